@@ -1,0 +1,367 @@
+//! The claims of a token: the JWT Claims Set ([RFC 7519 §4]), parsed once, kept with its text.
+//!
+//! Registered claims are found by one pass over the members and typed when they are read: a claim
+//! that is present but malformed is an error, never "absent". It decides nothing: the policy does.
+//!
+//! [RFC 7519 §4]: https://www.rfc-editor.org/rfc/rfc7519#section-4
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use crate::json::{Kind, Tape, Value};
+use crate::rejection::InvalidToken;
+use crate::time::UnixTime;
+
+/// A JWT Claims Set, as its issuer wrote it.
+#[derive(Clone)]
+pub struct Claims {
+    text: String,
+    tape: Tape,
+    found: Found,
+}
+
+impl Claims {
+    pub(crate) fn parse(payload: Vec<u8>) -> Result<Self, InvalidToken> {
+        let text = String::from_utf8(payload).map_err(|_| InvalidToken::JsonInvalid)?;
+        let tape = Tape::parse(&text)?;
+        let root = tape.root(&text);
+        if root.kind() != Kind::Object {
+            return Err(InvalidToken::JsonInvalid);
+        }
+        let mut found = Found::default();
+        for (name, value) in root.members() {
+            found.note(&name, value.index());
+        }
+        Ok(Self { text, tape, found })
+    }
+
+    /// The claim called `name`, if there is one.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Value<'_>> {
+        self.root().get(name)
+    }
+
+    /// The claim at `path`, if there is one.
+    #[must_use]
+    pub fn at(&self, path: &ClaimPath) -> Option<Value<'_>> {
+        path.0
+            .iter()
+            .try_fold(self.root(), |value, name| value.get(name))
+    }
+
+    /// All claims, as an object.
+    #[must_use]
+    pub fn root(&self) -> Value<'_> {
+        self.tape.root(&self.text)
+    }
+
+    /// The claims in a type of your own.
+    ///
+    /// # Errors
+    ///
+    /// The claims do not fit the type.
+    pub fn deserialize<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(&self.text)
+    }
+
+    /// The JSON text, as the issuer wrote it.
+    #[must_use]
+    pub fn as_json(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) fn issuer(&self) -> Result<Cow<'_, str>, InvalidToken> {
+        let iss = self.registered(self.found.iss);
+        let Some(iss) = iss.filter(|iss| iss.kind() != Kind::Null) else {
+            return Err(InvalidToken::IssMissing);
+        };
+        let iss = iss.as_str().ok_or(InvalidToken::IssType)?;
+        if iss.is_empty() {
+            return Err(InvalidToken::IssMissing);
+        }
+        Ok(iss)
+    }
+
+    /// The values of `aud`, at least one.
+    pub(crate) fn audience(&self) -> Result<StringOrStrings<'_>, InvalidToken> {
+        let aud = self.registered(self.found.aud);
+        let Some(aud) = aud.filter(|aud| aud.kind() != Kind::Null) else {
+            return Err(InvalidToken::AudMissing);
+        };
+        let aud = StringOrStrings::parse(aud).ok_or(InvalidToken::AudType)?;
+        if aud.iter().all(|value| value.is_str("")) {
+            return Err(InvalidToken::AudMissing);
+        }
+        Ok(aud)
+    }
+
+    pub(crate) fn expires_at(&self) -> Result<Option<UnixTime>, InvalidToken> {
+        self.date(self.found.exp)
+    }
+
+    pub(crate) fn not_before(&self) -> Result<Option<UnixTime>, InvalidToken> {
+        self.date(self.found.nbf)
+    }
+
+    pub(crate) fn issued_at(&self) -> Result<Option<UnixTime>, InvalidToken> {
+        self.date(self.found.iat)
+    }
+
+    /// `auth_time`, if it says when the user authenticated: Authgear writes a negative number, and
+    /// others 0, for "never".
+    pub(crate) fn auth_time(&self) -> Option<UnixTime> {
+        self.date(self.found.auth_time)
+            .ok()
+            .flatten()
+            .filter(|time| time.as_secs() > 0)
+    }
+
+    pub(crate) fn subject(&self) -> Result<Option<Cow<'_, str>>, InvalidToken> {
+        string(self.registered(self.found.sub))
+    }
+
+    /// The claim called `name`, which must be a string if it is there; empty counts as absent.
+    pub(crate) fn string_claim(&self, name: &str) -> Result<Option<Cow<'_, str>>, InvalidToken> {
+        string(self.get(name))
+    }
+
+    /// `scope`, or where there is none `scp` (Okta, Entra): words separated by spaces, or an array.
+    pub(crate) fn scope(&self) -> Result<Option<StringOrStrings<'_>>, InvalidToken> {
+        let scope = self.registered(self.found.scope);
+        let scope = scope.or_else(|| self.registered(self.found.scp));
+        scope
+            .map(|scope| StringOrStrings::parse(scope).ok_or(InvalidToken::ClaimType))
+            .transpose()
+    }
+
+    pub(crate) fn acr(&self) -> Option<StringOrStrings<'_>> {
+        self.registered(self.found.acr)
+            .and_then(StringOrStrings::parse)
+    }
+
+    pub(crate) fn amr(&self) -> Option<StringOrStrings<'_>> {
+        self.registered(self.found.amr)
+            .and_then(StringOrStrings::parse)
+    }
+
+    pub(crate) fn confirmation(&self) -> Option<Value<'_>> {
+        self.registered(self.found.cnf)
+    }
+
+    pub(crate) fn email(&self) -> Option<Value<'_>> {
+        self.registered(self.found.email)
+    }
+
+    /// The claim called `name`, if it is a string that is not empty, found once and for all.
+    pub(crate) fn text_of(&self, name: &str) -> Option<Text> {
+        let claim = self.get(name)?;
+        match claim.as_str().filter(|text| !text.is_empty())? {
+            Cow::Borrowed(_) => Some(Text::Within(claim.index())),
+            Cow::Owned(unescaped) => Some(Text::Unescaped(unescaped.into())),
+        }
+    }
+
+    /// The string that [`Claims::text_of`] found in these claims.
+    pub(crate) fn resolve<'d>(&'d self, text: &'d Text) -> &'d str {
+        match text {
+            Text::Unescaped(text) => text,
+            Text::Within(index) => match self.root().sibling(*index).as_str() {
+                Some(Cow::Borrowed(text)) => text,
+                _ => "",
+            },
+        }
+    }
+
+    fn date(&self, index: Option<u32>) -> Result<Option<UnixTime>, InvalidToken> {
+        self.registered(index).map(numeric_date).transpose()
+    }
+
+    fn registered(&self, index: Option<u32>) -> Option<Value<'_>> {
+        index.map(|index| self.root().sibling(index))
+    }
+}
+
+impl fmt::Debug for Claims {
+    /// Shows nothing: claims are personal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claims").finish_non_exhaustive()
+    }
+}
+
+/// A string among the claims: its place, or itself where it had escapes to resolve.
+#[derive(Clone)]
+pub(crate) enum Text {
+    Within(u32),
+    Unescaped(Box<str>),
+}
+
+/// The way to a claim: a list of member names, taken literally. Names may hold dots and slashes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ClaimPath(Box<[Box<str>]>);
+
+impl ClaimPath {
+    /// A path of member names, outermost first.
+    #[must_use]
+    pub fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
+        Self(names.into_iter().map(Box::from).collect())
+    }
+
+    /// The member names, outermost first.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(AsRef::as_ref)
+    }
+}
+
+impl From<&str> for ClaimPath {
+    /// The path to a top-level claim of that very name.
+    fn from(name: &str) -> Self {
+        Self::new([name])
+    }
+}
+
+impl<const N: usize> From<[&str; N]> for ClaimPath {
+    fn from(names: [&str; N]) -> Self {
+        Self::new(names)
+    }
+}
+
+/// A claim that is a string or an array of strings, as RFC 7519 §4.1.3 lets `aud` be.
+#[derive(Clone, Copy)]
+pub(crate) struct StringOrStrings<'d>(Value<'d>);
+
+impl<'d> StringOrStrings<'d> {
+    pub(crate) fn parse(value: Value<'d>) -> Option<Self> {
+        let is_string = |value: Value<'_>| value.kind() == Kind::String;
+        let fits = match value.kind() {
+            Kind::String => true,
+            Kind::Array => value.elements().all(is_string),
+            Kind::Null | Kind::Bool | Kind::Number | Kind::Object => false,
+        };
+        fits.then_some(Self(value))
+    }
+
+    /// The string, or the array's strings in turn.
+    pub(crate) fn iter(self) -> impl Iterator<Item = Value<'d>> {
+        let alone = (self.0.kind() == Kind::String).then_some(self.0);
+        alone.into_iter().chain(self.0.elements())
+    }
+
+    pub(crate) fn contains(self, wanted: &str) -> bool {
+        self.iter().any(|value| value.is_str(wanted))
+    }
+
+    /// The words: of a string those between spaces, of an array its elements as they are.
+    pub(crate) fn words(self) -> impl Iterator<Item = Cow<'d, str>> {
+        let is_array = self.0.kind() == Kind::Array;
+        self.iter()
+            .filter_map(Value::as_str)
+            .flat_map(move |value| Words { value, is_array })
+    }
+}
+
+/// Splits without borrowing from an owned string.
+struct Words<'d> {
+    value: Cow<'d, str>,
+    is_array: bool,
+}
+
+impl<'d> Iterator for Words<'d> {
+    type Item = Cow<'d, str>;
+
+    fn next(&mut self) -> Option<Cow<'d, str>> {
+        if self.is_array {
+            let whole = std::mem::take(&mut self.value);
+            return Some(whole).filter(|word| !word.is_empty());
+        }
+        let (word, rest) = match &self.value {
+            Cow::Borrowed(text) => {
+                let (word, rest) = first_word(text);
+                (Cow::Borrowed(word), Cow::Borrowed(rest))
+            }
+            Cow::Owned(text) => {
+                let (word, rest) = first_word(text);
+                (Cow::Owned(word.to_owned()), Cow::Owned(rest.to_owned()))
+            }
+        };
+        self.value = rest;
+        Some(word).filter(|word| !word.is_empty())
+    }
+}
+
+/// RFC 6749 §3.3: scope tokens are separated by a space. Several count as one.
+fn first_word(text: &str) -> (&str, &str) {
+    let text = text.trim_start_matches(' ');
+    text.split_once(' ').unwrap_or((text, ""))
+}
+
+/// A claim that must be a string if it is there; empty counts as absent.
+fn string(value: Option<Value<'_>>) -> Result<Option<Cow<'_, str>>, InvalidToken> {
+    let Some(value) = value else {
+        return Ok(None);
+    };
+    let value = value.as_str().ok_or(InvalidToken::ClaimType)?;
+    Ok(Some(value).filter(|value| !value.is_empty()))
+}
+
+/// NumericDate ([RFC 7519 §2]): a JSON number, fractions allowed, between 1970 and 9999.
+///
+/// [RFC 7519 §2]: https://www.rfc-editor.org/rfc/rfc7519#section-2
+fn numeric_date(value: Value<'_>) -> Result<UnixTime, InvalidToken> {
+    let digits = value.as_number().ok_or(InvalidToken::DateType)?;
+    // Whole seconds are exact; the rest goes through a float, good to a microsecond until 2242.
+    let date = match digits.parse::<u64>() {
+        Ok(seconds) => UnixTime::from_secs(seconds),
+        Err(_) => {
+            let seconds = digits.parse().map_err(|_| InvalidToken::DateType)?;
+            let since = Duration::try_from_secs_f64(seconds);
+            UnixTime::from_duration(since.map_err(|_| InvalidToken::DateRange)?)
+        }
+    };
+    if date > UnixTime::MAX {
+        return Err(InvalidToken::DateRange);
+    }
+    Ok(date)
+}
+
+/// Where the registered claims stand on the tape.
+#[derive(Clone, Copy, Default)]
+struct Found {
+    acr: Option<u32>,
+    amr: Option<u32>,
+    aud: Option<u32>,
+    auth_time: Option<u32>,
+    cnf: Option<u32>,
+    email: Option<u32>,
+    exp: Option<u32>,
+    iat: Option<u32>,
+    iss: Option<u32>,
+    nbf: Option<u32>,
+    scope: Option<u32>,
+    scp: Option<u32>,
+    sub: Option<u32>,
+}
+
+impl Found {
+    fn note(&mut self, name: &str, index: u32) {
+        let claim = match name {
+            "acr" => &mut self.acr,
+            "amr" => &mut self.amr,
+            "aud" => &mut self.aud,
+            "auth_time" => &mut self.auth_time,
+            "cnf" => &mut self.cnf,
+            "email" => &mut self.email,
+            "exp" => &mut self.exp,
+            "iat" => &mut self.iat,
+            "iss" => &mut self.iss,
+            "nbf" => &mut self.nbf,
+            "scope" => &mut self.scope,
+            "scp" => &mut self.scp,
+            "sub" => &mut self.sub,
+            _ => return,
+        };
+        *claim = Some(index);
+    }
+}

@@ -1,0 +1,152 @@
+//! Stage 1, parse: what the request presents ([RFC 6750 §2], [RFC 9110 §11.6.2]).
+//!
+//! Only the `Authorization` field is read. A token in the query or the body is not: URIs are
+//! logged, and RFC 9700 §4.3.2 forbids it. An `access_token` in the query beside the field still
+//! counts as a second credential. It does not look into the token.
+//!
+//! [RFC 6750 §2]: https://www.rfc-editor.org/rfc/rfc6750#section-2
+//! [RFC 9110 §11.6.2]: https://www.rfc-editor.org/rfc/rfc9110#section-11.6.2
+
+use std::fmt;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, Method, Uri};
+
+use crate::rejection::{InvalidRequest, Rejection};
+
+/// The head of a request: all that is decided on.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct RequestHead<'r> {
+    /// The method.
+    pub method: &'r Method,
+    /// The request target; its query may hold a second credential.
+    pub uri: &'r Uri,
+    /// The fields.
+    pub headers: &'r HeaderMap,
+}
+
+impl<'r> RequestHead<'r> {
+    /// A head of its parts.
+    #[must_use]
+    pub const fn new(method: &'r Method, uri: &'r Uri, headers: &'r HeaderMap) -> Self {
+        Self {
+            method,
+            uri,
+            headers,
+        }
+    }
+}
+
+impl<'r> From<&'r http::request::Parts> for RequestHead<'r> {
+    fn from(parts: &'r http::request::Parts) -> Self {
+        Self::new(&parts.method, &parts.uri, &parts.headers)
+    }
+}
+
+impl<'r, B> From<&'r http::Request<B>> for RequestHead<'r> {
+    fn from(request: &'r http::Request<B>) -> Self {
+        Self::new(request.method(), request.uri(), request.headers())
+    }
+}
+
+impl fmt::Debug for RequestHead<'_> {
+    /// Shows the method alone: fields and query may hold a token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestHead")
+            .field("method", self.method)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The one access token of a request, not looked into.
+#[derive(Clone, Copy)]
+pub struct Credentials<'r> {
+    access_token: &'r [u8],
+}
+
+impl<'r> Credentials<'r> {
+    /// Reads the credentials of a request.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::NoCredentials`] if there are none of scheme `Bearer`;
+    /// [`Rejection::InvalidRequest`] if there are several, or the field is malformed.
+    pub fn parse(head: RequestHead<'r>) -> Result<Self, Rejection> {
+        let mut fields = head.headers.get_all(AUTHORIZATION).iter();
+        let Some(field) = fields.next() else {
+            return Err(Rejection::NoCredentials);
+        };
+        if fields.next().is_some() {
+            return Err(InvalidRequest::MultipleCredentials.into());
+        }
+        let access_token = bearer(field.as_bytes())?;
+        if has_access_token(head.uri) {
+            return Err(InvalidRequest::MultipleCredentials.into());
+        }
+        Ok(Self { access_token })
+    }
+
+    /// The access token, as sent.
+    #[must_use]
+    pub const fn access_token(self) -> &'r [u8] {
+        self.access_token
+    }
+}
+
+impl fmt::Debug for Credentials<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").finish_non_exhaustive()
+    }
+}
+
+/// `credentials = "Bearer" 1*SP b64token` ([RFC 6750 §2.1]).
+///
+/// [RFC 6750 §2.1]: https://www.rfc-editor.org/rfc/rfc6750#section-2.1
+fn bearer(field: &[u8]) -> Result<&[u8], Rejection> {
+    let end = field
+        .iter()
+        .position(|byte| !is_token_char(*byte))
+        .unwrap_or(field.len());
+    let (scheme, rest) = field.split_at_checked(end).unwrap_or((field, &[]));
+    if scheme.is_empty() {
+        return Err(InvalidRequest::MalformedCredentials.into());
+    }
+    if !scheme.eq_ignore_ascii_case(b"Bearer") {
+        return Err(Rejection::NoCredentials);
+    }
+    let token = without_leading_spaces(rest);
+    let is_separated = token.len() < rest.len();
+    // `=` is padding and belongs at the end; elsewhere it is for the base64url check to refuse.
+    let is_token = |byte: &u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
+    };
+    if !is_separated || token.is_empty() || !token.iter().all(is_token) {
+        return Err(InvalidRequest::MalformedCredentials.into());
+    }
+    Ok(token)
+}
+
+/// Without leading SP: not HTAB, which RFC 6750 does not allow there.
+fn without_leading_spaces(mut bytes: &[u8]) -> &[u8] {
+    while let Some(rest) = bytes.strip_prefix(b" ") {
+        bytes = rest;
+    }
+    bytes
+}
+
+/// `tchar` of [RFC 9110 §5.6.2](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2).
+fn is_token_char(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// Whether the query has the parameter of [RFC 6750 §2.3], however its name is escaped.
+///
+/// [RFC 6750 §2.3]: https://www.rfc-editor.org/rfc/rfc6750#section-2.3
+fn has_access_token(uri: &Uri) -> bool {
+    let Some(query) = uri.query() else {
+        return false;
+    };
+    form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "access_token")
+}

@@ -1,0 +1,134 @@
+//! Re-authentication by an ID token sent along ([OIDC Core §2], [§3.1.3.7]).
+//!
+//! Authgear's `reauthenticate()` yields a new ID token, while the access token keeps its old
+//! `auth_time` until it is refreshed. The request then carries both, and the ID token must be of
+//! the same issuer, user and client as the access token. It never authenticates a request by
+//! itself.
+//!
+//! [OIDC Core §2]: https://openid.net/specs/openid-connect-core-1_0.html#IDToken
+//! [§3.1.3.7]: https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
+
+use std::fmt;
+
+use crate::authgear;
+use crate::claims::Claims;
+use crate::jws::{Header, Typ, VerifiedJws};
+use crate::policy::Policy;
+use crate::principal::Principal;
+use crate::rejection::{InvalidToken, StepUpReason};
+use crate::time::UnixTime;
+
+/// An ID token that was verified and belongs to a principal.
+pub struct IdToken {
+    claims: Claims,
+}
+
+impl IdToken {
+    /// Checks `typ` and `alg`: what can be refused before a key is looked up.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidToken::AlgNotAllowed`] or [`InvalidToken::TypNotAccepted`].
+    pub fn check_header(policy: &Policy, header: &Header) -> Result<(), InvalidToken> {
+        if !policy.algorithms().contains(&header.algorithm()) {
+            return Err(InvalidToken::AlgNotAllowed);
+        }
+        if header.typ() != Typ::Jwt {
+            return Err(InvalidToken::TypNotAccepted);
+        }
+        Ok(())
+    }
+
+    /// Checks the claims of a verified ID token, and that it belongs to `principal`.
+    ///
+    /// # Errors
+    ///
+    /// [`IdTokenRefused`] with the first rule it breaks.
+    pub fn check(
+        policy: &Policy,
+        jws: VerifiedJws,
+        principal: &Principal,
+        now: UnixTime,
+    ) -> Result<Self, IdTokenRefused> {
+        Self::check_header(policy, jws.header())?;
+        let claims = jws.into_claims();
+        if *claims.issuer()? != *principal.issuer() {
+            return Err(IdTokenRefused::Mismatch);
+        }
+        let audience = claims.audience()?;
+        let expires_at = claims.expires_at()?.ok_or(InvalidToken::ExpMissing)?;
+        if now >= expires_at.plus(policy.leeway()) {
+            return Err(InvalidToken::TokenExpired.into());
+        }
+        let not_before = claims.not_before()?;
+        if not_before.is_some_and(|time| time > now.plus(policy.leeway())) {
+            return Err(InvalidToken::TokenNotYetValid.into());
+        }
+        let issued_at = claims.issued_at()?.ok_or(InvalidToken::ClaimMissing)?;
+        if issued_at > now.plus(policy.leeway()) {
+            return Err(InvalidToken::IatInFuture.into());
+        }
+        let subject = claims.subject()?.ok_or(InvalidToken::ClaimMissing)?;
+        // OIDC Core §3.1.3.7: `aud` has our client. Ours is the one the access token was issued to.
+        let client_id = principal.client_id().ok_or(IdTokenRefused::Mismatch)?;
+        let is_ours = policy.client_ids().next().is_none()
+            || policy.client_ids().any(|ours| ours == client_id);
+        if subject != principal.subject() || !audience.contains(client_id) || !is_ours {
+            return Err(IdTokenRefused::Mismatch);
+        }
+        Ok(Self { claims })
+    }
+
+    /// When the user authenticated, if the token says so.
+    #[must_use]
+    pub fn auth_time(&self) -> Option<UnixTime> {
+        self.claims.auth_time()
+    }
+
+    /// Whether the device's biometrics authenticated the user.
+    #[must_use]
+    pub fn is_biometric(&self) -> bool {
+        let amr = self.claims.amr();
+        amr.is_some_and(|amr| amr.contains(authgear::AMR_BIOMETRIC))
+    }
+
+    /// Whether the user has means to re-authenticate; `None` if the token does not say.
+    #[must_use]
+    pub fn can_reauthenticate(&self) -> Option<bool> {
+        self.claims.get(authgear::CAN_REAUTHENTICATE)?.as_bool()
+    }
+}
+
+impl fmt::Debug for IdToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IdToken").finish_non_exhaustive()
+    }
+}
+
+/// Why an ID token sent along does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdTokenRefused {
+    /// It is not valid.
+    #[error(transparent)]
+    Invalid(#[from] InvalidToken),
+    /// It is of another issuer, user or client than the access token.
+    #[error("the ID token is of another issuer, user or client than the access token")]
+    Mismatch,
+}
+
+impl IdTokenRefused {
+    pub(crate) const fn reason(self) -> StepUpReason {
+        match self {
+            Self::Invalid(_) => StepUpReason::IdTokenInvalid,
+            Self::Mismatch => StepUpReason::IdTokenMismatch,
+        }
+    }
+
+    pub(crate) const fn invalid(self) -> Option<InvalidToken> {
+        match self {
+            Self::Invalid(reason) => Some(reason),
+            Self::Mismatch => None,
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! JSON, strictly ([RFC 8259], [RFC 8725 §2.4]): one pass over borrowed text, no copies.
+//!
+//! What other parsers let pass and attackers live on is refused: duplicate members at any depth,
+//! lone surrogates, anything after the value. Numbers keep their text, so that nothing is rounded.
+//! It does not convert to the caller's types: `serde_json` does, on demand.
+//!
+//! [RFC 8259]: https://www.rfc-editor.org/rfc/rfc8259
+//! [RFC 8725 §2.4]: https://www.rfc-editor.org/rfc/rfc8725#section-2.4
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::limits;
+
+mod parser;
+
+/// Why a text is not JSON we accept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JsonError {
+    /// A member name stands twice in one object, escapes resolved.
+    #[error("a member name stands twice in one JSON object")]
+    DuplicateMember,
+    /// Not a JSON text of RFC 8259 in UTF-8.
+    #[error("not a JSON text")]
+    Invalid,
+    /// Nested deeper than [`limits::JSON_DEPTH`] or more members than [`limits::JSON_MEMBERS`].
+    #[error("nested too deeply or too many members")]
+    Limits,
+}
+
+/// What kind of JSON value it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "RFC 8259 §3 has these and no others"
+)]
+pub enum Kind {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool,
+    /// A number, of any size and precision.
+    Number,
+    /// A string.
+    String,
+    /// An array.
+    Array,
+    /// An object.
+    Object,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Null => "null",
+            Self::Bool => "a boolean",
+            Self::Number => "a number",
+            Self::String => "a string",
+            Self::Array => "an array",
+            Self::Object => "an object",
+        })
+    }
+}
+
+/// The structure of a text: one node a value, in the order of the text. A member is two nodes,
+/// its name and its value.
+#[derive(Clone)]
+pub(crate) struct Tape(Vec<Node>);
+
+#[derive(Clone, Copy)]
+struct Node {
+    kind: Kind,
+    /// A string only: whether it holds a `\` and must be resolved before it is compared.
+    escaped: bool,
+    /// The text of the value; of a string, what stands between its quotes.
+    start: u32,
+    end: u32,
+    /// The index of the node behind this value and all it holds.
+    next: u32,
+}
+
+impl Tape {
+    /// Parses `text` as one JSON value.
+    pub(crate) fn parse(text: &str) -> Result<Self, JsonError> {
+        parser::parse(text).map(Self)
+    }
+
+    /// The value that `text`, the text it was parsed from, holds.
+    pub(crate) fn root<'d>(&'d self, text: &'d str) -> Value<'d> {
+        Value {
+            text,
+            nodes: &self.0,
+            index: 0,
+        }
+    }
+}
+
+/// A value within a JSON text.
+#[derive(Clone, Copy)]
+pub struct Value<'d> {
+    text: &'d str,
+    nodes: &'d [Node],
+    index: usize,
+}
+
+impl<'d> Value<'d> {
+    /// What kind of value it is.
+    #[must_use]
+    pub fn kind(self) -> Kind {
+        self.node().map_or(Kind::Null, |node| node.kind)
+    }
+
+    /// The string, if it is one, escapes resolved.
+    #[must_use]
+    pub fn as_str(self) -> Option<Cow<'d, str>> {
+        let node = self.node().filter(|node| node.kind == Kind::String)?;
+        let raw = self.text_of(node);
+        if node.escaped {
+            return Some(Cow::Owned(unescape(raw)));
+        }
+        Some(Cow::Borrowed(raw))
+    }
+
+    /// The digits of the number, if it is one, as they stand in the text.
+    #[must_use]
+    pub fn as_number(self) -> Option<&'d str> {
+        let node = self.node().filter(|node| node.kind == Kind::Number)?;
+        Some(self.text_of(node))
+    }
+
+    /// The boolean, if it is one.
+    #[must_use]
+    pub fn as_bool(self) -> Option<bool> {
+        let node = self.node().filter(|node| node.kind == Kind::Bool)?;
+        Some(self.text_of(node) == "true")
+    }
+
+    /// The elements, if it is an array; nothing otherwise.
+    pub fn elements(self) -> impl Iterator<Item = Self> {
+        let end = self.end_if(Kind::Array);
+        let mut index = self.index.saturating_add(1);
+        std::iter::from_fn(move || {
+            let element = self.at(index).filter(|_| index < end)?;
+            index = element.next();
+            Some(element)
+        })
+    }
+
+    /// The members, if it is an object; nothing otherwise. Each name comes once.
+    pub fn members(self) -> impl Iterator<Item = (Cow<'d, str>, Self)> {
+        self.member_values()
+            .filter_map(|(name, value)| Some((name.as_str()?, value)))
+    }
+
+    /// The member called `name`, exactly.
+    #[must_use]
+    pub fn get(self, name: &str) -> Option<Self> {
+        self.member_values()
+            .find_map(|(key, value)| key.is_str(name).then_some(value))
+    }
+
+    /// Whether it is the string `other`.
+    #[must_use]
+    pub fn is_str(self, other: &str) -> bool {
+        let Some(node) = self.node().filter(|node| node.kind == Kind::String) else {
+            return false;
+        };
+        let raw = self.text_of(node);
+        if node.escaped {
+            return unescape(raw) == other;
+        }
+        raw == other
+    }
+
+    /// The JSON text of this value.
+    #[must_use]
+    pub fn as_json(self) -> &'d str {
+        let Some(node) = self.node() else {
+            return "";
+        };
+        if node.kind == Kind::String {
+            let quoted =
+                to_usize(node.start).saturating_sub(1)..to_usize(node.end).saturating_add(1);
+            return self.text.get(quoted).unwrap_or_default();
+        }
+        self.text_of(node)
+    }
+
+    pub(crate) fn index(self) -> u32 {
+        to_u32(self.index)
+    }
+
+    /// The value at `index` of the same text.
+    pub(crate) fn sibling(self, index: u32) -> Self {
+        Self {
+            index: to_usize(index),
+            ..self
+        }
+    }
+
+    fn member_values(self) -> impl Iterator<Item = (Self, Self)> {
+        let end = self.end_if(Kind::Object);
+        let mut index = self.index.saturating_add(1);
+        std::iter::from_fn(move || {
+            let name = self.at(index).filter(|_| index < end)?;
+            let value = self.at(name.next())?;
+            index = value.next();
+            Some((name, value))
+        })
+    }
+
+    fn at(self, index: usize) -> Option<Self> {
+        self.nodes.get(index).map(|_| Self { index, ..self })
+    }
+
+    fn node(self) -> Option<&'d Node> {
+        self.nodes.get(self.index)
+    }
+
+    fn next(self) -> usize {
+        self.node().map_or(usize::MAX, |node| to_usize(node.next))
+    }
+
+    fn end_if(self, kind: Kind) -> usize {
+        if self.kind() == kind { self.next() } else { 0 }
+    }
+
+    fn text_of(self, node: &Node) -> &'d str {
+        self.text
+            .get(to_usize(node.start)..to_usize(node.end))
+            .unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Value<'_> {
+    /// Shows the kind alone: the text may be personal or chosen by an attacker.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Value")
+            .field("kind", &self.kind())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Resolves the escapes of a string the parser has accepted: what it could not be is left out.
+fn unescape(raw: &str) -> String {
+    let mut quoted = String::with_capacity(raw.len().saturating_add(2));
+    quoted.push('"');
+    quoted.push_str(raw);
+    quoted.push('"');
+    serde_json::from_str(&quoted).unwrap_or_default()
+}
+
+fn to_u32(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
+
+fn to_usize(index: u32) -> usize {
+    usize::try_from(index).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,321 @@
+//! A key of the issuer: JWK ([RFC 7517 §4], [RFC 7518 §6], [RFC 8037 §2]).
+//!
+//! A JWK becomes one [`VerificationKey`] for each algorithm it may be used with, parsed once, with
+//! algorithm, key type, curve, `alg`, `use` and `key_ops` in agreement. After that there is nothing
+//! left to compare: a key *has* its algorithm. Certificates (`x5c`) are not looked at.
+//!
+//! [RFC 7517 §4]: https://www.rfc-editor.org/rfc/rfc7517#section-4
+//! [RFC 7518 §6]: https://www.rfc-editor.org/rfc/rfc7518#section-6
+//! [RFC 8037 §2]: https://www.rfc-editor.org/rfc/rfc8037#section-2
+
+use std::fmt;
+
+use aws_lc_rs::hmac;
+use aws_lc_rs::signature::{self, ParsedPublicKey, RsaPublicKeyComponents, VerificationAlgorithm};
+use serde::Deserialize;
+
+use crate::algorithm::Algorithm;
+use crate::base64url;
+use crate::rejection::InvalidToken;
+
+mod weak;
+
+/// A key with the one algorithm it verifies.
+pub struct VerificationKey {
+    algorithm: Algorithm,
+    signature_bytes: usize,
+    material: Material,
+}
+
+enum Material {
+    Public(ParsedPublicKey),
+    /// Boxed: it is twenty times the size of the other.
+    Secret(Box<hmac::Key>),
+}
+
+impl VerificationKey {
+    /// The algorithm.
+    #[must_use]
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// A shared secret for HMAC ([RFC 7518 §3.2]).
+    ///
+    /// # Errors
+    ///
+    /// [`SecretError`] if the algorithm is not an HMAC, or the secret is shorter than its output.
+    ///
+    /// [RFC 7518 §3.2]: https://www.rfc-editor.org/rfc/rfc7518#section-3.2
+    pub fn secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, SecretError> {
+        let hashes = [
+            (Algorithm::Hs256, hmac::HMAC_SHA256),
+            (Algorithm::Hs384, hmac::HMAC_SHA384),
+            (Algorithm::Hs512, hmac::HMAC_SHA512),
+        ];
+        let hash = hashes.into_iter().find(|(of, _)| *of == algorithm);
+        let (_, hash) = hash.ok_or(SecretError::NotSymmetric)?;
+        let signature_bytes = hash.digest_algorithm().output_len();
+        if secret.len() < signature_bytes {
+            return Err(SecretError::Weak);
+        }
+        Ok(Self {
+            algorithm,
+            signature_bytes,
+            material: Material::Secret(Box::new(hmac::Key::new(hash, secret))),
+        })
+    }
+
+    /// Checks `signature` over `signing_input`.
+    pub(crate) fn verify(
+        &self,
+        signing_input: &[u8],
+        signature: &[u8],
+    ) -> Result<(), InvalidToken> {
+        // Before any conversion: a wrong length is never handed to the arithmetic.
+        if signature.len() != self.signature_bytes {
+            return Err(InvalidToken::SignatureLength);
+        }
+        match &self.material {
+            Material::Public(key) => key.verify_sig(signing_input, signature),
+            // In constant time, says aws-lc-rs.
+            Material::Secret(key) => hmac::verify(key, signing_input, signature),
+        }
+        .map_err(|_| InvalidToken::SignatureInvalid)
+    }
+}
+
+impl fmt::Debug for VerificationKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerificationKey")
+            .field("algorithm", &self.algorithm)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a static secret cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SecretError {
+    /// The algorithm is not HS256, HS384 or HS512.
+    #[error("a static secret is for HS256, HS384 and HS512 only")]
+    NotSymmetric,
+    /// Shorter than the hash output (RFC 7518 §3.2), so that it could be guessed.
+    #[error("secret_weak: the secret is shorter than the output of the algorithm's hash")]
+    Weak,
+}
+
+/// Why a JWK is left out of its set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnusableJwk {
+    /// It has private members: whoever published it has given the key away.
+    #[error("jwk_private: the key has private members")]
+    Private,
+    /// It is a shared secret, which has no place in a published set.
+    #[error("jwk_symmetric: the key is a shared secret")]
+    Symmetric,
+    /// Not for verifying, or contradictory, or not a key at all.
+    #[error("jwk_unusable: the key is not one for verifying signatures that we know")]
+    Unusable,
+    /// Too small, or made in a way that is known to be broken.
+    #[error("jwk_weak: the key is too weak")]
+    Weak,
+}
+
+impl UnusableJwk {
+    /// The stable code, for logs and metrics.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Private => "jwk_private",
+            Self::Symmetric => "jwk_symmetric",
+            Self::Unusable => "jwk_unusable",
+            Self::Weak => "jwk_weak",
+        }
+    }
+}
+
+/// The members of a JWK that matter. serde refuses one that stands twice.
+#[derive(Deserialize)]
+pub(crate) struct Jwk {
+    kty: String,
+    kid: Option<String>,
+    alg: Option<String>,
+    #[serde(rename = "use")]
+    usage: Option<String>,
+    key_ops: Option<Vec<String>>,
+    crv: Option<String>,
+    x: Option<String>,
+    y: Option<String>,
+    n: Option<String>,
+    e: Option<String>,
+    #[cfg(feature = "ml-dsa")]
+    #[serde(rename = "pub")]
+    public: Option<String>,
+    d: Option<serde::de::IgnoredAny>,
+    p: Option<serde::de::IgnoredAny>,
+    q: Option<serde::de::IgnoredAny>,
+    #[serde(rename = "priv")]
+    private: Option<serde::de::IgnoredAny>,
+}
+
+impl Jwk {
+    pub(crate) fn parse(json: &str) -> Result<Self, UnusableJwk> {
+        serde_json::from_str(json).map_err(|_| UnusableJwk::Unusable)
+    }
+
+    pub(crate) fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// One key for each algorithm this JWK may be used with.
+    pub(crate) fn verification_keys(&self) -> Result<Vec<VerificationKey>, UnusableJwk> {
+        if self.kty == "oct" {
+            return Err(UnusableJwk::Symmetric);
+        }
+        if self.d.is_some() || self.p.is_some() || self.q.is_some() || self.private.is_some() {
+            return Err(UnusableJwk::Private);
+        }
+        // RFC 7517 §4.2 and §4.3: both are optional, and both must then allow it.
+        let for_signatures = self.usage.as_deref().is_none_or(|usage| usage == "sig");
+        let for_verifying = self
+            .key_ops
+            .as_ref()
+            .is_none_or(|ops| ops.iter().any(|op| op == "verify"));
+        if !for_signatures || !for_verifying {
+            return Err(UnusableJwk::Unusable);
+        }
+        let keys = match (self.kty.as_str(), self.crv.as_deref()) {
+            ("RSA", _) => self.rsa(),
+            ("EC", Some("P-256")) => self.ec(Algorithm::Es256, 32),
+            ("EC", Some("P-384")) => self.ec(Algorithm::Es384, 48),
+            ("EC", Some("P-521")) => self.ec(Algorithm::Es512, 66),
+            ("OKP", Some("Ed25519")) => self.ed25519(),
+            #[cfg(feature = "ml-dsa")]
+            ("AKP", _) => self.ml_dsa(),
+            _ => Err(UnusableJwk::Unusable),
+        }?;
+        if keys.is_empty() {
+            return Err(UnusableJwk::Unusable);
+        }
+        Ok(keys)
+    }
+
+    /// [RFC 7518 §6.3.1](https://www.rfc-editor.org/rfc/rfc7518#section-6.3.1).
+    fn rsa(&self) -> Result<Vec<VerificationKey>, UnusableJwk> {
+        let n = member(self.n.as_deref())?;
+        let e = member(self.e.as_deref())?;
+        // Some encoders put a sign byte before the modulus; it does not count.
+        let n = weak::without_leading_zeros(&n);
+        let e = weak::without_leading_zeros(&e);
+        weak::check_rsa(n, e)?;
+        let algorithms = [
+            (Algorithm::Rs256, &signature::RSA_PKCS1_2048_8192_SHA256),
+            (Algorithm::Rs384, &signature::RSA_PKCS1_2048_8192_SHA384),
+            (Algorithm::Rs512, &signature::RSA_PKCS1_2048_8192_SHA512),
+            (Algorithm::Ps256, &signature::RSA_PSS_2048_8192_SHA256),
+            (Algorithm::Ps384, &signature::RSA_PSS_2048_8192_SHA384),
+            (Algorithm::Ps512, &signature::RSA_PSS_2048_8192_SHA512),
+        ];
+        let key = RsaPublicKeyComponents { n, e };
+        algorithms
+            .into_iter()
+            .filter(|(algorithm, _)| self.allows(*algorithm))
+            .map(|(algorithm, verification)| {
+                let key = key.to_parsed_public_key(verification);
+                let key = key.map_err(|_| UnusableJwk::Unusable)?;
+                Ok(VerificationKey {
+                    algorithm,
+                    signature_bytes: n.len(),
+                    material: Material::Public(key),
+                })
+            })
+            .collect()
+    }
+
+    /// [RFC 7518 §6.2.1](https://www.rfc-editor.org/rfc/rfc7518#section-6.2.1): the coordinates have
+    /// the full length of the field.
+    fn ec(&self, algorithm: Algorithm, field: usize) -> Result<Vec<VerificationKey>, UnusableJwk> {
+        let x = member(self.x.as_deref())?;
+        let y = member(self.y.as_deref())?;
+        if x.len() != field || y.len() != field {
+            return Err(UnusableJwk::Unusable);
+        }
+        // SEC 1 §2.3.3: an uncompressed point. aws-lc checks that it lies on the curve.
+        let point = [&[4], x.as_slice(), y.as_slice()].concat();
+        self.public_keys(&[algorithm], field.saturating_mul(2), &point)
+    }
+
+    /// [RFC 8037 §2](https://www.rfc-editor.org/rfc/rfc8037#section-2).
+    fn ed25519(&self) -> Result<Vec<VerificationKey>, UnusableJwk> {
+        let point = member(self.x.as_deref())?;
+        weak::check_ed25519(&point)?;
+        self.public_keys(&[Algorithm::EdDsa, Algorithm::Ed25519], 64, &point)
+    }
+
+    /// draft-ietf-cose-dilithium §3: `alg` is required and names the parameter set.
+    #[cfg(feature = "ml-dsa")]
+    fn ml_dsa(&self) -> Result<Vec<VerificationKey>, UnusableJwk> {
+        let key = member(self.public.as_deref())?;
+        match self.alg.as_deref() {
+            Some("ML-DSA-44") => self.public_keys(&[Algorithm::MlDsa44], 2420, &key),
+            Some("ML-DSA-65") => self.public_keys(&[Algorithm::MlDsa65], 3309, &key),
+            Some("ML-DSA-87") => self.public_keys(&[Algorithm::MlDsa87], 4627, &key),
+            _ => Err(UnusableJwk::Unusable),
+        }
+    }
+
+    fn public_keys(
+        &self,
+        algorithms: &[Algorithm],
+        signature_bytes: usize,
+        key: &[u8],
+    ) -> Result<Vec<VerificationKey>, UnusableJwk> {
+        let parse = |algorithm: Algorithm| {
+            let verification = verification(algorithm).ok_or(UnusableJwk::Unusable)?;
+            let key = ParsedPublicKey::new(verification, key);
+            Ok(VerificationKey {
+                algorithm,
+                signature_bytes,
+                material: Material::Public(key.map_err(|_| UnusableJwk::Unusable)?),
+            })
+        };
+        let allowed = algorithms
+            .iter()
+            .copied()
+            .filter(|algorithm| self.allows(*algorithm));
+        allowed.map(parse).collect()
+    }
+
+    /// A JWK with `alg` is for that algorithm alone ([RFC 8725 §3.1]); without, for all its type
+    /// can do.
+    ///
+    /// [RFC 8725 §3.1]: https://www.rfc-editor.org/rfc/rfc8725#section-3.1
+    fn allows(&self, algorithm: Algorithm) -> bool {
+        self.alg
+            .as_deref()
+            .is_none_or(|alg| alg == algorithm.as_str())
+    }
+}
+
+fn verification(algorithm: Algorithm) -> Option<&'static dyn VerificationAlgorithm> {
+    match algorithm {
+        Algorithm::Es256 => Some(&signature::ECDSA_P256_SHA256_FIXED),
+        Algorithm::Es384 => Some(&signature::ECDSA_P384_SHA384_FIXED),
+        Algorithm::Es512 => Some(&signature::ECDSA_P521_SHA512_FIXED),
+        Algorithm::EdDsa | Algorithm::Ed25519 => Some(&signature::ED25519),
+        #[cfg(feature = "ml-dsa")]
+        Algorithm::MlDsa44 => Some(&signature::ML_DSA_44),
+        #[cfg(feature = "ml-dsa")]
+        Algorithm::MlDsa65 => Some(&signature::ML_DSA_65),
+        #[cfg(feature = "ml-dsa")]
+        Algorithm::MlDsa87 => Some(&signature::ML_DSA_87),
+        _ => None,
+    }
+}
+
+fn member(value: Option<&str>) -> Result<Vec<u8>, UnusableJwk> {
+    let value = value.ok_or(UnusableJwk::Unusable)?;
+    base64url::decode(value.as_bytes()).map_err(|_| UnusableJwk::Unusable)
+}

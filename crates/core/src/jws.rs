@@ -1,0 +1,360 @@
+//! Stage 2, parse: the token as a JWS in compact serialization ([RFC 7515 §7.1]), and stage 4,
+//! verify: its signature ([RFC 7515 §5.2]).
+//!
+//! Size and shape come first, then base64url, then JSON, then the header's members; each part is
+//! decoded once and parsed once. The claims stay sealed until the signature has been verified.
+//! `jwk`, `jku`, `x5u` and `x5c` are never looked at: keys come from the issuer alone. There is no
+//! JSON serialization and no decryption here.
+//!
+//! [RFC 7515 §7.1]: https://www.rfc-editor.org/rfc/rfc7515#section-7.1
+//! [RFC 7515 §5.2]: https://www.rfc-editor.org/rfc/rfc7515#section-5.2
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::algorithm::Algorithm;
+use crate::base64url;
+use crate::claims::Claims;
+use crate::json::{JsonError, Kind, Tape, Value};
+use crate::jwk::VerificationKey;
+use crate::limits;
+use crate::rejection::InvalidToken;
+
+/// A token that parsed. Nothing in it is to be believed yet.
+pub struct UnverifiedJws<'t> {
+    signing_input: &'t [u8],
+    header: Header,
+    claims: Claims,
+    /// The header's text, then the signature.
+    decoded: Vec<u8>,
+    header_end: usize,
+}
+
+impl<'t> UnverifiedJws<'t> {
+    /// Parses a token, taken byte for byte.
+    ///
+    /// # Errors
+    ///
+    /// The first rule of shape, encoding, JSON or header members that it breaks.
+    pub fn parse(token: &'t [u8]) -> Result<Self, InvalidToken> {
+        let parts = Parts::split(token)?;
+        // One buffer for both, sized so that it never grows.
+        let mut decoded =
+            Vec::with_capacity(parts.header.len().saturating_add(parts.signature.len()));
+        decode(parts.header, &mut decoded)?;
+        let header_end = decoded.len();
+        decode(parts.signature, &mut decoded)?;
+        let payload =
+            base64url::decode(parts.payload).map_err(|_| InvalidToken::Base64NotCanonical)?;
+
+        let header_text = utf8(decoded.get(..header_end).unwrap_or_default())?;
+        let tape = Tape::parse(header_text)?;
+        let header = Header::parse(tape.root(header_text))?;
+        let claims = Claims::parse(payload)?;
+        Ok(Self {
+            signing_input: parts.signing_input,
+            header,
+            claims,
+            decoded,
+            header_end,
+        })
+    }
+
+    /// The header members that choose a key.
+    #[must_use]
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The `iss` that the token claims, to choose among *configured* issuers and for nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidToken::IssMissing`] or [`InvalidToken::IssType`].
+    pub fn unverified_issuer(&self) -> Result<Cow<'_, str>, InvalidToken> {
+        self.claims.issuer()
+    }
+
+    /// Checks the signature with `key` and releases the claims.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidToken::SignatureLength`] or [`InvalidToken::SignatureInvalid`].
+    pub fn verify(self, key: &VerificationKey) -> Result<VerifiedJws, InvalidToken> {
+        key.verify(self.signing_input, self.signature())?;
+        Ok(VerifiedJws {
+            header: self.header,
+            claims: self.claims,
+        })
+    }
+
+    /// The claims before the signature was checked, to decide *not* to do work, or to explain.
+    pub(crate) const fn unverified_claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// The header's JSON text. Anyone may have written it: to explain a refusal, never to act on.
+    #[must_use]
+    pub fn danger_unverified_header(&self) -> &str {
+        utf8(self.decoded.get(..self.header_end).unwrap_or_default()).unwrap_or_default()
+    }
+
+    /// The payload's JSON text. Anyone may have written it: to explain a refusal, never to act on.
+    #[must_use]
+    pub fn danger_unverified_payload(&self) -> &str {
+        self.claims.as_json()
+    }
+
+    fn signature(&self) -> &[u8] {
+        self.decoded.get(self.header_end..).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for UnverifiedJws<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnverifiedJws")
+            .field("algorithm", &self.header.algorithm)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A token whose signature was verified with one of the issuer's keys. Whether its claims admit
+/// anybody is for the policy to check.
+pub struct VerifiedJws {
+    header: Header,
+    claims: Claims,
+}
+
+impl VerifiedJws {
+    /// The header members that were used.
+    #[must_use]
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    pub(crate) const fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    pub(crate) fn into_claims(self) -> Claims {
+        self.claims
+    }
+}
+
+impl fmt::Debug for VerifiedJws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifiedJws")
+            .field("algorithm", &self.header.algorithm)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The header members that matter ([RFC 7515 §4.1]).
+///
+/// [RFC 7515 §4.1]: https://www.rfc-editor.org/rfc/rfc7515#section-4.1
+#[derive(Clone)]
+pub struct Header {
+    algorithm: Algorithm,
+    kid: Option<Box<str>>,
+    typ: Typ,
+}
+
+impl Header {
+    /// `alg`, which is the name of an algorithm we know.
+    #[must_use]
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// `kid`, of 1 to 256 bytes. The sender chose it: a map key and nothing else.
+    #[must_use]
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// What `typ` says the token is.
+    #[must_use]
+    pub const fn typ(&self) -> Typ {
+        self.typ
+    }
+
+    fn parse(header: Value<'_>) -> Result<Self, InvalidToken> {
+        if header.kind() != Kind::Object {
+            return Err(InvalidToken::JsonInvalid);
+        }
+        let mut members = Members::default();
+        for (name, value) in header.members() {
+            members.note(&name, value);
+        }
+        members.check()
+    }
+}
+
+impl fmt::Debug for Header {
+    /// Without `kid`, which the sender chose.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Header")
+            .field("algorithm", &self.algorithm)
+            .field("typ", &self.typ)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a header's `typ` says ([RFC 7515 §4.1.9], [RFC 8725 §3.11]): a media type, compared
+/// without regard to case, `application/` left out or not.
+///
+/// [RFC 7515 §4.1.9]: https://www.rfc-editor.org/rfc/rfc7515#section-4.1.9
+/// [RFC 8725 §3.11]: https://www.rfc-editor.org/rfc/rfc8725#section-3.11
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Typ {
+    /// No `typ`.
+    Absent,
+    /// `at+jwt`: an access token (RFC 9068).
+    AtJwt,
+    /// `JWT`: anything, an ID token for one.
+    Jwt,
+    /// `okta-internal-at+jwt`: an access token for Okta's own use.
+    OktaInternalAtJwt,
+    /// Another structured type (`…+jwt`): a logout token, a DPoP proof, a security event.
+    OtherKind,
+    /// A name that says nothing about the kind.
+    Unregistered,
+}
+
+impl Typ {
+    fn parse(typ: &str) -> Self {
+        let typ = typ.to_ascii_lowercase();
+        match typ.strip_prefix("application/").unwrap_or(&typ) {
+            "at+jwt" => Self::AtJwt,
+            "jwt" => Self::Jwt,
+            "okta-internal-at+jwt" => Self::OktaInternalAtJwt,
+            other if other.contains('+') => Self::OtherKind,
+            _ => Self::Unregistered,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Members<'h> {
+    alg: Option<Value<'h>>,
+    b64: Option<Value<'h>>,
+    crit: Option<Value<'h>>,
+    kid: Option<Value<'h>>,
+    typ: Option<Value<'h>>,
+    zip: Option<Value<'h>>,
+}
+
+impl<'h> Members<'h> {
+    fn note(&mut self, name: &str, value: Value<'h>) {
+        let member = match name {
+            "alg" => &mut self.alg,
+            "b64" => &mut self.b64,
+            "crit" => &mut self.crit,
+            "kid" => &mut self.kid,
+            "typ" => &mut self.typ,
+            "zip" => &mut self.zip,
+            _ => return,
+        };
+        *member = Some(value);
+    }
+
+    fn check(self) -> Result<Header, InvalidToken> {
+        let alg = self.alg.and_then(Value::as_str);
+        let alg = alg.ok_or(InvalidToken::AlgInvalid)?;
+        let algorithm = alg.parse().map_err(|_| InvalidToken::AlgNotAllowed)?;
+        // RFC 7515 §4.1.11: an extension in `crit` that is not understood makes the JWS invalid.
+        // None is implemented, so the member alone decides.
+        if self.crit.is_some() {
+            return Err(InvalidToken::CritUnsupported);
+        }
+        // RFC 7797: without `crit`, a reader who ignores it sees other bytes than one who heeds it.
+        if self.b64.is_some() {
+            return Err(InvalidToken::B64Unsupported);
+        }
+        // A JWE member; something that inflates has no place in a JWS.
+        if self.zip.is_some() {
+            return Err(InvalidToken::HeaderZip);
+        }
+        Ok(Header {
+            algorithm,
+            kid: self.kid.map(parse_kid).transpose()?,
+            typ: match self.typ {
+                None => Typ::Absent,
+                Some(typ) => Typ::parse(&typ.as_str().ok_or(InvalidToken::TypNotAccepted)?),
+            },
+        })
+    }
+}
+
+fn parse_kid(kid: Value<'_>) -> Result<Box<str>, InvalidToken> {
+    let kid = kid.as_str().ok_or(InvalidToken::KidInvalid)?;
+    if kid.is_empty() || kid.len() > limits::KID_BYTES {
+        return Err(InvalidToken::KidInvalid);
+    }
+    Ok(kid.into())
+}
+
+/// The three parts, not decoded.
+struct Parts<'t> {
+    signing_input: &'t [u8],
+    header: &'t [u8],
+    payload: &'t [u8],
+    signature: &'t [u8],
+}
+
+impl<'t> Parts<'t> {
+    fn split(token: &'t [u8]) -> Result<Self, InvalidToken> {
+        if token.len() > limits::TOKEN_BYTES {
+            return Err(InvalidToken::TokenTooLarge);
+        }
+        // JSON serialization, or white space before the token: not this form at all.
+        if matches!(token.first(), Some(b'{' | b' ' | b'\t' | b'\r' | b'\n')) {
+            return Err(InvalidToken::NotCompactJws);
+        }
+        let mut dots = token
+            .iter()
+            .enumerate()
+            .filter_map(|(at, byte)| (*byte == b'.').then_some(at));
+        let (Some(first), Some(second)) = (dots.next(), dots.next()) else {
+            return Err(InvalidToken::NotCompactJws);
+        };
+        match dots.count() {
+            0 => {}
+            2 => return Err(InvalidToken::JweNotSupported),
+            _ => return Err(InvalidToken::NotCompactJws),
+        }
+        let part = |from: usize, to: usize| token.get(from..to).unwrap_or_default();
+        let parts = Self {
+            signing_input: part(0, second),
+            header: part(0, first),
+            payload: part(first.saturating_add(1), second),
+            signature: part(second.saturating_add(1), token.len()),
+        };
+        if parts.header.is_empty() || parts.payload.is_empty() {
+            return Err(InvalidToken::NotCompactJws);
+        }
+        if parts.header.len() > limits::HEADER_BYTES {
+            return Err(InvalidToken::TokenTooLarge);
+        }
+        Ok(parts)
+    }
+}
+
+fn decode(part: &[u8], decoded: &mut Vec<u8>) -> Result<(), InvalidToken> {
+    base64url::decode_append(part, decoded).map_err(|_| InvalidToken::Base64NotCanonical)
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str, InvalidToken> {
+    std::str::from_utf8(bytes).map_err(|_| InvalidToken::JsonInvalid)
+}
+
+impl From<JsonError> for InvalidToken {
+    fn from(error: JsonError) -> Self {
+        match error {
+            JsonError::DuplicateMember => Self::JsonDuplicateMember,
+            JsonError::Invalid => Self::JsonInvalid,
+            JsonError::Limits => Self::JsonLimits,
+        }
+    }
+}

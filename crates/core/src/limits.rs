@@ -1,0 +1,34 @@
+//! Every size and count that a sender or an issuer could choose, bounded, each with its reason.
+
+/// Longest access token in bytes, as sent. Header fields of 16 KiB are what proxies can be set to
+/// relay; real access tokens are 0.5 to 4 KiB.
+pub const TOKEN_BYTES: usize = 16 * 1024;
+
+/// Longest JWS header in bytes, as sent (base64url). Ours are about 100 bytes; an `x5c` chain fits.
+pub const HEADER_BYTES: usize = 4 * 1024;
+
+/// Deepest nesting of JSON objects and arrays. Claims are two or three levels deep in practice.
+pub const JSON_DEPTH: usize = 32;
+
+/// Most members of all JSON objects of one text together: the duplicate check compares them.
+pub const JSON_MEMBERS: usize = 256;
+
+/// Longest `kid` in bytes. It is a map key and nothing else; thumbprint URIs have 90 bytes.
+pub const KID_BYTES: usize = 256;
+
+/// Most keys of one JWK Set. Issuers publish one to five.
+pub const JWK_SET_KEYS: usize = 100;
+
+/// Longest JWK Set or metadata document in bytes, after decoding.
+pub const DOCUMENT_BYTES: usize = 256 * 1024;
+
+/// Smallest and largest RSA modulus in bits: NIST's floor since 2014, and a ceiling on the work a
+/// signature check can cost.
+pub const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
+
+/// Smallest RSA public exponent. Smaller ones have turned padding slips into forgeries
+/// (CVE-2006-4339).
+pub const RSA_EXPONENT_MIN: u64 = 65_537;
+
+/// Largest leeway, in seconds: more would make `exp` of a 300 s token meaningless.
+pub const LEEWAY_SECONDS: u64 = 300;

@@ -1,0 +1,496 @@
+//! Stage 5, check: the claims of a verified token against what its issuer must say
+//! ([RFC 9068 §4], [RFC 8725 §3]).
+//!
+//! One rule, one function, one reason, in the order of [`Rule::ALL`]. The same rules serve three
+//! callers: to admit a token, to withhold a key fetch from an implausible one, and to explain.
+//! What a single route asks for beyond that is `requirements`' matter.
+//!
+//! [RFC 9068 §4]: https://www.rfc-editor.org/rfc/rfc9068#section-4
+//! [RFC 8725 §3]: https://www.rfc-editor.org/rfc/rfc8725#section-3
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::algorithm::Algorithm;
+use crate::claims::{ClaimPath, Claims, StringOrStrings};
+use crate::json::Kind;
+use crate::jws::{Header, UnverifiedJws, VerifiedJws};
+use crate::limits;
+use crate::principal::Principal;
+use crate::profile::Profile;
+use crate::rejection::InvalidToken;
+use crate::time::UnixTime;
+
+/// What an issuer's access tokens must say to be accepted.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    issuer: Arc<str>,
+    audiences: Box<[Box<str>]>,
+    profile: Profile,
+    algorithms: Box<[Algorithm]>,
+    leeway: Duration,
+    max_lifetime: Option<Duration>,
+    client_ids: Box<[Box<str>]>,
+    required_claims: Box<[Box<str>]>,
+    claim_values: Box<[(ClaimPath, Box<str>)]>,
+}
+
+impl Policy {
+    /// Starts a policy with what nobody can choose for you: the issuer, exactly as it stands in
+    /// `iss`, and your name in `aud`.
+    pub fn builder(issuer: impl Into<String>, audience: impl Into<String>) -> PolicyBuilder {
+        PolicyBuilder {
+            issuer: issuer.into(),
+            audiences: vec![audience.into()],
+            profile: Profile::default(),
+            algorithms: None,
+            leeway: DEFAULT_LEEWAY,
+            max_lifetime: None,
+            client_ids: Vec::new(),
+            required_claims: Vec::new(),
+            claim_values: Vec::new(),
+        }
+    }
+
+    /// Checks that the token claims to be of this issuer, before its key is looked up.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidToken::IssMissing`], [`InvalidToken::IssType`] or [`InvalidToken::IssuerUnknown`].
+    pub fn check_issuer(&self, jws: &UnverifiedJws<'_>) -> Result<(), InvalidToken> {
+        self.check_iss(jws.unverified_claims())
+    }
+
+    /// Checks `typ` and `alg`: what can be refused before a key is looked up.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidToken::AlgNotAllowed`] or [`InvalidToken::TypNotAccepted`].
+    pub fn check_header(&self, header: &Header) -> Result<(), InvalidToken> {
+        if !self.algorithms.contains(&header.algorithm()) {
+            return Err(InvalidToken::AlgNotAllowed);
+        }
+        if !self.profile.accepts(header.typ()) {
+            return Err(InvalidToken::TypNotAccepted);
+        }
+        Ok(())
+    }
+
+    /// Decides on the claims of a verified token at the time `now`.
+    ///
+    /// # Errors
+    ///
+    /// The first rule the token breaks.
+    pub fn check(&self, jws: VerifiedJws, now: UnixTime) -> Result<Principal, InvalidToken> {
+        self.check_header(jws.header())?;
+        for rule in Rule::ALL {
+            self.check_rule(*rule, jws.claims(), jws.header(), now)?;
+        }
+        Ok(Principal::new(self, jws.into_claims()))
+    }
+
+    /// Whether a token whose key is not known could be good: type, algorithm, issuer, audience and
+    /// times. Only such a token may cost a fetch of the issuer's keys.
+    #[must_use]
+    pub fn is_plausible(&self, jws: &UnverifiedJws<'_>, now: UnixTime) -> bool {
+        let claims = jws.unverified_claims();
+        let rules = [Rule::Issuer, Rule::Audience, Rule::Expiry];
+        self.check_header(jws.header()).is_ok()
+            && rules
+                .into_iter()
+                .all(|rule| self.check_rule(rule, claims, jws.header(), now).is_ok())
+    }
+
+    /// What each rule says of a token whose signature has not been looked at. To explain a refusal,
+    /// never to admit anybody.
+    pub fn danger_unverified_rules(
+        &self,
+        jws: &UnverifiedJws<'_>,
+        now: UnixTime,
+    ) -> impl Iterator<Item = (Rule, Result<(), InvalidToken>)> {
+        let claims = jws.unverified_claims();
+        Rule::ALL
+            .iter()
+            .map(move |rule| (*rule, self.check_rule(*rule, claims, jws.header(), now)))
+    }
+
+    /// The issuer, as it stands in `iss`.
+    #[must_use]
+    pub const fn issuer(&self) -> &Arc<str> {
+        &self.issuer
+    }
+
+    /// Our names in `aud`, of which one suffices.
+    pub fn audiences(&self) -> impl Iterator<Item = &str> {
+        self.audiences.iter().map(AsRef::as_ref)
+    }
+
+    /// How the issuer writes access tokens.
+    #[must_use]
+    pub const fn profile(&self) -> Profile {
+        self.profile
+    }
+
+    /// The algorithms the issuer may use.
+    #[must_use]
+    pub const fn algorithms(&self) -> &[Algorithm] {
+        &self.algorithms
+    }
+
+    /// The allowance for clocks that differ.
+    #[must_use]
+    pub const fn leeway(&self) -> Duration {
+        self.leeway
+    }
+
+    /// The clients that may present tokens; empty means every client of the issuer.
+    pub fn client_ids(&self) -> impl Iterator<Item = &str> {
+        self.client_ids.iter().map(AsRef::as_ref)
+    }
+
+    fn check_rule(
+        &self,
+        rule: Rule,
+        claims: &Claims,
+        header: &Header,
+        now: UnixTime,
+    ) -> Result<(), InvalidToken> {
+        match rule {
+            Rule::Kind => self.profile.check_kind(claims, header.typ()),
+            Rule::Issuer => self.check_iss(claims),
+            Rule::Audience => self.check_audience(claims),
+            Rule::Expiry => self.check_expiry(claims, now),
+            Rule::NotBefore => self.check_not_before(claims, now),
+            Rule::IssuedAt => self.check_issued_at(claims, now),
+            Rule::Lifetime => self.check_lifetime(claims),
+            Rule::RequiredClaims => self.check_required_claims(claims),
+            Rule::ClaimTypes => check_claim_types(claims),
+            Rule::ClientId => self.check_client_id(claims),
+            Rule::ClaimValues => self.check_claim_values(claims),
+            Rule::Confirmation => check_confirmation(claims),
+        }
+    }
+
+    fn check_iss(&self, claims: &Claims) -> Result<(), InvalidToken> {
+        if *claims.issuer()? != *self.issuer {
+            return Err(InvalidToken::IssuerUnknown);
+        }
+        Ok(())
+    }
+
+    fn check_audience(&self, claims: &Claims) -> Result<(), InvalidToken> {
+        let found = match self.profile.audience_claim() {
+            "aud" => claims.audience()?,
+            name => {
+                let claim = claims.get(name).ok_or(InvalidToken::AudMissing)?;
+                StringOrStrings::parse(claim).ok_or(InvalidToken::AudType)?
+            }
+        };
+        if !self.audiences.iter().any(|ours| found.contains(ours)) {
+            return Err(InvalidToken::AudMismatch);
+        }
+        Ok(())
+    }
+
+    /// RFC 7519 §4.1.4: the current time must be *before* `exp`, so the bound itself is too late.
+    fn check_expiry(&self, claims: &Claims, now: UnixTime) -> Result<(), InvalidToken> {
+        let expires_at = claims.expires_at()?.ok_or(InvalidToken::ExpMissing)?;
+        if now >= expires_at.plus(self.leeway) {
+            return Err(InvalidToken::TokenExpired);
+        }
+        Ok(())
+    }
+
+    /// RFC 7519 §4.1.5: the current time must be at or after `nbf`.
+    fn check_not_before(&self, claims: &Claims, now: UnixTime) -> Result<(), InvalidToken> {
+        let not_before = claims.not_before()?;
+        if not_before.is_some_and(|time| time > now.plus(self.leeway)) {
+            return Err(InvalidToken::TokenNotYetValid);
+        }
+        Ok(())
+    }
+
+    fn check_issued_at(&self, claims: &Claims, now: UnixTime) -> Result<(), InvalidToken> {
+        let issued_at = claims.issued_at()?;
+        if issued_at.is_some_and(|time| time > now.plus(self.leeway)) {
+            return Err(InvalidToken::IatInFuture);
+        }
+        Ok(())
+    }
+
+    fn check_lifetime(&self, claims: &Claims) -> Result<(), InvalidToken> {
+        let Some(max_lifetime) = self.max_lifetime else {
+            return Ok(());
+        };
+        let issued_at = claims.issued_at()?.ok_or(InvalidToken::ClaimMissing)?;
+        let expires_at = claims.expires_at()?.ok_or(InvalidToken::ExpMissing)?;
+        if expires_at > issued_at.plus(max_lifetime) {
+            return Err(InvalidToken::LifetimeExceeded);
+        }
+        Ok(())
+    }
+
+    fn check_required_claims(&self, claims: &Claims) -> Result<(), InvalidToken> {
+        let of_profile = self.profile.required_claims().iter().copied();
+        let ours = self.required_claims.iter().map(AsRef::as_ref);
+        for name in of_profile.chain(ours) {
+            let claim = claims.get(name).filter(|claim| claim.kind() != Kind::Null);
+            if claim.ok_or(InvalidToken::ClaimMissing)?.is_str("") {
+                return Err(InvalidToken::ClaimMissing);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_client_id(&self, claims: &Claims) -> Result<(), InvalidToken> {
+        let client_id = self.client_id_claim(claims);
+        let client_id = client_id
+            .map(|name| claims.string_claim(name))
+            .transpose()?;
+        if self.client_ids.is_empty() {
+            return Ok(());
+        }
+        let client_id = client_id.flatten().ok_or(InvalidToken::ClaimMissing)?;
+        if !self.client_ids.iter().any(|ours| **ours == *client_id) {
+            return Err(InvalidToken::ClaimMismatch);
+        }
+        Ok(())
+    }
+
+    fn check_claim_values(&self, claims: &Claims) -> Result<(), InvalidToken> {
+        for (path, wanted) in &self.claim_values {
+            let claim = claims.at(path).ok_or(InvalidToken::ClaimMissing)?;
+            if claim.kind() != Kind::String {
+                return Err(InvalidToken::ClaimType);
+            }
+            if !claim.is_str(wanted) {
+                return Err(InvalidToken::ClaimMismatch);
+            }
+        }
+        Ok(())
+    }
+
+    /// The claim that names the client in this token.
+    pub(crate) fn client_id_claim(&self, claims: &Claims) -> Option<&'static str> {
+        let names = self.profile.client_id_claims().iter().copied();
+        names.into_iter().find(|name| claims.get(name).is_some())
+    }
+}
+
+/// A rule of the policy, in the order in which they are checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Rule {
+    /// An access token by its claims, where `typ` does not say so.
+    Kind,
+    /// `iss` is the issuer.
+    Issuer,
+    /// `aud` has one of our audiences.
+    Audience,
+    /// `exp` has not passed.
+    Expiry,
+    /// `nbf` has come.
+    NotBefore,
+    /// `iat` is not in the future.
+    IssuedAt,
+    /// `exp` − `iat` is not above the maximum.
+    Lifetime,
+    /// The claims of the profile, and those asked for beside it, are there.
+    RequiredClaims,
+    /// Typed claims have their type.
+    ClaimTypes,
+    /// The client is one of those configured.
+    ClientId,
+    /// Claims with a configured value have it.
+    ClaimValues,
+    /// The token is not bound to a key.
+    Confirmation,
+}
+
+impl Rule {
+    /// Every rule, in order.
+    pub const ALL: &'static [Self] = &[
+        Self::Kind,
+        Self::Issuer,
+        Self::Audience,
+        Self::Expiry,
+        Self::NotBefore,
+        Self::IssuedAt,
+        Self::Lifetime,
+        Self::RequiredClaims,
+        Self::ClaimTypes,
+        Self::ClientId,
+        Self::ClaimValues,
+        Self::Confirmation,
+    ];
+}
+
+/// RFC 7519 §4.1.2, RFC 6749 §3.3, OIDC Core §5.1: no coercion, since two readers would coerce
+/// differently. An address with several `@` is read as another domain by some.
+fn check_claim_types(claims: &Claims) -> Result<(), InvalidToken> {
+    claims.subject()?;
+    claims.string_claim("jti")?;
+    claims.scope()?;
+    if let Some(email) = claims.email() {
+        let email = email.as_str().ok_or(InvalidToken::ClaimType)?;
+        if email.matches('@').count() > 1 {
+            return Err(InvalidToken::ClaimType);
+        }
+    }
+    Ok(())
+}
+
+/// RFC 7800 §3.1: a token with `cnf` is for whoever proves possession of a key. A plain Bearer
+/// request proves nothing.
+fn check_confirmation(claims: &Claims) -> Result<(), InvalidToken> {
+    let Some(cnf) = claims.confirmation() else {
+        return Ok(());
+    };
+    let mut members = cnf.members();
+    let (Some((name, thumbprint)), None) = (members.next(), members.next()) else {
+        return Err(InvalidToken::CnfUnsupported);
+    };
+    // `jkt`: RFC 9449 §6.1; `x5t#S256`: RFC 8705 §3.1.
+    let is_known = matches!(name.as_ref(), "jkt" | "x5t#S256");
+    if is_known && thumbprint.kind() == Kind::String {
+        return Err(InvalidToken::CnfNotProven);
+    }
+    Err(InvalidToken::CnfUnsupported)
+}
+
+/// Settings of a [`Policy`], each with a safe default.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct PolicyBuilder {
+    issuer: String,
+    audiences: Vec<String>,
+    profile: Profile,
+    algorithms: Option<Vec<Algorithm>>,
+    leeway: Duration,
+    max_lifetime: Option<Duration>,
+    client_ids: Vec<String>,
+    required_claims: Vec<String>,
+    claim_values: Vec<(ClaimPath, String)>,
+}
+
+impl PolicyBuilder {
+    /// One more audience of ours; a token needs one of them. An API that serves Authgear's user and
+    /// machine tokens has two: the project's origin and its own resource URI.
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audiences.push(audience.into());
+        self
+    }
+
+    /// How the issuer writes access tokens. Default: [`Profile::Rfc9068`], the strictest.
+    pub const fn profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
+    }
+
+    /// The algorithms the issuer may use. Default: every asymmetric one; its keys narrow them down.
+    pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        self.algorithms = Some(algorithms.into_iter().collect());
+        self
+    }
+
+    /// The allowance for clocks that differ, at most 300 s. Default: 30 s.
+    pub const fn leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// The longest `exp` − `iat`. Default: as long as the issuer likes.
+    pub const fn max_lifetime(mut self, max_lifetime: Duration) -> Self {
+        self.max_lifetime = Some(max_lifetime);
+        self
+    }
+
+    /// A client that may present tokens; call again for more. Default: every client of the issuer.
+    pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
+        self.client_ids.push(client_id.into());
+        self
+    }
+
+    /// A claim that must be there, beside those of the profile.
+    pub fn required_claim(mut self, name: impl Into<String>) -> Self {
+        self.required_claims.push(name.into());
+        self
+    }
+
+    /// A claim that must be there and be this string.
+    pub fn claim_value(mut self, path: impl Into<ClaimPath>, value: impl Into<String>) -> Self {
+        self.claim_values.push((path.into(), value.into()));
+        self
+    }
+
+    /// The policy.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError`] if the settings make no sense or open a door.
+    pub fn build(self) -> Result<Policy, PolicyError> {
+        if self.issuer.is_empty() {
+            return Err(PolicyError::IssuerMissing);
+        }
+        if self.audiences.iter().any(String::is_empty) {
+            return Err(PolicyError::AudienceMissing);
+        }
+        if self.leeway > Duration::from_secs(limits::LEEWAY_SECONDS) {
+            return Err(PolicyError::Leeway);
+        }
+        let algorithms = self.algorithms.unwrap_or_else(|| {
+            let all = Algorithm::ALL.iter().copied();
+            all.filter(|algorithm| !algorithm.is_symmetric()).collect()
+        });
+        let symmetric = algorithms
+            .iter()
+            .filter(|algorithm| algorithm.is_symmetric());
+        match symmetric.count() {
+            _ if algorithms.is_empty() => return Err(PolicyError::AlgorithmsMissing),
+            count if count != 0 && count != algorithms.len() => {
+                return Err(PolicyError::AlgorithmsMixed);
+            }
+            _ => {}
+        }
+        let boxed = |names: Vec<String>| names.into_iter().map(String::into_boxed_str).collect();
+        Ok(Policy {
+            issuer: self.issuer.into(),
+            audiences: boxed(self.audiences),
+            profile: self.profile,
+            algorithms: algorithms.into(),
+            leeway: self.leeway,
+            max_lifetime: self.max_lifetime,
+            client_ids: boxed(self.client_ids),
+            required_claims: boxed(self.required_claims),
+            claim_values: self
+                .claim_values
+                .into_iter()
+                .map(|(path, value)| (path, value.into_boxed_str()))
+                .collect(),
+        })
+    }
+}
+
+/// Why a policy makes no sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyError {
+    /// No algorithm is allowed.
+    #[error("algorithms_missing: no algorithm is allowed, so no token could be accepted")]
+    AlgorithmsMissing,
+    /// HMAC beside public-key algorithms: a public key could be taken for a secret.
+    #[error("algorithms_mixed: HS256, HS384 and HS512 cannot be allowed beside others")]
+    AlgorithmsMixed,
+    /// An audience is empty.
+    #[error("audience_missing: an audience is empty; say the name this server has in aud")]
+    AudienceMissing,
+    /// The issuer is empty.
+    #[error("issuer_missing: the issuer is empty; say what stands in iss")]
+    IssuerMissing,
+    /// More than [`limits::LEEWAY_SECONDS`].
+    #[error("leeway: more than {} s", limits::LEEWAY_SECONDS)]
+    Leeway,
+}
+
+/// Clocks set by NTP differ by less than a second; 30 s cover one that is not.
+const DEFAULT_LEEWAY: Duration = Duration::from_secs(30);

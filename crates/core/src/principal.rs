@@ -1,0 +1,150 @@
+//! Who was authenticated.
+//!
+//! Holding a [`Principal`] is the proof that every stage ran: nothing else makes one.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use crate::claims::{ClaimPath, Claims, Text};
+use crate::json::Value;
+use crate::policy::Policy;
+use crate::time::UnixTime;
+
+/// Who sent a request, according to a verified access token. Cheap to clone.
+///
+/// An identity is the pair of [`issuer`](Self::issuer) and [`subject`](Self::subject), plus its
+/// [`kind`](Self::kind): a subject alone may name someone else at another issuer.
+#[derive(Clone)]
+pub struct Principal(Arc<Inner>);
+
+struct Inner {
+    issuer: Arc<str>,
+    kind: PrincipalKind,
+    subject: Option<Text>,
+    client_id: Option<Text>,
+    expires_at: UnixTime,
+    claims: Claims,
+}
+
+impl Principal {
+    /// The policy has checked the claims: `exp` is there and the strings are strings.
+    pub(crate) fn new(policy: &Policy, claims: Claims) -> Self {
+        let client_id = policy
+            .client_id_claim(&claims)
+            .and_then(|name| claims.text_of(name));
+        let named = client_id.as_ref().map(|text| claims.resolve(text));
+        let kind = if policy.profile().is_machine(&claims, named) {
+            PrincipalKind::Machine
+        } else {
+            PrincipalKind::User
+        };
+        Self(Arc::new(Inner {
+            issuer: Arc::clone(policy.issuer()),
+            kind,
+            subject: claims.text_of("sub"),
+            client_id,
+            expires_at: claims.expires_at().ok().flatten().unwrap_or_default(),
+            claims,
+        }))
+    }
+
+    /// The issuer: `iss`.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.0.issuer
+    }
+
+    /// The user, or of a machine its client, as the issuer names it: `sub`. Every profile but
+    /// `generic` and `keycloak` makes sure that it is there; empty if it is not.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        self.resolve(self.0.subject.as_ref()).unwrap_or_default()
+    }
+
+    /// Whether it is a user or a machine.
+    #[must_use]
+    pub fn kind(&self) -> PrincipalKind {
+        self.0.kind
+    }
+
+    /// The client that got the token: `client_id`, or where the issuer's profile has it.
+    #[must_use]
+    pub fn client_id(&self) -> Option<&str> {
+        self.resolve(self.0.client_id.as_ref())
+    }
+
+    /// When the access token expires: `exp`.
+    #[must_use]
+    pub fn expires_at(&self) -> UnixTime {
+        self.0.expires_at
+    }
+
+    /// When the user authenticated: `auth_time`, if the token says so.
+    #[must_use]
+    pub fn auth_time(&self) -> Option<UnixTime> {
+        self.0.claims.auth_time()
+    }
+
+    /// The scopes: the words of `scope`, or of `scp` where there is no `scope`.
+    pub fn scopes(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        let scope = self.0.claims.scope().ok().flatten();
+        scope.into_iter().flat_map(|scope| scope.words())
+    }
+
+    /// Whether the token has this scope, as a whole word.
+    #[must_use]
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.scopes().any(|word| word == scope)
+    }
+
+    /// The claim at `path`, if there is one. Paths are lists of member names, taken literally.
+    #[must_use]
+    pub fn claim(&self, path: &ClaimPath) -> Option<Value<'_>> {
+        self.0.claims.at(path)
+    }
+
+    /// The claims in a type of your own.
+    ///
+    /// # Errors
+    ///
+    /// The claims do not fit the type.
+    pub fn claims<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        self.0.claims.deserialize()
+    }
+
+    /// All claims, as the issuer wrote them.
+    #[must_use]
+    pub fn all_claims(&self) -> &Claims {
+        &self.0.claims
+    }
+
+    fn resolve<'p>(&'p self, text: Option<&'p Text>) -> Option<&'p str> {
+        text.map(|text| self.0.claims.resolve(text))
+    }
+}
+
+impl fmt::Debug for Principal {
+    /// Shows issuer and kind: claims are personal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Principal")
+            .field("issuer", &self.0.issuer)
+            .field("kind", &self.0.kind)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether a principal is a user, or a client that acts for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "RFC 9068 §2.2 knows a resource owner or none"
+)]
+pub enum PrincipalKind {
+    /// A user, through a client.
+    User,
+    /// A client for itself: client credentials.
+    Machine,
+}

@@ -1,0 +1,118 @@
+//! What this resource server says of itself: protected resource metadata ([RFC 9728 §2]).
+//!
+//! A document from configuration, never from `Host`. Serving it is the adapters' matter.
+//!
+//! [RFC 9728 §2]: https://www.rfc-editor.org/rfc/rfc9728#section-2
+
+use http::Uri;
+use serde::Serialize;
+
+/// The protected resource metadata document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ProtectedResourceMetadata {
+    resource: String,
+    authorization_servers: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    scopes_supported: Vec<String>,
+    bearer_methods_supported: [&'static str; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource_documentation: Option<String>,
+    #[serde(skip)]
+    path: String,
+    #[serde(skip)]
+    url: String,
+}
+
+impl ProtectedResourceMetadata {
+    /// The document of the resource at the URL `resource`, whose tokens `authorization_servers`
+    /// issue.
+    ///
+    /// # Errors
+    ///
+    /// [`ResourceError`] if `resource` is not an absolute http or https URL without query and
+    /// fragment ([RFC 9728 §1.2]).
+    ///
+    /// [RFC 9728 §1.2]: https://www.rfc-editor.org/rfc/rfc9728#section-1.2
+    pub fn new<S: Into<String>>(
+        resource: impl Into<String>,
+        authorization_servers: impl IntoIterator<Item = S>,
+    ) -> Result<Self, ResourceError> {
+        let resource = resource.into();
+        let uri: Uri = resource.parse().map_err(|_| ResourceError)?;
+        let (Some("http" | "https"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err(ResourceError);
+        };
+        if uri.query().is_some() || resource.contains('#') {
+            return Err(ResourceError);
+        }
+        // RFC 9728 §3.1: inserted between host and path; a path that is only "/" is left out.
+        let path = uri.path();
+        let suffix = path.strip_suffix('/').unwrap_or(path);
+        let path = format!("/.well-known/oauth-protected-resource{suffix}");
+        let url = format!(
+            "{}://{authority}{path}",
+            uri.scheme_str().unwrap_or("https")
+        );
+        Ok(Self {
+            resource,
+            authorization_servers: authorization_servers.into_iter().map(Into::into).collect(),
+            scopes_supported: Vec::new(),
+            bearer_methods_supported: ["header"],
+            resource_name: None,
+            resource_documentation: None,
+            path,
+            url,
+        })
+    }
+
+    /// The scopes that clients may ask for.
+    #[must_use]
+    pub fn scopes_supported<S: Into<String>>(
+        mut self,
+        scopes: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.scopes_supported = scopes.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// A name to show to people.
+    #[must_use]
+    pub fn resource_name(mut self, name: impl Into<String>) -> Self {
+        self.resource_name = Some(name.into());
+        self
+    }
+
+    /// The URL of a page for developers.
+    #[must_use]
+    pub fn resource_documentation(mut self, url: impl Into<String>) -> Self {
+        self.resource_documentation = Some(url.into());
+        self
+    }
+
+    /// The path under which it is served.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The URL under which it is found, for the `resource_metadata` of challenges.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The JSON document.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // Strings and lists of strings: serialising them does not fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// The resource is not a URL that can be published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a resource is an absolute http or https URL without query and fragment")]
+#[non_exhaustive]
+pub struct ResourceError;

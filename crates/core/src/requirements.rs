@@ -1,0 +1,426 @@
+//! What a route asks of a principal beyond a valid access token: scope ([RFC 6750 §3.1]), client,
+//! claims, kind, and how the user authenticated ([RFC 9470]).
+//!
+//! All that is asked for must hold; the first that does not gives the reason, in a fixed order:
+//! kind, client, scope, claims, class and methods of authentication, its age. Composition is by
+//! asking for more.
+//!
+//! [RFC 6750 §3.1]: https://www.rfc-editor.org/rfc/rfc6750#section-3.1
+//! [RFC 9470]: https://www.rfc-editor.org/rfc/rfc9470
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::authgear;
+use crate::claims::{ClaimPath, StringOrStrings};
+use crate::id_token::{IdToken, IdTokenRefused};
+use crate::principal::{Principal, PrincipalKind};
+use crate::rejection::{
+    Forbidden, InsufficientScope, InsufficientUserAuthentication, InvalidToken, Rejection,
+    StepUpReason,
+};
+use crate::time::UnixTime;
+
+/// What a route asks of a principal. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Requirements(Arc<Settled>);
+
+#[derive(Debug)]
+struct Settled {
+    asked: RequirementsBuilder,
+    /// What the challenges say, made once.
+    scope: Arc<str>,
+    acr_values: Option<Arc<str>>,
+}
+
+impl Requirements {
+    /// Starts with nothing asked for.
+    pub fn builder() -> RequirementsBuilder {
+        RequirementsBuilder::default()
+    }
+
+    /// Decides whether `principal` has all that is asked for at the time `now`.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::InsufficientScope`], [`Rejection::InsufficientUserAuthentication`],
+    /// [`Rejection::Forbidden`], or [`Rejection::InvalidToken`] for a claim of the wrong type.
+    pub fn authorize(&self, principal: &Principal, now: UnixTime) -> Result<(), Rejection> {
+        self.check_all_but_age(principal)?;
+        self.check_age(principal, None, now)
+    }
+
+    /// The same, with the ID token that was sent along for re-authentication, or why it was
+    /// refused.
+    ///
+    /// # Errors
+    ///
+    /// As [`Requirements::authorize`].
+    pub fn authorize_with_id_token(
+        &self,
+        principal: &Principal,
+        id_token: Result<&IdToken, IdTokenRefused>,
+        now: UnixTime,
+    ) -> Result<(), Rejection> {
+        self.check_all_but_age(principal)?;
+        self.check_age(principal, Some(id_token), now)
+    }
+
+    /// Whether an ID token sent along could change `rejection` into an admission.
+    #[must_use]
+    pub fn wants_id_token(&self, rejection: &Rejection) -> bool {
+        if let Rejection::InsufficientUserAuthentication(refused) = rejection {
+            return refused.reason == StepUpReason::AuthTimeUnsatisfied;
+        }
+        *rejection == Forbidden::CannotReauthenticate.into()
+    }
+
+    fn check_all_but_age(&self, principal: &Principal) -> Result<(), Rejection> {
+        let asked = &self.0.asked;
+        if asked.kind.is_some_and(|kind| kind != principal.kind()) {
+            return Err(Forbidden::PrincipalKind.into());
+        }
+        self.check_client(principal)?;
+        self.check_scope(principal)?;
+        for rule in &asked.claims {
+            rule.check(principal)?;
+        }
+        self.check_acr(principal)?;
+        self.check_amr(principal)
+    }
+
+    fn check_client(&self, principal: &Principal) -> Result<(), Rejection> {
+        let clients = &self.0.asked.client_ids;
+        if clients.is_empty() {
+            return Ok(());
+        }
+        let client_id = principal.client_id().ok_or(InvalidToken::ClaimMissing)?;
+        if !clients.iter().any(|client| client == client_id) {
+            return Err(Forbidden::ClientNotAllowed.into());
+        }
+        Ok(())
+    }
+
+    fn check_scope(&self, principal: &Principal) -> Result<(), Rejection> {
+        let asked = &self.0.asked;
+        let has_all = asked.scopes.iter().all(|scope| principal.has_scope(scope));
+        let has_any = |group: &Vec<String>| group.iter().any(|scope| principal.has_scope(scope));
+        if !has_all || !asked.any_scopes.iter().all(has_any) {
+            let scope = Arc::clone(&self.0.scope);
+            return Err(InsufficientScope { scope }.into());
+        }
+        Ok(())
+    }
+
+    fn check_acr(&self, principal: &Principal) -> Result<(), Rejection> {
+        let asked = &self.0.asked.acr_values;
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let acr = principal.all_claims().acr();
+        let is_met = acr.is_some_and(|acr| asked.iter().any(|value| acr.contains(value)));
+        if !is_met {
+            return Err(self.step_up(StepUpReason::AcrUnsatisfied, None));
+        }
+        Ok(())
+    }
+
+    fn check_amr(&self, principal: &Principal) -> Result<(), Rejection> {
+        let asked = &self.0.asked.amr;
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let amr = principal.all_claims().amr();
+        let is_met = amr.is_some_and(|amr| asked.iter().all(|method| amr.contains(method)));
+        if !is_met {
+            return Err(self.step_up(StepUpReason::AmrUnsatisfied, None));
+        }
+        Ok(())
+    }
+
+    /// RFC 9470 §4: by `auth_time`, of the access token or of the ID token sent along; never by
+    /// `iat`, which a refresh moves.
+    fn check_age(
+        &self,
+        principal: &Principal,
+        id_token: Option<Result<&IdToken, IdTokenRefused>>,
+        now: UnixTime,
+    ) -> Result<(), Rejection> {
+        let Some(max_age) = self.0.asked.max_age else {
+            return Ok(());
+        };
+        if is_recent(principal.auth_time(), max_age, now) {
+            return Ok(());
+        }
+        let valid = id_token.and_then(Result::ok);
+        let claim = principal.claim(&authgear::CAN_REAUTHENTICATE.into());
+        let can_reauthenticate = valid
+            .and_then(IdToken::can_reauthenticate)
+            .or_else(|| claim.and_then(|claim| claim.as_bool()))
+            .unwrap_or(true)
+            || valid.is_some_and(IdToken::is_biometric);
+        if !can_reauthenticate {
+            return match self.0.asked.cannot_reauthenticate {
+                CannotReauthenticate::Allow => Ok(()),
+                CannotReauthenticate::Refuse => Err(Forbidden::CannotReauthenticate.into()),
+            };
+        }
+        // An ID token comes straight from the issuer, whose clock may be ahead of ours: a time that
+        // lies in the future by no more than that is now.
+        let auth_time = valid.and_then(IdToken::auth_time);
+        let auth_time = auth_time.map(|time| {
+            if time <= now.plus(CLOCK_AHEAD) {
+                time.min(now)
+            } else {
+                time
+            }
+        });
+        if is_recent(auth_time, max_age, now) {
+            return Ok(());
+        }
+        match id_token.and_then(Result::err) {
+            Some(refused) => Err(self.step_up(refused.reason(), refused.invalid())),
+            None => Err(self.step_up(StepUpReason::AuthTimeUnsatisfied, None)),
+        }
+    }
+
+    fn step_up(&self, reason: StepUpReason, id_token: Option<InvalidToken>) -> Rejection {
+        InsufficientUserAuthentication {
+            reason,
+            id_token,
+            acr_values: self.0.acr_values.clone(),
+            max_age: self.0.asked.max_age,
+        }
+        .into()
+    }
+}
+
+/// What is to become of a user who must re-authenticate and has no means to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CannotReauthenticate {
+    /// The user is let through: a choice of your business, not of ours.
+    Allow,
+    /// A plain 403, since a challenge could never be met. The default.
+    #[default]
+    Refuse,
+}
+
+/// What a route asks for, to be added to.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct RequirementsBuilder {
+    kind: Option<PrincipalKind>,
+    client_ids: Vec<String>,
+    scopes: Vec<String>,
+    any_scopes: Vec<Vec<String>>,
+    claims: Vec<ClaimRule>,
+    acr_values: Vec<String>,
+    amr: Vec<String>,
+    max_age: Option<Duration>,
+    cannot_reauthenticate: CannotReauthenticate,
+}
+
+impl RequirementsBuilder {
+    /// A scope the token must have; call again for more.
+    pub fn scope(mut self, scope: impl Into<String>) -> Self {
+        self.scopes.push(scope.into());
+        self
+    }
+
+    /// Scopes of which the token must have one. The challenge names the first.
+    pub fn any_scope<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
+        self.any_scopes
+            .push(scopes.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// A client that may use the route; call again for more, of which one suffices.
+    pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
+        self.client_ids.push(client_id.into());
+        self
+    }
+
+    /// A role that the user must have, where Authgear writes roles.
+    pub fn role(self, role: impl Into<String>) -> Self {
+        self.claim(authgear::ROLES, role)
+    }
+
+    /// A value that the claim at `path` must have: be it, or as an array of strings, hold it.
+    pub fn claim(self, path: impl Into<ClaimPath>, value: impl Into<String>) -> Self {
+        self.any_claim(path, [value.into()])
+    }
+
+    /// Values of which the claim at `path` must have one.
+    pub fn any_claim<S: Into<String>>(
+        mut self,
+        path: impl Into<ClaimPath>,
+        values: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.claims.push(ClaimRule::AnyOf {
+            path: path.into(),
+            values: values.into_iter().map(Into::into).collect(),
+        });
+        self
+    }
+
+    /// A user, not a client that acts for itself.
+    pub const fn user(mut self) -> Self {
+        self.kind = Some(PrincipalKind::User);
+        self
+    }
+
+    /// A client that acts for itself, not a user.
+    pub const fn machine(mut self) -> Self {
+        self.kind = Some(PrincipalKind::Machine);
+        self
+    }
+
+    /// A user whom Authgear calls verified.
+    pub fn verified(mut self) -> Self {
+        self.claims.push(ClaimRule::Verified);
+        self
+    }
+
+    /// A user whom Authgear does not call anonymous.
+    pub fn not_anonymous(mut self) -> Self {
+        self.claims.push(ClaimRule::NotAnonymous);
+        self
+    }
+
+    /// Authentication context classes, in order of preference, of which `acr` must have one.
+    pub fn acr<S: Into<String>>(mut self, acr_values: impl IntoIterator<Item = S>) -> Self {
+        self.acr_values
+            .extend(acr_values.into_iter().map(Into::into));
+        self
+    }
+
+    /// An authentication method that `amr` must have; call again for more.
+    pub fn amr(mut self, method: impl Into<String>) -> Self {
+        self.amr.push(method.into());
+        self
+    }
+
+    /// The user authenticated at most this long ago; exactly this long ago suffices.
+    pub const fn max_age(mut self, max_age: Duration) -> Self {
+        self.max_age = Some(max_age);
+        self
+    }
+
+    /// What becomes of a user who must re-authenticate and cannot. Default: refused with 403.
+    pub const fn cannot_reauthenticate(mut self, then: CannotReauthenticate) -> Self {
+        self.cannot_reauthenticate = then;
+        self
+    }
+
+    /// The requirements.
+    ///
+    /// # Errors
+    ///
+    /// [`RequirementsError`] if a value could never be met, or could not stand in a challenge.
+    pub fn build(self) -> Result<Requirements, RequirementsError> {
+        let mut scopes = self.scopes.iter().chain(self.any_scopes.iter().flatten());
+        if !scopes.all(|scope| is_scope_token(scope)) || self.any_scopes.iter().any(Vec::is_empty) {
+            return Err(RequirementsError::Scope);
+        }
+        if !self.acr_values.iter().all(|value| is_scope_token(value)) {
+            return Err(RequirementsError::Acr);
+        }
+        let one_of_each = self.any_scopes.iter().filter_map(|group| group.first());
+        let scope: Vec<&str> = self
+            .scopes
+            .iter()
+            .chain(one_of_each)
+            .map(String::as_str)
+            .collect();
+        let acr_values = self.acr_values.join(" ");
+        Ok(Requirements(Arc::new(Settled {
+            scope: scope.join(" ").into(),
+            acr_values: Some(acr_values)
+                .filter(|values| !values.is_empty())
+                .map(Into::into),
+            asked: self,
+        })))
+    }
+}
+
+/// Why requirements make no sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequirementsError {
+    /// An `acr` value is empty or has a character that cannot stand in a challenge.
+    #[error("an acr value is empty, or has a space, a quote, a backslash or a control character")]
+    Acr,
+    /// A scope is not a scope-token of RFC 6749 §3.3, or a choice of scopes is empty.
+    #[error("a scope is empty, or has a space, a quote, a backslash or a control character")]
+    Scope,
+}
+
+#[derive(Clone, Debug)]
+enum ClaimRule {
+    AnyOf {
+        path: ClaimPath,
+        values: Vec<String>,
+    },
+    NotAnonymous,
+    Verified,
+}
+
+impl ClaimRule {
+    fn check(&self, principal: &Principal) -> Result<(), Rejection> {
+        match self {
+            Self::AnyOf { path, values } => {
+                let claim = principal.claim(path).ok_or(Forbidden::ClaimRule)?;
+                let claim = StringOrStrings::parse(claim).ok_or(InvalidToken::ClaimType)?;
+                if !values.iter().any(|value| claim.contains(value)) {
+                    return Err(Forbidden::ClaimRule.into());
+                }
+                Ok(())
+            }
+            // Absent is not "no": a token that does not say so is not of a known user.
+            Self::NotAnonymous => is_flag(
+                principal,
+                authgear::IS_ANONYMOUS,
+                false,
+                Forbidden::UserAnonymous,
+            ),
+            Self::Verified => is_flag(
+                principal,
+                authgear::IS_VERIFIED,
+                true,
+                Forbidden::UserNotVerified,
+            ),
+        }
+    }
+}
+
+fn is_flag(
+    principal: &Principal,
+    name: &str,
+    wanted: bool,
+    otherwise: Forbidden,
+) -> Result<(), Rejection> {
+    let Some(claim) = principal.all_claims().get(name) else {
+        return Err(otherwise.into());
+    };
+    if claim.as_bool().ok_or(InvalidToken::ClaimType)? != wanted {
+        return Err(otherwise.into());
+    }
+    Ok(())
+}
+
+/// Whether the user authenticated at most `max_age` ago, and not in the future.
+fn is_recent(auth_time: Option<UnixTime>, max_age: Duration, now: UnixTime) -> bool {
+    auth_time
+        .and_then(|auth_time| now.since(auth_time))
+        .is_some_and(|age| age <= max_age)
+}
+
+/// `scope-token` of [RFC 6749 §3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3).
+fn is_scope_token(scope: &str) -> bool {
+    let is_allowed = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E);
+    !scope.is_empty() && scope.bytes().all(is_allowed)
+}
+
+/// How far the issuer's clock may be ahead of ours when an ID token has just been issued.
+const CLOCK_AHEAD: Duration = Duration::from_secs(30);
