@@ -12,7 +12,7 @@ use std::fmt;
 
 use crate::authgear;
 use crate::claims::Claims;
-use crate::jws::{Header, Typ, VerifiedJws};
+use crate::jws::{Header, Typ, UnverifiedJws, VerifiedJws};
 use crate::policy::Policy;
 use crate::principal::Principal;
 use crate::rejection::{InvalidToken, StepUpReason};
@@ -39,6 +39,19 @@ impl IdToken {
         Ok(())
     }
 
+    /// Whether an ID token whose key is not known could be good, so that it may cost a fetch of the
+    /// issuer's keys.
+    #[must_use]
+    pub fn is_plausible(
+        policy: &Policy,
+        jws: &UnverifiedJws<'_>,
+        principal: &Principal,
+        now: UnixTime,
+    ) -> bool {
+        Self::check_header(policy, jws.header()).is_ok()
+            && check_claims(policy, jws.unverified_claims(), principal, now).is_ok()
+    }
+
     /// Checks the claims of a verified ID token, and that it belongs to `principal`.
     ///
     /// # Errors
@@ -52,30 +65,7 @@ impl IdToken {
     ) -> Result<Self, IdTokenRefused> {
         Self::check_header(policy, jws.header())?;
         let claims = jws.into_claims();
-        if *claims.issuer()? != *principal.issuer() {
-            return Err(IdTokenRefused::Mismatch);
-        }
-        let audience = claims.audience()?;
-        let expires_at = claims.expires_at()?.ok_or(InvalidToken::ExpMissing)?;
-        if now >= expires_at.plus(policy.leeway()) {
-            return Err(InvalidToken::TokenExpired.into());
-        }
-        let not_before = claims.not_before()?;
-        if not_before.is_some_and(|time| time > now.plus(policy.leeway())) {
-            return Err(InvalidToken::TokenNotYetValid.into());
-        }
-        let issued_at = claims.issued_at()?.ok_or(InvalidToken::ClaimMissing)?;
-        if issued_at > now.plus(policy.leeway()) {
-            return Err(InvalidToken::IatInFuture.into());
-        }
-        let subject = claims.subject()?.ok_or(InvalidToken::ClaimMissing)?;
-        // OIDC Core §3.1.3.7: `aud` has our client. Ours is the one the access token was issued to.
-        let client_id = principal.client_id().ok_or(IdTokenRefused::Mismatch)?;
-        let is_ours = policy.client_ids().next().is_none()
-            || policy.client_ids().any(|ours| ours == client_id);
-        if subject != principal.subject() || !audience.contains(client_id) || !is_ours {
-            return Err(IdTokenRefused::Mismatch);
-        }
+        check_claims(policy, &claims, principal, now)?;
         Ok(Self { claims })
     }
 
@@ -103,6 +93,39 @@ impl fmt::Debug for IdToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IdToken").finish_non_exhaustive()
     }
+}
+
+fn check_claims(
+    policy: &Policy,
+    claims: &Claims,
+    principal: &Principal,
+    now: UnixTime,
+) -> Result<(), IdTokenRefused> {
+    if *claims.issuer()? != *principal.issuer() {
+        return Err(IdTokenRefused::Mismatch);
+    }
+    let audience = claims.audience()?;
+    let expires_at = claims.expires_at()?.ok_or(InvalidToken::ExpMissing)?;
+    if now >= expires_at.plus(policy.leeway()) {
+        return Err(InvalidToken::TokenExpired.into());
+    }
+    let not_before = claims.not_before()?;
+    if not_before.is_some_and(|time| time > now.plus(policy.leeway())) {
+        return Err(InvalidToken::TokenNotYetValid.into());
+    }
+    let issued_at = claims.issued_at()?.ok_or(InvalidToken::ClaimMissing)?;
+    if issued_at > now.plus(policy.leeway()) {
+        return Err(InvalidToken::IatInFuture.into());
+    }
+    let subject = claims.subject()?.ok_or(InvalidToken::ClaimMissing)?;
+    // OIDC Core §3.1.3.7: `aud` has our client. Ours is the one the access token was issued to.
+    let client_id = principal.client_id().ok_or(IdTokenRefused::Mismatch)?;
+    let is_ours =
+        policy.client_ids().next().is_none() || policy.client_ids().any(|ours| ours == client_id);
+    if subject != principal.subject() || !audience.contains(client_id) || !is_ours {
+        return Err(IdTokenRefused::Mismatch);
+    }
+    Ok(())
 }
 
 /// Why an ID token sent along does not count.

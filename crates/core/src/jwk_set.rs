@@ -8,6 +8,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -19,7 +20,7 @@ use crate::rejection::InvalidToken;
 
 /// The usable keys of one issuer, parsed.
 pub struct JwkSet {
-    keys: Vec<VerificationKey>,
+    keys: Vec<Arc<VerificationKey>>,
     by_kid: HashMap<Box<str>, Vec<usize>>,
     unusable: Vec<UnusableKey>,
 }
@@ -71,8 +72,8 @@ impl JwkSet {
     ///
     /// [`InvalidToken::KidUnknown`], [`InvalidToken::KidMissing`], [`InvalidToken::KidAmbiguous`]
     /// or [`InvalidToken::AlgKeyMismatch`].
-    pub fn select(&self, header: &Header) -> Result<&VerificationKey, InvalidToken> {
-        let fits = |key: &&VerificationKey| key.algorithm() == header.algorithm();
+    pub fn select(&self, header: &Header) -> Result<&Arc<VerificationKey>, InvalidToken> {
+        let fits = |key: &&Arc<VerificationKey>| key.algorithm() == header.algorithm();
         let Some(kid) = header.kid().filter(|_| !self.by_kid.is_empty()) else {
             return only(self.keys.iter().filter(fits), InvalidToken::KidMissing);
         };
@@ -114,7 +115,7 @@ impl JwkSet {
                 let indices = self.by_kid.entry(kid.into()).or_default();
                 indices.push(self.keys.len());
             }
-            self.keys.push(key);
+            self.keys.push(Arc::new(key));
         }
     }
 }
@@ -164,9 +165,9 @@ struct Document<'d> {
 
 /// The only key there is; several are `several`, none means the algorithm is not one of theirs.
 fn only<'k>(
-    mut keys: impl Iterator<Item = &'k VerificationKey>,
+    mut keys: impl Iterator<Item = &'k Arc<VerificationKey>>,
     several: InvalidToken,
-) -> Result<&'k VerificationKey, InvalidToken> {
+) -> Result<&'k Arc<VerificationKey>, InvalidToken> {
     let key = keys.next().ok_or(InvalidToken::AlgKeyMismatch)?;
     if keys.next().is_some() {
         return Err(several);

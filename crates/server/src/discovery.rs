@@ -1,0 +1,181 @@
+//! Finding the issuer's keys: its metadata at a well-known URL ([OIDC Discovery §4],
+//! [RFC 8414 §3]).
+//!
+//! The issuer comes from configuration, never from a token, and the metadata must name it byte for
+//! byte. Only `jwks_uri` is taken from it.
+//!
+//! [OIDC Discovery §4]: https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig
+//! [RFC 8414 §3]: https://www.rfc-editor.org/rfc/rfc8414#section-3
+
+use serde::Deserialize;
+use url::{Host, Url};
+
+use crate::fetch::FetchError;
+
+/// The URLs where the metadata of `issuer` may be, in the order in which they are tried: appended
+/// (OIDC), then inserted between host and path (RFC 8414 §3.1, §5).
+pub(crate) fn well_known_urls(issuer: &Url) -> Vec<Url> {
+    let path = issuer.path().trim_end_matches('/');
+    let mut paths = vec![format!("{path}/.well-known/openid-configuration")];
+    if !path.is_empty() {
+        paths.push(format!("/.well-known/openid-configuration{path}"));
+    }
+    paths.push(format!("/.well-known/oauth-authorization-server{path}"));
+    paths
+        .iter()
+        .map(|path| {
+            let mut url = issuer.clone();
+            url.set_path(path);
+            url
+        })
+        .collect()
+}
+
+/// The `jwks_uri` of metadata that is of `issuer`.
+pub(crate) fn jwks_uri(metadata: &[u8], issuer: &str) -> Result<Url, FetchError> {
+    let metadata: Metadata =
+        serde_json::from_slice(metadata).map_err(|_| FetchError::NotMetadata)?;
+    // RFC 8414 §3.3: identical, or the metadata must not be used.
+    if metadata.issuer != issuer {
+        return Err(FetchError::IssuerMismatch);
+    }
+    metadata
+        .jwks_uri
+        .parse()
+        .map_err(|_| FetchError::NotMetadata)
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    issuer: String,
+    jwks_uri: String,
+}
+
+/// Where plain http may be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum PlainHttp {
+    /// To this very machine.
+    #[default]
+    Loopback,
+    /// Anywhere: said explicitly, in a setting called `insecure`.
+    Anywhere,
+}
+
+impl PlainHttp {
+    /// Refuses a URL whose answer anyone on the way could have written.
+    pub(crate) fn check(self, url: &Url) -> Result<(), FetchError> {
+        match url.scheme() {
+            "https" => Ok(()),
+            "http" if self == Self::Anywhere || is_loopback(url) => Ok(()),
+            _ => Err(FetchError::UrlScheme),
+        }
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use url::Url;
+
+    use super::{PlainHttp, jwks_uri, well_known_urls};
+    use crate::fetch::FetchError;
+
+    fn urls(issuer: &str) -> Vec<String> {
+        let issuer = issuer.parse().unwrap();
+        well_known_urls(&issuer)
+            .iter()
+            .map(Url::to_string)
+            .collect()
+    }
+
+    #[test]
+    fn an_issuer_without_path_has_two_forms() {
+        let expected = [
+            "https://id.example.com/.well-known/openid-configuration",
+            "https://id.example.com/.well-known/oauth-authorization-server",
+        ];
+        assert_eq!(urls("https://id.example.com"), expected);
+        assert_eq!(urls("https://id.example.com/"), expected);
+    }
+
+    #[test]
+    fn an_issuer_with_a_path_has_three() {
+        assert_eq!(
+            urls("https://id.example.com:8443/realms/one"),
+            [
+                "https://id.example.com:8443/realms/one/.well-known/openid-configuration",
+                "https://id.example.com:8443/.well-known/openid-configuration/realms/one",
+                "https://id.example.com:8443/.well-known/oauth-authorization-server/realms/one",
+            ]
+        );
+    }
+
+    #[test]
+    fn t_key_09_metadata_of_another_issuer_is_refused() {
+        let metadata =
+            br#"{"issuer":"https://id.example.com","jwks_uri":"https://id.example.com/k"}"#;
+        assert!(jwks_uri(metadata, "https://id.example.com").is_ok());
+        for other in [
+            "https://id.example.com/",
+            "https://ID.example.com",
+            "https://id.example.com/tenant",
+            "https://id.example",
+        ] {
+            let refused = jwks_uri(metadata, other);
+            assert_eq!(refused, Err(FetchError::IssuerMismatch), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_metadata_is_refused() {
+        for text in [
+            "",
+            "<html>",
+            "[]",
+            r#"{"issuer":"https://id.example.com"}"#,
+            r#"{"issuer":"https://id.example.com","jwks_uri":"not a url"}"#,
+            r#"{"issuer":"https://id.example.com","jwks_uri":5}"#,
+            r#"{"issuer":"https://id.example.com","issuer":"x","jwks_uri":"https://a/b"}"#,
+        ] {
+            let refused = jwks_uri(text.as_bytes(), "https://id.example.com");
+            assert_eq!(refused, Err(FetchError::NotMetadata), "{text}");
+        }
+    }
+
+    #[test]
+    fn t_key_10_only_https_is_fetched_and_http_on_loopback() {
+        let check = |url: &str| PlainHttp::Loopback.check(&url.parse().unwrap());
+        for good in [
+            "https://id.example.com/k",
+            "http://127.0.0.1:9/k",
+            "http://127.8.8.8/k",
+            "http://[::1]/k",
+            "http://localhost/k",
+            "http://id.localhost/k",
+        ] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "http://id.example.com/k",
+            "http://10.0.0.1/k",
+            "http://localhost.example.com/k",
+            "http://notlocalhost/k",
+            "file:///etc/passwd",
+            "ftp://id.example.com/k",
+            "data:application/json,{}",
+        ] {
+            assert_eq!(check(bad), Err(FetchError::UrlScheme), "{bad}");
+        }
+        let anywhere = |url: &str| PlainHttp::Anywhere.check(&url.parse().unwrap());
+        assert_eq!(anywhere("http://id.internal/k"), Ok(()));
+        assert_eq!(anywhere("file:///etc/passwd"), Err(FetchError::UrlScheme));
+    }
+}

@@ -1,0 +1,200 @@
+//! Getting a document from the issuer: one GET within limits, over a [`Transport`].
+//!
+//! Redirects are never followed, TLS is always verified, and no answer is read further than it may
+//! be long. What the document says is for `discovery` and `JwkSet` to judge.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bearward_core::jwk_set::JwkSetError;
+use bearward_core::limits;
+use url::Url;
+
+mod reqwest;
+
+pub use self::reqwest::{HttpTransport, HttpTransportError};
+
+/// What carries a GET to the issuer and its answer back.
+///
+/// [`HttpTransport`] is the one to use. Another one serves where requests must leave by a way of
+/// their own, and tests.
+pub trait Transport: Send + Sync + 'static {
+    /// Sends `get` and returns the answer, whatever its status, without following redirects.
+    fn get<'a>(
+        &'a self,
+        get: Get<'a>,
+    ) -> Pin<Box<dyn Future<Output = Result<Answer, FetchError>> + Send + 'a>>;
+}
+
+/// A GET to be sent.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Get<'a> {
+    /// Where to.
+    pub url: &'a Url,
+    /// The `Host` to name, where the URL's own is internal.
+    pub host: Option<&'a str>,
+    /// The scheme the issuer is to believe it was asked by, where the URL's own is internal.
+    pub forwarded_proto: Option<&'a str>,
+    /// The entity tag of the answer we have, for `If-None-Match`.
+    pub etag: Option<&'a str>,
+}
+
+/// An answer: what matters of it.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// `ETag`, if there is one.
+    pub etag: Option<String>,
+    /// `Cache-Control`, if there is one.
+    pub cache_control: Option<String>,
+    /// `Location`, if there is one: for the operator's eyes only.
+    pub location: Option<String>,
+    /// The body, at most [`limits::DOCUMENT_BYTES`].
+    pub body: Vec<u8>,
+}
+
+/// Why keys or metadata could not be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// No connection: refused, unreachable, or the name does not resolve.
+    #[error("connect: no connection to the issuer")]
+    Connect,
+    /// None of the well-known URLs had the metadata.
+    #[error(transparent)]
+    Discovery(DiscoveryFailures),
+    /// The connection broke before the answer was complete.
+    #[error("interrupted: the answer was not complete")]
+    Interrupted,
+    /// The metadata names another issuer than the one configured.
+    #[error("issuer_mismatch: the metadata is of another issuer than the one configured")]
+    IssuerMismatch,
+    /// The JWK Set cannot be used.
+    #[error(transparent)]
+    JwkSet(#[from] JwkSetError),
+    /// Not metadata: not a JSON object with `issuer` and `jwks_uri`.
+    #[error("the document is not issuer metadata with issuer and jwks_uri")]
+    NotMetadata,
+    /// A redirect, which is never followed.
+    #[error("redirect_refused: the issuer answered with redirect {0}; configure the URL it is at")]
+    Redirect(u16),
+    /// Another status than 200.
+    #[error("the issuer answered with status {0}")]
+    Status(u16),
+    /// Not within the time limit.
+    #[error("fetch_timeout: no complete answer within {} s", TIMEOUT.as_secs())]
+    Timeout,
+    /// The TLS handshake failed: an unknown authority, a wrong name, an expired certificate.
+    #[error("tls: the issuer's certificate could not be verified")]
+    Tls,
+    /// Larger than [`limits::DOCUMENT_BYTES`].
+    #[error(
+        "jwks_too_large: the answer is larger than {} bytes",
+        limits::DOCUMENT_BYTES
+    )]
+    TooLarge,
+    /// A URL that is not fetched: not https, or http where the issuer has https.
+    #[error("url_scheme: a key or metadata URL must be https (http on loopback only)")]
+    UrlScheme,
+}
+
+/// What each well-known URL answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiscoveryFailures(pub(crate) Vec<(Url, FetchError)>);
+
+impl DiscoveryFailures {
+    /// The URLs that were tried, each with its failure.
+    pub fn attempts(&self) -> impl Iterator<Item = (&Url, &FetchError)> {
+        self.0.iter().map(|(url, error)| (url, error))
+    }
+}
+
+impl fmt::Display for DiscoveryFailures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no metadata at any well-known URL")?;
+        for (url, error) in &self.0 {
+            write!(f, "; {url}: {error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for DiscoveryFailures {}
+
+/// One GET whose answer is 200 with a body, or 304 where an entity tag was sent.
+pub(crate) async fn get(transport: &dyn Transport, get: Get<'_>) -> Result<Answer, FetchError> {
+    let answer = transport.get(get).await?;
+    if answer.body.len() > limits::DOCUMENT_BYTES {
+        return Err(FetchError::TooLarge);
+    }
+    match answer.status {
+        200 => Ok(answer),
+        304 if get.etag.is_some() => Ok(answer),
+        300..=399 => {
+            let location = answer.location.as_deref().map(shortened);
+            tracing::warn!(url = %get.url, location, "redirect not followed");
+            Err(FetchError::Redirect(answer.status))
+        }
+        status => Err(FetchError::Status(status)),
+    }
+}
+
+/// The beginning of a text that somebody else wrote.
+fn shortened(text: &str) -> String {
+    text.chars().take(200).collect()
+}
+
+/// `max-age` of a `Cache-Control` ([RFC 9111 §5.2.2.1]). `no-store` and `no-cache` ask for a fresh
+/// answer each time, which is 0 here: the schedule has its own floor.
+///
+/// [RFC 9111 §5.2.2.1]: https://www.rfc-editor.org/rfc/rfc9111#section-5.2.2.1
+pub(crate) fn max_age(cache_control: &str) -> Option<Duration> {
+    let mut max_age = None;
+    for directive in cache_control.split(',') {
+        let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
+        match name.trim().to_ascii_lowercase().as_str() {
+            "no-store" | "no-cache" => return Some(Duration::ZERO),
+            "max-age" if max_age.is_none() => {
+                let seconds = value.trim().trim_matches('"');
+                let is_number = !seconds.is_empty() && seconds.bytes().all(|b| b.is_ascii_digit());
+                let seconds = seconds.parse().ok().unwrap_or(VERY_LONG);
+                max_age = is_number.then_some(Duration::from_secs(seconds));
+            }
+            _ => {}
+        }
+    }
+    max_age
+}
+
+/// What RFC 9111 §1.2.2 has for a number too large to hold: 2³¹ seconds.
+const VERY_LONG: u64 = 1 << 31;
+
+/// For the whole of a flight: metadata and keys together.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::max_age;
+
+    #[test]
+    fn max_age_is_read_as_rfc_9111_has_it() {
+        let seconds = |text| max_age(text).map(|age: Duration| age.as_secs());
+        assert_eq!(seconds("max-age=300"), Some(300));
+        assert_eq!(seconds("public, Max-Age=\"60\""), Some(60));
+        assert_eq!(seconds("max-age=1, max-age=2"), Some(1));
+        assert_eq!(seconds("max-age=99999999999999999999"), Some(1 << 31));
+        assert_eq!(seconds("no-cache, max-age=300"), Some(0));
+        assert_eq!(seconds("max-age=300, no-store"), Some(0));
+        assert_eq!(seconds("s-maxage=300"), None);
+        assert_eq!(seconds("max-age=-1"), None);
+        assert_eq!(seconds("max-age="), None);
+        assert_eq!(seconds(""), None);
+    }
+}

@@ -1,0 +1,161 @@
+//! The transport to use: reqwest over rustls.
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bearward_core::limits;
+use http::header::{CACHE_CONTROL, ETAG, HOST, IF_NONE_MATCH, LOCATION};
+use http::{HeaderMap, HeaderName};
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, Response};
+
+use super::{Answer, FetchError, Get, TIMEOUT, Transport};
+
+/// HTTP/1.1 and HTTP/2 over TLS, verified against the system's certificate authorities.
+///
+/// Redirects are not followed, proxies of the environment are not used, and nothing turns
+/// verification off.
+#[derive(Clone)]
+pub struct HttpTransport {
+    client: Client,
+}
+
+impl HttpTransport {
+    /// Trusts the system's certificate authorities.
+    ///
+    /// # Errors
+    ///
+    /// [`HttpTransportError::Tls`] if TLS cannot be set up.
+    pub fn new() -> Result<Self, HttpTransportError> {
+        Self::with_certificates(Vec::new())
+    }
+
+    /// Trusts the certificate authorities in `pem` as well.
+    ///
+    /// # Errors
+    ///
+    /// [`HttpTransportError::Pem`] if `pem` holds no certificate; [`HttpTransportError::Tls`] if TLS
+    /// cannot be set up.
+    pub fn with_root_certificates(pem: &[u8]) -> Result<Self, HttpTransportError> {
+        let certificates =
+            Certificate::from_pem_bundle(pem).map_err(|_| HttpTransportError::Pem)?;
+        if certificates.is_empty() {
+            return Err(HttpTransportError::Pem);
+        }
+        Self::with_certificates(certificates)
+    }
+
+    fn with_certificates(certificates: Vec<Certificate>) -> Result<Self, HttpTransportError> {
+        let mut client = Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT)
+            .redirect(Policy::none())
+            .referer(false)
+            .no_proxy()
+            .pool_max_idle_per_host(1)
+            .user_agent(concat!("bearward/", env!("CARGO_PKG_VERSION")));
+        if !certificates.is_empty() {
+            client = client.tls_certs_merge(certificates);
+        }
+        let client = client.build().map_err(|_| HttpTransportError::Tls)?;
+        Ok(Self { client })
+    }
+
+    async fn send(&self, get: Get<'_>) -> Result<Answer, FetchError> {
+        let mut request = self.client.get(get.url.clone());
+        if let Some(host) = get.host {
+            request = request.header(HOST, host);
+        }
+        if let Some(scheme) = get.forwarded_proto {
+            request = request.header("x-forwarded-proto", scheme);
+        }
+        if let Some(etag) = get.etag {
+            request = request.header(IF_NONE_MATCH, etag);
+        }
+        let response = request.send().await.map_err(|error| told_apart(&error))?;
+        let mut answer = Answer {
+            status: response.status().as_u16(),
+            etag: text(response.headers(), &ETAG),
+            cache_control: text(response.headers(), &CACHE_CONTROL),
+            location: text(response.headers(), &LOCATION),
+            body: Vec::new(),
+        };
+        if answer.status == 200 {
+            answer.body = read(response).await?;
+        }
+        Ok(answer)
+    }
+}
+
+impl Transport for HttpTransport {
+    fn get<'a>(
+        &'a self,
+        get: Get<'a>,
+    ) -> Pin<Box<dyn Future<Output = Result<Answer, FetchError>> + Send + 'a>> {
+        Box::pin(self.send(get))
+    }
+}
+
+impl fmt::Debug for HttpTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpTransport").finish_non_exhaustive()
+    }
+}
+
+/// Why there is no HTTP client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HttpTransportError {
+    /// The text is not PEM with at least one certificate.
+    #[error("the text has no certificate in PEM")]
+    Pem,
+    /// TLS cannot be set up: the system's certificate authorities cannot be read, for one.
+    #[error("TLS cannot be set up with the system's certificate authorities")]
+    Tls,
+}
+
+/// The body, read no further than it may be long. Nothing is decompressed: no compression was
+/// asked for.
+async fn read(mut response: Response) -> Result<Vec<u8>, FetchError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| told_apart(&error))? {
+        if body.len().saturating_add(chunk.len()) > limits::DOCUMENT_BYTES {
+            return Err(FetchError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    Some(headers.get(name)?.to_str().ok()?.to_owned())
+}
+
+fn told_apart(error: &reqwest::Error) -> FetchError {
+    if error.is_timeout() {
+        return FetchError::Timeout;
+    }
+    if is_tls(error) {
+        return FetchError::Tls;
+    }
+    if error.is_connect() {
+        return FetchError::Connect;
+    }
+    FetchError::Interrupted
+}
+
+fn is_tls(error: &(dyn Error + 'static)) -> bool {
+    if error.is::<rustls::Error>() {
+        return true;
+    }
+    let inner = error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref);
+    inner.is_some_and(|inner| is_tls(inner)) || error.source().is_some_and(is_tls)
+}
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);

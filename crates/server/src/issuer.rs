@@ -1,0 +1,190 @@
+//! What a resource server knows of an issuer: its policy, and where its keys come from.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bearward_core::{JwkSet, Policy};
+use url::Url;
+
+use crate::discovery::PlainHttp;
+use crate::fetch::{FetchError, Transport};
+use crate::key_source::{Found, KeySource, Location};
+use crate::key_store::{Fetcher, KeyStore};
+use crate::resource_server::{BuildError, Clock};
+use crate::schedule::Freshness;
+use crate::snapshot::Snapshot;
+
+/// An issuer whose access tokens are accepted.
+#[derive(Debug)]
+#[must_use]
+pub struct Issuer {
+    pub(crate) policies: Vec<Policy>,
+    keys: KeysFrom,
+    internal_origin: Option<String>,
+    plain_http: PlainHttp,
+    freshness: Freshness,
+    snapshot: Option<PathBuf>,
+}
+
+#[derive(Debug)]
+enum KeysFrom {
+    Discovery,
+    JwksUri(String),
+    Static(JwkSet),
+}
+
+impl Issuer {
+    /// An issuer that publishes its metadata at a well-known URL (OIDC Discovery, RFC 8414).
+    pub fn discover(policy: Policy) -> Self {
+        Self::new(policy, KeysFrom::Discovery)
+    }
+
+    /// An issuer whose JWK Set is at a known URL.
+    pub fn jwks_uri(policy: Policy, url: impl Into<String>) -> Self {
+        Self::new(policy, KeysFrom::JwksUri(url.into()))
+    }
+
+    /// An issuer whose keys are at hand: a file, or static secrets. Nothing is fetched.
+    pub fn jwk_set(policy: Policy, keys: JwkSet) -> Self {
+        Self::new(policy, KeysFrom::Static(keys))
+    }
+
+    /// Another name of the same issuer, with the same keys: Authgear keeps them when a custom domain
+    /// is activated, while `iss` changes.
+    pub fn also(mut self, policy: Policy) -> Self {
+        self.policies.push(policy);
+        self
+    }
+
+    /// Where the issuer is reached from here, when it is not at its public origin: scheme, host and
+    /// port. It is asked under its public name (`Host`, `X-Forwarded-Proto`).
+    pub fn internal_origin(mut self, origin: impl Into<String>) -> Self {
+        self.internal_origin = Some(origin.into());
+        self
+    }
+
+    /// Fetches keys over plain http beyond this machine: anyone on the way can then choose them.
+    pub const fn insecure_plain_http(mut self) -> Self {
+        self.plain_http = PlainHttp::Anywhere;
+        self
+    }
+
+    /// How long keys serve while the issuer cannot be reached. Default: 24 h. 0 means no longer than
+    /// they are fresh.
+    pub const fn stale_if_error(mut self, stale_if_error: Duration) -> Self {
+        self.freshness = Freshness { stale_if_error };
+        self
+    }
+
+    /// Keeps the last good key set in this file, so that a restart during an outage still serves.
+    /// Default: not kept.
+    pub fn snapshot(mut self, path: impl Into<PathBuf>) -> Self {
+        self.snapshot = Some(path.into());
+        self
+    }
+
+    /// Fetches the keys once, for a program that verifies a batch and ends.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] if a URL cannot be used, or [`BuildError::Fetch`] if the keys cannot be had.
+    pub async fn fetch_keys(self, transport: &dyn Transport) -> Result<JwkSet, BuildError> {
+        let Some(source) = self.key_source()? else {
+            return match self.keys {
+                KeysFrom::Static(keys) => Ok(keys),
+                KeysFrom::Discovery | KeysFrom::JwksUri(_) => Err(BuildError::IssuerMissing),
+            };
+        };
+        let fetched = source.fetch(transport, &mut Found::default(), None).await?;
+        let (_, keys) = fetched.keys.ok_or(FetchError::Status(304))?;
+        Ok(keys)
+    }
+
+    /// The keys, kept fresh from now on.
+    pub(crate) fn start(
+        self,
+        transport: &Arc<dyn Transport>,
+        clock: &Clock,
+    ) -> Result<(Vec<Policy>, KeyStore), BuildError> {
+        let source = self.key_source()?;
+        let keys = match (source, self.keys) {
+            (None, KeysFrom::Static(keys)) => KeyStore::Static(keys),
+            (None, _) => return Err(BuildError::IssuerMissing),
+            (Some(source), _) => KeyStore::start(Fetcher {
+                snapshot: self.snapshot.map(|path| Snapshot {
+                    path,
+                    issuer: source.issuer.to_string(),
+                    url: source.url().to_string(),
+                }),
+                source,
+                transport: Arc::clone(transport),
+                freshness: self.freshness,
+                clock: Arc::clone(clock),
+            }),
+        };
+        Ok((self.policies, keys))
+    }
+
+    fn new(policy: Policy, keys: KeysFrom) -> Self {
+        Self {
+            policies: vec![policy],
+            keys,
+            internal_origin: None,
+            plain_http: PlainHttp::default(),
+            freshness: Freshness::default(),
+            snapshot: None,
+        }
+    }
+
+    /// Where the keys are fetched; `None` for those at hand.
+    fn key_source(&self) -> Result<Option<KeySource>, BuildError> {
+        let policy = self.policies.first().ok_or(BuildError::IssuerMissing)?;
+        let location = match &self.keys {
+            KeysFrom::Static(_) => return Ok(None),
+            KeysFrom::Discovery => Location::Discovery(self.url(policy.issuer())?),
+            KeysFrom::JwksUri(url) => Location::JwksUri(self.url(url)?),
+        };
+        let internal_origin = self.internal_origin.as_deref();
+        let mut algorithms = self.policies.iter().flat_map(|policy| policy.algorithms());
+        if algorithms.any(|algorithm| algorithm.is_symmetric()) {
+            return Err(BuildError::SecretFromUrl);
+        }
+        Ok(Some(KeySource {
+            issuer: Arc::clone(policy.issuer()),
+            location,
+            internal_origin: internal_origin
+                .map(|url| self.internal_url(url))
+                .transpose()?,
+            plain_http: self.plain_http,
+        }))
+    }
+
+    fn url(&self, url: &str) -> Result<Url, BuildError> {
+        let url: Url = url.parse().map_err(|_| BuildError::Url)?;
+        // The public URL is not dialled when there is an internal one.
+        if self.internal_origin.is_none() {
+            self.plain_http
+                .check(&url)
+                .map_err(|_| BuildError::UrlScheme)?;
+        }
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(BuildError::UrlScheme);
+        }
+        if !url.has_host() || url.query().is_some() && matches!(self.keys, KeysFrom::Discovery) {
+            return Err(BuildError::Url);
+        }
+        Ok(url)
+    }
+
+    fn internal_url(&self, url: &str) -> Result<Url, BuildError> {
+        let url: Url = url.parse().map_err(|_| BuildError::Url)?;
+        self.plain_http
+            .check(&url)
+            .map_err(|_| BuildError::UrlScheme)?;
+        if !url.has_host() || url.path() != "/" || url.query().is_some() {
+            return Err(BuildError::Url);
+        }
+        Ok(url)
+    }
+}

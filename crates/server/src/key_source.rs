@@ -1,0 +1,194 @@
+//! Where the keys of an issuer come from, and one flight there: metadata if need be, then the JWK
+//! Set.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bearward_core::JwkSet;
+use tokio::time::{Instant, timeout};
+use url::Url;
+
+use crate::discovery::{self, PlainHttp};
+use crate::fetch::{self, Answer, DiscoveryFailures, FetchError, Get, TIMEOUT, Transport, max_age};
+
+/// Where the keys come from.
+#[derive(Clone, Debug)]
+pub(crate) struct KeySource {
+    /// As it stands in `iss` and in the metadata.
+    pub(crate) issuer: Arc<str>,
+    pub(crate) location: Location,
+    pub(crate) internal_origin: Option<Url>,
+    pub(crate) plain_http: PlainHttp,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Location {
+    /// The metadata of the issuer at this URL names it.
+    Discovery(Url),
+    /// At this URL.
+    JwksUri(Url),
+}
+
+/// What a flight brought.
+pub(crate) struct Fetched {
+    /// The document and its keys; `None` if they are as they were (304).
+    pub(crate) keys: Option<(Vec<u8>, JwkSet)>,
+    pub(crate) etag: Option<String>,
+    pub(crate) max_age: Option<Duration>,
+}
+
+/// What former flights have found out.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    jwks_uri: Option<(Url, Instant)>,
+    /// Which of the well-known URLs it was.
+    form: usize,
+}
+
+impl KeySource {
+    /// Fetches the keys, within [`TIMEOUT`] altogether.
+    pub(crate) async fn fetch(
+        &self,
+        transport: &dyn Transport,
+        found: &mut Found,
+        etag: Option<&str>,
+    ) -> Result<Fetched, FetchError> {
+        let flight = async {
+            let url = self.jwks_uri(transport, found).await?;
+            self.jwk_set(transport, &url, etag).await
+        };
+        let outcome = timeout(TIMEOUT, flight).await;
+        let outcome = outcome.unwrap_or(Err(FetchError::Timeout));
+        if outcome.is_err() {
+            // The keys may have moved: look the URL up again next time.
+            found.jwks_uri = None;
+        }
+        outcome
+    }
+
+    /// What a snapshot on disk is bound to.
+    pub(crate) fn url(&self) -> &Url {
+        match &self.location {
+            Location::Discovery(url) | Location::JwksUri(url) => url,
+        }
+    }
+
+    async fn jwks_uri(
+        &self,
+        transport: &dyn Transport,
+        found: &mut Found,
+    ) -> Result<Url, FetchError> {
+        let issuer = match &self.location {
+            Location::JwksUri(url) => return Ok(url.clone()),
+            Location::Discovery(issuer) => issuer,
+        };
+        let known = found.jwks_uri.as_ref();
+        if let Some((url, _)) = known.filter(|(_, at)| at.elapsed() < METADATA_TTL) {
+            return Ok(url.clone());
+        }
+        let url = self.discover(transport, issuer, &mut found.form).await?;
+        found.jwks_uri = Some((url.clone(), Instant::now()));
+        Ok(url)
+    }
+
+    /// Asks each well-known URL in turn, the one that had it last time first. An issuer that does
+    /// not answer at all is asked once: the other URLs are on the same host.
+    async fn discover(
+        &self,
+        transport: &dyn Transport,
+        issuer: &Url,
+        form: &mut usize,
+    ) -> Result<Url, FetchError> {
+        let mut urls: Vec<_> = discovery::well_known_urls(issuer)
+            .into_iter()
+            .enumerate()
+            .collect();
+        urls.sort_by_key(|(index, _)| index != form);
+        let mut failures = Vec::new();
+        for (index, url) in urls {
+            let outcome = match self.get(transport, &url, None).await {
+                Ok(answer) => self.metadata(&answer),
+                Err(error) => Err(error),
+            };
+            match outcome {
+                Ok(jwks_uri) => {
+                    *form = index;
+                    return Ok(jwks_uri);
+                }
+                Err(error @ (FetchError::Connect | FetchError::Tls | FetchError::Timeout)) => {
+                    return Err(error);
+                }
+                Err(error @ FetchError::Status(500..)) => return Err(error),
+                Err(error) => failures.push((url, error)),
+            }
+        }
+        Err(FetchError::Discovery(DiscoveryFailures(failures)))
+    }
+
+    fn metadata(&self, answer: &Answer) -> Result<Url, FetchError> {
+        let jwks_uri = discovery::jwks_uri(&answer.body, &self.issuer)?;
+        self.plain_http.check(&jwks_uri)?;
+        // From https to http is a downgrade, on loopback too.
+        let is_downgrade = self.url().scheme() == "https" && jwks_uri.scheme() != "https";
+        if is_downgrade && self.plain_http == PlainHttp::Loopback {
+            return Err(FetchError::UrlScheme);
+        }
+        Ok(jwks_uri)
+    }
+
+    async fn jwk_set(
+        &self,
+        transport: &dyn Transport,
+        url: &Url,
+        etag: Option<&str>,
+    ) -> Result<Fetched, FetchError> {
+        let answer = self.get(transport, url, etag).await?;
+        let keys = match answer.status {
+            304 => None,
+            _ => {
+                let keys = JwkSet::parse(&answer.body)?;
+                Some((answer.body, keys))
+            }
+        };
+        Ok(Fetched {
+            keys,
+            etag: answer.etag,
+            max_age: answer.cache_control.as_deref().and_then(max_age),
+        })
+    }
+
+    /// A URL of the issuer's public origin is asked for at the internal one, under its public name.
+    async fn get(
+        &self,
+        transport: &dyn Transport,
+        url: &Url,
+        etag: Option<&str>,
+    ) -> Result<Answer, FetchError> {
+        let internal = self
+            .internal_origin
+            .as_ref()
+            .filter(|_| url.origin() == self.url().origin());
+        let Some(internal) = internal else {
+            let get = Get {
+                url,
+                host: None,
+                forwarded_proto: None,
+                etag,
+            };
+            return fetch::get(transport, get).await;
+        };
+        let mut internal = internal.clone();
+        internal.set_path(url.path());
+        internal.set_query(url.query());
+        let get = Get {
+            url: &internal,
+            host: Some(url.authority()),
+            forwarded_proto: Some(url.scheme()),
+            etag,
+        };
+        fetch::get(transport, get).await
+    }
+}
+
+/// Metadata changes with an issuer's upgrades, keys with its rotations.
+const METADATA_TTL: Duration = Duration::from_secs(60 * 60);

@@ -1,0 +1,401 @@
+//! Stage 3, select: the issuer's keys, kept fresh. The one place of the pipeline that awaits.
+//!
+//! Readers take the current keys without a lock and never wait while the key they need is there. A
+//! task of its own does the fetching, as `schedule` plans it. What a token says reaches this far
+//! only as a `kid` to look up.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use bearward_core::jwk::VerificationKey;
+use bearward_core::jwk_set::UnusableKey;
+use bearward_core::jws::Header;
+use bearward_core::rejection::{InvalidToken, Rejection, Unavailable};
+use bearward_core::{JwkSet, UnixTime};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::fetch::{FetchError, TIMEOUT, Transport};
+use crate::key_source::{Fetched, Found, KeySource};
+use crate::resource_server::Clock;
+use crate::schedule::{Answer, Freshness, Jitter, Plan, Schedule, after};
+use crate::snapshot::{Restored, Snapshot};
+
+/// The keys of one issuer.
+#[derive(Debug)]
+pub(crate) enum KeyStore {
+    /// From configuration; they never change.
+    Static(JwkSet),
+    /// Fetched, and fetched again.
+    Fetched(FetchedKeys),
+}
+
+#[derive(Debug)]
+pub(crate) struct FetchedKeys {
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for FetchedKeys {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// What requests and the fetching task share.
+#[derive(Debug)]
+struct Shared {
+    current: ArcSwapOption<Keys>,
+    /// Held for the time of a calculation, never while waiting; requests whose key is at hand do
+    /// not touch it.
+    schedule: Mutex<Schedule>,
+    last_error: Mutex<Option<FetchError>>,
+    wake: Notify,
+    /// How many flights have ended.
+    flights: watch::Sender<u64>,
+}
+
+/// A key set with what is known about it.
+#[derive(Debug)]
+struct Keys {
+    set: Arc<JwkSet>,
+    document: Arc<[u8]>,
+    etag: Option<String>,
+    generation: u64,
+    fetched_at: UnixTime,
+    fresh_until: Instant,
+    usable_until: Instant,
+}
+
+/// What the fetching task needs beside the shared state.
+pub(crate) struct Fetcher {
+    pub(crate) source: KeySource,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) freshness: Freshness,
+    pub(crate) snapshot: Option<Snapshot>,
+    pub(crate) clock: Clock,
+}
+
+/// The state of an issuer's keys, for health endpoints and metrics.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct KeyState {
+    /// The names of the usable keys.
+    pub kids: Vec<String>,
+    /// The keys that are left out of the set.
+    pub unusable: Vec<UnusableKey>,
+    /// Counts the changes of the key set; 0 before there is one.
+    pub generation: u64,
+    /// When the keys were fetched, or found unchanged; `None` for keys from configuration.
+    pub fetched_at: Option<UnixTime>,
+    /// Whether tokens can be verified with them.
+    pub is_usable: bool,
+    /// Whether they are older than the issuer said they are fresh.
+    pub is_stale: bool,
+    /// Why the last fetch failed; `None` after a good one.
+    pub last_error: Option<FetchError>,
+}
+
+impl KeyStore {
+    /// Starts fetching, in a task that ends when the store is dropped. Needs a tokio runtime.
+    pub(crate) fn start(fetcher: Fetcher) -> Self {
+        let now = Instant::now();
+        let shared = Arc::new(Shared {
+            current: ArcSwapOption::empty(),
+            schedule: Mutex::new(Schedule::new(now)),
+            last_error: Mutex::new(None),
+            wake: Notify::new(),
+            flights: watch::Sender::new(0),
+        });
+        if let Some(restored) = fetcher.restore() {
+            shared.restore(restored, fetcher.freshness, now);
+        }
+        let task = tokio::spawn(fetcher.run(Arc::clone(&shared)));
+        Self::Fetched(FetchedKeys { shared, task })
+    }
+
+    /// The key that fits `header`.
+    ///
+    /// A `kid` that is not among the keys costs a fetch within the budget, if the token
+    /// `is_plausible`; the request then waits for it, for a second at most.
+    pub(crate) async fn select(
+        &self,
+        header: &Header,
+        is_plausible: impl Fn() -> bool,
+    ) -> Result<Arc<VerificationKey>, Rejection> {
+        match self {
+            Self::Static(set) => Ok(Arc::clone(set.select(header)?)),
+            Self::Fetched(keys) => match keys.shared.look_up(header) {
+                Ok(key) => Ok(key),
+                Err(Miss::Refused(reason)) => Err(reason.into()),
+                // Boxed, so that the way every good token takes stays small.
+                Err(Miss::KidUnknown) if is_plausible() => {
+                    Box::pin(keys.shared.wait_for_kid(header)).await
+                }
+                Err(Miss::KidUnknown) => Err(InvalidToken::KidUnknown.into()),
+                Err(Miss::NoKeys) => Box::pin(keys.shared.wait_for_keys(header)).await,
+            },
+        }
+    }
+
+    /// Waits until the first attempt has ended, well or not.
+    pub(crate) async fn attempted(&self) {
+        if let Self::Fetched(keys) = self {
+            let mut flights = keys.shared.flights.subscribe();
+            // The sender lives in `keys`, so this does not fail.
+            let _ = flights.wait_for(|ended| *ended > 0).await;
+        }
+    }
+
+    pub(crate) fn state(&self) -> KeyState {
+        match self {
+            Self::Static(set) => KeyState {
+                kids: set.kids().map(str::to_owned).collect(),
+                unusable: set.unusable().to_vec(),
+                generation: 1,
+                fetched_at: None,
+                is_usable: true,
+                is_stale: false,
+                last_error: None,
+            },
+            Self::Fetched(keys) => keys.shared.state(),
+        }
+    }
+}
+
+/// Why a key is not at hand.
+enum Miss {
+    NoKeys,
+    KidUnknown,
+    Refused(InvalidToken),
+}
+
+impl Shared {
+    fn look_up(&self, header: &Header) -> Result<Arc<VerificationKey>, Miss> {
+        let current = self.current.load();
+        let keys = current.as_ref().ok_or(Miss::NoKeys)?;
+        if Instant::now() >= keys.usable_until {
+            return Err(Miss::NoKeys);
+        }
+        match keys.set.select(header) {
+            Ok(key) => Ok(Arc::clone(key)),
+            Err(InvalidToken::KidUnknown) => Err(Miss::KidUnknown),
+            Err(reason) => Err(Miss::Refused(reason)),
+        }
+    }
+
+    async fn wait_for_kid(&self, header: &Header) -> Result<Arc<VerificationKey>, Rejection> {
+        let arrived = Instant::now();
+        let deadline = after(arrived, KID_WAIT);
+        let kid = header.kid().unwrap_or_default();
+        loop {
+            let mut flights = self.flights.subscribe();
+            let answer = self.schedule().ask(kid, arrived, Instant::now());
+            match answer {
+                Answer::Unknown => return Err(InvalidToken::KidUnknown.into()),
+                Answer::Unavailable(retry_after) => {
+                    return Err(Unavailable::new(retry_after).into());
+                }
+                Answer::Wait => self.wake.notify_one(),
+            }
+            if timeout_at(deadline, flights.changed()).await.is_err() {
+                return Err(Unavailable::new(KID_WAIT).into());
+            }
+            match self.look_up(header) {
+                Ok(key) => return Ok(key),
+                Err(Miss::Refused(reason)) => return Err(reason.into()),
+                Err(Miss::KidUnknown | Miss::NoKeys) => {}
+            }
+        }
+    }
+
+    /// The wait for the very first flight; in an outage the answer comes at once.
+    async fn wait_for_keys(&self, header: &Header) -> Result<Arc<VerificationKey>, Rejection> {
+        let mut flights = self.flights.subscribe();
+        let answer = self.schedule().ask_without_keys(Instant::now());
+        if let Answer::Unavailable(retry_after) = answer {
+            return Err(Unavailable::new(retry_after).into());
+        }
+        let deadline = after(Instant::now(), TIMEOUT);
+        // What matters is what the keys are then.
+        let _ = timeout_at(deadline, flights.changed()).await;
+        match self.look_up(header) {
+            Ok(key) => Ok(key),
+            Err(Miss::Refused(reason)) => Err(reason.into()),
+            // The flight that has just ended started after this request came, or just before.
+            Err(Miss::KidUnknown) => Err(InvalidToken::KidUnknown.into()),
+            Err(Miss::NoKeys) => {
+                let next = self.schedule().next_attempt();
+                let retry_after = next.saturating_duration_since(Instant::now());
+                Err(Unavailable::new(retry_after).into())
+            }
+        }
+    }
+
+    fn restore(&self, restored: Restored, freshness: Freshness, now: Instant) {
+        let ttl = freshness.hard_ttl(Freshness::soft_ttl(None));
+        let Some(left) = ttl.checked_sub(restored.age).filter(|left| !left.is_zero()) else {
+            return;
+        };
+        self.current.store(Some(Arc::new(Keys {
+            set: Arc::new(restored.keys),
+            document: restored.document.into(),
+            etag: None,
+            generation: 1,
+            fetched_at: restored.fetched_at,
+            fresh_until: now,
+            usable_until: after(now, left),
+        })));
+    }
+
+    /// Takes over what a flight brought: new keys, or the old ones found unchanged.
+    fn renew(
+        &self,
+        fetched: Fetched,
+        fetched_at: UnixTime,
+        freshness: Freshness,
+    ) -> Option<Arc<Keys>> {
+        let now = Instant::now();
+        let soft_ttl = Freshness::soft_ttl(fetched.max_age);
+        let old = self.current.load_full();
+        let (document, set, generation) = match (fetched.keys, &old) {
+            (Some((document, _)), Some(old)) if *document == *old.document => (
+                Arc::clone(&old.document),
+                Arc::clone(&old.set),
+                old.generation,
+            ),
+            (Some((document, set)), old) => {
+                let generation = old.as_ref().map_or(0, |keys| keys.generation);
+                (document.into(), Arc::new(set), generation.saturating_add(1))
+            }
+            (None, Some(old)) => (
+                Arc::clone(&old.document),
+                Arc::clone(&old.set),
+                old.generation,
+            ),
+            (None, None) => return None,
+        };
+        let keys = Arc::new(Keys {
+            set,
+            document,
+            etag: fetched
+                .etag
+                .or_else(|| old.and_then(|keys| keys.etag.clone())),
+            generation,
+            fetched_at,
+            fresh_until: after(now, soft_ttl),
+            usable_until: after(now, freshness.hard_ttl(soft_ttl)),
+        });
+        self.current.store(Some(Arc::clone(&keys)));
+        self.schedule().succeeded(now, soft_ttl, Jitter::random());
+        Some(keys)
+    }
+
+    fn state(&self) -> KeyState {
+        let now = Instant::now();
+        let current = self.current.load_full();
+        let keys = current.as_deref();
+        KeyState {
+            kids: keys.map_or_else(Vec::new, |keys| {
+                keys.set.kids().map(str::to_owned).collect()
+            }),
+            unusable: keys.map_or_else(Vec::new, |keys| keys.set.unusable().to_vec()),
+            generation: keys.map_or(0, |keys| keys.generation),
+            fetched_at: keys.map(|keys| keys.fetched_at),
+            is_usable: keys.is_some_and(|keys| now < keys.usable_until),
+            is_stale: keys.is_some_and(|keys| now >= keys.fresh_until),
+            last_error: lock(&self.last_error).clone(),
+        }
+    }
+
+    fn schedule(&self) -> MutexGuard<'_, Schedule> {
+        lock(&self.schedule)
+    }
+}
+
+impl Fetcher {
+    async fn run(self, shared: Arc<Shared>) {
+        let mut found = Found::default();
+        loop {
+            let plan = shared.schedule().plan(Instant::now());
+            match plan {
+                Plan::WaitUntil(then) => tokio::select! {
+                    () = sleep_until(then) => {}
+                    () = shared.wake.notified() => {}
+                },
+                Plan::Fetch => {
+                    self.fly(&shared, &mut found).await;
+                    shared
+                        .flights
+                        .send_modify(|ended| *ended = ended.wrapping_add(1));
+                }
+            }
+        }
+    }
+
+    /// One flight. Whatever it brings, the schedule hears of its end.
+    async fn fly(&self, shared: &Shared, found: &mut Found) {
+        let old = shared.current.load_full();
+        let etag = old.as_deref().and_then(|keys| keys.etag.as_deref());
+        let transport = &*self.transport;
+        match self.source.fetch(transport, found, etag).await {
+            Ok(fetched) => {
+                let fetched_at = (self.clock)();
+                let Some(keys) = shared.renew(fetched, fetched_at, self.freshness) else {
+                    // 304 to a request without an entity tag: nothing we could use.
+                    return self.failed(shared, FetchError::Status(304));
+                };
+                *lock(&shared.last_error) = None;
+                if old.is_none_or(|old| old.generation != keys.generation) {
+                    self.report(&keys);
+                }
+                self.keep(&keys).await;
+            }
+            Err(error) => self.failed(shared, error),
+        }
+    }
+
+    fn failed(&self, shared: &Shared, error: FetchError) {
+        tracing::warn!(issuer = %self.source.issuer, %error, "keys not fetched");
+        *lock(&shared.last_error) = Some(error);
+        shared.schedule().failed(Instant::now(), Jitter::random());
+    }
+
+    fn report(&self, keys: &Keys) {
+        let kids: Vec<_> = keys.set.kids().collect();
+        tracing::info!(issuer = %self.source.issuer, ?kids, generation = keys.generation, "keys fetched");
+        for key in keys.set.unusable() {
+            tracing::warn!(
+                issuer = %self.source.issuer,
+                index = key.index,
+                reason = key.reason.code(),
+                "key left out"
+            );
+        }
+    }
+
+    /// Writes the snapshot, on a thread that may block.
+    async fn keep(&self, keys: &Keys) {
+        let Some(snapshot) = self.snapshot.clone() else {
+            return;
+        };
+        let (document, fetched_at) = (Arc::clone(&keys.document), keys.fetched_at);
+        let written = tokio::task::spawn_blocking(move || snapshot.write(&document, fetched_at));
+        // It does not panic, and a runtime that is shutting down has no use for it.
+        let _ = written.await;
+    }
+
+    fn restore(&self) -> Option<Restored> {
+        self.snapshot.as_ref()?.read((self.clock)())
+    }
+}
+
+/// A panic while a calculation was under way leaves at worst a fetch too many or too few.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How long a request with an unknown `kid` waits for the flight: below the patience of proxies.
+const KID_WAIT: Duration = Duration::from_secs(1);

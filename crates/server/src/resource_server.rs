@@ -1,0 +1,402 @@
+//! The resource server: all stages, for all its issuers.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bearward_core::credentials::Credentials;
+use bearward_core::id_token::{IdToken, IdTokenRefused};
+use bearward_core::jws::UnverifiedJws;
+use bearward_core::rejection::{InvalidRequest, InvalidToken, Rejection};
+use bearward_core::{
+    Challenge, Policy, Principal, ProtectedResourceMetadata, ProtectionSpace, RequestHead,
+    Requirements, UnixTime,
+};
+use http::HeaderName;
+
+use crate::fetch::{FetchError, HttpTransport, HttpTransportError, Transport};
+use crate::issuer::Issuer;
+use crate::key_store::{KeyState, KeyStore};
+
+pub(crate) type Clock = Arc<dyn Fn() -> UnixTime + Send + Sync>;
+
+/// Authenticates requests. Cheap to clone; clones share the keys.
+#[derive(Clone)]
+pub struct ResourceServer(Arc<Inner>);
+
+struct Inner {
+    issuers: HashMap<Arc<str>, Trusted>,
+    space: ProtectionSpace,
+    metadata: Option<ProtectedResourceMetadata>,
+    id_token_field: HeaderName,
+    clock: Clock,
+}
+
+/// An issuer whose tokens are accepted: what they must say, and its keys.
+struct Trusted {
+    policy: Policy,
+    keys: Arc<KeyStore>,
+}
+
+impl ResourceServer {
+    /// Accepts the access tokens of one issuer, whose keys are discovered, for one audience.
+    ///
+    /// Needs a tokio runtime, on which the keys are fetched. It does not wait for them: the issuer
+    /// may be down.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] if issuer or audience cannot be used.
+    pub fn new(issuer: impl Into<String>, audience: impl Into<String>) -> Result<Self, BuildError> {
+        let policy = Policy::builder(issuer, audience).build()?;
+        Self::builder().issuer(Issuer::discover(policy)).build()
+    }
+
+    /// Starts with no issuer.
+    pub fn builder() -> ResourceServerBuilder {
+        ResourceServerBuilder::default()
+    }
+
+    /// Who sent this request?
+    ///
+    /// # Errors
+    ///
+    /// Why the request is refused; [`ResourceServer::challenge`] is the answer to it.
+    pub async fn authenticate<'r>(
+        &self,
+        head: impl Into<RequestHead<'r>>,
+    ) -> Result<Principal, Rejection> {
+        let credentials = Credentials::parse(head.into())?;
+        self.authenticate_token(credentials.access_token()).await
+    }
+
+    /// Whose access token is this, apart from any request?
+    ///
+    /// # Errors
+    ///
+    /// Why the token is refused.
+    pub async fn authenticate_token(&self, token: &[u8]) -> Result<Principal, Rejection> {
+        let now = self.now();
+        let jws = UnverifiedJws::parse(token)?;
+        let Trusted { policy, keys } = self.select_issuer(&jws)?;
+        policy.check_header(jws.header())?;
+        let key = keys
+            .select(jws.header(), || policy.is_plausible(&jws, now))
+            .await?;
+        let verified = jws.verify(&key)?;
+        Ok(policy.check(verified, now)?)
+    }
+
+    /// May this principal, whom [`ResourceServer::authenticate`] found to have sent the request?
+    ///
+    /// Where re-authentication is asked for and the access token is too old for it, the ID token of
+    /// the field `X-Id-Token` decides.
+    ///
+    /// # Errors
+    ///
+    /// Why the request is refused.
+    pub async fn authorize<'r>(
+        &self,
+        head: impl Into<RequestHead<'r>>,
+        principal: &Principal,
+        requirements: &Requirements,
+    ) -> Result<(), Rejection> {
+        let now = self.now();
+        let Err(refused) = requirements.authorize(principal, now) else {
+            return Ok(());
+        };
+        if !requirements.wants_id_token(&refused) {
+            return Err(refused);
+        }
+        let mut fields = head.into().headers.get_all(&self.0.id_token_field).iter();
+        let Some(id_token) = fields.next() else {
+            return Err(refused);
+        };
+        if fields.next().is_some() {
+            return Err(InvalidRequest::MultipleCredentials.into());
+        }
+        let id_token = self
+            .verify_id_token(id_token.as_bytes(), principal, now)
+            .await?;
+        let id_token = id_token.as_ref().map_err(|refused| *refused);
+        requirements.authorize_with_id_token(principal, id_token, now)
+    }
+
+    /// What a refused sender is answered.
+    #[must_use]
+    pub fn challenge(&self, rejection: &Rejection) -> Challenge {
+        Challenge::new(rejection, &self.0.space)
+    }
+
+    /// What this resource server publishes of itself (RFC 9728), if it was configured.
+    #[must_use]
+    pub fn metadata(&self) -> Option<&ProtectedResourceMetadata> {
+        self.0.metadata.as_ref()
+    }
+
+    /// The state of the keys of each issuer, for health endpoints and metrics.
+    #[must_use]
+    pub fn state(&self) -> Vec<IssuerState> {
+        let state = |(issuer, trusted): (&Arc<str>, &Trusted)| IssuerState {
+            issuer: issuer.to_string(),
+            keys: trusted.keys.state(),
+        };
+        self.0.issuers.iter().map(state).collect()
+    }
+
+    /// Whether every issuer's tokens can be verified now.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.0
+            .issuers
+            .values()
+            .all(|trusted| trusted.keys.state().is_usable)
+    }
+
+    /// Waits until the keys of each issuer have been asked for once, successfully or not.
+    pub async fn attempted(&self) {
+        for trusted in self.0.issuers.values() {
+            trusted.keys.attempted().await;
+        }
+    }
+
+    /// The time by which tokens are judged.
+    #[must_use]
+    pub fn now(&self) -> UnixTime {
+        (self.0.clock)()
+    }
+
+    /// The claimed issuer chooses among the configured ones, and for nothing else.
+    fn select_issuer(&self, jws: &UnverifiedJws<'_>) -> Result<&Trusted, InvalidToken> {
+        let issuer = jws.unverified_issuer()?;
+        self.0
+            .issuers
+            .get(&*issuer)
+            .ok_or(InvalidToken::IssuerUnknown)
+    }
+
+    /// The same stages for an ID token. The outer error is that its key cannot be had now.
+    async fn verify_id_token(
+        &self,
+        token: &[u8],
+        principal: &Principal,
+        now: UnixTime,
+    ) -> Result<Result<IdToken, IdTokenRefused>, Rejection> {
+        match self.try_verify_id_token(token, principal, now).await {
+            Ok(id_token) => Ok(Ok(id_token)),
+            Err(IdTokenFailure::Refused(refused)) => Ok(Err(refused)),
+            Err(IdTokenFailure::Unavailable(rejection)) => Err(rejection),
+        }
+    }
+
+    async fn try_verify_id_token(
+        &self,
+        token: &[u8],
+        principal: &Principal,
+        now: UnixTime,
+    ) -> Result<IdToken, IdTokenFailure> {
+        let jws = UnverifiedJws::parse(token)?;
+        let Trusted { policy, keys } = self.select_issuer(&jws)?;
+        IdToken::check_header(policy, jws.header())?;
+        let is_plausible = || IdToken::is_plausible(policy, &jws, principal, now);
+        let key = keys.select(jws.header(), is_plausible).await?;
+        let verified = jws.verify(&key)?;
+        Ok(IdToken::check(policy, verified, principal, now)?)
+    }
+}
+
+impl fmt::Debug for ResourceServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResourceServer")
+            .field("issuers", &self.0.issuers.keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
+enum IdTokenFailure {
+    Refused(IdTokenRefused),
+    Unavailable(Rejection),
+}
+
+impl From<InvalidToken> for IdTokenFailure {
+    fn from(reason: InvalidToken) -> Self {
+        Self::Refused(reason.into())
+    }
+}
+
+impl From<IdTokenRefused> for IdTokenFailure {
+    fn from(refused: IdTokenRefused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl From<Rejection> for IdTokenFailure {
+    fn from(rejection: Rejection) -> Self {
+        if let Rejection::InvalidToken(reason) = rejection {
+            return reason.into();
+        }
+        Self::Unavailable(rejection)
+    }
+}
+
+/// The state of one issuer.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct IssuerState {
+    /// The issuer, as it stands in `iss`.
+    pub issuer: String,
+    /// The state of its keys.
+    pub keys: KeyState,
+}
+
+/// Settings of a [`ResourceServer`].
+#[must_use]
+pub struct ResourceServerBuilder {
+    issuers: Vec<Issuer>,
+    space: ProtectionSpace,
+    metadata: Option<ProtectedResourceMetadata>,
+    id_token_field: HeaderName,
+    transport: Option<Arc<dyn Transport>>,
+    clock: Clock,
+}
+
+impl Default for ResourceServerBuilder {
+    fn default() -> Self {
+        Self {
+            issuers: Vec::new(),
+            space: ProtectionSpace::default(),
+            metadata: None,
+            id_token_field: HeaderName::from_static("x-id-token"),
+            transport: None,
+            clock: Arc::new(|| SystemTime::now().into()),
+        }
+    }
+}
+
+impl ResourceServerBuilder {
+    /// An issuer whose access tokens are accepted; call again for more.
+    pub fn issuer(mut self, issuer: Issuer) -> Self {
+        self.issuers.push(issuer);
+        self
+    }
+
+    /// What challenges say of this server. Default: the realm `api`.
+    pub fn protection_space(mut self, space: ProtectionSpace) -> Self {
+        self.space = space;
+        self
+    }
+
+    /// What this resource server publishes of itself (RFC 9728); challenges then name its URL.
+    /// Default: nothing.
+    pub fn metadata(mut self, metadata: ProtectedResourceMetadata) -> Self {
+        self.metadata = Some(metadata);
+        self
+    }
+
+    /// The field in which an ID token is sent along for re-authentication. Default: `X-Id-Token`.
+    pub fn id_token_field(mut self, field: HeaderName) -> Self {
+        self.id_token_field = field;
+        self
+    }
+
+    /// What carries requests to the issuers. Default: [`HttpTransport::new`].
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// The clock by which tokens are judged. Default: the system's.
+    pub fn clock(mut self, clock: impl Fn() -> UnixTime + Send + Sync + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// The resource server, which starts to fetch keys at once. Needs a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] if the settings cannot be used. An issuer that does not answer is no error.
+    pub fn build(self) -> Result<ResourceServer, BuildError> {
+        if self.issuers.is_empty() {
+            return Err(BuildError::IssuerMissing);
+        }
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(BuildError::NoRuntime);
+        }
+        let transport = match self.transport {
+            Some(transport) => transport,
+            None => Arc::new(HttpTransport::new()?),
+        };
+        let mut issuers = HashMap::new();
+        for issuer in self.issuers {
+            let (policies, keys) = issuer.start(&transport, &self.clock)?;
+            let keys = Arc::new(keys);
+            for policy in policies {
+                let keys = Arc::clone(&keys);
+                trust(&mut issuers, Trusted { policy, keys })?;
+            }
+        }
+        let mut space = self.space;
+        if let Some(metadata) = &self.metadata {
+            let named = space.resource_metadata(metadata.url());
+            space = named.map_err(|_| BuildError::Url)?;
+        }
+        Ok(ResourceServer(Arc::new(Inner {
+            issuers,
+            space,
+            metadata: self.metadata,
+            id_token_field: self.id_token_field,
+            clock: self.clock,
+        })))
+    }
+}
+
+fn trust(issuers: &mut HashMap<Arc<str>, Trusted>, trusted: Trusted) -> Result<(), BuildError> {
+    let issuer = Arc::clone(trusted.policy.issuer());
+    match issuers.insert(issuer, trusted) {
+        Some(_) => Err(BuildError::Duplicate),
+        None => Ok(()),
+    }
+}
+
+impl fmt::Debug for ResourceServerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResourceServerBuilder")
+            .field("issuers", &self.issuers)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why there is no resource server: a mistake in the program or its settings.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Two issuers have the same name.
+    #[error("duplicate: an issuer is configured twice")]
+    Duplicate,
+    /// Keys were asked for at once and could not be had.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// There is no issuer.
+    #[error("issuer_missing: no issuer is configured, so no token could be accepted")]
+    IssuerMissing,
+    /// Not called within a tokio runtime.
+    #[error("no tokio runtime: build the resource server inside one, keys are fetched on it")]
+    NoRuntime,
+    /// A policy makes no sense.
+    #[error(transparent)]
+    Policy(#[from] bearward_core::policy::PolicyError),
+    /// HMAC with keys from a URL: a public key could be taken for a secret.
+    #[error("HS256, HS384 and HS512 need a static secret; keys from a URL are public")]
+    SecretFromUrl,
+    /// There is no HTTP client.
+    #[error(transparent)]
+    Transport(#[from] HttpTransportError),
+    /// A URL that is none, or has parts that have no place in it.
+    #[error("an issuer, key or metadata URL is not an absolute URL of the expected form")]
+    Url,
+    /// A URL that is not fetched.
+    #[error("url_scheme: an issuer or key URL must be https (http on loopback only)")]
+    UrlScheme,
+}

@@ -1,0 +1,428 @@
+//! When the keys of an issuer are fetched: freshness, back-off and the budget for unknown `kid`s.
+//!
+//! A plain value that is told the time and what happened, and says what to do. It fetches nothing,
+//! waits for nothing and has no clock; `key_store` acts on it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The rules of time, each with its default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Freshness {
+    /// How long keys serve after the last good fetch while the issuer cannot be reached.
+    pub(crate) stale_if_error: Duration,
+}
+
+impl Default for Freshness {
+    /// 24 h: an outage of the issuer over a night does not take its applications down.
+    fn default() -> Self {
+        Self {
+            stale_if_error: Duration::from_secs(24 * 60 * 60),
+        }
+    }
+}
+
+impl Freshness {
+    /// How long an answer counts as fresh: its `max-age`, within bounds.
+    pub(crate) fn soft_ttl(max_age: Option<Duration>) -> Duration {
+        max_age.map_or(SOFT_TTL, |age| age.clamp(SOFT_TTL_MIN, SOFT_TTL_MAX))
+    }
+
+    /// How long keys of an answer may be used at all.
+    pub(crate) fn hard_ttl(self, soft_ttl: Duration) -> Duration {
+        soft_ttl.max(self.stale_if_error)
+    }
+}
+
+/// What to do now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plan {
+    /// Fetch. The flight counts as started.
+    Fetch,
+    /// Nothing until then.
+    WaitUntil(Instant),
+}
+
+/// What a request with a `kid` that is not among the keys is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// A flight is under way or about to start: wait for its end and look again.
+    Wait,
+    /// There is no such key.
+    Unknown,
+    /// Nobody can tell, since the issuer does not answer; worth trying again after that.
+    Unavailable(Duration),
+}
+
+/// The state that the rules need.
+#[derive(Debug)]
+pub(crate) struct Schedule {
+    flight: Flight,
+    next_attempt: Instant,
+    failures: u32,
+    /// When the last successful flight started.
+    good_flight: Option<Instant>,
+    budget: Budget,
+    absent: AbsentKids,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flight {
+    None,
+    Requested,
+    Started(Instant),
+}
+
+impl Schedule {
+    /// Nothing is known yet: the first attempt is due at once.
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            flight: Flight::None,
+            next_attempt: now,
+            failures: 0,
+            good_flight: None,
+            budget: Budget::new(now),
+            absent: AbsentKids::default(),
+        }
+    }
+
+    /// Keys that came from elsewhere than a flight, a snapshot, do not delay the first attempt.
+    pub(crate) fn plan(&mut self, now: Instant) -> Plan {
+        let is_due = now >= self.next_attempt || self.flight == Flight::Requested;
+        if !is_due {
+            return Plan::WaitUntil(self.next_attempt);
+        }
+        self.flight = Flight::Started(now);
+        Plan::Fetch
+    }
+
+    /// A flight brought keys, new or unchanged, that are fresh for `soft_ttl`.
+    pub(crate) fn succeeded(&mut self, now: Instant, soft_ttl: Duration, jitter: Jitter) {
+        if let Flight::Started(at) = self.flight {
+            self.good_flight = Some(at);
+        }
+        self.flight = Flight::None;
+        self.failures = 0;
+        // At 80 %, so that a slow answer still comes in time; spread, so that replicas started
+        // together do not fetch together.
+        self.next_attempt = after(now, jitter.spread(soft_ttl.mul_f64(0.8)));
+    }
+
+    /// A flight brought nothing we can use.
+    pub(crate) fn failed(&mut self, now: Instant, jitter: Jitter) {
+        self.flight = Flight::None;
+        let doubled = BACKOFF_MIN.saturating_mul(2_u32.saturating_pow(self.failures));
+        self.failures = self.failures.saturating_add(1);
+        self.next_attempt = after(now, jitter.spread(doubled).min(BACKOFF_MAX));
+    }
+
+    /// A request that arrived at `arrived` has a `kid` that is not among the keys.
+    pub(crate) fn ask(&mut self, kid: &str, arrived: Instant, now: Instant) -> Answer {
+        if self.absent.contains(kid, now) {
+            return Answer::Unknown;
+        }
+        if self.flight != Flight::None {
+            return Answer::Wait;
+        }
+        if self.failures > 0 {
+            return Answer::Unavailable(self.next_attempt.saturating_duration_since(now));
+        }
+        // Only a flight that started after the token was there can tell that its key is not: one
+        // under way before may have read the set before the key was added.
+        if self.good_flight.is_some_and(|started| started >= arrived) {
+            self.absent.insert(kid, now);
+            return Answer::Unknown;
+        }
+        if !self.budget.take(now) {
+            return Answer::Unknown;
+        }
+        self.flight = Flight::Requested;
+        Answer::Wait
+    }
+
+    /// What a request is told while there are no keys at all.
+    pub(crate) fn ask_without_keys(&self, now: Instant) -> Answer {
+        // Before the first attempt has ended, its end is near; during back-off it is not.
+        let is_first = self.failures == 0 && self.good_flight.is_none();
+        if is_first {
+            return Answer::Wait;
+        }
+        Answer::Unavailable(self.next_attempt.saturating_duration_since(now))
+    }
+
+    /// When the next attempt is due.
+    pub(crate) const fn next_attempt(&self) -> Instant {
+        self.next_attempt
+    }
+}
+
+/// A number drawn by the caller: −1 to 1.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Jitter(f64);
+
+impl Jitter {
+    pub(crate) fn random() -> Self {
+        Self(fastrand::f64().mul_add(2.0, -1.0))
+    }
+
+    /// `duration` ± 10 %.
+    fn spread(self, duration: Duration) -> Duration {
+        duration.mul_f64(self.0.mul_add(0.1, 1.0))
+    }
+}
+
+/// Fetches that unknown `kid`s may cost: 2 at once, one more every 30 s, charged per attempt.
+#[derive(Debug)]
+struct Budget {
+    tokens: u32,
+    refilled: Instant,
+}
+
+impl Budget {
+    const fn new(now: Instant) -> Self {
+        Self {
+            tokens: BUDGET,
+            refilled: now,
+        }
+    }
+
+    fn take(&mut self, now: Instant) -> bool {
+        while self.tokens < BUDGET && now.saturating_duration_since(self.refilled) >= BUDGET_REFILL
+        {
+            self.tokens = self.tokens.saturating_add(1);
+            self.refilled = after(self.refilled, BUDGET_REFILL);
+        }
+        if self.tokens == BUDGET {
+            self.refilled = now;
+        }
+        let has_one = self.tokens > 0;
+        self.tokens = self.tokens.saturating_sub(1);
+        has_one
+    }
+}
+
+/// `kid`s that a fetch has shown not to exist. Bounded, oldest out first.
+#[derive(Debug, Default)]
+struct AbsentKids(VecDeque<(Box<str>, Instant)>);
+
+impl AbsentKids {
+    fn contains(&mut self, kid: &str, now: Instant) -> bool {
+        while self.0.front().is_some_and(|(_, until)| *until <= now) {
+            self.0.pop_front();
+        }
+        self.0.iter().any(|(absent, _)| **absent == *kid)
+    }
+
+    fn insert(&mut self, kid: &str, now: Instant) {
+        if self.0.len() >= ABSENT_KIDS {
+            self.0.pop_front();
+        }
+        self.0.push_back((kid.into(), after(now, ABSENT_FOR)));
+    }
+}
+
+/// The point `by` after `now`, a year at most: a setting may say "for ever".
+pub(crate) fn after(now: Instant, by: Duration) -> Instant {
+    now.checked_add(by.min(YEAR)).unwrap_or(now)
+}
+
+const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// Without `Cache-Control`: a rotated-out key ends within 10 minutes.
+const SOFT_TTL: Duration = Duration::from_secs(10 * 60);
+const SOFT_TTL_MIN: Duration = Duration::from_secs(60);
+const SOFT_TTL_MAX: Duration = Duration::from_secs(60 * 60);
+
+const BACKOFF_MIN: Duration = Duration::from_secs(1);
+const BACKOFF_MAX: Duration = Duration::from_secs(60);
+
+const BUDGET: u32 = 2;
+const BUDGET_REFILL: Duration = Duration::from_secs(30);
+
+const ABSENT_KIDS: usize = 256;
+const ABSENT_FOR: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::{ABSENT_KIDS, Answer, BUDGET_REFILL, Flight, Freshness, Jitter, Plan, Schedule};
+
+    const NONE: Jitter = Jitter(0.0);
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn fetched(now: Instant) -> Schedule {
+        let mut schedule = Schedule::new(now);
+        assert_eq!(schedule.plan(now), Plan::Fetch);
+        schedule.succeeded(now, Duration::from_secs(600), NONE);
+        schedule
+    }
+
+    #[test]
+    fn the_first_attempt_is_due_at_once() {
+        let now = Instant::now();
+        assert_eq!(Schedule::new(now).plan(now), Plan::Fetch);
+    }
+
+    #[test]
+    fn t_key_23_max_age_is_clamped() {
+        let soft = |seconds| Freshness::soft_ttl(Some(Duration::from_secs(seconds)));
+        assert_eq!(soft(0), Duration::from_secs(60));
+        assert_eq!(soft(61), Duration::from_secs(61));
+        assert_eq!(soft(38 * 86_400), Duration::from_secs(3600));
+        assert_eq!(Freshness::soft_ttl(None), Duration::from_secs(600));
+    }
+
+    #[test]
+    fn keys_are_refreshed_at_80_percent_of_their_freshness_with_jitter() {
+        let now = Instant::now();
+        for (jitter, seconds) in [(-1.0, 432), (0.0, 480), (1.0, 528)] {
+            let mut schedule = Schedule::new(now);
+            schedule.plan(now);
+            schedule.succeeded(now, Duration::from_secs(600), Jitter(jitter));
+            let due = now + Duration::from_secs(seconds);
+            assert_eq!(schedule.plan(due - SECOND), Plan::WaitUntil(due));
+            assert_eq!(schedule.plan(due), Plan::Fetch);
+        }
+    }
+
+    #[test]
+    fn t_key_06_keys_serve_for_a_day_or_as_long_as_they_are_fresh() {
+        let soft = Duration::from_secs(600);
+        let day = Duration::from_secs(86_400);
+        assert_eq!(Freshness::default().hard_ttl(soft), day);
+        let none = Freshness {
+            stale_if_error: Duration::ZERO,
+        };
+        assert_eq!(none.hard_ttl(soft), soft);
+    }
+
+    #[test]
+    fn t_key_02_failures_back_off_from_1_to_60_seconds() {
+        let mut now = Instant::now();
+        let mut schedule = Schedule::new(now);
+        for seconds in [1, 2, 4, 8, 16, 32, 60, 60] {
+            assert_eq!(schedule.plan(now), Plan::Fetch);
+            schedule.failed(now, NONE);
+            now += Duration::from_secs(seconds);
+            assert_eq!(schedule.next_attempt(), now);
+        }
+        schedule.plan(now);
+        schedule.succeeded(now, Duration::from_secs(600), NONE);
+        assert_eq!(schedule.failures, 0);
+        now = schedule.next_attempt();
+        schedule.plan(now);
+        schedule.failed(now, NONE);
+        assert_eq!(schedule.next_attempt(), now + SECOND);
+    }
+
+    #[test]
+    fn t_key_02_nothing_is_fetched_for_an_unknown_kid_during_back_off() {
+        let now = Instant::now();
+        let mut schedule = fetched(now);
+        let later = schedule.next_attempt();
+        schedule.plan(later);
+        schedule.failed(later, NONE);
+        let answer = schedule.ask("new", later, later);
+        assert_eq!(answer, Answer::Unavailable(SECOND));
+        assert_eq!(schedule.flight, Flight::None);
+    }
+
+    #[test]
+    fn t_key_01_unknown_kids_cost_two_fetches_and_one_more_every_30_seconds() {
+        let start = Instant::now();
+        let mut schedule = fetched(start);
+        let mut fetches = 0;
+        let mut now = start;
+        for kid in 0..300 {
+            now += Duration::from_millis(100);
+            while schedule.ask(&kid.to_string(), now, now) == Answer::Wait {
+                assert_eq!(schedule.plan(now), Plan::Fetch);
+                schedule.succeeded(now, Duration::from_secs(600), NONE);
+                fetches += 1;
+            }
+        }
+        // The last of them came 30 s after the first, but the refill counts from the first charge.
+        assert_eq!(fetches, 2);
+        now = start + Duration::from_millis(100) + BUDGET_REFILL;
+        assert_eq!(schedule.ask("another", now, now), Answer::Wait);
+        assert_eq!(schedule.plan(now), Plan::Fetch);
+        schedule.succeeded(now, Duration::from_secs(600), NONE);
+        assert_eq!(
+            schedule.ask("yet another", now + SECOND, now + SECOND),
+            Answer::Unknown
+        );
+    }
+
+    #[test]
+    fn the_budget_does_not_grow_beyond_two() {
+        let start = Instant::now();
+        let mut schedule = fetched(start);
+        let now = start + Duration::from_secs(400);
+        for expected in [Answer::Wait, Answer::Wait, Answer::Unknown] {
+            assert_eq!(schedule.ask("a kid", now, now), expected);
+            schedule.flight = Flight::None;
+        }
+    }
+
+    #[test]
+    fn a_kid_shown_to_be_absent_costs_nothing_for_30_seconds() {
+        let start = Instant::now();
+        let mut schedule = fetched(start);
+        let now = start + SECOND;
+        assert_eq!(schedule.ask("gone", now, now), Answer::Wait);
+        assert_eq!(schedule.plan(now), Plan::Fetch);
+        schedule.succeeded(now, Duration::from_secs(600), NONE);
+        assert_eq!(schedule.ask("gone", now, now), Answer::Unknown);
+        let last = now + Duration::from_secs(30) - Duration::from_millis(1);
+        assert_eq!(schedule.ask("gone", last, last), Answer::Unknown);
+        let over = now + Duration::from_secs(30);
+        assert_eq!(schedule.ask("gone", over, over), Answer::Wait);
+    }
+
+    #[test]
+    fn a_flight_that_started_earlier_proves_nothing_about_a_kid() {
+        let start = Instant::now();
+        let mut schedule = fetched(start);
+        let refresh = schedule.next_attempt();
+        assert_eq!(schedule.plan(refresh), Plan::Fetch);
+        let arrived = refresh + SECOND;
+        assert_eq!(schedule.ask("new", arrived, arrived), Answer::Wait);
+        schedule.succeeded(arrived, Duration::from_secs(600), NONE);
+        assert_eq!(schedule.ask("new", arrived, arrived), Answer::Wait);
+        assert_eq!(schedule.plan(arrived), Plan::Fetch);
+        schedule.succeeded(arrived, Duration::from_secs(600), NONE);
+        assert_eq!(schedule.ask("new", arrived, arrived), Answer::Unknown);
+    }
+
+    #[test]
+    fn t_dos_05_absent_kids_are_bounded_oldest_out_first() {
+        let now = Instant::now();
+        let mut schedule = fetched(now);
+        for kid in 0..=ABSENT_KIDS {
+            schedule.absent.insert(&kid.to_string(), now);
+        }
+        assert_eq!(schedule.absent.0.len(), ABSENT_KIDS);
+        assert!(!schedule.absent.contains("0", now));
+        assert!(schedule.absent.contains("1", now));
+    }
+
+    #[test]
+    fn without_keys_the_first_flight_is_waited_for_and_no_later_one() {
+        let now = Instant::now();
+        let mut schedule = Schedule::new(now);
+        assert_eq!(schedule.ask_without_keys(now), Answer::Wait);
+        schedule.plan(now);
+        assert_eq!(schedule.ask_without_keys(now), Answer::Wait);
+        schedule.failed(now, NONE);
+        let answer = schedule.ask_without_keys(now);
+        assert_eq!(answer, Answer::Unavailable(SECOND));
+        schedule.plan(now + SECOND);
+        let answer = schedule.ask_without_keys(now + SECOND);
+        assert_eq!(answer, Answer::Unavailable(Duration::ZERO));
+    }
+}

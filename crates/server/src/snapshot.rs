@@ -1,0 +1,130 @@
+//! The last good key set on disk, so that a restart during an outage of the issuer still serves.
+//!
+//! A snapshot is bound to the issuer and the URL it was fetched for, is checked like a fetched set
+//! when it is read, and its age counts from the fetch, across restarts. It holds public keys only;
+//! who can write it can choose the keys, so it is readable and writable by its owner alone.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bearward_core::{JwkSet, UnixTime, limits};
+use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
+
+/// A place on disk for the keys of one issuer.
+#[derive(Clone, Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) path: PathBuf,
+    pub(crate) issuer: String,
+    pub(crate) url: String,
+}
+
+/// What was read: the document, its keys, and how long ago they were fetched.
+pub(crate) struct Restored {
+    pub(crate) document: Vec<u8>,
+    pub(crate) keys: JwkSet,
+    pub(crate) fetched_at: UnixTime,
+    pub(crate) age: Duration,
+}
+
+#[derive(Deserialize, Serialize)]
+struct File {
+    issuer: String,
+    url: String,
+    /// Seconds since 1970.
+    fetched_at: u64,
+    jwk_set: String,
+}
+
+impl Snapshot {
+    /// Reads the snapshot, if there is one that can be used.
+    pub(crate) fn read(&self, now: UnixTime) -> Option<Restored> {
+        match self.try_read(now) {
+            Ok(restored) => Some(restored),
+            Err(SnapshotError::Read(io::ErrorKind::NotFound)) => None,
+            Err(error) => {
+                tracing::warn!(path = %self.path.display(), %error, "key snapshot not used");
+                None
+            }
+        }
+    }
+
+    /// Replaces the snapshot.
+    pub(crate) fn write(&self, document: &[u8], fetched_at: UnixTime) {
+        if let Err(error) = self.try_write(document, fetched_at) {
+            tracing::warn!(path = %self.path.display(), %error, "key snapshot not written");
+        }
+    }
+
+    fn try_read(&self, now: UnixTime) -> Result<Restored, SnapshotError> {
+        let size = fs::metadata(&self.path)?.len();
+        if size > MAX_BYTES {
+            return Err(SnapshotError::NotASnapshot);
+        }
+        let text = fs::read(&self.path)?;
+        let file: File = serde_json::from_slice(&text).map_err(|_| SnapshotError::NotASnapshot)?;
+        if file.issuer != self.issuer || file.url != self.url {
+            return Err(SnapshotError::OfAnother);
+        }
+        let fetched_at = UnixTime::from_secs(file.fetched_at);
+        // A fetch in the future has no age: the clock, or the file, is wrong.
+        let age = now.since(fetched_at).ok_or(SnapshotError::FromTheFuture)?;
+        let document = file.jwk_set.into_bytes();
+        let keys = JwkSet::parse(&document).map_err(|_| SnapshotError::NotASnapshot)?;
+        Ok(Restored {
+            document,
+            keys,
+            fetched_at,
+            age,
+        })
+    }
+
+    /// Beside the old one, then renamed over it: a reader finds the old one or the new, whole.
+    fn try_write(&self, document: &[u8], fetched_at: UnixTime) -> Result<(), SnapshotError> {
+        let file = File {
+            issuer: self.issuer.clone(),
+            url: self.url.clone(),
+            fetched_at: fetched_at.as_secs(),
+            jwk_set: String::from_utf8(document.to_vec())
+                .map_err(|_| SnapshotError::NotASnapshot)?,
+        };
+        let text = serde_json::to_vec(&file).map_err(|_| SnapshotError::NotASnapshot)?;
+        let folder = self
+            .path
+            .parent()
+            .filter(|path| !path.as_os_str().is_empty());
+        // Created with mode 0600.
+        let mut temporary = NamedTempFile::new_in(folder.unwrap_or_else(|| Path::new(".")))?;
+        temporary.write_all(&text)?;
+        temporary.as_file().sync_all()?;
+        temporary
+            .persist(&self.path)
+            .map_err(|error| SnapshotError::Read(error.error.kind()))?;
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum SnapshotError {
+    #[error("it says it was fetched in the future")]
+    FromTheFuture,
+    #[error("it is not a key snapshot")]
+    NotASnapshot,
+    #[error("it is of another issuer or URL")]
+    OfAnother,
+    #[error("{0}")]
+    Read(io::ErrorKind),
+}
+
+impl From<io::Error> for SnapshotError {
+    fn from(error: io::Error) -> Self {
+        Self::Read(error.kind())
+    }
+}
+
+/// A document as a JSON string, escaped, and the rest.
+const MAX_BYTES: u64 = 8 * 1024 * 1024;
+
+const _: () = assert!(limits::DOCUMENT_BYTES * 6 + 4096 < 8 * 1024 * 1024);
