@@ -161,6 +161,12 @@ impl ResourceServer {
         }
     }
 
+    /// Whether `other` is a clone of this one.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The time by which tokens are judged.
     #[must_use]
     pub fn now(&self) -> UnixTime {

@@ -1,0 +1,70 @@
+//! The extractor: the principal that the layer found.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::ops::Deref;
+
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::request::Parts;
+
+/// Who sent the request: an argument of a handler.
+///
+/// As `Option<Principal>` it is for routes whose layer is
+/// [`optional`](bearward_tower::BearerLayer::optional).
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a wrapper to be taken apart in a handler's arguments"
+)]
+pub struct Principal(pub bearward::Principal);
+
+impl Deref for Principal {
+    type Target = bearward::Principal;
+
+    fn deref(&self) -> &bearward::Principal {
+        &self.0
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Principal {
+    type Rejection = LayerMissing;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, LayerMissing> {
+        let principal = parts.extensions.get();
+        principal.cloned().map(Self).ok_or(LayerMissing)
+    }
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for Principal {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Option<Self>, Infallible> {
+        Ok(parts.extensions.get().cloned().map(Self))
+    }
+}
+
+/// A handler wants a principal, and no layer has authenticated the request: a mistake in the
+/// program, answered with 500 so that nobody gets in by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LayerMissing;
+
+impl fmt::Display for LayerMissing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "a handler takes Principal, and its route has no BearerLayer, or an optional one: \
+             add the layer, or take Option<Principal>",
+        )
+    }
+}
+
+impl std::error::Error for LayerMissing {}
+
+impl IntoResponse for LayerMissing {
+    fn into_response(self) -> Response {
+        tracing::error!("{self}");
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    }
+}
