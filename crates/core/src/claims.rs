@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -41,7 +42,11 @@ impl Claims {
     /// The claim called `name`, if there is one.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Value<'_>> {
-        self.root().get(name)
+        let mut found = self.found;
+        match found.slot(name) {
+            Some(index) => self.registered(*index),
+            None => self.root().get(name),
+        }
     }
 
     /// The claim at `path`, if there is one.
@@ -175,12 +180,12 @@ impl Claims {
         }
     }
 
-    fn date(&self, index: Option<u32>) -> Result<Option<UnixTime>, InvalidToken> {
+    fn date(&self, index: Option<NonZeroU16>) -> Result<Option<UnixTime>, InvalidToken> {
         self.registered(index).map(numeric_date).transpose()
     }
 
-    fn registered(&self, index: Option<u32>) -> Option<Value<'_>> {
-        index.map(|index| self.root().sibling(index))
+    fn registered(&self, index: Option<NonZeroU16>) -> Option<Value<'_>> {
+        index.map(|index| self.root().sibling(index.get().into()))
     }
 }
 
@@ -326,42 +331,53 @@ fn numeric_date(value: Value<'_>) -> Result<UnixTime, InvalidToken> {
     Ok(date)
 }
 
-/// Where the registered claims stand on the tape.
+/// Where the registered claims stand on the tape. Small, since it travels with the claims: a tape
+/// of a token has fewer than 2¹⁶ nodes, and the object itself is at 0.
 #[derive(Clone, Copy, Default)]
 struct Found {
-    acr: Option<u32>,
-    amr: Option<u32>,
-    aud: Option<u32>,
-    auth_time: Option<u32>,
-    cnf: Option<u32>,
-    email: Option<u32>,
-    exp: Option<u32>,
-    iat: Option<u32>,
-    iss: Option<u32>,
-    nbf: Option<u32>,
-    scope: Option<u32>,
-    scp: Option<u32>,
-    sub: Option<u32>,
+    acr: Option<NonZeroU16>,
+    amr: Option<NonZeroU16>,
+    aud: Option<NonZeroU16>,
+    auth_time: Option<NonZeroU16>,
+    client_id: Option<NonZeroU16>,
+    cnf: Option<NonZeroU16>,
+    email: Option<NonZeroU16>,
+    exp: Option<NonZeroU16>,
+    iat: Option<NonZeroU16>,
+    iss: Option<NonZeroU16>,
+    jti: Option<NonZeroU16>,
+    nbf: Option<NonZeroU16>,
+    scope: Option<NonZeroU16>,
+    scp: Option<NonZeroU16>,
+    sub: Option<NonZeroU16>,
 }
 
 impl Found {
     fn note(&mut self, name: &str, index: u32) {
-        let claim = match name {
+        if let Some(claim) = self.slot(name) {
+            *claim = u16::try_from(index).ok().and_then(NonZeroU16::new);
+        }
+    }
+
+    /// The place of the claim called `name`, if it is one of these.
+    fn slot(&mut self, name: &str) -> Option<&mut Option<NonZeroU16>> {
+        Some(match name {
             "acr" => &mut self.acr,
             "amr" => &mut self.amr,
             "aud" => &mut self.aud,
             "auth_time" => &mut self.auth_time,
+            "client_id" => &mut self.client_id,
             "cnf" => &mut self.cnf,
             "email" => &mut self.email,
             "exp" => &mut self.exp,
             "iat" => &mut self.iat,
             "iss" => &mut self.iss,
+            "jti" => &mut self.jti,
             "nbf" => &mut self.nbf,
             "scope" => &mut self.scope,
             "scp" => &mut self.scp,
             "sub" => &mut self.sub,
-            _ => return,
-        };
-        *claim = Some(index);
+            _ => return None,
+        })
     }
 }

@@ -117,15 +117,26 @@ fn bearer(field: &[u8]) -> Result<&[u8], Rejection> {
     }
     let token = without_leading_spaces(rest);
     let is_separated = token.len() < rest.len();
-    // `=` is padding and belongs at the end; elsewhere it is for the base64url check to refuse.
-    let is_token = |byte: &u8| {
-        byte.is_ascii_alphanumeric()
-            || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
-    };
-    if !is_separated || token.is_empty() || !token.iter().all(is_token) {
+    if !is_separated || token.is_empty() || !is_b64token(token) {
         return Err(InvalidRequest::MalformedCredentials.into());
     }
     Ok(token)
+}
+
+/// Whether all of `token` is of the characters of a b64token. `=` belongs at its end; elsewhere it is
+/// for the base64url check to refuse.
+///
+/// A JWS has fewer of them; those are looked for first, at every byte without a branch: the compiler
+/// then takes sixteen at a time.
+fn is_b64token(token: &[u8]) -> bool {
+    let is_within =
+        |byte: u8, first: u8, last: u8| byte.wrapping_sub(first) <= last.wrapping_sub(first);
+    let is_usual = |byte: u8| {
+        is_within(byte | 0x20, b'a', b'z') | is_within(byte, b'-', b'9') | (byte == b'_')
+    };
+    let is_char = |byte: u8| is_usual(byte) | matches!(byte, b'~' | b'+' | b'=');
+    token.iter().fold(true, |all, byte| all & is_usual(*byte))
+        || token.iter().all(|byte| is_char(*byte))
 }
 
 /// Without leading SP: not HTAB, which RFC 6750 does not allow there.

@@ -80,6 +80,12 @@ struct Node {
     next: u32,
 }
 
+impl Node {
+    fn len(&self) -> usize {
+        to_usize(self.end.saturating_sub(self.start))
+    }
+}
+
 impl Tape {
     /// Parses `text` as one JSON value.
     pub(crate) fn parse(text: &str) -> Result<Self, JsonError> {
@@ -166,11 +172,11 @@ impl<'d> Value<'d> {
         let Some(node) = self.node().filter(|node| node.kind == Kind::String) else {
             return false;
         };
-        let raw = self.text_of(node);
         if node.escaped {
-            return unescape(raw) == other;
+            return unescape(self.text_of(node)) == other;
         }
-        raw == other
+        // Lengths first: names are looked for far more often than found.
+        node.len() == other.len() && self.text_of(node) == other
     }
 
     /// The JSON text of this value.

@@ -312,10 +312,7 @@ impl<'t> Parts<'t> {
         if matches!(token.first(), Some(b'{' | b' ' | b'\t' | b'\r' | b'\n')) {
             return Err(InvalidToken::NotCompactJws);
         }
-        let mut dots = token
-            .iter()
-            .enumerate()
-            .filter_map(|(at, byte)| (*byte == b'.').then_some(at));
+        let mut dots = memchr::memchr_iter(b'.', token);
         let (Some(first), Some(second)) = (dots.next(), dots.next()) else {
             return Err(InvalidToken::NotCompactJws);
         };

@@ -12,7 +12,9 @@ pub(super) fn parse(text: &str) -> Result<Vec<Node>, JsonError> {
         bytes: text.as_bytes(),
         at: 0,
         members: 0,
-        nodes: Vec::with_capacity(64),
+        // Claims have a value every 12 bytes or so. No more than 60 at first: a buffer above 1 KiB
+        // costs the allocator more than growing it costs us.
+        nodes: Vec::with_capacity(text.len().wrapping_div(12).clamp(8, 60)),
     };
     parser.white_space();
     parser.value(0)?;
@@ -51,8 +53,9 @@ impl Parser<'_> {
         if self.takes(b'}') {
             return self.close(object);
         }
+        let mut seen = Names::default();
         loop {
-            self.name(object)?;
+            self.name(object, &mut seen)?;
             self.white_space();
             self.expect(b':')?;
             self.white_space();
@@ -108,7 +111,7 @@ impl Parser<'_> {
     }
 
     /// A member's name, which no earlier member of `object` may have.
-    fn name(&mut self, object: usize) -> Result<(), JsonError> {
+    fn name(&mut self, object: usize, seen: &mut Names) -> Result<(), JsonError> {
         self.members = self.members.saturating_add(1);
         if self.members > limits::JSON_MEMBERS {
             return Err(JsonError::Limits);
@@ -118,7 +121,11 @@ impl Parser<'_> {
         }
         let index = self.nodes.len();
         self.string()?;
-        if self.is_duplicate(object, index) {
+        let may_be_duplicate = self.nodes.get(index).is_none_or(|node| {
+            let name = self.bytes.get(to_usize(node.start)..to_usize(node.end));
+            seen.add(name.unwrap_or_default(), node.escaped)
+        });
+        if may_be_duplicate && self.is_duplicate(object, index) {
             return Err(JsonError::DuplicateMember);
         }
         Ok(())
@@ -154,7 +161,7 @@ impl Parser<'_> {
         if a.escaped || b.escaped {
             return unescape(text(a)) == unescape(text(b));
         }
-        text(a) == text(b)
+        a.len() == b.len() && text(a) == text(b)
     }
 
     /// RFC 8259 §7; the opening quote is next.
@@ -174,10 +181,13 @@ impl Parser<'_> {
                 _ => return Err(JsonError::Invalid),
             }
         }
-        self.push(Kind::String, start, self.at);
-        if let Some(node) = self.nodes.last_mut() {
-            node.escaped = escaped;
-        }
+        self.nodes.push(Node {
+            kind: Kind::String,
+            escaped,
+            start: to_u32(start),
+            end: to_u32(self.at),
+            next: to_u32(self.nodes.len().saturating_add(1)),
+        });
         self.advance(1);
         Ok(())
     }
@@ -297,6 +307,29 @@ impl Parser<'_> {
 
     fn advance(&mut self, by: usize) {
         self.at = self.at.saturating_add(by);
+    }
+}
+
+/// The names an object has had so far, as a set of 64 marks: a name whose mark is new is new.
+#[derive(Default)]
+struct Names(u64);
+
+impl Names {
+    /// Whether the name may have been there before.
+    fn add(&mut self, name: &[u8], escaped: bool) -> bool {
+        if escaped {
+            // Its spelling says nothing: compare it, and everything after it.
+            self.0 = u64::MAX;
+            return true;
+        }
+        let ends = name.first().zip(name.last());
+        let (first, last) = ends.map_or((0, 0), |(first, last)| (*first, *last));
+        let length = u32::try_from(name.len()).unwrap_or_default();
+        let mark = length.wrapping_mul(11) ^ u32::from(first) ^ u32::from(last).wrapping_mul(5);
+        let mark = 1_u64.wrapping_shl(mark);
+        let was_there = self.0 & mark != 0;
+        self.0 |= mark;
+        was_there
     }
 }
 

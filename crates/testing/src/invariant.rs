@@ -1,0 +1,21 @@
+//! The one place of this crate that panics.
+//!
+//! Signing with a key that parsed and reading the keys embedded in this crate cannot fail, short of
+//! a broken build or a machine without randomness. A test kit that returned a `Result` there would
+//! only move the `unwrap` into every test.
+
+use std::fmt;
+
+/// The value of a `result` that is never an error.
+///
+/// # Panics
+///
+/// If it is one after all: this crate was built from damaged files, or the system has no
+/// randomness.
+#[expect(
+    clippy::expect_used,
+    reason = "a damaged test kit must stop the test, not answer wrongly"
+)]
+pub(crate) fn holds<T, E: fmt::Debug>(result: Result<T, E>) -> T {
+    result.expect("an embedded key parses, a parsed key signs, the system has randomness")
+}

@@ -1,0 +1,84 @@
+//! Sockets: accepts connections, and cuts those a fault wants cut.
+//!
+//! It serves HTTP/1.1 only, which every fetcher speaks.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tower_service::Service;
+
+/// Stands in the extensions of a response that must not be sent: the connection is closed instead.
+#[derive(Clone, Copy)]
+pub(super) struct Cut;
+
+/// Serves until `stop` is dropped; then every connection is closed.
+pub(super) async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    mut stop: oneshot::Receiver<Infallible>,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            _ = &mut stop => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(secure(stream, tls.clone(), router.clone()));
+                }
+                // Out of file descriptors, most likely: until some are free there is no hurry.
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    drop(listener);
+    connections.shutdown().await;
+}
+
+async fn secure(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router) {
+    // Answers are small; without this a byte of a slow one would wait for the next.
+    let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else {
+        return answer(stream, router).await;
+    };
+    if let Ok(stream) = tls.accept(stream).await {
+        answer(stream, router).await;
+    }
+}
+
+async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin, router: Router) {
+    let service = service_fn(move |request: Request<Incoming>| route(router.clone(), request));
+    let _ = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+async fn route(
+    mut router: Router,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, ConnectionCut> {
+    let Ok(response) = router.call(request).await;
+    if response.extensions().get::<Cut>().is_some() {
+        return Err(ConnectionCut);
+    }
+    Ok(response)
+}
+
+/// What makes hyper close a connection without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("a fault cuts the connection")]
+struct ConnectionCut;

@@ -1,0 +1,29 @@
+//! How often metadata and keys were fetched.
+
+use serde_json::{Value, json};
+
+/// Counts of fetches since the issuer started. A fetch counts when it arrives, whatever becomes
+/// of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FetchCounts {
+    /// Fetches of metadata, under any of its paths.
+    pub discovery: u64,
+    /// Fetches of the key set.
+    pub jwks: u64,
+    /// Answers 304, among the others.
+    pub not_modified: u64,
+    /// Fetches of what [`Fault::Redirect`](super::Fault::Redirect) points to: somebody followed.
+    pub redirected: u64,
+}
+
+impl FetchCounts {
+    pub(super) fn json(self) -> Value {
+        json!({
+            "discovery": self.discovery,
+            "jwks": self.jwks,
+            "not_modified": self.not_modified,
+            "redirected": self.redirected,
+        })
+    }
+}

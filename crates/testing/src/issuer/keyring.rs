@@ -1,0 +1,97 @@
+//! Which keys sign, which are only shown, and when that changes. It generates none.
+
+use std::time::Duration;
+
+use bearward_core::{Algorithm, UnixTime};
+
+use crate::keys::SigningKey;
+
+/// The keys of the issuer.
+pub(super) struct Keyring {
+    signer: SigningKey,
+    /// Keys for other algorithms, on demand.
+    others: Vec<SigningKey>,
+    /// Keys that signed once, the latest first.
+    old: Vec<SigningKey>,
+    due: Option<UnixTime>,
+    every: Option<Duration>,
+}
+
+/// What becomes of the keys that signed until a rotation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Old {
+    Drop,
+    Keep,
+}
+
+impl Keyring {
+    pub(super) fn new(
+        signer: SigningKey,
+        others: Vec<SigningKey>,
+        every: Option<Duration>,
+        now: UnixTime,
+    ) -> Self {
+        Self {
+            signer,
+            others,
+            old: Vec::new(),
+            due: every.map(|every| now.plus(every)),
+            every,
+        }
+    }
+
+    /// The key that signs unless another algorithm is asked for.
+    pub(super) fn signer(&self) -> SigningKey {
+        self.signer.clone()
+    }
+
+    /// The key that signs with `algorithm`.
+    pub(super) fn signer_for(&self, algorithm: Algorithm) -> Option<SigningKey> {
+        self.signers()
+            .find(|key| key.algorithm() == algorithm)
+            .cloned()
+    }
+
+    /// The keys of the key set: the signer is the first, as Authgear's is.
+    pub(super) fn published(&self) -> Vec<SigningKey> {
+        self.signers().chain(&self.old).cloned().collect()
+    }
+
+    /// The algorithms the next keys must be for: the signer's, the others'.
+    pub(super) fn algorithms(&self) -> (Algorithm, Vec<Algorithm>) {
+        let others = self.others.iter().map(SigningKey::algorithm);
+        (self.signer.algorithm(), others.collect())
+    }
+
+    /// Whether a rotation is due by the clock.
+    pub(super) fn is_due(&self, now: UnixTime) -> bool {
+        self.due.is_some_and(|due| due <= now)
+    }
+
+    /// Lets these keys sign from now on.
+    pub(super) fn rotate(
+        &mut self,
+        signer: SigningKey,
+        others: Vec<SigningKey>,
+        old: Old,
+        now: UnixTime,
+    ) {
+        let signed: Vec<SigningKey> = self.signers().cloned().collect();
+        self.old.splice(0..0, signed);
+        self.old.truncate(match old {
+            Old::Drop => 0,
+            Old::Keep => OLD_KEYS,
+        });
+        self.signer = signer;
+        self.others = others;
+        self.due = self.every.map(|every| now.plus(every));
+    }
+
+    fn signers(&self) -> impl Iterator<Item = &SigningKey> {
+        std::iter::once(&self.signer).chain(&self.others)
+    }
+}
+
+/// How many keys that signed once stay in the key set. A resource server takes 100 keys; an issuer
+/// that rotates every few seconds must not grow past that.
+const OLD_KEYS: usize = 32;

@@ -1,0 +1,108 @@
+//! The development issuer's certificate: one that verifies, or one that must not.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+
+use super::builder::StartError;
+
+/// Whether the development issuer speaks TLS, and how good its certificate is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Tls {
+    /// TLS with a certificate of [`ca_pem`](super::DevIssuer::ca_pem) that has expired.
+    Expired,
+    /// Plain http, which is for loopback only.
+    #[default]
+    Off,
+    /// TLS with a certificate that nobody signed but itself.
+    SelfSigned,
+    /// TLS with a certificate of [`ca_pem`](super::DevIssuer::ca_pem), good for `localhost` and the
+    /// loopback addresses.
+    SignedByCa,
+    /// TLS with a certificate of [`ca_pem`](super::DevIssuer::ca_pem) for another name.
+    WrongName,
+}
+
+/// What a listener needs to speak TLS.
+pub(super) struct Identity {
+    pub(super) acceptor: TlsAcceptor,
+    pub(super) ca_pem: Option<String>,
+}
+
+impl Tls {
+    /// Makes a certificate; `None` when TLS is off.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Tls`] if the system could not generate it.
+    pub(super) fn identity(self) -> Result<Option<Identity>, StartError> {
+        let key = KeyPair::generate().map_err(tls)?;
+        let (certificate, ca_pem) = match self {
+            Self::Off => return Ok(None),
+            Self::SelfSigned => (loopback()?.self_signed(&key).map_err(tls)?, None),
+            Self::Expired | Self::SignedByCa | Self::WrongName => {
+                let ca = authority()?;
+                let certificate = self.params()?.signed_by(&key, &ca).map_err(tls)?;
+                (certificate, Some(ca.pem()))
+            }
+        };
+        Ok(Some(Identity {
+            acceptor: acceptor(certificate.der().clone(), &key)?,
+            ca_pem,
+        }))
+    }
+
+    fn params(self) -> Result<CertificateParams, StartError> {
+        if self == Self::WrongName {
+            return CertificateParams::new(["elsewhere.example".to_owned()]).map_err(tls);
+        }
+        let mut params = loopback()?;
+        if self == Self::Expired {
+            params.not_before = date_time_ymd(2000, 1, 1);
+            params.not_after = date_time_ymd(2001, 1, 1);
+        }
+        Ok(params)
+    }
+}
+
+fn loopback() -> Result<CertificateParams, StartError> {
+    CertificateParams::new(["localhost", "127.0.0.1", "::1"].map(str::to_owned)).map_err(tls)
+}
+
+fn authority() -> Result<CertifiedIssuer<'static, KeyPair>, StartError> {
+    let mut params = CertificateParams::default();
+    let mut name = DistinguishedName::new();
+    name.push(DnType::CommonName, "bearward development issuer");
+    params.distinguished_name = name;
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    CertifiedIssuer::self_signed(params, KeyPair::generate().map_err(tls)?).map_err(tls)
+}
+
+fn acceptor(
+    certificate: CertificateDer<'static>,
+    key: &KeyPair,
+) -> Result<TlsAcceptor, StartError> {
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(tls)?
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .map_err(tls)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+fn tls(_: impl fmt::Debug) -> StartError {
+    StartError::Tls
+}

@@ -1,0 +1,66 @@
+//! A signed token taken apart ([RFC 7515 §3.1]), for what its builder cannot express.
+//!
+//! [RFC 7515 §3.1]: https://www.rfc-editor.org/rfc/rfc7515#section-3.1
+
+use std::fmt;
+
+use crate::keys::SigningKey;
+
+/// The three parts of a compact JWS.
+///
+/// The fields are open: to change them is what the type is for.
+///
+/// ```
+/// use bearward_testing::{Token, UnixTime};
+///
+/// let token = Token::user("https://auth.example", "https://api.example", UnixTime::default());
+/// let mut parts = token.parts();
+/// parts.signature.clear();
+/// assert!(parts.encode().ends_with('.'));
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Parts {
+    /// The header, in base64url.
+    pub header_b64: String,
+    /// The payload, in base64url.
+    pub payload_b64: String,
+    /// The signature.
+    pub signature: Vec<u8>,
+}
+
+impl Parts {
+    /// Signs these bytes as header and payload.
+    #[must_use]
+    pub fn sign(header: &[u8], payload: &[u8], key: &SigningKey) -> Self {
+        let mut parts = Self {
+            header_b64: base64url(header),
+            payload_b64: base64url(payload),
+            signature: Vec::new(),
+        };
+        parts.signature = key.sign(parts.signing_input().as_bytes());
+        parts
+    }
+
+    /// What is signed: header and payload, as they stand now.
+    #[must_use]
+    pub fn signing_input(&self) -> String {
+        format!("{}.{}", self.header_b64, self.payload_b64)
+    }
+
+    /// The token, as the parts stand now.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        format!("{}.{}", self.signing_input(), base64url(&self.signature))
+    }
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts").finish_non_exhaustive()
+    }
+}
+
+fn base64url(bytes: &[u8]) -> String {
+    base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes)
+}
