@@ -10,6 +10,9 @@ use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE};
 /// Serves `metadata` under its well-known path, to everyone: merge it outside of the layer.
 ///
 /// Public, so scripts of any origin may read it: a client in a browser starts here.
+///
+/// A resource whose path has a segment that begins with `:` or `*` is served as well, but axum wants
+/// to hear of it: the router it is merged into needs [`Router::without_v07_checks`].
 pub fn metadata_route<S>(metadata: &ProtectedResourceMetadata) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
@@ -22,5 +25,7 @@ where
         ];
         (headers, document)
     };
-    Router::new().route(metadata.path(), get(serve))
+    // The path is a path and no pattern: its braces capture nothing.
+    let path = metadata.path().replace('{', "{{").replace('}', "}}");
+    Router::new().without_v07_checks().route(&path, get(serve))
 }

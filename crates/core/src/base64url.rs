@@ -26,7 +26,69 @@ pub(crate) fn decode_append(text: &[u8], bytes: &mut Vec<u8>) -> Result<(), NotC
 
 #[cfg(test)]
 mod tests {
-    use super::{NotCanonical, decode};
+    use proptest::prelude::*;
+
+    use super::{NotCanonical, decode, decode_append};
+
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+    /// The one spelling of `bytes`, by RFC 4648 §5 and bit by bit.
+    fn encode(bytes: &[u8]) -> Vec<u8> {
+        let bits: Vec<bool> = bytes
+            .iter()
+            .flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1 == 1))
+            .collect();
+        let value = |six: &[bool]| {
+            (0..6).fold(0_usize, |value, at| {
+                value << 1 | usize::from(six.get(at).copied().unwrap_or_default())
+            })
+        };
+        bits.chunks(6).map(|six| ALPHABET[value(six)]).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn every_value_comes_back(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
+            prop_assert_eq!(decode(&encode(&bytes)), Ok(bytes));
+        }
+
+        #[test]
+        fn what_decodes_is_the_one_spelling(text in prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..12),
+            prop::collection::vec(prop::sample::select(ALPHABET.to_vec()), 0..50),
+        ]) {
+            if let Ok(bytes) = decode(&text) {
+                prop_assert_eq!(encode(&bytes), text);
+            }
+        }
+
+        #[test]
+        fn what_was_there_before_stays(
+            before in prop::collection::vec(any::<u8>(), 0..20),
+            bytes in prop::collection::vec(any::<u8>(), 0..20),
+        ) {
+            let mut decoded = before.clone();
+            prop_assert_eq!(decode_append(&encode(&bytes), &mut decoded), Ok(()));
+            prop_assert_eq!(decoded, [before, bytes].concat());
+        }
+    }
+
+    #[test]
+    fn every_character_alone_and_in_a_pair() {
+        for first in 0..=0xFF_u8 {
+            assert_eq!(decode(&[first]), Err(NotCanonical));
+            for second in 0..=0xFF_u8 {
+                let value = |byte: u8| ALPHABET.iter().position(|char| *char == byte);
+                let is_good = value(first).is_some()
+                    && value(second).is_some_and(|value| value.trailing_zeros() >= 4);
+                assert_eq!(
+                    decode(&[first, second]).is_ok(),
+                    is_good,
+                    "{first} {second}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn decodes_what_is_canonical() {

@@ -381,3 +381,121 @@ impl Found {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Claims, first_word};
+    use crate::rejection::InvalidToken;
+    use crate::time::UnixTime;
+
+    fn date(json: &str) -> Result<UnixTime, InvalidToken> {
+        let claims = Claims::parse(format!("{{\"exp\":{json}}}").into_bytes()).unwrap();
+        claims.expires_at().map(Option::unwrap)
+    }
+
+    proptest! {
+        #[test]
+        fn whole_seconds_are_exact(seconds in 0..=253_402_300_799_u64) {
+            prop_assert_eq!(date(&seconds.to_string()), Ok(UnixTime::from_secs(seconds)));
+            let with_exponent = format!("{seconds}e0");
+            prop_assert_eq!(date(&with_exponent), Ok(UnixTime::from_secs(seconds)));
+        }
+
+        #[test]
+        fn no_other_number_is_a_date(seconds in prop_oneof![253_402_300_800..=u64::MAX]) {
+            prop_assert_eq!(date(&seconds.to_string()), Err(InvalidToken::DateRange));
+            prop_assert_eq!(date(&format!("-{seconds}")), Err(InvalidToken::DateRange));
+        }
+
+        #[test]
+        fn fractions_are_good_to_a_microsecond(micros in 0..=8_589_934_592_000_000_u64) {
+            let point = std::time::Duration::from_micros(micros);
+            let text = format!("{}.{:06}", point.as_secs(), point.subsec_micros());
+            let found = date(&text).unwrap();
+            let point = UnixTime::from_duration(point);
+            let error = found.since(point).or_else(|| point.since(found)).unwrap();
+            prop_assert!(error <= std::time::Duration::from_micros(1), "{} {:?}", text, error);
+        }
+
+        #[test]
+        fn every_float_is_a_date_or_out_of_range(float in any::<f64>()) {
+            prop_assume!(float.is_finite());
+            let text = serde_json::to_string(&float).unwrap();
+            let in_range = (0.0..=253_402_300_799.0).contains(&float);
+            match date(&text) {
+                Ok(found) => prop_assert!(in_range, "{} {:?}", text, found),
+                Err(reason) => {
+                    prop_assert!(!in_range, "{}", text);
+                    prop_assert_eq!(reason, InvalidToken::DateRange);
+                }
+            }
+        }
+
+        #[test]
+        fn words_are_those_between_spaces(scope in "[ab ]{0,12}") {
+            let json = format!("{{\"scope\":\"{scope}\"}}");
+            let claims = Claims::parse(json.into_bytes()).unwrap();
+            let words: Vec<String> =
+                claims.scope().unwrap().unwrap().words().map(Into::into).collect();
+            let expected: Vec<&str> = scope.split(' ').filter(|word| !word.is_empty()).collect();
+            prop_assert_eq!(words, expected);
+        }
+    }
+
+    #[test]
+    fn the_first_word() {
+        assert_eq!(first_word("a b c"), ("a", "b c"));
+        assert_eq!(first_word("  a"), ("a", ""));
+        assert_eq!(first_word("a"), ("a", ""));
+        assert_eq!(first_word("a  b"), ("a", " b"));
+        assert_eq!(first_word(" "), ("", ""));
+    }
+
+    /// Each claim that is found in the one pass, and one that is not.
+    #[test]
+    fn every_claim_is_found_by_its_name() {
+        let names = [
+            "acr",
+            "amr",
+            "aud",
+            "auth_time",
+            "client_id",
+            "cnf",
+            "email",
+            "exp",
+            "iat",
+            "iss",
+            "jti",
+            "nbf",
+            "scope",
+            "scp",
+            "sub",
+            "other",
+        ];
+        let members: Vec<String> = names
+            .iter()
+            .map(|name| format!("\"{name}\":\"{name}\""))
+            .collect();
+        let text = format!("{{{}}}", members.join(","));
+        let claims = Claims::parse(text.clone().into_bytes()).unwrap();
+        for name in names {
+            assert!(claims.get(name).unwrap().is_str(name), "{name}");
+            assert!(claims.root().get(name).unwrap().is_str(name), "{name}");
+            let without = text.replace(&format!("\"{name}\":"), &format!("\"x{name}\":"));
+            let without = Claims::parse(without.into_bytes()).unwrap();
+            assert!(without.get(name).is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_object_is_no_claims_set() {
+        for text in ["[]", "null", "1", "\"{}\"", "", "{", "{}{}"] {
+            let refused = Claims::parse(text.as_bytes().to_vec()).err();
+            assert_eq!(refused, Some(InvalidToken::JsonInvalid), "{text}");
+        }
+        let refused = Claims::parse(vec![b'{', 0xFF, b'}']).err();
+        assert_eq!(refused, Some(InvalidToken::JsonInvalid));
+    }
+}

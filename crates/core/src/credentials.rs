@@ -161,3 +161,44 @@ fn has_access_token(uri: &Uri) -> bool {
     };
     form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "access_token")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::bearer;
+    use crate::rejection::{InvalidRequest, Rejection};
+
+    /// What no `HeaderValue` holds, refused all the same.
+    #[test]
+    fn t_req_06_control_characters_are_refused() {
+        for byte in (0..=0x1F).chain([0x7F]) {
+            for field in [
+                [b"Bearer a".as_slice(), &[byte], b"b"].concat(),
+                [b"Bearer a".as_slice(), &[byte]].concat(),
+                [b"Bearer ".as_slice(), &[byte], b"a"].concat(),
+                [b"Bearer".as_slice(), &[byte], b"a"].concat(),
+                [&[byte], b"Bearer a".as_slice()].concat(),
+            ] {
+                let refused: Rejection = InvalidRequest::MalformedCredentials.into();
+                assert_eq!(bearer(&field), Err(refused), "{byte:#x}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_scheme_has_every_token_character() {
+        let scheme = b"!#$%&'*+-.^_`|~09azAZ";
+        let field = [scheme.as_slice(), b" a"].concat();
+        assert_eq!(bearer(&field), Err(Rejection::NoCredentials));
+        for separator in b"\"(),/:;<=>?@[\\]{}" {
+            let field = [b"Bearer".as_slice(), &[*separator], b" a"].concat();
+            let refused: Rejection = InvalidRequest::MalformedCredentials.into();
+            assert_eq!(bearer(&field), Err(refused), "{separator:#x}");
+            let field = [b"Basic".as_slice(), &[*separator], b" a"].concat();
+            assert_eq!(
+                bearer(&field),
+                Err(Rejection::NoCredentials),
+                "{separator:#x}"
+            );
+        }
+    }
+}

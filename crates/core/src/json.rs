@@ -264,3 +264,6 @@ fn to_u32(index: usize) -> u32 {
 fn to_usize(index: u32) -> usize {
     usize::try_from(index).unwrap_or(usize::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ use std::fmt;
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{self, ParsedPublicKey, RsaPublicKeyComponents, VerificationAlgorithm};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::algorithm::Algorithm;
 use crate::base64url;
@@ -153,15 +154,23 @@ pub(crate) struct Jwk {
     #[cfg(feature = "ml-dsa")]
     #[serde(rename = "pub")]
     public: Option<String>,
-    d: Option<serde::de::IgnoredAny>,
-    p: Option<serde::de::IgnoredAny>,
-    q: Option<serde::de::IgnoredAny>,
+    d: Option<IgnoredAny>,
+    p: Option<IgnoredAny>,
+    q: Option<IgnoredAny>,
+    dp: Option<IgnoredAny>,
+    dq: Option<IgnoredAny>,
+    qi: Option<IgnoredAny>,
+    oth: Option<IgnoredAny>,
     #[serde(rename = "priv")]
-    private: Option<serde::de::IgnoredAny>,
+    private: Option<IgnoredAny>,
 }
 
 impl Jwk {
     pub(crate) fn parse(json: &str) -> Result<Self, UnusableJwk> {
+        // To serde, an array of the members' values is one too.
+        if !json.starts_with('{') {
+            return Err(UnusableJwk::Unusable);
+        }
         serde_json::from_str(json).map_err(|_| UnusableJwk::Unusable)
     }
 
@@ -174,7 +183,18 @@ impl Jwk {
         if self.kty == "oct" {
             return Err(UnusableJwk::Symmetric);
         }
-        if self.d.is_some() || self.p.is_some() || self.q.is_some() || self.private.is_some() {
+        // RFC 7518 §6.2.2 and §6.3.2. Any one of them suffices to find the others.
+        let private = [
+            &self.d,
+            &self.p,
+            &self.q,
+            &self.dp,
+            &self.dq,
+            &self.qi,
+            &self.oth,
+            &self.private,
+        ];
+        if private.into_iter().any(Option::is_some) {
             return Err(UnusableJwk::Private);
         }
         // RFC 7517 §4.2 and §4.3: both are optional, and both must then allow it.

@@ -36,6 +36,10 @@ impl JwkSet {
         if document.len() > limits::DOCUMENT_BYTES {
             return Err(JwkSetError::TooLarge);
         }
+        // To serde, an array of the members' values is one too.
+        if !document.trim_ascii_start().starts_with(b"{") {
+            return Err(JwkSetError::NotAJwkSet);
+        }
         let document: Document<'_> =
             serde_json::from_slice(document).map_err(|_| JwkSetError::NotAJwkSet)?;
         if document.keys.len() > limits::JWK_SET_KEYS {

@@ -355,3 +355,6 @@ impl From<JsonError> for InvalidToken {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

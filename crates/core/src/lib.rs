@@ -54,6 +54,9 @@ pub mod protected_resource_metadata;
 pub mod rejection;
 pub mod requirements;
 pub mod time;
+#[cfg(test)]
+#[path = "../tests/vector_files.rs"]
+mod vector_files;
 
 pub use crate::algorithm::Algorithm;
 pub use crate::challenge::{Challenge, ProtectionSpace};

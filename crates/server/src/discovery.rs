@@ -33,6 +33,10 @@ pub(crate) fn well_known_urls(issuer: &Url) -> Vec<Url> {
 
 /// The `jwks_uri` of metadata that is of `issuer`.
 pub(crate) fn jwks_uri(metadata: &[u8], issuer: &str) -> Result<Url, FetchError> {
+    // To serde, an array of the members' values is one too.
+    if !metadata.trim_ascii_start().starts_with(b"{") {
+        return Err(FetchError::NotMetadata);
+    }
     let metadata: Metadata =
         serde_json::from_slice(metadata).map_err(|_| FetchError::NotMetadata)?;
     // RFC 8414 §3.3: identical, or the metadata must not be used.
@@ -140,6 +144,7 @@ mod tests {
             "",
             "<html>",
             "[]",
+            r#"["https://id.example.com","https://id.example.com/k"]"#,
             r#"{"issuer":"https://id.example.com"}"#,
             r#"{"issuer":"https://id.example.com","jwks_uri":"not a url"}"#,
             r#"{"issuer":"https://id.example.com","jwks_uri":5}"#,

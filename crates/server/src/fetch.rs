@@ -135,7 +135,7 @@ pub(crate) async fn get(transport: &dyn Transport, get: Get<'_>) -> Result<Answe
     match answer.status {
         200 => Ok(answer),
         304 if get.etag.is_some() => Ok(answer),
-        300..=399 => {
+        300..=399 if answer.status != 304 => {
             let location = answer.location.as_deref().map(shortened);
             tracing::warn!(url = %get.url, location, "redirect not followed");
             Err(FetchError::Redirect(answer.status))

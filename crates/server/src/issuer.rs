@@ -96,7 +96,7 @@ impl Issuer {
                 KeysFrom::Discovery | KeysFrom::JwksUri(_) => Err(BuildError::IssuerMissing),
             };
         };
-        let fetched = source.fetch(transport, &mut Found::default(), None).await?;
+        let fetched = source.fetch(transport, &mut Found::default()).await?;
         let (_, keys) = fetched.keys.ok_or(FetchError::Status(304))?;
         Ok(keys)
     }
@@ -171,7 +171,9 @@ impl Issuer {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(BuildError::UrlScheme);
         }
-        if !url.has_host() || url.query().is_some() && matches!(self.keys, KeysFrom::Discovery) {
+        // RFC 8414 §2: an issuer has neither.
+        let is_too_long = url.query().is_some() && matches!(self.keys, KeysFrom::Discovery);
+        if !url.has_host() || url.fragment().is_some() || is_too_long {
             return Err(BuildError::Url);
         }
         Ok(url)
@@ -182,7 +184,8 @@ impl Issuer {
         self.plain_http
             .check(&url)
             .map_err(|_| BuildError::UrlScheme)?;
-        if !url.has_host() || url.path() != "/" || url.query().is_some() {
+        let is_origin = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        if !url.has_host() || !is_origin {
             return Err(BuildError::Url);
         }
         Ok(url)

@@ -33,7 +33,6 @@ pub(crate) enum Location {
 pub(crate) struct Fetched {
     /// The document and its keys; `None` if they are as they were (304).
     pub(crate) keys: Option<(Vec<u8>, JwkSet)>,
-    pub(crate) etag: Option<String>,
     pub(crate) max_age: Option<Duration>,
 }
 
@@ -43,6 +42,8 @@ pub(crate) struct Found {
     jwks_uri: Option<(Url, Instant)>,
     /// Which of the well-known URLs it was.
     form: usize,
+    /// The entity tag of the keys we have, and the URL they came from.
+    etag: Option<(Url, String)>,
 }
 
 impl KeySource {
@@ -51,11 +52,10 @@ impl KeySource {
         &self,
         transport: &dyn Transport,
         found: &mut Found,
-        etag: Option<&str>,
     ) -> Result<Fetched, FetchError> {
         let flight = async {
             let url = self.jwks_uri(transport, found).await?;
-            self.jwk_set(transport, &url, etag).await
+            self.jwk_set(transport, url, &mut found.etag).await
         };
         let outcome = timeout(TIMEOUT, flight).await;
         let outcome = outcome.unwrap_or(Err(FetchError::Timeout));
@@ -127,7 +127,9 @@ impl KeySource {
 
     fn metadata(&self, answer: &Answer) -> Result<Url, FetchError> {
         let jwks_uri = discovery::jwks_uri(&answer.body, &self.issuer)?;
-        self.plain_http.check(&jwks_uri)?;
+        if self.internal(&jwks_uri).is_none() {
+            self.plain_http.check(&jwks_uri)?;
+        }
         // From https to http is a downgrade, on loopback too.
         let is_downgrade = self.url().scheme() == "https" && jwks_uri.scheme() != "https";
         if is_downgrade && self.plain_http == PlainHttp::Loopback {
@@ -139,22 +141,32 @@ impl KeySource {
     async fn jwk_set(
         &self,
         transport: &dyn Transport,
-        url: &Url,
-        etag: Option<&str>,
+        url: Url,
+        known: &mut Option<(Url, String)>,
     ) -> Result<Fetched, FetchError> {
-        let answer = self.get(transport, url, etag).await?;
-        let keys = match answer.status {
-            304 => None,
-            _ => {
-                let keys = JwkSet::parse(&answer.body)?;
-                Some((answer.body, keys))
-            }
-        };
+        // RFC 9110 §8.8.3: a tag tells the versions of one resource apart. The same tag elsewhere
+        // says nothing.
+        let here = known.as_ref().filter(|(at, _)| *at == url);
+        let etag = here.map(|(_, etag)| etag.as_str());
+        let answer = self.get(transport, &url, etag).await?;
+        let max_age = answer.cache_control.as_deref().and_then(max_age);
+        if answer.status == 304 {
+            let keys = None;
+            return Ok(Fetched { keys, max_age });
+        }
+        let keys = JwkSet::parse(&answer.body)?;
+        // A document without a tag leaves none: the one before it was of other keys.
+        *known = answer.etag.map(|etag| (url, etag));
         Ok(Fetched {
-            keys,
-            etag: answer.etag,
-            max_age: answer.cache_control.as_deref().and_then(max_age),
+            keys: Some((answer.body, keys)),
+            max_age,
         })
+    }
+
+    /// Where a URL of the issuer's public origin is asked for instead.
+    fn internal(&self, url: &Url) -> Option<&Url> {
+        let internal = self.internal_origin.as_ref();
+        internal.filter(|_| url.origin() == self.url().origin())
     }
 
     /// A URL of the issuer's public origin is asked for at the internal one, under its public name.
@@ -164,11 +176,7 @@ impl KeySource {
         url: &Url,
         etag: Option<&str>,
     ) -> Result<Answer, FetchError> {
-        let internal = self
-            .internal_origin
-            .as_ref()
-            .filter(|_| url.origin() == self.url().origin());
-        let Some(internal) = internal else {
+        let Some(internal) = self.internal(url) else {
             let get = Get {
                 url,
                 host: None,

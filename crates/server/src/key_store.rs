@@ -21,7 +21,7 @@ use crate::fetch::{FetchError, TIMEOUT, Transport};
 use crate::key_source::{Fetched, Found, KeySource};
 use crate::resource_server::Clock;
 use crate::schedule::{Answer, Freshness, Jitter, Plan, Schedule, after};
-use crate::snapshot::{Restored, Snapshot};
+use crate::snapshot::{Latest, Restored, Snapshot};
 
 /// The keys of one issuer.
 #[derive(Debug)]
@@ -62,7 +62,6 @@ struct Shared {
 struct Keys {
     set: Arc<JwkSet>,
     document: Arc<[u8]>,
-    etag: Option<String>,
     generation: u64,
     fetched_at: UnixTime,
     fresh_until: Instant,
@@ -102,13 +101,7 @@ impl KeyStore {
     /// Starts fetching, in a task that ends when the store is dropped. Needs a tokio runtime.
     pub(crate) fn start(fetcher: Fetcher) -> Self {
         let now = Instant::now();
-        let shared = Arc::new(Shared {
-            current: ArcSwapOption::empty(),
-            schedule: Mutex::new(Schedule::new(now)),
-            last_error: Mutex::new(None),
-            wake: Notify::new(),
-            flights: watch::Sender::new(0),
-        });
+        let shared = Arc::new(Shared::new(now));
         if let Some(restored) = fetcher.restore() {
             shared.restore(restored, fetcher.freshness, now);
         }
@@ -131,11 +124,9 @@ impl KeyStore {
                 Ok(key) => Ok(key),
                 Err(Miss::Refused(reason)) => Err(reason.into()),
                 // Boxed, so that the way every good token takes stays small.
-                Err(Miss::KidUnknown) if is_plausible() => {
-                    Box::pin(keys.shared.wait_for_kid(header)).await
+                Err(Miss::KidUnknown | Miss::NoKeys) => {
+                    Box::pin(keys.shared.wait(header, is_plausible)).await
                 }
-                Err(Miss::KidUnknown) => Err(InvalidToken::KidUnknown.into()),
-                Err(Miss::NoKeys) => Box::pin(keys.shared.wait_for_keys(header)).await,
             },
         }
     }
@@ -173,6 +164,16 @@ enum Miss {
 }
 
 impl Shared {
+    fn new(now: Instant) -> Self {
+        Self {
+            current: ArcSwapOption::empty(),
+            schedule: Mutex::new(Schedule::new(now)),
+            last_error: Mutex::new(None),
+            wake: Notify::new(),
+            flights: watch::Sender::new(0),
+        }
+    }
+
     fn look_up(&self, header: &Header) -> Result<Arc<VerificationKey>, Miss> {
         let current = self.current.load();
         let keys = current.as_ref().ok_or(Miss::NoKeys)?;
@@ -186,50 +187,67 @@ impl Shared {
         }
     }
 
-    async fn wait_for_kid(&self, header: &Header) -> Result<Arc<VerificationKey>, Rejection> {
+    /// The key after a wait: for the very first flight if there are no keys, then for one that can
+    /// tell whether there is such a key.
+    async fn wait(
+        &self,
+        header: &Header,
+        is_plausible: impl Fn() -> bool,
+    ) -> Result<Arc<VerificationKey>, Rejection> {
         let arrived = Instant::now();
-        let deadline = after(arrived, KID_WAIT);
-        let kid = header.kid().unwrap_or_default();
-        loop {
-            let mut flights = self.flights.subscribe();
-            let answer = self.schedule().ask(kid, arrived, Instant::now());
-            match answer {
-                Answer::Unknown => return Err(InvalidToken::KidUnknown.into()),
-                Answer::Unavailable(retry_after) => {
-                    return Err(Unavailable::new(retry_after).into());
-                }
-                Answer::Wait => self.wake.notify_one(),
-            }
-            if timeout_at(deadline, flights.changed()).await.is_err() {
-                return Err(Unavailable::new(KID_WAIT).into());
-            }
-            match self.look_up(header) {
-                Ok(key) => return Ok(key),
-                Err(Miss::Refused(reason)) => return Err(reason.into()),
-                Err(Miss::KidUnknown | Miss::NoKeys) => {}
-            }
+        let mut found = self.look_up(header);
+        if matches!(found, Err(Miss::NoKeys)) {
+            self.first_flight(arrived).await;
+            found = self.look_up(header);
         }
-    }
-
-    /// The wait for the very first flight; in an outage the answer comes at once.
-    async fn wait_for_keys(&self, header: &Header) -> Result<Arc<VerificationKey>, Rejection> {
-        let mut flights = self.flights.subscribe();
-        let answer = self.schedule().ask_without_keys(Instant::now());
-        if let Answer::Unavailable(retry_after) = answer {
-            return Err(Unavailable::new(retry_after).into());
-        }
-        let deadline = after(Instant::now(), TIMEOUT);
-        // What matters is what the keys are then.
-        let _ = timeout_at(deadline, flights.changed()).await;
-        match self.look_up(header) {
+        match found {
             Ok(key) => Ok(key),
             Err(Miss::Refused(reason)) => Err(reason.into()),
-            // The flight that has just ended started after this request came, or just before.
+            Err(Miss::KidUnknown) if is_plausible() => self.wait_for_kid(header, arrived).await,
             Err(Miss::KidUnknown) => Err(InvalidToken::KidUnknown.into()),
             Err(Miss::NoKeys) => {
                 let next = self.schedule().next_attempt();
                 let retry_after = next.saturating_duration_since(Instant::now());
                 Err(Unavailable::new(retry_after).into())
+            }
+        }
+    }
+
+    /// The end of the very first flight; in an outage there is nothing to wait for.
+    async fn first_flight(&self, arrived: Instant) {
+        let mut flights = self.flights.subscribe();
+        let is_near = self.schedule().is_first_attempt();
+        if is_near {
+            // What matters is what the keys are then.
+            let _ = timeout_at(after(arrived, TIMEOUT), flights.changed()).await;
+        }
+    }
+
+    async fn wait_for_kid(
+        &self,
+        header: &Header,
+        arrived: Instant,
+    ) -> Result<Arc<VerificationKey>, Rejection> {
+        let deadline = after(arrived, KID_WAIT);
+        let kid = header.kid().unwrap_or_default();
+        loop {
+            let mut flights = self.flights.subscribe();
+            let answer = self.schedule().ask(kid, arrived, Instant::now());
+            if answer == Answer::Wait {
+                self.wake.notify_one();
+                let ended = timeout_at(deadline, flights.changed()).await;
+                // The sender lives as long as we do, so only time can run out.
+                let _ = ended.map_err(|_| Unavailable::new(KID_WAIT))?;
+            }
+            // Whatever the answer: a flight may have ended since the last look.
+            match (self.look_up(header), answer) {
+                (Ok(key), _) => return Ok(key),
+                (Err(Miss::Refused(reason)), _) => return Err(reason.into()),
+                (Err(_), Answer::Wait) => {}
+                (Err(_), Answer::Unknown) => return Err(InvalidToken::KidUnknown.into()),
+                (Err(_), Answer::Unavailable(retry_after)) => {
+                    return Err(Unavailable::new(retry_after).into());
+                }
             }
         }
     }
@@ -242,7 +260,6 @@ impl Shared {
         self.current.store(Some(Arc::new(Keys {
             set: Arc::new(restored.keys),
             document: restored.document.into(),
-            etag: None,
             generation: 1,
             fetched_at: restored.fetched_at,
             fresh_until: now,
@@ -280,9 +297,6 @@ impl Shared {
         let keys = Arc::new(Keys {
             set,
             document,
-            etag: fetched
-                .etag
-                .or_else(|| old.and_then(|keys| keys.etag.clone())),
             generation,
             fetched_at,
             fresh_until: after(now, soft_ttl),
@@ -318,6 +332,10 @@ impl Shared {
 impl Fetcher {
     async fn run(self, shared: Arc<Shared>) {
         let mut found = Found::default();
+        let latest = watch::Sender::new(None);
+        if let Some(snapshot) = self.snapshot.clone() {
+            tokio::spawn(snapshot.follow(latest.subscribe()));
+        }
         loop {
             let plan = shared.schedule().plan(Instant::now());
             match plan {
@@ -326,7 +344,7 @@ impl Fetcher {
                     () = shared.wake.notified() => {}
                 },
                 Plan::Fetch => {
-                    self.fly(&shared, &mut found).await;
+                    self.fly(&shared, &mut found, &latest).await;
                     shared
                         .flights
                         .send_modify(|ended| *ended = ended.wrapping_add(1));
@@ -336,11 +354,9 @@ impl Fetcher {
     }
 
     /// One flight. Whatever it brings, the schedule hears of its end.
-    async fn fly(&self, shared: &Shared, found: &mut Found) {
+    async fn fly(&self, shared: &Shared, found: &mut Found, latest: &watch::Sender<Latest>) {
         let old = shared.current.load_full();
-        let etag = old.as_deref().and_then(|keys| keys.etag.as_deref());
-        let transport = &*self.transport;
-        match self.source.fetch(transport, found, etag).await {
+        match self.source.fetch(&*self.transport, found).await {
             Ok(fetched) => {
                 let fetched_at = (self.clock)();
                 let Some(keys) = shared.renew(fetched, fetched_at, self.freshness) else {
@@ -351,7 +367,7 @@ impl Fetcher {
                 if old.is_none_or(|old| old.generation != keys.generation) {
                     self.report(&keys);
                 }
-                self.keep(&keys).await;
+                latest.send_replace(Some((Arc::clone(&keys.document), keys.fetched_at)));
             }
             Err(error) => self.failed(shared, error),
         }
@@ -376,17 +392,6 @@ impl Fetcher {
         }
     }
 
-    /// Writes the snapshot, on a thread that may block.
-    async fn keep(&self, keys: &Keys) {
-        let Some(snapshot) = self.snapshot.clone() else {
-            return;
-        };
-        let (document, fetched_at) = (Arc::clone(&keys.document), keys.fetched_at);
-        let written = tokio::task::spawn_blocking(move || snapshot.write(&document, fetched_at));
-        // It does not panic, and a runtime that is shutting down has no use for it.
-        let _ = written.await;
-    }
-
     fn restore(&self) -> Option<Restored> {
         self.snapshot.as_ref()?.read((self.clock)())
     }
@@ -399,3 +404,57 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// How long a request with an unknown `kid` waits for the flight: below the patience of proxies.
 const KID_WAIT: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use bearward_core::jws::UnverifiedJws;
+    use bearward_core::{Algorithm, JwkSet, UnixTime};
+    use bearward_testing::keys::jwk_set;
+    use bearward_testing::{SigningKey, Token};
+    use tokio::time::Instant;
+
+    use super::Shared;
+    use crate::key_source::Fetched;
+    use crate::schedule::{Freshness, Plan};
+
+    const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
+
+    /// After a flight that started now and brought `key`.
+    fn after_a_flight(key: &SigningKey) -> Shared {
+        let now = Instant::now();
+        let shared = Shared::new(now);
+        assert_eq!(shared.schedule().plan(now), Plan::Fetch);
+        let document = jwk_set([key]).to_string().into_bytes();
+        let set = JwkSet::parse(&document).unwrap();
+        let fetched = Fetched {
+            keys: Some((document, set)),
+            max_age: None,
+        };
+        shared.renew(fetched, NOW, Freshness::default()).unwrap();
+        shared
+    }
+
+    /// A flight on another thread can end between any two lines of a request.
+    #[tokio::test(start_paused = true)]
+    async fn a_key_08_a_key_that_came_since_the_last_look_is_found() {
+        let key = SigningKey::first(Algorithm::EdDsa);
+        let token = Token::user("https://auth.example", "https://api.example", NOW);
+        let token = token.key(key.clone()).sign();
+        let jws = UnverifiedJws::parse(token.as_bytes()).unwrap();
+        let before = Instant::now();
+        let shared = after_a_flight(&key);
+
+        // There were no keys, and before it could ask whether to wait, there are.
+        let mut waiting = pin!(shared.first_flight(before));
+        let mut context = Context::from_waker(Waker::noop());
+        let waited = waiting.as_mut().poll(&mut context);
+        assert_eq!(waited, Poll::Ready(()));
+        assert!(shared.wait(jws.header(), || true).await.is_ok());
+
+        // The key was not there, and before it could ask for a flight, one has brought it.
+        assert!(shared.wait_for_kid(jws.header(), before).await.is_ok());
+    }
+}

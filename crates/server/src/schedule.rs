@@ -142,14 +142,9 @@ impl Schedule {
         Answer::Wait
     }
 
-    /// What a request is told while there are no keys at all.
-    pub(crate) fn ask_without_keys(&self, now: Instant) -> Answer {
-        // Before the first attempt has ended, its end is near; during back-off it is not.
-        let is_first = self.failures == 0 && self.good_flight.is_none();
-        if is_first {
-            return Answer::Wait;
-        }
-        Answer::Unavailable(self.next_attempt.saturating_duration_since(now))
+    /// Whether no attempt has ended yet: its end is near. During back-off that of the next is not.
+    pub(crate) const fn is_first_attempt(&self) -> bool {
+        self.failures == 0 && self.good_flight.is_none()
     }
 
     /// When the next attempt is due.
@@ -415,14 +410,14 @@ mod tests {
     fn without_keys_the_first_flight_is_waited_for_and_no_later_one() {
         let now = Instant::now();
         let mut schedule = Schedule::new(now);
-        assert_eq!(schedule.ask_without_keys(now), Answer::Wait);
+        assert!(schedule.is_first_attempt());
         schedule.plan(now);
-        assert_eq!(schedule.ask_without_keys(now), Answer::Wait);
+        assert!(schedule.is_first_attempt());
         schedule.failed(now, NONE);
-        let answer = schedule.ask_without_keys(now);
-        assert_eq!(answer, Answer::Unavailable(SECOND));
+        assert!(!schedule.is_first_attempt());
         schedule.plan(now + SECOND);
-        let answer = schedule.ask_without_keys(now + SECOND);
-        assert_eq!(answer, Answer::Unavailable(Duration::ZERO));
+        assert!(!schedule.is_first_attempt());
+        schedule.succeeded(now + SECOND, Duration::from_secs(600), NONE);
+        assert!(!schedule.is_first_attempt());
     }
 }

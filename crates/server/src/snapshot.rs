@@ -7,11 +7,14 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bearward_core::{JwkSet, UnixTime, limits};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 
 /// A place on disk for the keys of one issuer.
 #[derive(Clone, Debug)]
@@ -20,6 +23,9 @@ pub(crate) struct Snapshot {
     pub(crate) issuer: String,
     pub(crate) url: String,
 }
+
+/// A document to be kept, and when it was fetched.
+pub(crate) type Latest = Option<(Arc<[u8]>, UnixTime)>;
 
 /// What was read: the document, its keys, and how long ago they were fetched.
 pub(crate) struct Restored {
@@ -51,8 +57,22 @@ impl Snapshot {
         }
     }
 
+    /// Keeps the latest document until there are no more to come. On a thread that may block and in
+    /// a task of its own: a disk that hangs holds up no fetch.
+    pub(crate) async fn follow(self, mut latest: watch::Receiver<Latest>) {
+        while latest.changed().await.is_ok() {
+            let Some((document, fetched_at)) = latest.borrow_and_update().clone() else {
+                continue;
+            };
+            let snapshot = self.clone();
+            let written = spawn_blocking(move || snapshot.write(&document, fetched_at));
+            // It does not panic, and a runtime that is shutting down has no use for it.
+            let _ = written.await;
+        }
+    }
+
     /// Replaces the snapshot.
-    pub(crate) fn write(&self, document: &[u8], fetched_at: UnixTime) {
+    fn write(&self, document: &[u8], fetched_at: UnixTime) {
         if let Err(error) = self.try_write(document, fetched_at) {
             tracing::warn!(path = %self.path.display(), %error, "key snapshot not written");
         }

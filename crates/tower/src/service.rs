@@ -59,9 +59,14 @@ where
     }
 }
 
-/// Which resource server put the principal into the extensions.
+/// What a layer leaves in the extensions for layers further in: whom it authenticated, and with which
+/// resource server. The principal beside it is for the application, which may put another in its
+/// place.
 #[derive(Clone)]
-struct AuthenticatedBy(ResourceServer);
+struct Authenticated {
+    principal: Principal,
+    by: ResourceServer,
+}
 
 impl BearerLayer {
     /// Who sent the request, `None` for nobody where that is allowed.
@@ -88,9 +93,8 @@ impl BearerLayer {
 
     /// The principal that a layer further out has authenticated with the same resource server.
     fn authenticated(&self, extensions: &Extensions) -> Option<Principal> {
-        let AuthenticatedBy(server) = extensions.get()?;
-        let principal: &Principal = extensions.get()?;
-        server.is_same(&self.server).then(|| principal.clone())
+        let Authenticated { principal, by } = extensions.get()?;
+        by.is_same(&self.server).then(|| principal.clone())
     }
 
     fn admits_nobody(&self) -> bool {
@@ -100,12 +104,16 @@ impl BearerLayer {
     fn hand_over(&self, principal: Option<Principal>, extensions: &mut Extensions) {
         match principal {
             Some(principal) => {
-                extensions.insert(principal);
-                extensions.insert(AuthenticatedBy(self.server.clone()));
+                extensions.insert(principal.clone());
+                extensions.insert(Authenticated {
+                    principal,
+                    by: self.server.clone(),
+                });
             }
             // Nobody means nobody, whatever a layer further out has left here.
             None => {
                 extensions.remove::<Principal>();
+                extensions.remove::<Authenticated>();
             }
         }
     }

@@ -15,6 +15,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Node>, JsonError> {
         // Claims have a value every 12 bytes or so. No more than 60 at first: a buffer above 1 KiB
         // costs the allocator more than growing it costs us.
         nodes: Vec::with_capacity(text.len().wrapping_div(12).clamp(8, 60)),
+        escaped_names: Vec::new(),
     };
     parser.white_space();
     parser.value(0)?;
@@ -31,6 +32,9 @@ struct Parser<'t> {
     at: usize,
     members: usize,
     nodes: Vec<Node>,
+    /// The names with escapes, each with its index on the tape, ascending. They are resolved here
+    /// once, since each is compared with up to [`limits::JSON_MEMBERS`] others.
+    escaped_names: Vec<(usize, String)>,
 }
 
 impl Parser<'_> {
@@ -125,22 +129,36 @@ impl Parser<'_> {
             let name = self.bytes.get(to_usize(node.start)..to_usize(node.end));
             seen.add(name.unwrap_or_default(), node.escaped)
         });
+        self.note_if_escaped(index);
         if may_be_duplicate && self.is_duplicate(object, index) {
             return Err(JsonError::DuplicateMember);
         }
         Ok(())
     }
 
+    fn note_if_escaped(&mut self, index: usize) {
+        if let Some(node) = self.nodes.get(index).filter(|node| node.escaped) {
+            let name = unescape(self.raw(node));
+            self.escaped_names.push((index, name));
+        }
+    }
+
     fn is_duplicate(&self, object: usize, name: usize) -> bool {
         let Some(new) = self.nodes.get(name) else {
             return false;
         };
+        let new_name = self.resolved(name, new);
         let mut index = object.saturating_add(1);
         while index < name {
             let Some(old) = self.nodes.get(index) else {
                 return false;
             };
-            if self.same_string(old, new) {
+            let same = if old.escaped || new.escaped {
+                self.resolved(index, old) == new_name
+            } else {
+                old.len() == new.len() && self.raw(old) == new_name
+            };
+            if same {
                 return true;
             }
             let value = to_usize(old.next);
@@ -152,16 +170,20 @@ impl Parser<'_> {
         false
     }
 
-    fn same_string(&self, a: &Node, b: &Node) -> bool {
-        let text = |node: &Node| {
-            self.text
-                .get(to_usize(node.start)..to_usize(node.end))
-                .unwrap_or_default()
-        };
-        if a.escaped || b.escaped {
-            return unescape(text(a)) == unescape(text(b));
+    /// The name `node` at `index`, escapes resolved.
+    fn resolved(&self, index: usize, node: &Node) -> &str {
+        let escaped = &self.escaped_names;
+        match escaped.binary_search_by_key(&index, |(of, _)| *of) {
+            Ok(found) => escaped.get(found).map_or("", |(_, name)| name),
+            Err(_) => self.raw(node),
         }
-        a.len() == b.len() && text(a) == text(b)
+    }
+
+    /// What stands between the quotes of a string.
+    fn raw(&self, node: &Node) -> &str {
+        self.text
+            .get(to_usize(node.start)..to_usize(node.end))
+            .unwrap_or_default()
     }
 
     /// RFC 8259 §7; the opening quote is next.
@@ -361,4 +383,101 @@ fn stops(word: u64) -> u64 {
     };
     let control = word.wrapping_sub(ONES.wrapping_mul(0x20)) & !word;
     (equals(u64::from(b'"')) | equals(u64::from(b'\\')) | control) & HIGH
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Names, plain_end, stops};
+
+    fn is_stop(byte: u8) -> bool {
+        byte == b'"' || byte == b'\\' || byte < 0x20
+    }
+
+    fn naive_end(bytes: &[u8], at: usize) -> usize {
+        (at..bytes.len())
+            .find(|index| is_stop(bytes[*index]))
+            .unwrap_or_else(|| at.max(bytes.len()))
+    }
+
+    proptest! {
+        #[test]
+        fn eight_bytes_at_a_time_or_one_by_one(
+            bytes in prop::collection::vec(any::<u8>(), 0..40),
+            at in 0..41_usize,
+        ) {
+            let at = at.min(bytes.len());
+            prop_assert_eq!(plain_end(&bytes, at), naive_end(&bytes, at));
+        }
+
+        #[test]
+        fn one_stop_among_plain_bytes(
+            plain in prop::collection::vec(0x20..=0xFF_u8, 0..40),
+            stop in prop::sample::select(vec![b'"', b'\\', 0, 1, 0x1F]),
+            place in any::<prop::sample::Index>(),
+        ) {
+            let mut bytes: Vec<u8> = plain.into_iter().filter(|byte| !is_stop(*byte)).collect();
+            prop_assert_eq!(plain_end(&bytes, 0), bytes.len());
+            let place = place.index(bytes.len().saturating_add(1));
+            bytes.insert(place, stop);
+            prop_assert_eq!(plain_end(&bytes, 0), place);
+        }
+    }
+
+    #[test]
+    fn every_byte_at_every_place_of_a_word() {
+        for (byte, place) in (0..=0xFF_u8).flat_map(|byte| (0..8_u32).map(move |at| (byte, at))) {
+            let mut word = [b'a'; 8];
+            word[usize::try_from(place).unwrap()] = byte;
+            let found = stops(u64::from_le_bytes(word));
+            let mark = 0x80_u64.wrapping_shl(place.wrapping_mul(8));
+            let expected = if is_stop(byte) { mark } else { 0 };
+            assert_eq!(found, expected, "{byte:#x} at {place}");
+        }
+    }
+
+    #[test]
+    fn a_position_behind_the_end_is_the_end() {
+        assert_eq!(plain_end(b"", 0), 0);
+        assert_eq!(plain_end(b"abc", 3), 3);
+        assert_eq!(plain_end(b"abcdefgh", 0), 8);
+        assert_eq!(plain_end(b"abcdefghijk", 8), 11);
+    }
+
+    #[test]
+    fn a_name_is_new_until_it_was_there() {
+        let mut names = Names::default();
+        for name in ["iss", "aud", "sub"] {
+            assert!(!names.add(name.as_bytes(), false), "{name}");
+        }
+        for name in ["iss", "aud", "sub"] {
+            assert!(names.add(name.as_bytes(), false), "{name}");
+        }
+        assert!(!names.add(b"", false));
+        assert!(names.add(b"", false));
+    }
+
+    #[test]
+    fn after_an_escaped_name_every_name_is_compared() {
+        let mut names = Names::default();
+        assert!(names.add(b"\\u0061", true));
+        for name in ["iss", "aud", "a", ""] {
+            assert!(names.add(name.as_bytes(), false), "{name}");
+        }
+    }
+
+    /// Length, first and last character each make another mark, so that few names share one.
+    #[test]
+    fn marks_tell_names_apart() {
+        let differ = |a: &str, b: &str| {
+            let mut names = Names::default();
+            names.add(a.as_bytes(), false);
+            !names.add(b.as_bytes(), false)
+        };
+        assert!(differ("aa", "aaa"));
+        assert!(differ("ax", "bx"));
+        assert!(differ("xa", "xb"));
+        assert!(!differ("axb", "ayb"));
+    }
 }

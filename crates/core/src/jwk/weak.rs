@@ -124,3 +124,140 @@ const SMALL_ORDER: [[u8; 32]; 5] = [
         0x03, 0x7A,
     ],
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        P, SMALL_ORDER, bits, check_ed25519, check_rsa, is_power_of_65537, is_reduced, is_roca,
+        without_leading_zeros,
+    };
+    use crate::jwk::UnusableJwk;
+
+    #[test]
+    fn leading_zeros_do_not_count() {
+        assert_eq!(without_leading_zeros(&[0, 0, 1, 0]), [1, 0]);
+        assert_eq!(without_leading_zeros(&[1, 0]), [1, 0]);
+        assert!(without_leading_zeros(&[0, 0]).is_empty());
+        assert!(without_leading_zeros(&[]).is_empty());
+    }
+
+    #[test]
+    fn bits_of_a_number() {
+        assert_eq!(bits(&[]), 0);
+        assert_eq!(bits(&[1]), 1);
+        assert_eq!(bits(&[0x7F]), 7);
+        assert_eq!(bits(&[0x80]), 8);
+        assert_eq!(bits(&[1, 0]), 9);
+        assert_eq!(bits(&[0x80, 0, 0]), 24);
+    }
+
+    /// The powers of 65537 by their definition, without a loop that ends early.
+    fn powers(prime: u64) -> std::collections::BTreeSet<u64> {
+        std::iter::successors(Some(1_u64), |power| {
+            power.checked_mul(65_537)?.checked_rem(prime)
+        })
+        .take(usize::try_from(prime).unwrap())
+        .collect()
+    }
+
+    #[test]
+    fn powers_of_65537() {
+        for prime in [
+            11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157,
+        ] {
+            let powers = powers(prime);
+            for residue in 0..prime {
+                let expected = powers.contains(&residue);
+                assert_eq!(
+                    is_power_of_65537(residue, prime),
+                    expected,
+                    "{residue} mod {prime}"
+                );
+            }
+            assert!(u64::try_from(powers.len()).unwrap() < prime);
+        }
+    }
+
+    /// A prime by which the test is passed by chance alone, and all of them.
+    #[test]
+    fn a_roca_modulus_passes_for_every_prime() {
+        assert!(is_roca(&[1]));
+        assert!(is_roca(&[1, 0, 1]));
+        // 65537², 65537³.
+        assert!(is_roca(&[1, 0, 2, 0, 1]));
+        assert!(is_roca(&[1, 0, 3, 0, 3, 0, 1]));
+        assert!(!is_roca(&[]));
+        assert!(!is_roca(&[0]));
+        assert!(!is_roca(&[1, 0, 3]));
+        // The product of the primes plus a power for all but one of them.
+        for (index, prime) in PRODUCT_OF.iter().enumerate() {
+            let others: u128 = PRODUCT_OF
+                .iter()
+                .enumerate()
+                .filter(|(other, _)| *other != index)
+                .map(|(_, prime)| u128::from(*prime))
+                .product();
+            let powers = powers(*prime);
+            let spoilt = (1..*prime).find_map(|times| {
+                let number = others.checked_mul(u128::from(times))?.checked_add(1)?;
+                let residue = u64::try_from(number.checked_rem(u128::from(*prime))?).unwrap();
+                (!powers.contains(&residue)).then_some(number)
+            });
+            let number = spoilt.unwrap().to_be_bytes();
+            assert!(!is_roca(without_leading_zeros(&number)), "{prime}");
+        }
+    }
+
+    /// The primes of the test; the product of all but one has fewer than 128 bits.
+    const PRODUCT_OF: [u64; 17] = [
+        11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157,
+    ];
+
+    #[test]
+    fn exponents_beyond_a_word_are_not_used() {
+        let n = [&[0x80], [0; 254].as_slice(), &[1]].concat();
+        assert_eq!(check_rsa(&n, &[1, 0, 1]), Ok(()));
+        assert_eq!(check_rsa(&n, &[0xFF; 8]), Ok(()));
+        assert_eq!(
+            check_rsa(&n, &[1, 0, 0, 0, 0, 0, 0, 0, 1]),
+            Err(UnusableJwk::Unusable)
+        );
+        assert_eq!(check_rsa(&n, &[]), Err(UnusableJwk::Weak));
+        assert_eq!(check_rsa(&n, &[0xFF, 0xFF]), Err(UnusableJwk::Weak));
+        assert_eq!(check_rsa(&n, &[1, 0, 2]), Err(UnusableJwk::Weak));
+        assert_eq!(check_rsa(&[], &[1, 0, 1]), Err(UnusableJwk::Unusable));
+    }
+
+    #[test]
+    fn a_coordinate_is_below_p() {
+        assert!(!is_reduced(&P));
+        let mut below = P;
+        below[0] = 0xEC;
+        assert!(is_reduced(&below));
+        let mut above = P;
+        above[0] = 0xEE;
+        assert!(!is_reduced(&above));
+        let mut below = P;
+        below[31] = 0x7E;
+        assert!(is_reduced(&below));
+        assert!(is_reduced(&[0; 32]));
+        assert!(!is_reduced(&[0xFF; 32]));
+    }
+
+    #[test]
+    fn points_of_small_order_are_weak_whatever_their_sign() {
+        for mut point in SMALL_ORDER {
+            assert_eq!(check_ed25519(&point), Err(UnusableJwk::Weak));
+            point[31] |= 0x80;
+            assert_eq!(check_ed25519(&point), Err(UnusableJwk::Weak));
+        }
+        assert_eq!(check_ed25519(&P), Err(UnusableJwk::Weak));
+        let mut good = [0x55; 32];
+        assert_eq!(check_ed25519(&good), Ok(()));
+        good[31] |= 0x80;
+        assert_eq!(check_ed25519(&good), Ok(()));
+        assert_eq!(check_ed25519(&[0x55; 31]), Err(UnusableJwk::Unusable));
+        assert_eq!(check_ed25519(&[0x55; 33]), Err(UnusableJwk::Unusable));
+        assert_eq!(check_ed25519(&[]), Err(UnusableJwk::Unusable));
+    }
+}

@@ -80,7 +80,7 @@ impl HttpTransport {
         let mut answer = Answer {
             status: response.status().as_u16(),
             etag: text(response.headers(), &ETAG),
-            cache_control: text(response.headers(), &CACHE_CONTROL),
+            cache_control: list(response.headers(), &CACHE_CONTROL),
             location: text(response.headers(), &LOCATION),
             body: Vec::new(),
         };
@@ -135,6 +135,15 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     Some(headers.get(name)?.to_str().ok()?.to_owned())
 }
 
+/// A field that may stand in several lines ([RFC 9110 §5.3]).
+///
+/// [RFC 9110 §5.3]: https://www.rfc-editor.org/rfc/rfc9110#section-5.3
+fn list(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let lines = headers.get_all(name).iter();
+    let lines: Vec<_> = lines.filter_map(|line| line.to_str().ok()).collect();
+    Some(lines.join(", ")).filter(|list| !list.is_empty())
+}
+
 fn told_apart(error: &reqwest::Error) -> FetchError {
     if error.is_timeout() {
         return FetchError::Timeout;
@@ -159,3 +168,95 @@ fn is_tls(error: &(dyn Error + 'static)) -> bool {
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::HttpTransport;
+    use crate::fetch::{Answer, Get};
+
+    /// What arrives at a server, and what is made of its `answer`.
+    async fn exchange(
+        answer: &'static str,
+        etag: Option<&str>,
+        host: Option<&str>,
+    ) -> (String, Answer) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/keys?a=b", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = vec![0; 4096];
+            let length = stream.read(&mut head).await.unwrap();
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            head.truncate(length);
+            String::from_utf8(head).unwrap().to_ascii_lowercase()
+        });
+        let url = url.parse().unwrap();
+        let get = Get {
+            url: &url,
+            host,
+            forwarded_proto: host.map(|_| "https"),
+            etag,
+        };
+        let answer = HttpTransport::new().unwrap().send(get).await.unwrap();
+        (server.await.unwrap(), answer)
+    }
+
+    #[tokio::test]
+    async fn what_matters_of_an_answer() {
+        let (_, answer) = exchange(
+            "HTTP/1.1 200 OK\r\netag: \"one\"\r\ncache-control: public\r\n\
+             cache-control: max-age=300\r\ncontent-length: 2\r\n\r\n{}",
+            None,
+            None,
+        )
+        .await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.etag.as_deref(), Some("\"one\""));
+        assert_eq!(answer.cache_control.as_deref(), Some("public, max-age=300"));
+        assert_eq!(answer.location, None);
+        assert_eq!(answer.body, b"{}");
+
+        let (_, answer) = exchange(
+            "HTTP/1.1 307 Elsewhere\r\nlocation: http://127.0.0.1:1/\r\n\
+             content-length: 4\r\n\r\nbody",
+            None,
+            None,
+        )
+        .await;
+        assert_eq!(answer.status, 307);
+        assert_eq!(answer.location.as_deref(), Some("http://127.0.0.1:1/"));
+        assert_eq!(answer.cache_control, None);
+        assert_eq!(answer.body, b"");
+    }
+
+    #[tokio::test]
+    async fn what_is_sent() {
+        let empty = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+        let (head, _) = exchange(empty, Some("\"one\""), Some("auth.example:8443")).await;
+        assert!(head.starts_with("get /keys?a=b http/1.1\r\n"), "{head}");
+        for field in [
+            "host: auth.example:8443",
+            "x-forwarded-proto: https",
+            "if-none-match: \"one\"",
+        ] {
+            let lines: Vec<_> = head.lines().filter(|line| *line == field).collect();
+            assert_eq!(lines.len(), 1, "{field} in {head}");
+        }
+        assert_eq!(head.matches("host:").count(), 1, "{head}");
+
+        let (head, _) = exchange(empty, None, None).await;
+        for field in [
+            "x-forwarded",
+            "if-none-match",
+            "accept-encoding",
+            "referer",
+            "cookie",
+        ] {
+            assert!(!head.contains(field), "{field} in {head}");
+        }
+        assert!(head.contains("host: 127.0.0.1:"), "{head}");
+    }
+}

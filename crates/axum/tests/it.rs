@@ -1,0 +1,10 @@
+//! The adapter from outside: the suite for adapters, and what is axum's own.
+
+#![cfg(test)]
+
+mod conformance;
+mod extract;
+mod fixture;
+mod issuer;
+mod metadata;
+mod routing;

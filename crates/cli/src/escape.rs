@@ -1,0 +1,106 @@
+//! Text that others chose, made fit to be shown.
+//!
+//! A token may hold escape sequences that recolour, retitle or rewrite a terminal, characters that
+//! turn the reading direction, and letters that look like others. None of them reaches stdout or
+//! stderr as it is.
+
+use std::fmt::Write;
+
+/// `text` in printable ASCII, at most `cap` characters of it.
+///
+/// What is not ASCII is escaped as well: identifiers are compared byte for byte, so a Cyrillic `а`
+/// in an issuer has to be seen.
+pub(crate) fn shown(text: &str, cap: usize) -> String {
+    let mut shown = String::new();
+    for char in text.chars() {
+        let escaped = if matches!(char, '\'' | '"') {
+            String::from(char)
+        } else {
+            char.escape_default().collect()
+        };
+        if shown.len().saturating_add(escaped.len()) > cap {
+            // Writing to a string does not fail.
+            let _ = write!(shown, "… ({} bytes in all)", text.len());
+            break;
+        }
+        shown.push_str(&escaped);
+    }
+    shown
+}
+
+/// Appends the JSON text `json` on one line: without white space between tokens, and with what
+/// could steer a terminal as `\u` escapes, which mean the same. Nothing else changes: numbers keep
+/// their digits, members their order.
+pub(crate) fn push_json(json: &str, line: &mut Vec<u8>) {
+    let mut is_in_string = false;
+    let mut is_escaped = false;
+    for char in json.chars() {
+        if is_in_string {
+            push_string_char(char, line);
+            is_in_string = is_escaped || char != '"';
+            is_escaped = !is_escaped && char == '\\';
+        } else if !matches!(char, ' ' | '\t' | '\r' | '\n') {
+            push_char(char, line);
+            is_in_string = char == '"';
+        }
+    }
+}
+
+/// What is not text can only stand in a string: DEL, C1 controls, line separators, and the marks
+/// that turn the direction of reading.
+fn push_string_char(char: char, line: &mut Vec<u8>) {
+    let steers = matches!(char,
+        '\u{7f}'..='\u{9f}'
+        | '\u{200e}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2066}'..='\u{2069}');
+    if steers {
+        line.extend_from_slice(format!("\\u{:04x}", u32::from(char)).as_bytes());
+    } else {
+        push_char(char, line);
+    }
+}
+
+fn push_char(char: char, line: &mut Vec<u8>) {
+    line.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn controls_and_look_alikes_are_shown_as_escapes() {
+        assert_eq!(shown("at+jwt", 40), "at+jwt");
+        assert_eq!(shown("it's \"so\"", 40), "it's \"so\"");
+        assert_eq!(shown("\u{1b}[2J\r\n\0", 40), "\\u{1b}[2J\\r\\n\\u{0}");
+        assert_eq!(shown("\u{202e}\u{430}", 40), "\\u{202e}\\u{430}");
+        assert_eq!(shown("\\", 40), "\\\\");
+    }
+
+    #[test]
+    fn what_is_long_is_cut_and_says_so() {
+        assert_eq!(shown("abcdef", 6), "abcdef");
+        assert_eq!(shown("abcdefg", 6), "abcdef… (7 bytes in all)");
+        // An escape is not cut in two.
+        assert_eq!(shown("abc\u{1b}", 6), "abc… (4 bytes in all)");
+    }
+
+    #[test]
+    fn json_goes_on_one_line_and_keeps_its_meaning() {
+        let mut line = Vec::new();
+        push_json(
+            "{ \"a b\" : [ 1.50e400 ,\n\t\"\\\\\" , \"\\\" x\" ] }",
+            &mut line,
+        );
+        let text = String::from_utf8(line).expect("UTF-8");
+        assert_eq!(text, r#"{"a b":[1.50e400,"\\","\" x"]}"#);
+    }
+
+    #[test]
+    fn json_cannot_steer_a_terminal() {
+        let mut line = Vec::new();
+        push_json("\"\u{9b}31m\u{202e}\u{e9}\"", &mut line);
+        assert_eq!(line, "\"\\u009b31m\\u202e\u{e9}\"".as_bytes());
+    }
+}

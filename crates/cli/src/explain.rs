@@ -1,0 +1,131 @@
+//! `bearward explain`: every check of one token, what it expects and what it finds.
+//!
+//! It has no rules of its own. Each check is the pipeline's, asked about one thing at a time, so
+//! that those behind the first failure are shown too; the verdict is the pipeline's on the token as
+//! it was given. What the token says is shown to whoever holds it anyway, with nothing in it that
+//! could steer a terminal; its signature never is.
+
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+
+use bearward_core::{Policy, limits};
+
+use crate::escape;
+use crate::format::Format;
+use crate::keys::{KeySource, NoKeys};
+use crate::rules::Rules;
+use crate::{Exit, Failure};
+
+mod anatomy;
+mod asked;
+mod checks;
+mod claims;
+mod header;
+mod key;
+mod members;
+mod probe;
+mod reasons;
+mod recognise;
+mod report;
+mod table;
+
+use self::anatomy::Anatomy;
+use self::asked::{Asked, Keys};
+use self::report::Report;
+
+/// Explains why an access token is accepted or refused: every check, with what it expects and what
+/// it finds.
+///
+/// Without --issuer and --audience it shows what can be seen of the token alone.
+///
+/// Exits with 0 if the token would be accepted, 1 if it is refused, 2 if that could not be decided
+/// (no keys, or options left out) or after a usage error.
+#[derive(clap::Args)]
+pub(crate) struct Explain {
+    /// The issuer, exactly as it should stand in `iss`
+    #[arg(long, value_name = "ISS")]
+    issuer: Option<String>,
+    /// Your name in `aud`; again for more, of which one suffices
+    #[arg(long = "audience", value_name = "AUD")]
+    audiences: Vec<String>,
+    /// How to print the explanation [default: text]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// The token, or `-` to read it from stdin, which keeps it out of the shell's history
+    #[arg(value_name = "TOKEN|-")]
+    token: OsString,
+    // Last, since the headings of their options would cover what follows.
+    #[command(flatten)]
+    keys: KeySource,
+    #[command(flatten)]
+    rules: Rules,
+}
+
+impl Explain {
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        let given = if self.token == "-" {
+            read_token(io::stdin()).map_err(Failure::Read)?
+        } else {
+            self.token.as_encoded_bytes().to_vec()
+        };
+        let anatomy = Anatomy::of(&given);
+        let asked = self.asked(&anatomy)?;
+        let report = Report::new(&anatomy, &asked);
+        let written = match self.format.unwrap_or(Format::Text) {
+            Format::Json => writeln!(io::stdout(), "{}", report.to_json()),
+            Format::Text => table::write(&report, &mut anstream::stdout()),
+        };
+        match written {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Write(error)),
+            _ => Ok(report.exit()),
+        }
+    }
+
+    fn asked(&self, anatomy: &Anatomy<'_>) -> Result<Asked, Failure> {
+        let unconfigured = vec![Asked::UNCONFIGURED.to_owned()];
+        let audiences = if self.audiences.is_empty() {
+            &unconfigured
+        } else {
+            &self.audiences
+        };
+        let issuer = self.issuer.as_deref().unwrap_or(Asked::UNCONFIGURED);
+        let policy = self.rules.policy(issuer, audiences)?;
+        let keys = self.keys(anatomy, &policy)?;
+        Ok(Asked::new(policy, keys, self.rules.clock().now()))
+    }
+
+    /// Keys are looked for only where there is something to verify with them.
+    fn keys(&self, anatomy: &Anatomy<'_>, policy: &Policy) -> Result<Keys, Failure> {
+        if !anatomy.is_jws() {
+            return Ok(Keys::Unneeded);
+        }
+        if self.issuer.is_none() && !self.keys.is_given() {
+            return Ok(Keys::Unconfigured);
+        }
+        match self.keys.load(policy) {
+            Ok(keys) => Ok(Keys::Known(keys)),
+            Err(error @ NoKeys::Fetch { .. }) => {
+                let error = escape::shown(&error.to_string(), FETCH_ERROR_CHARS);
+                Ok(Keys::Unavailable(error))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Reads one token, without the line feed that the shell's `echo` adds.
+fn read_token(input: impl Read) -> io::Result<Vec<u8>> {
+    let limit = u64::try_from(limits::TOKEN_BYTES).unwrap_or(u64::MAX);
+    let mut token = Vec::new();
+    // Enough to see that it is too long.
+    input
+        .take(limit.saturating_add(2))
+        .read_to_end(&mut token)?;
+    if token.last() == Some(&b'\n') {
+        token.pop();
+    }
+    Ok(token)
+}
+
+/// Each of three URLs with its failure fits.
+const FETCH_ERROR_CHARS: usize = 1000;

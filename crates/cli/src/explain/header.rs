@@ -1,0 +1,76 @@
+//! The checks of the header's members, each asked about by itself.
+
+use bearward_core::jws::UnverifiedJws;
+use bearward_core::limits;
+use bearward_core::rejection::InvalidToken;
+
+use super::anatomy::Anatomy;
+use super::asked::Asked;
+use super::members::Members;
+use super::probe;
+use super::report::{Check, Verdict};
+
+/// `alg`, `crit`, `b64`, `zip`, `kid`, `typ`.
+pub(super) fn checks(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {
+    let allowed: Vec<&str> = asked
+        .policy
+        .algorithms()
+        .iter()
+        .map(|alg| alg.as_str())
+        .collect();
+    let alg = format!("one of {}", allowed.join(" "));
+    let kid = format!("absent, or 1 to {} bytes", limits::KID_BYTES);
+    let typ = super::claims::expected_typ(asked.policy.profile());
+    [
+        ("alg", alg),
+        ("crit", "absent".to_owned()),
+        ("b64", "absent".to_owned()),
+        ("zip", "absent".to_owned()),
+        ("kid", kid),
+        ("typ", typ.to_owned()),
+    ]
+    .map(|(name, expected)| check(name, expected, anatomy, asked))
+    .into()
+}
+
+fn check(name: &'static str, expected: String, anatomy: &Anatomy<'_>, asked: &Asked) -> Check {
+    let Some(header) = &anatomy.header else {
+        return Check {
+            name,
+            expected,
+            found: "not readable".to_owned(),
+            verdict: Verdict::Unchecked,
+        };
+    };
+    Check {
+        name,
+        expected,
+        found: header.shown(name),
+        verdict: match member(name, header, asked) {
+            Ok(()) => Verdict::Ok,
+            // The JSON of the value is at fault, and the check of the JSON says so.
+            Err(
+                InvalidToken::JsonDuplicateMember
+                | InvalidToken::JsonInvalid
+                | InvalidToken::JsonLimits,
+            ) => Verdict::Unchecked,
+            Err(reason) => Verdict::Fail(reason.code()),
+        },
+    }
+}
+
+/// What the pipeline says of a header with this member, beside what it cannot do without.
+fn member(name: &'static str, header: &Members, asked: &Asked) -> Result<(), InvalidToken> {
+    let allowed = asked.policy.algorithms().first().map(|alg| alg.as_str());
+    let alg = format!("\"{}\"", allowed.unwrap_or_default());
+    let value = header.get(name).map(|value| (name, value));
+    let needed = Some(("alg", alg.as_str())).filter(|_| name != "alg");
+    let members: Vec<(&str, &str)> = needed.into_iter().chain(value).collect();
+    let token = probe::token(&probe::header(&members), probe::EMPTY_OBJECT, b"");
+    let jws = UnverifiedJws::parse(&token)?;
+    match (name, asked.policy.check_header(jws.header())) {
+        ("alg", Err(reason @ InvalidToken::AlgNotAllowed)) => Err(reason),
+        ("typ", answer) => answer,
+        _ => Ok(()),
+    }
+}

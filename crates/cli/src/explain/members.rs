@@ -1,0 +1,101 @@
+//! The members of a JSON object, without any demand on it: to be shown, never to be decided on.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::escape;
+
+/// The members of an object in their order, each value as its JSON text. A name may stand twice.
+#[derive(Default)]
+pub(super) struct Members(Vec<(String, Box<RawValue>)>);
+
+impl Members {
+    /// The members of the object that the base64url text `part` holds, however it is padded.
+    pub(super) fn of(part: &[u8]) -> Option<Self> {
+        let end = part.iter().rposition(|byte| *byte != b'=')?;
+        let text = part.get(..=end)?;
+        let json = base64_simd::URL_SAFE_NO_PAD
+            .decode_to_vec(text)
+            .or_else(|_| base64_simd::STANDARD_NO_PAD.decode_to_vec(text))
+            .ok()?;
+        serde_json::from_slice(&json).ok()
+    }
+
+    /// The JSON text of a member's value.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        let member = self.0.iter().find(|(known, _)| known == name);
+        member.map(|(_, value)| value.get())
+    }
+
+    /// The value of a member that is a string.
+    pub(super) fn string(&self, name: &str) -> Option<String> {
+        serde_json::from_str(self.get(name)?).ok()
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|value| value != "null")
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The first name that stands twice.
+    pub(super) fn duplicate(&self) -> Option<&str> {
+        let mut names = self.0.iter().enumerate();
+        let twice = names.find(|(at, (name, _))| {
+            let mut before = self.0.iter().take(*at);
+            before.any(|(known, _)| known == name)
+        });
+        twice.map(|(_, (name, _))| name.as_str())
+    }
+
+    /// A member for a person: its JSON text, or `absent`.
+    pub(super) fn shown(&self, name: &str) -> String {
+        self.get(name).map_or_else(|| "absent".to_owned(), shown)
+    }
+}
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Object)
+    }
+}
+
+struct Object;
+
+impl<'de> Visitor<'de> for Object {
+    type Value = Members;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+        let mut members = Members::default();
+        while let Some(member) = map.next_entry()? {
+            members.0.push(member);
+        }
+        Ok(members)
+    }
+}
+
+/// A JSON text for a person: strings with their escapes resolved, so that those who compare by eye
+/// compare what is compared.
+pub(super) fn shown(json: &str) -> String {
+    match serde_json::from_str::<String>(json) {
+        Ok(text) => quoted(&text),
+        Err(_) => escape::shown(json, VALUE_CHARS),
+    }
+}
+
+/// A text between quotes.
+pub(super) fn quoted(text: &str) -> String {
+    let shown = escape::shown(text, VALUE_CHARS);
+    format!("\"{shown}\"")
+}
+
+/// Longest value shown.
+const VALUE_CHARS: usize = 120;

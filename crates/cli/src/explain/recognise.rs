@@ -1,0 +1,232 @@
+//! What a token is when it is not what it should be, and what it lacks by a hair.
+
+use bearward_core::{Principal, Profile};
+
+use super::anatomy::{Anatomy, Pasted};
+use super::asked::{Asked, Keys};
+use super::members::{Members, quoted};
+use crate::verifier;
+
+/// What can be said about the token beside its checks, in sentences.
+pub(super) fn hints(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<String> {
+    let mut hints = Vec::new();
+    if let Some(pasted) = anatomy.pasted {
+        hints.push(pasted_along(
+            pasted,
+            accepted_alone(anatomy, asked).is_some(),
+        ));
+    }
+    hints.extend(by_shape(anatomy.token, anatomy.parts).map(str::to_owned));
+    if let (Some(header), Some(payload)) = (&anatomy.header, &anatomy.payload) {
+        hints.extend(kind(header, payload).map(str::to_owned));
+        hints.extend(profile(header, payload, asked.policy.profile()));
+        hints.extend(issuer(payload, asked));
+        hints.extend(audience(payload, asked));
+    }
+    hints
+}
+
+fn pasted_along(pasted: Pasted, is_accepted_alone: bool) -> String {
+    let found = pasted.found();
+    let then = if is_accepted_alone {
+        " Without that it would be accepted."
+    } else {
+        ""
+    };
+    format!("The token came with {found}; the other checks are of the token alone.{then}")
+}
+
+fn accepted_alone(anatomy: &Anatomy<'_>, asked: &Asked) -> Option<Principal> {
+    let Keys::Known(keys) = &asked.keys else {
+        return None;
+    };
+    verifier::verify(anatomy.token, keys, &asked.policy, asked.now).ok()
+}
+
+/// What is no JWS at all.
+fn by_shape(token: &[u8], parts: usize) -> Option<&'static str> {
+    if token.first() == Some(&b'{') {
+        let is_response = token.windows(14).any(|text| text == b"\"access_token\"");
+        return Some(if is_response { TOKEN_RESPONSE } else { JSON });
+    }
+    let mut fields = token.split(|byte| *byte == b'.');
+    match (parts, fields.next(), fields.next()) {
+        (1, Some(text), None) if is_authgear_text(text) => Some(OPAQUE),
+        (1, Some([_, ..]), None) => Some(OPAQUE_ELSEWHERE),
+        (2, Some(id), Some(text)) if is_uuid(id) && is_authgear_text(text) => Some(REFRESH_TOKEN),
+        (5, _, _) => Some(JWE),
+        _ => None,
+    }
+}
+
+/// Authgear's random texts: 32 letters and digits.
+fn is_authgear_text(text: &[u8]) -> bool {
+    text.len() == 32 && text.iter().all(u8::is_ascii_alphanumeric)
+}
+
+fn is_uuid(text: &[u8]) -> bool {
+    text.len() == 36
+        && text.iter().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+/// A JWT of another kind.
+fn kind(header: &Members, payload: &Members) -> Option<&'static str> {
+    let typ = header
+        .string("typ")
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    match typ.strip_prefix("application/").unwrap_or(&typ) {
+        "at+jwt" => return None,
+        "dpop+jwt" => return Some(DPOP_PROOF),
+        "logout+jwt" => return Some(LOGOUT_TOKEN),
+        _ => {}
+    }
+    // OIDC Core §2: only an ID token has these. Keycloak says it in a claim.
+    let is_id_token = ["nonce", "at_hash", "c_hash", "s_hash"]
+        .iter()
+        .any(|name| payload.has(name))
+        || payload.get("typ") == Some("\"ID\"")
+        || payload.get("token_use") == Some("\"id\"")
+        || (["auth_time", "sid"].iter().any(|name| payload.has(name)) && !has_client(payload));
+    is_id_token.then_some(ID_TOKEN)
+}
+
+/// Whether it says which client it was issued to and for what, as access tokens do.
+fn has_client(payload: &Members) -> bool {
+    ["client_id", "azp", "cid", "appid", "scope", "scp"]
+        .iter()
+        .any(|name| payload.has(name))
+}
+
+/// An access token of an issuer that does not follow RFC 9068.
+fn profile(header: &Members, payload: &Members, asked: Profile) -> Option<String> {
+    let is_foreign = header
+        .string("typ")
+        .is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"));
+    if asked != Profile::Rfc9068 || !is_foreign || !has_client(payload) {
+        return None;
+    }
+    let issuer = payload.string("iss").unwrap_or_default();
+    let issuers = [
+        (".auth0.com", Profile::Auth0),
+        ("cognito-idp.", Profile::Cognito),
+        ("login.microsoftonline.com", Profile::Entra),
+        ("sts.windows.net", Profile::Entra),
+        (".okta.com", Profile::Okta),
+        (".oktapreview.com", Profile::Okta),
+        ("/realms/", Profile::Keycloak),
+    ];
+    let known = issuers.iter().find(|(part, _)| issuer.contains(part));
+    let profile = known.map_or(Profile::Generic, |(_, profile)| *profile);
+    Some(format!(
+        "Its issuer does not mark access tokens as RFC 9068 says. Try --profile {profile}."
+    ))
+}
+
+/// An issuer that is nearly the configured one.
+fn issuer(payload: &Members, asked: &Asked) -> Option<String> {
+    let (found, ours) = (payload.string("iss")?, asked.issuer()?);
+    if found == ours {
+        return None;
+    }
+    let bare = |issuer: &str| {
+        let issuer = issuer.trim_end_matches('/').to_ascii_lowercase();
+        issuer
+            .split_once("://")
+            .map_or_else(|| issuer.clone(), |(_, rest)| rest.to_owned())
+    };
+    let differs = if found.trim_end_matches('/') == ours.trim_end_matches('/') {
+        "a slash at the end"
+    } else if found.eq_ignore_ascii_case(ours) {
+        "upper and lower case"
+    } else if bare(&found) == bare(ours) {
+        "its scheme, case or a slash"
+    } else {
+        return None;
+    };
+    let found = quoted(&found);
+    Some(format!(
+        "Its issuer differs from yours in {differs} only; it must be equal: {found}."
+    ))
+}
+
+/// A token for another audience.
+fn audience(payload: &Members, asked: &Asked) -> Option<String> {
+    let claim = asked.policy.profile().audience_claim();
+    let found = payload.get(claim)?;
+    let values: Vec<String> = serde_json::from_str(found)
+        .or_else(|_| serde_json::from_str(found).map(|value| vec![value]))
+        .ok()?;
+    let mut ours = asked.audiences().peekable();
+    ours.peek()?;
+    if ours.any(|ours| values.iter().any(|value| value == ours)) {
+        return None;
+    }
+    let issuer = payload.string("iss");
+    if values.first() == issuer.as_ref() && issuer.is_some() {
+        return Some(AUTHGEAR_USER_AUDIENCE.to_owned());
+    }
+    let shown = payload.shown(claim);
+    Some(format!("It is a token for another audience: {shown}."))
+}
+
+const OPAQUE: &str = "This is an opaque access token of Authgear: 32 letters and digits. It can be \
+    verified only after the application's option \"Issue JWT as access token\" is switched on in \
+    the portal, which is off now, and the client got a new token.";
+
+const OPAQUE_ELSEWHERE: &str = "This has no dot, so it is no JWT: an opaque token, a session \
+    cookie or an API key, which only its issuer can check.";
+
+const REFRESH_TOKEN: &str = "This is a refresh token of Authgear: a UUID, a dot and 32 characters. \
+    It is for the token endpoint only, never for an API. Send the access token; if this one was \
+    sent to a server, revoke it.";
+
+const JWE: &str = "This is an encrypted token (JWE): five parts. Only the holder of the key can \
+    read it.";
+
+const TOKEN_RESPONSE: &str = "This is the whole answer of a token endpoint. The access token is \
+    the value of its access_token.";
+
+const JSON: &str = "This is a JSON text: a JWS in JSON form, perhaps. Access tokens have the \
+    compact form, with dots.";
+
+const ID_TOKEN: &str = "This is an ID token: it tells the client who logged in, and is not for an \
+    API. Send the access token.";
+
+const DPOP_PROOF: &str = "This is a DPoP proof, which goes into the field DPoP beside an access \
+    token.";
+
+const LOGOUT_TOKEN: &str = "This is a logout token, which the issuer sends to end a session. It \
+    authenticates nobody.";
+
+const AUTHGEAR_USER_AUDIENCE: &str = "Its audience is its issuer: so Authgear writes users' \
+    tokens. If your API serves them, pass the issuer as --audience too.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_jws_is_named() {
+        let opaque = "a1B2c3D4e5F6a1B2c3D4e5F6a1B2c3D4";
+        let refresh = format!("2311567d-8826-4802-9619-b75c0fea527c.{opaque}");
+        for (token, named) in [
+            (opaque, Some(OPAQUE)),
+            ("a1B2c3D4", Some(OPAQUE_ELSEWHERE)),
+            (&refresh, Some(REFRESH_TOKEN)),
+            ("a.b", None),
+            ("a.b.c", None),
+            ("a.b.c.d", None),
+            ("a.b.c.d.e", Some(JWE)),
+            (r#"{"access_token":"x"}"#, Some(TOKEN_RESPONSE)),
+            (r#"{"payload":"x"}"#, Some(JSON)),
+            ("", None),
+        ] {
+            let parts = token.split('.').count();
+            assert_eq!(by_shape(token.as_bytes(), parts), named, "{token}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! A report as text: an aligned table, and what follows from it.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use super::report::{Check, Decision, Report, Verdict};
+use crate::escape;
+
+/// Writes the report.
+pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    write_checks(&report.checks, out)?;
+    writeln!(out)?;
+    write_decision(report, out)?;
+    for hint in &report.hints {
+        write_labelled("hint", hint, out)?;
+    }
+    if let Some(reason) = report.reason() {
+        write_labelled("means", reason.means, out)?;
+        write_labelled("remedy", reason.remedy, out)?;
+        write_labelled("more", &format!("docs/reasons.md#{}", reason.code), out)?;
+    }
+    let others = report.other_failures();
+    if !others.is_empty() {
+        write_labelled(
+            "also",
+            &format!("it would fail for {}", others.join(", ")),
+            out,
+        )?;
+    }
+    Ok(())
+}
+
+fn write_checks(checks: &[Check], out: &mut impl Write) -> io::Result<()> {
+    write_row(["check", "expected", "found", "verdict"], BOLD, out)?;
+    for check in checks {
+        let expected = wrapped(&check.expected, EXPECTED);
+        let found = wrapped(&check.found, FOUND);
+        let style = match check.verdict {
+            Verdict::Ok => GOOD,
+            Verdict::Fail(_) => BAD,
+            Verdict::Unchecked => DIM,
+        };
+        for line in 0..expected.len().max(found.len()) {
+            let of = |cell: &[String]| cell.get(line).cloned().unwrap_or_default();
+            let (name, verdict) = match line {
+                0 => (check.name, check.verdict.as_str()),
+                _ => ("", ""),
+            };
+            write_row([name, &of(&expected), &of(&found), verdict], style, out)?;
+        }
+    }
+    Ok(())
+}
+
+/// The last cell has the style: it is what the eye looks for.
+fn write_row(cells: [&str; 4], style: Style, out: &mut impl Write) -> io::Result<()> {
+    let [name, expected, found, verdict] = cells;
+    let line = format!("{name:NAME$}  {expected:EXPECTED$}  {found:FOUND$}  ");
+    if verdict.is_empty() {
+        return writeln!(out, "{}", line.trim_end());
+    }
+    writeln!(out, "{line}{style}{verdict}{style:#}")
+}
+
+fn write_decision(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    match &report.decision {
+        Decision::Accepted(principal) => {
+            let subject = escape::shown(principal.subject(), SUBJECT_CHARS);
+            writeln!(out, "{GOOD}accepted{GOOD:#}: {subject}")?;
+        }
+        Decision::KeysUnavailable => {
+            writeln!(out, "{BAD}undecided{BAD:#}: keys_unavailable")?;
+        }
+        Decision::Refused(code) => writeln!(out, "{BAD}refused{BAD:#}: {code}")?,
+        Decision::Undecided => {
+            writeln!(
+                out,
+                "{BOLD}undecided{BOLD:#}: nothing failed, but options were left out"
+            )?;
+            let unchecked = report.unchecked().join(", ");
+            write_labelled("unchecked", &unchecked, out)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_labelled(label: &str, text: &str, out: &mut impl Write) -> io::Result<()> {
+    for (at, line) in wrapped(text, TEXT).iter().enumerate() {
+        let label = if at == 0 { label } else { "" };
+        writeln!(out, "  {label:LABEL$}  {line}")?;
+    }
+    Ok(())
+}
+
+/// `text` in lines of at most `width` characters, broken at spaces where there are any.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        let (length, more) = (line.chars().count(), word.chars().count());
+        if length > 0 && length.saturating_add(1).saturating_add(more) <= width {
+            line.push(' ');
+        } else if length > 0 {
+            lines.push(std::mem::take(&mut line));
+        }
+        for char in word.chars() {
+            if line.chars().count() == width {
+                lines.push(std::mem::take(&mut line));
+            }
+            line.push(char);
+        }
+    }
+    lines.push(line);
+    lines
+}
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+
+/// The columns, in characters: together with the verdict 100.
+const NAME: usize = 15;
+const EXPECTED: usize = 34;
+const FOUND: usize = 38;
+
+/// What stands below the table, in characters.
+const LABEL: usize = 9;
+const TEXT: usize = 84;
+
+/// Longest subject shown.
+const SUBJECT_CHARS: usize = 120;
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn text_is_broken_at_spaces_and_long_words_anywhere() {
+        assert_eq!(wrapped("", 5), [""]);
+        assert_eq!(wrapped("a b", 5), ["a b"]);
+        assert_eq!(wrapped("abc def", 5), ["abc", "def"]);
+        assert_eq!(wrapped("abc de", 6), ["abc de"]);
+        assert_eq!(wrapped("abcdefgh ij", 5), ["abcde", "fgh", "ij"]);
+        assert_eq!(wrapped("a bcdefghij", 5), ["a", "bcdef", "ghij"]);
+    }
+}

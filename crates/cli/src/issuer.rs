@@ -1,0 +1,170 @@
+//! `bearward issuer`: the development issuer, until Ctrl-C.
+
+use std::io::{self, Write};
+use std::str::FromStr;
+use std::time::Duration;
+
+use bearward_testing::token::{MACHINE_CLIENT_ID, SUBJECT};
+use bearward_testing::{DevIssuer, Fault};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use jiff::SignedDuration;
+
+use crate::curl::{explained, minted};
+use crate::log::Log;
+use crate::running;
+use crate::{Exit, Failure};
+
+/// Runs a development issuer on loopback: discovery, keys, login, tokens for the asking, key
+/// rotation, and faults on demand.
+///
+/// It is laid out as Authgear is. Whoever reaches it gets the tokens they ask for, and its keys are
+/// public: trust it in tests only. Prints its URLs and curl lines; Ctrl-C stops it.
+#[derive(clap::Args)]
+pub(crate) struct Issuer {
+    /// The port on 127.0.0.1 [default: a free one]
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    port: u16,
+    /// Lets a new key sign this often, such as `30s` or `5m`
+    #[arg(long, value_name = "DURATION", value_parser = period)]
+    rotate_every: Option<Duration>,
+    /// What is wrong with its metadata and keys; several take turns, 10 s each
+    #[arg(long = "fault", value_name = "KIND", value_parser = fault())]
+    faults: Vec<Fault>,
+    #[command(flatten)]
+    log: Log,
+}
+
+impl Issuer {
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        self.log.start()?;
+        running::run(async |stop| {
+            let mut builder = DevIssuer::builder().bind(running::loopback(self.port));
+            if let Some(period) = self.rotate_every {
+                builder = builder.rotate_every(period);
+            }
+            // From the first fetch on.
+            if let Some(fault) = self.faults.first() {
+                builder = builder.fault(*fault);
+            }
+            let issuer = builder.start().await?;
+            io::stdout()
+                .write_all(introduction(&issuer).as_bytes())
+                .map_err(Failure::Write)?;
+            tokio::select! {
+                () = take_turns(&issuer, &self.faults) => {}
+                () = stop.told() => {}
+            }
+            issuer.stop().await;
+            Ok(())
+        })
+    }
+}
+
+/// Puts one fault after the other into the answers, for ever.
+async fn take_turns(issuer: &DevIssuer, faults: &[Fault]) {
+    for fault in faults.iter().cycle() {
+        tracing::info!(%fault, "fault set");
+        issuer.set_fault(*fault);
+        if faults.len() > 1 {
+            tokio::time::sleep(TURN).await;
+        } else {
+            break;
+        }
+    }
+    std::future::pending().await
+}
+
+fn introduction(issuer: &DevIssuer) -> String {
+    let url = issuer.url();
+    let keys = issuer.jwks_uri();
+    let secret = issuer
+        .clients()
+        .iter()
+        .find_map(|client| client.secret())
+        .unwrap_or_default();
+    let token = minted(url, "{}");
+    let lines = [
+        (
+            "a user's access token",
+            format!("curl -s {url}/mint -d '{{}}'"),
+        ),
+        (
+            "an expired one; `claims` and `header` set anything else",
+            format!(
+                r#"curl -s {url}/mint -d '{{"expires_in":-60,"claims":{{"sub":"{SUBJECT}"}}}}'"#
+            ),
+        ),
+        (
+            "an ID token, to send along in X-Id-Token",
+            format!(r#"curl -s {url}/mint -d '{{"kind":"id_token"}}'"#),
+        ),
+        (
+            "a machine's access token, by its credentials",
+            format!(
+                "curl -s {url}/oauth2/token -u {MACHINE_CLIENT_ID}:{secret} -d grant_type=client_credentials"
+            ),
+        ),
+        (
+            "verify a token",
+            format!(r#"bearward verify --issuer {url} --audience {url} "{token}""#),
+        ),
+        (
+            "let a new key sign, and take the old one away",
+            format!(r#"curl -s {url}/rotate -d '{{"drop":true}}'"#),
+        ),
+        (
+            "do not answer any more, then answer again",
+            format!(r#"curl -s {url}/faults -d '{{"fault":"down"}}'"#),
+        ),
+    ];
+    let lines: Vec<String> = lines
+        .iter()
+        .map(|(what, line)| explained(what, line))
+        .collect();
+    let lines = lines.join("\n");
+    format!(
+        "issuer    {url}\n\
+         metadata  {url}/.well-known/openid-configuration\n\
+         keys      {keys}\n\
+         \n\
+         {lines}curl -s -X DELETE {url}/faults\n\
+         \n\
+         Ctrl-C stops the issuer.\n"
+    )
+}
+
+fn fault() -> impl TypedValueParser<Value = Fault> {
+    let names = Fault::ALL.iter().map(|fault| fault.as_str());
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<Fault>())
+}
+
+/// A length of time above zero.
+fn period(text: &str) -> Result<Duration, NotAPeriod> {
+    let period = SignedDuration::from_str(text).map_err(|_| NotAPeriod)?;
+    let period = Duration::try_from(period).map_err(|_| NotAPeriod)?;
+    if period.is_zero() {
+        return Err(NotAPeriod);
+    }
+    Ok(period)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a length of time such as `30s`, `5m` or `1h 30m`")]
+struct NotAPeriod;
+
+/// How long a fault stays when several take turns.
+const TURN: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn periods_have_units_and_are_above_zero() {
+        assert_eq!(period("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(period("1h 30m"), Ok(Duration::from_secs(5400)));
+        for text in ["", "30", "0s", "-1s", "soon"] {
+            assert_eq!(period(text), Err(NotAPeriod), "{text}");
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Where the keys come from: a file, a URL, the issuer's metadata, or a static secret.
+//!
+//! One look, no refresh: a command decides with the keys as they were when it started.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use bearward::fetch::{FetchError, HttpTransport};
+use bearward::{BuildError, Issuer};
+use bearward_core::jwk::{SecretError, VerificationKey};
+use bearward_core::jwk_set::JwkSetError;
+use bearward_core::{Algorithm, JwkSet, Policy, limits};
+
+/// The options that say where the keys are.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Keys")]
+pub(crate) struct KeySource {
+    /// A JWK Set, in a file or at a URL [default: discovered from the issuer]
+    #[arg(long, value_name = "FILE|URL", conflicts_with = "secret")]
+    jwks: Option<Location>,
+    /// The static secret of an issuer that signs with HS256, HS384 or HS512; name the algorithm as
+    /// well. A file counts byte for byte
+    #[arg(long, value_name = "env:NAME|file:PATH", requires = "algorithms")]
+    secret: Option<Secret>,
+}
+
+impl KeySource {
+    /// Whether there is anything beside the issuer to get keys from.
+    pub(crate) const fn is_given(&self) -> bool {
+        self.jwks.is_some() || self.secret.is_some()
+    }
+
+    /// Gets the keys for this policy.
+    pub(crate) fn load(&self, policy: &Policy) -> Result<JwkSet, NoKeys> {
+        if let Some(secret) = &self.secret {
+            return secret.keys(policy.algorithms());
+        }
+        // Core refuses to mix the two, so one of them speaks for all.
+        if let Some(hmac) = policy.algorithms().iter().find(|alg| alg.is_symmetric()) {
+            return Err(NoKeys::SecretMissing(*hmac));
+        }
+        let keys = match &self.jwks {
+            None => fetched(Issuer::discover(policy.clone()), policy.issuer()),
+            Some(Location::File(path)) => parsed(path),
+            Some(Location::Url(url)) => fetched(Issuer::jwks_uri(policy.clone(), url), url),
+        }?;
+        for key in keys.unusable() {
+            let (index, reason) = (key.index, key.reason);
+            let warning = anstyle::AnsiColor::Yellow.on_default().bold();
+            let _ = writeln!(
+                anstream::stderr(),
+                "{warning}warning:{warning:#} key {index} of the set is left out: {reason}",
+            );
+        }
+        Ok(keys)
+    }
+}
+
+/// Where a JWK Set is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Location {
+    File(PathBuf),
+    Url(String),
+}
+
+impl From<OsString> for Location {
+    fn from(location: OsString) -> Self {
+        let is_url = |text: &&str| ["http://", "https://"].iter().any(|s| text.starts_with(s));
+        match location.to_str().filter(is_url) {
+            Some(url) => Self::Url(url.to_owned()),
+            None => Self::File(location.into()),
+        }
+    }
+}
+
+/// Where a static secret is. It is never an argument: those are seen by every user of the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Secret {
+    Environment(String),
+    File(PathBuf),
+}
+
+impl Secret {
+    fn keys(&self, algorithms: &[Algorithm]) -> Result<JwkSet, NoKeys> {
+        let secret = match self {
+            Self::Environment(name) => std::env::var_os(name)
+                .ok_or_else(|| NoKeys::SecretUnset(name.clone()))?
+                .into_encoded_bytes(),
+            Self::File(path) => read(path)?,
+        };
+        let keys = algorithms
+            .iter()
+            .map(|algorithm| Ok((None, VerificationKey::secret(*algorithm, &secret)?)));
+        let keys = keys.collect::<Result<Vec<_>, SecretError>>();
+        Ok(JwkSet::from_secrets(keys.map_err(NoKeys::Secret)?))
+    }
+}
+
+impl FromStr for Secret {
+    type Err = NotASecretSource;
+
+    fn from_str(text: &str) -> Result<Self, NotASecretSource> {
+        match text.split_once(':') {
+            Some(("env", name)) if !name.is_empty() => Ok(Self::Environment(name.to_owned())),
+            Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.into())),
+            _ => Err(NotASecretSource),
+        }
+    }
+}
+
+/// The secret itself was given, perhaps, where its place was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("say where the secret is: `env:NAME` or `file:PATH`")]
+struct NotASecretSource;
+
+/// Why there are no keys to decide with.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoKeys {
+    #[error("no keys from {from}: {error}")]
+    Fetch { from: String, error: FetchError },
+    #[error("{}: {error}", path.display())]
+    File { path: PathBuf, error: io::Error },
+    #[error(transparent)]
+    Issuer(BuildError),
+    #[error("starting the network: {0}")]
+    Runtime(io::Error),
+    #[error("{0}")]
+    Secret(SecretError),
+    #[error(
+        "{0} needs --secret env:NAME or --secret file:PATH: a shared secret never comes from a JWK Set"
+    )]
+    SecretMissing(Algorithm),
+    #[error("the environment variable {0} is not set")]
+    SecretUnset(String),
+    #[error("{}: {error}", path.display())]
+    Set { path: PathBuf, error: JwkSetError },
+}
+
+fn parsed(path: &PathBuf) -> Result<JwkSet, NoKeys> {
+    JwkSet::parse(&read(path)?).map_err(|error| NoKeys::Set {
+        path: path.clone(),
+        error,
+    })
+}
+
+/// Reads a file, no further than a document may be long.
+fn read(path: &PathBuf) -> Result<Vec<u8>, NoKeys> {
+    let limit = u64::try_from(limits::DOCUMENT_BYTES).unwrap_or(u64::MAX);
+    let mut bytes = Vec::new();
+    File::open(path)
+        // One byte more, so that what is too large does not look as if it ended there.
+        .and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut bytes))
+        .map_err(|error| NoKeys::File {
+            path: path.clone(),
+            error,
+        })?;
+    Ok(bytes)
+}
+
+fn fetched(issuer: Issuer, from: &str) -> Result<JwkSet, NoKeys> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(NoKeys::Runtime)?;
+    let transport = HttpTransport::new().map_err(BuildError::from);
+    let transport = transport.map_err(NoKeys::Issuer)?;
+    let keys = runtime.block_on(issuer.fetch_keys(&transport));
+    keys.map_err(|error| {
+        if let BuildError::Fetch(error) = error {
+            let from = from.to_owned();
+            return NoKeys::Fetch { from, error };
+        }
+        NoKeys::Issuer(error)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_begins_like_a_url_is_one() {
+        let location = |text: &str| Location::from(OsString::from(text));
+        assert_eq!(
+            location("https://id.example/keys"),
+            Location::Url("https://id.example/keys".to_owned())
+        );
+        assert_eq!(location("jwks.json"), Location::File("jwks.json".into()));
+        assert_eq!(location("http.json"), Location::File("http.json".into()));
+    }
+
+    #[test]
+    fn a_secret_is_named_not_given() {
+        assert_eq!("env:KEY".parse(), Ok(Secret::Environment("KEY".to_owned())));
+        assert_eq!("file:/a:b".parse(), Ok(Secret::File("/a:b".into())));
+        for text in ["hunter2", "env:", "file:", "", "stdin:x"] {
+            assert_eq!(text.parse::<Secret>(), Err(NotASecretSource), "{text}");
+        }
+    }
+}

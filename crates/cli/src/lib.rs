@@ -1,0 +1,130 @@
+//! The program `bearward`: verifies and explains access tokens, runs a development issuer and a
+//! demo.
+//!
+//! One module a command. Results go to stdout, diagnostics to stderr; what the exit codes mean is
+//! [`Exit`]. The pipeline is `bearward-core`'s: no command decides on a token by rules of its own.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod curl;
+mod demo;
+mod escape;
+mod explain;
+mod format;
+mod issuer;
+mod keys;
+mod log;
+mod rules;
+mod running;
+mod time;
+mod verifier;
+mod verify;
+
+/// Runs the program with these arguments, the first of which is its own name.
+pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) -> Exit {
+    let program = match Program::try_parse_from(arguments) {
+        Ok(program) => program,
+        Err(answer) => {
+            // Help and version are answers as well, to stdout; a usage error goes to stderr.
+            let _ = answer.print();
+            return if answer.use_stderr() {
+                Exit::Undecided
+            } else {
+                Exit::Good
+            };
+        }
+    };
+    let done = match program.command {
+        Command::Demo(command) => command.run(),
+        Command::Explain(command) => command.run(),
+        Command::Issuer(command) => command.run(),
+        Command::Verify(command) => command.run(),
+    };
+    done.unwrap_or_else(|failure| {
+        let error = anstyle::AnsiColor::Red.on_default().bold();
+        // Nobody is left to tell if stderr is closed.
+        let _ = writeln!(anstream::stderr(), "{error}error:{error:#} {failure}");
+        Exit::Undecided
+    })
+}
+
+/// Keeps bearer tokens: verifies access tokens, explains refused ones, runs a development issuer
+/// and a demo.
+#[derive(Parser)]
+#[command(
+    name = "bearward",
+    version,
+    arg_required_else_help = true,
+    after_help = "Start with `bearward demo`. Each command has its own --help."
+)]
+struct Program {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Demo(demo::Demo),
+    Explain(explain::Explain),
+    Issuer(issuer::Issuer),
+    Verify(verify::Verify),
+}
+
+/// What the program has to say to the shell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Exit {
+    /// 0: all tokens are valid, or the command did what it was asked.
+    Good,
+    /// 1: a token is refused.
+    Refused,
+    /// 2: nothing could be decided: a usage error, or no keys.
+    Undecided,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Good => Self::SUCCESS,
+            Exit::Refused => Self::from(1),
+            Exit::Undecided => Self::from(2),
+        }
+    }
+}
+
+/// Why a command could not do what it was asked, for whoever typed it.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Build(#[from] bearward::BuildError),
+    #[error(transparent)]
+    Issuer(#[from] bearward_testing::issuer::StartError),
+    #[error(transparent)]
+    Keys(#[from] keys::NoKeys),
+    #[error("listening on {address}: {error}")]
+    Listen {
+        address: SocketAddr,
+        error: std::io::Error,
+    },
+    #[error("the log filter: {0}")]
+    Log(#[from] tracing_subscriber::filter::ParseError),
+    #[error("{0}")]
+    Policy(#[from] bearward_core::policy::PolicyError),
+    #[error("reading standard input: {0}")]
+    Read(std::io::Error),
+    #[error(transparent)]
+    Requirements(#[from] bearward_core::requirements::RequirementsError),
+    #[error("starting threads: {0}")]
+    Runtime(std::io::Error),
+    #[error("serving: {0}")]
+    Serve(std::io::Error),
+    #[error("a worker thread panicked; the results are not complete")]
+    Worker,
+    #[error("writing the results: {0}")]
+    Write(std::io::Error),
+}

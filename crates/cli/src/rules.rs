@@ -1,0 +1,79 @@
+//! The options that say what a token must be like, and when.
+
+use std::time::{Duration, SystemTime};
+
+use bearward_core::policy::PolicyError;
+use bearward_core::{Algorithm, Policy, Profile, UnixTime};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+/// What a token must be like beside its issuer and audience.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Rules")]
+pub(crate) struct Rules {
+    /// An algorithm the issuer may use; again, or with commas, for more [default: every asymmetric
+    /// one, narrowed down by its keys]
+    #[arg(long = "algorithm", value_name = "ALG", value_delimiter = ',')]
+    #[arg(hide_possible_values = true, value_parser = algorithm())]
+    pub(crate) algorithms: Vec<Algorithm>,
+    /// How the issuer writes access tokens
+    #[arg(long, value_name = "PROFILE", default_value = "rfc9068", value_parser = profile())]
+    profile: Profile,
+    /// Seconds that clocks may differ, at most 300
+    #[arg(long, value_name = "SECS", default_value_t = 30)]
+    leeway: u64,
+    /// The time to decide at, in seconds since 1970 [default: now]
+    #[arg(long, value_name = "UNIXTIME")]
+    at: Option<u64>,
+}
+
+impl Rules {
+    /// The policy for these rules, of an issuer for these audiences.
+    pub(crate) fn policy(&self, issuer: &str, audiences: &[String]) -> Result<Policy, PolicyError> {
+        let mut audiences = audiences.iter().map(String::as_str);
+        let mut policy = Policy::builder(issuer, audiences.next().unwrap_or_default())
+            .profile(self.profile)
+            .leeway(Duration::from_secs(self.leeway));
+        if !self.algorithms.is_empty() {
+            policy = policy.algorithms(self.algorithms.iter().copied());
+        }
+        for audience in audiences {
+            policy = policy.audience(audience);
+        }
+        policy.build()
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        match self.at {
+            Some(seconds) => Clock::Fixed(UnixTime::from_secs(seconds)),
+            None => Clock::System,
+        }
+    }
+}
+
+/// What time it is.
+#[derive(Clone, Copy)]
+pub(crate) enum Clock {
+    /// The time of `--at`.
+    Fixed(UnixTime),
+    /// The system's.
+    System,
+}
+
+impl Clock {
+    pub(crate) fn now(self) -> UnixTime {
+        match self {
+            Self::Fixed(time) => time,
+            Self::System => SystemTime::now().into(),
+        }
+    }
+}
+
+fn algorithm() -> impl TypedValueParser<Value = Algorithm> {
+    let names = Algorithm::ALL.iter().map(|algorithm| algorithm.as_str());
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<Algorithm>())
+}
+
+pub(crate) fn profile() -> impl TypedValueParser<Value = Profile> {
+    let names = Profile::ALL.iter().map(|profile| profile.as_str());
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<Profile>())
+}

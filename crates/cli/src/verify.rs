@@ -1,0 +1,121 @@
+//! `bearward verify`: decides on tokens, one result a line.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+
+use bearward_core::rejection::InvalidToken;
+use bearward_core::{JwkSet, Policy, Principal};
+
+use crate::format::Format;
+use crate::keys::KeySource;
+use crate::rules::{Clock, Rules};
+use crate::{Exit, Failure, verifier};
+
+mod lines;
+mod progress;
+mod stream;
+mod verdict;
+
+use self::progress::Progress;
+
+/// Verifies access tokens
+///
+/// Prints one result a line, in the order of the tokens:
+///
+///   {"valid":true,"subject":"…","claims":{…}}
+///   {"valid":false,"error":"invalid_token","reason":"token_expired"}
+///
+/// Exits with 0 if all tokens are valid, 1 if some are refused, 2 after a usage error or if there
+/// are no keys. What the reasons mean stands in docs/reasons.md; `bearward explain` shows every
+/// check of one token. Keys are got once, at the start: tokens of a key that appears later are
+/// `kid_unknown`.
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Verify {
+    /// The issuer, exactly as it stands in `iss`
+    #[arg(long, value_name = "ISS")]
+    issuer: String,
+    /// Your name in `aud`; again for more, of which one suffices
+    #[arg(long = "audience", value_name = "AUD", required = true)]
+    audiences: Vec<String>,
+    /// How to print results [default: json; text for a single token on a terminal]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// The token, or `-` for one token a line on stdin, taken byte for byte
+    #[arg(value_name = "TOKEN|-")]
+    token: OsString,
+    // Last, since the headings of their options would cover what follows.
+    #[command(flatten)]
+    keys: KeySource,
+    #[command(flatten)]
+    rules: Rules,
+}
+
+impl Verify {
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        let policy = self.rules.policy(&self.issuer, &self.audiences)?;
+        let keys = self.keys.load(&policy)?;
+        let verifier = Verifier {
+            keys,
+            policy,
+            clock: self.rules.clock(),
+        };
+        if self.token == "-" {
+            return verifier.verify_lines(self.format.unwrap_or(Format::Json));
+        }
+        let format = self.format.unwrap_or_else(Format::for_stdout);
+        verifier.verify_one(self.token.as_encoded_bytes(), format)
+    }
+}
+
+/// All that is needed to decide on a token.
+struct Verifier {
+    keys: JwkSet,
+    policy: Policy,
+    clock: Clock,
+}
+
+impl Verifier {
+    fn verify(&self, token: &[u8]) -> Result<Principal, InvalidToken> {
+        verifier::verify(token, &self.keys, &self.policy, self.clock.now())
+    }
+
+    fn verify_one(&self, token: &[u8], format: Format) -> Result<Exit, Failure> {
+        let verdict = self.verify(token);
+        let mut line = Vec::new();
+        verdict::push_line(&verdict, format, self.clock.now(), &mut line);
+        match io::stdout().write_all(&line) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Write(error)),
+            _ if verdict.is_ok() => Ok(Exit::Good),
+            _ => Ok(Exit::Refused),
+        }
+    }
+
+    fn verify_lines(self, format: Format) -> Result<Exit, Failure> {
+        let stdin = io::stdin();
+        let bytes = size_of(&stdin);
+        // Results on the same terminal would tear the bar to pieces.
+        let progress = if io::stderr().is_terminal() && !io::stdout().is_terminal() {
+            Progress::shown(bytes)
+        } else {
+            Progress::hidden()
+        };
+        stream::verify(&Arc::new(self), format, stdin, &mut io::stdout(), progress)
+    }
+}
+
+/// How long the input is, where that can be known: it is a file.
+#[cfg(unix)]
+fn size_of(stdin: &io::Stdin) -> Option<u64> {
+    use std::os::fd::AsFd;
+    let stdin = File::from(stdin.as_fd().try_clone_to_owned().ok()?);
+    let metadata = stdin.metadata().ok()?;
+    metadata.is_file().then_some(metadata.len())
+}
+
+#[cfg(not(unix))]
+fn size_of(_: &io::Stdin) -> Option<u64> {
+    None
+}

@@ -1,0 +1,9 @@
+//! The program, run as a program: what it prints and how it exits.
+
+#![cfg(test)]
+
+mod explain;
+mod http;
+mod program;
+mod running;
+mod verify;

@@ -1,0 +1,429 @@
+//! Access tokens of issuers that do not write RFC 9068, each as its issuer documents it.
+
+use std::str::FromStr;
+
+use bearward_core::jws::Typ;
+use bearward_core::rejection::InvalidToken;
+use bearward_core::{Policy, PrincipalKind, Profile};
+use bearward_testing::Token;
+use serde_json::json;
+
+use crate::fixture::{
+    AUDIENCE, ISSUER, NOW, accepted, accepted_by, good, refused, refused_by, settings,
+};
+
+const USER: &str = "00u1a2b3c4";
+const CLIENT: &str = "0oa9z8y7x6";
+
+fn by(profile: Profile) -> Policy {
+    settings().profile(profile).build().unwrap()
+}
+
+/// A token with these claims beside `iss`, `exp` and `iat`.
+fn bare(claims: &serde_json::Value) -> Token {
+    let empty = good()
+        .claims()
+        .as_object()
+        .unwrap()
+        .keys()
+        .filter(|name| !["iss", "exp", "iat"].contains(&name.as_str()))
+        .fold(good(), |token, name| token.without_claim(name));
+    claims
+        .as_object()
+        .unwrap()
+        .iter()
+        .fold(empty, |token, (name, value)| {
+            token.claim(name, value.clone())
+        })
+}
+
+fn auth0() -> Token {
+    bare(
+        &json!({"aud": [AUDIENCE, "https://tenant.auth0.example/userinfo"], "sub": "auth0|1",
+        "azp": CLIENT, "scope": "openid read:x"}),
+    )
+    .header("typ", "JWT")
+}
+
+fn okta() -> Token {
+    bare(
+        &json!({"aud": AUDIENCE, "sub": "user@example.com", "cid": CLIENT, "uid": USER, "ver": 1,
+        "jti": "AT.1", "scp": ["openid", "read:x"]}),
+    )
+    .without_header("typ")
+}
+
+fn entra() -> Token {
+    bare(&json!({"aud": AUDIENCE, "sub": "AAAA", "azp": CLIENT, "oid": USER, "tid": "t", "ver": "2.0",
+        "scp": "read.x write.x"}),
+    )
+    .header("typ", "JWT")
+}
+
+fn cognito() -> Token {
+    bare(
+        &json!({"client_id": AUDIENCE, "sub": USER, "token_use": "access", "scope": "aws/read",
+        "username": "user", "auth_time": 1_700_000_000}),
+    )
+    .without_header("typ")
+}
+
+fn keycloak() -> Token {
+    bare(
+        &json!({"aud": "account", "sub": USER, "azp": CLIENT, "jti": "1", "typ": "Bearer",
+        "preferred_username": "user", "scope": "openid", "realm_access": {"roles": ["a"]}}),
+    )
+    .claim("aud", json!(["account", AUDIENCE]))
+    .header("typ", "JWT")
+}
+
+#[test]
+fn each_profile_accepts_the_tokens_of_its_issuer() {
+    for (profile, token, client_id) in [
+        (Profile::Auth0, auth0(), CLIENT),
+        (Profile::Okta, okta(), CLIENT),
+        (Profile::Entra, entra(), CLIENT),
+        (Profile::Cognito, cognito(), AUDIENCE),
+        (Profile::Keycloak, keycloak(), CLIENT),
+    ] {
+        let principal = accepted_by(&by(profile), &token);
+        assert_eq!(principal.client_id(), Some(client_id), "{profile}");
+        assert_eq!(principal.kind(), PrincipalKind::User, "{profile}");
+        assert!(!principal.subject().is_empty(), "{profile}");
+    }
+}
+
+#[test]
+fn no_other_profile_is_the_default() {
+    assert_eq!(Profile::default(), Profile::Rfc9068);
+    for token in [auth0(), okta(), entra(), cognito(), keycloak()] {
+        assert_eq!(refused(&token), InvalidToken::TypNotAccepted);
+    }
+}
+
+#[test]
+fn names_are_those_of_the_configuration() {
+    let names: Vec<&str> = Profile::ALL
+        .iter()
+        .map(|profile| profile.as_str())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "rfc9068", "auth0", "cognito", "entra", "generic", "keycloak", "okta"
+        ]
+    );
+    for profile in Profile::ALL {
+        assert_eq!(Profile::from_str(profile.as_str()), Ok(*profile));
+        assert_eq!(profile.to_string(), profile.as_str());
+    }
+    for name in ["", "RFC9068", "azure", "okta "] {
+        Profile::from_str(name).unwrap_err();
+    }
+    assert_eq!(
+        Profile::from_str("").unwrap_err().to_string(),
+        "not a profile: one of rfc9068, auth0, cognito, entra, generic, keycloak, okta"
+    );
+}
+
+#[test]
+fn each_profile_accepts_its_types() {
+    let types = [
+        Typ::Absent,
+        Typ::AtJwt,
+        Typ::Jwt,
+        Typ::OktaInternalAtJwt,
+        Typ::OtherKind,
+        Typ::Unregistered,
+    ];
+    for (profile, accepted) in [
+        (Profile::Rfc9068, [false, true, false, false, false, false]),
+        (Profile::Auth0, [true, true, true, false, false, false]),
+        (Profile::Cognito, [true, true, true, false, false, false]),
+        (Profile::Entra, [true, true, true, false, false, false]),
+        (Profile::Generic, [true, true, true, true, false, true]),
+        (Profile::Keycloak, [true, true, true, false, false, false]),
+        (Profile::Okta, [true, true, true, true, false, false]),
+    ] {
+        assert_eq!(types.map(|typ| profile.accepts(typ)), accepted, "{profile}");
+    }
+}
+
+#[test]
+fn each_profile_requires_its_claims() {
+    for (profile, token) in [
+        (Profile::Auth0, auth0()),
+        (Profile::Okta, okta()),
+        (Profile::Entra, entra()),
+        (Profile::Cognito, cognito()),
+        (Profile::Keycloak, keycloak()),
+        (Profile::Rfc9068, good()),
+        (Profile::Generic, good()),
+    ] {
+        for name in profile.required_claims() {
+            let reason = refused_by(&by(profile), &token.clone().without_claim(name));
+            let expected = match (profile, *name) {
+                (Profile::Cognito, "client_id") => InvalidToken::AudMissing,
+                _ => InvalidToken::ClaimMissing,
+            };
+            assert_eq!(reason, expected, "{profile} {name}");
+        }
+    }
+}
+
+#[test]
+fn the_claims_of_each_profile() {
+    for (profile, required, client, audience) in [
+        (
+            Profile::Rfc9068,
+            &["sub", "iat", "jti", "client_id"][..],
+            &["client_id"][..],
+            "aud",
+        ),
+        (
+            Profile::Auth0,
+            &["sub", "iat"],
+            &["azp", "client_id"],
+            "aud",
+        ),
+        (
+            Profile::Cognito,
+            &["sub", "iat", "client_id"],
+            &["client_id"],
+            "client_id",
+        ),
+        (Profile::Entra, &["sub", "iat"], &["azp", "appid"], "aud"),
+        (
+            Profile::Generic,
+            &[],
+            &["client_id", "azp", "cid", "appid"],
+            "aud",
+        ),
+        (
+            Profile::Keycloak,
+            &["iat", "jti"],
+            &["azp", "client_id"],
+            "aud",
+        ),
+        (
+            Profile::Okta,
+            &["sub", "iat", "jti", "cid"],
+            &["cid"],
+            "aud",
+        ),
+    ] {
+        assert_eq!(profile.required_claims(), required, "{profile}");
+        assert_eq!(profile.client_id_claims(), client, "{profile}");
+        assert_eq!(profile.audience_claim(), audience, "{profile}");
+    }
+}
+
+#[test]
+fn the_first_claim_that_names_the_client_counts() {
+    let client = |profile, token: &Token| {
+        let principal = accepted_by(&by(profile), token);
+        principal.client_id().map(str::to_owned)
+    };
+    let both = auth0().claim("client_id", "other");
+    assert_eq!(client(Profile::Auth0, &both).unwrap(), CLIENT);
+    let second = both.without_claim("azp");
+    assert_eq!(client(Profile::Auth0, &second).unwrap(), "other");
+    let v1 = entra().without_claim("azp").claim("appid", "v1");
+    assert_eq!(client(Profile::Entra, &v1).unwrap(), "v1");
+    assert_eq!(client(Profile::Entra, &v1.without_claim("appid")), None);
+    let generic = bare(&json!({"aud": AUDIENCE, "sub": "s", "appid": "4", "cid": "3", "azp": "2"}));
+    assert_eq!(client(Profile::Generic, &generic).unwrap(), "2");
+    let generic = generic.without_claim("azp");
+    assert_eq!(client(Profile::Generic, &generic).unwrap(), "3");
+    let generic = generic.without_claim("cid");
+    assert_eq!(client(Profile::Generic, &generic).unwrap(), "4");
+    let empty = generic.claim("client_id", "");
+    assert_eq!(client(Profile::Generic, &empty), None);
+}
+
+#[test]
+fn t_clm_12_azp_is_checked_where_it_names_the_client() {
+    let policy = settings()
+        .profile(Profile::Auth0)
+        .client_id(CLIENT)
+        .build()
+        .unwrap();
+    accepted_by(&policy, &auth0());
+    let reason = refused_by(&policy, &auth0().without_claim("azp"));
+    assert_eq!(reason, InvalidToken::ClaimMissing);
+    let reason = refused_by(&policy, &auth0().claim("azp", "other"));
+    assert_eq!(reason, InvalidToken::ClaimMismatch);
+    let reason = refused_by(&policy, &auth0().claim("azp", 5));
+    assert_eq!(reason, InvalidToken::ClaimType);
+    // One that is there counts, even if the next would do.
+    let other = auth0().claim("azp", "other").claim("client_id", CLIENT);
+    assert_eq!(refused_by(&policy, &other), InvalidToken::ClaimMismatch);
+}
+
+#[test]
+fn cognito_compares_the_audience_with_client_id() {
+    let policy = by(Profile::Cognito);
+    accepted_by(&policy, &cognito());
+    accepted_by(&policy, &cognito().claim("aud", 5));
+    let reason = refused_by(&policy, &cognito().claim("client_id", "other"));
+    assert_eq!(reason, InvalidToken::AudMismatch);
+    let reason = refused_by(&policy, &cognito().claim("client_id", 5));
+    assert_eq!(reason, InvalidToken::AudType);
+    let reason = refused_by(&policy, &cognito().without_claim("client_id"));
+    assert_eq!(reason, InvalidToken::AudMissing);
+}
+
+#[test]
+fn t_jws_30_cognito_and_keycloak_say_what_a_token_is_for() {
+    for token_use in [
+        json!("id"),
+        json!("refresh"),
+        json!(""),
+        json!(null),
+        json!(["access"]),
+    ] {
+        let token = cognito().claim("token_use", token_use);
+        let reason = refused_by(&by(Profile::Cognito), &token);
+        assert_eq!(reason, InvalidToken::TypNotAccepted);
+    }
+    let without = cognito().without_claim("token_use");
+    assert_eq!(
+        refused_by(&by(Profile::Cognito), &without),
+        InvalidToken::TypNotAccepted
+    );
+    for typ in [
+        json!("ID"),
+        json!("Refresh"),
+        json!("Offline"),
+        json!("bearer"),
+        json!(null),
+    ] {
+        let token = keycloak().claim("typ", typ);
+        let reason = refused_by(&by(Profile::Keycloak), &token);
+        assert_eq!(reason, InvalidToken::TypNotAccepted);
+    }
+    let without = keycloak().without_claim("typ");
+    assert_eq!(
+        refused_by(&by(Profile::Keycloak), &without),
+        InvalidToken::TypNotAccepted
+    );
+}
+
+#[test]
+fn t_jws_30_the_marks_of_another_kind_are_refused_where_typ_does_not_tell() {
+    for (profile, token) in [
+        (Profile::Auth0, auth0()),
+        (Profile::Okta, okta()),
+        (Profile::Entra, entra()),
+        (Profile::Generic, good().header("typ", "JWT")),
+        (Profile::Generic, good().without_header("typ")),
+    ] {
+        for mark in [
+            "nonce", "at_hash", "c_hash", "s_hash", "events", "htm", "htu",
+        ] {
+            for value in [json!("x"), json!(""), json!({}), json!(false)] {
+                let token = token.clone().claim(mark, value);
+                let reason = refused_by(&by(profile), &token);
+                assert_eq!(reason, InvalidToken::TypNotAccepted, "{profile} {mark}");
+            }
+            accepted_by(&by(profile), &token.clone().claim(mark, json!(null)));
+            accepted_by(
+                &by(profile),
+                &token.clone().claim(mark, "x").header("typ", "at+jwt"),
+            );
+        }
+    }
+    accepted(&good().claim("nonce", "x"));
+}
+
+#[test]
+fn t_jws_30_an_id_token_is_refused_by_its_marks() {
+    let id_token = Token::id_token(ISSUER, AUDIENCE, NOW).claim("nonce", "n-0S6_WzA2Mj");
+    for profile in Profile::ALL {
+        let reason = refused_by(&by(*profile), &id_token);
+        assert_eq!(reason, InvalidToken::TypNotAccepted, "{profile}");
+    }
+}
+
+#[test]
+fn machines_of_each_issuer() {
+    let kind = |profile, token: &Token| accepted_by(&by(profile), token).kind();
+    let machine = PrincipalKind::Machine;
+    let user = PrincipalKind::User;
+
+    let token = auth0().claim("sub", format!("{CLIENT}@clients"));
+    assert_eq!(kind(Profile::Auth0, &token), machine);
+    let token = auth0().claim("gty", "client-credentials");
+    assert_eq!(kind(Profile::Auth0, &token), machine);
+    assert_eq!(
+        kind(Profile::Auth0, &auth0().claim("gty", "password")),
+        user
+    );
+
+    let token = entra().claim("idtyp", "app");
+    assert_eq!(kind(Profile::Entra, &token), machine);
+    let token = entra().without_claim("scp").claim("roles", json!(["x"]));
+    assert_eq!(kind(Profile::Entra, &token), machine);
+    let token = entra().without_claim("scp").claim("idtyp", "user");
+    assert_eq!(kind(Profile::Entra, &token), user);
+    assert_eq!(kind(Profile::Entra, &entra().claim("sub", CLIENT)), user);
+
+    let token = keycloak().claim("preferred_username", "service-account-worker");
+    assert_eq!(kind(Profile::Keycloak, &token), machine);
+    let token = keycloak().without_claim("preferred_username");
+    assert_eq!(kind(Profile::Keycloak, &token), user);
+    assert_eq!(
+        kind(Profile::Keycloak, &token.clone().claim("sub", CLIENT)),
+        machine
+    );
+    assert_eq!(
+        kind(Profile::Keycloak, &token.without_claim("sub")),
+        machine
+    );
+    let token = keycloak().claim("preferred_username", "xservice-account-");
+    assert_eq!(kind(Profile::Keycloak, &token), user);
+
+    assert_eq!(kind(Profile::Okta, &okta().claim("sub", CLIENT)), machine);
+    assert_eq!(
+        kind(Profile::Cognito, &cognito().claim("sub", AUDIENCE)),
+        machine
+    );
+    let token = bare(&json!({"aud": AUDIENCE, "sub": USER}));
+    assert_eq!(kind(Profile::Generic, &token), user);
+    assert_eq!(kind(Profile::Generic, &token.without_claim("sub")), machine);
+    // The marks of one issuer mean nothing at another.
+    let token = good()
+        .claim("gty", "client-credentials")
+        .claim("idtyp", "app");
+    assert_eq!(kind(Profile::Rfc9068, &token), user);
+}
+
+#[test]
+fn no_profile_loosens_issuer_audience_or_times() {
+    for (profile, token) in [
+        (Profile::Auth0, auth0()),
+        (Profile::Okta, okta()),
+        (Profile::Entra, entra()),
+        (Profile::Keycloak, keycloak()),
+        (Profile::Generic, good()),
+    ] {
+        let reason = |token: Token| refused_by(&by(profile), &token);
+        let token = || token.clone();
+        assert_eq!(
+            reason(token().claim("iss", "x")),
+            InvalidToken::IssuerUnknown
+        );
+        assert_eq!(reason(token().claim("aud", "x")), InvalidToken::AudMismatch);
+        assert_eq!(
+            reason(token().without_claim("aud")),
+            InvalidToken::AudMissing
+        );
+        assert_eq!(reason(token().claim("exp", 0)), InvalidToken::TokenExpired);
+        assert_eq!(
+            reason(token().without_claim("exp")),
+            InvalidToken::ExpMissing
+        );
+        let nbf = token().claim("nbf", 9_999_999_999_u64);
+        assert_eq!(reason(nbf), InvalidToken::TokenNotYetValid);
+    }
+}

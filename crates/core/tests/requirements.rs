@@ -1,0 +1,387 @@
+//! What a route asks of a principal: kind, client, scope, claims.
+
+use bearward_core::rejection::{Forbidden, InvalidToken, Rejection};
+use bearward_core::requirements::{RequirementsBuilder, RequirementsError};
+use bearward_core::{Principal, Requirements};
+use bearward_testing::Token;
+use bearward_testing::token::{CLIENT_ID, IS_ANONYMOUS, IS_VERIFIED, MACHINE_CLIENT_ID, ROLES};
+use serde_json::{Value, json};
+
+use crate::fixture::{NOW, SECOND, accepted, accepted_by, good, machine, settings};
+
+fn asking() -> RequirementsBuilder {
+    Requirements::builder()
+}
+
+fn authorize(asked: RequirementsBuilder, token: &Token) -> Result<(), Rejection> {
+    let principal: Principal = accepted(token);
+    asked.build().unwrap().authorize(&principal, NOW)
+}
+
+#[track_caller]
+fn allows(asked: RequirementsBuilder, token: &Token) {
+    authorize(asked, token).unwrap();
+}
+
+#[track_caller]
+fn forbids(asked: RequirementsBuilder, token: &Token, reason: Forbidden) {
+    assert_eq!(authorize(asked, token), Err(reason.into()));
+}
+
+#[track_caller]
+fn finds_invalid(asked: RequirementsBuilder, token: &Token, reason: InvalidToken) {
+    assert_eq!(authorize(asked, token), Err(reason.into()));
+}
+
+/// The scope that the refusal names.
+#[track_caller]
+fn lacks(asked: RequirementsBuilder, token: &Token) -> String {
+    let rejection = authorize(asked, token).unwrap_err();
+    let Rejection::InsufficientScope(lacks) = rejection else {
+        panic!("{rejection:?} is not insufficient_scope");
+    };
+    lacks.scope.to_string()
+}
+
+fn scoped(scope: impl Into<Value>) -> Token {
+    good().claim("scope", scope)
+}
+
+#[test]
+fn nothing_asked_is_nothing_refused() {
+    for token in [
+        good(),
+        machine(),
+        good().without_claim("scope"),
+        good().without_claim("auth_time"),
+    ] {
+        allows(asking(), &token);
+    }
+}
+
+#[test]
+fn t_clm_17_scope_is_whole_words() {
+    for scope in [
+        "read:all",
+        "xread",
+        "readx",
+        "rea",
+        "READ",
+        "Read",
+        "read,write",
+        "read\twrite",
+        "read\nwrite",
+        "",
+        " ",
+        "\u{a0}read",
+    ] {
+        let lacks = lacks(asking().scope("read"), &scoped(scope));
+        assert_eq!(lacks, "read", "{scope}");
+    }
+    let absent = good().without_claim("scope");
+    assert_eq!(lacks(asking().scope("read"), &absent), "read");
+    let array = scoped(json!(["read write", "xread", ""]));
+    assert_eq!(lacks(asking().scope("read"), &array), "read");
+    for scope in [
+        "read",
+        "write read",
+        "read write",
+        " read ",
+        "a  read  b",
+        "a    read",
+    ] {
+        allows(asking().scope("read"), &scoped(scope));
+    }
+    allows(asking().scope("read"), &scoped(json!(["write", "read"])));
+    allows(asking().scope("read"), &scoped(json!(["", "read"])));
+}
+
+#[test]
+fn all_scopes_asked_for_are_needed() {
+    let both = || asking().scope("read").scope("write");
+    allows(both(), &scoped("write other read"));
+    for scope in ["read", "write", "other", ""] {
+        assert_eq!(lacks(both(), &scoped(scope)), "read write", "{scope}");
+    }
+}
+
+#[test]
+fn one_scope_of_a_choice_is_needed() {
+    let choice = || asking().any_scope(["admin", "write"]);
+    allows(choice(), &scoped("admin"));
+    allows(choice(), &scoped("x write"));
+    assert_eq!(lacks(choice(), &scoped("read")), "admin");
+    let two = || choice().any_scope(["a", "b"]).scope("read");
+    allows(two(), &scoped("write b read"));
+    for scope in ["write b", "write read", "b read", "read"] {
+        assert_eq!(lacks(two(), &scoped(scope)), "read admin a", "{scope}");
+    }
+}
+
+#[test]
+fn scp_counts_where_there_is_no_scope() {
+    let with_scp = |scp: Value| good().without_claim("scope").claim("scp", scp);
+    allows(asking().scope("read"), &with_scp(json!("read write")));
+    allows(asking().scope("read"), &with_scp(json!(["write", "read"])));
+    let both = with_scp(json!("read")).claim("scope", "write");
+    assert_eq!(lacks(asking().scope("read"), &both), "read");
+}
+
+#[test]
+fn a_scope_that_could_not_be_had_is_not_asked_for() {
+    for scope in ["", "a b", " ", "a\"b", "a\\b", "a\u{7f}", "a\n", "\u{e4}"] {
+        let refused = asking().scope(scope).build().unwrap_err();
+        assert_eq!(refused, RequirementsError::Scope, "{scope:?}");
+        let refused = asking().any_scope(["a", scope]).build().unwrap_err();
+        assert_eq!(refused, RequirementsError::Scope, "{scope:?}");
+        let refused = asking().acr(["a", scope]).build().unwrap_err();
+        assert_eq!(refused, RequirementsError::Acr, "{scope:?}");
+    }
+    let nothing = asking().any_scope(Vec::<String>::new()).build();
+    assert_eq!(nothing.unwrap_err(), RequirementsError::Scope);
+    let good: String = (0x21..0x7F_u8)
+        .map(char::from)
+        .filter(|char| !"\"\\".contains(*char))
+        .collect();
+    asking()
+        .scope(&*good)
+        .any_scope([&*good])
+        .acr([&*good])
+        .build()
+        .unwrap();
+}
+
+#[test]
+fn t_clm_14_a_machine_is_no_user() {
+    allows(asking().user(), &good());
+    forbids(asking().user(), &machine(), Forbidden::PrincipalKind);
+    allows(asking().machine(), &machine());
+    forbids(asking().machine(), &good(), Forbidden::PrincipalKind);
+    assert_eq!(
+        Rejection::from(Forbidden::PrincipalKind).reason(),
+        "principal_kind"
+    );
+    // The later setting counts.
+    forbids(
+        asking().machine().user(),
+        &machine(),
+        Forbidden::PrincipalKind,
+    );
+}
+
+#[test]
+fn one_of_the_clients_is_needed() {
+    allows(asking().client_id(CLIENT_ID), &good());
+    allows(asking().client_id("x").client_id(CLIENT_ID), &good());
+    forbids(
+        asking().client_id("x"),
+        &good(),
+        Forbidden::ClientNotAllowed,
+    );
+    forbids(
+        asking().client_id(CLIENT_ID),
+        &machine(),
+        Forbidden::ClientNotAllowed,
+    );
+    allows(asking().client_id(MACHINE_CLIENT_ID), &machine());
+}
+
+#[test]
+fn t_clm_12_a_client_that_is_asked_for_must_be_named() {
+    let generic = settings()
+        .profile(bearward_core::Profile::Generic)
+        .build()
+        .unwrap();
+    let principal = accepted_by(&generic, &good().without_claim("client_id"));
+    let asked = asking().client_id(CLIENT_ID).build().unwrap();
+    let refused = asked.authorize(&principal, NOW).unwrap_err();
+    assert_eq!(refused, InvalidToken::ClaimMissing.into());
+}
+
+fn with_roles(roles: impl Into<Value>) -> Token {
+    good().claim(ROLES, roles)
+}
+
+#[test]
+fn a_role_is_needed() {
+    let admin = || asking().role("admin");
+    allows(admin(), &with_roles(json!(["admin"])));
+    allows(admin(), &with_roles(json!(["editor", "admin"])));
+    allows(admin(), &with_roles("admin"));
+    for roles in [
+        json!([]),
+        json!(["editor"]),
+        json!(["admin2", "xadmin", "ADMIN", "admin editor", ""]),
+        json!("editor admin"),
+    ] {
+        forbids(admin(), &with_roles(roles), Forbidden::ClaimRule);
+    }
+    forbids(admin(), &good().without_claim(ROLES), Forbidden::ClaimRule);
+    forbids(admin(), &machine(), Forbidden::ClaimRule);
+    forbids(
+        admin().role("editor"),
+        &with_roles(json!(["admin"])),
+        Forbidden::ClaimRule,
+    );
+    allows(
+        admin().role("editor"),
+        &with_roles(json!(["admin", "editor"])),
+    );
+}
+
+#[test]
+fn t_clm_13_roles_are_strings() {
+    let admin = || asking().role("admin");
+    for roles in [
+        json!(1),
+        json!(true),
+        json!(null),
+        json!({}),
+        json!({"admin": true}),
+        json!([1]),
+        json!(["admin", 1]),
+        json!(["admin", null]),
+        json!([["admin"]]),
+    ] {
+        finds_invalid(admin(), &with_roles(roles), InvalidToken::ClaimType);
+    }
+}
+
+#[test]
+fn a_clm_08_roles_may_be_empty_and_names_may_be_urls() {
+    accepted(&with_roles(json!([])));
+    allows(asking(), &with_roles(json!([])));
+    let token = good().claim("https://example.com/a.b/c", "x");
+    allows(asking().claim("https://example.com/a.b/c", "x"), &token);
+    let token = good().claim("a.b", json!({"c/d": {"": "x"}}));
+    allows(asking().claim(["a.b", "c/d", ""], "x"), &token);
+}
+
+#[test]
+fn t_clm_16_a_path_is_a_list_of_names() {
+    let nested = || asking().claim(["realm_access", "roles"], "admin");
+    let dotted = || asking().claim("realm_access.roles", "admin");
+    let has_nested = good().claim("realm_access", json!({"roles": ["admin"]}));
+    let has_dotted = good().claim("realm_access.roles", json!(["admin"]));
+    allows(nested(), &has_nested);
+    allows(dotted(), &has_dotted);
+    forbids(nested(), &has_dotted, Forbidden::ClaimRule);
+    forbids(dotted(), &has_nested, Forbidden::ClaimRule);
+    let not_an_object = good().claim("realm_access", json!(["roles"]));
+    forbids(nested(), &not_an_object, Forbidden::ClaimRule);
+    let text = good().claim("realm_access", "roles");
+    forbids(nested(), &text, Forbidden::ClaimRule);
+}
+
+#[test]
+fn one_value_of_a_claim_is_needed() {
+    let plan = || asking().any_claim("plan", ["gold", "silver"]);
+    allows(plan(), &good().claim("plan", "gold"));
+    allows(plan(), &good().claim("plan", "silver"));
+    allows(plan(), &good().claim("plan", json!(["bronze", "silver"])));
+    forbids(
+        plan(),
+        &good().claim("plan", "bronze"),
+        Forbidden::ClaimRule,
+    );
+    forbids(plan(), &good(), Forbidden::ClaimRule);
+    let nothing = asking().any_claim("plan", Vec::<String>::new());
+    forbids(nothing, &good().claim("plan", "gold"), Forbidden::ClaimRule);
+}
+
+#[test]
+fn t_clm_15_a_number_is_no_text_to_compare() {
+    let token = good().claim("account", 9_007_199_254_740_993_u64);
+    let asked = asking().claim("account", "9007199254740993");
+    finds_invalid(asked, &token, InvalidToken::ClaimType);
+}
+
+#[test]
+fn a_user_who_is_verified() {
+    let verified = |value: Value| good().claim(IS_VERIFIED, value);
+    allows(asking().verified(), &verified(json!(true)));
+    let not = Forbidden::UserNotVerified;
+    forbids(asking().verified(), &verified(json!(false)), not);
+    forbids(asking().verified(), &good().without_claim(IS_VERIFIED), not);
+    forbids(asking().verified(), &machine(), not);
+    for value in [json!("true"), json!(1), json!(null), json!([true])] {
+        finds_invalid(
+            asking().verified(),
+            &verified(value),
+            InvalidToken::ClaimType,
+        );
+    }
+}
+
+#[test]
+fn a_user_who_is_not_anonymous() {
+    let anonymous = |value: Value| good().claim(IS_ANONYMOUS, value);
+    allows(asking().not_anonymous(), &anonymous(json!(false)));
+    let is = Forbidden::UserAnonymous;
+    forbids(asking().not_anonymous(), &anonymous(json!(true)), is);
+    forbids(
+        asking().not_anonymous(),
+        &good().without_claim(IS_ANONYMOUS),
+        is,
+    );
+    forbids(asking().not_anonymous(), &machine(), is);
+    for value in [json!("false"), json!(0), json!(null), json!({})] {
+        let token = anonymous(value);
+        finds_invalid(asking().not_anonymous(), &token, InvalidToken::ClaimType);
+    }
+}
+
+#[test]
+fn names_are_those_of_authgear() {
+    use bearward_core::authgear;
+    assert_eq!(authgear::ROLES, ROLES);
+    assert_eq!(authgear::IS_VERIFIED, IS_VERIFIED);
+    assert_eq!(authgear::IS_ANONYMOUS, IS_ANONYMOUS);
+    assert_eq!(
+        authgear::CAN_REAUTHENTICATE,
+        bearward_testing::token::CAN_REAUTHENTICATE
+    );
+    assert_eq!(authgear::AMR_BIOMETRIC, "x_biometric");
+}
+
+#[test]
+fn the_first_that_is_not_met_gives_the_reason() {
+    let asked = || {
+        asking()
+            .user()
+            .client_id("x")
+            .scope("admin")
+            .role("admin")
+            .acr(["gold"])
+            .amr("mfa")
+            .max_age(SECOND)
+    };
+    let old = |token: Token| token.authenticated_at(NOW.minus(SECOND).minus(SECOND));
+    let reason = |token: &Token| authorize(asked(), token).unwrap_err().reason();
+    assert_eq!(reason(&machine()), "principal_kind");
+    let token = old(good());
+    assert_eq!(reason(&token), "client_not_allowed");
+    let token = token.claim("client_id", "x");
+    assert_eq!(reason(&token), "insufficient_scope");
+    let token = token.claim("scope", "admin");
+    assert_eq!(reason(&token), "claim_rule");
+    let token = token.claim(ROLES, json!(["admin"]));
+    assert_eq!(reason(&token), "acr_unsatisfied");
+    let token = token.claim("acr", "gold");
+    assert_eq!(reason(&token), "amr_unsatisfied");
+    let token = token.claim("amr", json!(["mfa"]));
+    assert_eq!(reason(&token), "auth_time_unsatisfied");
+    allows(asked(), &token.authenticated_at(NOW));
+}
+
+#[test]
+fn requirements_are_cheap_to_share() {
+    let asked = asking().scope("admin").build().unwrap();
+    let principal = accepted(&good());
+    let clone = asked.clone();
+    assert_eq!(
+        asked.authorize(&principal, NOW),
+        clone.authorize(&principal, NOW)
+    );
+    assert!(format!("{asked:?}").contains("admin"));
+}

@@ -1,0 +1,370 @@
+//! Where the keys are found: well-known URLs, metadata that is the issuer's own, an internal origin.
+
+use bearward::Issuer;
+use bearward::fetch::FetchError;
+use tokio::time::sleep;
+
+use crate::fixture::{
+    HOUR, ISSUER, JWKS, METADATA, MILLISECOND, MINUTE, SECOND, decide, decide_at_once, discovering,
+    discovery_failures, good, issuer, key, last_error, policy, policy_of, reason, refetch, serving,
+    settings, state,
+};
+use crate::network::{Fetch, Network, Reply};
+
+const REALM: &str = "https://auth.example/realms/one";
+const REALM_FORMS: [&str; 3] = [
+    "https://auth.example/realms/one/.well-known/openid-configuration",
+    "https://auth.example/.well-known/openid-configuration/realms/one",
+    "https://auth.example/.well-known/oauth-authorization-server/realms/one",
+];
+
+#[tokio::test(start_paused = true)]
+async fn each_of_the_three_forms_is_found_and_remembered() {
+    for (form, at) in REALM_FORMS.iter().enumerate() {
+        let network = Network::default();
+        network.serve(at, Reply::metadata(REALM, JWKS));
+        network.serve(JWKS, Reply::keys([&key()]));
+        let server = serving(&network, Issuer::discover(policy_of(REALM)));
+        server.attempted().await;
+        let mut expected = REALM_FORMS[..=form].to_vec();
+        expected.push(JWKS);
+        assert_eq!(network.urls(), expected);
+        assert!(decide_at_once(&server, &good().claim("iss", REALM)).is_ok());
+
+        // After an hour the metadata is read again, first where it was.
+        sleep(HOUR + 10 * MINUTE).await;
+        let urls = network.urls();
+        let again = urls[expected.len()..].iter().filter(|url| *url != JWKS);
+        assert_eq!(again.collect::<Vec<_>>(), [at]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_issuer_without_a_path_has_two_forms() {
+    let network = Network::default();
+    let oauth = "https://auth.example/.well-known/oauth-authorization-server";
+    network.serve(oauth, Reply::metadata(ISSUER, JWKS));
+    network.serve(JWKS, Reply::keys([&key()]));
+    let server = discovering(&network);
+    server.attempted().await;
+    assert_eq!(network.urls(), [METADATA, oauth, JWKS]);
+    assert!(decide_at_once(&server, &good()).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn metadata_that_moves_to_another_form_is_found_again() {
+    let network = Network::default();
+    network.serve(REALM_FORMS[2], Reply::metadata(REALM, JWKS));
+    network.serve(JWKS, Reply::keys([&key()]));
+    let server = serving(&network, Issuer::discover(policy_of(REALM)));
+    server.attempted().await;
+    network.serve(REALM_FORMS[2], Reply::status(404));
+    network.serve(REALM_FORMS[0], Reply::metadata(REALM, JWKS));
+    sleep(HOUR + 10 * MINUTE).await;
+    assert_eq!(last_error(&server), None);
+    let urls = network.urls();
+    let again: Vec<_> = urls[4..].iter().filter(|url| *url != JWKS).collect();
+    assert_eq!(again, [REALM_FORMS[2], REALM_FORMS[0]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_failure_is_kept_for_the_operator() {
+    let network = Network::default();
+    network.serve(REALM_FORMS[0], Reply::body("<html>"));
+    network.serve(REALM_FORMS[1], Reply::status(403));
+    network.serve(
+        REALM_FORMS[2],
+        Reply::metadata("https://auth.example/realms/two", JWKS),
+    );
+    let server = serving(&network, Issuer::discover(policy_of(REALM)));
+    server.attempted().await;
+    let expected = [
+        FetchError::NotMetadata,
+        FetchError::Status(403),
+        FetchError::IssuerMismatch,
+    ];
+    let expected: Vec<_> = REALM_FORMS
+        .iter()
+        .map(|url| (*url).to_owned())
+        .zip(expected)
+        .collect();
+    assert_eq!(discovery_failures(&server), expected);
+    let message = last_error(&server).unwrap().to_string();
+    for (url, error) in expected {
+        assert!(message.contains(&format!("{url}: {error}")), "{message}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_issuer_that_does_not_answer_is_asked_at_one_url() {
+    for (reply, error) in [
+        (Reply::Fail(FetchError::Connect), FetchError::Connect),
+        (Reply::Fail(FetchError::Tls), FetchError::Tls),
+        (Reply::Hang, FetchError::Timeout),
+        (Reply::status(500), FetchError::Status(500)),
+        (Reply::status(503), FetchError::Status(503)),
+    ] {
+        let network = Network::default();
+        network.serve(REALM_FORMS[0], reply);
+        network.serve(REALM_FORMS[1], Reply::metadata(REALM, JWKS));
+        let server = serving(&network, Issuer::discover(policy_of(REALM)));
+        server.attempted().await;
+        assert_eq!(network.urls(), [REALM_FORMS[0]]);
+        assert_eq!(last_error(&server), Some(error));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn t_key_09_metadata_of_another_issuer_is_refused() {
+    for other in [
+        "https://auth.example/",
+        "https://auth.example/tenant",
+        "https://Auth.example",
+        "https://auth.example:443",
+        "https://other.example",
+        "http://auth.example",
+        "",
+    ] {
+        let network = issuer();
+        network.serve(METADATA, Reply::metadata(other, JWKS));
+        let server = discovering(&network);
+        let decision = decide(&server, &good()).await;
+        assert_eq!(reason(&decision), "keys_unavailable", "{other}");
+        let failures = discovery_failures(&server);
+        let mismatch = (METADATA.to_owned(), FetchError::IssuerMismatch);
+        assert_eq!(failures[0], mismatch, "{other}");
+        assert!(!server.is_ready());
+        assert_eq!(network.count_of(JWKS), 0, "{other}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn t_key_09_a_trailing_slash_is_part_of_the_name() {
+    let network = issuer();
+    let slashed = "https://auth.example/";
+    network.serve(METADATA, Reply::metadata(slashed, JWKS));
+    let server = serving(&network, Issuer::discover(policy_of(slashed)));
+    server.attempted().await;
+    assert!(decide_at_once(&server, &good().claim("iss", slashed)).is_ok());
+    assert_eq!(reason(&decide_at_once(&server, &good())), "issuer_unknown");
+}
+
+#[tokio::test(start_paused = true)]
+async fn t_key_10_a_jwks_uri_that_is_not_https_is_not_fetched() {
+    for jwks_uri in [
+        "http://auth.example/oauth2/jwks",
+        "http://127.0.0.1:8080/oauth2/jwks",
+        "http://localhost/oauth2/jwks",
+        "file:///oauth2/jwks",
+        "ftp://auth.example/oauth2/jwks",
+        "data:application/json,{}",
+    ] {
+        let network = issuer();
+        network.serve(jwks_uri, Reply::keys([&key()]));
+        network.serve(METADATA, Reply::metadata(ISSUER, jwks_uri));
+        let server = discovering(&network);
+        let decision = decide(&server, &good()).await;
+        assert_eq!(reason(&decision), "keys_unavailable", "{jwks_uri}");
+        let failures = discovery_failures(&server);
+        let refused = (METADATA.to_owned(), FetchError::UrlScheme);
+        assert_eq!(failures[0], refused, "{jwks_uri}");
+        assert_eq!(network.count_of(jwks_uri), 0, "{jwks_uri}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn t_key_10_http_on_loopback_is_exempt() {
+    let issuer = "http://127.0.0.1:8080";
+    let metadata = "http://127.0.0.1:8080/.well-known/openid-configuration";
+    let jwks = "http://127.0.0.1:8080/keys";
+    let network = Network::default();
+    network.serve(metadata, Reply::metadata(issuer, jwks));
+    network.serve(jwks, Reply::keys([&key()]));
+    let server = serving(&network, Issuer::discover(policy_of(issuer)));
+    server.attempted().await;
+    assert!(decide_at_once(&server, &good().claim("iss", issuer)).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn t_key_10_http_elsewhere_only_where_it_says_insecure() {
+    let issuer = "http://auth.internal";
+    let metadata = "http://auth.internal/.well-known/openid-configuration";
+    let jwks = "http://auth.internal/keys";
+    let network = Network::default();
+    network.serve(metadata, Reply::metadata(issuer, jwks));
+    network.serve(jwks, Reply::keys([&key()]));
+    let source = Issuer::discover(policy_of(issuer)).insecure_plain_http();
+    let server = serving(&network, source);
+    server.attempted().await;
+    assert!(decide_at_once(&server, &good().claim("iss", issuer)).is_ok());
+    // Still no other scheme.
+    network.serve(metadata, Reply::metadata(issuer, "file:///keys"));
+    sleep(2 * HOUR).await;
+    assert_eq!(discovery_failures(&server)[0].1, FetchError::UrlScheme);
+}
+
+#[tokio::test(start_paused = true)]
+async fn t_key_11_redirects_are_not_followed() {
+    for (status, location) in [
+        (301, "https://auth.example/elsewhere"),
+        (302, "http://169.254.169.254/latest/meta-data"),
+        (303, "https://auth.example/elsewhere"),
+        (307, "http://auth.example/oauth2/jwks"),
+        (308, "https://auth.example/elsewhere"),
+    ] {
+        let network = issuer();
+        network.serve(location, Reply::keys([&key()]));
+        network.serve(JWKS, Reply::redirect(status, location));
+        let server = discovering(&network);
+        server.attempted().await;
+        assert_eq!(last_error(&server), Some(FetchError::Redirect(status)));
+        assert_eq!(network.urls(), [METADATA, JWKS]);
+
+        let network = issuer();
+        network.serve(location, Reply::metadata(ISSUER, JWKS));
+        network.serve(METADATA, Reply::redirect(status, location));
+        let server = discovering(&network);
+        server.attempted().await;
+        let refused = (METADATA.to_owned(), FetchError::Redirect(status));
+        assert_eq!(discovery_failures(&server)[0], refused);
+        assert_eq!(network.count_of(location), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn metadata_is_read_again_after_an_hour() {
+    let network = issuer();
+    let server = discovering(&network);
+    sleep(HOUR - MINUTE).await;
+    assert_eq!(network.count_of(METADATA), 1);
+    assert!(network.count_of(JWKS) > 5);
+    let moved = "https://keys.example/jwks";
+    network.serve(METADATA, Reply::metadata(ISSUER, moved));
+    network.serve(moved, Reply::keys([&key()]));
+    sleep(11 * MINUTE).await;
+    assert_eq!(network.count_of(METADATA), 2);
+    assert!(network.count_of(moved) > 0);
+    assert!(decide_at_once(&server, &good()).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn metadata_is_read_again_after_a_failed_key_fetch() {
+    let network = issuer();
+    let server = discovering(&network);
+    server.attempted().await;
+    sleep(MILLISECOND).await;
+    // The keys move, and the old place is gone.
+    let moved = "https://keys.example/jwks";
+    network.serve(METADATA, Reply::metadata(ISSUER, moved));
+    network.serve(JWKS, Reply::status(404));
+    network.serve(moved, Reply::keys([&key()]));
+    assert_eq!(reason(&refetch(&server).await), "keys_unavailable");
+    sleep(2 * SECOND).await;
+    assert_eq!(network.urls(), [METADATA, JWKS, JWKS, METADATA, moved]);
+    assert_eq!(last_error(&server), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_internal_origin_is_asked_under_the_public_name() {
+    let internal = "http://127.0.0.1:3000";
+    let internal_metadata = "http://127.0.0.1:3000/.well-known/openid-configuration";
+    let internal_jwks = "http://127.0.0.1:3000/oauth2/jwks?v=1";
+    let network = Network::default();
+    let public_jwks = "https://auth.example/oauth2/jwks?v=1";
+    network.serve(internal_metadata, Reply::metadata(ISSUER, public_jwks));
+    network.serve(internal_jwks, Reply::keys([&key()]));
+    let source = Issuer::discover(policy()).internal_origin(internal);
+    let server = serving(&network, source);
+    server.attempted().await;
+    assert!(decide_at_once(&server, &good()).is_ok());
+    let asked = |fetch: &Fetch| {
+        let host = fetch.host.clone().unwrap_or_default();
+        let proto = fetch.forwarded_proto.clone().unwrap_or_default();
+        format!("{} as {proto}://{host}", fetch.url)
+    };
+    assert_eq!(
+        network.fetches().iter().map(asked).collect::<Vec<_>>(),
+        [
+            format!("{internal_metadata} as {ISSUER}"),
+            format!("{internal_jwks} as {ISSUER}"),
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_internal_origin_of_a_public_name_with_a_port() {
+    let public = "https://auth.example:8443/realms/one";
+    let internal_metadata = "https://10.0.0.7/realms/one/.well-known/openid-configuration";
+    let network = Network::default();
+    let elsewhere = "https://keys.example/jwks";
+    network.serve(internal_metadata, Reply::metadata(public, elsewhere));
+    network.serve(elsewhere, Reply::keys([&key()]));
+    let source = Issuer::discover(policy_of(public)).internal_origin("https://10.0.0.7");
+    let server = serving(&network, source);
+    server.attempted().await;
+    assert!(decide_at_once(&server, &good().claim("iss", public)).is_ok());
+    let fetches = network.fetches();
+    assert_eq!(fetches[0].host.as_deref(), Some("auth.example:8443"));
+    assert_eq!(fetches[0].forwarded_proto.as_deref(), Some("https"));
+    // Another origin than the issuer's is asked where it is, under its own name.
+    assert_eq!(fetches[1].url, elsewhere);
+    assert_eq!(fetches[1].host, None);
+    assert_eq!(fetches[1].forwarded_proto, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_internal_origin_for_a_fixed_jwks_uri() {
+    let network = Network::default();
+    network.serve("http://localhost:3000/oauth2/jwks", Reply::keys([&key()]));
+    let source = Issuer::jwks_uri(policy(), JWKS).internal_origin("http://localhost:3000");
+    let server = serving(&network, source);
+    server.attempted().await;
+    assert!(decide_at_once(&server, &good()).is_ok());
+    assert_eq!(network.last().host.as_deref(), Some("auth.example"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_internal_origin_of_an_issuer_with_a_plain_http_name() {
+    // The public URL is a name here; nothing goes there.
+    let public = "http://auth.example";
+    let network = Network::default();
+    network.serve(
+        "http://127.0.0.1:3000/.well-known/openid-configuration",
+        Reply::metadata(public, "http://auth.example/oauth2/jwks"),
+    );
+    network.serve("http://127.0.0.1:3000/oauth2/jwks", Reply::keys([&key()]));
+    let source = Issuer::discover(policy_of(public)).internal_origin("http://127.0.0.1:3000");
+    let server = serving(&network, source);
+    server.attempted().await;
+    assert_eq!(last_error(&server), None);
+    assert!(decide_at_once(&server, &good().claim("iss", public)).is_ok());
+    assert_eq!(network.last().host.as_deref(), Some("auth.example"));
+    assert_eq!(network.last().forwarded_proto.as_deref(), Some("http"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn t_key_10_an_internal_origin_does_not_let_other_origins_off() {
+    let network = Network::default();
+    let elsewhere = "http://keys.example/jwks";
+    network.serve(
+        "http://127.0.0.1:3000/.well-known/openid-configuration",
+        Reply::metadata(ISSUER, elsewhere),
+    );
+    network.serve(elsewhere, Reply::keys([&key()]));
+    let source = Issuer::discover(policy()).internal_origin("http://127.0.0.1:3000");
+    let server = serving(&network, source);
+    server.attempted().await;
+    assert_eq!(discovery_failures(&server)[0].1, FetchError::UrlScheme);
+    assert_eq!(network.count_of(elsewhere), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn t_key_01_algorithms_are_the_policys_whatever_the_metadata_says() {
+    let network = issuer();
+    let only_es256 = settings().algorithms([bearward::Algorithm::Es256]);
+    let source = Issuer::discover(only_es256.build().unwrap());
+    let server = serving(&network, source);
+    server.attempted().await;
+    assert_eq!(state(&server).kids.len(), 1);
+    assert_eq!(reason(&decide_at_once(&server, &good())), "alg_not_allowed");
+}
