@@ -47,9 +47,10 @@ impl ProtectedResourceMetadata {
         if uri.query().is_some() || resource.contains('#') {
             return Err(ResourceError);
         }
-        // RFC 9728 §3.1: inserted between host and path; a path that is only "/" is left out.
-        let path = uri.path();
-        let suffix = path.strip_suffix('/').unwrap_or(path);
+        // RFC 9728 §3.1: inserted between host and path; a slash that follows the host is left out.
+        let suffix = Some(uri.path())
+            .filter(|path| *path != "/")
+            .unwrap_or_default();
         let path = format!("/.well-known/oauth-protected-resource{suffix}");
         let url = format!(
             "{}://{authority}{path}",

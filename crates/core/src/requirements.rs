@@ -326,6 +326,10 @@ impl RequirementsBuilder {
         if !self.acr_values.iter().all(|value| is_scope_token(value)) {
             return Err(RequirementsError::Acr);
         }
+        let has_values = |rule: &ClaimRule| !matches!(rule, ClaimRule::AnyOf { values, .. } if values.is_empty());
+        if !self.claims.iter().all(has_values) {
+            return Err(RequirementsError::Claim);
+        }
         let one_of_each = self.any_scopes.iter().filter_map(|group| group.first());
         let scope: Vec<&str> = self
             .scopes
@@ -351,6 +355,9 @@ pub enum RequirementsError {
     /// An `acr` value is empty or has a character that cannot stand in a challenge.
     #[error("an acr value is empty, or has a space, a quote, a backslash or a control character")]
     Acr,
+    /// A choice of values for a claim is empty: nobody could meet it.
+    #[error("a claim is asked for with no value that would do")]
+    Claim,
     /// A scope is not a scope-token of RFC 6749 §3.3, or a choice of scopes is empty.
     #[error("a scope is empty, or has a space, a quote, a backslash or a control character")]
     Scope,

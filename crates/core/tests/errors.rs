@@ -193,6 +193,7 @@ fn messages_are_lowercase_without_full_stop() {
         JwkSetError::NoUsableKey.to_string(),
         JwkSetError::NotAJwkSet.to_string(),
         RequirementsError::Acr.to_string(),
+        RequirementsError::Claim.to_string(),
         RequirementsError::Scope.to_string(),
         ResourceError::to_string(&crate::rfc9728::refused("x")),
         PolicyError::AudienceMissing.to_string(),

@@ -2,6 +2,7 @@
 
 use bearward_core::Principal;
 use bearward_core::json::{Kind, Value};
+use bearward_core::limits;
 use serde_json::json;
 
 use crate::fixture::{accepted, good};
@@ -156,4 +157,19 @@ fn a_member_with_an_escaped_name_is_found_by_what_it_means() {
         .map(|(name, _)| name.into_owned())
         .collect();
     assert_eq!(names.first().map(String::as_str), Some("a/b\""));
+}
+
+/// DESIGN §4: what a sender or an issuer can make us work for.
+#[test]
+fn limits_are_those_of_the_design() {
+    assert_eq!(limits::TOKEN_BYTES, 16_384);
+    assert_eq!(limits::HEADER_BYTES, 4_096);
+    assert_eq!(limits::JSON_DEPTH, 32);
+    assert_eq!(limits::JSON_MEMBERS, 256);
+    assert_eq!(limits::KID_BYTES, 256);
+    assert_eq!(limits::JWK_SET_KEYS, 100);
+    assert_eq!(limits::DOCUMENT_BYTES, 262_144);
+    assert_eq!(limits::RSA_BITS, 2_048..=8_192);
+    assert_eq!(limits::RSA_EXPONENT_MIN, 65_537);
+    assert_eq!(limits::LEEWAY_SECONDS, 300);
 }

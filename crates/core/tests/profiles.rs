@@ -38,43 +38,65 @@ fn bare(claims: &serde_json::Value) -> Token {
 }
 
 fn auth0() -> Token {
-    bare(
-        &json!({"aud": [AUDIENCE, "https://tenant.auth0.example/userinfo"], "sub": "auth0|1",
-        "azp": CLIENT, "scope": "openid read:x"}),
-    )
-    .header("typ", "JWT")
+    let claims = json!({
+        "aud": [AUDIENCE, "https://tenant.auth0.example/userinfo"],
+        "azp": CLIENT,
+        "scope": "openid read:x",
+        "sub": "auth0|1",
+    });
+    bare(&claims).header("typ", "JWT")
 }
 
 fn okta() -> Token {
-    bare(
-        &json!({"aud": AUDIENCE, "sub": "user@example.com", "cid": CLIENT, "uid": USER, "ver": 1,
-        "jti": "AT.1", "scp": ["openid", "read:x"]}),
-    )
-    .without_header("typ")
+    let claims = json!({
+        "aud": AUDIENCE,
+        "cid": CLIENT,
+        "jti": "AT.1",
+        "scp": ["openid", "read:x"],
+        "sub": "user@example.com",
+        "uid": USER,
+        "ver": 1,
+    });
+    bare(&claims).without_header("typ")
 }
 
 fn entra() -> Token {
-    bare(&json!({"aud": AUDIENCE, "sub": "AAAA", "azp": CLIENT, "oid": USER, "tid": "t", "ver": "2.0",
-        "scp": "read.x write.x"}),
-    )
-    .header("typ", "JWT")
+    let claims = json!({
+        "aud": AUDIENCE,
+        "azp": CLIENT,
+        "oid": USER,
+        "scp": "read.x write.x",
+        "sub": "AAAA",
+        "tid": "t",
+        "ver": "2.0",
+    });
+    bare(&claims).header("typ", "JWT")
 }
 
 fn cognito() -> Token {
-    bare(
-        &json!({"client_id": AUDIENCE, "sub": USER, "token_use": "access", "scope": "aws/read",
-        "username": "user", "auth_time": 1_700_000_000}),
-    )
-    .without_header("typ")
+    let claims = json!({
+        "auth_time": 1_700_000_000,
+        "client_id": AUDIENCE,
+        "scope": "aws/read",
+        "sub": USER,
+        "token_use": "access",
+        "username": "user",
+    });
+    bare(&claims).without_header("typ")
 }
 
 fn keycloak() -> Token {
-    bare(
-        &json!({"aud": "account", "sub": USER, "azp": CLIENT, "jti": "1", "typ": "Bearer",
-        "preferred_username": "user", "scope": "openid", "realm_access": {"roles": ["a"]}}),
-    )
-    .claim("aud", json!(["account", AUDIENCE]))
-    .header("typ", "JWT")
+    let claims = json!({
+        "aud": ["account", AUDIENCE],
+        "azp": CLIENT,
+        "jti": "1",
+        "preferred_username": "user",
+        "realm_access": { "roles": ["a"] },
+        "scope": "openid",
+        "sub": USER,
+        "typ": "Bearer",
+    });
+    bare(&claims).header("typ", "JWT")
 }
 
 #[test]

@@ -139,6 +139,8 @@ fn a_scope_that_could_not_be_had_is_not_asked_for() {
     }
     let nothing = asking().any_scope(Vec::<String>::new()).build();
     assert_eq!(nothing.unwrap_err(), RequirementsError::Scope);
+    let nothing = asking().any_claim("tier", Vec::<String>::new()).build();
+    assert_eq!(nothing.unwrap_err(), RequirementsError::Claim);
     let good: String = (0x21..0x7F_u8)
         .map(char::from)
         .filter(|char| !"\"\\".contains(*char))

@@ -222,7 +222,7 @@ fn every_rule_stands_once() {
 }
 
 #[test]
-fn a_policy_without_a_meaning_is_not_built() {
+fn t_cfg_03_a_policy_without_a_meaning_is_not_built() {
     let missing = Policy::builder("", AUDIENCE).build().unwrap_err();
     assert_eq!(missing, PolicyError::IssuerMissing);
     assert_eq!(

@@ -51,6 +51,11 @@ fn the_well_known_path_is_inserted_between_host_and_path() {
             "https://api.example.com/.well-known/oauth-protected-resource/v1",
         ),
         (
+            "https://api.example.com/v1/",
+            "/.well-known/oauth-protected-resource/v1/",
+            "https://api.example.com/.well-known/oauth-protected-resource/v1/",
+        ),
+        (
             "https://api.example.com:8443/a/b",
             "/.well-known/oauth-protected-resource/a/b",
             "https://api.example.com:8443/.well-known/oauth-protected-resource/a/b",

@@ -194,6 +194,213 @@ proptest! {
 }
 
 #[test]
+fn strings() {
+    for (text, expected) in [
+        (r#""""#, ""),
+        (r#""a""#, "a"),
+        (r#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{c}\n\r\t"),
+        (
+            r#""\u0041\u00e9\u20AC\uffff\u0000""#,
+            "A\u{e9}\u{20ac}\u{ffff}\0",
+        ),
+        (r#""\ud800\udc00\uDBFF\uDFFF""#, "\u{10000}\u{10ffff}"),
+        (r#""\ud7ff\ue000""#, "\u{d7ff}\u{e000}"),
+        (
+            "\"\u{7f}\u{80}\u{2028}\u{1F600}\"",
+            "\u{7f}\u{80}\u{2028}\u{1F600}",
+        ),
+        (" \t\r\n\"a\" \t\r\n", "a"),
+    ] {
+        assert_eq!(parse(text), Ok(expected.into()), "{text}");
+    }
+    for text in [
+        r#"""#,
+        r#""a"#,
+        r#""\"#,
+        r#""\""#,
+        r#""\a""#,
+        r#""\0""#,
+        r#""\x41""#,
+        r#""\U0041""#,
+        r#""\u""#,
+        r#""\u4""#,
+        r#""\u41""#,
+        r#""\u004""#,
+        r#""\u004"#,
+        r#""\u00g1""#,
+        r#""\u+041""#,
+        r#""\u-041""#,
+        r#""\u 041""#,
+        r#""\ud800""#,
+        r#""\udbff""#,
+        r#""\udc00""#,
+        r#""\udfff""#,
+        r#""\ud800a""#,
+        r#""\ud800\n""#,
+        r#""\ud800\u0041""#,
+        r#""\ud800\ud800""#,
+        r#""\ud800\ue000""#,
+        r#""\ud800\udbff""#,
+        r#""\udc00\ud800""#,
+        r#""\ud800x\udc00""#,
+        r#""\ud800\udc0""#,
+        "\"\0\"",
+        "\"\u{1f}\"",
+        "\"\n\"",
+        "\"\t\"",
+        "'a'",
+        "\"a\"b",
+        "\"\\u00\u{e9}1\"",
+    ] {
+        assert_eq!(parse(text), Err(JsonError::Invalid), "{text}");
+    }
+}
+
+#[test]
+fn numbers() {
+    for text in [
+        "0",
+        "-0",
+        "1",
+        "-1",
+        "10",
+        "9007199254740993",
+        "0.0",
+        "-0.5",
+        "1.25",
+        "10.01",
+        "0e0",
+        "1e5",
+        "1E5",
+        "1e+5",
+        "1E-5",
+        "-1.5e-05",
+        "0.1e1",
+        "123456789012345678901234567890",
+        "1e400",
+        "-1e400",
+    ] {
+        let tape = Tape::parse(text).unwrap();
+        assert_eq!(tape.root(text).as_number(), Some(text));
+        let array = format!("[{text} ,{text}]");
+        let tape = Tape::parse(&array).unwrap();
+        let found: Vec<_> = tape.root(&array).elements().map(Value::as_number).collect();
+        assert_eq!(found, [Some(text), Some(text)]);
+    }
+    for text in [
+        "-",
+        "+1",
+        "--1",
+        "01",
+        "-01",
+        "00",
+        "1.",
+        "-1.",
+        ".5",
+        "-.5",
+        "1.e5",
+        "1e",
+        "1e+",
+        "1e-",
+        "1E",
+        "1e5.5",
+        "1e+-5",
+        "1.5.5",
+        "1,5",
+        "0x1",
+        "1_000",
+        "1 2",
+        "1a",
+        "Infinity",
+        "-Infinity",
+        "NaN",
+        "\u{661}",
+    ] {
+        assert_eq!(parse(text), Err(JsonError::Invalid), "{text}");
+    }
+}
+
+#[test]
+fn structure() {
+    for (text, expected) in [
+        ("null", json!(null)),
+        ("true", json!(true)),
+        ("false", json!(false)),
+        ("[]", json!([])),
+        ("{}", json!({})),
+        ("[ ]", json!([])),
+        ("{ }", json!({})),
+        (" [ 1 , [ ] , { } ] ", json!([1, [], {}])),
+        (
+            r#" { "a" : { "b" : [ ] } , "c" : 1 } "#,
+            json!({"a": {"b": []}, "c": 1}),
+        ),
+        (r#"{"":""}"#, json!({"": ""})),
+    ] {
+        assert_eq!(parse(text), Ok(expected), "{text}");
+    }
+}
+
+#[test]
+fn what_has_no_structure() {
+    for text in [
+        "",
+        " ",
+        "nul",
+        "nulll",
+        "Null",
+        "tru",
+        "truth",
+        "fals",
+        "falsey",
+        "[",
+        "]",
+        "{",
+        "}",
+        "[1",
+        "[1,",
+        "[1,]",
+        "[,]",
+        "[,1]",
+        "[1 2]",
+        "[1:2]",
+        "[1}",
+        "{]",
+        "{\"a\"",
+        "{\"a\":",
+        "{\"a\":1",
+        "{\"a\":1,",
+        "{\"a\":1,}",
+        "{,}",
+        "{\"a\"}",
+        "{\"a\",1}",
+        "{\"a\" 1}",
+        "{\"a\":1 \"b\":2}",
+        "{\"a\":1]",
+        "{a:1}",
+        "{1:1}",
+        "{null:1}",
+        "{\"a\"::1}",
+        "[]]",
+        "[][]",
+        "{}{}",
+        "[] x",
+        "null null",
+        "//\n1",
+        "/**/1",
+        "1//",
+        "#\n1",
+        "\u{feff}1",
+        "\u{a0}1",
+        "\u{b}1",
+        "\u{c}1",
+        "1\0",
+    ] {
+        assert_eq!(parse(text), Err(JsonError::Invalid), "{text}");
+    }
+}
+
+#[test]
 fn limits_are_exact() {
     let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     assert!(parse(&nested(limits::JSON_DEPTH)).is_ok());
