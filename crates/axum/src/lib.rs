@@ -50,3 +50,13 @@ pub use bearward_tower::BearerLayer;
 
 pub use crate::extract::{LayerMissing, Principal};
 pub use crate::metadata::metadata_route;
+
+/// The manual, of which every block of Rust is compiled.
+#[cfg(doctest)]
+mod manual {
+    #[doc = include_str!("../../../docs/quickstart-axum.md")]
+    mod quickstart_axum {}
+
+    #[doc = include_str!("../../../docs/authgear.md")]
+    mod authgear {}
+}

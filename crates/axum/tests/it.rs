@@ -7,4 +7,5 @@ mod extract;
 mod fixture;
 mod issuer;
 mod metadata;
+mod quickstart;
 mod routing;

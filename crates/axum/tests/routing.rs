@@ -15,7 +15,7 @@ use http::{Request, StatusCode};
 use crate::fixture::{answer, get, get_with, good, reason, server, who, who_if_anybody};
 
 #[tokio::test]
-async fn t_cfg_02_a_layer_around_the_router_guards_what_matches_nothing() {
+async fn a_layer_around_the_router_guards_what_matches_nothing() {
     let app = Router::new()
         .route("/orders", route(who))
         .layer(BearerLayer::new(&server()));
@@ -30,7 +30,7 @@ async fn t_cfg_02_a_layer_around_the_router_guards_what_matches_nothing() {
 }
 
 #[tokio::test]
-async fn t_cfg_02_the_metadata_route_opens_nothing_else() {
+async fn the_metadata_route_opens_nothing_else() {
     let server = server();
     let app = Router::new()
         .route("/orders", route(who))

@@ -154,10 +154,16 @@ pub enum JwkSetError {
     #[error("the document is not a JWK Set")]
     NotAJwkSet,
     /// Larger than [`limits::DOCUMENT_BYTES`].
-    #[error("the JWK Set is larger than {} bytes", limits::DOCUMENT_BYTES)]
+    #[error(
+        "jwks_too_large: the JWK Set is larger than {} bytes",
+        limits::DOCUMENT_BYTES
+    )]
     TooLarge,
     /// More keys than [`limits::JWK_SET_KEYS`].
-    #[error("the JWK Set has more than {} keys", limits::JWK_SET_KEYS)]
+    #[error(
+        "jwks_too_large: the JWK Set has more than {} keys",
+        limits::JWK_SET_KEYS
+    )]
     TooManyKeys,
 }
 

@@ -354,7 +354,12 @@ impl Fetcher {
     }
 
     /// One flight. Whatever it brings, the schedule hears of its end.
-    async fn fly(&self, shared: &Shared, found: &mut Found, latest: &watch::Sender<Latest>) {
+    async fn fly(
+        &self,
+        shared: &Shared,
+        found: &mut Found,
+        latest: &watch::Sender<Option<Latest>>,
+    ) {
         let old = shared.current.load_full();
         match self.source.fetch(&*self.transport, found).await {
             Ok(fetched) => {
@@ -367,7 +372,10 @@ impl Fetcher {
                 if old.is_none_or(|old| old.generation != keys.generation) {
                     self.report(&keys);
                 }
-                latest.send_replace(Some((Arc::clone(&keys.document), keys.fetched_at)));
+                latest.send_replace(Some(Latest {
+                    document: Arc::clone(&keys.document),
+                    fetched_at: keys.fetched_at,
+                }));
             }
             Err(error) => self.failed(shared, error),
         }

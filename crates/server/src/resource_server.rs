@@ -135,14 +135,16 @@ impl ResourceServer {
         self.0.metadata.as_ref()
     }
 
-    /// The state of the keys of each issuer, for health endpoints and metrics.
+    /// The state of the keys of each issuer, in the order of their names, for health endpoints and metrics.
     #[must_use]
     pub fn state(&self) -> Vec<IssuerState> {
         let state = |(issuer, trusted): (&Arc<str>, &Trusted)| IssuerState {
             issuer: issuer.to_string(),
             keys: trusted.keys.state(),
         };
-        self.0.issuers.iter().map(state).collect()
+        let mut states: Vec<_> = self.0.issuers.iter().map(state).collect();
+        states.sort_by(|a, b| a.issuer.cmp(&b.issuer));
+        states
     }
 
     /// Whether every issuer's tokens can be verified now.

@@ -24,8 +24,12 @@ pub(crate) struct Snapshot {
     pub(crate) url: String,
 }
 
-/// A document to be kept, and when it was fetched.
-pub(crate) type Latest = Option<(Arc<[u8]>, UnixTime)>;
+/// What is to be written: a document, and when it was fetched.
+#[derive(Clone)]
+pub(crate) struct Latest {
+    pub(crate) document: Arc<[u8]>,
+    pub(crate) fetched_at: UnixTime,
+}
 
 /// What was read: the document, its keys, and how long ago they were fetched.
 pub(crate) struct Restored {
@@ -59,21 +63,21 @@ impl Snapshot {
 
     /// Keeps the latest document until there are no more to come. On a thread that may block and in
     /// a task of its own: a disk that hangs holds up no fetch.
-    pub(crate) async fn follow(self, mut latest: watch::Receiver<Latest>) {
+    pub(crate) async fn follow(self, mut latest: watch::Receiver<Option<Latest>>) {
         while latest.changed().await.is_ok() {
-            let Some((document, fetched_at)) = latest.borrow_and_update().clone() else {
+            let Some(latest) = latest.borrow_and_update().clone() else {
                 continue;
             };
             let snapshot = self.clone();
-            let written = spawn_blocking(move || snapshot.write(&document, fetched_at));
+            let written = spawn_blocking(move || snapshot.write(&latest));
             // It does not panic, and a runtime that is shutting down has no use for it.
             let _ = written.await;
         }
     }
 
     /// Replaces the snapshot.
-    fn write(&self, document: &[u8], fetched_at: UnixTime) {
-        if let Err(error) = self.try_write(document, fetched_at) {
+    fn write(&self, latest: &Latest) {
+        if let Err(error) = self.try_write(latest) {
             tracing::warn!(path = %self.path.display(), %error, "key snapshot not written");
         }
     }
@@ -102,12 +106,12 @@ impl Snapshot {
     }
 
     /// Beside the old one, then renamed over it: a reader finds the old one or the new, whole.
-    fn try_write(&self, document: &[u8], fetched_at: UnixTime) -> Result<(), SnapshotError> {
+    fn try_write(&self, latest: &Latest) -> Result<(), SnapshotError> {
         let file = File {
             issuer: self.issuer.clone(),
             url: self.url.clone(),
-            fetched_at: fetched_at.as_secs(),
-            jwk_set: String::from_utf8(document.to_vec())
+            fetched_at: latest.fetched_at.as_secs(),
+            jwk_set: String::from_utf8(latest.document.to_vec())
                 .map_err(|_| SnapshotError::NotASnapshot)?,
         };
         let text = serde_json::to_vec(&file).map_err(|_| SnapshotError::NotASnapshot)?;

@@ -359,7 +359,7 @@ async fn t_key_10_an_internal_origin_does_not_let_other_origins_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn t_key_01_algorithms_are_the_policys_whatever_the_metadata_says() {
+async fn algorithms_are_the_policys_whatever_the_key_set_has() {
     let network = issuer();
     let only_es256 = settings().algorithms([bearward::Algorithm::Es256]);
     let source = Issuer::discover(only_es256.build().unwrap());

@@ -1,7 +1,7 @@
-//! The real transport against the development issuer on a loopback socket, with each of its faults.
-//!
-//! What hangs would take its 5 s; there the clock is stopped once the fetch has arrived, and then
-//! goes as fast as everybody waits.
+//! The real transport against the development issuer on a loopback socket; its faults are in
+//! `faults`.
+
+mod faults;
 
 use std::time::Duration;
 
@@ -9,8 +9,7 @@ use bearward::core::jwk_set::JwkSetError;
 use bearward::fetch::{FetchError, HttpTransport};
 use bearward::{Algorithm, Issuer, Policy, Rejection, ResourceServer};
 use bearward_testing::issuer::Tls;
-use bearward_testing::keys::OddJwk;
-use bearward_testing::{DevIssuer, Fault, SigningKey, Token};
+use bearward_testing::{DevIssuer, SigningKey, Token};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -18,15 +17,11 @@ use tokio::time::{sleep, timeout};
 
 use crate::fixture::{
     AUDIENCE, KID_UNKNOWN, MILLISECOND, SECOND, decide_at_once, discovery_failures, last_error,
-    poll_once, reason, request, state,
+    request, state,
 };
 
 async fn dev_issuer() -> DevIssuer {
     DevIssuer::start().await.unwrap()
-}
-
-async fn faulty(fault: Fault) -> DevIssuer {
-    DevIssuer::builder().fault(fault).start().await.unwrap()
 }
 
 fn policy(issuer: &DevIssuer) -> Policy {
@@ -162,167 +157,6 @@ async fn t_key_01_200_random_kids_at_once_cost_two_fetches() {
 }
 
 #[tokio::test]
-async fn t_key_11_a_redirect_is_not_followed() {
-    let issuer = faulty(Fault::Redirect).await;
-    let server = discovering(&issuer);
-    let refused = decide(&server, &issuer.user_token(AUDIENCE)).await;
-    assert_eq!(refused.unwrap_err().reason(), "keys_unavailable");
-    for (_, error) in discovery_failures(&server) {
-        assert_eq!(error, FetchError::Redirect(307));
-    }
-    assert_eq!(issuer.fetches().redirected, 0);
-    assert_eq!(issuer.fetches().jwks, 0);
-}
-
-/// With the issuer at fault from the start: a good token is answered 503, for this reason.
-async fn cold(fault: Fault) -> (DevIssuer, ResourceServer) {
-    let issuer = faulty(fault).await;
-    let server = discovering(&issuer);
-    let refused = decide(&server, &issuer.user_token(AUDIENCE)).await;
-    assert_eq!(refused.unwrap_err().reason(), "keys_unavailable", "{fault}");
-    assert!(!server.is_ready(), "{fault}");
-    (issuer, server)
-}
-
-#[tokio::test]
-async fn t_key_08_cold_with_a_fault_in_the_keys() {
-    for (fault, expected) in [
-        (Fault::EmptySet, JwkSetError::NoUsableKey),
-        (Fault::NoUsableKey, JwkSetError::NoUsableKey),
-        (Fault::TooManyKeys, JwkSetError::TooManyKeys),
-    ] {
-        let (issuer, server) = cold(fault).await;
-        assert_eq!(last_error(&server), Some(expected.into()), "{fault}");
-        assert_eq!((issuer.fetches().discovery, issuer.fetches().jwks), (1, 1));
-    }
-}
-
-#[tokio::test]
-async fn t_key_08_cold_with_a_fault_in_the_metadata() {
-    for (fault, expected) in [
-        (Fault::Down, FetchError::Interrupted),
-        (Fault::Endless, FetchError::TooLarge),
-        (Fault::Garbage, FetchError::NotMetadata),
-        (Fault::HugeBody, FetchError::TooLarge),
-        (Fault::JwksUriDowngrade, FetchError::UrlScheme),
-        (Fault::JwksUriFile, FetchError::UrlScheme),
-        (Fault::Redirect, FetchError::Redirect(307)),
-        (Fault::WrongIssuer, FetchError::IssuerMismatch),
-    ] {
-        let (issuer, server) = cold(fault).await;
-        let failures = discovery_failures(&server);
-        assert_eq!(failures.len(), 2, "{fault}");
-        for (_, error) in failures {
-            assert_eq!(error, expected, "{fault}");
-        }
-        assert_eq!((issuer.fetches().discovery, issuer.fetches().jwks), (2, 0));
-    }
-    let (issuer, server) = cold(Fault::Error500).await;
-    assert_eq!(last_error(&server), Some(FetchError::Status(500)));
-    assert_eq!((issuer.fetches().discovery, issuer.fetches().jwks), (1, 0));
-}
-
-/// With good keys, and then the fault: the old keys stay.
-#[tokio::test]
-async fn t_key_05_warm_with_a_fault() {
-    for (fault, expected) in [
-        (Fault::Down, FetchError::Interrupted),
-        (Fault::EmptySet, JwkSetError::NoUsableKey.into()),
-        (Fault::Endless, FetchError::TooLarge),
-        (Fault::Error500, FetchError::Status(500)),
-        (Fault::Garbage, JwkSetError::NotAJwkSet.into()),
-        (Fault::HugeBody, FetchError::TooLarge),
-        (Fault::NoUsableKey, JwkSetError::NoUsableKey.into()),
-        (Fault::Redirect, FetchError::Redirect(307)),
-        (Fault::TooManyKeys, JwkSetError::TooManyKeys.into()),
-    ] {
-        let issuer = dev_issuer().await;
-        let server = warm(&issuer).await;
-        let good = issuer.user_token(AUDIENCE);
-        issuer.set_fault(fault);
-        let refused = decide(&server, &with_kid(&issuer, "random")).await;
-        assert_eq!(refused.unwrap_err().reason(), "keys_unavailable", "{fault}");
-        assert_eq!(last_error(&server), Some(expected), "{fault}");
-        assert!(decide_at_once(&server, &good).is_ok(), "{fault}");
-        assert_eq!(state(&server).generation, 1, "{fault}");
-        assert_eq!((issuer.fetches().discovery, issuer.fetches().jwks), (1, 2));
-        assert_eq!(issuer.fetches().redirected, 0);
-    }
-}
-
-#[tokio::test]
-async fn t_key_13_what_hangs_or_drips_ends_after_5_seconds() {
-    for fault in [Fault::Hang, Fault::Slow] {
-        let issuer = faulty(fault).await;
-        let server = discovering(&issuer);
-        issuer
-            .wait_for_fetches(|fetches| fetches.discovery == 1)
-            .await;
-        tokio::time::pause();
-        let start = tokio::time::Instant::now();
-        server.attempted().await;
-        assert!(start.elapsed() <= 5 * SECOND + MILLISECOND);
-        assert_eq!(last_error(&server), Some(FetchError::Timeout), "{fault}");
-        assert_eq!(issuer.fetches().discovery, 1, "{fault}");
-        tokio::time::resume();
-    }
-}
-
-#[tokio::test]
-async fn t_dos_04_a_key_04_a_hanging_issuer_delays_no_good_token() {
-    let issuer = dev_issuer().await;
-    let server = warm(&issuer).await;
-    let good = issuer.user_token(AUDIENCE);
-    issuer.set_fault(Fault::Hang);
-    let unknown = request(&with_kid(&issuer, "random").sign());
-    let mut waiting = Box::pin(server.authenticate(&unknown));
-    assert!(poll_once(waiting.as_mut()).is_none());
-    issuer.wait_for_fetches(|fetches| fetches.jwks == 2).await;
-    assert!(decide_at_once(&server, &good).is_ok());
-    tokio::time::pause();
-    let decision = waiting.await;
-    assert_eq!(reason(&decision), "keys_unavailable");
-    assert!(decide_at_once(&server, &good).is_ok());
-}
-
-#[tokio::test]
-async fn t_prx_03_a_request_cancelled_mid_fetch() {
-    let issuer = faulty(Fault::Hang).await;
-    let server = discovering(&issuer);
-    let good = issuer.user_token(AUDIENCE);
-    {
-        let request = request(&good.sign());
-        let mut decision = Box::pin(server.authenticate(&request));
-        assert!(poll_once(decision.as_mut()).is_none());
-        issuer
-            .wait_for_fetches(|fetches| fetches.discovery == 1)
-            .await;
-    }
-    issuer.clear_fault();
-    server.attempted().await;
-    assert!(decide_at_once(&server, &good).is_ok());
-    assert_eq!((issuer.fetches().discovery, issuer.fetches().jwks), (1, 1));
-}
-
-#[tokio::test]
-async fn t_key_07_odd_keys_among_good_ones() {
-    let issuer = faulty(Fault::OddKeys).await;
-    let server = warm(&issuer).await;
-    assert_eq!(decide(&server, &issuer.user_token(AUDIENCE)).await, Ok(()));
-    assert_eq!(state(&server).unusable.len(), OddJwk::ALL.len());
-    for odd in OddJwk::ALL {
-        let Some(signer) = odd.signing_key() else {
-            continue;
-        };
-        let token = issuer.user_token(AUDIENCE).key(signer);
-        let is_symmetric = *odd == OddJwk::Symmetric;
-        let expected = ["kid_unknown", "alg_not_allowed"][usize::from(is_symmetric)];
-        let refused = decide(&server, &token).await.unwrap_err();
-        assert_eq!(refused.reason(), expected, "{odd}");
-    }
-}
-
-#[tokio::test]
 async fn t_key_12_only_a_certificate_that_verifies() {
     for tls in [Tls::Expired, Tls::SelfSigned, Tls::WrongName] {
         let issuer = DevIssuer::builder().tls(tls).start().await.unwrap();
@@ -349,23 +183,6 @@ async fn t_key_12_an_added_authority_is_trusted_and_no_other() {
     let transport = HttpTransport::with_root_certificates(pem).unwrap();
     let server = serving(Issuer::discover(policy(&issuer)), transport);
     assert_eq!(decide(&server, &issuer.user_token(AUDIENCE)).await, Ok(()));
-}
-
-#[tokio::test]
-async fn t_key_10_no_downgrade_from_https() {
-    let issuer = DevIssuer::builder()
-        .tls(Tls::SignedByCa)
-        .fault(Fault::JwksUriDowngrade)
-        .start()
-        .await
-        .unwrap();
-    let pem = issuer.ca_pem().unwrap().as_bytes();
-    let transport = HttpTransport::with_root_certificates(pem).unwrap();
-    let server = serving(Issuer::discover(policy(&issuer)), transport);
-    server.attempted().await;
-    for (_, error) in discovery_failures(&server) {
-        assert_eq!(error, FetchError::UrlScheme);
-    }
 }
 
 #[tokio::test]

@@ -105,6 +105,15 @@ async fn time_is_the_clocks() {
     assert_eq!(decision.unwrap_err().reason(), "token_expired");
 }
 
+#[tokio::test(start_paused = true)]
+async fn clones_are_the_same_server() {
+    let network = issuer();
+    let server = fetching(&network);
+    assert!(server.is_same(&server.clone()));
+    assert!(!server.is_same(&fetching(&network)));
+    assert_eq!(network.count(), 0);
+}
+
 fn is_shared<T: Clone + Send + Sync + 'static>(_: &T) {}
 
 fn is_send<T: Send>(_: &T) {}

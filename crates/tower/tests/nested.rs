@@ -139,7 +139,7 @@ async fn required_outside_and_optional_inside() {
 }
 
 #[tokio::test]
-async fn t_cfg_02_optional_with_requirements_admits_nobody() {
+async fn optional_with_requirements_admits_nobody() {
     let asked = requirements().build().unwrap();
     let layer = BearerLayer::new(&server())
         .optional()

@@ -112,7 +112,7 @@ async fn an_error_of_the_inner_service_passes() {
 }
 
 #[tokio::test]
-async fn t_cfg_02_access_is_required_unless_it_is_said_otherwise() {
+async fn access_is_required_unless_it_is_said_otherwise() {
     let server = ResourceServer::builder()
         .issuer(bearward::Issuer::jwk_set(
             bearward_testing::conformance::policy(ISSUER),

@@ -15,7 +15,7 @@ use reqwest::{Certificate, Client, Response};
 
 use super::{Answer, FetchError, Get, TIMEOUT, Transport};
 
-/// HTTP/1.1 and HTTP/2 over TLS, verified against the system's certificate authorities.
+/// HTTP/1.1 over TLS, verified against the system's certificate authorities.
 ///
 /// Redirects are not followed, proxies of the environment are not used, and nothing turns
 /// verification off.
@@ -53,6 +53,9 @@ impl HttpTransport {
         let mut client = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
+            // An issuer asked at an internal origin under its public name gets that name in `Host`
+            // alone; HTTP/2 would name the internal one beside it.
+            .http1_only()
             .redirect(Policy::none())
             .referer(false)
             .no_proxy()
