@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod authgear;
 mod conformance;
 mod extract;
 mod fixture;

@@ -211,11 +211,11 @@ fn messages_name_their_limits_and_codes() {
     for (message, expected) in [
         (
             JwkSetError::TooLarge.to_string(),
-            "the JWK Set is larger than 262144 bytes",
+            "jwks_too_large: the JWK Set is larger than 262144 bytes",
         ),
         (
             JwkSetError::TooManyKeys.to_string(),
-            "the JWK Set has more than 100 keys",
+            "jwks_too_large: the JWK Set has more than 100 keys",
         ),
         (PolicyError::Leeway.to_string(), "leeway: more than 300 s"),
         (
