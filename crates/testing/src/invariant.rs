@@ -1,7 +1,7 @@
 //! The one place of this crate that panics.
 //!
-//! Signing with a key that parsed and reading the keys embedded in this crate cannot fail, short of
-//! a broken build or a machine without randomness. A test kit that returned a `Result` there would
+//! Signing with a key that parsed and reading what is embedded in this crate, keys and the requests
+//! of the suite, cannot fail, short of a broken build or a machine without randomness. A test kit that returned a `Result` there would
 //! only move the `unwrap` into every test.
 
 use std::fmt;
@@ -17,5 +17,5 @@ use std::fmt;
     reason = "a damaged test kit must stop the test, not answer wrongly"
 )]
 pub(crate) fn holds<T, E: fmt::Debug>(result: Result<T, E>) -> T {
-    result.expect("an embedded key parses, a parsed key signs, the system has randomness")
+    result.expect("what is embedded parses, a parsed key signs, the system has randomness")
 }
