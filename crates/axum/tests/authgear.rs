@@ -179,6 +179,16 @@ async fn a_second_factor_is_looked_for_in_the_access_token_alone() {
     let headers = request.headers_mut();
     headers.insert("x-id-token", id_token.sign().try_into().unwrap());
     let response = answer(&factor, request).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert_eq!(reason(&response), Some("claim_rule"));
+
+    // With an age, the client is told what to do.
+    let recent = Requirements::builder()
+        .amr("mfa")
+        .max_age(Duration::from_secs(300));
+    let recent = guarded(BearerLayer::new(&server).require(recent.build().unwrap()));
+    let response = answer(&recent, get_with("/", &user())).await;
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(reason(&response), Some("amr_unsatisfied"));
 }
 

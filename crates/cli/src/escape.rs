@@ -51,6 +51,7 @@ pub(crate) fn push_json(json: &str, line: &mut Vec<u8>) {
 fn push_string_char(char: char, line: &mut Vec<u8>) {
     let steers = matches!(char,
         '\u{7f}'..='\u{9f}'
+        | '\u{61c}'
         | '\u{200e}'..='\u{200f}'
         | '\u{2028}'..='\u{202e}'
         | '\u{2066}'..='\u{2069}');
@@ -100,7 +101,7 @@ mod tests {
     #[test]
     fn json_cannot_steer_a_terminal() {
         let mut line = Vec::new();
-        push_json("\"\u{9b}31m\u{202e}\u{e9}\"", &mut line);
-        assert_eq!(line, "\"\\u009b31m\\u202e\u{e9}\"".as_bytes());
+        push_json("\"\u{9b}31m\u{202e}\u{61c}\u{e9}\"", &mut line);
+        assert_eq!(line, "\"\\u009b31m\\u202e\\u061c\u{e9}\"".as_bytes());
     }
 }

@@ -1,5 +1,5 @@
-//! The program `bearward`: verifies and explains access tokens, runs a development issuer and a
-//! demo.
+//! The program `bearward`: verifies and explains access tokens, runs the gateway, a development
+//! issuer and a demo.
 //!
 //! One module a command. Results go to stdout, diagnostics to stderr; what the exit codes mean is
 //! [`Exit`]. The pipeline is `bearward-core`'s: no command decides on a token by rules of its own.
@@ -7,10 +7,12 @@
 use std::ffi::OsString;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod check;
 mod curl;
 mod demo;
 mod escape;
@@ -21,6 +23,8 @@ mod keys;
 mod log;
 mod rules;
 mod running;
+mod schema;
+mod serve;
 mod time;
 mod verifier;
 mod verify;
@@ -40,12 +44,20 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
         }
     };
     let done = match program.command {
+        Command::Check(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Issuer(command) => command.run(),
+        Command::Schema(command) => command.run(),
+        Command::Serve(command) => command.run(),
         Command::Verify(command) => command.run(),
     };
     done.unwrap_or_else(|failure| {
+        if let Failure::Mistakes { file, mistakes } = &failure {
+            let rendered = mistakes.render(&file.display().to_string());
+            let _ = anstream::stderr().write_all(rendered.as_bytes());
+            return Exit::Undecided;
+        }
         let error = anstyle::AnsiColor::Red.on_default().bold();
         // Nobody is left to tell if stderr is closed.
         let _ = writeln!(anstream::stderr(), "{error}error:{error:#} {failure}");
@@ -53,8 +65,8 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
     })
 }
 
-/// Keeps bearer tokens: verifies access tokens, explains refused ones, runs a development issuer
-/// and a demo.
+/// Keeps bearer tokens: verifies access tokens, explains refused ones, runs the gateway, a
+/// development issuer and a demo.
 #[derive(Parser)]
 #[command(
     name = "bearward",
@@ -69,9 +81,12 @@ struct Program {
 
 #[derive(Subcommand)]
 enum Command {
+    Check(check::Check),
     Demo(demo::Demo),
     Explain(explain::Explain),
     Issuer(issuer::Issuer),
+    Schema(schema::Schema),
+    Serve(serve::Serve),
     Verify(verify::Verify),
 }
 
@@ -81,7 +96,7 @@ enum Command {
 pub enum Exit {
     /// 0: all tokens are valid, or the command did what it was asked.
     Good,
-    /// 1: a token is refused.
+    /// 1: a token is refused, or a configuration would not work.
     Refused,
     /// 2: nothing could be decided: a usage error, or no keys.
     Undecided,
@@ -102,6 +117,13 @@ impl From<Exit> for ExitCode {
 enum Failure {
     #[error(transparent)]
     Build(#[from] bearward::BuildError),
+    #[error("{}: {error}", file.display())]
+    Config {
+        file: PathBuf,
+        error: std::io::Error,
+    },
+    #[error(transparent)]
+    Gateway(#[from] bearward_gateway::gateway::StartError),
     #[error(transparent)]
     Issuer(#[from] bearward_testing::issuer::StartError),
     #[error(transparent)]
@@ -113,6 +135,11 @@ enum Failure {
     },
     #[error("the log filter: {0}")]
     Log(#[from] tracing_subscriber::filter::ParseError),
+    #[error("{mistakes}")]
+    Mistakes {
+        file: PathBuf,
+        mistakes: bearward_gateway::config::Mistakes,
+    },
     #[error("{0}")]
     Policy(#[from] bearward_core::policy::PolicyError),
     #[error("reading standard input: {0}")]

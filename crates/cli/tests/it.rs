@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod explain;
+mod gateway;
 mod http;
 mod program;
 mod running;

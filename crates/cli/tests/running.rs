@@ -11,13 +11,13 @@ use crate::http;
 use crate::program::{self, Ended};
 
 /// A program that keeps running until it is dropped.
-struct Running {
-    child: Child,
-    stdout: BufReader<ChildStdout>,
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    pub(crate) stdout: BufReader<ChildStdout>,
 }
 
 impl Running {
-    fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         // Its log is of no interest, and a full pipe would stop it.
         let mut child = command
             .stderr(Stdio::null())
@@ -31,7 +31,7 @@ impl Running {
     }
 
     /// What it prints, up to a line with this text.
-    fn printed_until(&mut self, text: &str) -> Vec<String> {
+    pub(crate) fn printed_until(&mut self, text: &str) -> Vec<String> {
         let mut lines = Vec::new();
         loop {
             let mut line = String::new();
@@ -57,7 +57,7 @@ impl Drop for Running {
 }
 
 /// The value of a line such as `issuer  http://…`.
-fn value<'l>(lines: &'l [String], name: &str) -> &'l str {
+pub(crate) fn value<'l>(lines: &'l [String], name: &str) -> &'l str {
     let line = lines.iter().find(|line| line.starts_with(name));
     line.and_then(|line| line.split_whitespace().nth(1))
         .expect("a line of that name")

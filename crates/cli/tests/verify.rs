@@ -74,14 +74,11 @@ fn a_refused_token() {
 }
 
 #[test]
-fn a_token_without_subject_has_none() {
+fn a_token_without_subject_is_nobodys() {
     let token = good().without_claim("sub").header("typ", "JWT");
     let ended = verify(&["--profile", "generic", &token.sign()]);
-    assert!(
-        ended
-            .stdout
-            .starts_with("{\"valid\":true,\"subject\":null,\"claims\":{")
-    );
+    assert_eq!(ended.stdout, refused("claim_missing"));
+    assert_eq!(ended.code, Some(1));
 }
 
 #[test]
@@ -472,5 +469,23 @@ fn it_ends_quietly_when_nobody_reads_the_results() {
     while stdin.write_all(lines.as_bytes()).is_ok() {}
     let output = child.wait_with_output().expect("the program ends");
     assert_eq!(output.status.code(), Some(0));
+    assert_eq!(output.stderr, b"");
+}
+
+/// What was refused counts, whether anybody reads the results or not.
+#[test]
+fn it_exits_with_1_for_a_refused_token_that_nobody_reads_of() {
+    let setting = Setting::new();
+    let mut command = setting.command("verify");
+    let mut child = command
+        .arg("-")
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut stdin = child.stdin.take().expect("a pipe to stdin");
+    drop(child.stdout.take());
+    while stdin.write_all(b"not a token\n").is_ok() {}
+    let output = child.wait_with_output().expect("the program ends");
+    assert_eq!(output.status.code(), Some(1));
     assert_eq!(output.stderr, b"");
 }

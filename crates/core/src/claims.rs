@@ -135,11 +135,15 @@ impl Claims {
 
     /// `scope`, or where there is none `scp` (Okta, Entra): words separated by spaces, or an array.
     pub(crate) fn scope(&self) -> Result<Option<StringOrStrings<'_>>, InvalidToken> {
-        let scope = self.registered(self.found.scope);
-        let scope = scope.or_else(|| self.registered(self.found.scp));
-        scope
-            .map(|scope| StringOrStrings::parse(scope).ok_or(InvalidToken::ClaimType))
-            .transpose()
+        let strings = |index| {
+            let claim = self.registered(index).map(StringOrStrings::parse);
+            claim
+                .map(|strings| strings.ok_or(InvalidToken::ClaimType))
+                .transpose()
+        };
+        // Both are looked at: one that is malformed is an error beside a good one, too.
+        let (scope, scp) = (strings(self.found.scope)?, strings(self.found.scp)?);
+        Ok(scope.or(scp))
     }
 
     pub(crate) fn acr(&self) -> Option<StringOrStrings<'_>> {

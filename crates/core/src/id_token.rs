@@ -95,6 +95,29 @@ impl fmt::Debug for IdToken {
     }
 }
 
+/// An ID token has no scope, and names its client in `aud`: a token that says more is for access,
+/// or of a third kind. Keycloak and Cognito say what it is.
+fn check_kind(claims: &Claims) -> Result<(), InvalidToken> {
+    let marks = [
+        "scope",
+        "scp",
+        "client_id",
+        "cid",
+        "appid",
+        "cnf",
+        "events",
+        "htm",
+        "htu",
+    ];
+    let is_marked = marks.iter().any(|name| claims.get(name).is_some());
+    let is_other =
+        |name: &str, kind: &str| claims.get(name).is_some_and(|claim| !claim.is_str(kind));
+    if is_marked || is_other("typ", "ID") || is_other("token_use", "id") {
+        return Err(InvalidToken::TypNotAccepted);
+    }
+    Ok(())
+}
+
 fn check_claims(
     policy: &Policy,
     claims: &Claims,
@@ -104,6 +127,7 @@ fn check_claims(
     if *claims.issuer()? != *principal.issuer() {
         return Err(IdTokenRefused::Mismatch);
     }
+    check_kind(claims)?;
     let audience = claims.audience()?;
     let expires_at = claims.expires_at()?.ok_or(InvalidToken::ExpMissing)?;
     if now >= expires_at.plus(policy.leeway()) {
@@ -122,7 +146,9 @@ fn check_claims(
     let client_id = principal.client_id().ok_or(IdTokenRefused::Mismatch)?;
     let is_ours =
         policy.client_ids().next().is_none() || policy.client_ids().any(|ours| ours == client_id);
-    if subject != principal.subject() || !audience.contains(client_id) || !is_ours {
+    // The party it was issued to, where it says so, is that client as well.
+    let is_to_it = claims.get("azp").is_none_or(|azp| azp.is_str(client_id));
+    if subject != principal.subject() || !audience.contains(client_id) || !is_ours || !is_to_it {
         return Err(IdTokenRefused::Mismatch);
     }
     Ok(())

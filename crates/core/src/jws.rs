@@ -79,8 +79,14 @@ impl<'t> UnverifiedJws<'t> {
     ///
     /// # Errors
     ///
+    /// [`InvalidToken::AlgKeyMismatch`] if the key is not for the header's algorithm,
     /// [`InvalidToken::SignatureLength`] or [`InvalidToken::SignatureInvalid`].
     pub fn verify(self, key: &VerificationKey) -> Result<VerifiedJws, InvalidToken> {
+        // `select` has seen to it; a key from elsewhere must not verify what the policy did not
+        // allow.
+        if key.algorithm() != self.header.algorithm {
+            return Err(InvalidToken::AlgKeyMismatch);
+        }
         key.verify(self.signing_input, self.signature())?;
         Ok(VerifiedJws {
             header: self.header,
@@ -230,6 +236,9 @@ impl Typ {
             "jwt" => Self::Jwt,
             "okta-internal-at+jwt" => Self::OktaInternalAtJwt,
             other if other.contains('+') => Self::OtherKind,
+            // The same kinds, as they are called where nobody registered them.
+            "dpop" | "id" | "id_token" | "logout" | "logout_token" | "refresh"
+            | "refresh_token" | "secevent" => Self::OtherKind,
             _ => Self::Unregistered,
         }
     }

@@ -30,7 +30,8 @@ pub enum Profile {
     /// Microsoft Entra ID: `typ` `JWT`; the client in `azp` or `appid`.
     Entra,
     /// Any `typ` but that of another kind of token; ID, logout and DPoP tokens are still refused
-    /// by their claims.
+    /// by their claims. An ID token without any mark of its kind is known by the login it tells of
+    /// while it names no scope and no client.
     Generic,
     /// Keycloak: header `typ` `JWT`, claim `typ` `Bearer`; the client in `azp`.
     Keycloak,
@@ -85,8 +86,8 @@ impl Profile {
             Self::Auth0 => &["sub", "iat"],
             Self::Cognito => &["sub", "iat", "client_id"],
             Self::Entra => &["sub", "iat"],
-            Self::Generic => &[],
-            Self::Keycloak => &["iat", "jti"],
+            Self::Generic => &["sub"],
+            Self::Keycloak => &["sub", "iat", "jti"],
             Self::Okta => &["sub", "iat", "jti", "cid"],
         }
     }
@@ -125,14 +126,27 @@ impl Profile {
             Self::Rfc9068 => true,
             Self::Cognito => is("token_use", "access"),
             Self::Keycloak => is("typ", "Bearer"),
-            Self::Auth0 | Self::Entra | Self::Generic | Self::Okta => {
-                typ == Typ::AtJwt || !has_mark_of_another_kind(claims)
+            Self::Okta => typ == Typ::AtJwt || !has_mark_of_another_kind(claims),
+            // Their ID tokens may lack every mark, but do not name a client beside `aud`.
+            Self::Auth0 | Self::Entra => {
+                typ == Typ::AtJwt || self.names_client(claims) && !has_mark_of_another_kind(claims)
+            }
+            Self::Generic => {
+                typ == Typ::AtJwt
+                    || !has_mark_of_another_kind(claims)
+                        && !says_another_kind(claims)
+                        && (!tells_of_a_login(claims) || is_for_access(claims))
             }
         };
         if is_access_token {
             return Ok(());
         }
         Err(InvalidToken::TypNotAccepted)
+    }
+
+    fn names_client(self, claims: &Claims) -> bool {
+        let mut names = self.client_id_claims().iter();
+        names.any(|name| has(claims, name))
     }
 
     /// Whether the token was issued to a client for itself and stands for no user.
@@ -148,8 +162,7 @@ impl Profile {
                     || subject.strip_prefix("client_id_") == Some(client_id)
                     || subject.strip_suffix("@clients") == Some(client_id)
             }
-            (None, _) => true,
-            (Some(_), None) => false,
+            _ => false,
         };
         match self {
             Self::Auth0 => is_client || is("gty", "client-credentials"),
@@ -199,9 +212,35 @@ fn has_mark_of_another_kind(claims: &Claims) -> bool {
         "nonce", "at_hash", "c_hash", "s_hash", "events", "htm", "htu",
     ]
     .iter()
-    .any(|name| {
-        claims
-            .get(name)
-            .is_some_and(|claim| claim.kind() != Kind::Null)
-    })
+    .any(|name| has(claims, name))
+}
+
+/// Whether a claim of Keycloak's or Cognito's says that it is not an access token.
+fn says_another_kind(claims: &Claims) -> bool {
+    let says = |name: &str, access: &[&str]| {
+        let claim = claims.get(name);
+        claim.is_some_and(|claim| !access.iter().any(|kind| claim.is_str(kind)))
+    };
+    says("typ", &["Bearer", "JWT", "at+jwt"]) || says("token_use", &["access"])
+}
+
+/// Whether it tells how somebody logged in, which is what ID tokens are for.
+fn tells_of_a_login(claims: &Claims) -> bool {
+    ["auth_time", "sid", "acr", "amr"]
+        .iter()
+        .any(|name| has(claims, name))
+}
+
+/// Whether it says to whom or for what access was given, which ID tokens do not: `azp` is one of
+/// their claims, these are not.
+fn is_for_access(claims: &Claims) -> bool {
+    ["scope", "scp", "client_id", "cid", "appid"]
+        .iter()
+        .any(|name| has(claims, name))
+}
+
+fn has(claims: &Claims, name: &str) -> bool {
+    claims
+        .get(name)
+        .is_some_and(|claim| claim.kind() != Kind::Null)
 }

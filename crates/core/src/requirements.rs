@@ -30,7 +30,7 @@ struct Settled {
     asked: RequirementsBuilder,
     /// What the challenges say, made once.
     scope: Arc<str>,
-    acr_values: Option<Arc<str>>,
+    acr_values: Vec<Arc<str>>,
 }
 
 impl Requirements {
@@ -77,7 +77,7 @@ impl Requirements {
 
     fn check_all_but_age(&self, principal: &Principal) -> Result<(), Rejection> {
         let asked = &self.0.asked;
-        if asked.kind.is_some_and(|kind| kind != principal.kind()) {
+        if asked.kinds.iter().any(|kind| *kind != principal.kind()) {
             return Err(Forbidden::PrincipalKind.into());
         }
         self.check_client(principal)?;
@@ -113,14 +113,14 @@ impl Requirements {
     }
 
     fn check_acr(&self, principal: &Principal) -> Result<(), Rejection> {
-        let asked = &self.0.asked.acr_values;
-        if asked.is_empty() {
-            return Ok(());
-        }
         let acr = principal.all_claims().acr();
-        let is_met = acr.is_some_and(|acr| asked.iter().any(|value| acr.contains(value)));
-        if !is_met {
-            return Err(self.step_up(StepUpReason::AcrUnsatisfied, None));
+        let groups = self.0.asked.acr.iter().zip(&self.0.acr_values);
+        for (group, acr_values) in groups {
+            let is_met = acr.is_some_and(|acr| group.iter().any(|value| acr.contains(value)));
+            if !is_met {
+                let asked = Some(Arc::clone(acr_values));
+                return Err(self.step_up(StepUpReason::AcrUnsatisfied, asked, None));
+            }
         }
         Ok(())
     }
@@ -132,10 +132,16 @@ impl Requirements {
         }
         let amr = principal.all_claims().amr();
         let is_met = amr.is_some_and(|amr| asked.iter().all(|method| amr.contains(method)));
-        if !is_met {
-            return Err(self.step_up(StepUpReason::AmrUnsatisfied, None));
+        if is_met {
+            return Ok(());
         }
-        Ok(())
+        // A challenge has no word for methods. Without a class or an age to ask for, it would tell
+        // the client nothing to do, so there is none.
+        if self.0.acr_values.is_empty() && self.0.asked.max_age.is_none() {
+            return Err(Forbidden::ClaimRule.into());
+        }
+        let acr_values = self.0.acr_values.first().cloned();
+        Err(self.step_up(StepUpReason::AmrUnsatisfied, acr_values, None))
     }
 
     /// RFC 9470 §4: by `auth_time`, of the access token or of the ID token sent along; never by
@@ -178,17 +184,23 @@ impl Requirements {
         if is_recent(auth_time, max_age, now) {
             return Ok(());
         }
-        match id_token.and_then(Result::err) {
-            Some(refused) => Err(self.step_up(refused.reason(), refused.invalid())),
-            None => Err(self.step_up(StepUpReason::AuthTimeUnsatisfied, None)),
-        }
+        let (reason, invalid) = match id_token.and_then(Result::err) {
+            Some(refused) => (refused.reason(), refused.invalid()),
+            None => (StepUpReason::AuthTimeUnsatisfied, None),
+        };
+        Err(self.step_up(reason, self.0.acr_values.first().cloned(), invalid))
     }
 
-    fn step_up(&self, reason: StepUpReason, id_token: Option<InvalidToken>) -> Rejection {
+    fn step_up(
+        &self,
+        reason: StepUpReason,
+        acr_values: Option<Arc<str>>,
+        id_token: Option<InvalidToken>,
+    ) -> Rejection {
         InsufficientUserAuthentication {
             reason,
             id_token,
-            acr_values: self.0.acr_values.clone(),
+            acr_values,
             max_age: self.0.asked.max_age,
         }
         .into()
@@ -210,12 +222,12 @@ pub enum CannotReauthenticate {
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct RequirementsBuilder {
-    kind: Option<PrincipalKind>,
+    kinds: Vec<PrincipalKind>,
     client_ids: Vec<String>,
     scopes: Vec<String>,
     any_scopes: Vec<Vec<String>>,
     claims: Vec<ClaimRule>,
-    acr_values: Vec<String>,
+    acr: Vec<Vec<String>>,
     amr: Vec<String>,
     max_age: Option<Duration>,
     cannot_reauthenticate: CannotReauthenticate,
@@ -265,14 +277,14 @@ impl RequirementsBuilder {
     }
 
     /// A user, not a client that acts for itself.
-    pub const fn user(mut self) -> Self {
-        self.kind = Some(PrincipalKind::User);
+    pub fn user(mut self) -> Self {
+        self.kinds.push(PrincipalKind::User);
         self
     }
 
     /// A client that acts for itself, not a user.
-    pub const fn machine(mut self) -> Self {
-        self.kind = Some(PrincipalKind::Machine);
+    pub fn machine(mut self) -> Self {
+        self.kinds.push(PrincipalKind::Machine);
         self
     }
 
@@ -288,22 +300,27 @@ impl RequirementsBuilder {
         self
     }
 
-    /// Authentication context classes, in order of preference, of which `acr` must have one.
+    /// Authentication context classes, in order of preference, of which `acr` must have one. Call
+    /// again for another choice, of which it must have one as well.
     pub fn acr<S: Into<String>>(mut self, acr_values: impl IntoIterator<Item = S>) -> Self {
-        self.acr_values
-            .extend(acr_values.into_iter().map(Into::into));
+        self.acr
+            .push(acr_values.into_iter().map(Into::into).collect());
         self
     }
 
     /// An authentication method that `amr` must have; call again for more.
+    ///
+    /// A challenge cannot ask for methods: ask for a class or an age as well, and it asks for
+    /// those. Alone, this is a claim like any other, answered with 403.
     pub fn amr(mut self, method: impl Into<String>) -> Self {
         self.amr.push(method.into());
         self
     }
 
-    /// The user authenticated at most this long ago; exactly this long ago suffices.
-    pub const fn max_age(mut self, max_age: Duration) -> Self {
-        self.max_age = Some(max_age);
+    /// The user authenticated at most this long ago; exactly this long ago suffices. Of several the
+    /// shortest counts.
+    pub fn max_age(mut self, max_age: Duration) -> Self {
+        self.max_age = Some(self.max_age.map_or(max_age, |age| age.min(max_age)));
         self
     }
 
@@ -323,8 +340,16 @@ impl RequirementsBuilder {
         if !scopes.all(|scope| is_scope_token(scope)) || self.any_scopes.iter().any(Vec::is_empty) {
             return Err(RequirementsError::Scope);
         }
-        if !self.acr_values.iter().all(|value| is_scope_token(value)) {
+        let mut acr_values = self.acr.iter().flatten();
+        if !acr_values.all(|value| is_scope_token(value)) || self.acr.iter().any(Vec::is_empty) {
             return Err(RequirementsError::Acr);
+        }
+        if self
+            .kinds
+            .iter()
+            .any(|kind| Some(kind) != self.kinds.first())
+        {
+            return Err(RequirementsError::Kind);
         }
         let has_values = |rule: &ClaimRule| !matches!(rule, ClaimRule::AnyOf { values, .. } if values.is_empty());
         if !self.claims.iter().all(has_values) {
@@ -337,12 +362,10 @@ impl RequirementsBuilder {
             .chain(one_of_each)
             .map(String::as_str)
             .collect();
-        let acr_values = self.acr_values.join(" ");
+        let acr_values = self.acr.iter().map(|group| group.join(" ").into());
         Ok(Requirements(Arc::new(Settled {
             scope: scope.join(" ").into(),
-            acr_values: Some(acr_values)
-                .filter(|values| !values.is_empty())
-                .map(Into::into),
+            acr_values: acr_values.collect(),
             asked: self,
         })))
     }
@@ -352,12 +375,16 @@ impl RequirementsBuilder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequirementsError {
-    /// An `acr` value is empty or has a character that cannot stand in a challenge.
+    /// An `acr` value is empty or has a character that cannot stand in a challenge, or a choice of
+    /// them is empty.
     #[error("an acr value is empty, or has a space, a quote, a backslash or a control character")]
     Acr,
     /// A choice of values for a claim is empty: nobody could meet it.
     #[error("a claim is asked for with no value that would do")]
     Claim,
+    /// A user and a machine at once: nobody is both.
+    #[error("a user and a machine are asked for at once")]
+    Kind,
     /// A scope is not a scope-token of RFC 6749 §3.3, or a choice of scopes is empty.
     #[error("a scope is empty, or has a space, a quote, a backslash or a control character")]
     Scope,

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use bearward_core::claims::ClaimPath;
 use bearward_core::json::Kind;
+use bearward_core::rejection::InvalidToken;
 use bearward_core::{Profile, UnixTime};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::fixture::{NOW, SECOND, accepted, accepted_by, good, settings};
+use crate::fixture::{NOW, SECOND, accepted, accepted_by, good, refused_by, settings};
 
 fn text(json: &str) -> bearward_core::Principal {
     let rest = good().without_claim("extra").payload_bytes();
@@ -210,10 +211,10 @@ fn strings_with_escapes_are_resolved() {
 }
 
 #[test]
-fn an_empty_subject_or_client_is_none() {
+fn an_empty_client_is_none_and_an_empty_subject_nobody() {
     let generic = settings().profile(Profile::Generic).build().unwrap();
-    let token = good().claim("sub", "").claim("client_id", "");
-    let principal = accepted_by(&generic, &token);
-    assert_eq!(principal.subject(), "");
+    let principal = accepted_by(&generic, &good().claim("client_id", ""));
     assert_eq!(principal.client_id(), None);
+    let nobody = good().claim("sub", "");
+    assert_eq!(refused_by(&generic, &nobody), InvalidToken::ClaimMissing);
 }

@@ -217,13 +217,13 @@ fn the_claims_of_each_profile() {
         (Profile::Entra, &["sub", "iat"], &["azp", "appid"], "aud"),
         (
             Profile::Generic,
-            &[],
+            &["sub"],
             &["client_id", "azp", "cid", "appid"],
             "aud",
         ),
         (
             Profile::Keycloak,
-            &["iat", "jti"],
+            &["sub", "iat", "jti"],
             &["azp", "client_id"],
             "aud",
         ),
@@ -252,7 +252,8 @@ fn the_first_claim_that_names_the_client_counts() {
     assert_eq!(client(Profile::Auth0, &second).unwrap(), "other");
     let v1 = entra().without_claim("azp").claim("appid", "v1");
     assert_eq!(client(Profile::Entra, &v1).unwrap(), "v1");
-    assert_eq!(client(Profile::Entra, &v1.without_claim("appid")), None);
+    let nameless = v1.without_claim("appid").header("typ", "at+jwt");
+    assert_eq!(client(Profile::Entra, &nameless), None);
     let generic = bare(&json!({"aud": AUDIENCE, "sub": "s", "appid": "4", "cid": "3", "azp": "2"}));
     assert_eq!(client(Profile::Generic, &generic).unwrap(), "2");
     let generic = generic.without_claim("azp");
@@ -271,7 +272,10 @@ fn t_clm_12_azp_is_checked_where_it_names_the_client() {
         .build()
         .unwrap();
     accepted_by(&policy, &auth0());
-    let reason = refused_by(&policy, &auth0().without_claim("azp"));
+    let nameless = auth0().without_claim("azp").header("typ", "at+jwt");
+    let reason = refused_by(&policy, &nameless);
+    assert_eq!(reason, InvalidToken::ClaimMissing);
+    let reason = refused_by(&policy, &auth0().claim("azp", ""));
     assert_eq!(reason, InvalidToken::ClaimMissing);
     let reason = refused_by(&policy, &auth0().claim("azp", "other"));
     assert_eq!(reason, InvalidToken::ClaimMismatch);
@@ -367,6 +371,204 @@ fn t_jws_30_an_id_token_is_refused_by_its_marks() {
     }
 }
 
+/// Without `nonce`, which a login without a browser does not have.
+#[test]
+fn t_jws_30_an_id_token_of_authgear_without_a_nonce_is_refused() {
+    let id_token = Token::id_token(ISSUER, AUDIENCE, NOW);
+    for mark in ["nonce", "at_hash", "azp", "scope", "client_id"] {
+        assert!(id_token.claims().get(mark).is_none(), "{mark}");
+    }
+    for (profile, expected) in [
+        (Profile::Rfc9068, InvalidToken::TypNotAccepted),
+        (Profile::Auth0, InvalidToken::TypNotAccepted),
+        (Profile::Cognito, InvalidToken::TypNotAccepted),
+        (Profile::Entra, InvalidToken::TypNotAccepted),
+        (Profile::Generic, InvalidToken::TypNotAccepted),
+        (Profile::Keycloak, InvalidToken::TypNotAccepted),
+        // Theirs is told by what it lacks.
+        (Profile::Okta, InvalidToken::ClaimMissing),
+    ] {
+        let reason = refused_by(&by(profile), &id_token);
+        assert_eq!(reason, expected, "{profile}");
+        let untyped = id_token.clone().without_header("typ");
+        assert_eq!(refused_by(&by(profile), &untyped), expected, "{profile}");
+    }
+}
+
+#[test]
+fn t_jws_30_auth0_and_entra_name_the_client_in_access_tokens() {
+    for (profile, token, names) in [
+        (Profile::Auth0, auth0(), ["azp", "client_id"]),
+        (Profile::Entra, entra(), ["azp", "appid"]),
+    ] {
+        let nameless = names
+            .into_iter()
+            .fold(token, |token, name| token.without_claim(name));
+        let policy = by(profile);
+        for typ in ["JWT", "application/jwt"] {
+            let reason = refused_by(&policy, &nameless.clone().header("typ", typ));
+            assert_eq!(reason, InvalidToken::TypNotAccepted, "{profile}");
+        }
+        let untyped = nameless.clone().without_header("typ");
+        let reason = refused_by(&policy, &untyped);
+        assert_eq!(reason, InvalidToken::TypNotAccepted, "{profile}");
+        let null = nameless.clone().claim(names[0], json!(null));
+        let reason = refused_by(&policy, &null);
+        assert_eq!(reason, InvalidToken::TypNotAccepted, "{profile}");
+        // A claim by which another issuer names it is none of theirs.
+        let reason = refused_by(&policy, &nameless.clone().claim("cid", CLIENT));
+        assert_eq!(reason, InvalidToken::TypNotAccepted, "{profile}");
+        for name in names {
+            accepted_by(&policy, &nameless.clone().claim(name, CLIENT));
+            accepted_by(&policy, &untyped.clone().claim(name, CLIENT));
+        }
+        // Where `typ` says so, nothing else has to.
+        accepted_by(&policy, &nameless.header("typ", "at+jwt"));
+    }
+}
+
+#[test]
+fn t_clm_14_an_id_token_of_entra_is_no_machine() {
+    let claims = json!({
+        "aud": AUDIENCE,
+        "name": "A User",
+        "oid": USER,
+        "preferred_username": "user@example.com",
+        "sub": "AAAA",
+        "tid": "t",
+        "ver": "2.0",
+    });
+    let id_token = bare(&claims).header("typ", "JWT");
+    let reason = refused_by(&by(Profile::Entra), &id_token);
+    assert_eq!(reason, InvalidToken::TypNotAccepted);
+    let machine = id_token.claim("azp", CLIENT).claim("idtyp", "app");
+    let principal = accepted_by(&by(Profile::Entra), &machine);
+    assert_eq!(principal.kind(), PrincipalKind::Machine);
+}
+
+/// An access token without any mark, and nothing but what [`Profile::Generic`] requires.
+fn plain() -> Token {
+    bare(&json!({"aud": AUDIENCE, "sub": USER})).header("typ", "JWT")
+}
+
+#[test]
+fn t_jws_30_generic_believes_a_token_that_says_it_is_of_another_kind() {
+    let generic = by(Profile::Generic);
+    for (name, access, others) in [
+        (
+            "typ",
+            &["Bearer", "JWT", "at+jwt"][..],
+            &[
+                json!("ID"),
+                json!("Refresh"),
+                json!("Offline"),
+                json!("Logout"),
+                json!("bearer"),
+                json!(""),
+                json!(5),
+                json!(["Bearer"]),
+                json!(null),
+            ][..],
+        ),
+        (
+            "token_use",
+            &["access"],
+            &[
+                json!("id"),
+                json!("refresh"),
+                json!("Access"),
+                json!(""),
+                json!(true),
+                json!(["access"]),
+                json!(null),
+            ],
+        ),
+    ] {
+        for kind in access {
+            accepted_by(&generic, &plain().claim(name, *kind));
+        }
+        for kind in others {
+            // A scope does not make up for it.
+            for token in [plain(), plain().claim("scope", "read")] {
+                let reason = refused_by(&generic, &token.claim(name, kind.clone()));
+                assert_eq!(reason, InvalidToken::TypNotAccepted, "{name} {kind}");
+            }
+            let typed = plain().header("typ", "at+jwt").claim(name, kind.clone());
+            accepted_by(&generic, &typed);
+        }
+    }
+}
+
+#[test]
+fn t_jws_30_generic_knows_an_id_token_by_the_login_it_tells_of() {
+    let generic = by(Profile::Generic);
+    accepted_by(&generic, &plain());
+    for (name, value) in [
+        ("auth_time", json!(1_700_000_000)),
+        ("sid", json!("s")),
+        ("acr", json!("1")),
+        ("amr", json!(["pwd"])),
+    ] {
+        let login = || plain().claim(name, value.clone());
+        for token in [
+            login(),
+            login().without_header("typ"),
+            login().header("typ", "JOSE"),
+            // Neither of these is a claim of access tokens alone.
+            login().claim("azp", CLIENT),
+            login().claim("jti", "1"),
+            login().claim("scope", json!(null)),
+        ] {
+            let reason = refused_by(&generic, &token);
+            assert_eq!(reason, InvalidToken::TypNotAccepted, "{name}");
+        }
+        for (access, value) in [
+            ("scope", ""),
+            ("scp", "read"),
+            ("client_id", CLIENT),
+            ("cid", CLIENT),
+            ("appid", CLIENT),
+        ] {
+            accepted_by(&generic, &login().claim(access, value));
+        }
+        accepted_by(&generic, &login().header("typ", "at+jwt"));
+        accepted_by(&generic, &plain().claim(name, json!(null)));
+    }
+}
+
+#[test]
+fn a_jws_02_generic_accepts_the_access_tokens_of_each_issuer() {
+    for token in [auth0(), okta(), entra(), keycloak(), good(), plain()] {
+        let principal = accepted_by(&by(Profile::Generic), &token);
+        assert_eq!(principal.kind(), PrincipalKind::User);
+    }
+    let with_aud = cognito().claim("aud", AUDIENCE);
+    accepted_by(&by(Profile::Generic), &with_aud);
+}
+
+#[test]
+fn t_clm_14_without_a_subject_there_is_nobody() {
+    for (profile, token) in [
+        (Profile::Rfc9068, good()),
+        (Profile::Auth0, auth0()),
+        (Profile::Cognito, cognito()),
+        (Profile::Entra, entra()),
+        (Profile::Generic, plain()),
+        (Profile::Keycloak, keycloak()),
+        (Profile::Okta, okta()),
+    ] {
+        accepted_by(&by(profile), &token);
+        for nobody in [
+            token.clone().without_claim("sub"),
+            token.clone().claim("sub", json!(null)),
+            token.claim("sub", ""),
+        ] {
+            let reason = refused_by(&by(profile), &nobody);
+            assert_eq!(reason, InvalidToken::ClaimMissing, "{profile}");
+        }
+    }
+}
+
 #[test]
 fn machines_of_each_issuer() {
     let kind = |profile, token: &Token| accepted_by(&by(profile), token).kind();
@@ -395,11 +597,7 @@ fn machines_of_each_issuer() {
     let token = keycloak().without_claim("preferred_username");
     assert_eq!(kind(Profile::Keycloak, &token), user);
     assert_eq!(
-        kind(Profile::Keycloak, &token.clone().claim("sub", CLIENT)),
-        machine
-    );
-    assert_eq!(
-        kind(Profile::Keycloak, &token.without_claim("sub")),
+        kind(Profile::Keycloak, &token.claim("sub", CLIENT)),
         machine
     );
     let token = keycloak().claim("preferred_username", "xservice-account-");
@@ -412,7 +610,9 @@ fn machines_of_each_issuer() {
     );
     let token = bare(&json!({"aud": AUDIENCE, "sub": USER}));
     assert_eq!(kind(Profile::Generic, &token), user);
-    assert_eq!(kind(Profile::Generic, &token.without_claim("sub")), machine);
+    let token = token.claim("client_id", CLIENT);
+    assert_eq!(kind(Profile::Generic, &token), user);
+    assert_eq!(kind(Profile::Generic, &token.claim("sub", CLIENT)), machine);
     // The marks of one issuer mean nothing at another.
     let token = good()
         .claim("gty", "client-credentials")

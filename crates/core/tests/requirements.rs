@@ -139,6 +139,10 @@ fn a_scope_that_could_not_be_had_is_not_asked_for() {
     }
     let nothing = asking().any_scope(Vec::<String>::new()).build();
     assert_eq!(nothing.unwrap_err(), RequirementsError::Scope);
+    let nothing = asking().acr(Vec::<String>::new()).build();
+    assert_eq!(nothing.unwrap_err(), RequirementsError::Acr);
+    let nothing = asking().acr(["gold"]).acr(Vec::<String>::new()).build();
+    assert_eq!(nothing.unwrap_err(), RequirementsError::Acr);
     let nothing = asking().any_claim("tier", Vec::<String>::new()).build();
     assert_eq!(nothing.unwrap_err(), RequirementsError::Claim);
     let good: String = (0x21..0x7F_u8)
@@ -163,11 +167,22 @@ fn t_clm_14_a_machine_is_no_user() {
         Rejection::from(Forbidden::PrincipalKind).reason(),
         "principal_kind"
     );
-    // The later setting counts.
-    forbids(
+    allows(asking().user().user(), &good());
+    allows(asking().machine().machine(), &machine());
+}
+
+#[test]
+fn nobody_is_a_user_and_a_machine() {
+    for both in [
+        asking().user().machine(),
         asking().machine().user(),
-        &machine(),
-        Forbidden::PrincipalKind,
+        asking().user().user().machine(),
+    ] {
+        assert_eq!(both.build().unwrap_err(), RequirementsError::Kind);
+    }
+    assert_eq!(
+        RequirementsError::Kind.to_string(),
+        "a user and a machine are asked for at once"
     );
 }
 

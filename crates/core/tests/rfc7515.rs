@@ -893,6 +893,14 @@ fn t_jws_30_the_legacy_switch_does_not_admit_other_kinds() {
             json!("logout+jwt"),
             json!("dpop+jwt"),
             json!("secevent+jwt"),
+            json!("dpop"),
+            json!("ID"),
+            json!("id_token"),
+            json!("logout"),
+            json!("logout_token"),
+            json!("refresh"),
+            json!("refresh_token"),
+            json!("secevent"),
             json!(5),
         ] {
             let token = good().header("typ", typ.clone());
@@ -1004,7 +1012,18 @@ fn typ_is_told_apart() {
         ("okta-internal-at+jwt", Typ::OktaInternalAtJwt),
         ("dpop+jwt", Typ::OtherKind),
         ("anything+json", Typ::OtherKind),
+        ("dpop", Typ::OtherKind),
+        ("id", Typ::OtherKind),
+        ("ID", Typ::OtherKind),
+        ("id_token", Typ::OtherKind),
+        ("logout", Typ::OtherKind),
+        ("logout_token", Typ::OtherKind),
+        ("Refresh", Typ::OtherKind),
+        ("refresh_token", Typ::OtherKind),
+        ("application/secevent", Typ::OtherKind),
         ("JOSE", Typ::Unregistered),
+        ("idx", Typ::Unregistered),
+        ("Bearer", Typ::Unregistered),
         ("", Typ::Unregistered),
     ] {
         let token = good().header("typ", typ).sign();

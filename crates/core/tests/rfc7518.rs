@@ -1,6 +1,7 @@
 //! JSON Web Algorithms: which are allowed, with which keys, and what signatures must be.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use bearward_core::algorithm::Algorithm;
 use bearward_core::jwk::{SecretError, VerificationKey};
@@ -217,6 +218,33 @@ fn t_jws_14_the_header_does_not_choose_the_family() {
         let forger = SigningKey::first(algorithm).with_kid(key().kid().unwrap());
         let token = good().key(forger).sign();
         assert_eq!(verdict(&token, &keys), InvalidToken::AlgKeyMismatch);
+    }
+}
+
+/// Whoever looks a key up by other means than [`JwkSet::select`] is not let off the comparison.
+#[test]
+fn t_jws_15_a_key_of_another_algorithm_verifies_nothing() {
+    let keys: Vec<_> = asymmetric()
+        .into_iter()
+        .map(|algorithm| {
+            let key = SigningKey::first(algorithm);
+            let token = good().key(key.clone()).sign();
+            let set = keys_of([&key]);
+            let jws = UnverifiedJws::parse(token.as_bytes()).unwrap();
+            let key = Arc::clone(set.select(jws.header()).unwrap());
+            (token, key)
+        })
+        .collect();
+    for (token, own) in &keys {
+        for (_, key) in &keys {
+            let jws = UnverifiedJws::parse(token.as_bytes()).unwrap();
+            let verified = jws.verify(key);
+            if key.algorithm() == own.algorithm() {
+                verified.unwrap();
+            } else {
+                assert_eq!(verified.unwrap_err(), InvalidToken::AlgKeyMismatch);
+            }
+        }
     }
 }
 

@@ -498,6 +498,11 @@ fn t_clm_13_typed_claims_have_their_type() {
     for value in [json!(1), json!(null), json!({}), json!([1])] {
         let token = good().without_claim("scope").claim("scp", value.clone());
         assert_eq!(refused(&token), InvalidToken::ClaimType, "{value}");
+        // Also beside a good `scope`, and the other way round.
+        let token = good().claim("scp", value.clone());
+        assert_eq!(refused(&token), InvalidToken::ClaimType, "{value}");
+        let token = good().claim("scope", value.clone()).claim("scp", "read");
+        assert_eq!(refused(&token), InvalidToken::ClaimType, "{value}");
     }
 }
 
@@ -521,7 +526,9 @@ fn a_clm_06_scope_may_be_absent_empty_or_an_array() {
         json!("a b"),
     ] {
         accepted(&good().claim("scope", scope.clone()));
-        accepted(&good().without_claim("scope").claim("scp", scope));
+        accepted(&good().without_claim("scope").claim("scp", scope.clone()));
+        let both = accepted(&good().claim("scp", scope));
+        assert!(both.has_scope("openid"));
     }
 }
 

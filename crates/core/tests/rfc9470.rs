@@ -179,7 +179,7 @@ fn a_clm_07_acr_is_a_string_or_an_array() {
 
 #[test]
 fn the_challenge_names_class_and_age() {
-    let asked = || classes().acr(["urn:example:loa:1"]).max_age(MAX_AGE);
+    let asked = || classes().max_age(MAX_AGE);
     let space = ProtectionSpace::new("orders")
         .unwrap()
         .resource_metadata("https://api.example/.well-known/oauth-protected-resource")
@@ -187,14 +187,14 @@ fn the_challenge_names_class_and_age() {
     let expected = r#"401 Unauthorized
 cache-control: no-store
 content-type: application/problem+json
-www-authenticate: Bearer realm="orders", error="insufficient_user_authentication", error_description="A more recent or stronger authentication is required", acr_values="urn:example:loa:3 urn:example:loa:2 urn:example:loa:1", max_age="300", resource_metadata="https://api.example/.well-known/oauth-protected-resource"
+www-authenticate: Bearer realm="orders", error="insufficient_user_authentication", error_description="A more recent or stronger authentication is required", acr_values="urn:example:loa:3 urn:example:loa:2", max_age="300", resource_metadata="https://api.example/.well-known/oauth-protected-resource"
 
 {"status":401,"error":"insufficient_user_authentication"}"#;
     let acr = step_up(authorize(asked(), &good()));
     assert_eq!(acr.reason, StepUpReason::AcrUnsatisfied);
     assert_eq!(wire(&acr.into(), &space), expected);
     let token = good()
-        .claim("acr", "urn:example:loa:1")
+        .claim("acr", "urn:example:loa:2")
         .without_claim("auth_time");
     let age = step_up(authorize(asked(), &token));
     assert_eq!(age.reason, StepUpReason::AuthTimeUnsatisfied);
@@ -202,8 +202,85 @@ www-authenticate: Bearer realm="orders", error="insufficient_user_authentication
 }
 
 #[test]
+fn t_clm_19_one_class_of_each_group_is_needed() {
+    let asked = || classes().acr(["phr", "phrh"]);
+    let with = |acr: Value| good().claim("acr", acr);
+    for acr in [
+        json!(["urn:example:loa:3", "phr"]),
+        json!(["phrh", "urn:example:loa:2"]),
+    ] {
+        authorize(asked(), &with(acr)).unwrap();
+    }
+    for (acr, first_not_met) in [
+        (json!("other"), "urn:example:loa:3 urn:example:loa:2"),
+        (json!("phr"), "urn:example:loa:3 urn:example:loa:2"),
+        (
+            json!(["phr", "phrh"]),
+            "urn:example:loa:3 urn:example:loa:2",
+        ),
+        (json!("urn:example:loa:3"), "phr phrh"),
+        (
+            json!(["urn:example:loa:3", "urn:example:loa:2"]),
+            "phr phrh",
+        ),
+    ] {
+        let refused = step_up(authorize(asked(), &with(acr)));
+        assert_eq!(refused.reason, StepUpReason::AcrUnsatisfied);
+        assert_eq!(refused.acr_values.as_deref(), Some(first_not_met));
+    }
+    // Whatever else is not met, the first group is named.
+    let token = with(json!(["urn:example:loa:3", "phr"])).authenticated_at(UnixTime::from_secs(1));
+    for refused in [
+        step_up(authorize(asked().max_age(MAX_AGE), &token)),
+        step_up(authorize(asked().amr("mfa"), &token)),
+    ] {
+        let acr_values = refused.acr_values.as_deref();
+        assert_eq!(acr_values, Some("urn:example:loa:3 urn:example:loa:2"));
+    }
+}
+
+#[test]
+fn of_several_ages_the_shortest_counts() {
+    let longer = MAX_AGE.saturating_add(SECOND);
+    for asked in [
+        || recent().max_age(MAX_AGE.saturating_add(SECOND)),
+        || {
+            Requirements::builder()
+                .max_age(MAX_AGE.saturating_add(SECOND))
+                .max_age(MAX_AGE)
+        },
+    ] {
+        authorize(asked(), &good().authenticated_at(NOW.minus(MAX_AGE))).unwrap();
+        let old = good().authenticated_at(NOW.minus(longer));
+        let refused = step_up(authorize(asked(), &old));
+        assert_eq!(refused.max_age, Some(MAX_AGE));
+    }
+}
+
+/// A challenge has no word for methods.
+#[test]
+fn a_method_is_asked_for_by_class_or_age() {
+    let without = good().without_claim("amr");
+    let plain = authorize(Requirements::builder().amr("mfa"), &without).unwrap_err();
+    assert_eq!(plain, Forbidden::ClaimRule.into());
+    assert_eq!(
+        wire(&plain, &ProtectionSpace::default()),
+        "403 Forbidden\ncache-control: no-store\ncontent-type: application/problem+json\n\n{\"status\":403}"
+    );
+    let asked = recent().amr("mfa");
+    let refused = step_up(authorize(asked, &without));
+    assert_eq!(refused.reason, StepUpReason::AmrUnsatisfied);
+    assert_eq!((refused.acr_values, refused.max_age), (None, Some(MAX_AGE)));
+    let asked = Requirements::builder().acr(["gold"]).amr("mfa");
+    let refused = step_up(authorize(asked, &without.claim("acr", "gold")));
+    assert_eq!(refused.reason, StepUpReason::AmrUnsatisfied);
+    assert_eq!(refused.acr_values.as_deref(), Some("gold"));
+    assert_eq!(refused.max_age, None);
+}
+
+#[test]
 fn every_method_of_amr_is_needed() {
-    let asked = || Requirements::builder().amr("pwd").amr("otp");
+    let asked = || recent().amr("pwd").amr("otp");
     let with = |amr: Value| good().claim("amr", amr);
     authorize(asked(), &with(json!(["otp", "x", "pwd"]))).unwrap();
     authorize(Requirements::builder().amr("pwd"), &with(json!("pwd"))).unwrap();
@@ -221,7 +298,7 @@ fn every_method_of_amr_is_needed() {
         let refused = step_up(authorize(asked(), &token));
         assert_eq!(refused.reason, StepUpReason::AmrUnsatisfied);
         assert_eq!(refused.reason.code(), "amr_unsatisfied");
-        assert_eq!((refused.acr_values, refused.max_age), (None, None));
+        assert_eq!((refused.acr_values, refused.max_age), (None, Some(MAX_AGE)));
     }
 }
 
@@ -353,6 +430,68 @@ fn the_claims_of_an_id_token_are_checked() {
 }
 
 #[test]
+fn a_token_of_another_kind_is_no_id_token() {
+    for mark in [
+        "scope",
+        "scp",
+        "client_id",
+        "cid",
+        "appid",
+        "cnf",
+        "events",
+        "htm",
+        "htu",
+    ] {
+        for value in [json!("x"), json!(""), json!({}), json!(null)] {
+            let refused = check_refused(&fresh().claim(mark, value));
+            assert_eq!(refused, InvalidToken::TypNotAccepted.into(), "{mark}");
+        }
+    }
+    for (name, id, others) in [
+        ("typ", "ID", ["Bearer", "Refresh", "Logout", "id", ""]),
+        ("token_use", "id", ["access", "refresh", "ID", "id ", ""]),
+    ] {
+        check(&fresh().claim(name, id)).unwrap();
+        for other in others.map(Value::from).into_iter().chain([json!(null)]) {
+            let refused = check_refused(&fresh().claim(name, other.clone()));
+            let expected = InvalidToken::TypNotAccepted.into();
+            assert_eq!(refused, expected, "{name} {other}");
+        }
+    }
+    // An access token whose header says JWT, in every other respect like an ID token.
+    let access_token = good().header("typ", "JWT").claim("aud", CLIENT_ID);
+    let refused = step_up(with_id_token(recent(), &access_token));
+    assert_eq!(refused.reason, StepUpReason::IdTokenInvalid);
+    assert_eq!(refused.id_token, Some(InvalidToken::TypNotAccepted));
+    let twin = ["scope", "client_id"]
+        .into_iter()
+        .fold(access_token, |token, name| token.without_claim(name));
+    check(&twin).unwrap();
+}
+
+#[test]
+fn the_party_of_an_id_token_is_the_client() {
+    check(&fresh().claim("azp", CLIENT_ID)).unwrap();
+    let several = fresh().claim("aud", json!([CLIENT_ID, "another"]));
+    check(&several.clone().claim("azp", CLIENT_ID)).unwrap();
+    for azp in [
+        json!("another"),
+        json!(""),
+        json!(5),
+        json!(null),
+        json!([CLIENT_ID]),
+    ] {
+        for token in [fresh(), several.clone()] {
+            let refused = check_refused(&token.claim("azp", azp.clone()));
+            assert_eq!(refused, IdTokenRefused::Mismatch, "{azp}");
+        }
+    }
+    let other = fresh().claim("azp", "another");
+    let refused = step_up(with_id_token(recent(), &other));
+    assert_eq!(refused.reason, StepUpReason::IdTokenMismatch);
+}
+
+#[test]
 fn the_times_of_an_id_token_have_their_leeway() {
     let expired = fresh().expires_at(NOW.minus(LEEWAY));
     assert_eq!(check_refused(&expired), InvalidToken::TokenExpired.into());
@@ -391,6 +530,8 @@ fn only_a_plausible_id_token_may_cost_a_fetch() {
         fresh().claim("iss", "https://other.example"),
         fresh().claim("aud", "another"),
         fresh().claim("sub", "another"),
+        fresh().claim("azp", "another"),
+        fresh().claim("scope", "openid"),
         fresh().expires_at(NOW.minus(LEEWAY)),
         fresh().without_claim("exp"),
         fresh().without_claim("iat"),
@@ -501,7 +642,6 @@ fn an_id_token_grants_nothing_but_recency() {
         (recent().amr("mfa"), "amr_unsatisfied"),
     ] {
         let generous = fresh()
-            .claim("scope", "admin")
             .claim(bearward_testing::token::ROLES, json!(["admin"]))
             .claim("acr", "gold")
             .claim("amr", json!(["mfa"]));
@@ -604,7 +744,7 @@ fn an_id_token_never_authenticates_a_request() {
         .profile(bearward_core::Profile::Generic)
         .build()
         .unwrap();
-    assert_eq!(refused_by(&generic, &fresh()), InvalidToken::AudMismatch);
+    assert_eq!(refused_by(&generic, &fresh()), InvalidToken::TypNotAccepted);
     assert_eq!(stale().subject(), SUBJECT);
     assert!(stale().auth_time() < Some(UnixTime::from_secs(1_700_000_000)));
 }

@@ -87,15 +87,15 @@ fn authgear_constructed_tokens() {
             }
         }
     }
-    // Only `sub` is missing in the first, and its `auth_time` is the zero of Go.
+    // Only `sub` is missing in the first, which nobody is under any profile.
     let first = &vectors[0];
     let policy = policy_for(&first["claims"])
         .profile(Profile::Generic)
         .build()
         .unwrap();
     let now = at(&first["claims"]["iat"]);
-    let principal = decide_at(text(&first["token"]), &keys, &policy, now).unwrap();
-    assert_eq!(principal.auth_time(), None);
+    let decided = decide_at(text(&first["token"]), &keys, &policy, now);
+    assert_eq!(invalid(decided), InvalidToken::ClaimMissing);
 }
 
 /// A principal of the issuer, user and client of an ID token, by a token of our own.

@@ -98,8 +98,10 @@ pub enum FetchError {
         limits::DOCUMENT_BYTES
     )]
     TooLarge,
-    /// A URL that is not fetched: not https, or http where the issuer has https.
-    #[error("url_scheme: a key or metadata URL must be https (http on loopback only)")]
+    /// A URL that is not fetched: not https, http where the issuer has https, or with a user.
+    #[error(
+        "url_scheme: a key or metadata URL must be https (http on loopback only), without user"
+    )]
     UrlScheme,
 }
 

@@ -40,8 +40,8 @@ pub(crate) struct Fetched {
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     jwks_uri: Option<(Url, Instant)>,
-    /// Which of the well-known URLs it was.
-    form: usize,
+    /// Which of the well-known URLs had the metadata last.
+    form: Option<usize>,
     /// The entity tag of the keys we have, and the URL they came from.
     etag: Option<(Url, String)>,
 }
@@ -91,38 +91,44 @@ impl KeySource {
         Ok(url)
     }
 
-    /// Asks each well-known URL in turn, the one that had it last time first. An issuer that does
-    /// not answer at all is asked once: the other URLs are on the same host.
+    /// Asks each well-known URL in turn, the one that had it last time first, until one has it or
+    /// the issuer shows that it is down.
     async fn discover(
         &self,
         transport: &dyn Transport,
         issuer: &Url,
-        form: &mut usize,
+        form: &mut Option<usize>,
     ) -> Result<Url, FetchError> {
         let mut urls: Vec<_> = discovery::well_known_urls(issuer)
             .into_iter()
             .enumerate()
             .collect();
-        urls.sort_by_key(|(index, _)| index != form);
+        urls.sort_by_key(|(index, _)| Some(*index) != *form);
         let mut failures = Vec::new();
         for (index, url) in urls {
-            let outcome = match self.get(transport, &url, None).await {
-                Ok(answer) => self.metadata(&answer),
-                Err(error) => Err(error),
-            };
-            match outcome {
+            let error = match self.metadata_at(transport, &url).await {
                 Ok(jwks_uri) => {
-                    *form = index;
+                    *form = Some(index);
                     return Ok(jwks_uri);
                 }
-                Err(error @ (FetchError::Connect | FetchError::Tls | FetchError::Timeout)) => {
-                    return Err(error);
-                }
-                Err(error @ FetchError::Status(500..)) => return Err(error),
-                Err(error) => failures.push((url, error)),
+                Err(error) => error,
+            };
+            let is_over = is_outage(&error, Some(index) == *form);
+            failures.push((url, error));
+            if is_over {
+                break;
             }
         }
-        Err(FetchError::Discovery(DiscoveryFailures(failures)))
+        // There are two URLs at least, so one failure alone is that of an issuer that is down.
+        match <[_; 1]>::try_from(failures) {
+            Ok([(_, error)]) => Err(error),
+            Err(failures) => Err(FetchError::Discovery(DiscoveryFailures(failures))),
+        }
+    }
+
+    async fn metadata_at(&self, transport: &dyn Transport, url: &Url) -> Result<Url, FetchError> {
+        let answer = self.get(transport, url, None).await?;
+        self.metadata(&answer)
     }
 
     fn metadata(&self, answer: &Answer) -> Result<Url, FetchError> {
@@ -196,6 +202,16 @@ impl KeySource {
         };
         fetch::get(transport, get).await
     }
+}
+
+/// Whether asking at another URL of the same host is of no use: it does not answer at all, or it
+/// fails where the metadata is known to be. Where it is not known, a server may well fail at a path
+/// it does not have.
+fn is_outage(error: &FetchError, is_known: bool) -> bool {
+    matches!(
+        error,
+        FetchError::Connect | FetchError::Tls | FetchError::Timeout
+    ) || is_known && matches!(error, FetchError::Interrupted | FetchError::Status(500..))
 }
 
 /// Metadata changes with an issuer's upgrades, keys with its rotations.

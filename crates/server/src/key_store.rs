@@ -14,7 +14,7 @@ use bearward_core::jws::Header;
 use bearward_core::rejection::{InvalidToken, Rejection, Unavailable};
 use bearward_core::{JwkSet, UnixTime};
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::fetch::{FetchError, TIMEOUT, Transport};
@@ -105,7 +105,7 @@ impl KeyStore {
         if let Some(restored) = fetcher.restore() {
             shared.restore(restored, fetcher.freshness, now);
         }
-        let task = tokio::spawn(fetcher.run(Arc::clone(&shared)));
+        let task = tokio::spawn(Arc::new(fetcher).fetch_for_ever(Arc::clone(&shared)));
         Self::Fetched(FetchedKeys { shared, task })
     }
 
@@ -324,13 +324,32 @@ impl Shared {
         }
     }
 
+    /// Lets those who wait look again.
+    fn flight_ended(&self) {
+        self.flights
+            .send_modify(|ended| *ended = ended.wrapping_add(1));
+    }
+
     fn schedule(&self) -> MutexGuard<'_, Schedule> {
         lock(&self.schedule)
     }
 }
 
 impl Fetcher {
-    async fn run(self, shared: Arc<Shared>) {
+    /// Fetches anew after a panic, which only a custom transport or clock can cause.
+    async fn fetch_for_ever(self: Arc<Self>, shared: Arc<Shared>) {
+        loop {
+            // A set, since it ends its task when it is dropped.
+            let mut task = JoinSet::new();
+            task.spawn(Arc::clone(&self).run(Arc::clone(&shared)));
+            task.join_next().await;
+            tracing::error!(issuer = %self.source.issuer, "fetching keys panicked; trying again");
+            shared.schedule().failed(Instant::now(), Jitter::random());
+            shared.flight_ended();
+        }
+    }
+
+    async fn run(self: Arc<Self>, shared: Arc<Shared>) {
         let mut found = Found::default();
         let latest = watch::Sender::new(None);
         if let Some(snapshot) = self.snapshot.clone() {
@@ -345,9 +364,7 @@ impl Fetcher {
                 },
                 Plan::Fetch => {
                     self.fly(&shared, &mut found, &latest).await;
-                    shared
-                        .flights
-                        .send_modify(|ended| *ended = ended.wrapping_add(1));
+                    shared.flight_ended();
                 }
             }
         }

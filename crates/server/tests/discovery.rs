@@ -95,14 +95,105 @@ async fn every_failure_is_kept_for_the_operator() {
     }
 }
 
+/// A server may well break at a path that it does not have.
+#[tokio::test(start_paused = true)]
+async fn a_broken_answer_at_one_url_leaves_the_others() {
+    for (reply, error) in [
+        (Reply::status(500), FetchError::Status(500)),
+        (Reply::status(599), FetchError::Status(599)),
+        (
+            Reply::Fail(FetchError::Interrupted),
+            FetchError::Interrupted,
+        ),
+    ] {
+        let network = Network::default();
+        network.serve(REALM_FORMS[0], reply.clone());
+        network.serve(REALM_FORMS[1], reply.clone());
+        network.serve(REALM_FORMS[2], Reply::metadata(REALM, JWKS));
+        network.serve(JWKS, Reply::keys([&key()]));
+        let server = serving(&network, Issuer::discover(policy_of(REALM)));
+        server.attempted().await;
+        let [first, second, third] = REALM_FORMS;
+        assert_eq!(network.urls(), [first, second, third, JWKS]);
+        assert_eq!(last_error(&server), None);
+        assert!(decide_at_once(&server, &good().claim("iss", REALM)).is_ok());
+
+        // All of them, and every failure is kept.
+        let network = Network::default();
+        for url in REALM_FORMS {
+            network.serve(url, reply.clone());
+        }
+        let server = serving(&network, Issuer::discover(policy_of(REALM)));
+        server.attempted().await;
+        let expected = REALM_FORMS.map(|url| (url.to_owned(), error.clone()));
+        assert_eq!(discovery_failures(&server), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn t_key_13_an_outage_where_the_metadata_was_found_is_one_request_a_flight() {
+    for (reply, error) in [
+        (Reply::status(500), FetchError::Status(500)),
+        (Reply::status(503), FetchError::Status(503)),
+        (
+            Reply::Fail(FetchError::Interrupted),
+            FetchError::Interrupted,
+        ),
+    ] {
+        let network = Network::default();
+        network.serve(REALM_FORMS[1], Reply::metadata(REALM, JWKS));
+        network.serve(JWKS, Reply::keys([&key()]));
+        let server = serving(&network, Issuer::discover(policy_of(REALM)));
+        server.attempted().await;
+        for url in REALM_FORMS.into_iter().chain([JWKS]) {
+            network.serve(url, reply.clone());
+        }
+        let before = network.count();
+        sleep(HOUR + 10 * MINUTE).await;
+        assert_eq!(last_error(&server), Some(error));
+        let urls = network.urls();
+        let asked: Vec<_> = urls[before..].iter().filter(|url| *url != JWKS).collect();
+        assert!(asked.len() > 10, "{asked:?}");
+        assert!(asked.iter().all(|url| *url == REALM_FORMS[1]), "{asked:?}");
+        // And none was followed by another in the same flight.
+        let fetches = network.fetches();
+        for pair in fetches[before..].windows(2) {
+            assert!(pair[1].at - pair[0].at > SECOND / 2);
+        }
+
+        // It was an outage: the metadata is where it was.
+        network.serve(REALM_FORMS[1], Reply::metadata(REALM, JWKS));
+        network.serve(JWKS, Reply::keys([&key()]));
+        sleep(MINUTE).await;
+        assert_eq!(last_error(&server), None);
+        assert!(decide_at_once(&server, &good().claim("iss", REALM)).is_ok());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_ends_the_search_is_kept_beside_the_failures_before() {
+    let network = Network::default();
+    network.serve(REALM_FORMS[0], Reply::status(404));
+    network.serve(REALM_FORMS[1], Reply::Fail(FetchError::Connect));
+    network.serve(REALM_FORMS[2], Reply::metadata(REALM, JWKS));
+    let server = serving(&network, Issuer::discover(policy_of(REALM)));
+    server.attempted().await;
+    assert_eq!(network.urls(), REALM_FORMS[..2]);
+    assert_eq!(
+        discovery_failures(&server),
+        [
+            (REALM_FORMS[0].to_owned(), FetchError::Status(404)),
+            (REALM_FORMS[1].to_owned(), FetchError::Connect),
+        ]
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_issuer_that_does_not_answer_is_asked_at_one_url() {
     for (reply, error) in [
         (Reply::Fail(FetchError::Connect), FetchError::Connect),
         (Reply::Fail(FetchError::Tls), FetchError::Tls),
         (Reply::Hang, FetchError::Timeout),
-        (Reply::status(500), FetchError::Status(500)),
-        (Reply::status(503), FetchError::Status(503)),
     ] {
         let network = Network::default();
         network.serve(REALM_FORMS[0], reply);
@@ -158,6 +249,9 @@ async fn t_key_10_a_jwks_uri_that_is_not_https_is_not_fetched() {
         "file:///oauth2/jwks",
         "ftp://auth.example/oauth2/jwks",
         "data:application/json,{}",
+        "https://user@auth.example/oauth2/jwks",
+        "https://user:password@auth.example/oauth2/jwks",
+        "https://:password@auth.example/oauth2/jwks",
     ] {
         let network = issuer();
         network.serve(jwks_uri, Reply::keys([&key()]));

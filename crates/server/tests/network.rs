@@ -45,6 +45,8 @@ pub(crate) enum Reply {
     Late(Duration, Box<Self>),
     /// This, once the sender says `true`.
     Once(watch::Receiver<bool>, Box<Self>),
+    /// The transport panics.
+    Panic,
     /// Not modified, if this entity tag is named; else this.
     Tagged(&'static str, Box<Self>),
 }
@@ -209,6 +211,7 @@ impl Reply {
                     let _ = released.wait_for(|released| *released).await;
                     *reply
                 }
+                Self::Panic => panic!("a transport that panics"),
                 Self::Tagged(etag, _) if known == Some(etag) => Self::status(304),
                 Self::Tagged(_, reply) => *reply,
             };

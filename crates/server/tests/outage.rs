@@ -1,6 +1,7 @@
 //! An issuer that does not answer, or not sensibly: what is served on, for how long, and what is
 //! answered when nothing can be.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bearward::core::jwk_set::JwkSetError;
@@ -12,8 +13,8 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use crate::fixture::{
-    DAY, HOUR, ISSUER, JWKS, METADATA, MILLISECOND, MINUTE, SECOND, builder, decide,
-    decide_at_once, discovering, fetching, good, issuer, key, last_error, next_key, policy,
+    DAY, HOUR, ISSUER, JWKS, METADATA, MILLISECOND, MINUTE, SECOND, START, builder, clock_from,
+    decide, decide_at_once, discovering, fetching, good, issuer, key, last_error, next_key, policy,
     policy_of, reason, refetch, retry_after, serving, state, warm, with_kid,
 };
 use crate::network::{Network, Reply};
@@ -300,7 +301,7 @@ async fn t_err_04_without_keys_no_token_is_told_from_another() {
     forged.signature.reverse();
     let forged = crate::fixture::request(&forged.encode());
     let forged = server.authenticate(&forged).await;
-    let expired = good().expires_at(crate::fixture::START);
+    let expired = good().expires_at(START);
     let decisions = [
         decide_at_once(&server, &good()),
         decide_at_once(&server, &expired),
@@ -344,6 +345,83 @@ async fn a_key_05_one_issuers_outage_touches_no_other() {
     sleep(2 * SECOND).await;
     assert!(server.is_ready());
     assert!(decide_at_once(&server, &of_other).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transport_that_panics_does_not_end_fetching() {
+    let network = issuer();
+    network.serve(JWKS, Reply::Panic);
+    let server = fetching(&network);
+    // Whoever waits is answered, and the first attempt has ended.
+    let wait = retry_after(decide(&server, &good()).await);
+    assert!(wait <= SECOND.mul_f64(1.11), "{wait:?}");
+    server.attempted().await;
+    assert!(!server.is_ready());
+    assert_eq!(network.count(), 1);
+
+    // It is tried anew after the back-off: 1, 2, 4 s, each up to 10 % early.
+    let start = Instant::now();
+    sleep(8 * SECOND - start.elapsed()).await;
+    let at: Vec<_> = network.fetches().iter().map(|fetch| fetch.at).collect();
+    let waited: Vec<_> = at.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert_eq!(waited.len(), 3, "{waited:?}");
+    for (waited, step) in waited.iter().zip([1, 2, 4]) {
+        let step = Duration::from_secs(step);
+        let expected = step.mul_f64(0.89)..=step.mul_f64(1.11);
+        assert!(expected.contains(waited), "{waited:?} for {step:?}");
+    }
+
+    network.serve(JWKS, Reply::keys([&key()]));
+    sleep(10 * SECOND).await;
+    assert!(server.is_ready());
+    assert!(decide_at_once(&server, &good()).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_04_a_transport_that_panics_takes_no_keys() {
+    let network = issuer();
+    let server = warm(&network).await;
+    network.serve(JWKS, Reply::Panic);
+    assert_eq!(reason(&refetch(&server).await), "keys_unavailable");
+    assert!(decide_at_once(&server, &good()).is_ok());
+    assert_eq!(state(&server).generation, 1);
+    network.serve(JWKS, Reply::keys([&key(), &next_key()]));
+    sleep(2 * SECOND).await;
+    assert!(decide_at_once(&server, &good().key(next_key())).is_ok());
+    assert_eq!(network.count(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_panics_does_not_end_fetching() {
+    let network = issuer();
+    let good_clock = clock_from(START);
+    let has_panicked = AtomicBool::new(false);
+    let server = builder(network.clone())
+        .clock(move || {
+            assert!(has_panicked.swap(true, Ordering::SeqCst), "the first time");
+            good_clock()
+        })
+        .issuer(Issuer::jwks_uri(policy(), JWKS))
+        .build()
+        .unwrap();
+    server.attempted().await;
+    assert!(!server.is_ready());
+    sleep(2 * SECOND).await;
+    assert!(server.is_ready());
+    assert!(decide_at_once(&server, &good()).is_ok());
+    assert_eq!(network.count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_dropped_after_a_panic_fetches_no_more() {
+    let network = issuer();
+    network.serve(JWKS, Reply::Panic);
+    let server = fetching(&network);
+    server.attempted().await;
+    drop(server);
+    sleep(HOUR).await;
+    assert_eq!(network.count(), 1);
+    assert_eq!(network.holders(), 0);
 }
 
 #[test]

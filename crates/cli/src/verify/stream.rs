@@ -43,15 +43,15 @@ pub(super) fn verify(
         let Some(Ok(answers)) = workers.get(at).map(|worker| worker.answers.recv()) else {
             break at;
         };
+        if answers.refused > 0 {
+            exit = Exit::Refused;
+        }
         match output
             .write_all(&answers.lines)
             .and_then(|()| output.flush())
         {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(exit),
             written => written.map_err(Failure::Write)?,
-        }
-        if answers.refused > 0 {
-            exit = Exit::Refused;
         }
         tokens = tokens.saturating_add(answers.tokens);
         progress.advance(answers.consumed, tokens);

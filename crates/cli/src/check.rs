@@ -1,0 +1,123 @@
+//! `bearward check`: whether a configuration would work, before it has to.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bearward::IssuerState;
+use bearward_gateway::config::{Config, Mistakes};
+use serde_json::{Value, json};
+
+use crate::escape::shown;
+use crate::format::Format;
+use crate::{Exit, Failure, running, serve};
+
+/// Checks a configuration: reads it completely, then asks each issuer for its keys.
+///
+/// Exits with 0 if all is well, 1 if there are mistakes or an issuer has no keys for us, 2 if the
+/// file cannot be read.
+#[derive(clap::Args)]
+pub(crate) struct Check {
+    /// The configuration
+    #[arg(long, value_name = "FILE", default_value = "bearward.toml")]
+    config: PathBuf,
+    /// How to print what was found
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+impl Check {
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        let config = match serve::load(&self.config) {
+            Ok((_, config)) => config,
+            Err(Failure::Mistakes { file, mistakes }) => {
+                let file = file.display().to_string();
+                let told = match self.format {
+                    Format::Json => json_of(&mistakes),
+                    Format::Text => mistakes.render(&file),
+                };
+                return say(&told, Exit::Refused);
+            }
+            Err(failure) => return Err(failure),
+        };
+        let mut issuers = Vec::new();
+        running::run(async |_| {
+            issuers = ask(&config).await?;
+            Ok(())
+        })?;
+        let is_good = issuers.iter().all(|state| state.keys.is_usable);
+        let told = match self.format {
+            Format::Json => {
+                let issuers: Vec<_> = issuers.iter().map(of_issuer).collect();
+                let told = json!({ "good": is_good, "mistakes": [], "issuers": issuers });
+                format!("{told}\n")
+            }
+            Format::Text => {
+                let lines: Vec<_> = issuers.iter().map(line).collect();
+                let verdict = if is_good { "good" } else { "not good" };
+                format!("{}{verdict}\n", lines.concat())
+            }
+        };
+        say(&told, if is_good { Exit::Good } else { Exit::Refused })
+    }
+}
+
+/// What each issuer answers.
+async fn ask(config: &Config) -> Result<Vec<IssuerState>, Failure> {
+    let server = config.resource_server()?;
+    // One that takes longer has not answered.
+    let _ = tokio::time::timeout(PATIENCE, server.attempted()).await;
+    Ok(server.state())
+}
+
+fn line(state: &IssuerState) -> String {
+    let issuer = &state.issuer;
+    let keys = &state.keys;
+    match &keys.last_error {
+        Some(error) => format!("{issuer}  {}\n", shown(&error.to_string(), 500)),
+        None if !keys.is_usable => format!("{issuer}  did not answer in time\n"),
+        None => match keys.kids.len() {
+            0 => format!("{issuer}  a key without name\n"),
+            1 => format!("{issuer}  1 key\n"),
+            count => format!("{issuer}  {count} keys\n"),
+        },
+    }
+}
+
+fn of_issuer(state: &IssuerState) -> Value {
+    let error = state.keys.last_error.as_ref().map(ToString::to_string);
+    json!({
+        "issuer": state.issuer,
+        "usable": state.keys.is_usable,
+        "kids": state.keys.kids,
+        "error": error,
+    })
+}
+
+fn json_of(mistakes: &Mistakes) -> String {
+    let list: Vec<_> = mistakes
+        .iter()
+        .map(|mistake| {
+            let (line, column) = mistakes.place(mistake);
+            json!({
+                "code": mistake.code.as_str(),
+                "line": line,
+                "column": column,
+                "message": mistake.message,
+                "help": mistake.help,
+            })
+        })
+        .collect();
+    let told = json!({ "good": false, "mistakes": list, "issuers": [] });
+    format!("{told}\n")
+}
+
+fn say(text: &str, exit: Exit) -> Result<Exit, Failure> {
+    io::stdout()
+        .write_all(text.as_bytes())
+        .map_err(Failure::Write)?;
+    Ok(exit)
+}
+
+/// How long issuers may take, all together.
+const PATIENCE: Duration = Duration::from_secs(15);

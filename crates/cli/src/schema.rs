@@ -1,0 +1,35 @@
+//! `bearward schema`: what a configuration may hold.
+
+use std::io::{self, Write};
+
+use bearward_gateway::config;
+use clap::ValueEnum;
+
+use crate::{Exit, Failure};
+
+/// Prints the JSON Schema of the configuration, for editors, or every key in Markdown.
+#[derive(clap::Args)]
+pub(crate) struct Schema {
+    /// How to print it
+    #[arg(long, value_enum, default_value = "json")]
+    format: Form,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Form {
+    Json,
+    Markdown,
+}
+
+impl Schema {
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        let text = match self.format {
+            Form::Json => format!("{:#}\n", config::schema()),
+            Form::Markdown => config::reference(),
+        };
+        io::stdout()
+            .write_all(text.as_bytes())
+            .map_err(Failure::Write)?;
+        Ok(Exit::Good)
+    }
+}

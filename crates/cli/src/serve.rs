@@ -1,0 +1,145 @@
+//! `bearward serve`: the gateway, until it is told to stop.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use bearward_gateway::config::{Config, Surroundings};
+use bearward_gateway::gateway::{Gateway, Reloads};
+
+use crate::log::Log;
+use crate::running;
+use crate::{Exit, Failure};
+
+/// Runs the gateway: decides on requests for an application server in any language.
+///
+/// Everything it does stands in the configuration; docs/configuration.md has every key. The file is
+/// read again when it changes, and upon SIGHUP; with mistakes, the last good one stays in force.
+/// SIGTERM and Ctrl-C let requests under way be answered.
+///
+/// For one issuer and one application no file is needed: with --issuer, --audience and --upstream,
+/// every request must have a valid access token.
+#[derive(clap::Args)]
+pub(crate) struct Serve {
+    /// The configuration [default: bearward.toml]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["issuer", "audiences", "upstream"])]
+    config: Option<PathBuf>,
+    /// The issuer, exactly as it stands in `iss`
+    #[arg(
+        long,
+        value_name = "URL",
+        requires = "audiences",
+        requires = "upstream"
+    )]
+    issuer: Option<String>,
+    /// Our name in `aud`; again for more
+    #[arg(long = "audience", value_name = "AUD", requires = "issuer")]
+    audiences: Vec<String>,
+    /// The application that requests are sent to
+    #[arg(long, value_name = "URL", requires = "issuer")]
+    upstream: Option<String>,
+    /// Where to listen [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR", requires = "issuer")]
+    listen: Option<SocketAddr>,
+    #[command(flatten)]
+    log: Log,
+}
+
+impl Serve {
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        let (config, file) = self.config()?;
+        self.log.start()?;
+        running::run(async |stop| {
+            let gateway = Gateway::start(config).await?;
+            if let Some((file, text)) = file {
+                let reloads = Reloads::new(file, text);
+                #[cfg(unix)]
+                tokio::spawn(hang_ups(reloads.trigger())?);
+                tokio::spawn(reloads.follow(gateway.reloader()));
+            }
+            say(&introduction(&gateway))?;
+            gateway.serve(stop.told()).await;
+            Ok(())
+        })
+    }
+
+    /// The configuration, and its file and text if it is in one.
+    fn config(&self) -> Result<(Config, Option<(PathBuf, String)>), Failure> {
+        if let (Some(issuer), Some(upstream)) = (&self.issuer, &self.upstream) {
+            let text = self.written(issuer, upstream);
+            let parsed = Config::parse(&text);
+            let config = parsed.map_err(|mistakes| Failure::Mistakes {
+                file: "the options, written as a file".into(),
+                mistakes,
+            })?;
+            return Ok((config, None));
+        }
+        let file = self.config.clone();
+        let file = file.unwrap_or_else(|| PathBuf::from("bearward.toml"));
+        let (text, config) = load(&file)?;
+        Ok((config, Some((file, text))))
+    }
+
+    /// The options as a configuration, so that there is one way to read them.
+    fn written(&self, issuer: &str, upstream: &str) -> String {
+        // A JSON text is a TOML text as well.
+        let text = |value: &str| serde_json::Value::from(value).to_string();
+        let audiences: Vec<_> = self.audiences.iter().map(|name| text(name)).collect();
+        let listen = self.listen.map(|address| text(&address.to_string()));
+        let address = listen.map(|address| format!("address = {address}\n"));
+        format!(
+            "[[issuers]]\nissuer = {}\naudiences = [{}]\n\n\
+             [[routes]]\nname = \"all\"\npath_prefix = \"/\"\nupstream = \"application\"\n\n\
+             [upstreams.application]\nurls = {}\n\n\
+             [listen.proxy]\n{}",
+            text(issuer),
+            audiences.join(", "),
+            text(upstream),
+            address.unwrap_or_default(),
+        )
+    }
+}
+
+/// The configuration in a file, and the text of it.
+pub(crate) fn load(file: &Path) -> Result<(String, Config), Failure> {
+    let text = std::fs::read_to_string(file).map_err(|error| Failure::Config {
+        file: file.to_owned(),
+        error,
+    })?;
+    let parsed = Config::parse_in(&text, &Surroundings::of(file));
+    let config = parsed.map_err(|mistakes| Failure::Mistakes {
+        file: file.to_owned(),
+        mistakes,
+    })?;
+    Ok((text, config))
+}
+
+/// Asks for a reload at each SIGHUP.
+#[cfg(unix)]
+fn hang_ups(
+    trigger: tokio::sync::mpsc::Sender<bearward_gateway::gateway::Trigger>,
+) -> Result<impl Future<Output = ()>, Failure> {
+    use bearward_gateway::gateway::Trigger;
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hang_up = signal(SignalKind::hangup()).map_err(Failure::Runtime)?;
+    Ok(async move {
+        while hang_up.recv().await.is_some() {
+            if trigger.send(Trigger::Asked).await.is_err() {
+                break;
+            }
+        }
+    })
+}
+
+fn introduction(gateway: &Gateway) -> String {
+    let addresses = gateway.addresses();
+    let line = |(door, address): &(&str, _)| format!("{door:<13} {address}\n");
+    let lines: Vec<_> = addresses.iter().map(line).collect();
+    format!("{}ready\n", lines.concat())
+}
+
+fn say(text: &str) -> Result<(), Failure> {
+    io::stdout()
+        .write_all(text.as_bytes())
+        .map_err(Failure::Write)
+}

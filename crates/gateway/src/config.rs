@@ -1,0 +1,144 @@
+//! The configuration: TOML in, everything the gateway needs out, or every mistake at once.
+//!
+//! What a file may hold stands in one place, from which the JSON Schema ([`schema`]) and the manual
+//! ([`reference`]) are made as well. Secrets and key files are read here, so that a configuration
+//! that parses can be used; issuers are not asked.
+
+use std::collections::HashSet;
+
+use bearward::ResourceServer;
+use toml::de::{DeTable, Error as TomlError};
+
+use crate::identity::Identity;
+use crate::route::Routes;
+
+mod description;
+mod documents;
+mod identity;
+mod issuers;
+mod listen;
+mod mistakes;
+mod reader;
+mod requirements;
+mod routes;
+mod surroundings;
+mod upstreams;
+
+pub use self::documents::{reference, schema};
+pub use self::issuers::ServerSettings;
+pub use self::listen::{
+    Address, AddressError, AdminSettings, ExtAuthzSettings, ForwardAuthSettings, Listen,
+    ProxySettings, TlsSettings, TlsSettingsError,
+};
+pub use self::mistakes::{Code, Mistake, Mistakes};
+pub use self::surroundings::Surroundings;
+pub use self::upstreams::UpstreamSettings;
+
+use self::mistakes::Found;
+use self::reader::Fields;
+
+/// A configuration without mistakes.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// Whose tokens are accepted, and what challenges say.
+    pub server: ServerSettings,
+    /// Which requests may pass.
+    pub routes: Routes,
+    /// How the application learns who sent a request.
+    pub identity: Identity,
+    /// The applications that the reverse proxy sends requests to.
+    pub upstreams: Vec<UpstreamSettings>,
+    /// Where to listen.
+    pub listen: Listen,
+}
+
+impl Config {
+    /// Reads a configuration; files are relative to the current folder.
+    ///
+    /// # Errors
+    ///
+    /// [`Mistakes`], all of them.
+    pub fn parse(text: &str) -> Result<Self, Mistakes> {
+        Self::parse_in(text, &Surroundings::of("".as_ref()))
+    }
+
+    /// Reads a configuration that refers to these surroundings.
+    ///
+    /// # Errors
+    ///
+    /// [`Mistakes`], all of them.
+    pub fn parse_in(text: &str, surroundings: &Surroundings<'_>) -> Result<Self, Mistakes> {
+        let found = Found::default();
+        let (table, errors) = DeTable::parse_recoverable(text);
+        for error in &errors {
+            tell_syntax(error, &found);
+        }
+        // Half a document would have mistakes that are none.
+        if !errors.is_empty() {
+            return Err(Mistakes::new(text, found.into_list()));
+        }
+        let start = 0..0;
+        let fields = Fields::new(&description::ROOT, table.get_ref(), start, &found);
+        let config = Self::read(&fields, surroundings);
+        let mistakes = found.into_list();
+        match config {
+            Some(config) if mistakes.is_empty() => Ok(config),
+            _ => Err(Mistakes::new(text, mistakes)),
+        }
+    }
+
+    /// The resource server of this configuration, which starts to fetch keys at once. Needs a tokio
+    /// runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`bearward::BuildError`] if there is no HTTP client; mistakes were found before.
+    pub fn resource_server(&self) -> Result<ResourceServer, bearward::BuildError> {
+        self.server.build()
+    }
+
+    fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Option<Self> {
+        // Each part is read before the first `?`: a mistake in one hides none in another.
+        let server = ServerSettings::read(fields, surroundings);
+        let requirements = requirements::read(fields);
+        let listen = Listen::read(fields, surroundings);
+        let upstreams = UpstreamSettings::read_all(fields, surroundings);
+        let routes = routes::read(fields, &requirements, &listen);
+        let id_token_field = server.as_ref().and_then(ServerSettings::id_token_field);
+        let identity = identity::read(fields, id_token_field);
+        Some(Self {
+            server: server?,
+            routes: Routes::new(routes),
+            identity: identity?,
+            upstreams,
+            listen,
+        })
+    }
+}
+
+fn tell_syntax(error: &TomlError, found: &Found) {
+    let message = error.message();
+    let span = error.span().unwrap_or_default();
+    if message.contains("duplicate key") {
+        let help = Some("a key or table is written once".to_owned());
+        found.add(Code::Duplicate, &span, "the same key twice", help);
+        return;
+    }
+    found.add(Code::Syntax, &span, format!("not TOML: {message}"), None);
+}
+
+/// Tells every name that has been there before.
+fn tell_duplicates<'a>(
+    names: impl IntoIterator<Item = &'a reader::At<&'a str>>,
+    what: &str,
+    found: &Found,
+) {
+    let mut seen = HashSet::new();
+    for name in names {
+        if !seen.insert(name.value) {
+            let message = format!("{what} {:?} is there twice", name.value);
+            found.add(Code::Duplicate, &name.span, message, None);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! What a configuration may hold, for machines (JSON Schema 2020-12) and for people.
+
+use std::fmt::Write;
+
+use serde_json::{Map, Value, json};
+
+use super::description::{Default, Field, Kind, ROOT, Table};
+
+/// The JSON Schema of the configuration.
+#[must_use]
+pub fn schema() -> Value {
+    let mut schema = of_table(&ROOT);
+    if let Some(members) = schema.as_object_mut() {
+        let dialect = json!("https://json-schema.org/draft/2020-12/schema");
+        members.insert("$schema".to_owned(), dialect);
+        members.insert("title".to_owned(), json!("bearward.toml"));
+    }
+    schema
+}
+
+/// Every table and key of the configuration, in Markdown.
+#[must_use]
+pub fn reference() -> String {
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let _ = write_table(&mut text, &ROOT);
+    text.trim_end().to_owned() + "\n"
+}
+
+fn of_table(table: &Table) -> Value {
+    let properties: Map<_, _> = table
+        .fields
+        .iter()
+        .map(|field| (field.key.to_owned(), of_field(field)))
+        .collect();
+    let required: Vec<_> = table
+        .fields
+        .iter()
+        .filter(|field| field.default == Default::Required)
+        .map(|field| field.key)
+        .collect();
+    json!({
+        "type": "object",
+        "description": table.meaning,
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false,
+    })
+}
+
+fn of_field(field: &Field) -> Value {
+    let mut schema = of_kind(field.kind);
+    if let Some(members) = schema.as_object_mut() {
+        members.insert("description".to_owned(), json!(field.meaning));
+        if let Default::Value(default) = field.default {
+            let default = if matches!(field.kind, Kind::Flag) {
+                json!(default == "true")
+            } else {
+                json!(default)
+            };
+            members.insert("default".to_owned(), default);
+        }
+    }
+    schema
+}
+
+fn of_kind(kind: Kind) -> Value {
+    let text = || json!({ "type": "string" });
+    let texts = || json!({ "type": "array", "items": text() });
+    match kind {
+        Kind::Choice(words) => json!({ "enum": words }),
+        Kind::Claims => json!({
+            "type": "object",
+            "additionalProperties": { "anyOf": [text(), texts()] },
+        }),
+        Kind::Flag => json!({ "type": "boolean" }),
+        Kind::Groups => json!({ "type": "array", "items": texts() }),
+        Kind::Named(table) => json!({
+            "type": "object",
+            "additionalProperties": of_table(table),
+        }),
+        Kind::Secret => json!({ "type": "string", "pattern": "^(env|file):." }),
+        Kind::Table(table) => of_table(table),
+        Kind::Tables(table) => json!({ "type": "array", "items": of_table(table) }),
+        Kind::Address | Kind::Duration | Kind::Text => text(),
+        Kind::TextOrTexts => json!({ "anyOf": [text(), texts()] }),
+        Kind::Texts => texts(),
+    }
+}
+
+/// A table, then the tables within it.
+fn write_table(to: &mut String, table: &Table) -> std::fmt::Result {
+    let title = match table.name {
+        "" => "The file".to_owned(),
+        name => format!("`{name}`"),
+    };
+    writeln!(to, "## {title}\n\n{}\n", table.meaning)?;
+    writeln!(to, "| key | value | default | meaning |\n|---|---|---|---|")?;
+    for field in table.fields {
+        let (key, meaning) = (field.key, field.meaning);
+        let value = value_of(field.kind);
+        let default = match field.default {
+            Default::None => "–".to_owned(),
+            Default::Required => "*required*".to_owned(),
+            Default::Value(default) => format!("`{}`", literal(field.kind, default)),
+        };
+        writeln!(to, "| `{key}` | {value} | {default} | {meaning} |")?;
+    }
+    writeln!(to)?;
+    for field in table.fields {
+        if let Kind::Named(inner) | Kind::Table(inner) | Kind::Tables(inner) = field.kind {
+            write_table(to, inner)?;
+        }
+    }
+    Ok(())
+}
+
+fn value_of(kind: Kind) -> String {
+    match kind {
+        Kind::Address => "address: `\"127.0.0.1:9000\"` or `\"unix:/run/x.sock\"`".to_owned(),
+        Kind::Choice(words) => {
+            let words: Vec<_> = words.iter().map(|word| format!("`\"{word}\"`")).collect();
+            words.join(", ")
+        }
+        Kind::Claims => "`{ claim = \"value\", other = [\"one\", \"two\"] }`".to_owned(),
+        Kind::Duration => "length of time: `\"30s\"`, `\"5m\"`, `\"1h 30m\"`".to_owned(),
+        Kind::Flag => "`true` or `false`".to_owned(),
+        Kind::Groups => "list of lists of strings".to_owned(),
+        Kind::Named(table) | Kind::Table(table) | Kind::Tables(table) => {
+            format!("table: `{}`", table.name)
+        }
+        Kind::Secret => "`\"env:NAME\"` or `\"file:PATH\"`".to_owned(),
+        Kind::Text => "string".to_owned(),
+        Kind::TextOrTexts => "string or list of strings".to_owned(),
+        Kind::Texts => "list of strings".to_owned(),
+    }
+}
+
+fn literal(kind: Kind, default: &str) -> String {
+    if matches!(kind, Kind::Flag) {
+        return default.to_owned();
+    }
+    format!("\"{default}\"")
+}

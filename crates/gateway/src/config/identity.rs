@@ -1,0 +1,86 @@
+//! `[identity]`: how the application learns who sent a request.
+
+use bearward::ClaimPath;
+use http::HeaderName;
+
+use super::mistakes::Code;
+use super::reader::Fields;
+use crate::identity::{
+    ClaimSource, Encoding, Identity, IdentityBuildError, IdentityBuilder, Preset, Token,
+    Underscores,
+};
+
+pub(super) fn read(fields: &Fields<'_>, id_token_field: Option<&HeaderName>) -> Option<Identity> {
+    let mut builder = Identity::builder();
+    if let Some(field) = id_token_field {
+        builder = builder.id_token_field(field.clone());
+    }
+    // Not said is the same as a table without keys.
+    let Some(fields) = &fields.table("identity") else {
+        return builder.preset(Preset::Bearward).build().ok();
+    };
+    let preset = match fields.choice("preset").map(|preset| preset.value) {
+        Some("authgear") => Preset::Authgear,
+        Some("none") => Preset::None,
+        _ => Preset::Bearward,
+    };
+    builder = builder.preset(preset);
+    if fields.flag("forward_token") {
+        builder = builder.token(Token::Forward);
+    }
+    if fields.flag("drop_underscores") {
+        builder = builder.underscores(Underscores::Drop);
+    }
+    for table in fields.tables("fields") {
+        builder = read_field(&table, builder);
+    }
+    let built = builder.build();
+    if let Err(error) = &built {
+        // Of fields that do not go together only.
+        let message = error.to_string();
+        fields.tell(code_of(error), "fields", message, "");
+    }
+    built.ok()
+}
+
+/// Adds a field, if it can be used by itself.
+fn read_field(fields: &Fields<'_>, builder: IdentityBuilder) -> IdentityBuilder {
+    let claim = fields.texts("claim");
+    if fields.is_empty("claim") {
+        fields.tell(Code::Value, "claim", "`claim` names none", "");
+    }
+    let (Some(header), Some(encoding)) = (fields.text("header"), encoding(fields)) else {
+        return builder;
+    };
+    let path = ClaimPath::new(claim.iter().map(|name| name.value));
+    let source = ClaimSource::Claim(path);
+    let alone = Identity::builder().field(header.value, source.clone(), encoding);
+    match alone.build() {
+        Ok(_) => builder.field(header.value, source, encoding),
+        Err(error) => {
+            let message = format!("`header`: {error}");
+            fields
+                .found()
+                .add(code_of(&error), &header.span, message, None);
+            builder
+        }
+    }
+}
+
+fn encoding(fields: &Fields<'_>) -> Option<Encoding> {
+    Some(match fields.choice("encoding")?.value {
+        "base64url" => Encoding::Base64Url,
+        "comma" => Encoding::Comma,
+        "json" => Encoding::Json,
+        "percent" => Encoding::Percent,
+        "space" => Encoding::Space,
+        _ => Encoding::Plain,
+    })
+}
+
+const fn code_of(error: &IdentityBuildError) -> Code {
+    if matches!(error, IdentityBuildError::Duplicate(_)) {
+        return Code::Duplicate;
+    }
+    Code::Value
+}

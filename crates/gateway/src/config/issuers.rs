@@ -1,0 +1,470 @@
+//! `[[issuers]]` and `[protection]`: the resource server.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bearward::core::jwk::{SecretError, VerificationKey};
+use bearward::core::policy::PolicyError;
+use bearward::{
+    Algorithm, BuildError, Issuer, JwkSet, Policy, Profile, ProtectedResourceMetadata,
+    ProtectionSpace, ResourceServer,
+};
+use http::HeaderName;
+use url::{Host, Url};
+
+use super::mistakes::Code;
+use super::reader::{At, Fields, nearest};
+use super::surroundings::{Secret, Surroundings};
+use super::tell_duplicates;
+
+/// Whose tokens are accepted, and what challenges say. Two that are equal make the same resource
+/// server, so that the keys of an unchanged one are kept over a reload.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServerSettings {
+    issuers: Vec<IssuerSettings>,
+    space: ProtectionSpace,
+    metadata: Option<ProtectedResourceMetadata>,
+    id_token_field: Option<HeaderName>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct IssuerSettings {
+    names: Vec<String>,
+    audiences: Vec<String>,
+    profile: Profile,
+    algorithms: Vec<Algorithm>,
+    client_ids: Vec<String>,
+    required_claims: Vec<String>,
+    leeway: Duration,
+    max_lifetime: Option<Duration>,
+    keys: Keys,
+    internal_origin: Option<String>,
+    plain_http: PlainHttp,
+    stale_if_error: Duration,
+    snapshot: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Keys {
+    Discovery,
+    /// The document, which was parsed before.
+    File(Secret),
+    Secret(Secret),
+    Uri(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PlainHttp {
+    Anywhere,
+    Loopback,
+}
+
+impl ServerSettings {
+    pub(super) fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Option<Self> {
+        let tables = fields.tables("issuers");
+        if fields.is_empty("issuers") {
+            let message = "`issuers` is empty, so no token could be accepted";
+            fields.tell(Code::IssuerMissing, "issuers", message, "");
+        }
+        let names: Vec<_> = tables
+            .iter()
+            .flat_map(|table| table.text("issuer").into_iter().chain(table.texts("also")))
+            .collect();
+        tell_duplicates(&names, "the issuer", fields.found());
+        let issuers: Vec<_> = tables
+            .iter()
+            .map(|table| IssuerSettings::read(table, surroundings))
+            .collect();
+        let protection = fields.table("protection");
+        let mut settings = Self {
+            issuers: Vec::new(),
+            space: ProtectionSpace::default(),
+            metadata: None,
+            id_token_field: None,
+        };
+        if let Some(protection) = &protection {
+            let names = names.iter().map(|name| name.value);
+            settings.read_protection(protection, names);
+        }
+        settings.issuers = issuers.into_iter().collect::<Option<_>>()?;
+        Some(settings)
+    }
+
+    pub(super) const fn id_token_field(&self) -> Option<&HeaderName> {
+        self.id_token_field.as_ref()
+    }
+
+    /// The resource server, which starts to fetch keys at once.
+    pub(super) fn build(&self) -> Result<ResourceServer, BuildError> {
+        let mut builder = ResourceServer::builder().protection_space(self.space.clone());
+        for issuer in &self.issuers {
+            builder = builder.issuer(issuer.build()?);
+        }
+        if let Some(metadata) = &self.metadata {
+            builder = builder.metadata(metadata.clone());
+        }
+        if let Some(field) = &self.id_token_field {
+            builder = builder.id_token_field(field.clone());
+        }
+        builder.build()
+    }
+
+    fn read_protection<'t>(&mut self, fields: &Fields<'t>, issuers: impl Iterator<Item = &'t str>) {
+        if let Some(realm) = fields.text("realm") {
+            match ProtectionSpace::new(realm.value) {
+                Ok(space) => self.space = space,
+                Err(error) => fields.tell(Code::Value, "realm", error.to_string(), ""),
+            }
+        }
+        let scopes = fields.texts("scopes");
+        if let Some(resource) = fields.text("resource") {
+            match ProtectedResourceMetadata::new(resource.value, issuers) {
+                Ok(metadata) => {
+                    let scopes = scopes.iter().map(|scope| scope.value);
+                    self.metadata = Some(metadata.scopes_supported(scopes));
+                }
+                Err(error) => fields.tell(Code::Value, "resource", error.to_string(), ""),
+            }
+        } else if fields.has("scopes") {
+            let message = "`scopes` are told in the metadata of a `resource`, and there is none";
+            fields.tell(Code::Missing, "scopes", message, "add `resource`, its URL");
+        }
+        if let Some(field) = fields.text("id_token_header") {
+            match field.value.parse() {
+                Ok(name) => self.id_token_field = Some(name),
+                Err(_) => {
+                    let message = format!("{:?} is not the name of a field", field.value);
+                    fields.tell(Code::Value, "id_token_header", message, "");
+                }
+            }
+        }
+    }
+}
+
+impl IssuerSettings {
+    fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Option<Self> {
+        let plain_http = if fields.flag("insecure_plain_http") {
+            PlainHttp::Anywhere
+        } else {
+            PlainHttp::Loopback
+        };
+        let names = fields
+            .text("issuer")
+            .into_iter()
+            .chain(fields.texts("also"));
+        let names: Vec<_> = names.collect();
+        let algorithms = algorithms(fields);
+        let keys = Keys::read(fields, surroundings, &algorithms);
+        let internal_origin = fields.text("internal_origin");
+        if let Some(origin) = &internal_origin {
+            check_url(fields, "internal_origin", origin, plain_http);
+        }
+        if let (Some(issuer), Some(Keys::Discovery), None) =
+            (names.first(), &keys, &internal_origin)
+        {
+            check_url(fields, "issuer", issuer, plain_http);
+        }
+        if let Some(uri) = fields.text("jwks_uri") {
+            check_url(fields, "jwks_uri", &uri, plain_http);
+        }
+        let leeway = fields.duration("leeway")?.value;
+        let settings = Self {
+            names: owned(names),
+            audiences: owned(fields.texts("audiences")),
+            profile: fields.choice("profile")?.value.parse().ok()?,
+            algorithms,
+            client_ids: owned(fields.texts("client_ids")),
+            required_claims: owned(fields.texts("required_claims")),
+            leeway,
+            max_lifetime: fields.duration("max_lifetime").map(|given| given.value),
+            keys: keys?,
+            internal_origin: internal_origin.map(|origin| origin.value.to_owned()),
+            plain_http,
+            stale_if_error: fields.duration("stale_if_error")?.value,
+            snapshot: fields
+                .text("snapshot")
+                .map(|path| surroundings.path(path.value)),
+        };
+        settings.check(fields);
+        Some(settings)
+    }
+
+    /// What the policy refuses, at its place.
+    fn check(&self, fields: &Fields<'_>) {
+        if fields.is_empty("audiences") {
+            let message = "`audiences` is empty, so no token could be for us";
+            fields.tell(Code::AudienceMissing, "audiences", message, "");
+        }
+        for name in &self.names {
+            let Err(error) = self.policy(name) else {
+                continue;
+            };
+            let (code, key) = match error {
+                PolicyError::AudienceMissing => (Code::AudienceMissing, "audiences"),
+                PolicyError::IssuerMissing => (Code::IssuerMissing, "issuer"),
+                PolicyError::Leeway => (Code::Leeway, "leeway"),
+                PolicyError::AlgorithmsMissing | PolicyError::AlgorithmsMixed | _ => {
+                    (Code::Value, "algorithms")
+                }
+            };
+            // The code is told already.
+            let message = error.to_string();
+            let message = message.split_once(": ").map_or(&*message, |(_, rest)| rest);
+            let help = if error == PolicyError::Leeway {
+                "clocks set by NTP differ by less than a second"
+            } else {
+                ""
+            };
+            fields.tell(code, key, format!("`{key}`: {message}"), help);
+            break;
+        }
+    }
+
+    fn policy(&self, name: &str) -> Result<Policy, PolicyError> {
+        let (first, more) = match self.audiences.split_first() {
+            Some((first, more)) => (first.as_str(), more),
+            // Told before, in words of its own.
+            None => ("-", &[][..]),
+        };
+        let mut policy = Policy::builder(name, first)
+            .profile(self.profile)
+            .leeway(self.leeway);
+        for audience in more {
+            policy = policy.audience(audience);
+        }
+        for client_id in &self.client_ids {
+            policy = policy.client_id(client_id);
+        }
+        for claim in &self.required_claims {
+            policy = policy.required_claim(claim);
+        }
+        if !self.algorithms.is_empty() {
+            policy = policy.algorithms(self.algorithms.iter().copied());
+        }
+        if let Some(max_lifetime) = self.max_lifetime {
+            policy = policy.max_lifetime(max_lifetime);
+        }
+        policy.build()
+    }
+
+    fn build(&self) -> Result<Issuer, BuildError> {
+        let (name, also) = self.names.split_first().ok_or(BuildError::IssuerMissing)?;
+        let policy = self.policy(name)?;
+        let mut issuer = match &self.keys {
+            Keys::Discovery => Issuer::discover(policy),
+            Keys::File(document) => {
+                let keys = JwkSet::parse(&document.0).map_err(bearward::fetch::FetchError::from)?;
+                Issuer::jwk_set(policy, keys)
+            }
+            Keys::Secret(secret) => {
+                let keys = secret_keys(&self.algorithms, secret);
+                Issuer::jwk_set(policy, keys.map_err(|_| BuildError::SecretFromUrl)?)
+            }
+            Keys::Uri(uri) => Issuer::jwks_uri(policy, uri),
+        };
+        for name in also {
+            issuer = issuer.also(self.policy(name)?);
+        }
+        if let Some(origin) = &self.internal_origin {
+            issuer = issuer.internal_origin(origin);
+        }
+        if self.plain_http == PlainHttp::Anywhere {
+            issuer = issuer.insecure_plain_http();
+        }
+        if let Some(path) = &self.snapshot {
+            issuer = issuer.snapshot(path);
+        }
+        Ok(issuer.stale_if_error(self.stale_if_error))
+    }
+}
+
+impl Keys {
+    fn read(
+        fields: &Fields<'_>,
+        surroundings: &Surroundings<'_>,
+        algorithms: &[Algorithm],
+    ) -> Option<Self> {
+        let places = ["jwks_uri", "jwks_file", "secret"];
+        let given: Vec<_> = places.into_iter().filter(|key| fields.has(key)).collect();
+        if given.len() > 1 {
+            let message = format!("keys come from one place, not from {}", given.join(" and "));
+            fields.tell(Code::Value, given.last()?, message, "keep one of them");
+            return None;
+        }
+        let is_symmetric = algorithms.iter().any(|algorithm| algorithm.is_symmetric());
+        if is_symmetric && given != ["secret"] {
+            let message =
+                "HS256, HS384 and HS512 need a `secret`: keys that are published are no secret";
+            fields.tell(
+                Code::Missing,
+                "algorithms",
+                message,
+                "add `secret = \"env:NAME\"`",
+            );
+            return None;
+        }
+        match given.first() {
+            Some(&"jwks_uri") => Some(Self::Uri(fields.text("jwks_uri")?.value.to_owned())),
+            Some(&"jwks_file") => Self::from_file(fields, surroundings),
+            Some(_) => Self::from_secret(fields, surroundings, algorithms),
+            None => Some(Self::Discovery),
+        }
+    }
+
+    fn from_file(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Option<Self> {
+        let path = fields.text("jwks_file")?;
+        let document = surroundings.read_for(fields, "jwks_file", path.value)?;
+        if let Err(error) = JwkSet::parse(&document.0) {
+            let message = format!("`jwks_file` {:?}: {error}", path.value);
+            fields.tell(Code::FileMissing, "jwks_file", message, "");
+            return None;
+        }
+        Some(Self::File(document))
+    }
+
+    fn from_secret(
+        fields: &Fields<'_>,
+        surroundings: &Surroundings<'_>,
+        algorithms: &[Algorithm],
+    ) -> Option<Self> {
+        let reference = fields.hidden("secret")?;
+        let secret = match reference.value.split_once(':') {
+            Some(("env", name)) if !name.is_empty() => {
+                let Some(secret) = surroundings.variable(name) else {
+                    let message = format!("the environment variable {name:?} is not set");
+                    fields.tell(Code::FileMissing, "secret", message, "");
+                    return None;
+                };
+                Secret(secret.into())
+            }
+            Some(("file", path)) if !path.is_empty() => {
+                surroundings.read_for(fields, "secret", path)?
+            }
+            _ => {
+                // It may be the secret itself.
+                let message = "`secret` must say where the secret is, and not be it";
+                let help =
+                    "write \"env:NAME\" or \"file:PATH\"; if this was the secret, replace it";
+                fields.tell(Code::Value, "secret", message, help);
+                return None;
+            }
+        };
+        if !algorithms.iter().any(|algorithm| algorithm.is_symmetric()) {
+            let message = "a `secret` is for HS256, HS384 or HS512, and `algorithms` names none";
+            fields.tell(
+                Code::Missing,
+                "secret",
+                message,
+                "add `algorithms = [\"HS256\"]`",
+            );
+            return None;
+        }
+        if let Err(error) = secret_keys(algorithms, &secret) {
+            let code = if error == SecretError::Weak {
+                Code::SecretWeak
+            } else {
+                Code::Value
+            };
+            let message = "the secret is shorter than the output of the algorithm's hash";
+            fields.tell(
+                code,
+                "secret",
+                message,
+                "32 random bytes for HS256, 64 for HS512",
+            );
+            return None;
+        }
+        Some(Self::Secret(secret))
+    }
+}
+
+fn algorithms(fields: &Fields<'_>) -> Vec<Algorithm> {
+    let names = || Algorithm::ALL.iter().map(|algorithm| algorithm.as_str());
+    let given = fields.texts("algorithms");
+    if fields.is_empty("algorithms") {
+        let message = "`algorithms` names none, so no token could be accepted";
+        fields.tell(
+            Code::Value,
+            "algorithms",
+            message,
+            "leave it out for the default",
+        );
+    }
+    let parse = |name: &At<&str>| {
+        let parsed = name.value.parse().ok();
+        if parsed.is_none() {
+            let upper = name.value.to_ascii_uppercase();
+            let meant = names().find(|known| known.eq_ignore_ascii_case(&upper));
+            let help = meant
+                .map(|meant| format!("did you mean `{meant}`?"))
+                .or_else(|| nearest(name.value, names()))
+                .unwrap_or_else(|| names().collect::<Vec<_>>().join(", "));
+            let message = format!("{:?} is not a signature algorithm", name.value);
+            fields
+                .found()
+                .add(Code::Value, &name.span, message, Some(help));
+        }
+        parsed
+    };
+    given.iter().filter_map(parse).collect()
+}
+
+fn secret_keys(algorithms: &[Algorithm], secret: &Secret) -> Result<JwkSet, SecretError> {
+    let keys = algorithms
+        .iter()
+        .map(|algorithm| Ok((None, VerificationKey::secret(*algorithm, &secret.0)?)));
+    Ok(JwkSet::from_secrets(keys.collect::<Result<Vec<_>, _>>()?))
+}
+
+/// A URL that keys may come from.
+fn check_url(fields: &Fields<'_>, key: &str, given: &At<&str>, plain_http: PlainHttp) {
+    let tell = |code, message: String, help: &str| {
+        let help = Some(help.to_owned()).filter(|help| !help.is_empty());
+        fields.found().add(code, &given.span, message, help);
+    };
+    let is_empty = given.value.is_empty();
+    let Ok(url) = given.value.parse::<Url>() else {
+        if !is_empty {
+            let message = format!("`{key}`: {:?} is not an absolute URL", given.value);
+            tell(Code::Value, message, "it begins with https://");
+        }
+        return;
+    };
+    let has_path = key == "internal_origin" && url.path() != "/";
+    let has_query = key != "jwks_uri" && url.query().is_some();
+    if !url.has_host() || url.fragment().is_some() || has_query || has_path {
+        let message = format!(
+            "`{key}`: {:?} has parts that have no place in it",
+            given.value
+        );
+        tell(Code::Value, message, "");
+        return;
+    }
+    let is_fetched_safely = match url.scheme() {
+        "https" => true,
+        "http" => plain_http == PlainHttp::Anywhere || is_loopback(&url),
+        _ => false,
+    };
+    if !is_fetched_safely {
+        let message = format!("`{key}` must be https; http is for this machine only");
+        let help = "over plain http anyone on the way chooses the keys; \
+                    `insecure_plain_http = true` accepts that";
+        tell(Code::UrlScheme, message, help);
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn owned(texts: Vec<At<&str>>) -> Vec<String> {
+    texts
+        .into_iter()
+        .map(|text| text.value.to_owned())
+        .collect()
+}

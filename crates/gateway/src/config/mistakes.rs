@@ -1,0 +1,215 @@
+//! Mistakes of a configuration: each with its place, what was expected and found, and a remedy.
+//!
+//! They are rendered here and not by a crate for it: those print whole source lines, and a line of
+//! this file may hold a secret that somebody wrote where a reference belongs. Shown is the place
+//! itself, and what stands before it if that holds no text.
+
+use std::cell::RefCell;
+use std::fmt::{self, Write};
+use std::ops::Range;
+
+/// What kind of mistake it is: a stable code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Code {
+    /// Which tokens are for us is not said.
+    AudienceMissing,
+    /// The same name twice.
+    Duplicate,
+    /// A file or an environment variable is not there, or cannot be used.
+    FileMissing,
+    /// Whose tokens are accepted is not said.
+    IssuerMissing,
+    /// More than clocks can differ.
+    Leeway,
+    /// A key that must be there is not.
+    Missing,
+    /// A path pattern that no request could match.
+    RulePattern,
+    /// A secret that could be guessed.
+    SecretWeak,
+    /// Not TOML.
+    Syntax,
+    /// A value of the wrong type.
+    Type,
+    /// A key that does not exist.
+    UnknownKey,
+    /// A URL over which anybody could send keys.
+    UrlScheme,
+    /// A value of the right type that makes no sense.
+    Value,
+}
+
+impl Code {
+    /// The code as it is printed.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AudienceMissing => "audience_missing",
+            Self::Duplicate => "duplicate",
+            Self::FileMissing => "file_missing",
+            Self::IssuerMissing => "issuer_missing",
+            Self::Leeway => "leeway",
+            Self::Missing => "missing",
+            Self::RulePattern => "rule_pattern",
+            Self::SecretWeak => "secret_weak",
+            Self::Syntax => "syntax",
+            Self::Type => "type",
+            Self::UnknownKey => "unknown_key",
+            Self::UrlScheme => "url_scheme",
+            Self::Value => "value",
+        }
+    }
+}
+
+/// One mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Mistake {
+    /// Its kind.
+    pub code: Code,
+    /// Where it is, in bytes of the text.
+    pub span: Range<usize>,
+    /// What is wrong: what was expected, and what was found.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// Every mistake of a configuration.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Mistakes {
+    text: String,
+    list: Vec<Mistake>,
+}
+
+impl Mistakes {
+    pub(super) fn new(text: &str, mut list: Vec<Mistake>) -> Self {
+        list.sort_by_key(|mistake| mistake.span.start);
+        Self {
+            text: text.to_owned(),
+            list,
+        }
+    }
+
+    /// The mistakes, in the order of the text.
+    pub fn iter(&self) -> impl Iterator<Item = &Mistake> {
+        self.list.iter()
+    }
+
+    /// All of them for a person, with the places in the file of this name.
+    #[must_use]
+    pub fn render(&self, file: &str) -> String {
+        let mut rendered = String::new();
+        for mistake in &self.list {
+            // Writing to a string does not fail.
+            let _ = self.write(mistake, file, &mut rendered);
+        }
+        let count = self.list.len();
+        let plural = if count == 1 { "mistake" } else { "mistakes" };
+        let _ = writeln!(rendered, "{count} {plural} in {file}");
+        rendered
+    }
+
+    /// Line and column of a mistake, from 1, the column in characters.
+    #[must_use]
+    pub fn place(&self, mistake: &Mistake) -> (usize, usize) {
+        let before = self.text.get(..mistake.span.start).unwrap_or(&self.text);
+        let line = before.matches('\n').count().saturating_add(1);
+        let column = before.rsplit('\n').next().unwrap_or_default();
+        (line, column.chars().count().saturating_add(1))
+    }
+
+    fn write(&self, mistake: &Mistake, file: &str, to: &mut String) -> fmt::Result {
+        let (line, column) = self.place(mistake);
+        let code = mistake.code.as_str();
+        let margin = " ".repeat(line.to_string().len());
+        writeln!(to, "error[{code}]: {}", mistake.message)?;
+        writeln!(to, "{margin}--> {file}:{line}:{column}")?;
+        let (before, place) = self.excerpt(mistake);
+        if !place.is_empty() {
+            let indent = " ".repeat(before.chars().count());
+            let carets = "^".repeat(place.chars().count());
+            writeln!(to, "{margin} |")?;
+            writeln!(to, "{line} | {before}{place}")?;
+            writeln!(to, "{margin} | {indent}{carets}")?;
+        }
+        if let Some(help) = &mistake.help {
+            writeln!(to, "{margin} = help: {help}")?;
+        }
+        writeln!(to)
+    }
+
+    /// What stands before the place on its line, and the place up to the end of its line. Neither
+    /// is a text whose meaning is not known.
+    fn excerpt(&self, mistake: &Mistake) -> (String, String) {
+        let before = self.text.get(..mistake.span.start).unwrap_or_default();
+        let before = before.rsplit('\n').next().unwrap_or_default();
+        let before = if before.contains(['"', '\'']) {
+            "… "
+        } else {
+            before
+        };
+        // What does not parse may be the middle of a text.
+        let place = Some(mistake.span.clone()).filter(|_| mistake.code != Code::Syntax);
+        let place = place
+            .and_then(|span| self.text.get(span))
+            .unwrap_or_default();
+        let place = place.lines().next().unwrap_or_default();
+        (printable(before), printable(place))
+    }
+}
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render("configuration"))
+    }
+}
+
+impl fmt::Debug for Mistakes {
+    /// Without the text, which may hold what was meant to be kept.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mistakes")
+            .field("list", &self.list)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
+/// The mistakes so far. Reading goes on after each, so that all are told at once.
+#[derive(Debug, Default)]
+pub(super) struct Found(RefCell<Vec<Mistake>>);
+
+impl Found {
+    pub(super) fn add(
+        &self,
+        code: Code,
+        span: &Range<usize>,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) {
+        let mistake = Mistake {
+            code,
+            span: span.clone(),
+            message: message.into(),
+            help,
+        };
+        // A value that is read twice is wrong once.
+        let mut list = self.0.borrow_mut();
+        if !list.contains(&mistake) {
+            list.push(mistake);
+        }
+    }
+
+    pub(super) fn into_list(self) -> Vec<Mistake> {
+        self.0.into_inner()
+    }
+}
+
+/// One line without anything a terminal would obey.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|char| if char.is_control() { ' ' } else { char })
+        .collect()
+}

@@ -1,0 +1,207 @@
+//! `[upstreams.NAME]`: the applications that the reverse proxy sends requests to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use url::Url;
+
+use super::mistakes::Code;
+use super::reader::{At, Fields};
+use super::surroundings::{Secret, Surroundings};
+use crate::proxy::{Address, Protocol, Tls, TlsError, Upstream};
+
+/// One application.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UpstreamSettings {
+    name: Arc<str>,
+    addresses: Vec<Address>,
+    protocol: Protocol,
+    /// The name it proves to have, and the authorities that say so; `None` for those of the system.
+    tls: Option<(String, Option<Secret>)>,
+    host: Option<HeaderValue>,
+    connect_timeout: Duration,
+    response_timeout: Duration,
+    idle_timeout: Duration,
+    cooldown: Duration,
+}
+
+impl UpstreamSettings {
+    pub(super) fn read_all(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Vec<Self> {
+        let tables = fields.named("upstreams");
+        tables
+            .iter()
+            .filter_map(|(name, table)| Self::read(name.value, table, surroundings))
+            .collect()
+    }
+
+    /// The name under which routes know it.
+    #[must_use]
+    pub const fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// The upstream, without any connection yet.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError`] if TLS cannot be set up; it could when the configuration was read.
+    pub fn build(&self) -> Result<Upstream, TlsError> {
+        let mut upstream = Upstream::new(Arc::clone(&self.name), self.addresses.clone())
+            .protocol(self.protocol)
+            .connect_timeout(self.connect_timeout)
+            .response_timeout(self.response_timeout)
+            .idle_timeout(self.idle_timeout)
+            .cooldown(self.cooldown);
+        if let Some(tls) = self.tls()? {
+            upstream = upstream.tls(tls);
+        }
+        if let Some(host) = &self.host {
+            upstream = upstream.host(host.clone());
+        }
+        Ok(upstream)
+    }
+
+    fn read(name: &str, fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Option<Self> {
+        let places: Vec<_> = fields
+            .texts("urls")
+            .iter()
+            .filter_map(|url| Place::read(url, fields))
+            .collect();
+        if fields.is_empty("urls") {
+            fields.tell(Code::Value, "urls", "`urls` is empty", "");
+        }
+        let tls = tls(&places, fields, surroundings);
+        let host = fields.text("host").and_then(|host| {
+            let parsed = host.value.parse();
+            if parsed.is_err() {
+                let message = format!("`host`: {:?} is not a host", host.value);
+                fields.tell(Code::Value, "host", message, "");
+            }
+            parsed.ok()
+        });
+        let upstream = Self {
+            name: name.into(),
+            addresses: places.into_iter().map(|place| place.address).collect(),
+            protocol: match fields.choice("protocol")?.value {
+                "auto" => Protocol::Auto,
+                "http2" => Protocol::Http2,
+                _ => Protocol::Http1,
+            },
+            tls,
+            host,
+            connect_timeout: fields.duration("connect_timeout")?.value,
+            response_timeout: fields.duration("response_timeout")?.value,
+            idle_timeout: fields.duration("idle_timeout")?.value,
+            cooldown: fields.duration("cooldown")?.value,
+        };
+        if let Err(error) = upstream.tls() {
+            let is_ca = error == TlsError::Certificates;
+            let key = if is_ca { "ca" } else { "urls" };
+            fields.tell(Code::Value, key, format!("`{key}`: {error}"), "");
+        }
+        Some(upstream)
+    }
+
+    fn tls(&self) -> Result<Option<Tls>, TlsError> {
+        let Some((name, authorities)) = &self.tls else {
+            return Ok(None);
+        };
+        let tls = match authorities {
+            Some(pem) => Tls::authorities(name, &pem.0),
+            None => Tls::system(name),
+        };
+        tls.map(Some)
+    }
+}
+
+/// One of the `urls`.
+struct Place {
+    address: Address,
+    /// The name of the certificate, if it is https.
+    tls_name: Option<String>,
+}
+
+impl Place {
+    fn read(given: &At<&str>, fields: &Fields<'_>) -> Option<Self> {
+        let tell = |help: &str| {
+            let message = format!(
+                "`urls` are such as \"http://127.0.0.1:3000\" or \"unix:/run/app.sock\", not {:?}",
+                given.value
+            );
+            let help = Some(help.to_owned()).filter(|help| !help.is_empty());
+            fields.found().add(Code::Value, &given.span, message, help);
+        };
+        if given.value.starts_with("unix:") {
+            let address = given.value.parse();
+            if address.is_err() {
+                tell("the path is absolute");
+            }
+            let tls_name = None;
+            return Some(Self {
+                address: address.ok()?,
+                tls_name,
+            });
+        }
+        let url = given.value.parse::<Url>().ok();
+        let Some(url) = url.filter(|url| matches!(url.scheme(), "http" | "https")) else {
+            tell("");
+            return None;
+        };
+        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
+            tell("");
+            return None;
+        };
+        let is_bare = url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none();
+        if !is_bare {
+            tell("scheme, host and port only: the path is forwarded as it came");
+            return None;
+        }
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let tls_name = (url.scheme() == "https").then(|| bare.to_owned());
+        let address = format!("{host}:{port}").parse().ok()?;
+        Some(Self { address, tls_name })
+    }
+}
+
+/// TLS to all of them, or to none.
+fn tls(
+    places: &[Place],
+    fields: &Fields<'_>,
+    surroundings: &Surroundings<'_>,
+) -> Option<(String, Option<Secret>)> {
+    let with_tls: Vec<_> = places
+        .iter()
+        .filter_map(|place| place.tls_name.as_deref())
+        .collect();
+    let Some(first) = with_tls.first() else {
+        for key in ["ca", "tls_name"] {
+            if fields.has(key) {
+                let message = format!("`{key}` says nothing without an https URL");
+                fields.tell(Code::Value, key, message, "");
+            }
+        }
+        return None;
+    };
+    if with_tls.len() != places.len() {
+        let message = "`urls` are all https, or none is";
+        fields.tell(Code::Value, "urls", message, "make two upstreams of them");
+        return None;
+    }
+    let given = fields.text("tls_name");
+    if given.is_none() && with_tls.iter().any(|name| name != first) {
+        let message = "`urls` have different hosts, so it is open which name a certificate proves";
+        fields.tell(Code::Missing, "urls", message, "add `tls_name`");
+        return None;
+    }
+    let name = given.map_or(*first, |given| given.value);
+    let authorities = match fields.text("ca") {
+        Some(path) => Some(surroundings.read_for(fields, "ca", path.value)?),
+        None => None,
+    };
+    Some((name.to_owned(), authorities))
+}

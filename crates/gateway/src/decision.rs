@@ -1,0 +1,163 @@
+//! What the gate decided. A door carries it out; it decides nothing itself.
+//!
+//! INVARIANT: an [`Admission`] is made by [`Gate::decide`](crate::Gate::decide) alone, after every
+//! check. There is no default, and none by conversion.
+
+use std::sync::Arc;
+
+use bearward::{Challenge, Principal, Rejection};
+use http::{HeaderMap, StatusCode};
+
+use crate::identity::IdentityFields;
+use crate::route::Route;
+
+/// What becomes of a request.
+#[derive(Clone, Debug)]
+#[must_use]
+#[expect(clippy::exhaustive_enums, reason = "a request is admitted or refused")]
+pub enum Decision {
+    /// It passes.
+    Admit(Box<Admission>),
+    /// It does not.
+    Refuse(Box<Refusal>),
+}
+
+/// A request that passes, and as whom.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Admission {
+    /// The route it falls under.
+    pub route: Arc<Route>,
+    /// Who sent it; nobody on a public route, or an optional one without credentials.
+    pub principal: Option<Principal>,
+    /// The identity fields, each to be set or removed.
+    pub identity: IdentityFields,
+    /// Why it would have been refused, on a route in shadow mode.
+    pub shadowed: Option<Reason>,
+}
+
+/// A request that does not pass, and what is answered.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// The route it falls under, if it got as far.
+    pub route: Option<Arc<Route>>,
+    /// Why.
+    pub reason: Reason,
+    /// The status.
+    pub status: StatusCode,
+    /// The fields of the answer, a challenge among them where there is one.
+    pub headers: HeaderMap,
+    /// The body: a fixed problem document.
+    pub body: &'static str,
+}
+
+impl Refusal {
+    /// The answer to a rejection of the pipeline.
+    pub(crate) fn challenged(
+        route: Arc<Route>,
+        rejection: Rejection,
+        challenge: &Challenge,
+    ) -> Self {
+        Self {
+            route: Some(route),
+            reason: Reason::Rejected(rejection),
+            status: challenge.status(),
+            headers: challenge.headers().clone(),
+            body: challenge.body(),
+        }
+    }
+
+    /// The answer to a reason of the gateway's own, which has no challenge: no token would help.
+    #[must_use]
+    pub fn plain(route: Option<Arc<Route>>, reason: Reason) -> Self {
+        let (status, body) = match reason.status() {
+            StatusCode::BAD_REQUEST => (StatusCode::BAD_REQUEST, r#"{"status":400}"#),
+            StatusCode::INTERNAL_SERVER_ERROR => {
+                (StatusCode::INTERNAL_SERVER_ERROR, r#"{"status":500}"#)
+            }
+            _ => (StatusCode::FORBIDDEN, r#"{"status":403}"#),
+        };
+        let mut headers = HeaderMap::with_capacity(2);
+        headers.insert(
+            http::header::CACHE_CONTROL,
+            http::HeaderValue::from_static("no-store"),
+        );
+        headers.insert(
+            http::header::CONTENT_TYPE,
+            http::HeaderValue::from_static("application/problem+json"),
+        );
+        Self {
+            route,
+            reason,
+            status,
+            headers,
+            body,
+        }
+    }
+}
+
+/// Why the gateway refused: the pipeline's reasons and its own.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The pipeline refused.
+    #[error(transparent)]
+    Rejected(Rejection),
+    /// The path has several readings.
+    #[error("the path has several readings")]
+    AmbiguousPath,
+    /// A claim could not stand in a field in its encoding.
+    #[error("a claim cannot stand in an identity field")]
+    ClaimNotHeaderSafe,
+    /// A claim is longer than its field may be.
+    #[error("a claim is longer than an identity field may be")]
+    ClaimTooLarge,
+    /// A field of the dialect is missing, empty or repeated.
+    #[error(
+        "a field with which the proxy tells the original request is missing, empty or repeated"
+    )]
+    DialectField,
+    /// Something that must not happen has happened.
+    #[error("an internal error")]
+    Internal,
+    /// No route matches.
+    #[error("no route matches")]
+    NoRule,
+    /// The request target is not a path with an optional query.
+    #[error("the request target is not a path with an optional query")]
+    TargetForm,
+    /// The peer is not one of the configured proxies.
+    #[error("the peer is not one of the configured proxies")]
+    UntrustedPeer,
+}
+
+impl Reason {
+    /// The stable code, for logs, metrics and `docs/reasons.md`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Rejected(rejection) => rejection.reason(),
+            Self::AmbiguousPath => "ambiguous_path",
+            Self::ClaimNotHeaderSafe => "claim_not_header_safe",
+            Self::ClaimTooLarge => "claim_too_large",
+            Self::DialectField => "dialect_field",
+            Self::Internal => "internal",
+            Self::NoRule => "no_rule",
+            Self::TargetForm => "target_form",
+            Self::UntrustedPeer => "untrusted_peer",
+        }
+    }
+
+    const fn status(&self) -> StatusCode {
+        match self {
+            Self::AmbiguousPath | Self::TargetForm => StatusCode::BAD_REQUEST,
+            Self::Internal | Self::Rejected(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::ClaimNotHeaderSafe
+            | Self::ClaimTooLarge
+            | Self::DialectField
+            | Self::NoRule
+            | Self::UntrustedPeer => StatusCode::FORBIDDEN,
+        }
+    }
+}

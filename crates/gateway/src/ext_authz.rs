@@ -1,0 +1,191 @@
+//! The door for Envoy: ext_authz v3 over gRPC.
+//!
+//! Envoy lets a request pass on an empty `CheckResponse`. So none is made by default here: an
+//! answer that admits is built from an [`Admission`] alone, and every other one has a status that
+//! is not `OK` and a denied response. `error_response` is never used: `failure_mode_allow` could
+//! turn it into an admission.
+
+use envoy_types::ext_authz::v3::pb::{
+    Authorization, CheckRequest, CheckResponse, DeniedHttpResponse, HeaderAppendAction,
+    HeaderValue, HeaderValueOption, HttpResponse, HttpStatus, OkHttpResponse,
+};
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
+use envoy_types::pb::google::rpc;
+use http::{HeaderMap, HeaderName, Method};
+use tonic::{Code, Request, Response, Status};
+
+use crate::decision::{Admission, Decision, Reason, Refusal};
+use crate::forward_auth::{Peer, TrustedPeers};
+use crate::gate::{Gate, SharedGate};
+use crate::original::Original;
+
+mod metadata;
+
+/// Answers Envoy's questions.
+#[derive(Clone, Debug)]
+pub struct ExtAuthz {
+    gate: SharedGate,
+    trusted: TrustedPeers,
+}
+
+impl ExtAuthz {
+    /// Answers `trusted` peers by the gate that is in force.
+    #[must_use]
+    pub const fn new(gate: SharedGate, trusted: TrustedPeers) -> Self {
+        Self { gate, trusted }
+    }
+
+    /// Decides on a question of `peer`.
+    pub async fn answer(&self, peer: Peer, question: &CheckRequest) -> CheckResponse {
+        let gate = self.gate.load();
+        if !self.trusted.contains(peer) {
+            return denied(&Refusal::plain(None, Reason::UntrustedPeer));
+        }
+        let Some(asked) = Asked::read(question) else {
+            return denied(&Refusal::plain(None, Reason::DialectField));
+        };
+        let original = Original::new(
+            &asked.method,
+            asked.target,
+            Some(asked.host),
+            &asked.headers,
+        );
+        match gate.decide(&original).await {
+            Decision::Admit(admission) => admitted(&gate, &admission, &asked.headers),
+            Decision::Refuse(refusal) => denied(&refusal),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Authorization for ExtAuthz {
+    async fn check(
+        &self,
+        request: Request<CheckRequest>,
+    ) -> Result<Response<CheckResponse>, Status> {
+        // Without an address the connection is not over TCP.
+        let address = request.remote_addr();
+        let peer = address.map_or(Peer::UnixSocket, |address| address.ip().into());
+        Ok(Response::new(self.answer(peer, request.get_ref()).await))
+    }
+}
+
+/// The original request, as Envoy tells it: `path` with the query, raw; `query` and `fragment` are
+/// always empty and are not read.
+struct Asked<'q> {
+    method: Method,
+    target: &'q str,
+    host: &'q str,
+    headers: HeaderMap,
+}
+
+impl<'q> Asked<'q> {
+    fn read(question: &'q CheckRequest) -> Option<Self> {
+        let attributes = question.attributes.as_ref()?;
+        let request = attributes.request.as_ref()?.http.as_ref()?;
+        Some(Self {
+            method: Method::from_bytes(request.method.as_bytes()).ok()?,
+            target: Some(request.path.as_str()).filter(|path| !path.is_empty())?,
+            host: Some(request.host.as_str()).filter(|host| !host.is_empty())?,
+            headers: fields(request)?,
+        })
+    }
+}
+
+/// The fields, from the one map that is filled. Repeated ones come joined in `headers`, and singly in
+/// `header_map`; two of either kind are too many for `Authorization`.
+fn fields(request: &HttpRequest) -> Option<HeaderMap> {
+    let singly = request.header_map.as_ref();
+    let singly = singly.map_or(&[][..], |map| map.headers.as_slice());
+    if !singly.is_empty() && !request.headers.is_empty() {
+        return None;
+    }
+    let joined = request.headers.iter();
+    let joined = joined.map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let singly = singly.iter().map(|field| {
+        let value = match field.raw_value.is_empty() {
+            true => field.value.as_bytes(),
+            false => field.raw_value.as_slice(),
+        };
+        (field.key.as_str(), value)
+    });
+    let mut fields = HeaderMap::new();
+    for (name, value) in joined
+        .chain(singly)
+        .filter(|(name, _)| !name.starts_with(':'))
+    {
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        fields.append(name, http::HeaderValue::from_bytes(value).ok()?);
+    }
+    Some(fields)
+}
+
+fn admitted(gate: &Gate, admission: &Admission, sent: &HeaderMap) -> CheckResponse {
+    let fields = &admission.identity;
+    // What a client sent in another spelling reaches the application unless it is named here.
+    let remove = gate.identity().to_remove(fields, sent);
+    let principal = admission.principal.as_ref();
+    CheckResponse {
+        status: Some(status(Code::Ok)),
+        dynamic_metadata: principal.map(|principal| metadata::of(principal.all_claims())),
+        http_response: Some(HttpResponse::OkResponse(OkHttpResponse {
+            headers: fields
+                .set
+                .iter()
+                .map(|(name, value)| field(name, value))
+                .collect(),
+            headers_to_remove: remove.map(str::to_owned).collect(),
+            ..OkHttpResponse::default()
+        })),
+    }
+}
+
+fn denied(refusal: &Refusal) -> CheckResponse {
+    CheckResponse {
+        status: Some(status(code(refusal.status))),
+        dynamic_metadata: None,
+        http_response: Some(HttpResponse::DeniedResponse(DeniedHttpResponse {
+            status: Some(HttpStatus {
+                code: i32::from(refusal.status.as_u16()),
+            }),
+            headers: refusal
+                .headers
+                .iter()
+                .map(|(name, value)| field(name, value))
+                .collect(),
+            body: refusal.body.to_owned(),
+        })),
+    }
+}
+
+fn field(name: &HeaderName, value: &http::HeaderValue) -> HeaderValueOption {
+    HeaderValueOption {
+        header: Some(HeaderValue {
+            key: name.to_string(),
+            raw_value: value.as_bytes().to_vec(),
+            value: String::new(),
+        }),
+        append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
+        keep_empty_value: true,
+        ..HeaderValueOption::default()
+    }
+}
+
+fn status(code: Code) -> rpc::Status {
+    rpc::Status {
+        code: code.into(),
+        ..rpc::Status::default()
+    }
+}
+
+/// The gRPC status of a refusal. Never `OK`, whatever its HTTP status is.
+fn code(status: http::StatusCode) -> Code {
+    match status.as_u16() {
+        400 => Code::InvalidArgument,
+        401 => Code::Unauthenticated,
+        403 => Code::PermissionDenied,
+        429 => Code::ResourceExhausted,
+        503 => Code::Unavailable,
+        _ => Code::Internal,
+    }
+}

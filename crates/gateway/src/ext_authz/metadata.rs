@@ -1,0 +1,52 @@
+//! The claims as dynamic metadata, for filters behind ext_authz.
+
+use bearward::core::claims::Claims;
+use bearward::core::json::{Kind, Value};
+use envoy_types::pb::google::protobuf;
+use envoy_types::pb::google::protobuf::value;
+
+pub(super) fn of(claims: &Claims) -> protobuf::Struct {
+    structure(claims.root())
+}
+
+fn structure(object: Value<'_>) -> protobuf::Struct {
+    let members = object.members();
+    protobuf::Struct {
+        fields: members
+            .map(|(name, value)| (name.into_owned(), protobuf_value(value)))
+            .collect(),
+    }
+}
+
+/// Numbers are doubles in protobuf's `Value`; one that a double cannot hold exactly is given as its
+/// digits, in a string.
+fn protobuf_value(value: Value<'_>) -> protobuf::Value {
+    let kind = match value.kind() {
+        Kind::Null => value::Kind::NullValue(0),
+        Kind::Bool => value::Kind::BoolValue(value.as_bool().unwrap_or_default()),
+        Kind::Number => number(value.as_number().unwrap_or_default()),
+        Kind::String => value::Kind::StringValue(value.as_str().unwrap_or_default().into_owned()),
+        Kind::Array => value::Kind::ListValue(protobuf::ListValue {
+            values: value.elements().map(protobuf_value).collect(),
+        }),
+        Kind::Object => value::Kind::StructValue(structure(value)),
+    };
+    protobuf::Value { kind: Some(kind) }
+}
+
+fn number(digits: &str) -> value::Kind {
+    // Up to 2⁵³ every integer is a double of its own.
+    const EXACT: u64 = 1 << 53;
+    let is_integer = digits
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'-');
+    let magnitude = digits.trim_start_matches('-').parse::<u64>();
+    match digits.parse::<f64>() {
+        Ok(number)
+            if number.is_finite() && (!is_integer || magnitude.is_ok_and(|size| size <= EXACT)) =>
+        {
+            value::Kind::NumberValue(number)
+        }
+        _ => value::Kind::StringValue(digits.to_owned()),
+    }
+}

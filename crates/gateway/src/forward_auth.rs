@@ -1,0 +1,156 @@
+//! Forward auth: the proxy that is already there asks, and carries the answer out.
+//!
+//! One endpoint for each dialect: `/auth/nginx`, `/auth/traefik`, `/auth/caddy` and `/auth/envoy/…`.
+//! A dialect is a table: which fields tell the original request, which statuses the proxy can carry,
+//! how it removes a field. Whatever else came is ignored, and is no fallback: a client may have sent
+//! it.
+//!
+//! A request body is never read, and no answer may be stored.
+
+mod caddy;
+mod dialect;
+mod envoy;
+mod nginx;
+mod peer;
+mod traefik;
+
+use bearward::RequestHead;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+
+use crate::decision::{Admission, Decision, Reason, Refusal};
+use crate::gate::{Gate, SharedGate};
+
+use self::dialect::{Dialect, Removal, Statuses};
+
+pub use self::peer::{Peer, TrustedPeers};
+
+/// The endpoints that proxies ask. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ForwardAuth {
+    gate: SharedGate,
+    trusted: TrustedPeers,
+}
+
+impl ForwardAuth {
+    /// Answers these peers with the decisions of `gate`.
+    #[must_use]
+    pub const fn new(gate: SharedGate, trusted: TrustedPeers) -> Self {
+        Self { gate, trusted }
+    }
+
+    /// What `peer` is answered to the request with this head.
+    ///
+    /// The response has the [`Decision`] among its extensions, and for a refusal its [`Reason`] and
+    /// the [`Rejection`](bearward::Rejection) if that is what it was. A path that is no endpoint is
+    /// answered 404 with nothing.
+    pub async fn answer(
+        &self,
+        peer: impl Into<Peer>,
+        head: RequestHead<'_>,
+    ) -> Response<&'static str> {
+        let dialect = Dialect::of(head.uri.path());
+        if !self.trusted.contains(peer.into()) {
+            let refusal = Refusal::plain(None, Reason::UntrustedPeer);
+            return refused(refusal, Statuses::All);
+        }
+        let Some(dialect) = dialect else {
+            return not_found();
+        };
+        let asked = match dialect.read(head) {
+            Ok(asked) => asked,
+            Err(reason) => return refused(Refusal::plain(None, reason), dialect.statuses),
+        };
+        let gate = self.gate.load();
+        match gate.decide(&asked.original()).await {
+            Decision::Admit(admission) => admitted(*admission, dialect, &gate, head.headers),
+            Decision::Refuse(refusal) => refused(*refusal, dialect.statuses),
+        }
+    }
+}
+
+/// 200, which means the same in every dialect, with each identity field set or removed.
+fn admitted(
+    admission: Admission,
+    dialect: &Dialect,
+    gate: &Gate,
+    sent: &HeaderMap,
+) -> Response<&'static str> {
+    let mut response = answer(StatusCode::OK, StatusCode::OK, "");
+    let headers = response.headers_mut();
+    match &dialect.removal {
+        Removal::Empty => {
+            for name in &admission.identity.remove {
+                headers.insert(name, HeaderValue::from_static(""));
+            }
+        }
+        Removal::Listed(field) => {
+            let names = gate.identity().to_remove(&admission.identity, sent);
+            let list = names.collect::<Vec<_>>().join(", ");
+            match HeaderValue::try_from(list) {
+                Ok(list) => headers.insert(field, list),
+                Err(_) => return refused(internal(admission), dialect.statuses),
+            };
+        }
+        Removal::Omitted => {}
+    }
+    for (name, value) in &admission.identity.set {
+        headers.insert(name, value.clone());
+    }
+    let decision = Decision::Admit(Box::new(admission));
+    response.extensions_mut().insert(decision);
+    response
+}
+
+/// The refusal, under a status that the proxy carries out as one.
+fn refused(refusal: Refusal, statuses: Statuses) -> Response<&'static str> {
+    let has_challenge = refusal.headers.contains_key(WWW_AUTHENTICATE);
+    let status = statuses.carried(refusal.status, has_challenge);
+    let mut response = answer(status, refusal.status, refusal.body);
+    let headers = response.headers_mut();
+    for (name, value) in &refusal.headers {
+        headers.append(name, value.clone());
+    }
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    if status != refusal.status {
+        // A problem document says the status it came with (RFC 9457 §3.1.2).
+        headers.remove(CONTENT_TYPE);
+        *response.body_mut() = "";
+    }
+    let extensions = response.extensions_mut();
+    if let Reason::Rejected(rejection) = &refusal.reason {
+        extensions.insert(rejection.clone());
+    }
+    extensions.insert(refusal.reason.clone());
+    extensions.insert(Decision::Refuse(Box::new(refusal)));
+    response
+}
+
+fn internal(admission: Admission) -> Refusal {
+    Refusal::plain(Some(admission.route), Reason::Internal)
+}
+
+fn not_found() -> Response<&'static str> {
+    let mut response = Response::new("");
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+    response
+}
+
+fn answer(
+    status: StatusCode,
+    true_status: StatusCode,
+    body: &'static str,
+) -> Response<&'static str> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    headers.insert(STATUS, HeaderValue::from(true_status.as_u16()));
+    response
+}
+
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// The status that was decided on, whatever the proxy can carry.
+const STATUS: HeaderName = HeaderName::from_static("x-bearward-status");

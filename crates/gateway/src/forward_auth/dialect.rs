@@ -1,0 +1,177 @@
+//! What distinguishes one proxy's question from another's, as a table.
+
+use std::borrow::Cow;
+
+use bearward::RequestHead;
+use http::header::HOST;
+use http::{HeaderMap, HeaderName, Method, StatusCode};
+
+use super::{caddy::CADDY, envoy::ENVOY, nginx::NGINX, traefik::TRAEFIK};
+use crate::decision::Reason;
+use crate::original::Original;
+
+/// How one kind of proxy asks, and what it makes of the answer.
+#[derive(Debug)]
+pub(super) struct Dialect {
+    pub(super) endpoint: Endpoint,
+    pub(super) source: Source,
+    pub(super) statuses: Statuses,
+    pub(super) removal: Removal,
+}
+
+/// Where it asks.
+#[derive(Debug)]
+pub(super) enum Endpoint {
+    /// At this path; a query is not looked at.
+    Exact(&'static str),
+    /// At this path with the original request target behind it.
+    Prefix(&'static str),
+}
+
+/// What tells the original request.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// Fields, each of which must be there once and not be empty.
+    Fields {
+        method: HeaderName,
+        target: HeaderName,
+        host: HeaderName,
+    },
+    /// The question itself: its method, its target behind the endpoint's path, its host.
+    Request,
+}
+
+/// Which statuses reach the client, or are a refusal at all.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Statuses {
+    /// All of them.
+    All,
+    /// 401 and 403: everything else is an error of ours to it.
+    Challenge,
+    /// All below 500: the rest is an outage of ours to it, which it may be told to let pass.
+    NoServerError,
+}
+
+/// How a field of the client is removed that we have nothing to say in.
+#[derive(Debug)]
+pub(super) enum Removal {
+    /// By an empty one.
+    Empty,
+    /// By a list of names in this field.
+    Listed(HeaderName),
+    /// By its configuration, when we send none.
+    Omitted,
+}
+
+/// The original request, as the dialect tells it.
+pub(super) struct Asked<'r> {
+    method: Cow<'r, Method>,
+    target: &'r str,
+    host: &'r str,
+    headers: &'r HeaderMap,
+}
+
+impl Dialect {
+    /// The dialect of the endpoint at `path`.
+    pub(super) fn of(path: &str) -> Option<&'static Self> {
+        ALL.iter().copied().find(|dialect| match dialect.endpoint {
+            Endpoint::Exact(exact) => path == exact,
+            Endpoint::Prefix(prefix) => path.starts_with(prefix),
+        })
+    }
+
+    /// Reads the original request.
+    pub(super) fn read<'r>(&self, head: RequestHead<'r>) -> Result<Asked<'r>, Reason> {
+        let headers = head.headers;
+        match &self.source {
+            Source::Fields {
+                method,
+                target,
+                host,
+            } => {
+                let method = Method::from_bytes(only(headers, method)?);
+                // Overlong forms and the like: no path has two readings.
+                let target = std::str::from_utf8(only(headers, target)?);
+                Ok(Asked {
+                    method: Cow::Owned(method.map_err(|_| Reason::DialectField)?),
+                    target: target.map_err(|_| Reason::AmbiguousPath)?,
+                    host: host_of(only(headers, host)?)?,
+                    headers,
+                })
+            }
+            Source::Request => Ok(Asked {
+                method: Cow::Borrowed(head.method),
+                target: self.endpoint.behind(head)?,
+                host: own_host(head)?,
+                headers,
+            }),
+        }
+    }
+}
+
+impl Asked<'_> {
+    pub(super) fn original(&self) -> Original<'_> {
+        Original::new(&self.method, self.target, Some(self.host), self.headers)
+    }
+}
+
+impl Endpoint {
+    /// The target behind the path of this endpoint, as it came.
+    fn behind<'r>(&self, head: RequestHead<'r>) -> Result<&'r str, Reason> {
+        let (Self::Exact(path) | Self::Prefix(path)) = self;
+        let target = head.uri.path_and_query().map(|target| target.as_str());
+        target
+            .and_then(|target| target.strip_prefix(path))
+            .filter(|target| !target.is_empty())
+            .ok_or(Reason::DialectField)
+    }
+}
+
+impl Statuses {
+    /// The status to send, of which the proxy makes what was decided.
+    pub(super) fn carried(self, status: StatusCode, has_challenge: bool) -> StatusCode {
+        match (self, status) {
+            (Self::All, status)
+            | (_, status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)) => status,
+            // The challenge survives with 401 only.
+            (Self::Challenge, StatusCode::BAD_REQUEST) if has_challenge => StatusCode::UNAUTHORIZED,
+            (Self::NoServerError, status) if !status.is_server_error() => status,
+            _ => StatusCode::FORBIDDEN,
+        }
+    }
+}
+
+/// The value of a field that is there once and not empty.
+fn only<'r>(headers: &'r HeaderMap, name: &HeaderName) -> Result<&'r [u8], Reason> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) if !value.is_empty() => Ok(value.as_bytes()),
+        _ => Err(Reason::DialectField),
+    }
+}
+
+/// A host, or several joined to one value, which is none.
+fn host_of(value: &[u8]) -> Result<&str, Reason> {
+    let host = std::str::from_utf8(value).map_err(|_| Reason::DialectField)?;
+    let is_host = |byte: u8| byte.is_ascii_graphic() && !b",/?#@\\".contains(&byte);
+    if host.is_empty() || !host.bytes().all(is_host) {
+        return Err(Reason::DialectField);
+    }
+    Ok(host)
+}
+
+/// The host of the question: the authority of its target, or `Host`. Two that differ have two
+/// readings.
+fn own_host(head: RequestHead<'_>) -> Result<&str, Reason> {
+    let authority = head.uri.authority().map(|authority| authority.as_str());
+    let Some(authority) = authority else {
+        return host_of(only(head.headers, &HOST)?);
+    };
+    let has_host = head.headers.contains_key(HOST);
+    if has_host && !only(head.headers, &HOST)?.eq_ignore_ascii_case(authority.as_bytes()) {
+        return Err(Reason::TargetForm);
+    }
+    host_of(authority.as_bytes())
+}
+
+const ALL: [&Dialect; 4] = [&CADDY, &ENVOY, &NGINX, &TRAEFIK];

@@ -1,0 +1,217 @@
+//! The gate: all that is decided about a request, in one place, for every door.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use bearward::{Principal, Rejection, RequestHead, ResourceServer};
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CONTENT_LENGTH, ORIGIN, TRANSFER_ENCODING};
+use http::{Method, Uri};
+
+use crate::decision::{Admission, Decision, Reason, Refusal};
+use crate::identity::{Identity, IdentityError};
+use crate::original::Original;
+use crate::route::{Access, Mode, Preflight, Route, Routes};
+use crate::target::{Target, TargetError};
+
+/// Decides who may pass, and as whom. Immutable: a new configuration is a new gate.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    server: ResourceServer,
+    routes: Routes,
+    identity: Identity,
+}
+
+impl Gate {
+    /// A gate of its parts.
+    #[must_use]
+    pub const fn new(server: ResourceServer, routes: Routes, identity: Identity) -> Self {
+        Self {
+            server,
+            routes,
+            identity,
+        }
+    }
+
+    /// Decides about a request.
+    pub async fn decide(&self, original: &Original<'_>) -> Decision {
+        let target = match Target::parse(original.target) {
+            Ok(target) => target,
+            Err(error) => return refuse(None, error.into()),
+        };
+        // Its query may hold a second credential, so it must be readable as a URI, too.
+        let Ok(uri) = original.target.parse::<Uri>() else {
+            return refuse(None, Reason::TargetForm);
+        };
+        let Some(route) = self.routes.select(original.method, original.host, &target) else {
+            return refuse(None, Reason::NoRule);
+        };
+        let odd = target.oddities();
+        if odd.encoded_slash && !route.allow.encoded_slash
+            || odd.semicolon && !route.allow.semicolon
+        {
+            return refuse(Some(route), Reason::AmbiguousPath);
+        }
+        match self.authenticate(original, &uri, route).await {
+            Ok(principal) => self.admit(route, principal, None),
+            Err(rejection) if route.mode == Mode::Shadow => {
+                self.admit(route, None, Some(Reason::Rejected(rejection)))
+            }
+            Err(rejection) => {
+                let challenge = self.server.challenge(&rejection);
+                let route = Arc::clone(route);
+                Decision::Refuse(Box::new(Refusal::challenged(route, rejection, &challenge)))
+            }
+        }
+    }
+
+    /// The resource server whose tokens are accepted.
+    #[must_use]
+    pub const fn server(&self) -> &ResourceServer {
+        &self.server
+    }
+
+    /// The routes, in order.
+    #[must_use]
+    pub const fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
+    /// The identity fields.
+    #[must_use]
+    pub const fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Who sent the request, `None` for nobody where that is allowed.
+    async fn authenticate(
+        &self,
+        original: &Original<'_>,
+        uri: &Uri,
+        route: &Route,
+    ) -> Result<Option<Principal>, Rejection> {
+        if route.access == Access::Public {
+            return Ok(None);
+        }
+        if route.preflight == Preflight::Passes && is_preflight(original) {
+            return Ok(None);
+        }
+        let head = RequestHead::new(original.method, uri, original.headers);
+        let principal = match self.server.authenticate(head).await {
+            Err(Rejection::NoCredentials) if route.access == Access::Optional => return Ok(None),
+            outcome => outcome?,
+        };
+        self.authorize(head, &principal, route).await?;
+        Ok(Some(principal))
+    }
+
+    /// One of the groups must be met; the refusal told is that of the first.
+    async fn authorize(
+        &self,
+        head: RequestHead<'_>,
+        principal: &Principal,
+        route: &Route,
+    ) -> Result<(), Rejection> {
+        let mut refused = None;
+        for group in &route.require {
+            match self.meets(head, principal, group).await {
+                Ok(()) => return Ok(()),
+                Err(rejection) => {
+                    refused.get_or_insert(rejection);
+                }
+            }
+        }
+        refused.map_or(Ok(()), Err)
+    }
+
+    async fn meets(
+        &self,
+        head: RequestHead<'_>,
+        principal: &Principal,
+        group: &[bearward::Requirements],
+    ) -> Result<(), Rejection> {
+        for requirements in group {
+            self.server.authorize(head, principal, requirements).await?;
+        }
+        Ok(())
+    }
+
+    fn admit(
+        &self,
+        route: &Arc<Route>,
+        principal: Option<Principal>,
+        shadowed: Option<Reason>,
+    ) -> Decision {
+        let identity = match self.identity.of(principal.as_ref()) {
+            Ok(identity) => identity,
+            Err(error) => return refuse(Some(route), error.into()),
+        };
+        Decision::Admit(Box::new(Admission {
+            route: Arc::clone(route),
+            principal,
+            identity,
+            shadowed,
+        }))
+    }
+}
+
+/// The gate that is in force, for all doors. A new configuration replaces it between two requests,
+/// never within one: a request is decided by the gate it [loaded](SharedGate::load).
+#[derive(Clone, Debug)]
+pub struct SharedGate(Arc<ArcSwap<Gate>>);
+
+impl SharedGate {
+    /// Puts `gate` in force.
+    #[must_use]
+    pub fn new(gate: Gate) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(gate)))
+    }
+
+    /// The gate in force now.
+    #[must_use]
+    pub fn load(&self) -> Arc<Gate> {
+        self.0.load_full()
+    }
+
+    /// Puts another gate in force.
+    pub fn replace(&self, gate: Gate) {
+        self.0.store(Arc::new(gate));
+    }
+}
+
+impl From<TargetError> for Reason {
+    fn from(error: TargetError) -> Self {
+        match error {
+            TargetError::Ambiguous => Self::AmbiguousPath,
+            TargetError::Form => Self::TargetForm,
+        }
+    }
+}
+
+impl From<IdentityError> for Reason {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::NotHeaderSafe => Self::ClaimNotHeaderSafe,
+            IdentityError::TooLarge => Self::ClaimTooLarge,
+        }
+    }
+}
+
+fn refuse(route: Option<&Arc<Route>>, reason: Reason) -> Decision {
+    Decision::Refuse(Box::new(Refusal::plain(route.cloned(), reason)))
+}
+
+/// A CORS preflight as browsers send it ([Fetch §4.8]): nothing else passes for one.
+///
+/// [Fetch §4.8]: https://fetch.spec.whatwg.org/#cors-preflight-fetch
+fn is_preflight(original: &Original<'_>) -> bool {
+    let headers = original.headers;
+    let has_one = |name| headers.get_all(name).iter().count() == 1;
+    let has_body = headers.contains_key(TRANSFER_ENCODING)
+        || headers
+            .get(CONTENT_LENGTH)
+            .is_some_and(|length| length.as_bytes() != b"0");
+    *original.method == Method::OPTIONS
+        && has_one(ORIGIN)
+        && has_one(ACCESS_CONTROL_REQUEST_METHOD)
+        && !has_body
+}

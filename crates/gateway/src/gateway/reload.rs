@@ -1,0 +1,265 @@
+//! Reload: another configuration takes the place of the one in force, or does not.
+//!
+//! The gate is replaced as a whole, between two requests. A configuration with mistakes changes
+//! nothing. Keys of issuers are kept if nothing was changed about them; otherwise the new ones are
+//! there before the gate is replaced, so that no request finds none.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bearward::ResourceServer;
+use tokio::sync::{Mutex, mpsc};
+use tokio_rustls::rustls::ServerConfig;
+
+use super::{StartError, watch_file};
+use crate::config::{Config, Surroundings, TlsSettings, UpstreamSettings};
+use crate::gate::{Gate, SharedGate};
+use crate::metrics::{Metrics, Reload};
+use crate::proxy::Upstreams;
+
+/// Puts other configurations in force. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Reloader(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    replaced: Replaced,
+    metrics: Arc<Metrics>,
+    /// The configuration in force. Held while one is replaced by another: never two at once.
+    current: Mutex<Config>,
+}
+
+/// What takes another form with another configuration.
+#[derive(Debug)]
+pub(super) struct Replaced {
+    pub(super) gate: SharedGate,
+    pub(super) upstreams: Upstreams,
+    /// The certificate of the reverse proxy, if it has one.
+    pub(super) tls: Option<Arc<ArcSwap<ServerConfig>>>,
+}
+
+impl Reloader {
+    pub(super) fn new(config: Config, replaced: Replaced, metrics: Arc<Metrics>) -> Self {
+        Self(Arc::new(Inner {
+            replaced,
+            metrics,
+            current: Mutex::new(config),
+        }))
+    }
+
+    /// Puts `config` in force.
+    pub async fn apply(&self, config: Config) -> Reload {
+        let mut current = self.0.current.lock().await;
+        let before = self.0.replaced.gate.load();
+        let server = if config.server == current.server {
+            before.server().clone()
+        } else {
+            match start(&config, before.server()).await {
+                Some(server) => server,
+                None => return self.told(Reload::Refused),
+            }
+        };
+        if let Err(error) = self.replace(&config, &current, server) {
+            tracing::error!(%error, "TLS cannot be set up");
+            return self.told(Reload::Refused);
+        }
+        *current = config;
+        self.told(Reload::Applied)
+    }
+
+    /// Everything is made before anything is replaced.
+    fn replace(
+        &self,
+        config: &Config,
+        current: &Config,
+        server: ResourceServer,
+    ) -> Result<(), StartError> {
+        let Replaced {
+            gate,
+            upstreams,
+            tls,
+        } = &self.0.replaced;
+        let settings = config.listen.proxy.as_ref();
+        let certificate = settings.and_then(|proxy| proxy.tls.as_ref());
+        let certificate = certificate.map(TlsSettings::build).transpose()?;
+        let next = Gate::new(server, config.routes.clone(), config.identity.clone());
+        if config.upstreams == current.upstreams {
+            gate.replace(next);
+        } else {
+            // The routes of both gates find their upstreams while one takes the other's place.
+            let is_gone = |old: &&UpstreamSettings| {
+                let mut names = config.upstreams.iter().map(UpstreamSettings::name);
+                !names.any(|name| name == old.name())
+            };
+            let gone = current.upstreams.iter().filter(is_gone);
+            let both = config.upstreams.iter().chain(gone);
+            let both = both
+                .map(UpstreamSettings::build)
+                .collect::<Result<Vec<_>, _>>()?;
+            upstreams.replace(both);
+            gate.replace(next);
+        }
+        if let (Some(tls), Some(certificate)) = (tls, certificate) {
+            tls.store(Arc::new(certificate));
+        }
+        if !config.listen.is_same_but_for_certificates(&current.listen) {
+            tracing::warn!("listeners have changed; that takes effect at the next start");
+        }
+        Ok(())
+    }
+
+    /// Reads the file and puts it in force. With mistakes, the last good one stays.
+    pub async fn read(&self, file: &Path) -> Reload {
+        match read(file).await {
+            Ok(text) => self.parse(file, &text).await,
+            Err(error) => {
+                tracing::error!(
+                    file = %file.display(),
+                    %error,
+                    "the configuration cannot be read; the last good one stays in force"
+                );
+                self.told(Reload::Refused)
+            }
+        }
+    }
+
+    async fn parse(&self, file: &Path, text: &str) -> Reload {
+        let parsed = Config::parse_in(text, &Surroundings::of(file));
+        match parsed {
+            Ok(config) => self.apply(config).await,
+            Err(mistakes) => {
+                for mistake in mistakes.iter() {
+                    let (line, column) = mistakes.place(mistake);
+                    tracing::error!(
+                        file = %file.display(),
+                        line,
+                        column,
+                        code = mistake.code.as_str(),
+                        message = ?mistake.message,
+                        "a mistake in the configuration"
+                    );
+                }
+                tracing::error!("the last good configuration stays in force");
+                self.told(Reload::Refused)
+            }
+        }
+    }
+
+    fn told(&self, outcome: Reload) -> Reload {
+        self.0.metrics.reload(outcome);
+        match outcome {
+            Reload::Applied => tracing::info!("the configuration was reloaded"),
+            Reload::Refused => tracing::error!("the configuration was not reloaded"),
+        }
+        outcome
+    }
+}
+
+/// Why the configuration is to be read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Trigger {
+    /// Its folder has changed.
+    Changed,
+    /// Somebody asks for it (SIGHUP): files it refers to are read again even if it is the same.
+    Asked,
+}
+
+/// Reads a configuration file again whenever there is a reason to.
+#[derive(Debug)]
+pub struct Reloads {
+    file: PathBuf,
+    text: String,
+    told: mpsc::Sender<Trigger>,
+    triggers: mpsc::Receiver<Trigger>,
+}
+
+impl Reloads {
+    /// For the file that had this text when it was read first.
+    #[must_use]
+    pub fn new(file: impl Into<PathBuf>, text: impl Into<String>) -> Self {
+        let (told, triggers) = mpsc::channel(1);
+        Self {
+            file: file.into(),
+            text: text.into(),
+            told,
+            triggers,
+        }
+    }
+
+    /// Gives reasons. One that comes while another waits is the same.
+    #[must_use]
+    pub fn trigger(&self) -> mpsc::Sender<Trigger> {
+        self.told.clone()
+    }
+
+    /// Watches the file, and reloads for each trigger, for ever.
+    pub async fn follow(mut self, reloader: Reloader) {
+        // Kept, since it watches as long as it lives.
+        let _watcher = match watch_file::watch(&self.file, self.told.clone()) {
+            Ok(watcher) => Some(watcher),
+            Err(error) => {
+                tracing::warn!(%error, "the configuration file is not watched; send SIGHUP");
+                None
+            }
+        };
+        while let Some(trigger) = self.triggers.recv().await {
+            // Editors write in several steps, and each is an event.
+            tokio::time::sleep(SETTLED).await;
+            let asked_since = self.triggers.try_recv() == Ok(Trigger::Asked);
+            let is_asked = trigger == Trigger::Asked || asked_since;
+            match read(&self.file).await {
+                Ok(text) if text == self.text && !is_asked => {}
+                Ok(text) => {
+                    reloader.parse(&self.file, &text).await;
+                    self.text = text;
+                }
+                Err(_) => {
+                    reloader.read(&self.file).await;
+                    // When it is back, it counts as another one, whatever is in it.
+                    self.text.clear();
+                }
+            }
+        }
+    }
+}
+
+/// The resource server of a configuration, with its keys. `None` if an issuer whose tokens can be
+/// verified now would be one whose tokens cannot.
+async fn start(config: &Config, before: &ResourceServer) -> Option<ResourceServer> {
+    let server = config
+        .resource_server()
+        .map_err(|error| tracing::error!(%error, "there is no resource server"))
+        .ok()?;
+    // What has not answered by then is as good as down.
+    let _ = tokio::time::timeout(KEYS_WITHIN, server.attempted()).await;
+    let usable: Vec<_> = before
+        .state()
+        .into_iter()
+        .filter(|state| state.keys.is_usable)
+        .map(|state| state.issuer)
+        .collect();
+    for state in server.state() {
+        if !state.keys.is_usable && usable.contains(&state.issuer) {
+            let issuer = state.issuer;
+            tracing::error!(issuer, "its keys cannot be had anew; it has keys as it is");
+            return None;
+        }
+    }
+    Some(server)
+}
+
+/// Away from the threads that serve.
+async fn read(file: &Path) -> std::io::Result<String> {
+    let file = file.to_owned();
+    let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(file)).await;
+    read.unwrap_or_else(|_| Err(std::io::ErrorKind::Interrupted.into()))
+}
+
+/// Longer than an editor takes, shorter than a person waits.
+const SETTLED: Duration = Duration::from_millis(100);
+
+/// Two attempts at an issuer that is slow.
+const KEYS_WITHIN: Duration = Duration::from_secs(10);

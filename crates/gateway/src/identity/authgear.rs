@@ -1,0 +1,117 @@
+//! The fields of Authgear's resolver, from a token: the same names, byte for byte the same values.
+//!
+//! The resolver knows no machines, so for them none is set.
+
+use std::borrow::Cow;
+
+use bearward::core::authgear::{CAN_REAUTHENTICATE, IS_ANONYMOUS, IS_VERIFIED, ROLES};
+use bearward::core::json::{Kind, Value};
+use bearward::{Principal, PrincipalKind};
+use http::HeaderName;
+
+use super::encoding::{Encoding, joined, plain};
+use super::{IdentityError, claim::Claim};
+
+/// What a field of the resolver says.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Field {
+    /// `true` or `false`: this claim.
+    Boolean(&'static str),
+    /// The client of a machine token, which the resolver does not know. A field of ours.
+    MachineClientId,
+    SessionAmr,
+    SessionAuthenticatedAt,
+    SessionValid,
+    UserId,
+    UserRoles,
+}
+
+/// What the resolver sets, in its order, and what we set for machines in its place.
+pub(super) const FIELDS: [(HeaderName, Field); 9] = [
+    (name("x-authgear-session-valid"), Field::SessionValid),
+    (name("x-authgear-user-id"), Field::UserId),
+    (
+        name("x-authgear-user-anonymous"),
+        Field::Boolean(IS_ANONYMOUS),
+    ),
+    (
+        name("x-authgear-user-verified"),
+        Field::Boolean(IS_VERIFIED),
+    ),
+    (
+        name("x-authgear-user-can-reauthenticate"),
+        Field::Boolean(CAN_REAUTHENTICATE),
+    ),
+    (name("x-authgear-user-roles"), Field::UserRoles),
+    (name("x-authgear-session-amr"), Field::SessionAmr),
+    (
+        name("x-authgear-session-authenticated-at"),
+        Field::SessionAuthenticatedAt,
+    ),
+    (name("x-bearward-client-id"), Field::MachineClientId),
+];
+
+/// Named by Authgear's published nginx configuration, and never sent by the resolver.
+pub(super) const NEVER_SET: HeaderName = name("x-authgear-session-acr");
+
+impl Field {
+    pub(super) fn of(self, principal: &Principal) -> Result<Option<Cow<'_, str>>, IdentityError> {
+        let is_machine = principal.kind() == PrincipalKind::Machine;
+        if is_machine != matches!(self, Self::MachineClientId) {
+            return Ok(None);
+        }
+        match self {
+            Self::Boolean(name) => claim(principal, name).map(boolean).transpose(),
+            Self::MachineClientId => text(principal.client_id().unwrap_or_default()),
+            // The resolver sends it empty where there is none.
+            Self::SessionAmr => {
+                let methods = strings(claim(principal, "amr"))?;
+                joined(&methods, " ", &[' ']).map(|amr| Some(amr.into()))
+            }
+            Self::SessionAuthenticatedAt => Ok(principal
+                .auth_time()
+                .map(|time| time.as_secs().to_string().into())),
+            Self::SessionValid => Ok(Some(Cow::Borrowed("true"))),
+            Self::UserId => text(principal.subject()),
+            Self::UserRoles => {
+                let roles = strings(claim(principal, ROLES))?;
+                let roles = Encoding::Comma.encode(Claim::Words(roles))?;
+                Ok(Some(roles).filter(|roles| !roles.is_empty()))
+            }
+        }
+    }
+}
+
+fn claim<'p>(principal: &'p Principal, name: &str) -> Option<Value<'p>> {
+    let claim = principal.all_claims().get(name);
+    claim.filter(|claim| claim.kind() != Kind::Null)
+}
+
+fn text(text: &str) -> Result<Option<Cow<'_, str>>, IdentityError> {
+    let text = plain(Cow::Borrowed(text))?;
+    Ok(Some(text).filter(|text| !text.is_empty()))
+}
+
+/// A claim of another type is not told as if it were absent: the application would take that for
+/// `false`.
+fn boolean(claim: Value<'_>) -> Result<Cow<'_, str>, IdentityError> {
+    let said = claim.as_bool().ok_or(IdentityError::NotHeaderSafe)?;
+    Ok(Cow::Borrowed(if said { "true" } else { "false" }))
+}
+
+fn strings(claim: Option<Value<'_>>) -> Result<Vec<Cow<'_, str>>, IdentityError> {
+    let Some(claim) = claim else {
+        return Ok(Vec::new());
+    };
+    if claim.kind() != Kind::Array {
+        return Err(IdentityError::NotHeaderSafe);
+    }
+    claim
+        .elements()
+        .map(|element| element.as_str().ok_or(IdentityError::NotHeaderSafe))
+        .collect()
+}
+
+const fn name(name: &'static str) -> HeaderName {
+    HeaderName::from_static(name)
+}

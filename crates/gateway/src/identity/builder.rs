@@ -1,0 +1,289 @@
+//! Settings of the identity fields.
+
+use std::sync::Arc;
+
+use http::HeaderName;
+
+use super::{ClaimSource, Encoding, Field, Identity, Inner, Says, Token, Underscores};
+use super::{authgear, spelling};
+
+/// A set of fields under known names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Preset {
+    /// Those of Authgear's resolver, for applications written for it: `X-Authgear-Session-Valid`,
+    /// `-User-Id`, `-User-Anonymous`, `-User-Verified`, `-User-Can-Reauthenticate`, `-User-Roles`,
+    /// `-Session-Amr`, `-Session-Authenticated-At`. For machines, which the resolver does not know,
+    /// `X-Bearward-Client-Id` alone.
+    Authgear,
+    /// `X-Bearward-Subject`, `-Issuer`, `-Client-Id`, `-Kind` (`user` or `machine`), `-Scope`
+    /// (words with a space between them), `-Auth-Time` and `-Expires-At` (Unix seconds).
+    Bearward,
+    /// No fields. The default.
+    #[default]
+    None,
+}
+
+/// Settings of an [`Identity`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct IdentityBuilder {
+    preset: Preset,
+    fields: Vec<(String, ClaimSource, Encoding)>,
+    token: Token,
+    id_token_field: HeaderName,
+    underscores: Underscores,
+    max_bytes: usize,
+}
+
+impl Default for IdentityBuilder {
+    fn default() -> Self {
+        Self {
+            preset: Preset::default(),
+            fields: Vec::new(),
+            token: Token::default(),
+            id_token_field: ID_TOKEN_FIELD,
+            underscores: Underscores::default(),
+            max_bytes: MAX_BYTES,
+        }
+    }
+}
+
+impl IdentityBuilder {
+    /// The fields of this preset. Default: none.
+    pub fn preset(mut self, preset: Preset) -> Self {
+        self.preset = preset;
+        self
+    }
+
+    /// A field of this name, besides; call again for more.
+    pub fn field(
+        mut self,
+        name: impl Into<String>,
+        source: ClaimSource,
+        encoding: Encoding,
+    ) -> Self {
+        self.fields.push((name.into(), source, encoding));
+        self
+    }
+
+    /// Whether the application gets the credentials. Default: [`Token::Strip`].
+    pub fn token(mut self, token: Token) -> Self {
+        self.token = token;
+        self
+    }
+
+    /// The field in which an ID token comes, as the resource server was told. Default:
+    /// `X-Id-Token`.
+    pub fn id_token_field(mut self, field: HeaderName) -> Self {
+        self.id_token_field = field;
+        self
+    }
+
+    /// What becomes of client fields with `_` in their names. Default: [`Underscores::Keep`].
+    pub fn underscores(mut self, underscores: Underscores) -> Self {
+        self.underscores = underscores;
+        self
+    }
+
+    /// The most bytes a field's value may have. Default: 8 KiB, what most servers take as a line.
+    pub fn max_bytes(mut self, max_bytes: usize) -> Self {
+        self.max_bytes = max_bytes;
+        self
+    }
+
+    /// The identity fields.
+    ///
+    /// # Errors
+    ///
+    /// [`IdentityBuildError`] if a field cannot be used.
+    pub fn build(mut self) -> Result<Identity, IdentityBuildError> {
+        let mut fields = self.preset.fields();
+        let never_set = match self.preset {
+            Preset::Authgear => vec![authgear::NEVER_SET],
+            Preset::Bearward | Preset::None => Vec::new(),
+        };
+        for (name, source, encoding) in std::mem::take(&mut self.fields) {
+            let name = parse_name(&name)?;
+            if spelling::is_same(self.id_token_field.as_str(), name.as_str()) {
+                return Err(IdentityBuildError::Reserved(name));
+            }
+            if never_set.contains(&name) || fields.iter().any(|field| field.name == name) {
+                return Err(IdentityBuildError::Duplicate(name));
+            }
+            let is_list = source == ClaimSource::Scopes;
+            if is_list && !matches!(encoding, Encoding::Comma | Encoding::Json | Encoding::Space) {
+                return Err(IdentityBuildError::List(name));
+            }
+            let says = Says::Claim(source, encoding);
+            fields.push(Field { name, says });
+        }
+        Ok(self.identity(fields, never_set))
+    }
+
+    /// The identity of these fields, with all other settings as they are.
+    pub(super) fn identity(self, fields: Vec<Field>, never_set: Vec<HeaderName>) -> Identity {
+        let mut inner = Inner {
+            fields,
+            never_set,
+            token: self.token,
+            id_token_field: self.id_token_field,
+            underscores: self.underscores,
+            max_bytes: self.max_bytes,
+            spellings: Vec::new(),
+        };
+        inner.spellings = inner
+            .stripped()
+            .flat_map(spelling::with_underscores)
+            .collect();
+        Identity(Arc::new(inner))
+    }
+}
+
+impl Preset {
+    fn fields(self) -> Vec<Field> {
+        let authgear = |(name, field)| Field {
+            name,
+            says: Says::Authgear(field),
+        };
+        let bearward = |(name, source, encoding)| Field {
+            name: HeaderName::from_static(name),
+            says: Says::Claim(source, encoding),
+        };
+        match self {
+            Self::Authgear => authgear::FIELDS.into_iter().map(authgear).collect(),
+            Self::Bearward => BEARWARD.into_iter().map(bearward).collect(),
+            Self::None => Vec::new(),
+        }
+    }
+}
+
+/// Why a field cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdentityBuildError {
+    /// Two fields have the same name, or the preset has it already.
+    #[error("the identity field {0} is configured twice, or a part of the preset")]
+    Duplicate(HeaderName),
+    /// The scopes are a list, which needs an encoding for lists.
+    #[error("the identity field {0} is a list: its encoding must be comma, space or json")]
+    List(HeaderName),
+    /// Not a name that every server reads alike.
+    #[error("an identity field has a name of letters, digits and at most 6 hyphens, 64 bytes long")]
+    Name,
+    /// The name means something else to a proxy or server.
+    #[error("{0} cannot be an identity field: it has another meaning")]
+    Reserved(HeaderName),
+}
+
+/// Letters, digits and hyphens: `_` and `.` are read as `-` by some, and dropped by others.
+fn parse_name(name: &str) -> Result<HeaderName, IdentityBuildError> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let hyphens = name.bytes().filter(|byte| *byte == b'-').count();
+    if name.len() > 64 || hyphens > MAX_HYPHENS || !name.bytes().all(is_plain) {
+        return Err(IdentityBuildError::Name);
+    }
+    let name: HeaderName = name.parse().map_err(|_| IdentityBuildError::Name)?;
+    let text = name.as_str();
+    let is_reserved = RESERVED.contains(&text)
+        || RESERVED_PREFIXES
+            .iter()
+            .any(|prefix| text.starts_with(prefix));
+    if is_reserved {
+        return Err(IdentityBuildError::Reserved(name));
+    }
+    Ok(name)
+}
+
+/// The field of ID tokens, as [`bearward::ResourceServer`] has it by default.
+const ID_TOKEN_FIELD: HeaderName = HeaderName::from_static("x-id-token");
+
+/// Four of these fill what nginx and most servers take as a whole head, 32 KiB.
+const MAX_BYTES: usize = 8 * 1024;
+
+/// So that 64 spellings with `_` are all there are.
+const MAX_HYPHENS: usize = 6;
+
+const BEARWARD: [(&str, ClaimSource, Encoding); 7] = [
+    ("x-bearward-subject", ClaimSource::Subject, Encoding::Plain),
+    ("x-bearward-issuer", ClaimSource::Issuer, Encoding::Plain),
+    (
+        "x-bearward-client-id",
+        ClaimSource::ClientId,
+        Encoding::Plain,
+    ),
+    ("x-bearward-kind", ClaimSource::Kind, Encoding::Plain),
+    ("x-bearward-scope", ClaimSource::Scopes, Encoding::Space),
+    (
+        "x-bearward-auth-time",
+        ClaimSource::AuthTime,
+        Encoding::Plain,
+    ),
+    (
+        "x-bearward-expires-at",
+        ClaimSource::ExpiresAt,
+        Encoding::Plain,
+    ),
+];
+
+/// Names with a meaning in HTTP, in a dialect of ours, or to the proxy in front.
+const RESERVED: &[&str] = &[
+    "accept",
+    "accept-encoding",
+    "age",
+    "allow",
+    "authorization",
+    "cache-control",
+    "connection",
+    "cookie",
+    "date",
+    "dpop",
+    "dpop-nonce",
+    "etag",
+    "expect",
+    "expires",
+    "forwarded",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "location",
+    "origin",
+    "pragma",
+    "range",
+    "refresh",
+    "retry-after",
+    "server",
+    "set-cookie",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "vary",
+    "via",
+    "www-authenticate",
+    "x-bearward-status",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-method",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-proto",
+    "x-forwarded-server",
+    "x-forwarded-uri",
+    "x-original-host",
+    "x-original-method",
+    "x-original-uri",
+    "x-original-url",
+    "x-real-ip",
+    "x-rewrite-url",
+];
+
+const RESERVED_PREFIXES: &[&str] = &[
+    "access-control-",
+    "content-",
+    "if-",
+    "proxy-",
+    "sec-",
+    "x-accel-",
+    "x-envoy-",
+];

@@ -1,0 +1,95 @@
+//! What an identity field is about: a claim, or what the verified token comes down to.
+
+use std::borrow::Cow;
+
+use bearward::core::json::{Kind, Value};
+use bearward::{ClaimPath, Principal, PrincipalKind};
+
+use super::IdentityError;
+
+/// Where the value of an identity field comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClaimSource {
+    /// When the user authenticated (`auth_time`), in Unix seconds.
+    AuthTime,
+    /// The claim at this path.
+    Claim(ClaimPath),
+    /// The client that got the token.
+    ClientId,
+    /// When the token expires (`exp`), in Unix seconds.
+    ExpiresAt,
+    /// The issuer.
+    Issuer,
+    /// `user` or `machine`.
+    Kind,
+    /// The scopes, a list.
+    Scopes,
+    /// The subject.
+    Subject,
+}
+
+impl ClaimSource {
+    /// The claim of this principal, if there is one; `null` is none.
+    pub(super) fn of<'p>(&self, principal: &'p Principal) -> Option<Claim<'p>> {
+        match self {
+            Self::AuthTime => principal
+                .auth_time()
+                .map(|time| Claim::Number(time.as_secs())),
+            Self::Claim(path) => principal
+                .claim(path)
+                .filter(|value| value.kind() != Kind::Null)
+                .map(Claim::Json),
+            Self::ClientId => principal.client_id().map(Claim::Text),
+            Self::ExpiresAt => Some(Claim::Number(principal.expires_at().as_secs())),
+            Self::Issuer => Some(Claim::Text(principal.issuer())),
+            Self::Kind => Some(Claim::Text(match principal.kind() {
+                PrincipalKind::Machine => "machine",
+                PrincipalKind::User => "user",
+            })),
+            Self::Scopes => Some(Claim::Words(principal.scopes().collect())),
+            Self::Subject => Some(Claim::Text(principal.subject())),
+        }
+    }
+}
+
+/// A claim to be encoded.
+#[derive(Clone)]
+pub(super) enum Claim<'p> {
+    Json(Value<'p>),
+    Number(u64),
+    Text(&'p str),
+    Words(Vec<Cow<'p, str>>),
+}
+
+impl<'p> Claim<'p> {
+    /// The claim as one text: a string, a number as the issuer wrote it, or a boolean.
+    pub(super) fn scalar(&self) -> Result<Cow<'p, str>, IdentityError> {
+        match self {
+            Self::Json(value) => scalar(*value),
+            Self::Number(number) => Ok(Cow::Owned(number.to_string())),
+            Self::Text(text) => Ok(Cow::Borrowed(text)),
+            Self::Words(_) => Err(IdentityError::NotHeaderSafe),
+        }
+    }
+
+    /// The claim as a list of texts; one alone is a list of one.
+    pub(super) fn list(self) -> Result<Vec<Cow<'p, str>>, IdentityError> {
+        match self {
+            Self::Json(value) if value.kind() == Kind::Array => {
+                value.elements().map(scalar).collect()
+            }
+            Self::Words(words) => Ok(words),
+            alone @ (Self::Json(_) | Self::Number(_) | Self::Text(_)) => Ok(vec![alone.scalar()?]),
+        }
+    }
+}
+
+/// Numbers keep the digits they came with: nothing is rounded.
+fn scalar(value: Value<'_>) -> Result<Cow<'_, str>, IdentityError> {
+    match value.kind() {
+        Kind::String => value.as_str().ok_or(IdentityError::NotHeaderSafe),
+        Kind::Bool | Kind::Number => Ok(Cow::Borrowed(value.as_json())),
+        Kind::Array | Kind::Null | Kind::Object => Err(IdentityError::NotHeaderSafe),
+    }
+}

@@ -1,0 +1,27 @@
+//! The gateway: the verdicts of [`bearward`] for an application server in any language.
+//!
+//! A door (forward auth, ext_authz, reverse proxy) tells what was [asked](original::Original); the
+//! [`Gate`] decides; the door carries the [`Decision`] out in its own dialect.
+//!
+//! ```text
+//! peer and dialect → Original → Target → Route → Principal → authorized → IdentityFields → Decision
+//! ```
+
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
+
+pub mod admin;
+pub mod config;
+pub mod decision;
+pub mod ext_authz;
+pub mod forward_auth;
+pub mod gate;
+pub mod gateway;
+pub mod identity;
+pub mod metrics;
+pub mod original;
+pub mod proxy;
+pub mod route;
+pub mod target;
+
+pub use crate::decision::Decision;
+pub use crate::gate::{Gate, SharedGate};

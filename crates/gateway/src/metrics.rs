@@ -1,0 +1,396 @@
+//! What is counted, in the text format of OpenMetrics, which Prometheus reads.
+//!
+//! INVARIANT: labels are from configuration (routes, issuers) or fixed codes. Nothing a sender chose
+//! becomes one, so that nobody can make their number grow.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bearward::fetch::FetchError;
+use bearward::{IssuerState, UnixTime};
+use http::StatusCode;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::decision::Decision;
+use crate::gate::SharedGate;
+use crate::proxy::{Observe, Record};
+
+/// The counters, and where they are registered.
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    reloads: Family<ReloadLabels, Counter>,
+    cuts: Family<CutLabels, Counter>,
+    is_current: Gauge,
+    loaded_at: Gauge,
+}
+
+impl Metrics {
+    /// Counts from zero; the state of keys is that of the gate in force.
+    #[must_use]
+    pub fn new(gate: SharedGate) -> Self {
+        let mut registry = Registry::with_prefix("bearward");
+        let requests = Family::default();
+        let durations = Family::new_with_constructor(HISTOGRAM);
+        let reloads = Family::default();
+        let cuts = Family::default();
+        let (is_current, loaded_at) = (Gauge::default(), Gauge::default());
+        registry.register(
+            "requests",
+            "Requests by door, route and reason; the reason of those that passed is `admitted`",
+            requests.clone(),
+        );
+        registry.register_with_unit(
+            "request_duration",
+            "How long requests took; in forward auth and ext_authz, decisions",
+            Unit::Seconds,
+            durations.clone(),
+        );
+        registry.register(
+            "reloads",
+            "Configurations read again: applied or refused",
+            reloads.clone(),
+        );
+        registry.register(
+            "connections_cut",
+            "Connections that were cut outside of any request, by reason",
+            cuts.clone(),
+        );
+        registry.register(
+            "config_current",
+            "1 if the configuration in force is the last one that was read; 0 if that was refused",
+            is_current.clone(),
+        );
+        registry.register_with_unit(
+            "config_loaded_at",
+            "When the configuration in force was read",
+            Unit::Seconds,
+            loaded_at.clone(),
+        );
+        registry.register_collector(Box::new(KeySets(gate)));
+        let metrics = Self {
+            registry,
+            requests,
+            durations,
+            reloads,
+            cuts,
+            is_current,
+            loaded_at,
+        };
+        metrics.loaded();
+        metrics
+    }
+
+    /// Counts a request.
+    pub fn request(&self, request: &Request<'_>) {
+        let route = request.route.cloned().unwrap_or_else(|| NO_ROUTE.into());
+        let labels = RequestLabels {
+            door: request.door.as_str(),
+            route: route.to_string(),
+            reason: request.reason,
+            shadowed: request.shadowed.unwrap_or_default(),
+        };
+        self.requests.get_or_create(&labels).inc();
+        let labels = RouteLabels {
+            door: request.door.as_str(),
+            route: route.to_string(),
+        };
+        let durations = self.durations.get_or_create(&labels);
+        durations.observe(request.duration.as_secs_f64());
+    }
+
+    /// Counts a configuration that was read again.
+    pub fn reload(&self, outcome: Reload) {
+        let labels = ReloadLabels {
+            outcome: outcome.as_str(),
+        };
+        self.reloads.get_or_create(&labels).inc();
+        match outcome {
+            Reload::Applied => self.loaded(),
+            Reload::Refused => {
+                self.is_current.set(0);
+            }
+        }
+    }
+
+    /// All of them as text.
+    ///
+    /// # Errors
+    ///
+    /// [`fmt::Error`] if they cannot be written.
+    pub fn encode(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+
+    fn loaded(&self) {
+        self.is_current.set(1);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.unwrap_or_default().as_secs();
+        self.loaded_at.set(i64::try_from(now).unwrap_or(i64::MAX));
+    }
+}
+
+/// The proxy tells of each request once it is over.
+impl Observe for Metrics {
+    fn ended(&self, record: &Record) {
+        let request = Request {
+            door: Door::Proxy,
+            route: record.route.as_ref(),
+            reason: record.reason,
+            shadowed: record.shadowed,
+            status: record.status,
+            duration: record.duration,
+        };
+        request.log();
+        self.request(&request);
+    }
+
+    fn cut(&self, reason: &'static str) {
+        tracing::info!(target: "bearward::access", reason, "a connection was cut");
+        self.cuts.get_or_create(&CutLabels { reason }).inc();
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+/// A request as it is counted and logged.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Request<'r> {
+    /// Where it came in.
+    pub door: Door,
+    /// The name of its route, if it got as far.
+    pub route: Option<&'r Arc<str>>,
+    /// `admitted`, or the code of the refusal.
+    pub reason: &'static str,
+    /// Why it would have been refused, on a route in shadow mode.
+    pub shadowed: Option<&'static str>,
+    /// The status of the decision.
+    pub status: StatusCode,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+impl<'r> Request<'r> {
+    /// A request that was decided on.
+    #[must_use]
+    pub fn decided(door: Door, decision: &'r Decision, duration: Duration) -> Self {
+        let (route, reason, shadowed, status) = match decision {
+            Decision::Admit(admission) => (
+                Some(&admission.route.name),
+                ADMITTED,
+                admission.shadowed.as_ref().map(|reason| reason.code()),
+                StatusCode::OK,
+            ),
+            Decision::Refuse(refusal) => (
+                refusal.route.as_ref().map(|route| &route.name),
+                refusal.reason.code(),
+                None,
+                refusal.status,
+            ),
+        };
+        Self {
+            door,
+            route,
+            reason,
+            shadowed,
+            status,
+            duration,
+        }
+    }
+
+    /// Writes it into the access log. No field is text that the sender chose.
+    pub fn log(&self) {
+        tracing::info!(
+            target: "bearward::access",
+            door = self.door.as_str(),
+            route = self.route.map(AsRef::as_ref),
+            reason = self.reason,
+            shadowed = self.shadowed,
+            status = self.status.as_u16(),
+            duration_us = u64::try_from(self.duration.as_micros()).unwrap_or(u64::MAX),
+            "request"
+        );
+    }
+}
+
+/// Where a request came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Door {
+    /// Envoy's gRPC question.
+    ExtAuthz,
+    /// A proxy's question over HTTP.
+    ForwardAuth,
+    /// The reverse proxy.
+    Proxy,
+}
+
+impl Door {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::ExtAuthz => "ext_authz",
+            Self::ForwardAuth => "forward_auth",
+            Self::Proxy => "proxy",
+        }
+    }
+}
+
+/// What became of a configuration that was read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reload {
+    /// It is in force.
+    Applied,
+    /// It has mistakes; the last good one stays in force.
+    Refused,
+}
+
+impl Reload {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    door: &'static str,
+    route: String,
+    reason: &'static str,
+    shadowed: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    door: &'static str,
+    route: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReloadLabels {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CutLabels {
+    reason: &'static str,
+}
+
+/// The state of keys, looked up when it is asked for.
+#[derive(Debug)]
+struct KeySets(SharedGate);
+
+impl Collector for KeySets {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let gate = self.0.load();
+        let (states, now) = (gate.server().state(), gate.server().now());
+        for (name, help, value) in KEY_SETS {
+            let kind = ConstGauge::new(0.0).metric_type();
+            let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+            let values = states
+                .iter()
+                .filter_map(|state| Some((state.issuer.as_str(), value(state, now)?)));
+            for (issuer, value) in values {
+                let labels = [("issuer", issuer)];
+                ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        let help = "1 for an issuer whose last fetch failed, with the reason";
+        let kind = ConstGauge::new(0.0).metric_type();
+        let mut family = encoder.encode_descriptor("keys_fetch_failed", help, None, kind)?;
+        for state in &states {
+            let Some(error) = &state.keys.last_error else {
+                continue;
+            };
+            let labels = [
+                ("issuer", state.issuer.as_str()),
+                ("reason", code_of(error)),
+            ];
+            ConstGauge::new(1.0).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
+type KeySetValue = fn(&IssuerState, UnixTime) -> Option<f64>;
+
+const KEY_SETS: [(&str, &str, KeySetValue); 4] = [
+    (
+        "keys_usable",
+        "1 if the tokens of the issuer can be verified",
+        |state, _| Some(f64::from(u8::from(state.keys.is_usable))),
+    ),
+    (
+        "keys_stale",
+        "1 if the keys are older than the issuer said they are fresh",
+        |state, _| Some(f64::from(u8::from(state.keys.is_stale))),
+    ),
+    (
+        "keys_age_seconds",
+        "How long ago the keys were fetched, or found unchanged",
+        |state, now| {
+            let age = now.since(state.keys.fetched_at?).unwrap_or_default();
+            Some(age.as_secs_f64())
+        },
+    ),
+    (
+        "keys_generation",
+        "How often the key set has changed",
+        |state, _| {
+            let generation = u32::try_from(state.keys.generation).unwrap_or(u32::MAX);
+            Some(f64::from(generation))
+        },
+    ),
+];
+
+/// A fixed code for each way a fetch fails.
+const fn code_of(error: &FetchError) -> &'static str {
+    match error {
+        FetchError::Connect => "connect",
+        FetchError::Discovery(_) => "discovery",
+        FetchError::Interrupted => "interrupted",
+        FetchError::IssuerMismatch => "issuer_mismatch",
+        FetchError::JwkSet(_) => "jwk_set",
+        FetchError::NotMetadata => "not_metadata",
+        FetchError::Redirect(_) => "redirect_refused",
+        FetchError::Status(_) => "status",
+        FetchError::Timeout => "fetch_timeout",
+        FetchError::Tls => "tls",
+        FetchError::TooLarge => "jwks_too_large",
+        FetchError::UrlScheme => "url_scheme",
+        _ => "other",
+    }
+}
+
+/// From a decision with a known key, 0.1 ms, to a request that waited for a slow application.
+fn histogram() -> Histogram {
+    let buckets = [
+        0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+        5.0, 10.0,
+    ];
+    Histogram::new(buckets)
+}
+
+/// The reason of a request that passed.
+pub const ADMITTED: &str = "admitted";
+
+const HISTOGRAM: fn() -> Histogram = histogram;
+
+const NO_ROUTE: &str = "-";

@@ -1,0 +1,82 @@
+//! What was asked, as the door's dialect tells it: method, request target, host and fields.
+
+use std::fmt;
+
+use http::{HeaderMap, Method};
+
+/// The request that is decided on. In forward auth it is not the request that reached us, but the
+/// one the proxy asks about.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct Original<'r> {
+    /// Its method.
+    pub method: &'r Method,
+    /// Its request target, as the client sent it.
+    pub target: &'r str,
+    /// The host it is for, port and all, if that is known.
+    pub host: Option<&'r str>,
+    /// Its fields: credentials, and those that make a preflight.
+    pub headers: &'r HeaderMap,
+}
+
+impl<'r> Original<'r> {
+    /// A request of its parts.
+    #[must_use]
+    pub const fn new(
+        method: &'r Method,
+        target: &'r str,
+        host: Option<&'r str>,
+        headers: &'r HeaderMap,
+    ) -> Self {
+        Self {
+            method,
+            target,
+            host,
+            headers,
+        }
+    }
+}
+
+impl fmt::Debug for Original<'_> {
+    /// Shows the method alone: target and fields may hold a token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Original")
+            .field("method", self.method)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A host in the one form that routes are matched with: lower case, without port and final dot.
+#[must_use]
+pub fn canonical_host(host: &str) -> String {
+    // An IPv6 address keeps its brackets; the port is behind them.
+    let end = match host.rfind(']') {
+        Some(bracket) => host
+            .get(bracket..)
+            .and_then(|tail| tail.find(':'))
+            .map(|at| at.saturating_add(bracket)),
+        None => host.find(':'),
+    };
+    let name = end.and_then(|end| host.get(..end)).unwrap_or(host);
+    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::canonical_host;
+
+    #[test]
+    fn t_fwd_07_a_fwd_03_hosts_are_compared_folded_and_without_port() {
+        for host in [
+            "api.example.com",
+            "API.Example.Com",
+            "api.example.com:8443",
+            "api.example.com.",
+            "API.example.com.:80",
+        ] {
+            assert_eq!(canonical_host(host), "api.example.com");
+        }
+        assert_eq!(canonical_host("[::1]:80"), "[::1]");
+        assert_eq!(canonical_host("[::1]"), "[::1]");
+    }
+}

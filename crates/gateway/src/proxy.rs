@@ -1,0 +1,312 @@
+//! The reverse proxy: decides on the head of a request, and passes on what is admitted
+//! ([RFC 9110 §7.6]).
+//!
+//! ```text
+//! head → Decision → fields cleaned → identity fields set → upstream → answer, streamed
+//! ```
+//!
+//! Bodies are never held: a refusal is answered without reading one, and what is admitted passes as
+//! fast as the slower side takes it. Requests are written anew, never copied, so that client and
+//! upstream cannot differ on where one ends. Paths are forwarded as they were decided on.
+//!
+//! [RFC 9110 §7.6]: https://www.rfc-editor.org/rfc/rfc9110#section-7.6
+
+mod activity;
+mod answer;
+mod body;
+mod fields;
+mod framing;
+mod guarded;
+mod head;
+mod observe;
+mod serve;
+mod settings;
+mod tunnel;
+mod upstream;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use hyper::body::{Body, Incoming};
+use hyper::upgrade::OnUpgrade;
+
+use self::answer::Answer;
+pub use self::body::{BodyError, ProxyBody};
+use self::body::{Download, Kind, Upload};
+use self::fields::Via;
+use self::head::Upgrade;
+use self::observe::Exchange;
+pub use self::observe::{End, Observe, Record, Traced};
+use self::serve::Connection;
+pub use self::serve::{Acceptor, Limits, serve};
+pub use self::settings::{Expiry, Settings};
+use self::tunnel::Tunnel;
+use self::upstream::Upstream as Target;
+pub use self::upstream::{Address, AddressError, Protocol, Tls, TlsError, Upstream, Upstreams};
+use crate::decision::{Admission, Decision, Reason, Refusal};
+use crate::gate::{Gate, SharedGate};
+use crate::original::Original;
+
+/// Decides on requests and passes them on.
+#[derive(Clone, Debug)]
+pub struct Proxy {
+    gate: SharedGate,
+    upstreams: Upstreams,
+    settings: Settings,
+}
+
+impl Proxy {
+    /// A proxy for the routes of `gate` to `upstreams`.
+    #[must_use]
+    pub const fn new(gate: SharedGate, upstreams: Upstreams, settings: Settings) -> Self {
+        Self {
+            gate,
+            upstreams,
+            settings,
+        }
+    }
+
+    /// Answers a request of `peer`.
+    pub async fn serve_request(
+        &self,
+        peer: SocketAddr,
+        request: Request<Incoming>,
+    ) -> Response<ProxyBody> {
+        let mut exchange = Exchange::start(&self.settings.observer);
+        let connection = request.extensions().get::<Connection>().cloned();
+        // Behind such a head may stand another protocol, so no request is read there.
+        let closes = request.version() <= Version::HTTP_11
+            && (request.headers().contains_key(http::header::UPGRADE)
+                || request.method() == Method::CONNECT);
+        let passed = self.pass(peer, request, &mut exchange).await;
+        let mut response = match passed {
+            Ok(passed) => passed.answered(exchange, connection),
+            Err(answer) => {
+                exchange.answered(answer.reason, answer.status);
+                let active = connection.as_ref().map(Connection::active);
+                let mut response = Response::new(ProxyBody::fixed(answer.body, exchange, active));
+                *response.status_mut() = answer.status;
+                *response.headers_mut() = answer.headers;
+                response
+            }
+        };
+        if closes && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            response.headers_mut().insert(
+                http::header::CONNECTION,
+                http::HeaderValue::from_static("close"),
+            );
+        }
+        response
+    }
+
+    const fn observer(&self) -> &Arc<dyn Observe> {
+        &self.settings.observer
+    }
+
+    /// Sends a request to its upstream, if it is admitted.
+    async fn pass(
+        &self,
+        peer: SocketAddr,
+        mut request: Request<Incoming>,
+        exchange: &mut Exchange,
+    ) -> Result<Passed, Box<Answer>> {
+        // A request is under way from here on, though its answer is what will count.
+        let connection = request.extensions().get::<Connection>().cloned();
+        let _active = connection.as_ref().map(Connection::active);
+        let gate = self.gate.load();
+        let admission = admitted(&gate, &request, exchange).await?;
+        let Some(upstream) = self.upstreams.find(admission.route.upstream.as_ref()) else {
+            tracing::error!(route = &*admission.route.name, "route without upstream");
+            return Err(Answer::internal().into());
+        };
+        exchange.upstream(upstream.name());
+
+        let client = request.extensions_mut().remove::<OnUpgrade>();
+        let upgrade = Upgrade::asked(&request, &self.settings)
+            .filter(|_| upstream.version(request.version()) == Version::HTTP_11);
+        let kind = kind_of(request.headers());
+        let scheme = connection.map_or("http", |connection| connection.scheme);
+        let request = Outbound {
+            gate: &gate,
+            settings: &self.settings,
+            admission: &admission,
+            upstream: &upstream,
+            upgrade: upgrade.as_ref(),
+            kind,
+        }
+        .request(peer, scheme, request)?;
+        let response = upstream
+            .send(request)
+            .await
+            .map_err(|error| Box::new(Answer::from(error)))?;
+        exchange.answered("admitted", response.status());
+
+        let remaining = match self.settings.expiry {
+            Expiry::Ends(leeway) => remaining(&gate, &admission, leeway),
+            Expiry::Ignored => None,
+        };
+        let tunnel = match (response.status(), upgrade, client) {
+            (StatusCode::SWITCHING_PROTOCOLS, Some(upgrade), Some(client))
+                if upgrade.is_agreed(response.headers()) =>
+            {
+                Some((upgrade, client))
+            }
+            (StatusCode::SWITCHING_PROTOCOLS, ..) => {
+                return Err(Answer::bad_gateway("upstream_failed").into());
+            }
+            _ => None,
+        };
+        Ok(Passed {
+            response,
+            tunnel,
+            remaining,
+            kind,
+            idle: upstream.idle(),
+        })
+    }
+}
+
+/// What the gate says to a request.
+async fn admitted(
+    gate: &Gate,
+    request: &Request<Incoming>,
+    exchange: &mut Exchange,
+) -> Result<Box<Admission>, Box<Answer>> {
+    let Some((target, host)) = head::read(request) else {
+        return Err(Box::new(Refusal::plain(None, Reason::TargetForm).into()));
+    };
+    let original = Original::new(request.method(), target, host, request.headers());
+    match gate.decide(&original).await {
+        Decision::Admit(admission) => {
+            let shadowed = admission.shadowed.as_ref().map(Reason::code);
+            exchange.route(&admission.route.name, shadowed);
+            Ok(admission)
+        }
+        Decision::Refuse(refusal) => {
+            if let Some(route) = &refusal.route {
+                exchange.route(&route.name, None);
+            }
+            Err(Box::new((*refusal).into()))
+        }
+    }
+}
+
+/// How long a token is still good for; for ever, if there is none.
+fn remaining(gate: &Gate, admission: &Admission, leeway: Duration) -> Option<Duration> {
+    let principal = admission.principal.as_ref()?;
+    let end = principal.expires_at().plus(leeway);
+    Some(end.since(gate.server().now()).unwrap_or_default())
+}
+
+fn kind_of(headers: &HeaderMap) -> Kind {
+    if fields::is_grpc(headers) {
+        Kind::Grpc
+    } else {
+        Kind::Plain
+    }
+}
+
+/// A request as it goes to the upstream.
+struct Outbound<'r> {
+    gate: &'r Arc<Gate>,
+    settings: &'r Settings,
+    admission: &'r Admission,
+    upstream: &'r Target,
+    upgrade: Option<&'r Upgrade>,
+    kind: Kind,
+}
+
+impl Outbound<'_> {
+    fn request(
+        &self,
+        peer: SocketAddr,
+        scheme: &'static str,
+        request: Request<Incoming>,
+    ) -> Result<Request<Upload>, Box<Answer>> {
+        let asked = head::read(&request).and_then(|(_, host)| host.map(str::to_owned));
+        let (head, body) = request.into_parts();
+        let wants_trailers =
+            fields::tokens(&head.headers, &http::header::TE).any(|coding| coding == "trailers");
+        let version = self.upstream.version(head.version);
+        let mut headers = head.headers;
+        let via = Via {
+            peer: peer.ip(),
+            host: asked.as_deref(),
+            scheme,
+        };
+        let trusted = (self.settings.trusts)(via.peer.to_canonical());
+        fields::clean_request(&mut headers, self.settings, trusted);
+        self.gate.identity().strip(&mut headers);
+        fields::set_forwarded(&mut headers, via);
+        if let Some(upgrade) = self.upgrade {
+            upgrade.set(&mut headers);
+        }
+        if wants_trailers && version == Version::HTTP_2 {
+            headers.insert(http::header::TE, http::HeaderValue::from_static("trailers"));
+        }
+        // Last, so that nothing above can take them away.
+        for name in &self.admission.identity.remove {
+            headers.remove(name);
+        }
+        for (name, value) in &self.admission.identity.set {
+            headers.insert(name, value.clone());
+        }
+        let trailers = (self.kind == Kind::Grpc).then(|| Arc::clone(self.gate));
+        let has_length = body.size_hint().exact().is_some();
+        let body = Upload::new(body, self.settings.client_idle, trailers);
+        let mut request = Request::new(body);
+        *request.method_mut() = head.method;
+        *request.headers_mut() = headers;
+        *request.version_mut() = version;
+        head::address(&mut request, &head.uri, asked.as_deref(), self.upstream)
+            .ok_or_else(|| Box::new(Answer::internal()))?;
+        if version == Version::HTTP_11 && !has_length {
+            // Said aloud: a GET would be taken to have no body.
+            request.headers_mut().insert(
+                http::header::TRANSFER_ENCODING,
+                http::HeaderValue::from_static("chunked"),
+            );
+        }
+        Ok(request)
+    }
+}
+
+/// A request that was passed on, and answered.
+struct Passed {
+    response: Response<Incoming>,
+    tunnel: Option<(Upgrade, OnUpgrade)>,
+    remaining: Option<Duration>,
+    kind: Kind,
+    idle: Duration,
+}
+
+impl Passed {
+    fn answered(self, exchange: Exchange, connection: Option<Connection>) -> Response<ProxyBody> {
+        let Self { mut response, .. } = self;
+        let Some((upgrade, client)) = self.tunnel else {
+            fields::end_hop(response.headers_mut());
+            *response.version_mut() = Version::HTTP_11;
+            let ends = self.kind == Kind::Grpc || fields::is_event_stream(response.headers());
+            let remaining = self.remaining.filter(|_| ends);
+            let active = connection.as_ref().map(Connection::active);
+            return response.map(|body| {
+                let body = Download::new(body, self.idle, self.kind).expiring(remaining);
+                ProxyBody::relayed(body, exchange, active)
+            });
+        };
+        let tunnel = Tunnel {
+            client,
+            upstream: hyper::upgrade::on(&mut response),
+            idle: self.idle,
+            remaining: self.remaining,
+            exchange,
+            connection,
+        };
+        tokio::spawn(tunnel.run());
+        fields::end_hop(response.headers_mut());
+        upgrade.set(response.headers_mut());
+        response.map(|_| ProxyBody::tunnelled())
+    }
+}

@@ -1,0 +1,83 @@
+//! Answers of the proxy's own, for what it could not pass on. Fixed texts: nothing of the request
+//! and nothing of the upstream is in them.
+
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use super::body::BodyError;
+use super::upstream::UpstreamError;
+use crate::decision::Refusal;
+
+/// What is answered in the place of an upstream.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: &'static str,
+    /// The code for log and metrics.
+    pub(super) reason: &'static str,
+}
+
+impl From<Refusal> for Answer {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            reason: refusal.reason.code(),
+            status: refusal.status,
+            headers: refusal.headers,
+            body: refusal.body,
+        }
+    }
+}
+
+impl From<UpstreamError> for Answer {
+    fn from(error: UpstreamError) -> Self {
+        match error {
+            UpstreamError::Client(BodyError::ClientTimeout) => Self::problem(
+                StatusCode::REQUEST_TIMEOUT,
+                r#"{"status":408}"#,
+                "client_timeout",
+            ),
+            UpstreamError::Client(_) => {
+                Self::problem(StatusCode::BAD_REQUEST, r#"{"status":400}"#, "client_body")
+            }
+            UpstreamError::Connect => Self::bad_gateway("upstream_connect"),
+            UpstreamError::Lost => Self::bad_gateway("upstream_failed"),
+            UpstreamError::Timeout => Self::problem(
+                StatusCode::GATEWAY_TIMEOUT,
+                r#"{"status":504}"#,
+                "upstream_timeout",
+            ),
+        }
+    }
+}
+
+impl Answer {
+    /// The upstream did not answer, or not sensibly.
+    pub(super) fn bad_gateway(reason: &'static str) -> Self {
+        Self::problem(StatusCode::BAD_GATEWAY, r#"{"status":502}"#, reason)
+    }
+
+    /// A mistake of ours.
+    pub(super) fn internal() -> Self {
+        Self::problem(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            r#"{"status":500}"#,
+            "internal",
+        )
+    }
+
+    fn problem(status: StatusCode, body: &'static str, reason: &'static str) -> Self {
+        let mut headers = HeaderMap::with_capacity(2);
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        Self {
+            status,
+            headers,
+            body,
+            reason,
+        }
+    }
+}

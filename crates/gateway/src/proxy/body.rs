@@ -1,0 +1,422 @@
+//! Bodies on their way: one frame at a time, and none ahead of what the other side takes.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::activity::Active;
+use super::fields;
+use super::observe::Exchange;
+use crate::gate::Gate;
+
+/// Why a body ended before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BodyError {
+    /// The client was too slow.
+    #[error("client_timeout: the next piece of the request took too long")]
+    ClientTimeout,
+    /// The request broke off, or its framing is wrong.
+    #[error("client_body: the body of the request broke off or is malformed")]
+    Request,
+    /// The answer of the upstream broke off.
+    #[error("upstream_failed: the answer of the upstream broke off")]
+    Upstream,
+    /// The upstream was too slow.
+    #[error("upstream_timeout: the next piece of the answer took too long")]
+    UpstreamTimeout,
+}
+
+/// The body of a request, on its way to the upstream.
+#[derive(Debug)]
+pub(super) struct Upload {
+    body: Option<Incoming>,
+    progress: Arc<Progress>,
+    idle: Idle,
+    /// Trailers are for gRPC alone, without identity fields in them.
+    trailers: Option<Arc<Gate>>,
+}
+
+impl Upload {
+    pub(super) fn new(body: Incoming, limit: Duration, trailers: Option<Arc<Gate>>) -> Self {
+        Self {
+            body: Some(body),
+            progress: Arc::new(Progress::start()),
+            idle: Idle::new(limit),
+            trailers,
+        }
+    }
+
+    /// Nothing, for a second attempt.
+    pub(super) fn empty(progress: Arc<Progress>) -> Self {
+        Self {
+            body: None,
+            progress,
+            idle: Idle::new(Duration::MAX),
+            trailers: None,
+        }
+    }
+
+    pub(super) const fn progress(&self) -> &Arc<Progress> {
+        &self.progress
+    }
+
+    fn filter(&self, frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
+        let mut trailers = match frame.into_trailers() {
+            Ok(trailers) => trailers,
+            Err(data) => return Some(data),
+        };
+        let gate = self.trailers.as_ref()?;
+        fields::clean_trailers(&mut trailers);
+        gate.identity().strip(&mut trailers);
+        Some(Frame::trailers(trailers))
+    }
+}
+
+impl Body for Upload {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Some(body) = self.body.as_mut() else {
+            return Poll::Ready(None);
+        };
+        let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) else {
+            self.progress
+                .waits_for_client
+                .store(true, Ordering::Relaxed);
+            ready!(self.idle.poll(cx));
+            self.body = None;
+            self.progress.fail(BodyError::ClientTimeout);
+            return Poll::Ready(Some(Err(BodyError::ClientTimeout)));
+        };
+        self.idle.reset();
+        self.progress.advance();
+        match frame {
+            Some(Ok(frame)) => Poll::Ready(self.filter(frame).map(Ok)),
+            Some(Err(_)) => {
+                self.body = None;
+                self.progress.fail(BodyError::Request);
+                Poll::Ready(Some(Err(BodyError::Request)))
+            }
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+/// How far a request's body has come, for whoever waits for the answer.
+#[derive(Debug)]
+pub(super) struct Progress {
+    started: Instant,
+    /// When the last frame passed, in milliseconds since the start.
+    last: AtomicU64,
+    waits_for_client: AtomicBool,
+    fault: AtomicU8,
+}
+
+impl Progress {
+    fn start() -> Self {
+        Self {
+            started: Instant::now(),
+            last: AtomicU64::new(0),
+            waits_for_client: AtomicBool::new(false),
+            fault: AtomicU8::new(0),
+        }
+    }
+
+    /// The fault of the client, if it is the client's.
+    pub(super) fn fault(&self) -> Option<BodyError> {
+        match self.fault.load(Ordering::Acquire) {
+            1 => Some(BodyError::ClientTimeout),
+            2 => Some(BodyError::Request),
+            _ => None,
+        }
+    }
+
+    /// Resolves when for `limit` nothing has passed, and it was not the client who kept us waiting.
+    pub(super) async fn overdue(&self, limit: Duration) {
+        let began = self.started.elapsed();
+        loop {
+            let last = Duration::from_millis(self.last.load(Ordering::Relaxed)).max(began);
+            let still = limit.saturating_sub(self.started.elapsed().saturating_sub(last));
+            let waits = self.waits_for_client.load(Ordering::Relaxed);
+            match (waits, still.is_zero()) {
+                (true, _) => sleep(limit).await,
+                (false, true) => return,
+                (false, false) => sleep(still).await,
+            }
+        }
+    }
+
+    fn advance(&self) {
+        let elapsed = self.started.elapsed().as_millis();
+        let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
+        self.last.store(elapsed, Ordering::Relaxed);
+        self.waits_for_client.store(false, Ordering::Relaxed);
+    }
+
+    fn fail(&self, error: BodyError) {
+        let code = if error == BodyError::ClientTimeout {
+            1
+        } else {
+            2
+        };
+        self.fault.store(code, Ordering::Release);
+        self.waits_for_client.store(false, Ordering::Relaxed);
+    }
+}
+
+/// The body of an answer.
+#[derive(Debug)]
+pub struct ProxyBody {
+    inner: Inner,
+    /// A tunnel has its own.
+    exchange: Option<Exchange>,
+    /// The connection is at work until the answer is over.
+    _active: Option<Active>,
+}
+
+#[derive(Debug)]
+enum Inner {
+    Fixed(Option<Bytes>),
+    Relayed(Box<Download>),
+}
+
+impl ProxyBody {
+    /// What goes before a tunnel.
+    pub(super) const fn tunnelled() -> Self {
+        Self {
+            inner: Inner::Fixed(None),
+            exchange: None,
+            _active: None,
+        }
+    }
+
+    pub(super) const fn fixed(
+        text: &'static str,
+        exchange: Exchange,
+        active: Option<Active>,
+    ) -> Self {
+        let text = if text.is_empty() {
+            None
+        } else {
+            Some(Bytes::from_static(text.as_bytes()))
+        };
+        Self {
+            inner: Inner::Fixed(text),
+            exchange: Some(exchange),
+            _active: active,
+        }
+    }
+
+    pub(super) fn relayed(download: Download, exchange: Exchange, active: Option<Active>) -> Self {
+        Self {
+            inner: Inner::Relayed(Box::new(download)),
+            exchange: Some(exchange),
+            _active: active,
+        }
+    }
+}
+
+impl Body for ProxyBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = &mut *self;
+        let frame = match &mut this.inner {
+            Inner::Fixed(text) => text.take().map(|text| Ok(Frame::data(text))),
+            Inner::Relayed(download) => {
+                let frame = ready!(download.poll(cx));
+                if let Some(exchange) = &mut this.exchange
+                    && download.is_expired
+                {
+                    exchange.reason("stream_expired");
+                }
+                frame
+            }
+        };
+        if let Some(exchange) = &mut this.exchange {
+            match &frame {
+                Some(Err(error)) => exchange.reason(error.code()),
+                Some(Ok(_)) => {}
+                None => exchange.complete(),
+            }
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.inner {
+            Inner::Fixed(text) => text.is_none(),
+            Inner::Relayed(download) => download.body.as_ref().is_none_or(Body::is_end_stream),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.inner {
+            Inner::Fixed(text) => {
+                let length = text.as_ref().map_or(0, Bytes::len);
+                SizeHint::with_exact(u64::try_from(length).unwrap_or(u64::MAX))
+            }
+            Inner::Relayed(download) => download
+                .body
+                .as_ref()
+                .map_or_else(|| SizeHint::with_exact(0), Body::size_hint),
+        }
+    }
+}
+
+impl Drop for ProxyBody {
+    fn drop(&mut self) {
+        // What has no body is never polled: HEAD, 204, 304, and an empty answer.
+        let is_broken = matches!(&self.inner, Inner::Relayed(download) if download.is_broken);
+        let is_over = self.is_end_stream() && !is_broken;
+        if let Some(exchange) = &mut self.exchange
+            && is_over
+        {
+            exchange.complete();
+        }
+    }
+}
+
+impl BodyError {
+    pub(super) const fn code(self) -> &'static str {
+        match self {
+            Self::ClientTimeout => "client_timeout",
+            Self::Request => "client_body",
+            Self::Upstream => "upstream_failed",
+            Self::UpstreamTimeout => "upstream_timeout",
+        }
+    }
+}
+
+/// The body of an upstream's answer, on its way to the client.
+#[derive(Debug)]
+pub(super) struct Download {
+    body: Option<Incoming>,
+    idle: Idle,
+    kind: Kind,
+    expires: Option<Pin<Box<Sleep>>>,
+    is_expired: bool,
+    is_broken: bool,
+}
+
+/// What an answer is, as far as that changes how it is passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Its status stands in trailers.
+    Grpc,
+    /// Its trailers are dropped.
+    Plain,
+}
+
+impl Download {
+    pub(super) fn new(body: Incoming, limit: Duration, kind: Kind) -> Self {
+        Self {
+            body: Some(body),
+            idle: Idle::new(limit),
+            kind,
+            expires: None,
+            is_expired: false,
+            is_broken: false,
+        }
+    }
+
+    /// The same, ended after `remaining`.
+    pub(super) fn expiring(mut self, remaining: Option<Duration>) -> Self {
+        self.expires = remaining.map(|remaining| Box::pin(sleep(remaining)));
+        self
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Some(body) = self.body.as_mut() else {
+            return Poll::Ready(None);
+        };
+        if let Some(expires) = &mut self.expires
+            && expires.as_mut().poll(cx).is_ready()
+        {
+            self.is_expired = true;
+            self.body = None;
+            return Poll::Ready(self.expired());
+        }
+        let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) else {
+            ready!(self.idle.poll(cx));
+            self.is_broken = true;
+            self.body = None;
+            return Poll::Ready(Some(Err(BodyError::UpstreamTimeout)));
+        };
+        self.idle.reset();
+        let Some(frame) = frame else {
+            return Poll::Ready(None);
+        };
+        Poll::Ready(match frame {
+            Ok(frame) if frame.is_data() || self.kind == Kind::Grpc => Some(Ok(frame)),
+            // Never merged into the fields of the head, and of use to gRPC alone.
+            Ok(_) => None,
+            Err(_) => {
+                self.is_broken = true;
+                self.body = None;
+                Some(Err(BodyError::Upstream))
+            }
+        })
+    }
+
+    /// The end of an expired stream: one of events is just over, a call gets its status.
+    fn expired(&self) -> Option<Result<Frame<Bytes>, BodyError>> {
+        if self.kind != Kind::Grpc {
+            return None;
+        }
+        let mut status = HeaderMap::with_capacity(1);
+        status.insert("grpc-status", HeaderValue::from_static("16"));
+        Some(Ok(Frame::trailers(status)))
+    }
+}
+
+/// A limit between two frames. It runs only while we wait for one: whoever does not take what is
+/// there is not the one who is slow here.
+#[derive(Debug)]
+struct Idle {
+    limit: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Idle {
+    const fn new(limit: Duration) -> Self {
+        Self { limit, timer: None }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let limit = self.limit;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(limit)));
+        timer.as_mut().poll(cx)
+    }
+
+    fn reset(&mut self) {
+        self.timer = None;
+    }
+}

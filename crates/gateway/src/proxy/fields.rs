@@ -1,0 +1,209 @@
+//! The fields of a message as they are passed on: hop-by-hop fields end here ([RFC 9110 §7.6.1]),
+//! and so does what a client says about itself that only a proxy may say.
+//!
+//! The order is the point: first everything of the client's goes that must go, then ours is set. So
+//! `Connection` cannot name a field of ours.
+//!
+//! [RFC 9110 §7.6.1]: https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
+
+use std::net::IpAddr;
+
+use http::header::{
+    self, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, FORWARDED, HOST, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
+};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::settings::Settings;
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// Fields by which some applications take another method than that of the request line.
+const OVERRIDES: [&str; 4] = [
+    "-method",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+];
+
+/// Fields by which some applications take another path than that of the request line.
+const REWRITES: [&str; 8] = [
+    "x-envoy-original-path",
+    "x-forwarded-method",
+    "x-forwarded-path",
+    "x-forwarded-prefix",
+    "x-forwarded-uri",
+    "x-original-uri",
+    "x-original-url",
+    "x-rewrite-url",
+];
+
+/// Who is on the other side, and how it reached us.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Via<'r> {
+    pub(super) peer: IpAddr,
+    pub(super) host: Option<&'r str>,
+    pub(super) scheme: &'static str,
+}
+
+/// Takes out of a client's request what must not reach an application.
+pub(super) fn clean_request(headers: &mut HeaderMap, settings: &Settings, trusted: bool) {
+    end_hop(headers);
+    let dropped: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| !may_pass(name, settings, trusted))
+        .cloned()
+        .collect();
+    for name in dropped {
+        headers.remove(name);
+    }
+    join_cookies(headers);
+}
+
+/// Takes the hop-by-hop fields out, and those that `Connection` names.
+pub(super) fn end_hop(headers: &mut HeaderMap) {
+    let named: Vec<String> = tokens(headers, &CONNECTION).collect();
+    for name in named {
+        headers.remove(name.as_str());
+    }
+    for name in [CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE] {
+        headers.remove(name);
+    }
+    let proxied: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| {
+            let folded = fold(name);
+            folded.starts_with("proxy-") || folded == "keep-alive"
+        })
+        .cloned()
+        .collect();
+    for name in proxied {
+        headers.remove(name);
+    }
+}
+
+/// Takes out of trailers what must not stand there ([RFC 9110 §6.5.1]).
+///
+/// [RFC 9110 §6.5.1]: https://www.rfc-editor.org/rfc/rfc9110#section-6.5.1
+pub(super) fn clean_trailers(trailers: &mut HeaderMap) {
+    end_hop(trailers);
+    for name in [AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST] {
+        trailers.remove(name);
+    }
+}
+
+/// Says who sent the request, for which host and how.
+pub(super) fn set_forwarded(headers: &mut HeaderMap, via: Via<'_>) {
+    // An IPv6 address needs brackets, and so quotes (RFC 7239 §6).
+    let node = match via.peer.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("\"[{address}]\""),
+    };
+    let mut element = format!("for={node}");
+    if let Some(host) = via.host {
+        element.push_str(&format!(";host=\"{host}\""));
+    }
+    element.push_str(&format!(";proto={}", via.scheme));
+    append(headers, FORWARDED, &element);
+    append(
+        headers,
+        X_FORWARDED_FOR,
+        &via.peer.to_canonical().to_string(),
+    );
+    // A trusted proxy before us knows what the client asked for; we know what the proxy asked for.
+    if let Some(Ok(host)) = via.host.map(HeaderValue::from_str) {
+        headers.entry(X_FORWARDED_HOST).or_insert(host);
+    }
+    headers
+        .entry(X_FORWARDED_PROTO)
+        .or_insert(HeaderValue::from_static(via.scheme));
+}
+
+/// The tokens of a list field, in lower case.
+pub(super) fn tokens(headers: &HeaderMap, name: &HeaderName) -> impl Iterator<Item = String> {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|list| list.split(','))
+        .map(|token| token.trim().to_ascii_lowercase())
+        .filter(|token| !token.is_empty())
+}
+
+/// Whether a message is gRPC, whose status stands in trailers.
+pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
+    media_type(headers).is_some_and(|media| {
+        media == "application/grpc"
+            || media.starts_with("application/grpc+")
+            || media.starts_with("application/grpc-")
+    })
+}
+
+/// Whether an answer is a stream of events.
+pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
+    media_type(headers).as_deref() == Some("text/event-stream")
+}
+
+fn media_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let media = value.split(';').next().unwrap_or_default();
+    Some(media.trim().to_ascii_lowercase())
+}
+
+fn may_pass(name: &HeaderName, settings: &Settings, trusted: bool) -> bool {
+    let folded = fold(name);
+    if OVERRIDES.contains(&folded.as_str()) {
+        return settings.overrides.contains(name);
+    }
+    if REWRITES.contains(&folded.as_str()) {
+        return false;
+    }
+    let forwarded = folded == "forwarded" || folded.starts_with("x-forwarded-");
+    if forwarded || folded == "x-real-ip" {
+        return trusted && folded == name.as_str();
+    }
+    // To a reader that folds, another spelling of these would be a second one.
+    let framing = ["content-length", "transfer-encoding", "host"].contains(&folded.as_str());
+    if framing {
+        return folded == name.as_str();
+    }
+    // `Expect` is ours to fulfil: the body is asked for when the upstream takes it.
+    !["expect", "http2-settings", "te", "upgrade", "connection"].contains(&folded.as_str())
+}
+
+/// As readers fold that turn fields into variables: `X_Auth.User` is `x-auth-user`.
+fn fold(name: &HeaderName) -> String {
+    name.as_str().replace(['_', '.'], "-")
+}
+
+fn append(headers: &mut HeaderMap, name: HeaderName, element: &str) {
+    let lines = headers.get_all(&name).iter();
+    let mut list: Vec<u8> = Vec::new();
+    for line in lines {
+        list.extend_from_slice(line.as_bytes());
+        list.extend_from_slice(b", ");
+    }
+    list.extend_from_slice(element.as_bytes());
+    if let Ok(value) = HeaderValue::from_bytes(&list) {
+        headers.insert(name, value);
+    }
+}
+
+/// HTTP/2 may split `Cookie`; HTTP/1.1 may not ([RFC 9113 §8.2.3]).
+///
+/// [RFC 9113 §8.2.3]: https://www.rfc-editor.org/rfc/rfc9113#section-8.2.3
+fn join_cookies(headers: &mut HeaderMap) {
+    if headers.get_all(COOKIE).iter().nth(1).is_none() {
+        return;
+    }
+    let pieces: Vec<&[u8]> = headers
+        .get_all(COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    if let Ok(joined) = HeaderValue::from_bytes(&pieces.join(&b"; "[..])) {
+        headers.insert(COOKIE, joined);
+    }
+}

@@ -1,0 +1,364 @@
+//! Where a message ends, read strictly ([RFC 9112 §6]): what another reader before us could have
+//! read differently does not get past this one.
+//!
+//! The parser behind this takes a bare LF for the end of a line, ignores chunk extensions and a
+//! `Content-Length` beside a `Transfer-Encoding`, and cuts a fragment off a target. Each is allowed,
+//! and each has let a request be smuggled past a proxy. Here the byte where it shows becomes a NUL,
+//! which that parser answers with 400, and nothing after it is passed on.
+//!
+//! It does not parse fields beyond framing, and passes HTTP/2 as it is.
+//!
+//! [RFC 9112 §6]: https://www.rfc-editor.org/rfc/rfc9112#section-6
+
+use std::mem;
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Follows the bytes that a client sends.
+#[derive(Debug)]
+pub(super) struct Framing {
+    state: State,
+    heads: u64,
+}
+
+#[derive(Debug)]
+enum State {
+    /// So many bytes of the preface of HTTP/2 have come.
+    Preface(usize),
+    Head(Box<Head>),
+    Body(u64),
+    ChunkSize(Option<u64>),
+    ChunkSizeLf(u64),
+    ChunkData(u64),
+    ChunkDataCr,
+    ChunkDataLf,
+    Trailers(Line),
+    /// Not HTTP/1.1, or no longer.
+    Opaque,
+}
+
+/// Two readers could differ from this byte on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Ambiguous;
+
+impl Framing {
+    pub(super) const fn new() -> Self {
+        Self {
+            state: State::Preface(0),
+            heads: 0,
+        }
+    }
+
+    /// Follows `bytes`. If they are ambiguous, spoils the byte where that shows, and says how many
+    /// may be passed on.
+    pub(super) fn check(&mut self, bytes: &mut [u8]) -> Option<usize> {
+        let mut at: usize = 0;
+        while let Some(rest) = bytes.get_mut(at..) {
+            let skipped = self.skip(rest.len());
+            at = at.saturating_add(skipped);
+            let byte = rest.get_mut(skipped)?;
+            at = at.saturating_add(1);
+            if self.step(*byte) == Err(Ambiguous) {
+                *byte = 0;
+                return Some(at);
+            }
+        }
+        None
+    }
+
+    /// How many heads have been read to their end.
+    pub(super) const fn heads(&self) -> u64 {
+        self.heads
+    }
+
+    /// Whether a head has begun and not ended.
+    pub(super) fn is_in_head(&self) -> bool {
+        matches!(self.state, State::Preface(1..))
+            || matches!(&self.state, State::Head(head) if head.has_begun())
+    }
+
+    /// Whether nothing is followed any more.
+    pub(super) const fn is_opaque(&self) -> bool {
+        matches!(self.state, State::Opaque)
+    }
+
+    /// Passes over what has no structure.
+    fn skip(&mut self, available: usize) -> usize {
+        let is_body = matches!(self.state, State::Body(_));
+        let is_opaque = self.is_opaque();
+        let (State::Body(left) | State::ChunkData(left)) = &mut self.state else {
+            return if is_opaque { available } else { 0 };
+        };
+        let skipped = usize::try_from(*left).map_or(available, |left| left.min(available));
+        *left = left.saturating_sub(u64::try_from(skipped).unwrap_or(u64::MAX));
+        if *left == 0 {
+            self.state = if is_body {
+                State::head()
+            } else {
+                State::ChunkDataCr
+            };
+        }
+        skipped
+    }
+
+    fn step(&mut self, byte: u8) -> Result<(), Ambiguous> {
+        self.state = match mem::replace(&mut self.state, State::Opaque) {
+            State::Preface(matched) => return self.preface(matched, byte),
+            State::Head(mut head) => match head.take(byte)? {
+                Some(next) => {
+                    self.heads = self.heads.wrapping_add(1);
+                    next
+                }
+                None => State::Head(head),
+            },
+            State::ChunkSize(size) => chunk_size(size, byte)?,
+            State::ChunkSizeLf(size) => match (byte, size) {
+                (b'\n', 0) => State::Trailers(Line::default()),
+                (b'\n', size) => State::ChunkData(size),
+                _ => return Err(Ambiguous),
+            },
+            State::ChunkDataCr if byte == b'\r' => State::ChunkDataLf,
+            State::ChunkDataLf if byte == b'\n' => State::ChunkSize(None),
+            State::Trailers(mut line) => match line.take(byte)? {
+                true if line.is_empty() => State::head(),
+                true => State::Trailers(Line::default()),
+                false => State::Trailers(line),
+            },
+            State::ChunkDataCr | State::ChunkDataLf => return Err(Ambiguous),
+            state @ (State::Body(_) | State::ChunkData(_) | State::Opaque) => state,
+        };
+        Ok(())
+    }
+
+    fn preface(&mut self, matched: usize, byte: u8) -> Result<(), Ambiguous> {
+        if PREFACE.get(matched) != Some(&byte) {
+            self.state = State::head();
+            for byte in PREFACE.iter().take(matched) {
+                self.step(*byte)?;
+            }
+            return self.step(byte);
+        }
+        let matched = matched.saturating_add(1);
+        if matched < PREFACE.len() {
+            self.state = State::Preface(matched);
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    fn head() -> Self {
+        Self::Head(Box::default())
+    }
+}
+
+/// A size in hexadecimal digits, and nothing beside it: extensions are not taken.
+fn chunk_size(size: Option<u64>, byte: u8) -> Result<State, Ambiguous> {
+    if byte == b'\r' {
+        return size.map(State::ChunkSizeLf).ok_or(Ambiguous);
+    }
+    let digit = char::from(byte).to_digit(16).ok_or(Ambiguous)?;
+    let size = size
+        .unwrap_or(0)
+        .checked_mul(16)
+        .and_then(|size| size.checked_add(u64::from(digit)));
+    size.map(|size| State::ChunkSize(Some(size)))
+        .ok_or(Ambiguous)
+}
+
+/// A line as far as framing needs it: its beginning, and where it ends.
+#[derive(Debug)]
+struct Line {
+    start: [u8; 96],
+    length: usize,
+    cr: bool,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self {
+            start: [0; 96],
+            length: 0,
+            cr: false,
+        }
+    }
+}
+
+impl Line {
+    /// Takes a byte; true if it ends the line.
+    fn take(&mut self, byte: u8) -> Result<bool, Ambiguous> {
+        match (self.cr, byte) {
+            (true, b'\n') => return Ok(true),
+            (true, _) | (false, b'\n') => return Err(Ambiguous),
+            (false, b'\r') => self.cr = true,
+            (false, byte) => {
+                if let Some(slot) = self.start.get_mut(self.length) {
+                    *slot = byte;
+                }
+                self.length = self.length.saturating_add(1);
+            }
+        }
+        Ok(false)
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// The line, or its beginning if it is long.
+    fn bytes(&self) -> &[u8] {
+        self.start.get(..self.length).unwrap_or(&self.start)
+    }
+}
+
+/// What of a head decides on framing.
+#[derive(Debug, Default)]
+struct Head {
+    line: Line,
+    has_request_line: bool,
+    content_length: Option<u64>,
+    is_chunked: bool,
+    upgrade: bool,
+}
+
+impl Head {
+    fn has_begun(&self) -> bool {
+        self.has_request_line || !self.line.is_empty() || self.line.cr
+    }
+
+    /// Takes a byte; what comes next, if it ends the head.
+    fn take(&mut self, byte: u8) -> Result<Option<State>, Ambiguous> {
+        // The parser would cut a fragment off, and the decision would be about the rest.
+        if byte == b'#' && !self.has_request_line {
+            return Err(Ambiguous);
+        }
+        if !self.line.take(byte)? {
+            return Ok(None);
+        }
+        let line = mem::take(&mut self.line);
+        if !self.has_request_line {
+            // Empty lines before a request are passed over (RFC 9112 §2.2).
+            self.has_request_line = !line.is_empty();
+            return Ok(None);
+        }
+        if line.is_empty() {
+            return Ok(Some(self.next()));
+        }
+        self.field(&line)?;
+        Ok(None)
+    }
+
+    fn field(&mut self, line: &Line) -> Result<(), Ambiguous> {
+        // A folded line.
+        if line.bytes().first().is_some_and(u8::is_ascii_whitespace) {
+            return Err(Ambiguous);
+        }
+        let mut halves = line.bytes().splitn(2, |byte| *byte == b':');
+        let name = halves.next().unwrap_or_default().trim_ascii();
+        let value = halves.next().unwrap_or_default().trim_ascii();
+        let is = |field: &str| name.eq_ignore_ascii_case(field.as_bytes());
+        if is("content-length") {
+            // Once, and by digits alone; `+1`, a list or a second line is read in several ways.
+            if self.is_chunked || self.content_length.is_some() {
+                return Err(Ambiguous);
+            }
+            self.content_length = Some(length(value).ok_or(Ambiguous)?);
+        } else if is("transfer-encoding") {
+            let once = !self.is_chunked && self.content_length.is_none();
+            if !once || !value.eq_ignore_ascii_case(b"chunked") {
+                return Err(Ambiguous);
+            }
+            self.is_chunked = true;
+        } else if is("upgrade") {
+            self.upgrade = true;
+        }
+        Ok(())
+    }
+
+    fn next(&self) -> State {
+        // What follows may be another protocol. The connection takes no further request if not.
+        if self.upgrade {
+            return State::Opaque;
+        }
+        match self.content_length {
+            _ if self.is_chunked => State::ChunkSize(None),
+            None | Some(0) => State::head(),
+            Some(length) => State::Body(length),
+        }
+    }
+}
+
+fn length(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || digits.len() > 18 || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Framing, PREFACE};
+
+    /// What is passed on of `bytes`, whole and byte by byte; `None` if all of it.
+    fn refused(bytes: &[u8]) -> Option<usize> {
+        let whole = Framing::new().check(&mut bytes.to_vec());
+        let mut framing = Framing::new();
+        let single = bytes.iter().enumerate().find_map(|(at, byte)| {
+            let passed = framing.check(&mut [*byte])?;
+            Some(at.saturating_add(passed))
+        });
+        assert_eq!(whole, single);
+        whole
+    }
+
+    #[test]
+    fn a_prx_02_messages_with_one_reading_pass() {
+        for message in [
+            "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\n\n\n\nGET / HTTP/1.1\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\na\r\n\n23456789\n\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+            "POST / HTTP/1.1\r\ntransfer-encoding: Chunked\r\n\r\n1\r\na\r\n0\r\nX: y\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+            "GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n\n\n\r\r#",
+            "PRINT / HTTP/1.1\r\nX: #\r\n\r\n",
+        ] {
+            assert_eq!(refused(message.as_bytes()), None, "{message:?}");
+        }
+        let mut preface = PREFACE.to_vec();
+        preface.extend_from_slice(b"\n\n\r\0#");
+        assert_eq!(refused(&preface), None);
+    }
+
+    #[test]
+    fn t_prx_04_messages_with_several_readings_do_not_pass() {
+        for message in [
+            "GET / HTTP/1.1\nHost: a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\n\n",
+            "GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: 1, 1\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: +1\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: \r\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;x=y\r\na\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1 \r\na\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\na\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n11111111111111111\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: y\n\r\n",
+            "GET /a#b HTTP/1.1\r\n\r\n",
+        ] {
+            assert!(refused(message.as_bytes()).is_some(), "{message:?}");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! A client's connection: its bytes [followed](super::framing), its stalls ended, and its last
+//! answer delivered although the client may still be sending.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+
+use super::activity::Activity;
+use super::framing::Framing;
+
+/// How long what a client still sends is thrown away, so that the answer is not lost by a reset.
+const LINGER: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(super) struct Guarded<I> {
+    io: I,
+    framing: Framing,
+    activity: Arc<Activity>,
+    /// What is still to be read of a spoilt message: the parser looks at a head that is whole.
+    spoilt: Option<&'static [u8]>,
+    stall_limit: Duration,
+    stall: Option<Pin<Box<Sleep>>>,
+    linger: Option<Pin<Box<Sleep>>>,
+}
+
+impl<I> Guarded<I> {
+    pub(super) const fn new(io: I, activity: Arc<Activity>, stall_limit: Duration) -> Self {
+        Self {
+            io,
+            framing: Framing::new(),
+            activity,
+            spoilt: None,
+            stall_limit,
+            stall: None,
+            linger: None,
+        }
+    }
+
+    /// A client that takes nothing does not hold a connection for ever.
+    fn timed<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stall = None;
+            return written;
+        }
+        let limit = self.stall_limit;
+        let stall = self.stall.get_or_insert_with(|| Box::pin(sleep(limit)));
+        ready!(stall.as_mut().poll(cx));
+        self.activity.cut("client_timeout");
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<I: AsyncRead + Unpin> AsyncRead for Guarded<I> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if let Some(rest) = &mut this.spoilt {
+            let (now, later) = rest.split_at(rest.len().min(buf.remaining()));
+            buf.put_slice(now);
+            *rest = later;
+            return Poll::Ready(Ok(()));
+        }
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
+        let heads = this.framing.heads();
+        let fresh = buf.filled_mut().get_mut(before..).unwrap_or_default();
+        if let Some(passed) = this.framing.check(fresh) {
+            this.spoilt = Some(b"\r\n\r\n");
+            buf.set_filled(before.saturating_add(passed));
+        }
+        if this.framing.heads() != heads {
+            this.activity.head_ended();
+        }
+        if this.framing.is_opaque() {
+            this.activity.turned_opaque();
+        }
+        if this.framing.is_in_head() {
+            this.activity.head_began();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<I> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.timed(cx, written)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if this.linger.is_none() {
+            ready!(Pin::new(&mut this.io).poll_shutdown(cx))?;
+        }
+        let linger = this.linger.get_or_insert_with(|| Box::pin(sleep(LINGER)));
+        let mut scratch = [0; 4096];
+        while linger.as_mut().poll(cx).is_pending() {
+            let mut thrown = ReadBuf::new(&mut scratch);
+            let read = ready!(Pin::new(&mut this.io).poll_read(cx, &mut thrown));
+            if read.is_err() || thrown.filled().is_empty() {
+                break;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.timed(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+}

@@ -1,0 +1,120 @@
+//! The head of a request: which target and host it names, and which protocol it wants to change to.
+
+use http::header::{CONNECTION, HOST, UPGRADE};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
+use hyper::body::{Body, Incoming};
+
+use super::body::Upload;
+use super::fields;
+use super::settings::Settings;
+use super::upstream::Upstream;
+
+/// The target and the host of a request, if both have one reading: origin-form, and one host that
+/// `Host` and `:authority` agree on.
+pub(super) fn read<B>(request: &Request<B>) -> Option<(&str, Option<&str>)> {
+    let uri = request.uri();
+    if request.method() == Method::CONNECT {
+        return None;
+    }
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let field = hosts.next().map(HeaderValue::to_str).transpose().ok()?;
+    if hosts.next().is_some() {
+        return None;
+    }
+    let is_h2 = request.version() == Version::HTTP_2;
+    let host = match (uri.authority(), field) {
+        // absolute-form: of the path alone the gate could decide, but not of the path a proxy is
+        // asked for.
+        (Some(_), _) if !is_h2 => return None,
+        (Some(authority), Some(field)) if !authority.as_str().eq_ignore_ascii_case(field) => {
+            return None;
+        }
+        (Some(authority), _) => Some(authority.as_str()),
+        (None, field) => field,
+    };
+    // RFC 9112 §3.2: only HTTP/1.0 does without.
+    let needs_host = request.version() != Version::HTTP_10;
+    if !host.map_or(!needs_host, is_host) {
+        return None;
+    }
+    Some((uri.path_and_query()?.as_str(), host))
+}
+
+/// Says where a request goes: the target as it came, and the host.
+pub(super) fn address(
+    request: &mut Request<Upload>,
+    uri: &Uri,
+    host: Option<&str>,
+    upstream: &Upstream,
+) -> Option<()> {
+    let target: PathAndQuery = uri.path_and_query()?.clone();
+    let own = upstream.own_host();
+    let asked = host.and_then(|host| HeaderValue::from_str(host).ok());
+    let host = own.cloned().or(asked);
+    if request.version() == Version::HTTP_2 {
+        request.headers_mut().remove(HOST);
+        let host = host.unwrap_or(HeaderValue::from_static("localhost"));
+        *request.uri_mut() = Uri::builder()
+            .scheme(upstream.scheme())
+            .authority(host.as_bytes())
+            .path_and_query(target)
+            .build()
+            .ok()?;
+        return Some(());
+    }
+    let host = host.unwrap_or(HeaderValue::from_static(""));
+    request.headers_mut().insert(HOST, host);
+    *request.uri_mut() = Uri::from(target);
+    Some(())
+}
+
+/// A name or an address, with a port or without: nothing that would need quoting, and no user.
+fn is_host(host: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:[]".contains(&byte);
+    !host.is_empty() && host.bytes().all(is_plain)
+}
+
+/// A change of protocol that a client asks for ([RFC 9110 §7.8]).
+///
+/// [RFC 9110 §7.8]: https://www.rfc-editor.org/rfc/rfc9110#section-7.8
+#[derive(Debug)]
+pub(super) struct Upgrade(HeaderValue);
+
+impl Upgrade {
+    /// The one it asks for, if it may be passed on: one protocol, over HTTP/1.1, by a GET without
+    /// body.
+    pub(super) fn asked(request: &Request<Incoming>, settings: &Settings) -> Option<Self> {
+        let headers = request.headers();
+        let mut protocols = headers.get_all(UPGRADE).iter();
+        let protocol = protocols.next()?;
+        let name = protocol.to_str().ok()?.to_ascii_lowercase();
+        let is_asked = request.version() == Version::HTTP_11
+            && request.method() == Method::GET
+            && request.body().is_end_stream()
+            && protocols.next().is_none()
+            && fields::tokens(headers, &CONNECTION).any(|token| token == "upgrade");
+        let may_pass = settings.upgrades.contains(&name) && !speaks_http(&name);
+        (is_asked && may_pass).then(|| Self(protocol.clone()))
+    }
+
+    /// Whether an upstream changed to this protocol, and to no other.
+    pub(super) fn is_agreed(&self, headers: &HeaderMap) -> bool {
+        let mut protocols = headers.get_all(UPGRADE).iter();
+        let agreed = protocols
+            .next()
+            .is_some_and(|agreed| agreed.as_bytes().eq_ignore_ascii_case(self.0.as_bytes()));
+        agreed && protocols.next().is_none()
+    }
+
+    pub(super) fn set(&self, headers: &mut HeaderMap) {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, self.0.clone());
+    }
+}
+
+/// In such a tunnel there would be requests that nobody decides on.
+fn speaks_http(protocol: &str) -> bool {
+    let name = protocol.split('/').next().unwrap_or_default();
+    ["h2", "h2c", "h3", "http", "tls"].contains(&name)
+}

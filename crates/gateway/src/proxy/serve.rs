@@ -1,0 +1,296 @@
+//! The listener: accepts connections, as many as it may, and ends them in order.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+
+use super::Proxy;
+use super::activity::{Active, Activity, Overdue};
+use super::guarded::Guarded;
+
+/// The fields of a head. HTTP/2's usual 16 KiB would refuse a token of 16 KiB.
+pub(super) const HEAD_LIMIT: u32 = 64 * 1024;
+/// How often an HTTP/2 peer is asked whether it is still there.
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// The same for HTTP/1.1, where it is the buffer.
+const HEAD_BUFFER: usize = 64 * 1024;
+/// Streams reset by the peer before we took them: rapid reset ([CVE-2023-44487]).
+///
+/// [CVE-2023-44487]: https://nvd.nist.gov/vuln/detail/CVE-2023-44487
+const PENDING_RESETS: usize = 20;
+/// Streams reset by us for the peer's faults, before the connection is closed.
+const OWN_RESETS: usize = 256;
+/// How long a connection that was asked to end may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// What a listener bears.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    connections: u32,
+    streams: u32,
+    pub(super) head: Duration,
+    pub(super) idle: Duration,
+    stall: Duration,
+    drain: Duration,
+}
+
+impl Limits {
+    /// The defaults.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            connections: 10_000,
+            streams: 200,
+            head: Duration::from_secs(10),
+            idle: Duration::from_secs(75),
+            stall: Duration::from_secs(30),
+            drain: Duration::from_secs(30),
+        }
+    }
+
+    /// How many connections are open at a time, tunnels included; 10 000. More wait to be accepted.
+    #[must_use]
+    pub const fn connections(mut self, count: u32) -> Self {
+        self.connections = count;
+        self
+    }
+
+    /// How many requests an HTTP/2 connection may have under way; 200.
+    #[must_use]
+    pub const fn streams(mut self, count: u32) -> Self {
+        self.streams = count;
+        self
+    }
+
+    /// How long the head of a request may take, and a TLS handshake; 10 s.
+    #[must_use]
+    pub const fn head_timeout(mut self, limit: Duration) -> Self {
+        self.head = limit;
+        self
+    }
+
+    /// How long a connection may wait for its next request; 75 s.
+    #[must_use]
+    pub const fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.idle = limit;
+        self
+    }
+
+    /// How long a client may take nothing of an answer; 30 s.
+    #[must_use]
+    pub const fn stall_timeout(mut self, limit: Duration) -> Self {
+        self.stall = limit;
+        self
+    }
+
+    /// How long requests under way may still take at shutdown; 30 s.
+    #[must_use]
+    pub const fn drain_timeout(mut self, limit: Duration) -> Self {
+        self.drain = limit;
+        self
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Whether a listener speaks TLS.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Acceptor {
+    /// It does not.
+    Plain,
+    /// It does; what is stored here serves the connections accepted from then on.
+    Tls(Arc<ArcSwap<ServerConfig>>),
+}
+
+/// Serves `proxy` until `shutdown` resolves, and then the requests whose heads were read.
+pub async fn serve(
+    listener: TcpListener,
+    acceptor: Acceptor,
+    proxy: Arc<Proxy>,
+    limits: Limits,
+    shutdown: impl Future<Output = ()>,
+) {
+    let (phase, phases) = watch::channel(Phase::Serving);
+    let places = Arc::new(Semaphore::new(
+        usize::try_from(limits.connections).unwrap_or(Semaphore::MAX_PERMITS),
+    ));
+    tokio::pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        let Some((stream, peer, place)) = accepted else {
+            // Out of file descriptors, most likely: others have to end first.
+            sleep(Duration::from_millis(20)).await;
+            continue;
+        };
+        let connection = Connection {
+            scheme: "http",
+            activity: Arc::new(Activity::new(proxy.observer())),
+            place: Arc::new(place),
+            phase: phases.clone(),
+        };
+        let acceptor = acceptor.clone();
+        tokio::spawn(open(
+            stream,
+            peer,
+            acceptor,
+            Arc::clone(&proxy),
+            limits,
+            connection,
+        ));
+    }
+    drop(listener);
+    phase.send_replace(Phase::Draining);
+    let all = places.acquire_many(limits.connections);
+    let _ = timeout(limits.drain, all).await;
+    phase.send_replace(Phase::Closed);
+}
+
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    let (stream, peer) = listener.accept().await.ok()?;
+    Some((stream, peer, place))
+}
+
+async fn open(
+    stream: TcpStream,
+    peer: SocketAddr,
+    acceptor: Acceptor,
+    proxy: Arc<Proxy>,
+    limits: Limits,
+    mut connection: Connection,
+) {
+    // Answers are written whole; there is nothing to wait for.
+    let _ = stream.set_nodelay(true);
+    let config = match acceptor {
+        Acceptor::Plain => return drive(stream, peer, proxy, limits, connection).await,
+        Acceptor::Tls(config) => config.load_full(),
+    };
+    let handshake = TlsAcceptor::from(config).accept(stream);
+    match timeout(limits.head, handshake).await {
+        Ok(Ok(stream)) => {
+            connection.scheme = "https";
+            drive(stream, peer, proxy, limits, connection).await;
+        }
+        Ok(Err(_)) => connection.activity.cut("tls_handshake"),
+        Err(_) => connection.activity.cut("client_timeout"),
+    }
+}
+
+async fn drive<I>(
+    io: I,
+    peer: SocketAddr,
+    proxy: Arc<Proxy>,
+    limits: Limits,
+    mut connection: Connection,
+) where
+    I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let activity = Arc::clone(&connection.activity);
+    let io = TokioIo::new(Guarded::new(io, Arc::clone(&activity), limits.stall));
+    let told = connection.clone();
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(told.clone());
+        let proxy = Arc::clone(&proxy);
+        async move { Ok::<_, Infallible>(proxy.serve_request(peer, request).await) }
+    });
+    let builder = builder(limits);
+    let served = builder.serve_connection_with_upgrades(io, service);
+    tokio::pin!(served);
+    let over = tokio::select! {
+        _ = served.as_mut() => true,
+        () = connection.draining() => false,
+        slow = activity.overdue(limits) => {
+            if slow == Overdue::Head {
+                activity.cut("client_timeout");
+                return;
+            }
+            false
+        }
+    };
+    if over {
+        return;
+    }
+    served.as_mut().graceful_shutdown();
+    tokio::select! {
+        _ = served.as_mut() => {}
+        () = connection.closed() => {}
+        () = activity.idle_for(GOODBYE) => {}
+    }
+}
+
+fn builder(limits: Limits) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .max_buf_size(HEAD_BUFFER);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams)
+        .max_pending_accept_reset_streams(PENDING_RESETS)
+        .max_local_error_reset_streams(OWN_RESETS)
+        .max_header_list_size(HEAD_LIMIT)
+        .keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE);
+    builder
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Serving,
+    Draining,
+    Closed,
+}
+
+/// What a request is told of the connection it came by.
+#[derive(Clone, Debug)]
+pub(super) struct Connection {
+    pub(super) scheme: &'static str,
+    activity: Arc<Activity>,
+    /// Free again when the last one who holds it is gone.
+    #[expect(dead_code, reason = "held, not read")]
+    place: Arc<OwnedSemaphorePermit>,
+    phase: watch::Receiver<Phase>,
+}
+
+impl Connection {
+    pub(super) fn active(&self) -> Active {
+        Active::new(Arc::clone(&self.activity))
+    }
+
+    /// Resolves when nothing more is waited for.
+    pub(super) async fn closed(&mut self) {
+        let _ = self.phase.wait_for(|phase| *phase == Phase::Closed).await;
+    }
+
+    async fn draining(&mut self) {
+        let _ = self.phase.wait_for(|phase| *phase != Phase::Serving).await;
+    }
+}

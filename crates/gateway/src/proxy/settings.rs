@@ -1,0 +1,108 @@
+//! What the operator decides about the proxy.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+
+use super::observe::{Observe, Traced};
+
+/// How requests are passed on. Every default is the safe one.
+#[derive(Clone)]
+pub struct Settings {
+    pub(super) expiry: Expiry,
+    pub(super) client_idle: Duration,
+    pub(super) overrides: Vec<HeaderName>,
+    pub(super) upgrades: Vec<String>,
+    pub(super) trusts: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
+    pub(super) observer: Arc<dyn Observe>,
+}
+
+/// What becomes of tunnels and streams of events whose token expires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Expiry {
+    /// They end this long after `exp`. The default, with the leeway of one minute.
+    Ends(Duration),
+    /// They go on.
+    Ignored,
+}
+
+impl Settings {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            expiry: Expiry::Ends(Duration::from_secs(60)),
+            client_idle: Duration::from_secs(30),
+            overrides: Vec::new(),
+            upgrades: vec!["websocket".to_owned()],
+            trusts: Arc::new(|_| false),
+            observer: Arc::new(Traced),
+        }
+    }
+
+    /// What becomes of tunnels and streams of events whose token expires.
+    #[must_use]
+    pub const fn expiry(mut self, expiry: Expiry) -> Self {
+        self.expiry = expiry;
+        self
+    }
+
+    /// How long the next piece of a request's body may take; 30 s.
+    #[must_use]
+    pub const fn client_idle(mut self, limit: Duration) -> Self {
+        self.client_idle = limit;
+        self
+    }
+
+    /// Passes a field on that names another method than the request line. None are by default:
+    /// the decision was about the method of the request line.
+    #[must_use]
+    pub fn allow_override(mut self, field: HeaderName) -> Self {
+        self.overrides.push(field);
+        self
+    }
+
+    /// Passes upgrades to this protocol on; `websocket` always is. What speaks HTTP itself (`h2c`,
+    /// `HTTP/2.0`, `TLS/1.2`) never is: requests in the tunnel would be decided on by nobody.
+    #[must_use]
+    pub fn allow_upgrade(mut self, protocol: &str) -> Self {
+        self.upgrades.push(protocol.to_ascii_lowercase());
+        self
+    }
+
+    /// Which peers are proxies whose `Forwarded` and `X-Forwarded-*` are kept; nobody by default.
+    #[must_use]
+    pub fn trust(mut self, trusts: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
+        self.trusts = Arc::new(trusts);
+        self
+    }
+
+    /// Who is told of each request; `tracing` by default.
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn Observe>) -> Self {
+        self.observer = observer;
+        self
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("expiry", &self.expiry)
+            .field("client_idle", &self.client_idle)
+            .field("overrides", &self.overrides)
+            .field("upgrades", &self.upgrades)
+            .field("observer", &self.observer)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,297 @@
+//! Upstreams: the applications that requests are sent to, each at one address or several.
+//!
+//! An address that could not be connected to is passed over for a while, and tried again then. What
+//! was sent to an application is not sent again, but for one case: see [`Upstream::send`].
+
+mod address;
+mod connect;
+mod pool;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use http::{HeaderValue, Method, Request, Response, Version};
+use http_body::Body;
+use hyper::body::Incoming;
+use tokio::time::timeout;
+
+pub use self::address::{Address, AddressError};
+pub use self::connect::{Tls, TlsError};
+use self::pool::{Endpoint, Sender, Sent};
+use super::body::{BodyError, Upload};
+
+/// The upstreams by name, for every route.
+#[derive(Clone, Debug)]
+pub struct Upstreams(Arc<ArcSwap<HashMap<Arc<str>, Arc<Upstream>>>>);
+
+impl Upstreams {
+    /// These upstreams.
+    #[must_use]
+    pub fn new(upstreams: impl IntoIterator<Item = Upstream>) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(by_name(upstreams))))
+    }
+
+    /// Puts other upstreams in their place; requests on their way are not disturbed.
+    pub fn replace(&self, upstreams: impl IntoIterator<Item = Upstream>) {
+        self.0.store(Arc::new(by_name(upstreams)));
+    }
+
+    pub(super) fn find(&self, name: Option<&Arc<str>>) -> Option<Arc<Upstream>> {
+        self.0.load().get(name?).map(Arc::clone)
+    }
+}
+
+fn by_name(upstreams: impl IntoIterator<Item = Upstream>) -> HashMap<Arc<str>, Arc<Upstream>> {
+    let named = |upstream: Upstream| (Arc::clone(&upstream.name), Arc::new(upstream));
+    upstreams.into_iter().map(named).collect()
+}
+
+/// One application.
+#[derive(Debug)]
+pub struct Upstream {
+    name: Arc<str>,
+    protocol: Protocol,
+    endpoints: Vec<Endpoint>,
+    next: AtomicUsize,
+    tls: Option<Tls>,
+    host: Option<HeaderValue>,
+    limits: Limits,
+}
+
+/// Which protocol an upstream is spoken to in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// The one the request came in.
+    Auto,
+    /// HTTP/1.1. The default: every application speaks it.
+    #[default]
+    Http1,
+    /// HTTP/2, without TLS by prior knowledge. gRPC needs it; it knows no upgrades.
+    Http2,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    connect: Duration,
+    response: Duration,
+    idle: Duration,
+    cooldown: Duration,
+}
+
+impl Upstream {
+    /// An application at these addresses, in turns.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>, addresses: impl IntoIterator<Item = Address>) -> Self {
+        Self {
+            name: name.into(),
+            protocol: Protocol::default(),
+            endpoints: addresses.into_iter().map(Endpoint::new).collect(),
+            next: AtomicUsize::new(0),
+            tls: None,
+            host: None,
+            limits: Limits {
+                connect: Duration::from_secs(2),
+                response: Duration::from_secs(60),
+                idle: Duration::from_secs(300),
+                cooldown: Duration::from_secs(5),
+            },
+        }
+    }
+
+    /// Which protocol it is spoken to in.
+    #[must_use]
+    pub const fn protocol(mut self, protocol: Protocol) -> Self {
+        self.protocol = protocol;
+        self
+    }
+
+    /// Speaks TLS to it.
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Sends this `Host` in the place of the one the client named.
+    #[must_use]
+    pub fn host(mut self, host: HeaderValue) -> Self {
+        self.host = Some(host);
+        self
+    }
+
+    /// How long a connection may take, TLS included; 2 s.
+    #[must_use]
+    pub const fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.limits.connect = limit;
+        self
+    }
+
+    /// How long the head of an answer may take once the request is sent; 60 s.
+    #[must_use]
+    pub const fn response_timeout(mut self, limit: Duration) -> Self {
+        self.limits.response = limit;
+        self
+    }
+
+    /// How long an answer or a tunnel may be silent, and a connection wait for its next request;
+    /// 300 s.
+    #[must_use]
+    pub const fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.limits.idle = limit;
+        self
+    }
+
+    /// How long an address is passed over that could not be connected to; 5 s.
+    #[must_use]
+    pub const fn cooldown(mut self, cooldown: Duration) -> Self {
+        self.limits.cooldown = cooldown;
+        self
+    }
+
+    pub(super) const fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    pub(super) const fn own_host(&self) -> Option<&HeaderValue> {
+        self.host.as_ref()
+    }
+
+    pub(super) const fn idle(&self) -> Duration {
+        self.limits.idle
+    }
+
+    pub(super) const fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// The version for a request that came in `version`.
+    pub(super) fn version(&self, version: Version) -> Version {
+        match self.protocol {
+            Protocol::Auto if version == Version::HTTP_2 => Version::HTTP_2,
+            Protocol::Auto | Protocol::Http1 => Version::HTTP_11,
+            Protocol::Http2 => Version::HTTP_2,
+        }
+    }
+
+    /// Sends a request, whose version says how, and waits for the head of the answer.
+    ///
+    /// A connection that waited in the pool may have been closed by the application meanwhile. Then
+    /// the request is sent once more, over a new one, if nothing of it was sent before, or if it has
+    /// no body and may be repeated ([RFC 9110 §9.2.2]).
+    ///
+    /// [RFC 9110 §9.2.2]: https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2
+    pub(super) async fn send(
+        &self,
+        request: Request<Upload>,
+    ) -> Result<Response<Incoming>, UpstreamError> {
+        let copy = copy_of(&request);
+        let mut sender = self.sender(request.version(), Pooled::Any).await?;
+        let unsent = match self.attempt(&mut sender, request).await {
+            Sent::Answered(response) => return Ok(response),
+            Sent::Failed(error) => return Err(error),
+            Sent::Closed(unsent) if sender.is_reused() => unsent,
+            Sent::Closed(_) => return Err(UpstreamError::Lost),
+        };
+        let Some(request) = unsent.map(|unsent| *unsent).or(copy) else {
+            return Err(UpstreamError::Lost);
+        };
+        let mut sender = self.sender(request.version(), Pooled::None).await?;
+        match self.attempt(&mut sender, request).await {
+            Sent::Answered(response) => Ok(response),
+            Sent::Failed(error) => Err(error),
+            Sent::Closed(_) => Err(UpstreamError::Lost),
+        }
+    }
+
+    async fn attempt(&self, sender: &mut Sender, request: Request<Upload>) -> Sent {
+        let progress = Arc::clone(request.body().progress());
+        let sent = tokio::select! {
+            sent = sender.send(request) => sent,
+            () = progress.overdue(self.limits.response) => {
+                Sent::Failed(UpstreamError::Timeout)
+            }
+        };
+        match (sent, progress.fault()) {
+            (Sent::Answered(response), _) => Sent::Answered(response),
+            (_, Some(error)) => Sent::Failed(UpstreamError::Client(error)),
+            (sent, None) => sent,
+        }
+    }
+
+    /// A connection to the next address that can be had.
+    async fn sender(&self, version: Version, pooled: Pooled) -> Result<Sender, UpstreamError> {
+        let count = self.endpoints.len();
+        let first = self.next.fetch_add(1, Ordering::Relaxed);
+        let turn = self.endpoints.iter().cycle();
+        let turn: Vec<&Endpoint> = turn
+            .skip(first.checked_rem(count).unwrap_or(0))
+            .take(count)
+            .collect();
+        // Those known to be down come last: if all are, one of them may be back.
+        let (up, down): (Vec<_>, Vec<_>) = turn.into_iter().partition(|endpoint| endpoint.is_up());
+        for endpoint in up.into_iter().chain(down) {
+            if pooled == Pooled::Any
+                && let Some(sender) = endpoint.pooled(version, self.limits.idle)
+            {
+                return Ok(sender);
+            }
+            let connecting = endpoint.connect(version, self.tls.as_ref());
+            match timeout(self.limits.connect, connecting).await {
+                Ok(Ok(sender)) => return Ok(sender),
+                Ok(Err(error)) => {
+                    tracing::warn!(upstream = &*self.name, %error, "upstream not connected");
+                }
+                Err(_) => {
+                    tracing::warn!(upstream = &*self.name, "upstream not connected in time");
+                }
+            }
+            endpoint.rest(self.limits.cooldown);
+        }
+        Err(UpstreamError::Connect)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pooled {
+    Any,
+    None,
+}
+
+/// Why an upstream did not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum UpstreamError {
+    /// It is the client's fault.
+    Client(BodyError),
+    /// None of its addresses could be connected to.
+    Connect,
+    /// The connection was lost before an answer came.
+    Lost,
+    /// The answer took too long.
+    Timeout,
+}
+
+/// The request once more, if sending it twice does what sending it once does.
+fn copy_of(request: &Request<Upload>) -> Option<Request<Upload>> {
+    let repeatable = [
+        Method::GET,
+        Method::HEAD,
+        Method::OPTIONS,
+        Method::TRACE,
+        Method::PUT,
+        Method::DELETE,
+    ]
+    .contains(request.method());
+    if !repeatable || !request.body().is_end_stream() {
+        return None;
+    }
+    let mut copy = Request::new(Upload::empty(Arc::clone(request.body().progress())));
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.version_mut() = request.version();
+    *copy.headers_mut() = request.headers().clone();
+    Some(copy)
+}

@@ -1,0 +1,171 @@
+//! The connections to one address: idle ones for HTTP/1.1, a shared one for HTTP/2.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::{Request, Response, Version};
+use hyper::body::Incoming;
+use hyper::client::conn::{TrySendError, http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::time::Instant;
+
+use super::super::body::Upload;
+use super::super::serve::{HEAD_LIMIT, KEEP_ALIVE};
+use super::UpstreamError;
+use super::address::Address;
+use super::connect::{Tls, connect};
+
+/// How many idle connections are kept to one address.
+const IDLE_MAX: usize = 64;
+
+#[derive(Debug)]
+pub(super) struct Endpoint {
+    address: Address,
+    idle: Arc<Mutex<Vec<Idle>>>,
+    shared: Mutex<Option<http2::SendRequest<Upload>>>,
+    resting: Mutex<Option<Instant>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Idle {
+    sender: http1::SendRequest<Upload>,
+    since: Instant,
+}
+
+impl Endpoint {
+    pub(super) fn new(address: Address) -> Self {
+        Self {
+            address,
+            idle: Arc::default(),
+            shared: Mutex::default(),
+            resting: Mutex::default(),
+        }
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        let resting = lock(&self.resting);
+        resting.is_none_or(|until| Instant::now() >= until)
+    }
+
+    /// Is not asked for a while, as long as there are others.
+    pub(super) fn rest(&self, cooldown: Duration) {
+        *lock(&self.resting) = Instant::now().checked_add(cooldown);
+    }
+
+    /// A connection that is there already.
+    pub(super) fn pooled(&self, version: Version, limit: Duration) -> Option<Sender> {
+        if version == Version::HTTP_2 {
+            let shared = lock(&self.shared);
+            let sender = shared.as_ref().filter(|sender| !sender.is_closed())?;
+            return Some(Sender::Http2(sender.clone(), Origin::Pool));
+        }
+        let mut idle = lock(&self.idle);
+        idle.retain(|idle| idle.sender.is_ready() && idle.since.elapsed() < limit);
+        let sender = idle.pop()?.sender;
+        Some(Sender::Http1(
+            Some(sender),
+            Origin::Pool,
+            Arc::clone(&self.idle),
+        ))
+    }
+
+    pub(super) async fn connect(&self, version: Version, tls: Option<&Tls>) -> io::Result<Sender> {
+        let io = TokioIo::new(connect(&self.address, tls, version).await?);
+        let sender = if version == Version::HTTP_2 {
+            let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .keep_alive_interval(KEEP_ALIVE)
+                .max_header_list_size(HEAD_LIMIT)
+                .handshake(io)
+                .await
+                .map_err(io::Error::other)?;
+            tokio::spawn(connection);
+            *lock(&self.shared) = Some(sender.clone());
+            Sender::Http2(sender, Origin::New)
+        } else {
+            let (sender, connection) = http1::handshake(io).await.map_err(io::Error::other)?;
+            tokio::spawn(connection.with_upgrades());
+            Sender::Http1(Some(sender), Origin::New, Arc::clone(&self.idle))
+        };
+        *lock(&self.resting) = None;
+        Ok(sender)
+    }
+}
+
+/// A connection, for one request.
+#[derive(Debug)]
+pub(super) enum Sender {
+    Http1(
+        Option<http1::SendRequest<Upload>>,
+        Origin,
+        Arc<Mutex<Vec<Idle>>>,
+    ),
+    Http2(http2::SendRequest<Upload>, Origin),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    New,
+    Pool,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub(super) enum Sent {
+    /// The head of the answer came.
+    Answered(Response<Incoming>),
+    /// The connection was closed. Here is the request, if nothing of it was sent.
+    Closed(Option<Box<Request<Upload>>>),
+    /// It did not get an answer.
+    Failed(UpstreamError),
+}
+
+impl Sender {
+    pub(super) fn is_reused(&self) -> bool {
+        let (Self::Http1(_, origin, _) | Self::Http2(_, origin)) = self;
+        *origin == Origin::Pool
+    }
+
+    pub(super) async fn send(&mut self, request: Request<Upload>) -> Sent {
+        match self {
+            Self::Http1(sender, _, idle) => {
+                let Some(mut sender) = sender.take() else {
+                    return Sent::Closed(Some(Box::new(request)));
+                };
+                let sent = sender.try_send_request(request).await;
+                if sent.is_ok() {
+                    tokio::spawn(keep(sender, Arc::clone(idle)));
+                }
+                outcome(sent)
+            }
+            Self::Http2(sender, _) => outcome(sender.try_send_request(request).await),
+        }
+    }
+}
+
+/// Puts a connection back once its answer has been read to the end.
+async fn keep(mut sender: http1::SendRequest<Upload>, idle: Arc<Mutex<Vec<Idle>>>) {
+    if sender.ready().await.is_err() {
+        return;
+    }
+    let since = Instant::now();
+    let mut idle = lock(&idle);
+    idle.retain(|idle| !idle.sender.is_closed());
+    if idle.len() < IDLE_MAX {
+        idle.push(Idle { sender, since });
+    }
+}
+
+fn outcome(sent: Result<Response<Incoming>, TrySendError<Request<Upload>>>) -> Sent {
+    match sent {
+        Ok(response) => Sent::Answered(response),
+        Err(error) if error.error().is_parse() => Sent::Failed(UpstreamError::Lost),
+        Err(mut error) => Sent::Closed(error.take_message().map(Box::new)),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // What is guarded is whole between any two statements.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

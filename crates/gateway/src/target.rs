@@ -1,0 +1,291 @@
+//! What a request is for: the request target ([RFC 9112 §3.2]), its path in the one form that routes
+//! are matched with.
+//!
+//! A path that two readers could read differently is refused, not repaired: the application behind
+//! us has a reader of its own. What is forwarded is the target as it came; what is matched is its
+//! path with escapes resolved.
+//!
+//! [RFC 9112 §3.2]: https://www.rfc-editor.org/rfc/rfc9112#section-3.2
+
+use std::borrow::Cow;
+
+/// A request target in origin-form, whose path has one reading.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target<'t> {
+    raw: &'t str,
+    path: Cow<'t, str>,
+    query: Option<&'t str>,
+    oddities: Oddities,
+}
+
+/// What a path may hold where a route allows it, and nowhere else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Oddities {
+    /// `%2F`: a slash within a segment. It stays `%2F` in the path that is matched.
+    pub encoded_slash: bool,
+    /// `;`: parameters of a segment, which some servers cut off before they match.
+    pub semicolon: bool,
+}
+
+impl<'t> Target<'t> {
+    /// Reads a request target.
+    ///
+    /// # Errors
+    ///
+    /// [`TargetError`] if it is not in origin-form or has several readings.
+    pub fn parse(raw: &'t str) -> Result<Self, TargetError> {
+        // absolute-form, authority-form and `*` name something else than a path of ours; a fragment
+        // is never sent, and a reader may cut it off.
+        if !raw.starts_with('/') || raw.contains('#') || !raw.bytes().all(is_printable) {
+            return Err(TargetError::Form);
+        }
+        let (path, query) = match raw.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (raw, None),
+        };
+        let mut oddities = Oddities::default();
+        let path = resolve(path, &mut oddities)?;
+        if has_several_readings(&path) {
+            return Err(TargetError::Ambiguous);
+        }
+        Ok(Self {
+            raw,
+            path,
+            query,
+            oddities,
+        })
+    }
+
+    /// The target as it came, to be forwarded byte for byte.
+    #[must_use]
+    pub const fn raw(&self) -> &'t str {
+        self.raw
+    }
+
+    /// The path with its escapes resolved, but for `%2F`.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The query, as it came.
+    #[must_use]
+    pub const fn query(&self) -> Option<&'t str> {
+        self.query
+    }
+
+    /// What a route must allow for this path.
+    #[must_use]
+    pub const fn oddities(&self) -> Oddities {
+        self.oddities
+    }
+}
+
+/// Why a request target is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TargetError {
+    /// The path has several readings.
+    #[error("ambiguous_path: the path has several readings")]
+    Ambiguous,
+    /// Not in origin-form.
+    #[error("target_form: the request target is not a path with an optional query")]
+    Form,
+}
+
+impl TargetError {
+    /// The stable code, for logs and metrics.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Ambiguous => "ambiguous_path",
+            Self::Form => "target_form",
+        }
+    }
+}
+
+/// Visible ASCII and bytes above it, which some clients send unescaped: never a control or a space.
+const fn is_printable(byte: u8) -> bool {
+    byte > 0x20 && byte != 0x7F
+}
+
+/// Resolves the escapes once. What would need a second time, or would turn into structure, is
+/// refused.
+fn resolve<'t>(path: &'t str, oddities: &mut Oddities) -> Result<Cow<'t, str>, TargetError> {
+    oddities.semicolon = path.contains(';');
+    if path.contains('\\') {
+        return Err(TargetError::Ambiguous);
+    }
+    if !path.contains('%') {
+        return Ok(Cow::Borrowed(path));
+    }
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let high = rest.next().and_then(hex).ok_or(TargetError::Ambiguous)?;
+        let low = rest.next().and_then(hex).ok_or(TargetError::Ambiguous)?;
+        match (high << 4) | low {
+            b'/' => {
+                oddities.encoded_slash = true;
+                bytes.extend_from_slice(b"%2F");
+            }
+            // A dot or a per cent sign has no reason to be escaped but to be resolved later; a
+            // backslash is a slash to some; a semicolon, question mark or number sign would become
+            // structure; a control ends a string.
+            b'.' | b'%' | b'\\' | b';' | b'?' | b'#' | 0..0x20 | 0x7F => {
+                return Err(TargetError::Ambiguous);
+            }
+            resolved => bytes.push(resolved),
+        }
+    }
+    // Overlong and otherwise broken UTF-8 ends here.
+    let path = String::from_utf8(bytes).map_err(|_| TargetError::Ambiguous)?;
+    Ok(Cow::Owned(path))
+}
+
+fn hex(byte: u8) -> Option<u8> {
+    let digit = char::from(byte).to_digit(16)?;
+    u8::try_from(digit).ok()
+}
+
+/// Empty segments, and segments that a reader may resolve or shorten: `.`, `..`, with parameters
+/// behind them, or ending in a dot or a space.
+fn has_several_readings(path: &str) -> bool {
+    let segments = path.strip_prefix('/').unwrap_or(path).split('/');
+    let last = segments.clone().count().saturating_sub(1);
+    segments.enumerate().any(|(index, segment)| {
+        let name = segment.split(';').next().unwrap_or_default();
+        // The last one may be empty: a trailing slash.
+        let is_empty = name.is_empty() && (index != last || !segment.is_empty());
+        is_empty || name.ends_with('.') || name.ends_with(' ')
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Target, TargetError};
+
+    #[test]
+    fn a_plain_path_is_as_it_came() {
+        let target = Target::parse("/orders/7?x=1").unwrap();
+        assert_eq!(target.raw(), "/orders/7?x=1");
+        assert_eq!(target.path(), "/orders/7");
+        assert_eq!(target.query(), Some("x=1"));
+        assert_eq!(Target::parse("/").unwrap().path(), "/");
+    }
+
+    #[test]
+    fn a_fwd_01_unambiguous_escapes_are_resolved() {
+        for (raw, path) in [
+            ("/a%20b", "/a b"),
+            ("/caf%C3%A9", "/café"),
+            ("/caf\u{e9}", "/café"),
+            ("/%61dmin", "/admin"),
+            ("/a%3Ab", "/a:b"),
+            ("/a.b/c..d", "/a.b/c..d"),
+            ("/.well-known/x", "/.well-known/x"),
+            ("/..a", "/..a"),
+        ] {
+            let target = Target::parse(raw).unwrap();
+            assert_eq!(target.path(), path, "{raw}");
+            assert_eq!(target.raw(), raw);
+        }
+    }
+
+    #[test]
+    fn a_fwd_02_the_query_may_hold_anything() {
+        for query in ["//", "..", "%2f", "%", "a=/../b", ";", "\\", "?"] {
+            let raw = format!("/x?{query}");
+            assert_eq!(Target::parse(&raw).unwrap().path(), "/x", "{query}");
+        }
+    }
+
+    #[test]
+    fn a_fwd_04_a_trailing_slash_is_kept() {
+        assert_eq!(Target::parse("/a/").unwrap().path(), "/a/");
+        assert_eq!(Target::parse("/a").unwrap().path(), "/a");
+    }
+
+    #[test]
+    fn t_fwd_04_a_path_with_several_readings_is_refused() {
+        for raw in [
+            "//",
+            "/a//b",
+            "//a",
+            "/a//",
+            "/./a",
+            "/a/.",
+            "/a/./b",
+            "/../a",
+            "/a/..",
+            "/a/../b",
+            "/%2e/a",
+            "/a/%2e%2e/b",
+            "/a/%2E./b",
+            "/a%5cb",
+            "/a\\b",
+            "/..;/a",
+            "/a/..;x=1/b",
+            "/.;/a",
+            "/;/a",
+            "/;x",
+            "/a/%252e%252e/b",
+            "/a%25b",
+            "/a./b",
+            "/a.",
+            "/a%20/b",
+            "/a%00b",
+            "/a%0ab",
+            "/a%c0%afb",
+            "/a%e0%80%afb",
+            "/a%ffb",
+            "/a%",
+            "/a%2",
+            "/a%zz",
+            "/a%3bx",
+            "/a%3fx",
+            "/a%23x",
+            "/a%7fx",
+        ] {
+            assert_eq!(Target::parse(raw), Err(TargetError::Ambiguous), "{raw}");
+        }
+    }
+
+    #[test]
+    fn t_fwd_04_slash_and_semicolon_are_for_a_route_to_allow() {
+        let slash = Target::parse("/a%2fb").unwrap();
+        assert!(slash.oddities().encoded_slash);
+        assert_eq!(slash.path(), "/a%2Fb");
+        let parameter = Target::parse("/a;x=1/b").unwrap();
+        assert!(parameter.oddities().semicolon);
+        assert_eq!(
+            Target::parse("/a").unwrap().oddities(),
+            super::Oddities::default()
+        );
+    }
+
+    #[test]
+    fn t_fwd_06_t_fwd_08_what_is_not_origin_form_is_refused() {
+        for raw in [
+            "",
+            "*",
+            "a",
+            "http://a/b",
+            "example.com:443",
+            "/a#b",
+            "/a?x#y",
+            "/a b",
+            "/a\tb",
+            "/a\u{7f}",
+            "/a\0",
+            "?x",
+        ] {
+            assert_eq!(Target::parse(raw), Err(TargetError::Form), "{raw:?}");
+        }
+    }
+}

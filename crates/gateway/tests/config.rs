@@ -1,0 +1,519 @@
+//! The configuration: what is accepted, and each mistake with its code and its place (THREATS
+//! table 12).
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use bearward_gateway::config::{self, Code, Config, Mistakes, Surroundings};
+use bearward_testing::{Algorithm, SigningKey, keys};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Right in every respect.
+const GOOD: &str = r#"
+[[issuers]]
+issuer = "https://id.example.com"
+audiences = ["https://api.example.com"]
+
+[[routes]]
+name = "all"
+path_prefix = "/"
+"#;
+
+fn surroundings(folder: &Path) -> Surroundings<'_> {
+    Surroundings::new(folder, |name| match name {
+        "STRONG" => Some(OsString::from("0123456789abcdef0123456789abcdef")),
+        "WEAK" => Some(OsString::from("hunter2")),
+        _ => None,
+    })
+}
+
+fn parse(text: &str) -> Result<Config, Mistakes> {
+    let folder = TempDir::new().expect("a folder");
+    Config::parse_in(text, &surroundings(folder.path()))
+}
+
+/// The mistakes as `code line:column`.
+fn mistakes(text: &str) -> Vec<String> {
+    let Err(mistakes) = parse(text) else {
+        return Vec::new();
+    };
+    let place = |mistake: &config::Mistake| {
+        let (line, column) = mistakes.place(mistake);
+        format!("{} {line}:{column}", mistake.code.as_str())
+    };
+    mistakes.iter().map(place).collect()
+}
+
+/// The good configuration with this in the place of that.
+fn with(that: &str, this: &str) -> String {
+    assert!(GOOD.contains(that), "{that}");
+    GOOD.replace(that, this)
+}
+
+fn with_more(more: &str) -> String {
+    format!("{GOOD}{more}")
+}
+
+const AUDIENCES: &str = "audiences = [\"https://api.example.com\"]";
+
+#[test]
+fn a_good_configuration_has_no_mistakes() {
+    let config = parse(GOOD).expect("a good configuration");
+    assert_eq!(config.routes.iter().count(), 1);
+}
+
+#[test]
+fn t_cfg_01_unknown_keys_are_mistakes_at_their_place() {
+    let text = with(AUDIENCES, &format!("{AUDIENCES}\naudience = \"x\""));
+    assert_eq!(mistakes(&text), ["unknown_key 5:1"]);
+    assert_eq!(mistakes(&with_more("[tls]\n")), ["unknown_key 9:2"]);
+    let rendered = parse(&text).unwrap_err().render("b.toml");
+    assert!(
+        rendered.contains("help: did you mean `audiences`?"),
+        "{rendered}"
+    );
+}
+
+#[test]
+fn t_cfg_01_types_are_not_coerced() {
+    for (line, code) in [
+        ("leeway = 30", "type 5:10"),
+        ("leeway = \"soon\"", "value 5:10"),
+        ("leeway = \"-1s\"", "value 5:10"),
+        ("insecure_plain_http = \"false\"", "type 5:23"),
+        ("insecure_plain_http = 0", "type 5:23"),
+        ("also = \"https://x.example\"", "type 5:8"),
+        ("also = [1]", "type 5:9"),
+        ("profile = \"RFC9068\"", "value 5:11"),
+        ("algorithms = [\"none\"]", "value 5:15"),
+        ("client_ids = { a = 1 }", "type 5:14"),
+        ("secret = 5", "type 5:1"),
+    ] {
+        let text = with(AUDIENCES, &format!("{AUDIENCES}\n{line}"));
+        assert_eq!(mistakes(&text), [code], "{line}");
+    }
+    assert_eq!(
+        mistakes("issuers = 1\nroutes = 2\n"),
+        ["type 1:11", "type 2:10"]
+    );
+    assert_eq!(mistakes("x = n\n"), ["syntax 1:5"]);
+}
+
+#[test]
+fn t_cfg_02_access_is_required_unless_it_is_said() {
+    use bearward_gateway::route::{Access, Mode, Preflight};
+    let config = parse(GOOD).expect("a good configuration");
+    let route = config.routes.iter().next().expect("a route");
+    assert_eq!(route.access, Access::Required);
+    assert_eq!(route.preflight, Preflight::Authenticated);
+    assert_eq!(route.mode, Mode::Enforce);
+    assert!(!route.allow.encoded_slash && !route.allow.semicolon);
+    for (word, access) in [("optional", Access::Optional), ("public", Access::Public)] {
+        let config = parse(&with_more(&format!("access = \"{word}\"\n"))).expect(word);
+        assert_eq!(config.routes.iter().next().expect("a route").access, access);
+    }
+    let text =
+        with_more("access = \"public\"\nrequire = \"x\"\n[requirements.x]\nverified = true\n");
+    assert_eq!(mistakes(&text), ["value 10:1"]);
+}
+
+#[test]
+fn t_cfg_03_what_would_open_the_door_is_not_left_out() {
+    assert_eq!(mistakes(&with(AUDIENCES, "")), ["audience_missing 2:1"]);
+    assert_eq!(
+        mistakes(&with(AUDIENCES, "audiences = []")),
+        ["audience_missing 4:1"]
+    );
+    assert_eq!(
+        mistakes(&with(AUDIENCES, "audiences = \"\"")),
+        ["audience_missing 4:1"]
+    );
+    let issuer = "issuer = \"https://id.example.com\"";
+    assert_eq!(mistakes(&with(issuer, "")), ["issuer_missing 2:1"]);
+    assert_eq!(
+        mistakes(&with(issuer, "issuer = \"\"")),
+        ["issuer_missing 3:1"]
+    );
+    assert_eq!(
+        mistakes("issuers = []\nroutes = []\n"),
+        ["issuer_missing 1:1", "missing 2:1"]
+    );
+    assert_eq!(mistakes(""), ["issuer_missing 1:1", "missing 1:1"]);
+
+    let leeway = |text: &str| with(AUDIENCES, &format!("{AUDIENCES}\nleeway = \"{text}\""));
+    assert_eq!(mistakes(&leeway("5m 1s")), ["leeway 5:1"]);
+    assert_eq!(mistakes(&leeway("300s")), [""; 0]);
+
+    for url in ["http://id.example.com", "ftp://id.example.com"] {
+        let text = with("https://id.example.com", url);
+        assert_eq!(mistakes(&text), ["url_scheme 3:10"], "{url}");
+    }
+    let said = with("https://id.example.com", "http://id.example.com").replace(
+        AUDIENCES,
+        &format!("{AUDIENCES}\ninsecure_plain_http = true"),
+    );
+    for text in [
+        said,
+        with("https://id.example.com", "http://127.0.0.1:3000"),
+    ] {
+        assert_eq!(mistakes(&text), [""; 0]);
+    }
+    let keys = with(
+        AUDIENCES,
+        &format!("{AUDIENCES}\njwks_uri = \"http://id.example.com/keys\""),
+    );
+    assert_eq!(mistakes(&keys), ["url_scheme 5:12"]);
+}
+
+#[test]
+fn t_cfg_03_a_public_key_is_never_a_secret() {
+    let hmac = with(AUDIENCES, &format!("{AUDIENCES}\nalgorithms = [\"HS256\"]"));
+    assert_eq!(mistakes(&hmac), ["missing 5:1"]);
+    let both = with(
+        AUDIENCES,
+        &format!("{AUDIENCES}\nalgorithms = [\"HS256\", \"RS256\"]\nsecret = \"env:STRONG\""),
+    );
+    assert!(!mistakes(&both).is_empty());
+}
+
+#[test]
+fn t_cfg_06_names_are_there_once() {
+    let twice = format!("{GOOD}{}", GOOD.replace("\"all\"", "\"other\""));
+    assert_eq!(mistakes(&twice), ["duplicate 11:10"]);
+    let also = with(
+        AUDIENCES,
+        &format!("{AUDIENCES}\nalso = [\"https://id.example.com\"]"),
+    );
+    assert_eq!(mistakes(&also), ["duplicate 5:9"]);
+    let route = with_more("[[routes]]\nname = \"all\"\npath = \"/x\"\n");
+    assert_eq!(mistakes(&route), ["duplicate 10:8"]);
+    let key = with(AUDIENCES, &format!("{AUDIENCES}\n{AUDIENCES}"));
+    assert_eq!(mistakes(&key), ["duplicate 5:1"]);
+    let table = with_more("[requirements.x]\nverified = true\n[requirements.x]\nverified = true\n");
+    let found = mistakes(&table);
+    assert!(!found.is_empty());
+    assert!(
+        found
+            .iter()
+            .all(|mistake| mistake.starts_with("duplicate ")),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn t_cfg_07_what_is_not_there_is_not_empty() {
+    for line in [
+        "jwks_file = \"no.json\"",
+        "algorithms = [\"HS256\"]\nsecret = \"file:no.key\"",
+        "algorithms = [\"HS256\"]\nsecret = \"env:NOT_SET\"",
+    ] {
+        let text = with(AUDIENCES, &format!("{AUDIENCES}\n{line}"));
+        let found = mistakes(&text);
+        assert_eq!(found.len(), 1, "{line}: {found:?}");
+        assert!(found[0].starts_with("file_missing "), "{line}: {found:?}");
+    }
+    let folder = TempDir::new().expect("a folder");
+    std::fs::write(folder.path().join("empty.json"), "").expect("a file");
+    let text = with(
+        AUDIENCES,
+        &format!("{AUDIENCES}\njwks_file = \"empty.json\""),
+    );
+    let refused = Config::parse_in(&text, &surroundings(folder.path()));
+    let refused = refused.expect_err("an empty file");
+    assert_eq!(refused.iter().next().expect("one").code, Code::FileMissing);
+}
+
+#[test]
+fn t_cfg_08_secrets_are_never_shown() {
+    let secret = "correct-horse-battery-staple-0123456789";
+    for (line, codes) in [
+        // The secret itself where its place is asked for.
+        (
+            format!("algorithms = [\"HS256\"]\nsecret = \"{secret}\""),
+            ["value"].as_slice(),
+        ),
+        // A misspelt key, twice on a line.
+        (format!("secert = \"{secret}\""), &["unknown_key"]),
+        (
+            format!("x = {{ secret = \"{secret}\", y = 1 }}"),
+            &["unknown_key"],
+        ),
+        (
+            format!("algorithms = [\"HS256\"]\nsecret = [\"{secret}\"]"),
+            &["type"],
+        ),
+        (format!("secret = \"{secret}"), &["syntax"]),
+    ] {
+        let text = with(AUDIENCES, &format!("{AUDIENCES}\n{line}"));
+        let refused = parse(&text).expect_err(&line);
+        let found: Vec<_> = refused
+            .iter()
+            .map(|mistake| mistake.code.as_str())
+            .collect();
+        assert_eq!(found, codes, "{line}");
+        for shown in [
+            refused.render("b.toml"),
+            format!("{refused:?}"),
+            refused.to_string(),
+        ] {
+            assert!(!shown.contains("correct-horse"), "{line}: {shown}");
+        }
+    }
+    let strong = format!("{AUDIENCES}\nalgorithms = [\"HS256\"]\nsecret = \"env:STRONG\"");
+    let config = parse(&with(AUDIENCES, &strong)).expect("a good configuration");
+    assert!(!format!("{config:?}").contains("0123456789abcdef"));
+    assert!(!format!("{config:?}").contains("48, 49, 50"));
+    let weak = strong.replace("STRONG", "WEAK");
+    assert_eq!(mistakes(&with(AUDIENCES, &weak)), ["secret_weak 6:1"]);
+}
+
+#[test]
+fn a_cfg_01_comments_files_and_environment_references() {
+    let folder = TempDir::new().expect("a folder");
+    let keys = keys::jwk_set([&SigningKey::first(Algorithm::Rs256)]);
+    std::fs::write(folder.path().join("jwks.json"), keys.to_string()).expect("a file");
+    std::fs::write(folder.path().join("key"), [7; 32]).expect("a file");
+    for line in [
+        "# a comment\njwks_file = \"jwks.json\" # another",
+        "algorithms = [\"HS256\"]\nsecret = \"env:STRONG\"",
+        "algorithms = [\"HS256\"]\nsecret = \"file:key\"",
+    ] {
+        let text = with(AUDIENCES, &format!("{AUDIENCES}\n{line}"));
+        Config::parse_in(&text, &surroundings(folder.path())).expect(line);
+    }
+}
+
+#[test]
+fn rule_patterns_that_no_request_could_match_are_mistakes() {
+    for (line, place) in [
+        ("path = \"/a/../b\"", "rule_pattern 8:8"),
+        ("path = \"a\"", "rule_pattern 8:8"),
+        ("path = \"/a?x\"", "rule_pattern 8:8"),
+        ("path = \"/a*\"", "rule_pattern 8:8"),
+        ("path_prefix = \"/a/*\"", "rule_pattern 8:15"),
+        ("path_glob = \"/a/**/b\"", "rule_pattern 8:13"),
+        ("path = []", "rule_pattern 8:1"),
+        ("", "rule_pattern 6:1"),
+    ] {
+        assert_eq!(
+            mistakes(&with("path_prefix = \"/\"", line)),
+            [place],
+            "{line}"
+        );
+    }
+    for (line, place) in [
+        ("methods = [\"get\"]", "value 9:12"),
+        ("hosts = [\"a.example:80\"]", "value 9:10"),
+        ("hosts = \"*.example\"", "value 9:9"),
+        ("require = \"nobody\"", "value 9:11"),
+        ("require = []", "value 9:1"),
+    ] {
+        assert_eq!(
+            mistakes(&with_more(&format!("{line}\n"))),
+            [place],
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn t_fwd_10_no_route_depends_on_a_user_agent() {
+    for key in ["user_agent", "headers", "skip", "exempt"] {
+        let text = with_more(&format!("{key} = \"kube-probe\"\n"));
+        assert_eq!(mistakes(&text), ["unknown_key 9:1"], "{key}");
+    }
+}
+
+/// How many groups, and how many requirements each.
+fn groups(requirements: &str, require: &str) -> Vec<usize> {
+    let text = with_more(&format!("require = {require}\n{requirements}"));
+    let config = parse(&text).expect(requirements);
+    let route = config.routes.iter().next().expect("a route");
+    route.require.iter().map(Vec::len).collect()
+}
+
+#[test]
+fn requirements_are_composed_by_name() {
+    let named = "\
+        [requirements.a]\nscopes = [\"a\"]\n\
+        [requirements.b]\nverified = true\n\
+        [requirements.c]\nroles = [\"c\"]\n\
+        [requirements.any]\nany = [\"a\", \"b\"]\n\
+        [requirements.all]\nall = [\"a\", \"b\"]\n\
+        [requirements.own]\nmax_age = \"5m\"\nall = [\"c\"]\nany = [\"a\", \"b\"]\n\
+        [requirements.deep]\nany = [\"own\", \"c\"]\n";
+    assert_eq!(groups(named, "\"a\""), [1]);
+    assert_eq!(groups(named, "[\"a\", \"b\"]"), [2]);
+    assert_eq!(groups(named, "\"any\""), [1, 1]);
+    assert_eq!(groups(named, "\"all\""), [2]);
+    assert_eq!(groups(named, "\"own\""), [3, 3]);
+    assert_eq!(groups(named, "\"deep\""), [3, 3, 1]);
+    assert_eq!(groups(named, "[\"any\", \"any\"]"), [2, 2, 2, 2]);
+}
+
+#[test]
+fn requirements_that_nobody_meant_are_mistakes() {
+    for (table, codes) in [
+        ("", ["missing"].as_slice()),
+        ("scopes = []", &["value"]),
+        ("any = []", &["value"]),
+        ("scopes = [\"a b\"]", &["value"]),
+        ("scopes = \"a\"", &["type"]),
+        ("any_scopes = [\"a\"]", &["type"]),
+        ("claims = { a = 1 }", &["type", "value"]),
+        ("all = [\"y\"]", &["value"]),
+        ("all = [\"x\"]", &["value"]),
+        (
+            "verified = true\ncannot_reauthenticate = \"allow\"",
+            &["missing"],
+        ),
+    ] {
+        let text = with_more(&format!("[requirements.x]\n{table}\n"));
+        let found = parse(&text).expect_err(table);
+        let found: Vec<_> = found.iter().map(|mistake| mistake.code.as_str()).collect();
+        let mut found_sorted = found.clone();
+        found_sorted.sort_unstable();
+        assert_eq!(found_sorted, codes, "{table}");
+    }
+}
+
+#[test]
+fn identity_fields_upstreams_and_listeners_are_checked() {
+    for (more, place) in [
+        ("[identity]\npreset = \"oathkeeper\"\n", "value 10:10"),
+        (
+            "[[identity.fields]]\nheader = \"Host\"\nclaim = \"sub\"\n",
+            "value 10:10",
+        ),
+        ("[[identity.fields]]\nheader = \"X-A\"\n", "missing 9:1"),
+        ("[upstreams.a]\nurls = \"127.0.0.1:80\"\n", "value 10:8"),
+        ("[upstreams.a]\nurls = \"http://a/path\"\n", "value 10:8"),
+        (
+            "[upstreams.a]\nurls = \"http://a\"\nca = \"x.pem\"\n",
+            "value 11:1",
+        ),
+        ("upstream = \"a\"\n", "value 9:12"),
+        ("[listen.proxy]\n", "missing 6:1"),
+        ("[listen.admin]\naddress = \":9000\"\n", "value 10:11"),
+        (
+            "[listen.forward_auth]\ntrusted_proxies = \"anybody\"\n",
+            "value 10:19",
+        ),
+        ("[protection]\nscopes = [\"a\"]\n", "missing 10:1"),
+        ("[protection]\nresource = \"api\"\n", "value 10:1"),
+    ] {
+        assert_eq!(mistakes(&with_more(more)), [place], "{more}");
+    }
+    let all = "upstream = \"app\"\n[upstreams.app]\nurls = [\"http://127.0.0.1:3000\", \"http://[::1]:3000\"]\n\
+        [identity]\npreset = \"authgear\"\n[[identity.fields]]\nheader = \"X-Mail\"\n\
+        claim = [\"user\", \"mail\"]\nencoding = \"percent\"\n\
+        [protection]\nrealm = \"shop\"\nresource = \"https://api.example.com\"\nscopes = [\"a\"]\n\
+        [listen.proxy]\naddress = \"127.0.0.1:0\"\n\
+        [listen.forward_auth]\naddress = \"unix:/run/bearward.sock\"\ntrusted_proxies = [\"10.0.0.0/8\", \"::1\"]\n\
+        [listen.admin]\n";
+    assert_eq!(mistakes(&with_more(all)), [""; 0]);
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_as_a_person_reads_them() {
+    let text = "\
+[[issuers]]
+issuer = \"http://id.example.com\"
+audience = \"https://api.example.com\"
+leeway = 30
+
+[[routes]]
+name = \"all\"
+path = \"/a/../b\"
+";
+    let expected = "\
+error[audience_missing]: [[issuers]] has no `audiences`
+ --> bearward.toml:1:1
+  |
+1 | [[issuers]]
+  | ^^^^^^^^^^^
+  = help: add `audiences`, a string or a list of strings
+
+error[url_scheme]: `issuer` must be https; http is for this machine only
+ --> bearward.toml:2:10
+  |
+2 | issuer = \"http://id.example.com\"
+  |          ^^^^^^^^^^^^^^^^^^^^^^^
+  = help: over plain http anyone on the way chooses the keys; `insecure_plain_http = true` accepts that
+
+error[unknown_key]: `audience` is not a key of [[issuers]]
+ --> bearward.toml:3:1
+  |
+3 | audience
+  | ^^^^^^^^
+  = help: did you mean `audiences`?
+
+error[type]: `leeway` must be a length of time such as \"30s\", \"5m\" or \"1h 30m\", not an integer
+ --> bearward.toml:4:10
+  |
+4 | leeway = 30
+  |          ^^
+  = help: write \"30s\" for seconds
+
+error[rule_pattern]: `path`: \"/a/../b\" is not a path: it starts with `/`, has no query, no escapes, no empty or dot segments; `*` is a whole segment, `**` the last one
+ --> bearward.toml:8:8
+  |
+8 | path = \"/a/../b\"
+  |        ^^^^^^^^^
+
+5 mistakes in bearward.toml
+";
+    let refused = parse(text).expect_err("mistakes");
+    assert_eq!(refused.render("bearward.toml"), expected);
+}
+
+/// Every key of every table, as `table key`.
+fn keys_of(schema: &Value, path: &str, found: &mut Vec<String>) {
+    let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
+        return;
+    };
+    assert_eq!(schema["additionalProperties"], Value::Bool(false), "{path}");
+    for (key, inner) in properties {
+        found.push(format!("{path}{key}"));
+        assert!(inner["description"].is_string(), "{path}{key}");
+        let places = [
+            Some(inner),
+            inner.get("items"),
+            inner.get("additionalProperties"),
+        ];
+        for place in places.into_iter().flatten() {
+            keys_of(place, &format!("{path}{key}."), found);
+        }
+    }
+}
+
+#[test]
+fn the_manual_has_every_key_of_the_schema_and_no_other() {
+    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
+    let manual = std::fs::read_to_string(manual).expect("docs/configuration.md");
+    let (_, written) = manual
+        .split_once("<!-- bearward schema --format markdown -->\n")
+        .expect("the marker of what is generated");
+    // If this fails: `bearward schema --format markdown` prints what belongs below the marker.
+    assert_eq!(written.trim(), config::reference().trim());
+
+    let mut keys = Vec::new();
+    keys_of(&config::schema(), "", &mut keys);
+    let rows = written.lines().filter(|line| line.starts_with("| `"));
+    assert_eq!(rows.count(), keys.len(), "{keys:#?}");
+}
+
+#[test]
+fn the_examples_of_the_manual_are_read() {
+    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
+    let manual = std::fs::read_to_string(manual).expect("docs/configuration.md");
+    let mut examples = manual.split("```toml\n").skip(1).peekable();
+    assert!(examples.peek().is_some());
+    for example in examples {
+        let (example, _) = example.split_once("```").expect("its end");
+        if let Err(mistakes) = parse(example) {
+            panic!("{}", mistakes.render("docs/configuration.md"));
+        }
+    }
+}

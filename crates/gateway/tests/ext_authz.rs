@@ -1,0 +1,319 @@
+//! ext_authz over gRPC: what Envoy tells, and what it is told (THREATS table 9, as far as it
+//! concerns this door).
+
+use bearward_gateway::SharedGate;
+use bearward_gateway::ext_authz::ExtAuthz;
+use bearward_gateway::forward_auth::{Peer, TrustedPeers};
+use bearward_gateway::identity::{ClaimSource, Encoding, Identity};
+use bearward_testing::Token;
+use bearward_testing::conformance::{AUDIENCE, ISSUER, NOW, Suite};
+use envoy_types::ext_authz::v3::pb::{
+    AuthorizationServer, CheckRequest, CheckResponse, HeaderAppendAction, HeaderValue, HttpResponse,
+};
+use envoy_types::pb::envoy::config::core::v3::HeaderMap as ProtobufHeaderMap;
+use envoy_types::pb::envoy::service::auth::v3::AttributeContext;
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Request as Asked};
+use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
+use envoy_types::pb::google::protobuf::value::Kind;
+use http::{Request, Response};
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use crate::forward_auth::setting::{LOOPBACK, gate};
+
+fn door() -> ExtAuthz {
+    let identity = Identity::builder()
+        .field("X-Subject", ClaimSource::Subject, Encoding::Plain)
+        .field("X-Client", ClaimSource::ClientId, Encoding::Plain);
+    let gate = gate([], identity.build().unwrap(), None);
+    ExtAuthz::new(SharedGate::new(gate), TrustedPeers::default())
+}
+
+/// The question Envoy asks about `request`: repeated fields joined, as it does by default.
+fn question(request: &Request<()>) -> CheckRequest {
+    let mut http = HttpRequest {
+        method: request.method().to_string(),
+        path: request.uri().to_string(),
+        host: "api.example".to_owned(),
+        ..HttpRequest::default()
+    };
+    for name in request.headers().keys() {
+        let values = request.headers().get_all(name).iter();
+        let values: Vec<_> = values
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+            .collect();
+        http.headers.insert(name.to_string(), values.join(","));
+    }
+    asking(http)
+}
+
+fn asking(http: HttpRequest) -> CheckRequest {
+    CheckRequest {
+        attributes: Some(AttributeContext {
+            request: Some(Asked {
+                http: Some(http),
+                ..Asked::default()
+            }),
+            ..AttributeContext::default()
+        }),
+    }
+}
+
+fn with_token(token: &Token, target: &str) -> Request<()> {
+    let bearer = format!("Bearer {}", token.sign());
+    Request::get(target)
+        .header("authorization", bearer)
+        .body(())
+        .unwrap()
+}
+
+fn good(target: &str) -> Request<()> {
+    with_token(&Token::user(ISSUER, AUDIENCE, NOW), target)
+}
+
+/// The answer as an HTTP client of Envoy would see it, or the fields the application gets.
+fn told(response: CheckResponse) -> Response<String> {
+    let code = response.status.unwrap().code;
+    let (status, headers, body) = match response.http_response.unwrap() {
+        HttpResponse::OkResponse(ok) => {
+            assert_eq!(code, 0);
+            (200, ok.headers, String::new())
+        }
+        HttpResponse::DeniedResponse(denied) => {
+            assert_ne!(code, 0);
+            (denied.status.unwrap().code, denied.headers, denied.body)
+        }
+        HttpResponse::ErrorResponse(_) => panic!("an error response can be turned into an allow"),
+    };
+    let mut told = Response::builder().status(u16::try_from(status).unwrap());
+    for option in headers {
+        let action = HeaderAppendAction::OverwriteIfExistsOrAdd;
+        assert_eq!(option.append_action, i32::from(action));
+        let field = option.header.unwrap();
+        told = told.header(field.key, field.raw_value);
+    }
+    told.body(body).unwrap()
+}
+
+async fn answer(question: &CheckRequest) -> Response<String> {
+    told(door().answer(LOOPBACK, question).await)
+}
+
+#[tokio::test]
+async fn the_door_conforms() {
+    let door = door();
+    let suite = Suite::new().without_reasons();
+    for case in suite.cases() {
+        let request = case.request();
+        // Joined by Envoy, two fields are one that is malformed: refused all the same, below.
+        if request.headers().len() > request.headers().keys_len() {
+            continue;
+        }
+        let mut response = told(door.answer(LOOPBACK, &question(&request)).await);
+        response.headers_mut().remove("x-client");
+        if let Err(failure) = case.check(&response) {
+            panic!("{failure}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn t_prx_01_an_empty_question_is_not_an_allow() {
+    for question in [
+        CheckRequest::default(),
+        asking(HttpRequest::default()),
+        CheckRequest {
+            attributes: Some(AttributeContext::default()),
+        },
+    ] {
+        let response = door().answer(LOOPBACK, &question).await;
+        assert_eq!(response.status.as_ref().unwrap().code, 7);
+        assert_eq!(told(response).status(), 403);
+    }
+}
+
+#[tokio::test]
+async fn t_fwd_03_method_path_and_host_must_be_told() {
+    let whole = question(&good("/"));
+    let spoilt = |spoil: fn(&mut HttpRequest)| {
+        let mut question = whole.clone();
+        let request = question.attributes.as_mut().unwrap().request.as_mut();
+        spoil(request.unwrap().http.as_mut().unwrap());
+        question
+    };
+    assert_eq!(answer(&whole).await.status(), 200);
+    for question in [
+        spoilt(|http| http.method.clear()),
+        spoilt(|http| http.path.clear()),
+        spoilt(|http| http.host.clear()),
+    ] {
+        assert_eq!(answer(&question).await.status(), 403);
+    }
+}
+
+#[tokio::test]
+async fn t_fwd_02_another_peer_is_told_nothing() {
+    let stranger = Peer::Ip("192.0.2.7".parse().unwrap());
+    let response = door().answer(stranger, &question(&good("/"))).await;
+    assert_eq!(response.status.as_ref().unwrap().code, 7);
+    assert!(response.dynamic_metadata.is_none());
+    assert_eq!(told(response).status(), 403);
+}
+
+#[tokio::test]
+async fn t_prx_07_fields_come_by_one_map() {
+    let mut question = question(&good("/"));
+    let http = question.attributes.as_mut().unwrap().request.as_mut();
+    let http = http.unwrap().http.as_mut().unwrap();
+    let authorization = HeaderValue {
+        key: "authorization".to_owned(),
+        raw_value: http.headers.remove("authorization").unwrap().into_bytes(),
+        value: String::new(),
+    };
+
+    // Neither: nobody sent anything.
+    http.headers.clear();
+    let neither = asking(http.clone());
+    let nobody = answer(&neither).await;
+    assert_eq!(nobody.status(), 401);
+    assert!(
+        !nobody.headers()["www-authenticate"]
+            .to_str()
+            .unwrap()
+            .contains("error")
+    );
+
+    http.header_map = Some(ProtobufHeaderMap {
+        headers: vec![authorization.clone()],
+    });
+    assert_eq!(answer(&asking(http.clone())).await.status(), 200);
+
+    let twice = ProtobufHeaderMap {
+        headers: vec![authorization.clone(), authorization],
+    };
+    let mut repeated = http.clone();
+    repeated.header_map = Some(twice);
+    assert_eq!(answer(&asking(repeated)).await.status(), 400);
+
+    http.headers.insert("accept".to_owned(), "*/*".to_owned());
+    assert_eq!(answer(&asking(http.clone())).await.status(), 403);
+}
+
+#[tokio::test]
+async fn t_req_02_joined_authorization_is_malformed() {
+    let mut request = good("/");
+    let again = request.headers()["authorization"].clone();
+    request.headers_mut().append("authorization", again);
+    let response = door().answer(LOOPBACK, &question(&request)).await;
+    assert_eq!(response.status.as_ref().unwrap().code, 3);
+    assert_eq!(told(response).status(), 400);
+}
+
+#[tokio::test]
+async fn t_hdr_01_t_hdr_02_what_a_client_sent_is_replaced_or_removed() {
+    let mut request = good("/");
+    for name in ["x-subject", "x_subject", "X-Bearward-Subject", "x_client"] {
+        let name = http::HeaderName::from_bytes(name.as_bytes()).unwrap();
+        request
+            .headers_mut()
+            .insert(name, "spoofed".parse().unwrap());
+    }
+    let response = door().answer(LOOPBACK, &question(&request)).await;
+    let Some(HttpResponse::OkResponse(ok)) = response.http_response else {
+        panic!("not admitted");
+    };
+    let set: Vec<_> = ok
+        .headers
+        .iter()
+        .map(|option| &option.header.as_ref().unwrap().key)
+        .collect();
+    assert_eq!(set, ["x-subject", "x-client"]);
+    for name in [
+        "x_subject",
+        "x_client",
+        "x-bearward-subject",
+        "authorization",
+        "x-id-token",
+    ] {
+        assert!(
+            ok.headers_to_remove.iter().any(|removed| removed == name),
+            "{name}"
+        );
+    }
+    // Envoy removes last.
+    assert!(
+        !ok.headers_to_remove
+            .iter()
+            .any(|removed| removed == "x-subject")
+    );
+}
+
+#[tokio::test]
+async fn the_claims_are_metadata_with_exact_numbers() {
+    let token = Token::user(ISSUER, AUDIENCE, NOW)
+        .claim("large", 9_007_199_254_740_993_u64)
+        .claim("small", -7)
+        .claim("half", 0.5)
+        .claim("nested", json!({"list": [true, null, "x"]}));
+    let response = door()
+        .answer(LOOPBACK, &question(&with_token(&token, "/")))
+        .await;
+    let fields = response.dynamic_metadata.unwrap().fields;
+    let kind = |name: &str| fields[name].kind.clone().unwrap();
+    assert_eq!(kind("iss"), Kind::StringValue(ISSUER.to_owned()));
+    assert_eq!(
+        kind("large"),
+        Kind::StringValue("9007199254740993".to_owned())
+    );
+    assert_eq!(kind("small"), Kind::NumberValue(-7.0));
+    assert_eq!(kind("half"), Kind::NumberValue(0.5));
+    let Kind::StructValue(nested) = kind("nested") else {
+        panic!("not an object");
+    };
+    let Some(Kind::ListValue(list)) = &nested.fields["list"].kind else {
+        panic!("not a list");
+    };
+    let list: Vec<_> = list
+        .values
+        .iter()
+        .map(|value| value.kind.clone().unwrap())
+        .collect();
+    assert_eq!(
+        list,
+        [
+            Kind::BoolValue(true),
+            Kind::NullValue(0),
+            Kind::StringValue("x".to_owned())
+        ]
+    );
+}
+
+#[tokio::test]
+async fn it_is_a_grpc_service() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let incoming = tonic::transport::server::TcpIncoming::from(listener);
+    let server = tonic::transport::Server::builder().add_service(AuthorizationServer::new(door()));
+    let server = tokio::spawn(server.serve_with_incoming(incoming));
+    let mut client = AuthorizationClient::connect(format!("http://{address}"))
+        .await
+        .unwrap();
+
+    let admitted = client
+        .check(question(&good("/")))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(
+        told(admitted).headers()["x-subject"],
+        bearward_testing::token::SUBJECT
+    );
+    let refused = client
+        .check(question(&Request::new(())))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(refused.status.as_ref().unwrap().code, 16);
+    assert_eq!(told(refused).status(), 401);
+    server.abort();
+}

@@ -1,0 +1,782 @@
+//! Identity fields: what they say, what they refuse to say, and what is stripped (THREATS table 7).
+
+use std::path::{Path, PathBuf};
+
+use bearward::{Issuer, JwkSet, Policy, Principal, Profile, ResourceServer};
+use bearward_gateway::identity::{
+    ClaimSource, Encoding, Identity, IdentityBuildError, IdentityBuilder, IdentityError,
+    IdentityFields, Preset, Token as Credentials, Underscores,
+};
+use bearward_testing::conformance::{AUDIENCE, ISSUER, NOW, key_set};
+use bearward_testing::{Token, token};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Value, json};
+
+// --- the preset authgear ---
+
+#[tokio::test]
+async fn the_preset_authgear_says_what_the_resolver_says() {
+    let Some(vectors) = resolver_vectors() else {
+        return;
+    };
+    let by_case = |name: &str| {
+        let all = vectors["vectors"].as_array().unwrap();
+        let found = all.iter().find(|vector| vector["case"] == name);
+        let headers = found.unwrap()["headers"].as_object().unwrap();
+        let field = |(name, value): (&String, &Value)| {
+            (
+                name.to_ascii_lowercase(),
+                value.as_str().unwrap().to_owned(),
+            )
+        };
+        let mut fields: Vec<_> = headers.iter().map(field).collect();
+        fields.sort();
+        fields
+    };
+    let resolver_user = || {
+        user()
+            .claim("sub", "user-id")
+            .claim("amr", json!([]))
+            .without_claim("auth_time")
+    };
+    let anonymous = resolver_user()
+        .claim(token::IS_ANONYMOUS, true)
+        .claim(token::IS_VERIFIED, false)
+        .claim(token::CAN_REAUTHENTICATE, false);
+    let all = user()
+        .claim("sub", "user-id")
+        .claim(token::IS_ANONYMOUS, true)
+        .claim(token::ROLES, json!(["role"]))
+        .claim("amr", json!(["pwd", "mfa", "otp"]))
+        .claim("auth_time", 1_136_171_045);
+    for (case, token) in [
+        ("valid, normal user", resolver_user()),
+        ("valid, anonymous user", anonymous),
+        ("all headers", all),
+    ] {
+        assert_eq!(told(&authgear(), &token).await, by_case(case), "{case}");
+    }
+    assert_eq!(set(&authgear().of(None).unwrap()), by_case("no session"));
+}
+
+#[tokio::test]
+async fn the_preset_authgear_byte_for_byte() {
+    let token = user()
+        .claim(token::ROLES, json!(["admin", "editor"]))
+        .claim("amr", json!(["pwd", "mfa"]));
+    let wanted = [
+        ("x-authgear-session-amr", "pwd mfa"),
+        ("x-authgear-session-authenticated-at", "1700000000"),
+        ("x-authgear-session-valid", "true"),
+        ("x-authgear-user-anonymous", "false"),
+        ("x-authgear-user-can-reauthenticate", "true"),
+        ("x-authgear-user-id", token::SUBJECT),
+        ("x-authgear-user-roles", "admin,editor"),
+        ("x-authgear-user-verified", "true"),
+    ];
+    assert_eq!(told(&authgear(), &token).await, owned(&wanted));
+    let fields = authgear().of(Some(&principal(&token).await)).unwrap();
+    let removed: Vec<_> = fields.remove.iter().map(HeaderName::as_str).collect();
+    let credentials = ["authorization", "x-id-token"];
+    assert_eq!(
+        removed,
+        [
+            ["x-bearward-client-id", "x-authgear-session-acr"],
+            credentials
+        ]
+        .concat()
+    );
+}
+
+#[tokio::test]
+async fn roles_are_absent_and_methods_empty_where_there_are_none() {
+    for token in [
+        user()
+            .claim(token::ROLES, json!([]))
+            .claim("amr", json!([])),
+        user().without_claim(token::ROLES).without_claim("amr"),
+        user()
+            .claim(token::ROLES, Value::Null)
+            .claim("amr", Value::Null),
+    ] {
+        let told = told(&authgear(), &token).await;
+        assert_eq!(value(&told, "x-authgear-user-roles"), None);
+        assert_eq!(value(&told, "x-authgear-session-amr"), Some(""));
+    }
+}
+
+#[tokio::test]
+async fn who_never_authenticated_did_so_at_no_time() {
+    for auth_time in [json!(0), json!(-62_135_596_800_i64)] {
+        let told = told(&authgear(), &user().claim("auth_time", auth_time)).await;
+        assert_eq!(value(&told, "x-authgear-session-authenticated-at"), None);
+    }
+}
+
+#[tokio::test]
+async fn a_machine_is_named_by_its_client_alone() {
+    let machine = Token::machine(ISSUER, AUDIENCE, NOW);
+    let wanted = [("x-bearward-client-id", token::MACHINE_CLIENT_ID)];
+    assert_eq!(told(&authgear(), &machine).await, owned(&wanted));
+    let fields = authgear().of(Some(&principal(&machine).await)).unwrap();
+    let removed = fields
+        .remove
+        .iter()
+        .filter(|name| name.as_str().starts_with("x-authgear-"));
+    assert_eq!(removed.count(), 9);
+}
+
+#[tokio::test]
+async fn a_hdr_02_a_missing_flag_is_removed_and_one_of_another_type_refused() {
+    let told = told(&authgear(), &user().without_claim(token::IS_VERIFIED)).await;
+    assert_eq!(value(&told, "x-authgear-user-verified"), None);
+    for spoilt in [
+        user().claim(token::IS_ANONYMOUS, "false"),
+        user().claim(token::IS_VERIFIED, 1),
+        user().claim(token::ROLES, "admin"),
+        user().claim(token::ROLES, json!([["admin"]])),
+        user().claim("amr", json!({"pwd": true})),
+        user().claim("sub", "user\u{e9}"),
+        user().claim(token::ROLES, json!(["a,admin"])),
+        user().claim("amr", json!(["pwd mfa"])),
+    ] {
+        let refused = authgear().of(Some(&principal(&spoilt).await));
+        assert_eq!(
+            refused.unwrap_err(),
+            IdentityError::NotHeaderSafe,
+            "{:?}",
+            spoilt.claims()
+        );
+    }
+}
+
+#[test]
+fn t_hdr_03_every_name_of_the_preset_is_told() {
+    let authgear = authgear();
+    let names: Vec<_> = authgear.names().map(HeaderName::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "x-authgear-session-valid",
+            "x-authgear-user-id",
+            "x-authgear-user-anonymous",
+            "x-authgear-user-verified",
+            "x-authgear-user-can-reauthenticate",
+            "x-authgear-user-roles",
+            "x-authgear-session-amr",
+            "x-authgear-session-authenticated-at",
+            "x-bearward-client-id",
+            "x-authgear-session-acr",
+        ]
+    );
+}
+
+// --- the preset bearward ---
+
+#[tokio::test]
+async fn the_preset_bearward() {
+    let identity = Identity::builder()
+        .preset(Preset::Bearward)
+        .build()
+        .unwrap();
+    let wanted = [
+        ("x-bearward-auth-time", "1700000000"),
+        ("x-bearward-client-id", token::CLIENT_ID),
+        ("x-bearward-expires-at", "1700001800"),
+        ("x-bearward-issuer", ISSUER),
+        ("x-bearward-kind", "user"),
+        ("x-bearward-scope", "openid profile"),
+        ("x-bearward-subject", token::SUBJECT),
+    ];
+    assert_eq!(told(&identity, &user()).await, owned(&wanted));
+    let machine = told(&identity, &Token::machine(ISSUER, AUDIENCE, NOW)).await;
+    assert_eq!(value(&machine, "x-bearward-kind"), Some("machine"));
+    assert_eq!(value(&machine, "x-bearward-auth-time"), None);
+    let bare = told(&identity, &user().without_claim("scope")).await;
+    assert_eq!(value(&bare, "x-bearward-scope"), None);
+}
+
+#[tokio::test]
+async fn t_err_01_claims_are_not_shown() {
+    let fields = authgear().of(Some(&principal(&user()).await)).unwrap();
+    let shown = format!("{fields:?}");
+    assert!(shown.contains("x-authgear-user-id"), "{shown}");
+    assert!(!shown.contains(token::SUBJECT), "{shown}");
+}
+
+// --- claims and encodings ---
+
+#[tokio::test]
+async fn t_clm_15_numbers_keep_their_digits() {
+    let digits = "9007199254740993";
+    for encoding in [
+        Encoding::Plain,
+        Encoding::Json,
+        Encoding::Comma,
+        Encoding::Percent,
+    ] {
+        let claim: Value = serde_json::from_str(digits).unwrap();
+        assert_eq!(
+            encoded(claim, encoding).await.unwrap().as_deref(),
+            Some(digits)
+        );
+    }
+    let listed = serde_json::from_str(&format!("[{digits}, 1]")).unwrap();
+    let listed = encoded(listed, Encoding::Json).await.unwrap();
+    assert_eq!(listed.as_deref(), Some("[9007199254740993,1]"));
+    // Nor is a number written otherwise than the issuer wrote it.
+    let text = String::from_utf8(user().payload_bytes()).unwrap();
+    let text = text.replacen('{', "{\"told\": 123456789012345678901234567890.10e1,", 1);
+    let token = user().payload_text(text);
+    let told = told(&field("told", Encoding::Plain), &token).await;
+    assert_eq!(
+        value(&told, "x-told"),
+        Some("123456789012345678901234567890.10e1")
+    );
+}
+
+#[tokio::test]
+async fn t_hdr_05_what_cannot_stand_in_a_field_is_refused() {
+    for claim in [
+        "a\r\nX-Admin: true",
+        "a\rb",
+        "a\nb",
+        "a\0b",
+        "a\tb",
+        "\u{1b}[0m",
+        "a\u{7f}",
+        "Zoë",
+        "名",
+        "\u{85}",
+        " a",
+        "a ",
+        " ",
+    ] {
+        for encoding in [Encoding::Plain, Encoding::Comma] {
+            let refused = encoded(json!(claim), encoding).await;
+            assert_eq!(refused, Err(IdentityError::NotHeaderSafe), "{claim:?}");
+        }
+    }
+    for claim in [json!(["a"]), json!({"a": 1})] {
+        for encoding in [Encoding::Plain, Encoding::Percent, Encoding::Base64Url] {
+            let refused = encoded(claim.clone(), encoding).await;
+            assert_eq!(
+                refused,
+                Err(IdentityError::NotHeaderSafe),
+                "{claim} {encoding:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn t_hdr_05_what_other_encodings_make_of_it() {
+    let nasty = "a\r\nb: ë\0";
+    for (encoding, wanted) in [
+        (Encoding::Percent, "a%0D%0Ab%3A%20%C3%AB%00"),
+        (Encoding::Base64Url, "YQ0KYjogw6sA"),
+        (Encoding::Json, r#""a\u000d\u000ab: \u00eb\u0000""#),
+    ] {
+        assert_eq!(
+            encoded(json!(nasty), encoding).await.unwrap().as_deref(),
+            Some(wanted)
+        );
+    }
+    // White space between the tokens of JSON may be line breaks.
+    let text = String::from_utf8(user().payload_bytes()).unwrap();
+    let text = text.replacen('{', "{\"told\": {\r\n \"a\" :\t[ 1 ,\n null ] },", 1);
+    let told = told(&field("told", Encoding::Json), &user().payload_text(text)).await;
+    assert_eq!(value(&told, "x-told"), Some(r#"{"a":[1,null]}"#));
+}
+
+#[tokio::test]
+async fn a_hdr_03_utf_8_passes_percent_encoded() {
+    let told = encoded(json!("Zoë Müller"), Encoding::Percent)
+        .await
+        .unwrap();
+    assert_eq!(told.as_deref(), Some("Zo%C3%AB%20M%C3%BCller"));
+}
+
+#[tokio::test]
+async fn t_hdr_06_one_element_never_becomes_two() {
+    for (claim, encoding) in [
+        (json!(["a,admin"]), Encoding::Comma),
+        (json!(["x", "a;b"]), Encoding::Comma),
+        (json!(["\"a", "b\""]), Encoding::Comma),
+        (json!("a,admin"), Encoding::Comma),
+        (json!(["", "a"]), Encoding::Comma),
+        (json!(["a admin"]), Encoding::Space),
+        (json!("a admin"), Encoding::Space),
+        (json!([""]), Encoding::Space),
+        (json!([["a", "b"]]), Encoding::Comma),
+        (json!([null]), Encoding::Space),
+        (json!([{"a": 1}]), Encoding::Comma),
+    ] {
+        let refused = encoded(claim.clone(), encoding).await;
+        assert_eq!(refused, Err(IdentityError::NotHeaderSafe), "{claim}");
+    }
+    for (claim, encoding, wanted) in [
+        (json!(["a", "b c", "d"]), Encoding::Comma, "a,b c,d"),
+        (json!(["a", "b,c"]), Encoding::Space, "a b,c"),
+        (json!(["a", 7, true]), Encoding::Comma, "a,7,true"),
+        (json!("alone"), Encoding::Comma, "alone"),
+        (
+            json!(["a,admin", "b"]),
+            Encoding::Json,
+            r#"["a,admin","b"]"#,
+        ),
+    ] {
+        assert_eq!(
+            encoded(claim, encoding).await.unwrap().as_deref(),
+            Some(wanted)
+        );
+    }
+}
+
+#[tokio::test]
+async fn t_hdr_07_a_giant_claim_is_refused() {
+    let of_length = |length: usize| json!("x".repeat(length));
+    let kib8 = 8 * 1024;
+    let told = encoded(of_length(kib8), Encoding::Plain).await.unwrap();
+    assert_eq!(told.unwrap().len(), kib8);
+    let refused = encoded(of_length(kib8 + 1), Encoding::Plain).await;
+    assert_eq!(refused, Err(IdentityError::TooLarge));
+    // What counts is what is sent.
+    let refused = encoded(json!("ë".repeat(kib8 / 6 + 1)), Encoding::Percent).await;
+    assert_eq!(refused, Err(IdentityError::TooLarge));
+
+    let small = Identity::builder()
+        .preset(Preset::Authgear)
+        .max_bytes(64)
+        .build()
+        .unwrap();
+    let roles: Vec<_> = (0..20).map(|number| format!("role-{number}")).collect();
+    let principal = principal(&user().claim(token::ROLES, roles)).await;
+    assert_eq!(
+        small.of(Some(&principal)).unwrap_err(),
+        IdentityError::TooLarge
+    );
+}
+
+#[tokio::test]
+async fn a_hdr_02_a_missing_claim_is_removed() {
+    for claim in [Value::Null, json!("")] {
+        assert_eq!(encoded(claim, Encoding::Plain).await, Ok(None));
+    }
+    for encoding in [Encoding::Comma, Encoding::Space] {
+        assert_eq!(encoded(json!([]), encoding).await, Ok(None));
+    }
+    assert_eq!(
+        encoded(json!([]), Encoding::Json).await.unwrap().as_deref(),
+        Some("[]")
+    );
+    let fields = field("nowhere", Encoding::Plain)
+        .of(Some(&principal(&user()).await))
+        .unwrap();
+    assert!(fields.set.is_empty());
+    assert!(fields.remove.iter().any(|name| name == "x-told"));
+}
+
+#[tokio::test]
+async fn a_hdr_04_arrays_and_nested_claims_by_path() {
+    let claim = json!({"https://x.example/roles": {"a.b": ["one", "two"]}});
+    let token = user().claim("realm_access", claim);
+    let path = ["realm_access", "https://x.example/roles", "a.b"];
+    let source = ClaimSource::Claim(path.into());
+    let identity = Identity::builder().field("X-Roles", source, Encoding::Comma);
+    let told = told(&identity.build().unwrap(), &token).await;
+    assert_eq!(value(&told, "x-roles"), Some("one,two"));
+}
+
+#[tokio::test]
+async fn fields_of_ones_own_stand_beside_the_preset() {
+    let identity = Identity::builder()
+        .preset(Preset::Authgear)
+        .field("Remote-User", ClaimSource::Subject, Encoding::Plain)
+        .field("X-Scopes", ClaimSource::Scopes, Encoding::Comma)
+        .field("X-Client", ClaimSource::ClientId, Encoding::Json)
+        .build()
+        .unwrap();
+    let told = told(&identity, &user()).await;
+    assert_eq!(value(&told, "remote-user"), Some(token::SUBJECT));
+    assert_eq!(value(&told, "x-scopes"), Some("openid,profile"));
+    assert_eq!(value(&told, "x-client"), Some(r#""bea2d0000000a110""#));
+    assert_eq!(value(&told, "x-authgear-session-valid"), Some("true"));
+}
+
+#[tokio::test]
+async fn a_token_without_client_says_nothing_of_it() {
+    let policy = Policy::builder(ISSUER, AUDIENCE).profile(Profile::Generic);
+    let keys = JwkSet::parse(key_set().as_bytes()).unwrap();
+    let server = ResourceServer::builder()
+        .issuer(Issuer::jwk_set(policy.build().unwrap(), keys))
+        .clock(|| NOW);
+    let token = user().without_claim("client_id").sign();
+    let server = server.build().unwrap();
+    let principal = server.authenticate_token(token.as_bytes()).await.unwrap();
+    let identity = Identity::builder()
+        .preset(Preset::Bearward)
+        .build()
+        .unwrap();
+    let told = set(&identity.of(Some(&principal)).unwrap());
+    assert_eq!(value(&told, "x-bearward-client-id"), None);
+    assert_eq!(value(&told, "x-bearward-subject"), Some(token::SUBJECT));
+}
+
+// --- stripping ---
+
+#[test]
+fn t_hdr_01_t_hdr_02_identity_fields_are_stripped_in_every_spelling() {
+    let identity = own().build().unwrap();
+    let mut headers = HeaderMap::new();
+    for name in [
+        "X-Auth-User",
+        "x_auth_user",
+        "X.AUTH.USER",
+        "x-auth_user",
+        "x_auth.user",
+        "x~auth~user",
+        "X-Authgear-User-Id",
+        "x_authgear_user_roles",
+        "X-Authgear-Session-Acr",
+        "X-Authgear-Invented",
+        "x-bearward-status",
+        "X_Bearward_Client_Id",
+        "Authorization",
+        "X-Id-Token",
+        "x_id_token",
+    ] {
+        let name: HeaderName = name.parse().unwrap();
+        headers.append(&name, HeaderValue::from_static("evil"));
+        headers.append(&name, HeaderValue::from_static("evil again"));
+    }
+    identity.strip(&mut headers);
+    assert!(headers.is_empty(), "{headers:?}");
+}
+
+#[test]
+fn a_hdr_01_unrelated_fields_pass() {
+    let names = [
+        "accept",
+        "x-auth",
+        "x-auth-users",
+        "x_request_id",
+        "cookie",
+        "xauthuser",
+        "x-authgear",
+    ];
+    let mut headers = HeaderMap::new();
+    for name in names {
+        headers.append(name, HeaderValue::from_static("1"));
+        headers.append(name, HeaderValue::from_static("2"));
+    }
+    let before = headers.clone();
+    own().build().unwrap().strip(&mut headers);
+    assert_eq!(headers, before);
+
+    // Unless all names with `_` are dropped.
+    own()
+        .underscores(Underscores::Drop)
+        .build()
+        .unwrap()
+        .strip(&mut headers);
+    assert!(!headers.contains_key("x_request_id"));
+    assert_eq!(headers.keys_len(), names.len() - 1);
+}
+
+#[test]
+fn t_hdr_08_the_token_is_stripped_unless_forwarded() {
+    let credentials = || {
+        let mut headers = HeaderMap::new();
+        headers.append("authorization", HeaderValue::from_static("Bearer x"));
+        headers.append("x-id-token", HeaderValue::from_static("x"));
+        headers.append("cookie", HeaderValue::from_static("a=b;  c=d"));
+        headers
+    };
+    let mut stripped = credentials();
+    own().build().unwrap().strip(&mut stripped);
+    assert_eq!(stripped.keys_len(), 1);
+    assert_eq!(stripped["cookie"], "a=b;  c=d");
+
+    let forwards = own().token(Credentials::Forward).build().unwrap();
+    let mut forwarded = credentials();
+    forwards.strip(&mut forwarded);
+    assert_eq!(forwarded, credentials());
+    assert_eq!(forwards.credentials().count(), 0);
+    assert!(
+        forwards
+            .of(None)
+            .unwrap()
+            .remove
+            .iter()
+            .all(|name| name != "authorization")
+    );
+}
+
+#[test]
+fn t_hdr_04_connection_can_be_asked_about_identity_fields() {
+    let identity = own().build().unwrap();
+    for name in [
+        "X-Auth-User",
+        "x_auth_user",
+        "X-AUTHGEAR-User-Id",
+        "x-bearward-anything",
+    ] {
+        assert!(identity.is_identity(name), "{name}");
+    }
+    for name in ["close", "keep-alive", "upgrade", "x-auth", "authorization"] {
+        assert!(!identity.is_identity(name), "{name}");
+    }
+    assert!(identity.is_identity(HeaderName::from_static("x-auth-user")));
+}
+
+#[test]
+fn t_hdr_09_trailers_are_stripped_by_the_same_rule() {
+    let mut trailers = HeaderMap::new();
+    trailers.append("grpc-status", HeaderValue::from_static("0"));
+    trailers.append("x-auth-user", HeaderValue::from_static("evil"));
+    trailers.append("x_authgear_user_id", HeaderValue::from_static("evil"));
+    own().build().unwrap().strip(&mut trailers);
+    assert_eq!(trailers.keys().collect::<Vec<_>>(), ["grpc-status"]);
+}
+
+#[test]
+fn the_default_has_no_fields_and_strips_all_the_same() {
+    for identity in [Identity::default(), Identity::builder().build().unwrap()] {
+        assert_eq!(identity.names().count(), 0);
+        assert_eq!(identity.underscore_spellings().count(), 3);
+        let mut headers = HeaderMap::new();
+        for name in [
+            "x-authgear-user-id",
+            "x-bearward-subject",
+            "authorization",
+            "x_id_token",
+        ] {
+            headers.append(name, HeaderValue::from_static("evil"));
+        }
+        identity.strip(&mut headers);
+        assert!(headers.is_empty());
+        let fields = identity.of(None).unwrap();
+        assert!(fields.set.is_empty());
+        assert_eq!(fields.remove, ["authorization", "x-id-token"]);
+    }
+}
+
+#[test]
+fn the_id_token_may_come_in_another_field() {
+    let named = Identity::builder().id_token_field(HeaderName::from_static("x-reauth"));
+    let identity = named.build().unwrap();
+    assert!(identity.is_stripped(&HeaderName::from_static("x_reauth")));
+    assert!(!identity.is_stripped(&HeaderName::from_static("x-id-token")));
+}
+
+// --- settings ---
+
+#[test]
+fn a_name_that_means_something_else_is_refused() {
+    for name in [
+        "Authorization",
+        "Host",
+        "Content-Length",
+        "Content-Type",
+        "Transfer-Encoding",
+        "Connection",
+        "TE",
+        "Trailer",
+        "Upgrade",
+        "Keep-Alive",
+        "Proxy-Connection",
+        "Proxy-Authorization",
+        "Cookie",
+        "Set-Cookie",
+        "Cache-Control",
+        "WWW-Authenticate",
+        "Forwarded",
+        "X-Forwarded-For",
+        "X-Forwarded-Uri",
+        "X-Original-URI",
+        "X-Envoy-Auth-Headers-To-Remove",
+        "X-Bearward-Status",
+        "X-Id-Token",
+        "X-Accel-Redirect",
+        "Location",
+    ] {
+        let built = Identity::builder()
+            .field(name, ClaimSource::Subject, Encoding::Plain)
+            .build();
+        let name: HeaderName = name.parse().unwrap();
+        assert_eq!(built.unwrap_err(), IdentityBuildError::Reserved(name));
+    }
+    for name in [
+        "X-Forwarded-User",
+        "Remote-User",
+        "X-Auth-Request-Email",
+        "User",
+    ] {
+        let built = Identity::builder()
+            .field(name, ClaimSource::Subject, Encoding::Plain)
+            .build();
+        assert!(built.is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn a_name_that_servers_read_differently_is_refused() {
+    let long = "x".repeat(65);
+    for name in [
+        "",
+        "x_user",
+        "x.user",
+        "x user",
+        "x:user",
+        "usér",
+        "a-b-c-d-e-f-g-h",
+        &long,
+    ] {
+        let built = Identity::builder()
+            .field(name, ClaimSource::Subject, Encoding::Plain)
+            .build();
+        assert_eq!(built.unwrap_err(), IdentityBuildError::Name, "{name}");
+    }
+    for name in ["a-b-c-d-e-f-g", &"x".repeat(64)] {
+        let built = Identity::builder()
+            .field(name, ClaimSource::Subject, Encoding::Plain)
+            .build();
+        assert!(built.is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn a_field_is_configured_once() {
+    let twice = Identity::builder()
+        .field("X-User", ClaimSource::Subject, Encoding::Plain)
+        .field("x-user", ClaimSource::ClientId, Encoding::Plain);
+    let name = HeaderName::from_static("x-user");
+    assert_eq!(
+        twice.build().unwrap_err(),
+        IdentityBuildError::Duplicate(name)
+    );
+    for name in [
+        "X-Authgear-User-Id",
+        "X-Authgear-Session-Acr",
+        "X-Bearward-Client-Id",
+    ] {
+        let twice = Identity::builder().preset(Preset::Authgear).field(
+            name,
+            ClaimSource::Subject,
+            Encoding::Plain,
+        );
+        let name = name.parse().unwrap();
+        assert_eq!(
+            twice.build().unwrap_err(),
+            IdentityBuildError::Duplicate(name)
+        );
+    }
+}
+
+#[test]
+fn scopes_need_an_encoding_for_lists() {
+    for encoding in [Encoding::Plain, Encoding::Percent, Encoding::Base64Url] {
+        let built = Identity::builder()
+            .field("X-Scopes", ClaimSource::Scopes, encoding)
+            .build();
+        let name = HeaderName::from_static("x-scopes");
+        assert_eq!(built.unwrap_err(), IdentityBuildError::List(name));
+    }
+    for encoding in [Encoding::Comma, Encoding::Json, Encoding::Space] {
+        let built = Identity::builder()
+            .field("X-Scopes", ClaimSource::Scopes, encoding)
+            .build();
+        assert!(built.is_ok());
+    }
+}
+
+// --- the setting ---
+
+fn user() -> Token {
+    Token::user(ISSUER, AUDIENCE, NOW)
+}
+
+fn authgear() -> Identity {
+    Identity::builder()
+        .preset(Preset::Authgear)
+        .build()
+        .unwrap()
+}
+
+fn own() -> IdentityBuilder {
+    Identity::builder().field("X-Auth-User", ClaimSource::Subject, Encoding::Plain)
+}
+
+/// `X-Told` with this claim.
+fn field(claim: &str, encoding: Encoding) -> Identity {
+    let source = ClaimSource::Claim(claim.into());
+    Identity::builder()
+        .field("X-Told", source, encoding)
+        .build()
+        .unwrap()
+}
+
+/// The text of a field with this claim; `None` if it is removed.
+async fn encoded(claim: Value, encoding: Encoding) -> Result<Option<String>, IdentityError> {
+    let principal = principal(&user().claim("told", claim)).await;
+    let fields = field("told", encoding).of(Some(&principal))?;
+    Ok(value(&set(&fields), "x-told").map(str::to_owned))
+}
+
+type Told = Vec<(String, String)>;
+
+async fn told(identity: &Identity, token: &Token) -> Told {
+    set(&identity.of(Some(&principal(token).await)).unwrap())
+}
+
+/// What is set, sorted.
+fn set(fields: &IdentityFields) -> Told {
+    let owned = |(name, value): &(HeaderName, HeaderValue)| {
+        (name.as_str().to_owned(), value.to_str().unwrap().to_owned())
+    };
+    let mut told: Told = fields.set.iter().map(owned).collect();
+    told.sort();
+    told
+}
+
+fn owned(fields: &[(&str, &str)]) -> Told {
+    fields
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+fn value<'t>(told: &'t Told, name: &str) -> Option<&'t str> {
+    told.iter()
+        .find(|(told, _)| told == name)
+        .map(|(_, value)| value.as_str())
+}
+
+async fn principal(token: &Token) -> Principal {
+    let policy = Policy::builder(ISSUER, AUDIENCE).build().unwrap();
+    let keys = JwkSet::parse(key_set().as_bytes()).unwrap();
+    let server = ResourceServer::builder()
+        .issuer(Issuer::jwk_set(policy, keys))
+        .clock(|| NOW);
+    let server = server.build().unwrap();
+    server
+        .authenticate_token(token.sign().as_bytes())
+        .await
+        .unwrap()
+}
+
+/// What the resolver answered, from the folder that `BEARWARD_VECTORS` names, or the usual one
+/// beside the workspace. Without either the test is skipped, and says so.
+fn resolver_vectors() -> Option<Value> {
+    let named = std::env::var_os("BEARWARD_VECTORS").map(PathBuf::from);
+    let usual = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors");
+    let is_named = named.is_some();
+    let folder = named.unwrap_or_else(usual);
+    if !is_named && !folder.is_dir() {
+        println!("skipped: no test vectors here; BEARWARD_VECTORS names their folder");
+        return None;
+    }
+    let text = std::fs::read(folder.join("authgear/resolver-headers.json")).unwrap();
+    Some(serde_json::from_slice(&text).unwrap())
+}

@@ -1,0 +1,12 @@
+//! The gateway from outside.
+
+#![cfg(test)]
+
+mod admin;
+mod config;
+mod conformance;
+mod ext_authz;
+mod forward_auth;
+mod identity;
+mod proxy;
+mod running;

@@ -1,0 +1,9 @@
+//! The reverse proxy, over sockets of the loopback interface.
+
+mod fields;
+mod fixture;
+mod framing;
+mod limits;
+mod streams;
+mod upgrades;
+mod upstreams;

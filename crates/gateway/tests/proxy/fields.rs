@@ -1,0 +1,318 @@
+//! What an application is told, and what not (THREATS tables 7 and 8).
+
+use bearward_gateway::proxy::{Limits, Settings};
+use bearward_testing::token::SUBJECT;
+use http::{Method, StatusCode};
+
+use super::fixture::{
+    App, Gateway, bare, bearer, body_of, empty, full, get, raw, request, send, upstream,
+};
+
+#[tokio::test]
+async fn a_request_is_passed_on_as_who_sent_it() {
+    let (app, addr) = App::start().await;
+    let gateway = Gateway::before(addr).await;
+    let response = send(gateway.addr, get("/orders/7?x=1").body(empty()).unwrap()).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(body_of(response).await, "hello");
+    let seen = &app.seen()[0];
+    assert_eq!(seen.method, Method::GET);
+    assert_eq!(seen.target, "/orders/7?x=1");
+    assert_eq!(seen.field("x-auth-user"), [SUBJECT]);
+    assert_eq!(seen.field("authorization"), [""; 0]);
+    assert_eq!(seen.field("host"), ["api.example"]);
+    assert_eq!(seen.field("x-forwarded-for"), ["127.0.0.1"]);
+    assert_eq!(seen.field("x-forwarded-host"), ["api.example"]);
+    assert_eq!(seen.field("x-forwarded-proto"), ["http"]);
+    let forwarded = "for=127.0.0.1;host=\"api.example\";proto=http";
+    assert_eq!(seen.field("forwarded"), [forwarded]);
+    let records = gateway.records(1).await;
+    assert_eq!(records[0].route.as_deref(), Some("required"));
+    assert_eq!(records[0].upstream.as_deref(), Some("app"));
+    assert_eq!(records[0].reason, "admitted");
+}
+
+const SPELLINGS: [&str; 6] = [
+    "X-Auth-User",
+    "x-auth-user",
+    "X_Auth_User",
+    "X-Auth_User",
+    "x.auth.user",
+    "X-Auth-Tenant",
+];
+
+#[tokio::test]
+async fn t_hdr_01_t_hdr_02_no_identity_field_of_a_client_passes_on_any_kind_of_route() {
+    let (app, addr) = App::start().await;
+    let gateway = Gateway::before(addr).await;
+    for (path, method, is_known) in [
+        ("/x", Method::GET, true),
+        ("/public", Method::GET, false),
+        ("/optional", Method::GET, false),
+        ("/preflight", Method::OPTIONS, false),
+        ("/shadow", Method::GET, false),
+    ] {
+        let mut request = bare(method, path);
+        if is_known {
+            request = request.header("authorization", bearer());
+        }
+        if path == "/preflight" {
+            request = request
+                .header("origin", "https://spa.example")
+                .header("access-control-request-method", "PUT");
+        }
+        for name in SPELLINGS {
+            request = request.header(name, "admin");
+        }
+        let response = send(gateway.addr, request.body(empty()).unwrap()).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        let seen = app.seen().pop().unwrap();
+        assert!(
+            !seen.headers.values().any(|value| value == "admin"),
+            "{path}: {seen:?}"
+        );
+        let expected: &[&str] = if is_known { &[SUBJECT] } else { &[] };
+        assert_eq!(seen.field("x-auth-user"), expected, "{path}");
+    }
+    let records = gateway.records(5).await;
+    assert_eq!(records[4].shadowed, Some("no_credentials"));
+}
+
+#[tokio::test]
+async fn t_hdr_04_connection_cannot_name_a_field_of_ours() {
+    let (app, addr) = App::start().await;
+    let gateway = Gateway::before(addr).await;
+    let request = get("/x")
+        .header(
+            "connection",
+            "X-Auth-User, x-forwarded-for, forwarded, host, keep-alive, x-mine",
+        )
+        .header("connection", "x-other")
+        .header("x-mine", "1")
+        .header("x-other", "1")
+        .header("x-auth-user", "admin")
+        .header("keep-alive", "timeout=5")
+        .header("proxy-authorization", "Basic eDp5")
+        .header("proxy-connection", "keep-alive")
+        .header("proxy_authorization", "Basic eDp5")
+        .header("te", "trailers, gzip")
+        .header("trailer", "x-auth-user")
+        .header("upgrade", "h2c")
+        .header("http2-settings", "AAMAAABkAAQAAP__")
+        .body(empty());
+    let response = send(gateway.addr, request.unwrap()).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let seen = app.seen().pop().unwrap();
+    assert_eq!(seen.field("x-auth-user"), [SUBJECT]);
+    assert_eq!(seen.field("x-forwarded-for"), ["127.0.0.1"]);
+    assert_eq!(seen.field("forwarded").len(), 1);
+    assert_eq!(seen.field("host"), ["api.example"]);
+    for gone in [
+        "connection",
+        "x-mine",
+        "x-other",
+        "keep-alive",
+        "proxy-authorization",
+        "proxy-connection",
+        "proxy_authorization",
+        "te",
+        "trailer",
+        "upgrade",
+        "http2-settings",
+    ] {
+        assert!(!seen.headers.contains_key(gone), "{gone}");
+    }
+}
+
+#[tokio::test]
+async fn hop_by_hop_fields_of_an_answer_end_here() {
+    let (_app, addr) = App::start().await;
+    let gateway = Gateway::before(addr).await;
+    let response = send(gateway.addr, get("/hop").body(empty()).unwrap()).await;
+    for gone in ["x-hop", "keep-alive", "proxy-authenticate", "connection"] {
+        assert!(!response.headers().contains_key(gone), "{gone}");
+    }
+    assert_eq!(response.headers()["x-end"], "2");
+}
+
+#[tokio::test]
+async fn t_hdr_09_identity_fields_in_trailers_are_not_passed_on() {
+    let (app, addr) = App::start().await;
+    let gateway = Gateway::before(addr).await;
+    for media in ["text/plain", "application/grpc"] {
+        let message = format!(
+            "POST /x HTTP/1.1\r\nHost: a\r\nAuthorization: {}\r\nContent-Type: {media}\r\n\
+             Connection: close\r\nTrailer: x-auth-user, x-free\r\nTransfer-Encoding: chunked\r\n\r\n\
+             1\r\na\r\n0\r\nX-Auth-User: admin\r\nX_Auth_User: admin\r\nX-Free: 1\r\n\r\n",
+            bearer()
+        );
+        let answer = raw(gateway.addr, message).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        let seen = app.seen().pop().unwrap();
+        assert_eq!(seen.body, 1);
+        assert_eq!(seen.field("x-auth-user"), [SUBJECT]);
+        let trailers = seen.trailers.unwrap_or_default();
+        assert!(
+            !trailers.values().any(|value| value == "admin"),
+            "{trailers:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn t_fwd_01_a_client_says_nothing_of_who_forwarded_it() {
+    let (app, addr) = App::start().await;
+    let gateway = Gateway::before(addr).await;
+    let names = [
+        "forwarded",
+        "x-forwarded-for",
+        "x_forwarded_for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+        "x-forwarded-uri",
+        "x-forwarded-prefix",
+        "x-forwarded-port",
+        "x-original-url",
+        "x-original-uri",
+        "x-rewrite-url",
+        "x_rewrite_url",
+        "x-envoy-original-path",
+        "x-real-ip",
+    ];
+    let spoofed = || {
+        names
+            .iter()
+            .fold(get("/x"), |request, name| request.header(*name, "spoof"))
+    };
+    send(gateway.addr, spoofed().body(empty()).unwrap()).await;
+    let seen = app.seen().pop().unwrap();
+    assert!(!format!("{:?}", seen.headers).contains("spoof"), "{seen:?}");
+
+    let settings = Settings::new().trust(|peer| peer.is_loopback());
+    let behind = Gateway::with(upstream(addr), settings, Limits::new()).await;
+    send(behind.addr, spoofed().body(empty()).unwrap()).await;
+    let seen = app.seen().pop().unwrap();
+    assert_eq!(seen.field("x-forwarded-for"), ["spoof, 127.0.0.1"]);
+    assert_eq!(seen.field("x-forwarded-proto"), ["spoof"]);
+    for gone in [
+        "x-forwarded-uri",
+        "x-original-url",
+        "x-rewrite-url",
+        "x_forwarded_for",
+    ] {
+        assert!(!seen.headers.contains_key(gone), "{gone}");
+    }
+}
+
+#[tokio::test]
+async fn t_fwd_05_the_target_is_forwarded_byte_for_byte() {
+    let (app, addr) = App::start().await;
+    let gateway = Gateway::before(addr).await;
+    for target in [
+        "/slashes/a%2fb;x=1/c?q=1%20&r=",
+        "/a%20b?//../%2e%2e/;",
+        "/caf%c3%a9/%61dmin/",
+        "/x?",
+        "/",
+    ] {
+        let response = send(gateway.addr, get(target).body(empty()).unwrap()).await;
+        assert_eq!(response.status(), StatusCode::OK, "{target}");
+        assert_eq!(app.seen().pop().unwrap().target, target);
+    }
+}
+
+#[tokio::test]
+async fn t_fwd_08_what_is_not_origin_form_is_refused() {
+    let (app, addr) = App::start().await;
+    let gateway = Gateway::before(addr).await;
+    let bearer = bearer();
+    let lines = [
+        ("GET http://api.example/x HTTP/1.1", "Host: api.example\r\n"),
+        ("GET x HTTP/1.1", "Host: api.example\r\n"),
+        ("OPTIONS * HTTP/1.1", "Host: api.example\r\n"),
+        ("CONNECT api.example:443 HTTP/1.1", "Host: api.example\r\n"),
+        (
+            "CONNECT api.example:443 HTTP/1.1",
+            "Host: api.example\r\nContent-Length: 4\r\n",
+        ),
+        (
+            "GET /x HTTP/1.1",
+            "Host: api.example\r\nHost: api.example\r\n",
+        ),
+        ("GET /x HTTP/1.1", "Host: user@api.example\r\n"),
+        ("GET /x HTTP/1.1", "Host: \r\n"),
+        ("GET /x HTTP/1.1", ""),
+        ("GET /x#y HTTP/1.1", "Host: api.example\r\n"),
+    ];
+    for (line, fields) in lines {
+        let message =
+            format!("{line}\r\n{fields}Authorization: {bearer}\r\nConnection: close\r\n\r\nGET ");
+        let answer = raw(gateway.addr, message).await;
+        assert!(answer.starts_with("HTTP/1.1 400"), "{line}: {answer}");
+    }
+    let differing = request(Method::GET, "http://other.example/x").body(empty());
+    let response = send(gateway.addr, differing.unwrap()).await;
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    let records = gateway.records(8).await;
+    assert!(
+        records.iter().all(|record| record.reason == "target_form"),
+        "{records:?}"
+    );
+    assert_eq!(app.arrived(), 0);
+
+    let agreeing = request(Method::GET, "http://API.example/x").body(empty());
+    let response = send(gateway.addr, agreeing.unwrap()).await;
+    assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn t_fwd_11_no_field_names_another_method() {
+    let (app, addr) = App::start().await;
+    let names = [
+        "x-http-method-override",
+        "x-method-override",
+        "x-http-method",
+        "x_method_override",
+    ];
+    let overriding = || {
+        names
+            .iter()
+            .fold(request(Method::POST, "/x"), |request, name| {
+                request.header(*name, "PUT")
+            })
+    };
+    let gateway = Gateway::before(addr).await;
+    send(gateway.addr, overriding().body(full("a")).unwrap()).await;
+    let seen = app.seen().pop().unwrap();
+    assert_eq!(seen.method, Method::POST);
+    assert!(
+        !seen.headers.values().any(|value| value == "PUT"),
+        "{seen:?}"
+    );
+
+    let settings = Settings::new().allow_override(names[0].parse().unwrap());
+    let lenient = Gateway::with(upstream(addr), settings, Limits::new()).await;
+    send(lenient.addr, overriding().body(full("a")).unwrap()).await;
+    let seen = app.seen().pop().unwrap();
+    assert_eq!(seen.field(names[0]), ["PUT"]);
+    assert_eq!(
+        seen.headers
+            .values()
+            .filter(|value| *value == "PUT")
+            .count(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn cookies_that_http2_split_are_joined() {
+    let (app, addr) = App::start().await;
+    let gateway = Gateway::before(addr).await;
+    let request = request(Method::GET, "http://api.example/x")
+        .header("cookie", "a=1")
+        .header("cookie", "b=2");
+    send(gateway.addr, request.body(empty()).unwrap()).await;
+    let seen = app.seen().pop().unwrap();
+    assert_eq!(seen.field("cookie"), ["a=1; b=2"]);
+    assert_eq!(seen.version, http::Version::HTTP_11);
+}

@@ -1,0 +1,165 @@
+//! Messages with several readings (T-PRX-04), as bytes on a socket.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::time::timeout;
+
+use super::fixture::{App, Gateway, SOON, bearer, raw};
+
+/// The request that would be smuggled.
+const SECOND: &str = "GET /second HTTP/1.1\r\nHost: api.example\r\n\r\n";
+
+#[tokio::test]
+async fn t_prx_04_an_ambiguous_head_is_400_and_the_end() {
+    let (app, addr) = App::start().await;
+    let gateway = Gateway::before(addr).await;
+    let bearer = bearer();
+    for (fields, body) in [
+        (
+            "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",
+            "0\r\n\r\n",
+        ),
+        (
+            "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+            "0\r\n\r\n",
+        ),
+        ("Content-Length: 0\r\nContent-Length: 1\r\n", "a"),
+        ("Content-Length: 1\r\nContent-Length: 1\r\n", "a"),
+        ("Content-Length: 1, 1\r\n", "a"),
+        ("Content-Length: +1\r\n", "a"),
+        ("Content-Length: 0x1\r\n", "a"),
+        ("Content-Length : 1\r\n", "a"),
+        ("Transfer-Encoding: xchunked\r\n", "0\r\n\r\n"),
+        ("Transfer-Encoding: chunked, identity\r\n", "0\r\n\r\n"),
+        (
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
+            "0\r\n\r\n",
+        ),
+        ("Transfer-Encoding:\x0bchunked\r\n", "0\r\n\r\n"),
+        ("X: a\nContent-Length: 1\r\n", "a"),
+        ("X: a\rContent-Length: 1\r\n", "a"),
+        ("X: a\r\n Content-Length: 1\r\n", "a"),
+        ("X: a\0b\r\n", ""),
+    ] {
+        let message = format!(
+            "POST /x HTTP/1.1\r\nHost: api.example\r\nAuthorization: {bearer}\r\n{fields}\r\n{body}{SECOND}"
+        );
+        let answer = raw(gateway.addr, message).await;
+        assert!(answer.starts_with("HTTP/1.1 400"), "{fields:?}: {answer}");
+        assert_eq!(
+            answer.matches("HTTP/1.1").count(),
+            1,
+            "{fields:?}: {answer}"
+        );
+    }
+    assert_eq!(app.arrived(), 0);
+}
+
+#[tokio::test]
+async fn t_prx_04_an_ambiguous_body_is_400_and_the_end() {
+    let (app, addr) = App::start().await;
+    let gateway = Gateway::before(addr).await;
+    let bearer = bearer();
+    for body in [
+        "1;a=b\r\na\r\n0\r\n\r\n",
+        "1;\n\r\na\r\n0\r\n\r\n",
+        "1\na\n0\n\n",
+        "1 \r\na\r\n0\r\n\r\n",
+        "1\r\naX\r\n0\r\n\r\n",
+        "-1\r\na\r\n0\r\n\r\n",
+        "0x1\r\na\r\n0\r\n\r\n",
+        "ffffffffffffffff1\r\na\r\n0\r\n\r\n",
+        "1\r\na\r\n0\r\nX: y\n\r\n",
+        "1\r\na\r\n0\r\nX: y\r\n\n",
+    ] {
+        let message = format!(
+            "POST /x HTTP/1.1\r\nHost: api.example\r\nAuthorization: {bearer}\r\n\
+             Transfer-Encoding: chunked\r\n\r\n{body}{SECOND}"
+        );
+        let answer = raw(gateway.addr, message).await;
+        assert!(answer.starts_with("HTTP/1.1 400"), "{body:?}: {answer}");
+        assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{body:?}: {answer}");
+    }
+    // An application may have got the head, but never a body that came to its end.
+    assert!(
+        app.seen()
+            .iter()
+            .all(|seen| !seen.is_whole && seen.target == "/x")
+    );
+}
+
+#[tokio::test]
+async fn t_prx_04_a_request_is_written_anew() {
+    let (app, addr) = App::start().await;
+    let gateway = Gateway::before(addr).await;
+    let bearer = bearer();
+    // Two requests behind one another, one of them with a body that looks like a third.
+    let smuggled = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
+    let message = format!(
+        "GET /first HTTP/1.1\r\nHost: api.example\r\nAuthorization: {bearer}\r\n\
+         Content-Length: {}\r\nContent_Length: 0\r\nTransfer_Encoding: chunked\r\n\r\n{smuggled}\
+         GET /last HTTP/1.1\r\nHost: api.example\r\nAuthorization: {bearer}\r\nConnection: close\r\n\r\n",
+        smuggled.len()
+    );
+    let answer = raw(gateway.addr, message).await;
+    assert_eq!(answer.matches("HTTP/1.1 200").count(), 2, "{answer}");
+    let seen = app.seen();
+    assert_eq!(seen.len(), 2);
+    assert_eq!(
+        (seen[0].target.as_str(), seen[0].body),
+        ("/first", smuggled.len())
+    );
+    assert!(!seen[0].headers.contains_key("content_length"));
+    assert!(!seen[0].headers.contains_key("transfer_encoding"));
+    assert_eq!(seen[1].target, "/last");
+}
+
+#[tokio::test]
+async fn a_prx_01_http_1_0_head_and_empty_bodies() {
+    let (app, addr) = App::start().await;
+    let gateway = Gateway::before(addr).await;
+    let bearer = bearer();
+    let old = format!("GET /x HTTP/1.0\r\nAuthorization: {bearer}\r\n\r\n");
+    let answer = raw(gateway.addr, old).await;
+    assert!(answer.starts_with("HTTP/1.0 200"), "{answer}");
+    assert!(answer.ends_with("hello"), "{answer}");
+    let streamed = format!("GET /trailers HTTP/1.0\r\nHost: a\r\nAuthorization: {bearer}\r\n\r\n");
+    let answer = raw(gateway.addr, streamed).await;
+    assert!(answer.ends_with("\r\n\r\ndata"), "{answer}");
+    for (line, fields) in [("HEAD", ""), ("POST", "Content-Length: 0\r\n")] {
+        let message = format!(
+            "{line} /x HTTP/1.1\r\nHost: a\r\nAuthorization: {bearer}\r\n{fields}Connection: close\r\n\r\n"
+        );
+        let answer = raw(gateway.addr, message).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    assert_eq!(app.seen().pop().unwrap().field("content-length"), ["0"]);
+}
+
+#[tokio::test]
+async fn t_prx_05_an_endless_body_is_refused_by_its_head() {
+    let (app, addr) = App::start().await;
+    let gateway = Gateway::before(addr).await;
+    for framing in ["Transfer-Encoding: chunked", "Content-Length: 10737418240"] {
+        let stream = TcpStream::connect(gateway.addr).await.unwrap();
+        let (mut read, mut write) = stream.into_split();
+        let head = format!("POST /x HTTP/1.1\r\nHost: api.example\r\n{framing}\r\n\r\n");
+        write.write_all(head.as_bytes()).await.unwrap();
+        let flood = tokio::spawn(flood(write));
+        let mut answer = Vec::new();
+        let _ = timeout(SOON, read.read_to_end(&mut answer)).await.unwrap();
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 401"), "{framing}: {answer}");
+        drop(read);
+        timeout(SOON, flood).await.unwrap().unwrap();
+    }
+    assert_eq!(app.arrived(), 0);
+}
+
+async fn flood(mut write: OwnedWriteHalf) {
+    let mut chunk = b"10000\r\n".to_vec();
+    chunk.resize(7 + 0x10000, b'a');
+    chunk.extend_from_slice(b"\r\n");
+    while write.write_all(&chunk).await.is_ok() {}
+}

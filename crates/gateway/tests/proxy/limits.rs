@@ -1,0 +1,328 @@
+//! What a listener bears, and how it ends (THREATS table 10).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bearward_gateway::proxy::{Acceptor, End, Limits, Settings};
+use http::{Method, StatusCode};
+use rcgen::{CertifiedKey, KeyPair};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use super::fixture::{
+    App, Gateway, SOON, bearer, body_of, empty, get, raw, request, send, to_end, try_send, until,
+    upstream,
+};
+
+const SHORT: Duration = Duration::from_millis(100);
+
+async fn limited(addr: std::net::SocketAddr, limits: Limits) -> Gateway {
+    Gateway::with(upstream(addr), Settings::new(), limits).await
+}
+
+#[tokio::test]
+async fn t_dos_01_a_slow_head_ends_the_connection() {
+    let (app, addr) = App::start().await;
+    let gateway = limited(addr, Limits::new().head_timeout(SHORT)).await;
+    for beginning in [
+        "",
+        "G",
+        "GET /x HTTP/1.1\r\nHost: a\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ] {
+        let mut stream = TcpStream::connect(gateway.addr).await.unwrap();
+        stream.write_all(beginning.as_bytes()).await.unwrap();
+        to_end(&mut stream).await;
+        assert_eq!(gateway.cut().await, "client_timeout", "{beginning}");
+    }
+    // The second head of a connection as well.
+    let mut stream = TcpStream::connect(gateway.addr).await.unwrap();
+    let good = format!(
+        "GET /x HTTP/1.1\r\nHost: a\r\nAuthorization: {}\r\n\r\nGET",
+        bearer()
+    );
+    stream.write_all(good.as_bytes()).await.unwrap();
+    assert!(to_end(&mut stream).await.starts_with("HTTP/1.1 200"));
+    assert_eq!(app.arrived(), 1);
+}
+
+#[tokio::test]
+async fn t_dos_01_a_slow_body_is_408() {
+    let (app, addr) = App::start().await;
+    let settings = Settings::new().client_idle(SHORT);
+    let gateway = Gateway::with(upstream(addr), settings, Limits::new()).await;
+    let mut stream = TcpStream::connect(gateway.addr).await.unwrap();
+    let head = format!(
+        "POST /x HTTP/1.1\r\nHost: a\r\nAuthorization: {}\r\nContent-Length: 9\r\n\r\nabc",
+        bearer()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let answer = to_end(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert_eq!(gateway.reason().await, ("client_timeout", End::Complete));
+    until(|| app.seen().len() == 1).await;
+    assert!(!app.seen()[0].is_whole);
+}
+
+#[tokio::test]
+async fn t_dos_01_an_idle_connection_ends() {
+    let (_app, addr) = App::start().await;
+    let gateway = limited(addr, Limits::new().idle_timeout(SHORT)).await;
+    let mut stream = TcpStream::connect(gateway.addr).await.unwrap();
+    let head = format!(
+        "GET /x HTTP/1.1\r\nHost: a\r\nAuthorization: {}\r\n\r\n",
+        bearer()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    assert!(to_end(&mut stream).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn t_dos_01_a_client_that_takes_nothing_is_cut() {
+    let (_app, addr) = App::start().await;
+    let gateway = limited(addr, Limits::new().stall_timeout(SHORT)).await;
+    let mut stream = TcpStream::connect(gateway.addr).await.unwrap();
+    let head = format!(
+        "GET /many HTTP/1.1\r\nHost: a\r\nAuthorization: {}\r\n\r\n",
+        bearer()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    assert_eq!(gateway.cut().await, "client_timeout");
+    assert_eq!(gateway.reason().await.1, End::Aborted);
+}
+
+#[tokio::test]
+async fn t_dos_01_connections_past_the_cap_wait() {
+    let (app, addr) = App::start().await;
+    let gateway = limited(addr, Limits::new().connections(1)).await;
+    let first = TcpStream::connect(gateway.addr).await.unwrap();
+    let mut second = TcpStream::connect(gateway.addr).await.unwrap();
+    let head = format!(
+        "GET /x HTTP/1.1\r\nHost: a\r\nAuthorization: {}\r\nConnection: close\r\n\r\n",
+        bearer()
+    );
+    second.write_all(head.as_bytes()).await.unwrap();
+    assert!(timeout(SHORT, second.read_u8()).await.is_err());
+    assert_eq!(app.arrived(), 0);
+    drop(first);
+    assert!(to_end(&mut second).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn t_dos_02_a_head_past_the_limit_is_refused_and_one_within_passes() {
+    let (app, addr) = App::start().await;
+    let gateway = Gateway::before(addr).await;
+    for target in ["/x", "http://api.example/x"] {
+        let within = get(target)
+            .header("x-large", "a".repeat(30 * 1024))
+            .body(empty());
+        let response = send(gateway.addr, within.unwrap()).await;
+        assert_eq!(response.status(), StatusCode::OK, "{target}");
+        let before = app.arrived();
+        let past = get(target)
+            .header("x-large", "a".repeat(80 * 1024))
+            .body(empty());
+        match try_send(gateway.addr, past.unwrap()).await {
+            Ok(response) => {
+                let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+                assert_eq!(response.status(), status, "{target}");
+            }
+            Err(error) => assert!(!error.is_timeout(), "{target}"),
+        }
+        assert_eq!(app.arrived(), before);
+    }
+}
+
+#[tokio::test]
+async fn a_dos_02_a_connection_with_traffic_goes_on() {
+    let (_app, addr) = App::start().await;
+    let gateway = limited(
+        addr,
+        Limits::new().head_timeout(SHORT).idle_timeout(SHORT * 10),
+    )
+    .await;
+    let mut stream = TcpStream::connect(gateway.addr).await.unwrap();
+    let head = format!(
+        "HEAD /x HTTP/1.1\r\nHost: a\r\nAuthorization: {}\r\n\r\n",
+        bearer()
+    );
+    for count in 1..=5 {
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            answer.push(timeout(SOON, stream.read_u8()).await.unwrap().unwrap());
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 200"));
+        gateway.records(count).await;
+        tokio::time::sleep(SHORT * 2).await;
+    }
+}
+
+#[tokio::test]
+async fn a_dos_03_drain_answers_requests_whose_head_was_read() {
+    let (app, addr) = App::start().await;
+    let mut gateway = Gateway::before(addr).await;
+    let idle = TcpStream::connect(gateway.addr).await.unwrap();
+    let targets = ["/stuck", "http://api.example/stuck"];
+    let asked: Vec<_> = targets
+        .map(|target| {
+            let request = request(Method::POST, target).body(empty()).unwrap();
+            tokio::spawn(send(gateway.addr, request))
+        })
+        .into();
+    until(|| app.arrived() == 2).await;
+    gateway.stop();
+    // The listener goes at once, and so do connections without a request.
+    until(|| std::net::TcpStream::connect(gateway.addr).is_err()).await;
+    let mut idle = idle;
+    assert_eq!(to_end(&mut idle).await, "");
+    assert!(!gateway.done.is_finished());
+    app.release.notify_waiters();
+    for asked in asked {
+        assert_eq!(body_of(asked.await.unwrap()).await, "released");
+    }
+    timeout(SOON, &mut gateway.done).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn drain_has_an_end() {
+    let (app, addr) = App::start().await;
+    let mut gateway = limited(addr, Limits::new().drain_timeout(SHORT)).await;
+    let asked = tokio::spawn(try_send(gateway.addr, get("/stuck").body(empty()).unwrap()));
+    until(|| app.arrived() == 1).await;
+    gateway.stop();
+    timeout(SOON, &mut gateway.done).await.unwrap().unwrap();
+    assert!(asked.await.unwrap().is_err());
+}
+
+/// A frame of HTTP/2.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut frame = length[1..].to_vec();
+    frame.extend_from_slice(&[kind, flags]);
+    frame.extend_from_slice(&stream.to_be_bytes());
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// `GET http://a/` in HPACK.
+const FIELDS: &[u8] = &[0x82, 0x86, 0x84, 0x41, 1, b'a'];
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Sends frames for as long as they are taken, and tells the error that it was ended with.
+async fn flood(
+    gateway: &Gateway,
+    frames: impl Iterator<Item = Vec<u8>> + Send + 'static,
+) -> Option<u8> {
+    let stream = TcpStream::connect(gateway.addr).await.unwrap();
+    let (mut read, mut write) = stream.into_split();
+    let sending = tokio::spawn(async move {
+        write.write_all(PREFACE).await.unwrap();
+        write.write_all(&frame(4, 0, 0, &[])).await.unwrap();
+        for frame in frames {
+            if write.write_all(&frame).await.is_err() {
+                return;
+            }
+        }
+    });
+    let mut answer = Vec::new();
+    let _ = timeout(SOON, read.read_to_end(&mut answer)).await.unwrap();
+    sending.abort();
+    let mut rest = answer.as_slice();
+    let mut error = None;
+    while let [high, middle, low, kind, _, _, _, _, _, after @ ..] = rest {
+        let length = u32::from_be_bytes([0, *high, *middle, *low]);
+        let length = usize::try_from(length).unwrap().min(after.len());
+        if *kind == GOAWAY {
+            error = after.get(7).copied();
+        }
+        rest = &after[length..];
+    }
+    error
+}
+
+const GOAWAY: u8 = 7;
+const ENHANCE_YOUR_CALM: u8 = 11;
+
+#[tokio::test]
+async fn t_dos_02_rapid_resets_end_the_connection() {
+    let (_app, addr) = App::start().await;
+    let gateway = Gateway::before(addr).await;
+    let streams = (1..2_000_000).step_by(2);
+    let reset = |stream| {
+        let mut frames = frame(1, 5, stream, FIELDS);
+        frames.extend_from_slice(&frame(3, 0, stream, &[0, 0, 0, 8]));
+        frames
+    };
+    assert_eq!(
+        flood(&gateway, streams.map(reset)).await,
+        Some(ENHANCE_YOUR_CALM)
+    );
+    let response = send(gateway.addr, get("/x").body(empty()).unwrap()).await;
+    assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn t_dos_02_a_flood_of_continuations_ends_the_connection() {
+    let (app, addr) = App::start().await;
+    let gateway = Gateway::before(addr).await;
+    let first = frame(1, 1, 1, FIELDS);
+    // A field that is ignored, over and over: a literal without indexing.
+    let mut field = vec![0, 1, b'x', 100];
+    field.resize(104, b'a');
+    let more = (0..1_000_000).map(move |_| frame(9, 0, 1, &field.repeat(100)));
+    let error = flood(&gateway, std::iter::once(first).chain(more)).await;
+    assert_eq!(error, Some(ENHANCE_YOUR_CALM));
+    assert_eq!(app.arrived(), 0);
+}
+
+#[tokio::test]
+async fn a_listener_may_speak_tls() {
+    let (app, addr) = App::start().await;
+    let signed = rcgen::generate_simple_self_signed(["api.example".to_owned()]).unwrap();
+    let config = Arc::new(ArcSwap::new(Arc::clone(acceptor(&signed).config())));
+    let tls = Acceptor::Tls(config);
+    let gateway = Gateway::listening(tls, upstream(addr), Settings::new(), Limits::new()).await;
+    let mut roots = RootCertStore::empty();
+    roots.add(signed.cert.der().clone()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = TcpStream::connect(gateway.addr).await.unwrap();
+    let name = "api.example".try_into().unwrap();
+    let connector = TlsConnector::from(Arc::new(config));
+    let mut stream = connector.connect(name, stream).await.unwrap();
+    let head = format!(
+        "GET /x HTTP/1.1\r\nHost: a\r\nAuthorization: {}\r\nConnection: close\r\n\r\n",
+        bearer()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(app.seen()[0].field("x-forwarded-proto"), ["https"]);
+    // Plain text is not answered there.
+    assert_eq!(raw(gateway.addr, &head).await.find("HTTP"), None);
+    assert_eq!(gateway.cut().await, "tls_handshake");
+}
+
+/// TLS with this certificate.
+pub(crate) fn acceptor(signed: &CertifiedKey<KeyPair>) -> TlsAcceptor {
+    let key = PrivateKeyDer::try_from(signed.signing_key.serialize_der()).unwrap();
+    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![signed.cert.der().clone()], key)
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    TlsAcceptor::from(Arc::new(config))
+}

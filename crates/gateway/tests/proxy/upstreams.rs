@@ -1,0 +1,335 @@
+//! Applications that are down, slow, several, or elsewhere than on TCP.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bearward_gateway::proxy::{Address, End, Limits, Protocol, Settings, Tls, TlsError, Upstream};
+use http::{Method, Response, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+use super::fixture::{App, Gateway, SOON, body_of, empty, full, get, request, send, upstream};
+
+/// An address at which nobody listens.
+async fn nobody() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    listener.local_addr().unwrap()
+}
+
+/// Fixed in every byte, and not to be kept.
+async fn is_problem(response: Response<Incoming>, status: StatusCode) {
+    assert_eq!(response.status(), status);
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    assert_eq!(
+        response.headers()["content-type"],
+        "application/problem+json"
+    );
+    let expected = format!(r#"{{"status":{}}}"#, status.as_u16());
+    assert_eq!(body_of(response).await, expected);
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_down_is_502() {
+    for protocol in [Protocol::Http1, Protocol::Http2] {
+        let gateway = Gateway::speaking(nobody().await, protocol).await;
+        let response = send(gateway.addr, get("/x").body(empty()).unwrap()).await;
+        is_problem(response, StatusCode::BAD_GATEWAY).await;
+        assert_eq!(gateway.reason().await, ("upstream_connect", End::Complete));
+    }
+}
+
+#[tokio::test]
+async fn a_route_without_upstream_is_500() {
+    let gateway = Gateway::before(nobody().await).await;
+    let response = send(gateway.addr, get("/lost").body(empty()).unwrap()).await;
+    is_problem(response, StatusCode::INTERNAL_SERVER_ERROR).await;
+    assert_eq!(gateway.reason().await.0, "internal");
+}
+
+#[tokio::test]
+async fn an_upstream_that_does_not_answer_is_504() {
+    let (_app, addr) = App::start().await;
+    for protocol in [Protocol::Http1, Protocol::Http2] {
+        let slow = upstream(addr)
+            .protocol(protocol)
+            .response_timeout(Duration::from_millis(100));
+        let gateway = Gateway::with(slow, Settings::new(), Limits::new()).await;
+        let response = send(gateway.addr, get("/stuck").body(empty()).unwrap()).await;
+        is_problem(response, StatusCode::GATEWAY_TIMEOUT).await;
+        assert_eq!(gateway.reason().await.0, "upstream_timeout");
+    }
+}
+
+#[tokio::test]
+async fn an_upstream_that_dies_within_an_answer_ends_it_short() {
+    let (app, addr) = App::start().await;
+    let gateway = Gateway::before(addr).await;
+    let response = send(gateway.addr, get("/dies").body(empty()).unwrap()).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    app.release.notify_one();
+    assert!(
+        timeout(SOON, response.into_body().collect())
+            .await
+            .unwrap()
+            .is_err()
+    );
+    assert_eq!(gateway.reason().await, ("upstream_failed", End::Aborted));
+}
+
+#[tokio::test]
+async fn an_upstream_that_falls_silent_within_an_answer_ends_it_short() {
+    let (_app, addr) = App::start().await;
+    let silent = upstream(addr).idle_timeout(Duration::from_millis(100));
+    let gateway = Gateway::with(silent, Settings::new(), Limits::new()).await;
+    let response = send(gateway.addr, get("/events").body(empty()).unwrap()).await;
+    assert!(
+        timeout(SOON, response.into_body().collect())
+            .await
+            .unwrap()
+            .is_err()
+    );
+    assert_eq!(gateway.reason().await, ("upstream_timeout", End::Aborted));
+}
+
+#[tokio::test]
+async fn what_is_not_http_is_502() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gateway = Gateway::before(listener.local_addr().unwrap()).await;
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        head_of(&mut stream).await;
+        stream.write_all(b"SSH-2.0-x\r\n\r\n").await.unwrap();
+    });
+    let response = send(gateway.addr, get("/x").body(empty()).unwrap()).await;
+    is_problem(response, StatusCode::BAD_GATEWAY).await;
+}
+
+async fn head_of(stream: &mut TcpStream) -> Option<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
+    }
+    String::from_utf8(head).ok()
+}
+
+/// Answers the first request of each connection, and closes it on the second, unanswered.
+async fn forgetful() -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let heads = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&heads);
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(forget(stream, Arc::clone(&counted)));
+        }
+    });
+    (addr, heads)
+}
+
+async fn forget(mut stream: TcpStream, heads: Arc<AtomicUsize>) {
+    head_of(&mut stream).await.unwrap();
+    heads.fetch_add(1, Ordering::SeqCst);
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    stream.write_all(answer).await.unwrap();
+    if head_of(&mut stream).await.is_some() {
+        heads.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn a_stale_connection_is_tried_again_only_where_that_is_safe() {
+    for (method, body, repeated) in [
+        (Method::GET, "", true),
+        (Method::DELETE, "", true),
+        (Method::POST, "", false),
+        (Method::PATCH, "", false),
+        (Method::PUT, "body", false),
+    ] {
+        let (addr, heads) = forgetful().await;
+        let gateway = Gateway::before(addr).await;
+        let first = send(gateway.addr, get("/x").body(empty()).unwrap()).await;
+        assert_eq!(body_of(first).await, "ok");
+        gateway.records(1).await;
+        // Until the connection is back in the pool, which is when the answer was read.
+        tokio::task::yield_now().await;
+        let second = request(method.clone(), "/x").body(full(body)).unwrap();
+        let second = send(gateway.addr, second).await;
+        let heads = heads.load(Ordering::SeqCst);
+        if repeated {
+            assert_eq!((second.status(), heads), (StatusCode::OK, 3), "{method}");
+        } else {
+            assert_eq!(
+                (second.status(), heads),
+                (StatusCode::BAD_GATEWAY, 2),
+                "{method}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_new_connection_that_is_closed_is_not_tried_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gateway = Gateway::before(listener.local_addr().unwrap()).await;
+    let accepted = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        head_of(&mut stream).await.unwrap();
+        drop(stream);
+        timeout(Duration::from_millis(200), listener.accept())
+            .await
+            .is_ok()
+    });
+    let response = send(gateway.addr, get("/x").body(empty()).unwrap()).await;
+    is_problem(response, StatusCode::BAD_GATEWAY).await;
+    assert!(!accepted.await.unwrap());
+    assert_eq!(gateway.reason().await.0, "upstream_failed");
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gateway = Gateway::before(listener.local_addr().unwrap()).await;
+    let app = App::default();
+    let serving = app.clone();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        drop(listener);
+        serving.serve(stream).await;
+    });
+    let io = TokioIo::new(TcpStream::connect(gateway.addr).await.unwrap());
+    let (mut sender, connection) = http1::handshake(io).await.unwrap();
+    tokio::spawn(connection);
+    for count in 1..=10 {
+        let asked = sender.send_request(get("/x").body(empty()).unwrap());
+        let response = timeout(SOON, asked).await.unwrap().unwrap();
+        assert_eq!(body_of(response).await, "hello");
+        gateway.records(count).await;
+        sender.ready().await.unwrap();
+    }
+    assert_eq!(app.arrived(), 10);
+}
+
+#[tokio::test]
+async fn several_addresses_take_turns_and_the_dead_one_is_passed_over() {
+    let (one, first) = App::start().await;
+    let (two, second) = App::start().await;
+    let address = |addr: SocketAddr| addr.to_string().parse::<Address>().unwrap();
+    let addresses = [address(first), address(nobody().await), address(second)];
+    let gateway = Gateway::with(
+        Upstream::new("app", addresses),
+        Settings::new(),
+        Limits::new(),
+    )
+    .await;
+    for _ in 0..12 {
+        let response = send(gateway.addr, get("/x").body(empty()).unwrap()).await;
+        assert_eq!(response.status(), StatusCode::OK);
+    }
+    let (one, two) = (one.arrived(), two.arrived());
+    assert_eq!(one + two, 12);
+    assert!(one >= 4 && two >= 4, "{one} {two}");
+}
+
+#[tokio::test]
+async fn an_address_that_is_back_is_asked_again() {
+    let addr = nobody().await;
+    let resting = upstream(addr).cooldown(Duration::from_secs(600));
+    let gateway = Gateway::with(resting, Settings::new(), Limits::new()).await;
+    let response = send(gateway.addr, get("/x").body(empty()).unwrap()).await;
+    assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
+    // Nobody else could be asked, so it is.
+    let listener = TcpListener::bind(addr).await.unwrap();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        App::default().serve(stream).await;
+    });
+    let response = send(gateway.addr, get("/x").body(empty()).unwrap()).await;
+    assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_application_may_listen_on_a_unix_socket() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("app.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let app = App::default();
+    let serving = app.clone();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(serving.clone().serve(stream));
+        }
+    });
+    let address = format!("unix:{}", path.display()).parse().unwrap();
+    for protocol in [Protocol::Http1, Protocol::Http2] {
+        let local = Upstream::new("app", [Address::clone(&address)]).protocol(protocol);
+        let gateway = Gateway::with(local, Settings::new(), Limits::new()).await;
+        let response = send(gateway.addr, get("/x").body(empty()).unwrap()).await;
+        assert_eq!(body_of(response).await, "hello");
+    }
+    assert_eq!(app.arrived(), 2);
+}
+
+#[tokio::test]
+async fn tls_to_an_application_is_verified() {
+    let (app, addr) = tls_app().await;
+    let certificate = app.1.as_bytes();
+    for protocol in [Protocol::Http1, Protocol::Http2] {
+        let right = Tls::authorities("app.internal", certificate).unwrap();
+        let secure = upstream(addr).protocol(protocol).tls(right);
+        let gateway = Gateway::with(secure, Settings::new(), Limits::new()).await;
+        let response = send(gateway.addr, get("/x").body(empty()).unwrap()).await;
+        assert_eq!(body_of(response).await, "hello");
+    }
+    assert_eq!(app.0.arrived(), 2);
+    for wrong in [
+        Tls::authorities("other.internal", certificate).unwrap(),
+        Tls::system("app.internal").unwrap(),
+    ] {
+        let gateway =
+            Gateway::with(upstream(addr).tls(wrong), Settings::new(), Limits::new()).await;
+        let response = send(gateway.addr, get("/x").body(empty()).unwrap()).await;
+        assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
+    }
+    assert_eq!(app.0.arrived(), 2);
+    assert_eq!(
+        Tls::authorities("a", b"").unwrap_err(),
+        TlsError::Certificates
+    );
+    assert_eq!(
+        Tls::authorities("", certificate).unwrap_err(),
+        TlsError::Name
+    );
+}
+
+/// An application behind TLS, and its certificate.
+async fn tls_app() -> ((App, String), SocketAddr) {
+    let signed = rcgen::generate_simple_self_signed(["app.internal".to_owned()]).unwrap();
+    let acceptor = super::limits::acceptor(&signed);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let app = App::default();
+    let serving = app.clone();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(secured(acceptor.clone(), stream, serving.clone()));
+        }
+    });
+    ((app, signed.cert.pem()), addr)
+}
+
+async fn secured(acceptor: TlsAcceptor, stream: TcpStream, app: App) {
+    if let Ok(stream) = acceptor.accept(stream).await {
+        app.serve(stream).await;
+    }
+}

@@ -1,0 +1,406 @@
+//! The running gateway: listeners, reload, stop.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use bearward_gateway::config::{Address, Config, Surroundings};
+use bearward_gateway::gateway::{Gateway, Reloader, Reloads, Trigger};
+use bearward_gateway::metrics::{Metrics, Reload};
+use bearward_gateway::{Gate, SharedGate};
+use bearward_testing::{DevIssuer, Fault};
+use envoy_types::ext_authz::v3::pb::CheckRequest;
+use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// A gateway that serves, and what it takes to stop it.
+struct Running {
+    addresses: Vec<(&'static str, Address)>,
+    reloader: Reloader,
+    gate: SharedGate,
+    metrics: Arc<Metrics>,
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<()>,
+}
+
+impl Running {
+    async fn start(text: &str) -> Self {
+        let gateway = Gateway::start(parse(text)).await.expect("free ports");
+        let (stop, stopped) = oneshot::channel();
+        let (addresses, reloader) = (gateway.addresses(), gateway.reloader());
+        let (gate, metrics) = (gateway.gate().clone(), Arc::clone(gateway.metrics()));
+        let served = tokio::spawn(gateway.serve(async {
+            let _ = stopped.await;
+        }));
+        gate.load().server().attempted().await;
+        Self {
+            addresses,
+            reloader,
+            gate,
+            metrics,
+            stop,
+            served,
+        }
+    }
+
+    fn address(&self, door: &str) -> SocketAddr {
+        let found = self.addresses.iter().find(|(name, _)| *name == door);
+        match found {
+            Some((_, Address::Tcp(address))) => *address,
+            _ => panic!("{door} does not listen: {:?}", self.addresses),
+        }
+    }
+
+    async fn stop(self) {
+        drop(self.stop);
+        self.served.await.expect("an end");
+    }
+}
+
+fn parse(text: &str) -> Config {
+    let surroundings = Surroundings::new("", |_| None);
+    match Config::parse_in(text, &surroundings) {
+        Ok(config) => config,
+        Err(mistakes) => panic!("{mistakes}"),
+    }
+}
+
+fn issuers(issuers: &[&DevIssuer]) -> String {
+    let table = |issuer: &&DevIssuer| {
+        let url = issuer.url();
+        format!("[[issuers]]\nissuer = '{url}'\naudiences = '{url}'\n")
+    };
+    issuers.iter().map(table).collect()
+}
+
+fn forward_auth(issuer: &DevIssuer, prefix: &str) -> String {
+    format!(
+        "{}[[routes]]\nname = 'all'\npath_prefix = '{prefix}'\n\
+         [listen.forward_auth]\naddress = '127.0.0.1:0'\n[listen.admin]\naddress = '127.0.0.1:0'\n",
+        issuers(&[issuer])
+    )
+}
+
+/// A whole answer to a request with these fields.
+async fn get(address: SocketAddr, path: &str, fields: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    let request =
+        format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{fields}\r\n");
+    stream.write_all(request.as_bytes()).await.expect("sending");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    answer
+}
+
+fn status(answer: &str) -> u16 {
+    let status = answer
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
+    status.unwrap_or_else(|| panic!("{answer}"))
+}
+
+fn asking(path: &str, token: &str) -> String {
+    format!(
+        "X-Original-URI: {path}\r\nX-Original-Method: GET\r\nX-Original-Host: a.example\r\n\
+         Authorization: Bearer {token}\r\n"
+    )
+}
+
+#[tokio::test]
+async fn forward_auth_and_admin_are_served() {
+    let issuer = DevIssuer::start().await.expect("a port");
+    let running = Running::start(&forward_auth(&issuer, "/app")).await;
+    let (door, admin) = (running.address("forward auth"), running.address("admin"));
+    let token = issuer.user_token(issuer.url()).sign();
+    let answer = get(door, "/auth/nginx", &asking("/app/1", &token)).await;
+    assert_eq!(status(&answer), 200, "{answer}");
+    assert!(answer.contains("x-bearward-subject: "), "{answer}");
+    assert_eq!(
+        status(&get(door, "/auth/nginx", &asking("/other", &token)).await),
+        403
+    );
+    assert_eq!(
+        status(&get(door, "/auth/nginx", &asking("/app", "x")).await),
+        401
+    );
+    assert_eq!(status(&get(admin, "/readyz", "").await), 200);
+    let metrics = get(admin, "/metrics", "").await;
+    for line in [
+        r#"bearward_requests_total{door="forward_auth",route="all",reason="admitted",shadowed=""} 1"#,
+        r#"bearward_requests_total{door="forward_auth",route="-",reason="no_rule",shadowed=""} 1"#,
+    ] {
+        assert!(metrics.lines().any(|other| other == line), "{metrics}");
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn the_reverse_proxy_is_served() {
+    let issuer = DevIssuer::start().await.expect("a port");
+    let application = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let upstream = application.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = application.accept().await {
+            let mut head = [0; 4096];
+            let length = stream.read(&mut head).await.unwrap_or(0);
+            let seen = String::from_utf8_lossy(&head[..length]).contains("x-bearward-subject: ");
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Seen: {seen}\r\nConnection: close\r\n\r\n"
+            );
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    let text = format!(
+        "{}[[routes]]\nname = 'all'\npath_prefix = '/'\nupstream = 'app'\n\
+         [upstreams.app]\nurls = 'http://{upstream}'\n[listen.proxy]\naddress = '127.0.0.1:0'\n",
+        issuers(&[&issuer])
+    );
+    let running = Running::start(&text).await;
+    let door = running.address("proxy");
+    let token = issuer.user_token(issuer.url()).sign();
+    let answer = get(door, "/", &format!("Authorization: Bearer {token}\r\n")).await;
+    assert_eq!(status(&answer), 200, "{answer}");
+    assert!(
+        answer.to_ascii_lowercase().contains("x-seen: true"),
+        "{answer}"
+    );
+    assert_eq!(status(&get(door, "/", "").await), 401);
+
+    // Another name for the same upstream, in routes and upstreams at once.
+    let renamed = text
+        .replace("'app'", "'other'")
+        .replace("[upstreams.app]", "[upstreams.other]");
+    let renamed = renamed.replace("127.0.0.1:0", &door.to_string());
+    assert_eq!(
+        running.reloader.apply(parse(&renamed)).await,
+        Reload::Applied
+    );
+    let answer = get(door, "/", &format!("Authorization: Bearer {token}\r\n")).await;
+    assert_eq!(status(&answer), 200, "{answer}");
+    let metrics = running.metrics.encode().expect("metrics");
+    assert!(
+        metrics.contains(r#"door="proxy",route="all",reason="admitted""#),
+        "{metrics}"
+    );
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn ext_authz_is_served() {
+    let issuer = DevIssuer::start().await.expect("a port");
+    let text = format!(
+        "{}[[routes]]\nname = 'all'\npath_prefix = '/'\n\
+         [listen.ext_authz]\naddress = '127.0.0.1:0'\n",
+        issuers(&[&issuer])
+    );
+    let running = Running::start(&text).await;
+    let url = format!("http://{}", running.address("ext_authz"));
+    let mut client = AuthorizationClient::connect(url)
+        .await
+        .expect("a connection");
+    // Nothing is asked, so nothing is allowed.
+    let answered = client
+        .check(CheckRequest::default())
+        .await
+        .expect("an answer");
+    let status = answered.into_inner().status.expect("a status");
+    assert_eq!(status.code, i32::from(tonic::Code::PermissionDenied));
+    let metrics = running.metrics.encode().expect("metrics");
+    assert!(
+        metrics.contains(r#"{door="ext_authz",route="-",reason="refused""#),
+        "{metrics}"
+    );
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_cfg_02_a_reload_keeps_the_keys_of_unchanged_issuers() {
+    let issuer = DevIssuer::start().await.expect("a port");
+    let running = Running::start(&forward_auth(&issuer, "/one")).await;
+    let (before, fetches) = (running.gate.load(), issuer.fetches().jwks);
+    let other = parse(&forward_auth(&issuer, "/two"));
+    assert_eq!(running.reloader.apply(other).await, Reload::Applied);
+    let after = running.gate.load();
+    assert!(after.server().is_same(before.server()));
+    assert_eq!(issuer.fetches().jwks, fetches);
+    let token = issuer.user_token(issuer.url()).sign();
+    let door = running.address("forward auth");
+    assert_eq!(
+        status(&get(door, "/auth/nginx", &asking("/two", &token)).await),
+        200
+    );
+    assert_eq!(
+        status(&get(door, "/auth/nginx", &asking("/one", &token)).await),
+        403
+    );
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_cfg_03_issuers_come_and_go_while_others_stay() {
+    let (one, two) = (DevIssuer::start().await, DevIssuer::start().await);
+    let (one, two) = (one.expect("a port"), two.expect("a port"));
+    let with = |list: &[&DevIssuer]| {
+        let routes = "[[routes]]\nname = 'all'\npath_prefix = '/'\n";
+        parse(&format!("{}{routes}", issuers(list)))
+    };
+    let running = Running::start(&forward_auth(&one, "/")).await;
+    let accepts = async |issuer: &DevIssuer| {
+        let token = issuer.user_token(issuer.url()).sign();
+        let server = running.gate.load().server().clone();
+        server.authenticate_token(token.as_bytes()).await.is_ok()
+    };
+    assert_eq!((accepts(&one).await, accepts(&two).await), (true, false));
+    assert_eq!(
+        running.reloader.apply(with(&[&one, &two])).await,
+        Reload::Applied
+    );
+    assert_eq!((accepts(&one).await, accepts(&two).await), (true, true));
+    assert_eq!(running.reloader.apply(with(&[&two])).await, Reload::Applied);
+    assert_eq!((accepts(&one).await, accepts(&two).await), (false, true));
+
+    // One that is down now, and whose keys are at hand, keeps them.
+    two.set_fault(Fault::Error500);
+    assert_eq!(
+        running.reloader.apply(with(&[&two, &one])).await,
+        Reload::Refused
+    );
+    assert_eq!((accepts(&one).await, accepts(&two).await), (false, true));
+    running.stop().await;
+}
+
+fn write(folder: &Path, text: &str) -> std::path::PathBuf {
+    let file = folder.join("bearward.toml");
+    std::fs::write(&file, text).expect("a file");
+    file
+}
+
+#[tokio::test]
+async fn t_cfg_04_with_a_broken_file_the_last_good_one_stays() {
+    let issuer = DevIssuer::start().await.expect("a port");
+    let folder = TempDir::new().expect("a folder");
+    let good = forward_auth(&issuer, "/one");
+    let running = Running::start(&good).await;
+    let before = running.gate.load();
+    let (half, _) = good.split_once("path_prefix").expect("a route");
+    for broken in ["", "x", half, &good.replace("path_prefix", "path_prefx")] {
+        let file = write(folder.path(), broken);
+        assert_eq!(
+            running.reloader.read(&file).await,
+            Reload::Refused,
+            "{broken}"
+        );
+        assert!(Arc::ptr_eq(&before, &running.gate.load()), "{broken}");
+    }
+    let gone = folder.path().join("gone.toml");
+    assert_eq!(running.reloader.read(&gone).await, Reload::Refused);
+    let metrics = running.metrics.encode().expect("metrics");
+    assert!(
+        metrics.contains("bearward_reloads_total{outcome=\"refused\"} 5"),
+        "{metrics}"
+    );
+    assert!(metrics.contains("bearward_config_current 0"), "{metrics}");
+    let file = write(folder.path(), &good);
+    assert_eq!(running.reloader.read(&file).await, Reload::Applied);
+    let metrics = running.metrics.encode().expect("metrics");
+    assert!(metrics.contains("bearward_config_current 1"), "{metrics}");
+    running.stop().await;
+}
+
+/// Waits until the gate in force is another one than `before`.
+async fn replaced(gate: &SharedGate, before: &Arc<Gate>) {
+    while Arc::ptr_eq(before, &gate.load()) {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t_cfg_04_a_file_that_changes_is_read_again() {
+    let issuer = DevIssuer::start().await.expect("a port");
+    let folder = TempDir::new().expect("a folder");
+    let text = forward_auth(&issuer, "/one");
+    let file = write(folder.path(), &text);
+    let running = Running::start(&text).await;
+    let reloads = Reloads::new(&file, &text);
+    let trigger = reloads.trigger();
+    let followed = tokio::spawn(reloads.follow(running.reloader.clone()));
+
+    // Asked for, though nothing has changed; then it is known to follow.
+    let before = running.gate.load();
+    trigger.send(Trigger::Asked).await.expect("it follows");
+    replaced(&running.gate, &before).await;
+
+    // Replaced by a rename, as editors do.
+    let before = running.gate.load();
+    let new = folder.path().join("new");
+    std::fs::write(&new, forward_auth(&issuer, "/two")).expect("a file");
+    std::fs::rename(&new, &file).expect("a rename");
+    replaced(&running.gate, &before).await;
+    followed.abort();
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_under_way_is_answered_before_the_end() {
+    let issuer = DevIssuer::start().await.expect("a port");
+    let running = Running::start(&forward_auth(&issuer, "/")).await;
+    let door = running.address("forward auth");
+    // Its key is not known, and the issuer takes its time: the request waits.
+    issuer.set_fault(Fault::Hang);
+    let key = issuer.rotate().await.expect("randomness");
+    let token = issuer.user_token(issuer.url()).key(key).sign();
+    let before = issuer.fetches();
+    let mut idle = TcpStream::connect(door).await.expect("a connection");
+    let mut busy = TcpStream::connect(door).await.expect("a connection");
+    let fields = asking("/", &token);
+    let request = format!("GET /auth/nginx HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+    busy.write_all(request.as_bytes()).await.expect("sending");
+    while issuer.fetches() == before {
+        tokio::task::yield_now().await;
+    }
+    drop(running.stop);
+    while TcpStream::connect(door).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    issuer.clear_fault();
+    let mut answer = String::new();
+    busy.read_to_string(&mut answer).await.expect("an answer");
+    assert_eq!(status(&answer), 200, "{answer}");
+    running.served.await.expect("an end");
+    // One that waits for its next request is closed.
+    assert_eq!(idle.read(&mut [0]).await.expect("an end"), 0);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_unix_socket_is_listened_on_and_removed() {
+    let issuer = DevIssuer::start().await.expect("a port");
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("s");
+    // That of a program that is no more.
+    drop(std::os::unix::net::UnixListener::bind(&path).expect("a socket"));
+    let text = forward_auth(&issuer, "/");
+    let address = format!("unix:{}", path.display());
+    let text = text.replacen("127.0.0.1:0", &address, 1);
+    let running = Running::start(&text).await;
+    // Somebody listens: another one does not take it away.
+    assert!(Gateway::start(parse(&text)).await.is_err());
+    let mut stream = tokio::net::UnixStream::connect(&path)
+        .await
+        .expect("a connection");
+    let token = issuer.user_token(issuer.url()).sign();
+    let fields = asking("/", &token);
+    let request =
+        format!("GET /auth/nginx HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{fields}\r\n");
+    stream.write_all(request.as_bytes()).await.expect("sending");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    assert_eq!(status(&answer), 200, "{answer}");
+    running.stop().await;
+    assert!(!path.exists());
+}
