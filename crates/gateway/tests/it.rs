@@ -7,6 +7,7 @@ mod config;
 mod conformance;
 mod ext_authz;
 mod forward_auth;
+mod gate;
 mod identity;
 mod proxy;
 mod running;
