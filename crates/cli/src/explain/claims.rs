@@ -127,7 +127,7 @@ impl Row {
         answer: Option<Result<(), InvalidToken>>,
     ) -> String {
         match self.rule {
-            Rule::Kind => marks(claims),
+            Rule::Kind => marks(claims, asked.policy.profile()),
             Rule::Expiry => date(claims, "exp", asked.now, ("expired", "expires")),
             Rule::NotBefore => date(claims, "nbf", asked.now, ("valid since", "valid")),
             Rule::IssuedAt => date(claims, "iat", asked.now, ("issued", "issued")),
@@ -170,9 +170,12 @@ const fn expected_kind(profile: Profile) -> &'static str {
         Profile::Rfc9068 => "any claims, as typ decides",
         Profile::Cognito => "token_use is \"access\"",
         Profile::Keycloak => "the claim typ is \"Bearer\"",
-        Profile::Auth0 | Profile::Entra | Profile::Generic | Profile::Okta | _ => {
-            "no claim of another kind of token"
+        Profile::Auth0 => "azp or client_id, and no claim of another kind of token",
+        Profile::Entra => "azp or appid, and no claim of another kind of token",
+        Profile::Generic => {
+            "no claim of another kind of token, and none of a login without scope or client"
         }
+        Profile::Okta | _ => "no claim of another kind of token",
     }
 }
 
@@ -280,8 +283,8 @@ fn client(claims: &Members, profile: Profile) -> String {
     )
 }
 
-/// The claims that only another kind of token has, or that tell a kind.
-fn marks(claims: &Members) -> String {
+/// The claims that tell the kind of a token under this profile.
+fn marks(claims: &Members, profile: Profile) -> String {
     let telling = [
         "token_use",
         "typ",
@@ -293,11 +296,24 @@ fn marks(claims: &Members) -> String {
         "htm",
         "htu",
     ];
-    let found: Vec<String> = telling
-        .into_iter()
+    // What tells of a login is looked at where `typ` tells nothing.
+    let login: &[&str] = if profile == Profile::Generic {
+        &["auth_time", "sid", "acr", "amr"]
+    } else {
+        &[]
+    };
+    let must_name_client = matches!(profile, Profile::Auth0 | Profile::Entra);
+    let mut names = profile.client_id_claims().iter();
+    let names_client = names.any(|name| claims.has(name));
+    let mut found: Vec<String> = telling
+        .iter()
+        .chain(login)
         .filter(|name| claims.has(name))
         .map(|name| format!("{name} {}", claims.shown(name)))
         .collect();
+    if must_name_client && !names_client {
+        found.push("no client named".to_owned());
+    }
     match found.as_slice() {
         [] => "no claim of another kind".to_owned(),
         found => found.join("; "),

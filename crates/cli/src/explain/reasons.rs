@@ -260,7 +260,7 @@ const REASONS: &[Reason] = &[
         code: "acr_unsatisfied",
         means: "The token's `acr` has none of the classes that the route asks for.",
         remedy: "Let the client ask the issuer for one of the `acr_values` in the challenge; with \
-            an issuer that writes no `acr`, ask for `amr` instead.",
+            an issuer that writes no `acr`, ask for `amr` and a `max_age` instead.",
     },
     Reason {
         code: "amr_unsatisfied",
