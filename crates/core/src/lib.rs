@@ -5,8 +5,8 @@
 //!
 //! | stage | from | to | module |
 //! |---|---|---|---|
-//! | parse | request head | [`Credentials`](credentials::Credentials) | [`credentials`] |
-//! | parse | token | [`UnverifiedJws`](jws::UnverifiedJws) | [`jws`] |
+//! | parse | request head | [`Credentials`] | [`credentials`] |
+//! | parse | token | [`UnverifiedJws`] | [`jws`] |
 //! | select | header | [`VerificationKey`](jwk::VerificationKey) | [`jwk_set`] |
 //! | verify | signature | [`VerifiedJws`](jws::VerifiedJws) | [`jws`] |
 //! | check | claims | [`Principal`] | [`policy`] |
