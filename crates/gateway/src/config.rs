@@ -1,7 +1,7 @@
 //! The configuration: TOML in, everything the gateway needs out, or every mistake at once.
 //!
 //! What a file may hold stands in one place, from which the JSON Schema ([`schema`]) and the manual
-//! ([`reference`]) are made as well. Secrets and key files are read here, so that a configuration
+//! ([`reference()`]) are made as well. Secrets and key files are read here, so that a configuration
 //! that parses can be used; issuers are not asked.
 
 use std::collections::HashSet;
