@@ -11,6 +11,7 @@ use envoy_types::ext_authz::v3::pb::{
 };
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
 use envoy_types::pb::google::rpc;
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, Method};
 use tonic::{Code, Request, Response, Status};
 
@@ -115,9 +116,20 @@ fn fields(request: &HttpRequest) -> Option<HeaderMap> {
         .filter(|(name, _)| !name.starts_with(':'))
     {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-        fields.append(name, http::HeaderValue::from_bytes(value).ok()?);
+        let value = http::HeaderValue::from_bytes(value).ok()?;
+        // Several `Authorization` fields, joined. Where the first is ours, the comma makes it
+        // malformed; behind another scheme it would hide the others.
+        if name == AUTHORIZATION && value.as_bytes().contains(&b',') && !is_bearer(&value) {
+            fields.append(name.clone(), value.clone());
+        }
+        fields.append(name, value);
     }
     Some(fields)
+}
+
+fn is_bearer(value: &http::HeaderValue) -> bool {
+    let scheme = value.as_bytes().get(..7);
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"Bearer "))
 }
 
 fn admitted(gate: &Gate, admission: &Admission, sent: &HeaderMap) -> CheckResponse {
@@ -162,8 +174,9 @@ fn field(name: &HeaderName, value: &http::HeaderValue) -> HeaderValueOption {
     HeaderValueOption {
         header: Some(HeaderValue {
             key: name.to_string(),
-            raw_value: value.as_bytes().to_vec(),
-            value: String::new(),
+            // Envoy does not read `raw_value` in an answer. Ours are ASCII.
+            value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            raw_value: Vec::new(),
         }),
         append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
         keep_empty_value: true,

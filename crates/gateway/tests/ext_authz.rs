@@ -90,7 +90,9 @@ fn told(response: CheckResponse) -> Response<String> {
         let action = HeaderAppendAction::OverwriteIfExistsOrAdd;
         assert_eq!(option.append_action, i32::from(action));
         let field = option.header.unwrap();
-        told = told.header(field.key, field.raw_value);
+        // Envoy reads `value` alone.
+        assert!(field.raw_value.is_empty());
+        told = told.header(field.key, field.value);
     }
     told.body(body).unwrap()
 }
@@ -207,6 +209,22 @@ async fn t_req_02_joined_authorization_is_malformed() {
     let response = door().answer(LOOPBACK, &question(&request)).await;
     assert_eq!(response.status.as_ref().unwrap().code, 3);
     assert_eq!(told(response).status(), 400);
+}
+
+#[tokio::test]
+async fn t_req_01_another_scheme_does_not_hide_a_second_field() {
+    let mut request = good("/");
+    let bearer = request.headers()["authorization"].clone();
+    request
+        .headers_mut()
+        .insert("authorization", "Basic eDp5".parse().unwrap());
+    request.headers_mut().append("authorization", bearer);
+    for path in ["/", "/optional"] {
+        *request.uri_mut() = path.parse().unwrap();
+        let response = door().answer(LOOPBACK, &question(&request)).await;
+        assert_eq!(response.status.as_ref().unwrap().code, 3, "{path}");
+        assert_eq!(told(response).status(), 400, "{path}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,560 @@
+"""`bearward serve` behind real proxies, checked over HTTP.
+
+Every proxy is asked the same; where WIRE.md says that one of them answers otherwise, proxies.py says so. What WIRE.md
+leaves open is found out with an auth service that answers as told, and printed as facts.
+"""
+
+import argparse
+import base64
+import concurrent.futures
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+
+from client import ask, bearer
+from facts import Facts
+from processes import Program, end_all, free_port, log_tails, until
+from proxies import RECIPES, Caddy, EnvoyGrpc, EnvoyHttp, Haproxy, Nginx, filled
+from servers import Application
+
+CLAIMS = "https://authgear.com/claims/user/"
+SUBJECT = "2311567d-8826-4802-9619-b75c0fea527c"
+# Seconds a whole run may take.
+TIME_LIMIT = 180
+# Bytes of the long token. bearward takes 16 KiB.
+LONG = 15 * 1024
+
+REALM = 'Bearer realm="api"'
+MALFORMED = f'{REALM}, error="invalid_request", error_description="The credentials are malformed"'
+INVALID = f'{REALM}, error="invalid_token", error_description="The access token is not valid"'
+SCOPE = (
+    f'{REALM}, error="insufficient_scope", error_description="The request needs more scope", '
+    'scope="orders:read"'
+)
+STEP_UP = (
+    f'{REALM}, error="insufficient_user_authentication", '
+    'error_description="A more recent or stronger authentication is required", max_age="300"'
+)
+
+# What a client says it is, in spellings that an application may take for the identity headers.
+SPOOFED = [
+    ("X-Authgear-User-Id", "spoofed"),
+    ("x-AUTHGEAR-user-ID", "spoofed"),
+    ("x_authgear_user_id", "spoofed"),
+    ("X_Authgear_User-Id", "spoofed"),
+    ("X-Authgear_User_Id", "spoofed"),
+    ("X.Authgear.User.Id", "spoofed"),
+    ("X-Authgear-User-Roles", "admin"),
+    ("X_AUTHGEAR_USER_ROLES", "admin"),
+    ("X-Authgear-Session-Valid", "true"),
+    ("x_authgear_session_valid", "true"),
+    ("X-Authgear-Session-Acr", "spoofed"),
+    ("X-Authgear-User-Verified", "true"),
+    ("X-Bearward-Client-Id", "spoofed"),
+    ("x_bearward_client_id", "spoofed"),
+]
+
+# What a client says about its request, in fields by which one dialect or the other tells the original one.
+MISLEADING = [
+    ("X-Forwarded-Uri", "/public/x"),
+    ("X-Forwarded-Method", "GET"),
+    ("X-Forwarded-Host", "public.example.com"),
+    ("X-Forwarded-Prefix", "/public"),
+    ("X-Original-URI", "/public/x"),
+    ("X-Original-URL", "/public/x"),
+    ("X-Original-Method", "GET"),
+    ("X-Original-Host", "public.example.com"),
+    ("X-Envoy-Original-Path", "/public/x"),
+    ("X-Rewrite-Url", "/public/x"),
+]
+
+# Paths that one reader takes for a public one, another for that of the administration.
+SEVERAL_READINGS = [
+    "/public/../admin/x",
+    "/public/../../admin/x",
+    "/public/./../admin/x",
+    "/public/%2e%2e/admin/x",
+    "/public/%252e%252e/admin/x",
+    "/public/..%2fadmin/x",
+    "/public/..%5cadmin/x",
+    "/public/..;/admin/x",
+    "/public;/../admin/x",
+    "//admin/x",
+    "/public//../admin/x",
+    "/public/%c0%ae%c0%ae/admin/x",
+]
+
+
+class Run:
+    def __init__(self, options):
+        self.options = options
+        self.state = pathlib.Path(options.state)
+        self.passed = 0
+        self.failed = 0
+        self.application = Application()
+        ports = {name: free_port() for name in ("ISSUER", "FORWARD_AUTH", "EXT_AUTHZ", "PROXY", "ADMIN")}
+        self.ports = ports
+        self.addresses = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
+        self.issuer = f"http://{self.addresses['ISSUER']}"
+        self.proxies = []
+        self.bearward = None
+        self.issuer_program = None
+        self.facts = None
+
+    def main(self):
+        threading.Thread(target=self.watch, daemon=True).start()
+        for skipped in self.options.skip:
+            print(f"skip  {skipped}")
+        try:
+            self.start()
+            for proxy in self.proxies:
+                print(f"fact  {proxy.name}: version {proxy.version()}")
+            for proxy in self.proxies:
+                self.guarded(proxy.name, self.suite, proxy)
+            self.guarded("facts", self.facts.settle)
+            self.guarded("bearward is gone", self.gone)
+            self.guarded("the issuer is gone", self.cold)
+            self.guarded("time limits", self.facts.settle_limits)
+        except Exception as error:  # pylint: disable=broad-except
+            self.fail("the run", "an end", f"{type(error).__name__}: {error}")
+        return self.finish()
+
+    def guarded(self, what, part, *arguments):
+        """A broken part is a failure, and no reason to skip the others."""
+        try:
+            part(*arguments)
+        except Exception as error:  # pylint: disable=broad-except
+            self.fail(what, "an end", f"{type(error).__name__}: {error}")
+
+    def watch(self):
+        time.sleep(TIME_LIMIT)
+        self.fail("the run", f"an end within {TIME_LIMIT} s", "none")
+        status = self.finish()
+        sys.stdout.flush()
+        # This is not the main thread, which alone can leave in order.
+        end_all()
+        os._exit(status)
+
+    # Starting
+
+    def start(self):
+        has_grpc = self.has_ext_authz()
+        log = self.state / "issuer.log"
+        command = [self.options.bearward, "issuer", "--port", str(self.ports["ISSUER"])]
+        self.issuer_program = Program("the issuer", command, log)
+        self.issuer_program.listens(self.ports["ISSUER"])
+
+        config = (RECIPES / "bearward.toml").read_text()
+        if has_grpc:
+            config += '\n[listen.ext_authz]\naddress = "@EXT_AUTHZ@"\n'
+        values = {**self.addresses, "ISSUER": self.issuer, "APPLICATION": self.application.address}
+        self.config = self.state / "bearward.toml"
+        self.config.write_text(filled(config, values))
+        self.start_bearward()
+
+        options = self.options
+        known = [(Nginx, options.nginx), (Caddy, options.caddy), (EnvoyHttp, options.envoy)]
+        known.append((EnvoyGrpc, options.envoy if has_grpc else None))
+        known.append((Haproxy, options.haproxy))
+        if options.envoy and not has_grpc:
+            print("skip  Envoy gRPC: bearward has no [listen.ext_authz]")
+        self.proxies = [kind(executable, self.state) for kind, executable in known if executable]
+        for proxy in self.proxies:
+            proxy.start(self.auth_of(proxy), self.application.address)
+        self.facts = Facts(self)
+        self.facts.start()
+        for proxy in self.proxies:
+            proxy.ready()
+
+        until("bearward has keys", 20, self.is_ready, self.bearward)
+
+    def has_ext_authz(self):
+        schema = subprocess.run([self.options.bearward, "schema"], capture_output=True, check=True)
+        listen = json.loads(schema.stdout)["properties"]["listen"]
+        return "ext_authz" in json.dumps(listen)
+
+    def start_bearward(self):
+        command = [self.options.bearward, "serve", "--config", str(self.config)]
+        self.bearward = Program("bearward", command, self.state / "bearward.log")
+        self.bearward.listens(self.ports["ADMIN"])
+
+    def is_ready(self):
+        return ask(self.ports["ADMIN"], "/readyz", host="127.0.0.1").status == 200
+
+    def auth_of(self, proxy):
+        doors = {EnvoyGrpc: "EXT_AUTHZ", Haproxy: "PROXY"}
+        return self.addresses[doors.get(type(proxy), "FORWARD_AUTH")]
+
+    # The checks of one proxy
+
+    def suite(self, proxy):
+        self.admitted(proxy)
+        self.unauthenticated(proxy)
+        self.forbidden(proxy)
+        self.told_besides(proxy)
+        self.step_up(proxy)
+        self.spoofed(proxy)
+        self.misleading(proxy)
+        self.paths(proxy)
+        self.doubled(proxy)
+        if isinstance(proxy, EnvoyGrpc):
+            self.grpc_client(proxy)
+
+    def admitted(self, proxy):
+        token = self.mint()
+        identity = self.identity_of(token)
+        target = "/app/a%20b?q=1%20&r="
+        answer, seen = self.through(proxy, target, bearer(token))
+        self.check(proxy, "a good token: 200 with the identity headers", told(answer, seen, proxy), (200, identity))
+        told_target = seen.target if seen else None
+        self.check(proxy, "a good token: the application gets the target as it came", told_target, target)
+        credentials = [value for value in seen.all("authorization") if value] if seen else None
+        self.check(proxy, "a good token: which the application does not get", credentials, [])
+
+        answer, seen = self.through(proxy, "/app/x", bearer(token), method="POST", body=b"some body")
+        found = (answer.status, seen.method, seen.body) if seen else (answer.status, None, None)
+        self.check(proxy, "a good token, POST: with its body", found, (200, "POST", b"some body"))
+        answer, seen = self.through(proxy, "/app/x", bearer(token), method="HEAD")
+        found = (answer.status, seen.method if seen else None)
+        self.check(proxy, "a good token, HEAD: 200", found, (200, "HEAD"))
+
+        answer, seen = self.through(proxy, "/admin/x", bearer(self.mint(roles=["admin", "staff"])))
+        roles = seen.all("x-authgear-user-roles") if seen else None
+        self.check(proxy, "the role asked for: 200 and both roles", (answer.status, roles), (200, ["admin,staff"]))
+
+        answer, seen = self.through(proxy, "/optional/x")
+        self.check(proxy, "optional route, no token: 200 as nobody", told(answer, seen, proxy), (200, []))
+        answer, seen = self.through(proxy, "/optional/x", bearer(token))
+        self.check(proxy, "optional route, a good token: 200 as its user", told(answer, seen, proxy), (200, identity))
+
+        machine = self.mint(kind="machine")
+        answer, seen = self.through(proxy, "/app/x", bearer(machine))
+        expected = [("x-bearward-client-id", claims_of(machine)["client_id"])]
+        self.check(proxy, "a machine's token: 200 with its client alone", told(answer, seen, proxy), (200, expected))
+
+        long = self.long_token()
+        answer, seen = self.through(proxy, "/app/x", bearer(long))
+        what = f"a good token of {len(long)} bytes: 200"
+        self.check(proxy, what, told(answer, seen, proxy), (200, self.identity_of(long)))
+
+    def unauthenticated(self, proxy):
+        self.refused(proxy, "no token", 401, [REALM], "/app/x")
+        self.refused(proxy, "no token, route with a role", 401, [REALM], "/admin/x")
+        self.refused(proxy, "no token, HEAD", 401, [REALM], "/app/x", method="HEAD")
+        self.refused(proxy, "an expired token", 401, [INVALID], "/app/x", bearer(self.mint(expires_in=-3600)))
+        head, payload, signature = self.mint().split(".")
+        middle = len(signature) // 2
+        changed = "A" if signature[middle] != "A" else "B"
+        forged = ".".join([head, payload, signature[:middle] + changed + signature[middle + 1:]])
+        self.refused(proxy, "a token with another signature", 401, [INVALID], "/app/x", bearer(forged))
+        other = self.mint(audience="https://other.example.com")
+        self.refused(proxy, "a token for another audience", 401, [INVALID], "/app/x", bearer(other))
+        self.refused(proxy, "an opaque token", 401, [INVALID], "/app/x", bearer("opaque"))
+        self.refused(proxy, "optional route, an opaque token", 401, [INVALID], "/optional/x", bearer("opaque"))
+
+    def told_besides(self, proxy):
+        """What else of a refusal reaches the client."""
+        for what, target in (("401", "/app/x"), ("403", "/elsewhere")):
+            answer, _ = self.through(proxy, target)
+            names = ("cache-control", "content-type", "x-bearward-status")
+            found = {name: answer.field(name) for name in names}
+            print(f"fact  {proxy.name}: a {what} of bearward reaches the client with {found}, {answer.body}")
+
+    def forbidden(self, proxy):
+        self.refused(proxy, "a role is missing", 403, [], "/admin/x", bearer(self.mint()))
+        self.refused(proxy, "no route", 403, [], "/elsewhere", bearer(self.mint()))
+        self.refused(proxy, "a scope is missing", 403, [SCOPE], "/orders/x", bearer(self.mint()))
+        scoped = self.mint(claims={"scope": "openid orders:read"})
+        answer, seen = self.through(proxy, "/orders/x", bearer(scoped))
+        self.check(proxy, "the scope asked for: 200", (answer.status, seen is not None), (200, True))
+
+    def step_up(self, proxy):
+        old = self.mint(auth_time_age=3600)
+        self.refused(proxy, "login an hour ago", 401, [STEP_UP], "/transfer", bearer(old), method="POST")
+        id_token = ("X-Id-Token", self.mint(kind="id_token"))
+        answer, seen = self.through(proxy, "/transfer", bearer(old), id_token, method="POST")
+        found = (answer.status, [value for value in seen.all("x-id-token") if value] if seen else None)
+        self.check(proxy, "login an hour ago, and an ID token of now: 200, and it goes no further", found, (200, []))
+        stale = ("X-Id-Token", self.mint(kind="id_token", auth_time_age=3600))
+        what = "login an hour ago, and an ID token of then"
+        self.refused(proxy, what, 401, [STEP_UP], "/transfer", bearer(old), stale, method="POST")
+        answer, seen = self.through(proxy, "/transfer", bearer(self.mint()), method="POST")
+        self.check(proxy, "login just now: 200", (answer.status, seen is not None), (200, True))
+
+    def spoofed(self, proxy):
+        token = self.mint(roles=None)
+        identity = self.identity_of(token)
+        for target in ("/public/x", "/optional/x"):
+            answer, seen = self.through(proxy, target, *SPOOFED)
+            what = f"spoofed identity headers, {target}: none at the application"
+            self.check(proxy, what, told(answer, seen, proxy), (200, []))
+        answer, seen = self.through(proxy, "/app/x", bearer(token), *SPOOFED)
+        what = "spoofed identity headers, a good token: the true ones alone"
+        self.check(proxy, what, told(answer, seen, proxy), (200, identity))
+        connection = ("Connection", "close, X-Authgear-User-Id, X-Authgear-Session-Valid, X-Authgear-User-Roles")
+        answer, seen = self.through(proxy, "/app/x", bearer(token), connection)
+        found = told(answer, seen, proxy)
+        # Caddy takes them out, so its recipe refuses.
+        is_right = found in ((200, identity), (400, None))
+        what = f"identity headers named in Connection: they stay, or it is refused, here {answer.status}"
+        self.check(proxy, what, found if not is_right else True, True)
+        self.refused(proxy, "spoofed roles, a token without", 403, [], "/admin/x", bearer(token), *SPOOFED)
+
+    def misleading(self, proxy):
+        self.refused(proxy, "misleading fields, no token", 401, [REALM], "/admin/x", *MISLEADING)
+        token = bearer(self.mint())
+        self.refused(proxy, "misleading fields, a role is missing", 403, [], "/admin/x", token, *MISLEADING)
+        answer, seen = self.through(proxy, "/catalogue/x", *MISLEADING)
+        self.check(proxy, "catalogue, GET: public", (answer.status, seen is not None), (200, True))
+        for method in ("POST", "DELETE"):
+            what = f"catalogue, {method}, misleading fields"
+            self.refused(proxy, what, 401, [REALM], "/catalogue/x", *MISLEADING, method=method)
+        for name, value in (("X-Forwarded-Uri", "/admin/x"), ("X-Original-URI", "/admin/x")):
+            answer, seen = self.through(proxy, "/public/x", (name, value))
+            found = (answer.status, seen.target if seen else None)
+            self.check(proxy, f"{name}: {value} on a public route: still public", found, (200, "/public/x"))
+        named = ("Connection", f"close, {', '.join(name for name, _ in MISLEADING)}")
+        answer, seen = self.through(proxy, "/admin/x", named, *MISLEADING)
+        # Envoy does not let X-Forwarded-* be named there, and refuses.
+        what = f"misleading fields, named in Connection, no token: refused, here with {answer.status}"
+        self.check(proxy, what, (answer.status in (400, 401), seen is None), (True, True))
+        self.refused(proxy, "misleading host, no token", 401, [REALM], "/hosted/x", *MISLEADING)
+        for host in ("public.example.com", "PUBLIC.example.com:8443"):
+            answer, seen = self.through(proxy, "/hosted/x", host=host)
+            self.check(proxy, f"host {host}: public", (answer.status, seen is not None), (200, True))
+        # Each twice, and in lower case.
+        fields = [(name.lower(), value) for name, value in MISLEADING]
+        self.refused(proxy, "misleading fields twice, no token", 401, [REALM], "/admin/x", *fields, *fields)
+        preflight = [("Origin", "https://page.example.com"), ("Access-Control-Request-Method", "POST")]
+        self.refused(proxy, "preflight", 401, [REALM], "/app/x", *preflight, method="OPTIONS")
+
+    def paths(self, proxy):
+        """None of them is the public one. Some proxies refuse one or the other themselves, with 400 as well."""
+        for target in SEVERAL_READINGS:
+            answer, seen = self.through(proxy, target)
+            self.check(proxy, f"{target}: refused", (answer.status, seen is None), (400, True))
+            answer, seen = self.through(proxy, target, bearer(self.mint()))
+            self.check(proxy, f"{target}, a token: refused", (answer.status, seen is None), (400, True))
+        # One segment, of which no route knows anything; and one in which a slash is not allowed.
+        self.refused(proxy, "/public%2f..%2fadmin/x", 403, [], "/public%2f..%2fadmin/x")
+        self.refused(proxy, "/public/a%2fb", 400, [], "/public/a%2fb")
+        self.refused(proxy, "/public/a;x=1", 400, [], "/public/a;x=1")
+        self.refused(proxy, "/%61dmin/x, no token", 401, [REALM], "/%61dmin/x")
+        self.refused(proxy, "/%61dmin/x, a role is missing", 403, [], "/%61dmin/x", bearer(self.mint()))
+        target = "/%70ublic/x?a=/../b//c%2f"
+        answer, seen = self.through(proxy, target)
+        found = (answer.status, seen.target if seen else None)
+        self.check(proxy, f"{target}: public, and not changed", found, (200, target))
+        for target in ("http://api.example.com/admin/x", "http://public.example.com/public/../admin/x"):
+            answer, seen = self.through(proxy, target)
+            what = f"{target} in absolute form: refused, here with {answer.status}"
+            self.check(proxy, what, (400 <= answer.status < 500, seen is None), (True, True))
+        answer, seen = self.through(proxy, "/public#/../admin/x")
+        is_right = answer.status == 400 and seen is None
+        # Envoy takes fragments off, before it asks.
+        is_right = is_right or answer.status == 200 and seen.target == "/public"
+        self.check(proxy, f"a fragment: refused or gone, here {answer.status}", is_right, True)
+
+    def doubled(self, proxy):
+        good = self.mint()
+        basic = ("Authorization", "Basic YTpi")
+        for what, status, fields in (
+            ("both good", 400, [bearer(good), bearer(good)]),
+            ("the first good", 400, [bearer(good), bearer("opaque")]),
+            ("the second good", 400, [bearer("opaque"), bearer(good)]),
+            ("the first good, the second Basic", 400, [bearer(good), basic]),
+            ("the first Basic, the second good", proxy.foreign, [basic, bearer(good)]),
+        ):
+            # nginx does not ask, and has an answer of its own.
+            answer, seen = self.through(proxy, "/app/x", *fields)
+            what = f"two Authorization fields, {what}: {status}"
+            self.check(proxy, what, (answer.status, seen is None), (status, True))
+        joined = ("Authorization", f"Bearer {good}, Bearer {good}")
+        self.refused(proxy, "two credentials in one field", proxy.malformed, [MALFORMED], "/app/x", joined)
+        malformed = ("Authorization", "Bearer a b")
+        self.refused(proxy, "malformed credentials", proxy.malformed, [MALFORMED], "/app/x", malformed)
+        answer, seen = self.through(proxy, "/app/x", ("Proxy-Authorization", f"Bearer {good}"))
+        self.check(proxy, "a token in Proxy-Authorization: refused", (answer.status, seen is None), (401, True))
+        answer, seen = self.through(proxy, f"/app/x?access_token={good}")
+        self.check(proxy, "a token in the query: refused", (answer.status < 500, seen is None), (True, True))
+
+    def grpc_client(self, proxy):
+        content_type = ("Content-Type", "application/grpc")
+        answer, seen = self.through(proxy, "/app/x", content_type, method="POST")
+        found = (answer.status, answer.field("grpc-status"), answer.challenges, seen is None)
+        self.check(proxy, "a gRPC client, no token: its status 16, the challenge", found, (200, "16", [REALM], True))
+        answer, seen = self.through(proxy, "/admin/x", content_type, bearer(self.mint()), method="POST")
+        found = (answer.status, answer.field("grpc-status"), seen is None)
+        self.check(proxy, "a gRPC client, a role is missing: its status 7", found, (200, "7", True))
+
+    # Outages, for all proxies at once
+
+    def gone(self):
+        token = bearer(self.mint())
+        self.hung(token)
+        self.bearward.kill()
+        for proxy in self.proxies:
+            for what, target, fields in (
+                ("a good token", "/app/x", [token]),
+                ("public route", "/public/x", []),
+            ):
+                answer, seen = self.through(proxy, target, *fields)
+                found = (answer.status, answer.challenges, seen is None)
+                self.check(proxy, f"bearward is gone, {what}: refused", found, (proxy.down, [], True))
+
+    def hung(self, token):
+        """HAProxy is the one without a recipe's limit of 2 s: to it, bearward is an application that takes its time."""
+        self.bearward.pause()
+        self.application.requests.clear()
+        asked = [proxy for proxy in self.proxies if not isinstance(proxy, Haproxy)]
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            answers = list(pool.map(lambda proxy: ask(proxy.port, "/app/x", token), asked))
+        for proxy, answer in zip(asked, answers):
+            what = f"bearward does not answer, a good token: refused, here with {answer.status}"
+            self.check(proxy, what, (answer.status >= 400, self.application.requests), (True, []))
+
+    def cold(self):
+        token = bearer(self.mint())
+        self.issuer_program.kill()
+        self.start_bearward()
+        for proxy in self.proxies:
+            answer, seen = self.settled(proxy, "/app/x", token)
+            found = (answer.status, answer.challenges, seen is None)
+            self.check(proxy, "no keys, a good token: refused", found, (proxy.unavailable, [], True))
+            print(f"fact  {proxy.name}: a 503 of bearward is {answer.status} to the client")
+            if proxy.unavailable == 503:
+                seconds = answer.field("retry-after")
+                is_told = seconds is not None and seconds.isdigit() and 1 <= int(seconds) <= 60
+                self.check(proxy, f"no keys, a good token: Retry-After, here {seconds}", is_told, True)
+            self.refused(proxy, "no keys, no token", 401, [REALM], "/app/x")
+            answer, seen = self.through(proxy, "/public/x", *SPOOFED)
+            self.check(proxy, "no keys, public route: 200 as nobody", told(answer, seen, proxy), (200, []))
+
+    def settled(self, proxy, target, *fields):
+        """Envoy waits before it connects again to what was gone."""
+        end = time.monotonic() + 5
+        while True:
+            answer, seen = self.through(proxy, "/public/x")
+            if answer.status == 200 or time.monotonic() > end:
+                return self.through(proxy, target, *fields)
+            time.sleep(0.1)
+
+    # Asking
+
+    def through(self, proxy, target, *fields, **options):
+        """The answer to the client, and the request at the application if it got there."""
+        self.application.requests.clear()
+        answer = ask(proxy.port, target, *fields, **options)
+        requests = self.application.requests
+        return answer, requests[0] if requests else None
+
+    def refused(self, proxy, what, status, challenges, target, *fields, **options):
+        answer, seen = self.through(proxy, target, *fields, **options)
+        found = (answer.status, answer.challenges, seen is None)
+        if answer.error:
+            found = (*found, answer.error)
+        named = " and the challenge" if challenges else ""
+        self.check(proxy, f"{what}: {status}{named}", found, (status, challenges, True))
+
+    def mint(self, roles=None, claims=None, **asked):
+        if asked.get("kind", "user") == "user":
+            claims = {f"{CLAIMS}roles": roles, **(claims or {})}
+        body = json.dumps({**asked, "claims": claims or {}}).encode()
+        with urllib.request.urlopen(f"{self.issuer}/mint", body, timeout=10) as response:
+            return json.load(response)["token"]
+
+    def long_token(self):
+        """As long as it gets without being longer."""
+        padding = LONG // 2
+        while True:
+            token = self.mint(claims={"padding": "x" * padding})
+            missing = (LONG - len(token)) * 3 // 4
+            if 0 <= missing <= 2:
+                return token
+            padding += missing
+
+    @staticmethod
+    def identity_of(token):
+        """What Authgear's resolver would say of this user."""
+        claims = claims_of(token)
+        said = {
+            "x-authgear-session-amr": " ".join(claims["amr"]),
+            "x-authgear-session-authenticated-at": str(claims["auth_time"]),
+            "x-authgear-session-valid": "true",
+            "x-authgear-user-anonymous": text_of(claims[f"{CLAIMS}is_anonymous"]),
+            "x-authgear-user-can-reauthenticate": text_of(claims[f"{CLAIMS}can_reauthenticate"]),
+            "x-authgear-user-id": claims["sub"],
+            "x-authgear-user-verified": text_of(claims[f"{CLAIMS}is_verified"]),
+        }
+        assert claims["sub"] == SUBJECT
+        return sorted(said.items())
+
+    # Telling
+
+    def check(self, proxy, what, found, expected):
+        if found != expected:
+            self.fail(f"{proxy.name}: {what}", expected, found)
+            return
+        self.passed += 1
+        print(f"ok  {proxy.name}: {what}")
+
+    def fail(self, what, expected, found):
+        self.failed += 1
+        print(f"FAIL {what} expected {expected} found {found}")
+
+    def finish(self):
+        is_optional = os.environ.get("BEARWARD_E2E_OPTIONAL") == "1"
+        skipped = self.options.skip
+        if self.failed:
+            print(log_tails(self.state))
+        if skipped and not is_optional:
+            print("skipped proxies count as a failure; with BEARWARD_E2E_OPTIONAL=1 they would not")
+        print(f"{self.passed} passed, {self.failed} failed")
+        return 1 if self.failed or skipped and not is_optional else 0
+
+
+def told(answer, seen, proxy):
+    """The status, and what the application is told of the user, in whatever spelling."""
+    if answer.error:
+        return answer.error, None
+    if seen is None:
+        return answer.status, None
+    fields = [(name.lower(), value) for name, value in seen.fields]
+    identity = [(name, value) for name, value in fields if is_identity(name)]
+    if proxy.sends_empty:
+        identity = [(name, value) for name, value in identity if value]
+    return answer.status, sorted(identity)
+
+
+def is_identity(name):
+    folded = "".join(char if char.isalnum() else "-" for char in name)
+    return folded.startswith(("x-authgear-", "x-bearward-"))
+
+
+def claims_of(token):
+    payload = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+
+
+def text_of(boolean):
+    return "true" if boolean else "false"
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bearward", required=True)
+    parser.add_argument("--state", required=True)
+    parser.add_argument("--skip", action="append", default=[])
+    for name in ("nginx", "caddy", "envoy", "haproxy"):
+        parser.add_argument(f"--{name}")
+    sys.stdout.reconfigure(line_buffering=True)
+    sys.exit(Run(parser.parse_args()).main())
+
+
+if __name__ == "__main__":
+    main()
