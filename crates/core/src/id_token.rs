@@ -129,18 +129,10 @@ fn check_claims(
     }
     check_kind(claims)?;
     let audience = claims.audience()?;
-    let expires_at = claims.expires_at()?.ok_or(InvalidToken::ExpMissing)?;
-    if now >= expires_at.plus(policy.leeway()) {
-        return Err(InvalidToken::TokenExpired.into());
-    }
-    let not_before = claims.not_before()?;
-    if not_before.is_some_and(|time| time > now.plus(policy.leeway())) {
-        return Err(InvalidToken::TokenNotYetValid.into());
-    }
-    let issued_at = claims.issued_at()?.ok_or(InvalidToken::ClaimMissing)?;
-    if issued_at > now.plus(policy.leeway()) {
-        return Err(InvalidToken::IatInFuture.into());
-    }
+    policy.check_expiry(claims, now)?;
+    policy.check_not_before(claims, now)?;
+    policy.check_issued_at(claims, now)?;
+    claims.issued_at()?.ok_or(InvalidToken::ClaimMissing)?;
     let subject = claims.subject()?.ok_or(InvalidToken::ClaimMissing)?;
     // OIDC Core §3.1.3.7: `aud` has our client. Ours is the one the access token was issued to.
     let client_id = principal.client_id().ok_or(IdTokenRefused::Mismatch)?;

@@ -193,7 +193,7 @@ impl Policy {
     }
 
     /// RFC 7519 §4.1.4: the current time must be *before* `exp`, so the bound itself is too late.
-    fn check_expiry(&self, claims: &Claims, now: UnixTime) -> Result<(), InvalidToken> {
+    pub(crate) fn check_expiry(&self, claims: &Claims, now: UnixTime) -> Result<(), InvalidToken> {
         let expires_at = claims.expires_at()?.ok_or(InvalidToken::ExpMissing)?;
         if now >= expires_at.plus(self.leeway) {
             return Err(InvalidToken::TokenExpired);
@@ -202,7 +202,11 @@ impl Policy {
     }
 
     /// RFC 7519 §4.1.5: the current time must be at or after `nbf`.
-    fn check_not_before(&self, claims: &Claims, now: UnixTime) -> Result<(), InvalidToken> {
+    pub(crate) fn check_not_before(
+        &self,
+        claims: &Claims,
+        now: UnixTime,
+    ) -> Result<(), InvalidToken> {
         let not_before = claims.not_before()?;
         if not_before.is_some_and(|time| time > now.plus(self.leeway)) {
             return Err(InvalidToken::TokenNotYetValid);
@@ -210,7 +214,11 @@ impl Policy {
         Ok(())
     }
 
-    fn check_issued_at(&self, claims: &Claims, now: UnixTime) -> Result<(), InvalidToken> {
+    pub(crate) fn check_issued_at(
+        &self,
+        claims: &Claims,
+        now: UnixTime,
+    ) -> Result<(), InvalidToken> {
         let issued_at = claims.issued_at()?;
         if issued_at.is_some_and(|time| time > now.plus(self.leeway)) {
             return Err(InvalidToken::IatInFuture);

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use bearward::{Challenge, Principal, Rejection};
-use http::{HeaderMap, StatusCode};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::identity::IdentityFields;
 use crate::route::Route;
@@ -78,23 +79,25 @@ impl Refusal {
             }
             _ => (StatusCode::FORBIDDEN, r#"{"status":403}"#),
         };
-        let mut headers = HeaderMap::with_capacity(2);
-        headers.insert(
-            http::header::CACHE_CONTROL,
-            http::HeaderValue::from_static("no-store"),
-        );
-        headers.insert(
-            http::header::CONTENT_TYPE,
-            http::HeaderValue::from_static("application/problem+json"),
-        );
         Self {
             route,
             reason,
             status,
-            headers,
+            headers: problem(),
             body,
         }
     }
+}
+
+/// The fields of an answer whose body is a fixed problem document (RFC 9457).
+pub(crate) fn problem() -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(2);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
+    headers
 }
 
 /// Why the gateway refused: the pipeline's reasons and its own.

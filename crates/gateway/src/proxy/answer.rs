@@ -1,12 +1,11 @@
 //! Answers of the proxy's own, for what it could not pass on. Fixed texts: nothing of the request
 //! and nothing of the upstream is in them.
 
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, StatusCode};
 
 use super::body::BodyError;
 use super::upstream::UpstreamError;
-use crate::decision::Refusal;
+use crate::decision::{self, Refusal};
 
 /// What is answered in the place of an upstream.
 #[derive(Debug)]
@@ -67,15 +66,9 @@ impl Answer {
     }
 
     fn problem(status: StatusCode, body: &'static str, reason: &'static str) -> Self {
-        let mut headers = HeaderMap::with_capacity(2);
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
         Self {
             status,
-            headers,
+            headers: decision::problem(),
             body,
             reason,
         }
