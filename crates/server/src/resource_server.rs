@@ -1,6 +1,5 @@
 //! The resource server: all stages, for all its issuers.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -13,6 +12,7 @@ use bearward_core::{
     Challenge, Policy, Principal, ProtectedResourceMetadata, ProtectionSpace, RequestHead,
     Requirements, UnixTime,
 };
+use foldhash::{HashMap, HashMapExt};
 use http::HeaderName;
 
 use crate::fetch::{FetchError, HttpTransport, HttpTransportError, Transport};
