@@ -79,6 +79,14 @@ impl Claims {
         &self.text
     }
 
+    /// The memory that the claims take beside themselves, in bytes: for caches that are bounded.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.text
+            .capacity()
+            .saturating_add(self.tape.memory_bytes())
+    }
+
     pub(crate) fn issuer(&self) -> Result<Cow<'_, str>, InvalidToken> {
         let iss = self.registered(self.found.iss);
         let Some(iss) = iss.filter(|iss| iss.kind() != Kind::Null) else {

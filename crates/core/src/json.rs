@@ -99,6 +99,10 @@ impl Tape {
         parser::parse(text, self.0).map(Self)
     }
 
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.0.capacity().saturating_mul(size_of::<Node>())
+    }
+
     /// The value that `text`, the text it was parsed from, holds.
     pub(crate) fn root<'d>(&'d self, text: &'d str) -> Value<'d> {
         Value {
