@@ -5,6 +5,7 @@
 mod explain;
 mod gateway;
 mod http;
+mod manual;
 mod program;
 mod running;
 mod verify;
