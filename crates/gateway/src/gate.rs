@@ -181,7 +181,7 @@ impl SharedGate {
 impl From<TargetError> for Reason {
     fn from(error: TargetError) -> Self {
         match error {
-            TargetError::Ambiguous => Self::AmbiguousPath,
+            TargetError::Ambiguous(_) => Self::AmbiguousPath,
             TargetError::Form => Self::TargetForm,
         }
     }
