@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod explain;
+mod explain_url;
 mod gateway;
 mod http;
 mod manual;

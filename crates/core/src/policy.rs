@@ -160,13 +160,6 @@ impl Policy {
         of_profile.chain(self.required_claims.iter().map(AsRef::as_ref))
     }
 
-    /// The claims that must be there and be these strings.
-    pub fn claim_values(&self) -> impl Iterator<Item = (&ClaimPath, &str)> {
-        self.claim_values
-            .iter()
-            .map(|(path, value)| (path, value.as_ref()))
-    }
-
     fn check_rule(
         &self,
         rule: Rule,

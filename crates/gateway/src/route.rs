@@ -87,6 +87,13 @@ impl Route {
         }
     }
 
+    /// Whether the path of `target` holds nothing but what the route allows.
+    #[must_use]
+    pub fn allows(&self, target: &Target<'_>) -> bool {
+        let odd = target.oddities();
+        (!odd.encoded_slash || self.allow.encoded_slash) && (!odd.semicolon || self.allow.semicolon)
+    }
+
     /// Whether it is for a request, part by part. The host is in [canonical
     /// form](canonical_host).
     #[must_use]
@@ -224,7 +231,9 @@ impl PathPattern {
         Ok(Self(Pattern::Glob(segments?)))
     }
 
-    fn matches(&self, path: &str) -> bool {
+    /// Whether it matches a path, which is [resolved](Target::path).
+    #[must_use]
+    pub fn matches(&self, path: &str) -> bool {
         match &self.0 {
             Pattern::Exact(exact) => path == exact,
             Pattern::Prefix(prefix) => path
