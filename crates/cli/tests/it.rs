@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod deploy;
 mod explain;
 mod explain_url;
 mod gateway;
