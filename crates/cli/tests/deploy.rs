@@ -115,3 +115,26 @@ fn the_program_takes_the_arguments_it_is_started_with() {
         );
     }
 }
+
+/// The manual's example, and what it says of presets.
+#[test]
+fn the_example_of_the_manual_is_without_mistakes() {
+    let manual = read("../docs/gateway.md");
+    let example = manual.split("```toml\n").nth(1).expect("an example");
+    let example = example.split("```").next().expect("its end");
+    let config = parsed(example, "docs/gateway.md");
+    let documented = |name: &str| {
+        let short = name.trim_start_matches("x-authgear");
+        let manual = manual.to_ascii_lowercase();
+        manual.contains(&format!("`{name}`")) || manual.contains(&format!("`{short}`"))
+    };
+    let of_preset = config.identity.names().map(|name| name.as_str());
+    // Of the resolver's published configuration, and never sent by it.
+    for name in of_preset.filter(|name| *name != "x-authgear-session-acr") {
+        assert!(documented(name), "{name}");
+    }
+    let default = example.replace("preset = \"authgear\"", "");
+    for name in parsed(&default, "with the default preset").identity.names() {
+        assert!(documented(name.as_str()), "{name}");
+    }
+}

@@ -185,4 +185,8 @@ fn the_access_log_can_be_json() {
     assert_eq!(fields["door"], "forward_auth");
     assert_eq!(fields["reason"], "dialect_field");
     assert_eq!(fields["status"], 403);
+    let manual = include_str!("../../../docs/gateway.md");
+    for name in fields.as_object().expect("fields").keys() {
+        assert!(manual.contains(&format!("\n| `{name}` |")), "{name}");
+    }
 }

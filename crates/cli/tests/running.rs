@@ -146,7 +146,22 @@ fn the_gateway_of_the_demo_tells_the_application_who_is_there() {
     let metrics = answer("# 200: who was let through");
     let refused = "reason=\"auth_time_unsatisfied\"";
     assert!(metrics.body.contains(refused), "{}", metrics.body);
+    let families = metrics.body.lines();
+    let families = families.filter_map(|line| line.strip_prefix("# TYPE "));
+    let mut count = 0;
+    for family in families {
+        let (name, kind) = family.split_once(' ').expect("a name and its kind");
+        let total = if kind == "counter" { "_total" } else { "" };
+        let documented = format!("| `{name}{total}` |");
+        assert!(MANUAL.contains(&documented), "{documented}");
+        count += 1;
+    }
+    // Those whose families have no member yet are not there.
+    let rows = MANUAL.matches("| `bearward_").count();
+    assert!(count >= 9 && rows >= count, "{count} of {rows}");
 }
+
+const MANUAL: &str = include_str!("../../../docs/gateway.md");
 
 /// The fields that the application got.
 fn told(answer: &http::Answer) -> Map<String, Value> {
