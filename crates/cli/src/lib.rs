@@ -27,6 +27,7 @@ mod rules;
 mod running;
 mod schema;
 mod serve;
+mod systemd;
 mod time;
 mod verifier;
 mod verify;

@@ -104,7 +104,11 @@ fn sections(command: &clap::Command) -> Vec<(&'static str, &'static [Entry])> {
         "verify" => VERIFY_EXITS,
         _ => OTHER_EXITS,
     };
-    let mut sections = vec![("EXIT STATUS", exits), ("ENVIRONMENT", ENVIRONMENT)];
+    let environment = match command.get_name() {
+        "serve" => SERVE_ENVIRONMENT,
+        _ => ENVIRONMENT,
+    };
+    let mut sections = vec![("EXIT STATUS", exits), ("ENVIRONMENT", environment)];
     if ["bearward", "check", "explain", "serve"].contains(&command.get_name()) {
         sections.push(("FILES", FILES));
     }
@@ -181,25 +185,31 @@ const OTHER_EXITS: &[Entry] = &[
     ),
 ];
 
-const ENVIRONMENT: &[Entry] = &[
-    (
-        "RUST_LOG",
-        "What to log, as --log; for the commands that have that option, which counts before it.",
-    ),
-    (
-        "NO_COLOR",
-        "If it is set and not empty, nothing is coloured.",
-    ),
-    (
-        "CLICOLOR_FORCE",
-        "If it is set and not 0, colours are used even where no terminal is.",
-    ),
-    (
-        "any NAME",
-        "The secret of an issuer, where --secret or the configuration says env:NAME. No secret is \
-         ever an argument.",
-    ),
-];
+const ENVIRONMENT: &[Entry] = &[LOG, NO_COLOR, COLOR, SECRET];
+
+const SERVE_ENVIRONMENT: &[Entry] = &[LOG, NO_COLOR, COLOR, SECRET, NOTIFY];
+
+const LOG: Entry = (
+    "RUST_LOG",
+    "What to log, as --log; for the commands that have that option, which counts before it.",
+);
+const NO_COLOR: Entry = (
+    "NO_COLOR",
+    "If it is set and not empty, nothing is coloured.",
+);
+const COLOR: Entry = (
+    "CLICOLOR_FORCE",
+    "If it is set and not 0, colours are used even where no terminal is.",
+);
+const SECRET: Entry = (
+    "any NAME",
+    "The secret of an issuer, where --secret or the configuration says env:NAME. No secret is ever \
+     an argument.",
+);
+const NOTIFY: Entry = (
+    "NOTIFY_SOCKET",
+    "Where systemd is told that the gateway listens, and that it stops: Type=notify.",
+);
 
 const FILES: &[Entry] = &[
     (

@@ -150,6 +150,36 @@ fn t_cfg_04_a_hang_up_reloads_and_a_signal_ends_it_well() {
 
 #[cfg(unix)]
 #[test]
+fn systemd_is_told_that_it_listens_and_that_it_stops() {
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("b.toml");
+    std::fs::write(&file, configuration("http://127.0.0.1:9", "")).expect("a file");
+    let path = folder.path().join("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).expect("a socket");
+    let told = || {
+        let mut text = [0; 100];
+        let length = socket.recv(&mut text).expect("a message");
+        String::from_utf8_lossy(&text[..length]).trim().to_owned()
+    };
+    let mut command = program::command(["serve", "--config"]);
+    command.arg(&file).env("NOTIFY_SOCKET", &path);
+    let mut running = Running::start(command);
+    assert_eq!(told(), "READY=1");
+    let lines = running.printed_until("ready");
+    assert_eq!(
+        http::get(&format!("http://{}/livez", value(&lines, "admin"))).status,
+        200
+    );
+    let id = running.child.id().to_string();
+    let sent = Command::new("kill").args(["-TERM", &id]).status();
+    assert!(sent.expect("kill is there").success());
+    assert_eq!(told(), "STOPPING=1");
+    let status = running.child.wait().expect("its end");
+    assert_eq!(status.code(), Some(0));
+}
+
+#[cfg(unix)]
+#[test]
 fn the_access_log_can_be_json() {
     let folder = TempDir::new().expect("a folder");
     let file = folder.path().join("b.toml");

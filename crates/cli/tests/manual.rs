@@ -31,6 +31,7 @@ fn a_page_says_what_help_does_not() {
         ".SH \"EXIT STATUS\"",
         ".SH ENVIRONMENT",
         "RUST_LOG",
+        "NOTIFY_SOCKET",
         ".SH FILES",
         "bearward.toml",
         ".SH SIGNALS",
