@@ -45,10 +45,7 @@ impl Gate {
         let Some(route) = self.routes.select(original.method, original.host, &target) else {
             return refuse(None, Reason::NoRule);
         };
-        let odd = target.oddities();
-        if odd.encoded_slash && !route.allow.encoded_slash
-            || odd.semicolon && !route.allow.semicolon
-        {
+        if !route.allows(&target) {
             return refuse(Some(route), Reason::AmbiguousPath);
         }
         match self.authenticate(original, &uri, route).await {
@@ -181,7 +178,7 @@ impl SharedGate {
 impl From<TargetError> for Reason {
     fn from(error: TargetError) -> Self {
         match error {
-            TargetError::Ambiguous => Self::AmbiguousPath,
+            TargetError::Ambiguous(_) => Self::AmbiguousPath,
             TargetError::Form => Self::TargetForm,
         }
     }

@@ -394,3 +394,29 @@ pub const ADMITTED: &str = "admitted";
 const HISTOGRAM: fn() -> Histogram = histogram;
 
 const NO_ROUTE: &str = "-";
+
+#[cfg(test)]
+mod tests {
+    use super::{FetchError, code_of};
+
+    const MANUAL: &str = include_str!("../../../docs/gateway.md");
+
+    #[test]
+    fn the_manual_has_the_code_of_each_failed_fetch() {
+        for error in [
+            FetchError::Connect,
+            FetchError::Interrupted,
+            FetchError::IssuerMismatch,
+            FetchError::NotMetadata,
+            FetchError::Redirect(307),
+            FetchError::Status(500),
+            FetchError::Timeout,
+            FetchError::Tls,
+            FetchError::TooLarge,
+            FetchError::UrlScheme,
+        ] {
+            let code = code_of(&error);
+            assert!(MANUAL.contains(&format!("`{code}`")), "{code}");
+        }
+    }
+}

@@ -18,6 +18,7 @@ mod fields;
 mod framing;
 mod guarded;
 mod head;
+mod interruption;
 mod observe;
 mod serve;
 mod settings;
@@ -37,6 +38,7 @@ pub use self::body::{BodyError, ProxyBody};
 use self::body::{Download, Kind, Upload};
 use self::fields::Via;
 use self::head::Upgrade;
+pub use self::interruption::Interruption;
 use self::observe::Exchange;
 pub use self::observe::{End, Observe, Record, Traced};
 use self::serve::Connection;
@@ -47,6 +49,7 @@ use self::upstream::Upstream as Target;
 pub use self::upstream::{Address, AddressError, Protocol, Tls, TlsError, Upstream, Upstreams};
 use crate::decision::{Admission, Decision, Reason, Refusal};
 use crate::gate::{Gate, SharedGate};
+use crate::metrics::ADMITTED;
 use crate::original::Original;
 
 /// Decides on requests and passes them on.
@@ -141,7 +144,7 @@ impl Proxy {
             .send(request)
             .await
             .map_err(|error| Box::new(Answer::from(error)))?;
-        exchange.answered("admitted", response.status());
+        exchange.answered(ADMITTED, response.status());
 
         let remaining = match self.settings.expiry {
             Expiry::Ends(leeway) => remaining(&gate, &admission, leeway),
@@ -154,7 +157,7 @@ impl Proxy {
                 Some((upgrade, client))
             }
             (StatusCode::SWITCHING_PROTOCOLS, ..) => {
-                return Err(Answer::bad_gateway("upstream_failed").into());
+                return Err(Answer::bad_gateway(Interruption::UpstreamFailed).into());
             }
             _ => None,
         };

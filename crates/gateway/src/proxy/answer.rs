@@ -4,8 +4,9 @@
 use http::{HeaderMap, StatusCode};
 
 use super::body::BodyError;
+use super::interruption::Interruption;
 use super::upstream::UpstreamError;
-use crate::decision::{self, Refusal};
+use crate::decision::{self, Reason, Refusal};
 
 /// What is answered in the place of an upstream.
 #[derive(Debug)]
@@ -34,17 +35,18 @@ impl From<UpstreamError> for Answer {
             UpstreamError::Client(BodyError::ClientTimeout) => Self::problem(
                 StatusCode::REQUEST_TIMEOUT,
                 r#"{"status":408}"#,
-                "client_timeout",
+                Interruption::ClientTimeout.code(),
             ),
             UpstreamError::Client(_) => {
-                Self::problem(StatusCode::BAD_REQUEST, r#"{"status":400}"#, "client_body")
+                let code = Interruption::ClientBody.code();
+                Self::problem(StatusCode::BAD_REQUEST, r#"{"status":400}"#, code)
             }
-            UpstreamError::Connect => Self::bad_gateway("upstream_connect"),
-            UpstreamError::Lost => Self::bad_gateway("upstream_failed"),
+            UpstreamError::Connect => Self::bad_gateway(Interruption::UpstreamConnect),
+            UpstreamError::Lost => Self::bad_gateway(Interruption::UpstreamFailed),
             UpstreamError::Timeout => Self::problem(
                 StatusCode::GATEWAY_TIMEOUT,
                 r#"{"status":504}"#,
-                "upstream_timeout",
+                Interruption::UpstreamTimeout.code(),
             ),
         }
     }
@@ -52,8 +54,8 @@ impl From<UpstreamError> for Answer {
 
 impl Answer {
     /// The upstream did not answer, or not sensibly.
-    pub(super) fn bad_gateway(reason: &'static str) -> Self {
-        Self::problem(StatusCode::BAD_GATEWAY, r#"{"status":502}"#, reason)
+    pub(super) fn bad_gateway(reason: Interruption) -> Self {
+        Self::problem(StatusCode::BAD_GATEWAY, r#"{"status":502}"#, reason.code())
     }
 
     /// A mistake of ours.
@@ -61,7 +63,7 @@ impl Answer {
         Self::problem(
             StatusCode::INTERNAL_SERVER_ERROR,
             r#"{"status":500}"#,
-            "internal",
+            Reason::Internal.code(),
         )
     }
 

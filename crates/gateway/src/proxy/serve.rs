@@ -21,6 +21,7 @@ use tokio_rustls::rustls::ServerConfig;
 use super::Proxy;
 use super::activity::{Active, Activity, Overdue};
 use super::guarded::Guarded;
+use super::interruption::Interruption;
 
 /// The fields of a head. HTTP/2's usual 16 KiB would refuse a token of 16 KiB.
 pub(super) const HEAD_LIMIT: u32 = 64 * 1024;
@@ -197,8 +198,8 @@ async fn open(
             connection.scheme = "https";
             drive(stream, peer, proxy, limits, connection).await;
         }
-        Ok(Err(_)) => connection.activity.cut("tls_handshake"),
-        Err(_) => connection.activity.cut("client_timeout"),
+        Ok(Err(_)) => connection.activity.cut(Interruption::TlsHandshake),
+        Err(_) => connection.activity.cut(Interruption::ClientTimeout),
     }
 }
 
@@ -227,7 +228,7 @@ async fn drive<I>(
         () = connection.draining() => false,
         slow = activity.overdue(limits) => {
             if slow == Overdue::Head {
-                activity.cut("client_timeout");
+                activity.cut(Interruption::ClientTimeout);
                 return;
             }
             false
