@@ -80,11 +80,13 @@ impl Proxy {
         let closes = request.version() <= Version::HTTP_11
             && (request.headers().contains_key(http::header::UPGRADE)
                 || request.method() == Method::CONNECT);
+        let is_grpc = request.version() == Version::HTTP_2 && original::is_grpc(request.headers());
         let passed = self.pass(peer.into(), request, &mut exchange).await;
         let mut response = match passed {
             Ok(passed) => passed.answered(exchange, connection),
             Err(answer) => {
                 exchange.answered(answer.reason, answer.status);
+                let answer = if is_grpc { answer.into_grpc() } else { *answer };
                 let active = connection.as_ref().map(Connection::active);
                 let mut response = Response::new(ProxyBody::fixed(answer.body, exchange, active));
                 *response.status_mut() = answer.status;
@@ -177,7 +179,11 @@ async fn admitted(
     let Some((target, host)) = head::read(request) else {
         return Err(Box::new(Refusal::plain(None, Reason::TargetForm).into()));
     };
-    let original = Original::new(request.method(), target, host, request.headers());
+    if let Some(published) = gate.published(request.method(), target) {
+        return Err(Box::new(published.into()));
+    }
+    let original = Original::new(request.method(), target, host, request.headers())
+        .with_body(!request.body().is_end_stream());
     match gate.decide(&original).await {
         Decision::Admit(admission) => {
             let shadowed = admission.shadowed.as_ref().map(Reason::code);
@@ -288,7 +294,7 @@ impl Passed {
         let Some((upgrade, client)) = self.tunnel else {
             fields::end_hop(response.headers_mut());
             *response.version_mut() = Version::HTTP_11;
-            let ends = self.kind == Kind::Grpc || fields::is_event_stream(response.headers());
+            let ends = self.kind == Kind::Grpc || fields::is_stream(response.headers());
             let remaining = self.remaining.filter(|_| ends);
             let active = connection.as_ref().map(Connection::active);
             return response.map(|body| {
