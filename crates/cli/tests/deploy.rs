@@ -54,10 +54,10 @@ fn each_configuration_is_without_mistakes() {
         // What the container's ports and probes say.
         let proxy = config.listen.proxy.expect("a reverse proxy");
         let admin = config.listen.admin.expect("an admin listener");
-        let Address::Tcp(admin) = admin.address else {
-            panic!("{manifest}: the kubelet cannot ask a Unix socket");
-        };
-        for (name, address) in [("http", proxy.address), ("admin", admin)] {
+        for (name, address) in [("http", proxy.address), ("admin", admin.address)] {
+            let Address::Tcp(address) = address else {
+                panic!("{manifest}: the kubelet cannot ask a Unix socket");
+            };
             assert!(address.ip().is_unspecified(), "{manifest}: {name}");
             let port = address.port();
             let expected = format!("- name: {name}\n              containerPort: {port}\n");

@@ -9,7 +9,9 @@ use std::collections::HashSet;
 use bearward::ResourceServer;
 use toml::de::{DeTable, Error as TomlError};
 
+use crate::gate::Gate;
 use crate::identity::Identity;
+use crate::origins::Origins;
 use crate::route::Routes;
 
 mod description;
@@ -18,6 +20,7 @@ mod identity;
 mod issuers;
 mod listen;
 mod mistakes;
+mod origins;
 mod reader;
 mod requirements;
 mod routes;
@@ -31,7 +34,8 @@ pub use self::listen::{
     ProxySettings, TlsSettings, TlsSettingsError,
 };
 pub use self::mistakes::{Code, Mistake, Mistakes};
-pub use self::surroundings::Surroundings;
+pub(crate) use self::surroundings::Contents;
+pub use self::surroundings::{FileRead, Surroundings};
 pub use self::upstreams::UpstreamSettings;
 
 use self::mistakes::Found;
@@ -47,10 +51,14 @@ pub struct Config {
     pub routes: Routes,
     /// How the application learns who sent a request.
     pub identity: Identity,
+    /// Which pages may read a refusal.
+    pub origins: Origins,
     /// The applications that the reverse proxy sends requests to.
     pub upstreams: Vec<UpstreamSettings>,
     /// Where to listen.
     pub listen: Listen,
+    /// The files it refers to, which were read with it.
+    pub files: Vec<FileRead>,
 }
 
 impl Config {
@@ -98,9 +106,16 @@ impl Config {
         self.server.build()
     }
 
+    /// The gate of this configuration, for its resource server.
+    #[must_use]
+    pub fn gate(&self, server: ResourceServer) -> Gate {
+        Gate::new(server, self.routes.clone(), self.identity.clone()).origins(self.origins.clone())
+    }
+
     fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Option<Self> {
         // Each part is read before the first `?`: a mistake in one hides none in another.
         let server = ServerSettings::read(fields, surroundings);
+        let origins = origins::read(fields);
         let requirements = requirements::read(fields);
         let listen = Listen::read(fields, surroundings);
         let upstreams = UpstreamSettings::read_all(fields, surroundings);
@@ -111,8 +126,10 @@ impl Config {
             server: server?,
             routes: Routes::new(routes),
             identity: identity?,
+            origins,
             upstreams,
             listen,
+            files: surroundings.files(),
         })
     }
 }

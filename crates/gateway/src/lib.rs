@@ -17,9 +17,13 @@ pub mod forward_auth;
 pub mod gate;
 pub mod gateway;
 pub mod identity;
+pub mod listener;
 pub mod metrics;
 pub mod original;
+pub mod origins;
+mod peer;
 pub mod proxy;
+pub mod publication;
 pub mod route;
 pub mod target;
 

@@ -21,6 +21,7 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::decision::Decision;
 use crate::gate::SharedGate;
 use crate::proxy::{Observe, Record};
+use crate::publication::Published;
 
 /// The counters, and where they are registered.
 pub struct Metrics {
@@ -87,6 +88,19 @@ impl Metrics {
         };
         metrics.loaded();
         metrics
+    }
+
+    /// Logs and counts what a door answered, which stands among the extensions of its answer.
+    pub(crate) fn answered(&self, door: Door, told: &http::Extensions, duration: Duration) {
+        let request = if let Some(decision) = told.get::<Decision>() {
+            Request::decided(door, decision, duration)
+        } else if let Some(published) = told.get::<Published>() {
+            Request::published(door, published.status, duration)
+        } else {
+            return;
+        };
+        request.log();
+        self.request(&request);
     }
 
     /// Counts a request.
@@ -208,6 +222,19 @@ impl<'r> Request<'r> {
             route,
             reason,
             shadowed,
+            status,
+            duration,
+        }
+    }
+
+    /// A request for the protected resource metadata.
+    #[must_use]
+    pub const fn published(door: Door, status: StatusCode, duration: Duration) -> Self {
+        Self {
+            door,
+            route: None,
+            reason: METADATA,
+            shadowed: None,
             status,
             duration,
         }
@@ -390,6 +417,9 @@ fn histogram() -> Histogram {
 
 /// The reason of a request that passed.
 pub const ADMITTED: &str = "admitted";
+
+/// The reason of a request for the protected resource metadata, which falls under no route.
+pub const METADATA: &str = "metadata";
 
 const HISTOGRAM: fn() -> Histogram = histogram;
 

@@ -25,7 +25,6 @@ mod settings;
 mod tunnel;
 mod upstream;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,7 +41,7 @@ pub use self::interruption::Interruption;
 use self::observe::Exchange;
 pub use self::observe::{End, Observe, Record, Traced};
 use self::serve::Connection;
-pub use self::serve::{Acceptor, Limits, serve};
+pub use self::serve::{Limits, serve};
 pub use self::settings::{Expiry, Settings};
 use self::tunnel::Tunnel;
 use self::upstream::Upstream as Target;
@@ -50,7 +49,8 @@ pub use self::upstream::{Address, AddressError, Protocol, Tls, TlsError, Upstrea
 use crate::decision::{Admission, Decision, Reason, Refusal};
 use crate::gate::{Gate, SharedGate};
 use crate::metrics::ADMITTED;
-use crate::original::Original;
+use crate::original::{self, Original};
+use crate::peer::Peer;
 
 /// Decides on requests and passes them on.
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ impl Proxy {
     /// Answers a request of `peer`.
     pub async fn serve_request(
         &self,
-        peer: SocketAddr,
+        peer: impl Into<Peer>,
         request: Request<Incoming>,
     ) -> Response<ProxyBody> {
         let mut exchange = Exchange::start(&self.settings.observer);
@@ -83,11 +83,13 @@ impl Proxy {
         let closes = request.version() <= Version::HTTP_11
             && (request.headers().contains_key(http::header::UPGRADE)
                 || request.method() == Method::CONNECT);
-        let passed = self.pass(peer, request, &mut exchange).await;
+        let is_grpc = request.version() == Version::HTTP_2 && original::is_grpc(request.headers());
+        let passed = self.pass(peer.into(), request, &mut exchange).await;
         let mut response = match passed {
             Ok(passed) => passed.answered(exchange, connection),
             Err(answer) => {
                 exchange.answered(answer.reason, answer.status);
+                let answer = if is_grpc { answer.into_grpc() } else { *answer };
                 let active = connection.as_ref().map(Connection::active);
                 let mut response = Response::new(ProxyBody::fixed(answer.body, exchange, active));
                 *response.status_mut() = answer.status;
@@ -111,7 +113,7 @@ impl Proxy {
     /// Sends a request to its upstream, if it is admitted.
     async fn pass(
         &self,
-        peer: SocketAddr,
+        peer: Peer,
         mut request: Request<Incoming>,
         exchange: &mut Exchange,
     ) -> Result<Passed, Box<Answer>> {
@@ -180,7 +182,11 @@ async fn admitted(
     let Some((target, host)) = head::read(request) else {
         return Err(Box::new(Refusal::plain(None, Reason::TargetForm).into()));
     };
-    let original = Original::new(request.method(), target, host, request.headers());
+    if let Some(published) = gate.published(request.method(), target) {
+        return Err(Box::new(published.into()));
+    }
+    let original = Original::new(request.method(), target, host, request.headers())
+        .with_body(!request.body().is_end_stream());
     match gate.decide(&original).await {
         Decision::Admit(admission) => {
             let shadowed = admission.shadowed.as_ref().map(Reason::code);
@@ -204,7 +210,7 @@ fn remaining(gate: &Gate, admission: &Admission, leeway: Duration) -> Option<Dur
 }
 
 fn kind_of(headers: &HeaderMap) -> Kind {
-    if fields::is_grpc(headers) {
+    if original::is_grpc(headers) {
         Kind::Grpc
     } else {
         Kind::Plain
@@ -224,7 +230,7 @@ struct Outbound<'r> {
 impl Outbound<'_> {
     fn request(
         &self,
-        peer: SocketAddr,
+        peer: Peer,
         scheme: &'static str,
         request: Request<Incoming>,
     ) -> Result<Request<Upload>, Box<Answer>> {
@@ -235,11 +241,11 @@ impl Outbound<'_> {
         let version = self.upstream.version(head.version);
         let mut headers = head.headers;
         let via = Via {
-            peer: peer.ip(),
+            peer,
             host: asked.as_deref(),
             scheme,
         };
-        let trusted = (self.settings.trusts)(via.peer.to_canonical());
+        let trusted = self.settings.trusted.contains(peer);
         fields::clean_request(&mut headers, self.settings, trusted);
         self.gate.identity().strip(&mut headers);
         fields::set_forwarded(&mut headers, via);
@@ -291,7 +297,7 @@ impl Passed {
         let Some((upgrade, client)) = self.tunnel else {
             fields::end_hop(response.headers_mut());
             *response.version_mut() = Version::HTTP_11;
-            let ends = self.kind == Kind::Grpc || fields::is_event_stream(response.headers());
+            let ends = self.kind == Kind::Grpc || fields::is_stream(response.headers());
             let remaining = self.remaining.filter(|_| ends);
             let active = connection.as_ref().map(Connection::active);
             return response.map(|body| {

@@ -1,19 +1,24 @@
 //! Answers of the proxy's own, for what it could not pass on. Fixed texts: nothing of the request
 //! and nothing of the upstream is in them.
 
-use http::{HeaderMap, StatusCode};
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::body::BodyError;
 use super::interruption::Interruption;
 use super::upstream::UpstreamError;
 use crate::decision::{self, Reason, Refusal};
+use crate::ext_authz;
+use crate::metrics::METADATA;
+use crate::publication::Published;
 
 /// What is answered in the place of an upstream.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
-    pub(super) body: &'static str,
+    pub(super) body: Bytes,
     /// The code for log and metrics.
     pub(super) reason: &'static str,
 }
@@ -24,7 +29,18 @@ impl From<Refusal> for Answer {
             reason: refusal.reason.code(),
             status: refusal.status,
             headers: refusal.headers,
-            body: refusal.body,
+            body: Bytes::from_static(refusal.body.as_bytes()),
+        }
+    }
+}
+
+impl From<Published> for Answer {
+    fn from(published: Published) -> Self {
+        Self {
+            reason: METADATA,
+            status: published.status,
+            headers: published.headers,
+            body: Bytes::copy_from_slice(published.body.as_bytes()),
         }
     }
 }
@@ -53,6 +69,19 @@ impl From<UpstreamError> for Answer {
 }
 
 impl Answer {
+    /// The same for a gRPC client: a status in the place of the body ([gRPC over HTTP/2]).
+    ///
+    /// [gRPC over HTTP/2]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+    pub(super) fn into_grpc(mut self) -> Self {
+        let code = i32::from(ext_authz::code(self.status));
+        let headers = &mut self.headers;
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        headers.insert("grpc-status", HeaderValue::from(code));
+        self.status = StatusCode::OK;
+        self.body = Bytes::new();
+        self
+    }
+
     /// The upstream did not answer, or not sensibly.
     pub(super) fn bad_gateway(reason: Interruption) -> Self {
         Self::problem(StatusCode::BAD_GATEWAY, r#"{"status":502}"#, reason.code())
@@ -71,7 +100,7 @@ impl Answer {
         Self {
             status,
             headers: decision::problem(),
-            body,
+            body: Bytes::from_static(body.as_bytes()),
             reason,
         }
     }

@@ -214,18 +214,9 @@ impl ProxyBody {
         }
     }
 
-    pub(super) const fn fixed(
-        text: &'static str,
-        exchange: Exchange,
-        active: Option<Active>,
-    ) -> Self {
-        let text = if text.is_empty() {
-            None
-        } else {
-            Some(Bytes::from_static(text.as_bytes()))
-        };
+    pub(super) fn fixed(text: Bytes, exchange: Exchange, active: Option<Active>) -> Self {
         Self {
-            inner: Inner::Fixed(text),
+            inner: Inner::Fixed(Some(text).filter(|text| !text.is_empty())),
             exchange: Some(exchange),
             _active: active,
         }
