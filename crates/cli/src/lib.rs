@@ -18,6 +18,7 @@ mod demo;
 mod escape;
 mod explain;
 mod format;
+mod gen_config;
 mod issuer;
 mod keys;
 mod log;
@@ -47,6 +48,7 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
         Command::Check(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Explain(command) => command.run(),
+        Command::GenConfig(command) => command.run(),
         Command::Issuer(command) => command.run(),
         Command::Schema(command) => command.run(),
         Command::Serve(command) => command.run(),
@@ -84,6 +86,7 @@ enum Command {
     Check(check::Check),
     Demo(demo::Demo),
     Explain(explain::Explain),
+    GenConfig(gen_config::GenConfig),
     Issuer(issuer::Issuer),
     Schema(schema::Schema),
     Serve(serve::Serve),
@@ -140,10 +143,14 @@ enum Failure {
         file: PathBuf,
         mistakes: bearward_gateway::config::Mistakes,
     },
+    #[error(transparent)]
+    Place(#[from] bearward_gateway::recipe::PlaceError),
     #[error("{0}")]
     Policy(#[from] bearward_core::policy::PolicyError),
     #[error("reading standard input: {0}")]
     Read(std::io::Error),
+    #[error(transparent)]
+    Recipe(#[from] bearward_gateway::recipe::RecipeError),
     #[error(transparent)]
     Requirements(#[from] bearward_core::requirements::RequirementsError),
     #[error("starting threads: {0}")]

@@ -20,6 +20,7 @@ pub mod identity;
 pub mod metrics;
 pub mod original;
 pub mod proxy;
+pub mod recipe;
 pub mod route;
 pub mod target;
 

@@ -10,4 +10,5 @@ mod forward_auth;
 mod gate;
 mod identity;
 mod proxy;
+mod recipes;
 mod running;
