@@ -16,7 +16,7 @@ import threading
 import time
 import urllib.request
 
-from client import ask, bearer
+from client import Answer, ask, bearer, switch
 from facts import Facts
 from processes import Program, end_all, free_port, log_tails, until
 from proxies import Apache, Caddy, CaddyOfNow, EnvoyGrpc, EnvoyHttp, Haproxy, Nginx, Traefik, filled
@@ -221,6 +221,7 @@ class Run:
         self.misleading(proxy)
         self.paths(proxy)
         self.doubled(proxy)
+        self.upgrades(proxy)
         if isinstance(proxy, EnvoyGrpc):
             self.grpc_client(proxy)
 
@@ -422,6 +423,27 @@ class Run:
         answer, seen = self.through(proxy, f"/app/x?access_token={good}")
         self.check(proxy, "a token in the query: refused", (answer.status < 500, seen is None), (True, True))
 
+    def upgrades(self, proxy):
+        token = bearer(self.mint(roles=None))
+        hello = b"\x81\x85\0\0\0\0hello"
+        self.application.requests.clear()
+        found = switch(proxy.port, "/app/x", "websocket", token, *SPOOFED)
+        self.check(proxy, "a WebSocket, a good token: it is one", found, (101, hello))
+        requests = self.application.requests
+        seen = requests[0] if requests else None
+        found = told(Answer(101), seen, proxy)
+        self.check(proxy, "a WebSocket, spoofed headers: the true ones alone", found, (101, self.identity_of(token_of(token))))
+        self.application.requests.clear()
+        found = (switch(proxy.port, "/app/x", "websocket"), self.application.requests)
+        self.check(proxy, "a WebSocket, no token: 401", found, ((401, b""), []))
+        for protocol in ("h2c", "websocket, h2c", "other"):
+            self.application.requests.clear()
+            status, _ = switch(proxy.port, "/app/x", protocol, token, ("HTTP2-Settings", "AAMAAABkAAQAoAAAAAIAAAAA"))
+            requests = self.application.requests
+            asked = requests[0].all("upgrade") if requests else []
+            # Nothing but a WebSocket: what follows on the connection would not be decided on.
+            self.check(proxy, f"Upgrade: {protocol}: not passed on, here {status}", (status != 101, asked), (True, []))
+
     def grpc_client(self, proxy):
         content_type = ("Content-Type", "application/grpc")
         answer, seen = self.through(proxy, "/app/x", content_type, method="POST")
@@ -588,6 +610,10 @@ def timed(port, target, *fields):
 def claims_of(token):
     payload = token.split(".")[1]
     return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+
+
+def token_of(field):
+    return field[1].partition(" ")[2]
 
 
 def text_of(boolean):

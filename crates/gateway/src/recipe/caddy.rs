@@ -35,6 +35,13 @@ http://:{port} {{
 		@connection header_regexp Connection \"(?i){connection}\"
 		respond @connection 400
 
+		# WebSockets pass, and no other protocol: what follows on such a connection is not decided on.
+		@upgrade {{
+			header Upgrade *
+			not header_regexp Upgrade (?i)^websocket$
+		}}
+		request_header @upgrade -Upgrade
+
 		# Every spelling of an identity header that applications may take for it.
 {stripped}
 		forward_auth {bearward} {{

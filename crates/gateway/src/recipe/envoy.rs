@@ -70,6 +70,9 @@ fn listener(recipe: &ForwardAuth, filter: &str) -> String {
                 normalize_path: false
                 merge_slashes: false
                 path_with_escaped_slashes_action: KEEP_UNCHANGED
+                # WebSockets pass, and no other protocol: what follows on such a connection is not decided on.
+                upgrade_configs:
+                  - upgrade_type: websocket
 {underscores}                route_config:
                   virtual_hosts:
                     - name: application

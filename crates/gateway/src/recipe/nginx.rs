@@ -27,7 +27,17 @@ pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     let protected = protected(application, &recipe.names);
     let asking = asking(&recipe.bearward);
     Ok(format!(
-        "{heading}{upstream}
+        "{heading}
+# WebSockets pass, and no other protocol: what follows on such a connection is not decided on.
+map $http_upgrade $bw_upgrade {{
+    default \"\";
+    ~*^websocket$ websocket;
+}}
+map $bw_upgrade $bw_connection {{
+    default upgrade;
+    \"\" \"\";
+}}
+{upstream}
 server {{
     listen {listen};
 
@@ -83,6 +93,9 @@ fn protected(application: &Application, names: &Names) -> String {
 
         # One pair for each identity header. Without a value nginx sends none, so a client's copy ends here.
 {pairs}{credentials}
+        proxy_http_version 1.1;
+        proxy_set_header Upgrade $bw_upgrade;
+        proxy_set_header Connection $bw_connection;
         proxy_set_header Host {host};
         error_page 403 = @bearward_denied;
 {tls}        # Without a path: the application gets the very target that was decided on.

@@ -18,7 +18,8 @@ pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
         "    providers:".to_owned(),
         "      file:".to_owned(),
         "        filename: /etc/traefik/bearward.yml  # this file".to_owned(),
-        "Every router before the application has both middlewares, and none behind them changes a path.".to_owned(),
+        "Every router before the application has `bearward` and `application`, and no middleware behind them".to_owned(),
+        "  changes a path.".to_owned(),
         "Traefik waits 30 s for a decision; that is not to be set.".to_owned(),
     ];
     let heading = recipe.heading("Traefik before the application, asking bearward.", &checks);
@@ -36,8 +37,18 @@ http:
       rule: 'PathPrefix(`/`)'
       middlewares: [bearward, application]
       service: application
+    # WebSockets pass, and no other protocol: what follows on such a connection is not decided on.
+    # The longer rule is the first to be tried.
+    application-other-protocol:
+      rule: 'PathPrefix(`/`) && HeaderRegexp(`Upgrade`, `.`) && !HeaderRegexp(`Upgrade`, `(?i)^websocket$`)'
+      middlewares: [no-upgrade, bearward, application]
+      service: application
 
   middlewares:
+    no-upgrade:
+      headers:
+        customRequestHeaders:
+          Upgrade: ""
     bearward:
       forwardAuth:
         address: "http://{bearward}/auth/traefik"
