@@ -32,6 +32,8 @@ class Proxy:
     left_out = []
     # Identity headers that are absent arrive empty.
     sends_empty = False
+    # Not the proxy itself: it has what cannot be carried through it, and is checked for the rest.
+    is_stand_in = False
     # Seconds after which it gives up on bearward by the recipe; `None` if that cannot be told to it.
     limit = 2
 
@@ -123,6 +125,66 @@ class Nginx(Proxy):
 
     def check_command(self, file):
         return [*self.command(file), "-t"]
+
+
+class IngressNginx(Nginx):
+    """No controller runs here. This is nginx with the lines that the controller's template makes of the recipe."""
+
+    name = "nginx for ingress-nginx"
+    recipe = "ingress-nginx"
+    is_stand_in = True
+    # Nothing restores what was decided.
+    unavailable = 403
+    limit = None
+
+    def write(self, auth, application, is_left_alone=False):
+        # Names of a cluster, which the recipe insists on.
+        cluster = "bearward.default.svc.cluster.local"
+        port = auth.rpartition(":")[2]
+        service = f"application.default:{application.rpartition(':')[2]}"
+        recipe = self.generate(self.recipe, "--bearward", f"{cluster}:{port}", "--application", service)
+        self.application = application
+        return self.around(recipe.replace(f"{cluster}:{port}", auth))
+
+    def around(self, recipe):
+        annotations = dict(re.findall(r'nginx.ingress.kubernetes.io/([a-z-]+): "(.*)"', recipe))
+        data = re.search(r"^data:\n(.*?)^---", recipe, re.M | re.S).group(1)
+        asked = re.findall(r'^  ([A-Za-z-]+): "(.*)"$', data, re.M)
+        controller = re.search(r'`large-client-header-buffers: "(.*)"`', recipe).group(1)
+        told = [
+            f"auth_request_set $authHeader{at} $upstream_http_{name.lower().replace('-', '_')};\n"
+            f"proxy_set_header '{name}' $authHeader{at};"
+            for at, name in enumerate(annotations["auth-response-headers"].split(","))
+        ]
+        size = annotations["proxy-buffer-size"]
+        lines = [
+            "server {",
+            f"listen 127.0.0.1:{self.port};",
+            f"large_client_header_buffers {controller};",
+            "location / {",
+            "auth_request /_external-auth;",
+            *told,
+            "proxy_set_header Host $http_host;",
+            f"proxy_pass http://{self.application};",
+            "}",
+            "location = /_external-auth {",
+            "internal;",
+            "proxy_pass_request_body off;",
+            'proxy_set_header Content-Length "";',
+            'proxy_set_header X-Forwarded-Proto "";',
+            "proxy_set_header Host bearward;",
+            "proxy_set_header X-Original-URL $scheme://$http_host$request_uri;",
+            "proxy_set_header X-Original-Method $request_method;",
+            'proxy_set_header X-Sent-From "nginx-ingress-controller";',
+            f"proxy_buffer_size {size};",
+            f"proxy_buffers 4 {size};",
+            *[f"proxy_set_header '{name}' '{value}';" for name, value in asked],
+            f"set $target {annotations['auth-url']};",
+            "proxy_pass $target;",
+            "}",
+            "}",
+        ]
+        return super().around("\n".join(lines) + "\n")
 
 
 class Caddy(Proxy):

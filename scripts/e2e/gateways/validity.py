@@ -59,7 +59,7 @@ class Validity:
 
     def check(self):
         config = self.config()
-        for running in self.run.proxies:
+        for running in [proxy for proxy in self.run.proxies if not proxy.is_stand_in]:
             # With files of its own.
             proxy = type(running)(running.executable, self.folder, running.generate)
             cases = [["--bearward", self.run.auth_of(running)]]
