@@ -19,6 +19,7 @@ mod demo;
 mod escape;
 mod explain;
 mod format;
+mod gen_config;
 mod issuer;
 mod keys;
 mod log;
@@ -51,6 +52,7 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
         Command::Completions(command) => command.run(Program::command()),
         Command::Demo(command) => command.run(),
         Command::Explain(command) => command.run(),
+        Command::GenConfig(command) => command.run(),
         Command::Issuer(command) => command.run(),
         Command::Man(command) => command.run(Program::command()),
         Command::Schema(command) => command.run(),
@@ -90,6 +92,7 @@ enum Command {
     Completions(completions::Completions),
     Demo(demo::Demo),
     Explain(explain::Explain),
+    GenConfig(gen_config::GenConfig),
     Issuer(issuer::Issuer),
     Man(man::Man),
     Schema(schema::Schema),
@@ -154,10 +157,14 @@ enum Failure {
         file: PathBuf,
         error: std::io::Error,
     },
+    #[error(transparent)]
+    Place(#[from] bearward_gateway::recipe::PlaceError),
     #[error("{0}")]
     Policy(#[from] bearward_core::policy::PolicyError),
     #[error("reading standard input: {0}")]
     Read(std::io::Error),
+    #[error(transparent)]
+    Recipe(#[from] bearward_gateway::recipe::RecipeError),
     #[error(transparent)]
     Requirements(#[from] bearward_core::requirements::RequirementsError),
     #[error("starting threads: {0}")]

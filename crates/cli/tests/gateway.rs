@@ -220,3 +220,64 @@ fn the_access_log_can_be_json() {
         assert!(manual.contains(&format!("\n| `{name}` |")), "{name}");
     }
 }
+
+#[test]
+fn gen_config_prints_a_recipe_or_says_what_is_missing() {
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("b.toml");
+    let upstreams = "[upstreams.one]\nurls = 'http://127.0.0.1:3000'\n\
+                     [upstreams.two]\nurls = 'http://127.0.0.1:3001'\n";
+    let text = configuration("https://id.example", upstreams).replace(
+        "[listen.forward_auth]\naddress = '127.0.0.1:0'",
+        "[listen.forward_auth]",
+    );
+    std::fs::write(&file, text).expect("a file");
+    let run = |arguments: &[&str]| {
+        let mut command = program::command(["gen-config"]);
+        command.args(arguments).arg("--config").arg(&file);
+        program::run(command)
+    };
+    let ended = run(&["nginx", "--listen", "127.0.0.1:81", "--application", "two"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    for line in [
+        "    listen 127.0.0.1:81;\n",
+        "        proxy_pass http://127.0.0.1:3001;\n",
+        "        proxy_pass http://127.0.0.1:9170/auth/nginx;\n",
+    ] {
+        assert!(ended.stdout.contains(line), "{line}: {}", ended.stdout);
+    }
+    let ended = run(&[
+        "caddy",
+        "--application",
+        "app:3000",
+        "--bearward",
+        "unix:/run/b.sock",
+    ]);
+    assert!(
+        ended.stdout.contains("\treverse_proxy app:3000 {\n"),
+        "{ended:?}"
+    );
+    assert!(
+        ended.stdout.contains("\tforward_auth unix//run/b.sock {\n"),
+        "{ended:?}"
+    );
+
+    for (arguments, said) in [
+        (&["nginx"][..], "the configuration has \"one\", \"two\""),
+        (&["haproxy"], "haproxy comes to [listen.proxy]"),
+        (
+            &["nginx", "--application", "three"],
+            "\"three\" is not `host:port`",
+        ),
+        (&["nginx", "--bearward", "a;b:80"], "cannot be written into"),
+        (&["lighttpd"], "possible values"),
+    ] {
+        let ended = run(arguments);
+        assert_eq!(
+            (ended.code, ended.stdout.as_str()),
+            (Some(2), ""),
+            "{ended:?}"
+        );
+        assert!(ended.stderr.contains(said), "{said}: {}", ended.stderr);
+    }
+}

@@ -23,6 +23,8 @@ pub use self::builder::{IdentityBuildError, IdentityBuilder, Preset};
 pub use self::claim::ClaimSource;
 pub use self::encoding::Encoding;
 
+pub(crate) use self::spelling::has_reserved_prefix;
+
 /// Which fields tell the application what. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Identity(Arc<Inner>);
@@ -183,6 +185,18 @@ impl Identity {
         self.0.credentials()
     }
 
+    /// The field in which an ID token comes.
+    #[must_use]
+    pub fn id_token_field(&self) -> &HeaderName {
+        &self.0.id_token_field
+    }
+
+    /// What becomes of client fields with `_` in their names.
+    #[must_use]
+    pub fn underscores(&self) -> Underscores {
+        self.0.underscores
+    }
+
     /// Whether the application gets the credentials.
     #[must_use]
     pub fn token(&self) -> Token {
@@ -200,7 +214,7 @@ impl Identity {
     #[must_use]
     pub fn is_identity(&self, name: impl AsRef<str>) -> bool {
         let name = name.as_ref();
-        spelling::has_reserved_prefix(name)
+        has_reserved_prefix(name)
             || self
                 .names()
                 .any(|ours| spelling::is_same(name, ours.as_str()))
@@ -211,7 +225,7 @@ impl Identity {
     pub fn is_stripped(&self, name: &HeaderName) -> bool {
         let name = name.as_str();
         self.0.underscores == Underscores::Drop && name.contains('_')
-            || spelling::has_reserved_prefix(name)
+            || has_reserved_prefix(name)
             || self
                 .0
                 .stripped()

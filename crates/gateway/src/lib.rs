@@ -24,6 +24,7 @@ pub mod origins;
 mod peer;
 pub mod proxy;
 pub mod publication;
+pub mod recipe;
 pub mod route;
 pub mod target;
 

@@ -11,5 +11,6 @@ mod gate;
 mod identity;
 mod proxy;
 mod publication;
+mod recipes;
 mod running;
 mod tls;

@@ -44,3 +44,34 @@ def ask(port, target, *fields, method="GET", host="api.example.com", body=b"", t
 
 def bearer(token):
     return ("Authorization", f"Bearer {token}")
+
+
+def switch(port, target, protocol, *fields, host="api.example.com"):
+    """Asks for another protocol; the status, and what comes back of what is said in it."""
+    lines = [f"GET {target} HTTP/1.1", f"Host: {host}", "Connection: Upgrade", f"Upgrade: {protocol}"]
+    lines += ["Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
+    lines += [f"{name}: {value}" for name, value in fields]
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
+            head = b""
+            while b"\r\n\r\n" not in head:
+                received = connection.recv(4096)
+                if not received:
+                    return 0, b""
+                head += received
+            status = int(head.split(b" ", 2)[1])
+            if status != 101:
+                return status, b""
+            # A frame of a client, masked by nothing: "hello".
+            frame = b"\x81\x85\0\0\0\0hello"
+            connection.sendall(frame)
+            said = head.partition(b"\r\n\r\n")[2]
+            while len(said) < len(frame):
+                received = connection.recv(1024)
+                if not received:
+                    break
+                said += received
+            return status, said
+    except OSError:
+        return 0, b""

@@ -1,6 +1,7 @@
-"""What the proxies do with an auth service that answers as told: the questions that WIRE.md §7 leaves to tests.
+"""What the proxies do with an auth service that answers as told: what their documentation leaves open.
 
-Nothing here can fail but by not coming to an answer: a fact is what it is. The proxies run the same recipes.
+Nothing here can fail but by not coming to an answer: a fact is what it is. But whatever a proxy does without an answer,
+it refuses. The proxies run the same recipes. docs/proxies.md is written from this.
 """
 
 import subprocess
@@ -8,7 +9,7 @@ import threading
 import time
 
 from client import ask, bearer
-from proxies import Caddy, EnvoyGrpc, EnvoyHttp, Nginx
+from proxies import Caddy, CaddyOfNow, EnvoyGrpc, EnvoyHttp, Nginx, Traefik
 from servers import AuthService, Silent, Stuck
 
 STATUSES = (204, 302, 400, 401, 403, 404, 429, 500, 503)
@@ -21,26 +22,26 @@ class Facts:
         self.auth = AuthService()
         self.stuck = Stuck()
         self.silent = Silent()
-        kinds = (Nginx, Caddy, EnvoyHttp)
+        kinds = (Nginx, Caddy, CaddyOfNow, Traefik, EnvoyHttp)
         known = [proxy for proxy in run.proxies if type(proxy) in kinds]
         # For what may take a minute, without the recipes' limits of time; Envoy has none that it could do without.
-        self.probes = [type(proxy)(proxy.executable, run.state, " probe") for proxy in known]
+        self.probes = [type(proxy)(proxy.executable, run.state, proxy.generate, " probe") for proxy in known]
         slow = [proxy for proxy in known if not isinstance(proxy, EnvoyHttp)]
-        self.unconnected = [type(proxy)(proxy.executable, run.state, " unconnected") for proxy in slow]
+        self.unconnected = [type(proxy)(proxy.executable, run.state, proxy.generate, " unconnected") for proxy in slow]
         # The default of ext_authz over gRPC, which no HTTP server of ours speaks.
         grpc = [proxy for proxy in run.proxies if type(proxy) is EnvoyGrpc]
-        self.grpc = [EnvoyGrpc(proxy.executable, run.state, " unanswered") for proxy in grpc]
+        self.grpc = [EnvoyGrpc(proxy.executable, run.state, proxy.generate, " unanswered") for proxy in grpc]
         self.limits = []
         self.waiting = []
 
     def start(self):
         application = self.run.application.address
         for probe in self.probes:
-            probe.start(self.auth.address, application, None if probe.name != EnvoyHttp.name else "2s")
+            probe.start(self.auth.address, application, not isinstance(probe, EnvoyHttp))
         for probe in self.unconnected:
-            probe.start(self.stuck.address, application, None)
+            probe.start(self.stuck.address, application, True)
         for probe in self.grpc:
-            probe.start(self.silent.address, application, None)
+            probe.start(self.silent.address, application, True)
         for probe in [*self.probes, *self.unconnected, *self.grpc]:
             probe.ready()
         for probe in self.probes:
@@ -64,8 +65,9 @@ class Facts:
     def settle_limits(self):
         for thread in self.waiting:
             thread.join()
-        for line in sorted(self.limits):
-            print(f"fact  {line}")
+        for probe, line, is_refused in sorted(self.limits, key=lambda limit: limit[1]):
+            print(f"fact  {probe.name}: {line}")
+            self.run.check(probe, f"{line}: refused", is_refused, True)
 
     def request(self, probe):
         """What of a request reaches the auth service."""
@@ -159,7 +161,7 @@ class Facts:
 
     def no_limit(self, probe):
         """Whether the limit of time may be left out."""
-        command = [*probe.command(probe.write(self.auth.address, self.auth.address, None)), "--mode", "validate"]
+        command = probe.check_command(probe.write(self.auth.address, self.auth.address, True))
         found = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
         can = "may" if found.returncode == 0 else "may not"
         tell(probe, f"server_uri {can} be without timeout")
@@ -171,7 +173,8 @@ class Facts:
             seconds = time.monotonic() - started
             found = f"{answer.status} after {seconds:.1f} s" if answer.status else f"nothing within {seconds:.0f} s"
             limit = "with the recipe's limit of 2 s" if type(probe) is EnvoyHttp else "by default"
-            self.limits.append(f"{probe.name}: {what}: {limit}, {found}")
+            # Who still waits has let nobody through.
+            self.limits.append((probe, f"{what}: {limit}, {found}", answer.status == 0 or answer.status >= 400))
 
         thread = threading.Thread(target=ask_and_wait, daemon=True)
         thread.start()

@@ -1,5 +1,7 @@
 """The servers of the test itself: an application that shows what reaches it, an auth service that answers as told."""
 
+import base64
+import hashlib
 import http.server
 import json
 import socket
@@ -58,9 +60,12 @@ class Server:
 
 
 class Application(Server):
-    """Answers every request with 200 and what it received, as JSON."""
+    """Answers every request with 200 and what it received, as JSON; switches to whatever protocol is asked for."""
 
     def answer(self, handler, request):
+        if request.all("upgrade"):
+            self.switch(handler, request.all("upgrade")[0])
+            return
         body = request.json()
         handler.send_response(200)
         handler.send_header("Content-Type", "application/json")
@@ -68,6 +73,21 @@ class Application(Server):
         handler.end_headers()
         if request.method != "HEAD":
             handler.wfile.write(body)
+
+
+    @staticmethod
+    def switch(handler, protocol):
+        """A protocol in which everything comes back."""
+        handler.send_response(101)
+        handler.send_header("Connection", "Upgrade")
+        handler.send_header("Upgrade", protocol)
+        key = handler.headers.get("Sec-WebSocket-Key", "") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+        accept = base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()
+        handler.send_header("Sec-WebSocket-Accept", accept)
+        handler.end_headers()
+        handler.close_connection = True
+        while received := handler.connection.recv(1024):
+            handler.wfile.write(received)
 
 
 class AuthService(Server):

@@ -1,5 +1,6 @@
 //! `[upstreams.NAME]`: the applications that the reverse proxy sends requests to.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +18,7 @@ pub struct UpstreamSettings {
     name: Arc<str>,
     addresses: Vec<Address>,
     protocol: Protocol,
-    /// The name it proves to have, and the authorities that say so; `None` for those of the system.
-    tls: Option<(String, Option<Secret>)>,
+    tls: Option<TlsSettings>,
     host: Option<HeaderValue>,
     connect_timeout: Duration,
     response_timeout: Duration,
@@ -39,6 +39,27 @@ impl UpstreamSettings {
     #[must_use]
     pub const fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    pub(crate) fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
+    pub(crate) const fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// The name it proves to have if it speaks TLS, and the file with the authorities that say so;
+    /// `None` for those of the system.
+    pub(crate) fn certificate(&self) -> Option<(&str, Option<&Path>)> {
+        let tls = self.tls.as_ref()?;
+        let file = tls.authorities.as_ref().map(|(file, _)| file.as_path());
+        Some((&tls.name, file))
+    }
+
+    /// The `Host` it is sent, if it is not the client's.
+    pub(crate) const fn host(&self) -> Option<&HeaderValue> {
+        self.host.as_ref()
     }
 
     /// The upstream, without any connection yet.
@@ -104,15 +125,24 @@ impl UpstreamSettings {
     }
 
     fn tls(&self) -> Result<Option<Tls>, TlsError> {
-        let Some((name, authorities)) = &self.tls else {
+        let Some(TlsSettings { name, authorities }) = &self.tls else {
             return Ok(None);
         };
         let tls = match authorities {
-            Some(pem) => Tls::authorities(name, &pem.0),
+            Some((_, pem)) => Tls::authorities(name, &pem.0),
             None => Tls::system(name),
         };
         tls.map(Some)
     }
+}
+
+/// What its certificate must be.
+#[derive(Clone, Debug, PartialEq)]
+struct TlsSettings {
+    /// The name it proves to have.
+    name: String,
+    /// The authorities that say so, and where they were read; `None` for those of the system.
+    authorities: Option<(PathBuf, Secret)>,
 }
 
 /// One of the `urls`.
@@ -173,7 +203,7 @@ fn tls(
     places: &[Place],
     fields: &Fields<'_>,
     surroundings: &Surroundings<'_>,
-) -> Option<(String, Option<Secret>)> {
+) -> Option<TlsSettings> {
     let with_tls: Vec<_> = places
         .iter()
         .filter_map(|place| place.tls_name.as_deref())
@@ -200,8 +230,14 @@ fn tls(
     }
     let name = given.map_or(*first, |given| given.value);
     let authorities = match fields.text("ca") {
-        Some(path) => Some(surroundings.read_for(fields, "ca", path.value)?),
+        Some(path) => {
+            let pem = surroundings.read_for(fields, "ca", path.value)?;
+            Some((surroundings.path(path.value), pem))
+        }
         None => None,
     };
-    Some((name.to_owned(), authorities))
+    Some(TlsSettings {
+        name: name.to_owned(),
+        authorities,
+    })
 }

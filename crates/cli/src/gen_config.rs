@@ -1,0 +1,107 @@
+//! `bearward gen-config`: the proxy's side.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use bearward_gateway::recipe::{self, Place, Recipe};
+use clap::ValueEnum;
+
+use crate::{Exit, Failure, serve};
+
+/// Prints the configuration of the proxy in front, written from that of the gateway.
+///
+/// It has every identity header by name, and what the proxy needs to carry out decisions as they
+/// were made. The comments at its beginning say what to check before it is used; docs/recipes has a
+/// page for each proxy. Issuers are not asked.
+///
+/// Exits with 0 if it was written, 2 if not.
+#[derive(clap::Args)]
+pub(crate) struct GenConfig {
+    /// The proxy
+    #[arg(value_enum)]
+    proxy: Proxy,
+    /// The configuration of the gateway
+    #[arg(long, value_name = "FILE", default_value = "bearward.toml")]
+    config: PathBuf,
+    /// Where clients reach the proxy [default: 127.0.0.1:8000]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Where the proxy reaches the gateway: HOST:PORT or unix:PATH [default: where it listens]
+    #[arg(long, value_name = "ADDR")]
+    bearward: Option<Place>,
+    /// The application: HOST:PORT or unix:PATH for plain HTTP, or the name of an upstream of the
+    /// configuration [default: the upstream, if there is one alone]
+    #[arg(long, value_name = "ADDR|NAME")]
+    application: Option<String>,
+    /// A PEM file with the authorities that verify the certificate of the gateway, for haproxy and
+    /// apache with [listen.proxy.tls] [default: those of the system]
+    #[arg(long, value_name = "FILE")]
+    bearward_ca: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Proxy {
+    /// nginx: auth_request
+    Nginx,
+    /// ingress-nginx: auth-url, by annotations
+    IngressNginx,
+    /// Envoy: ext_authz over HTTP
+    Envoy,
+    /// Envoy: ext_authz over gRPC
+    EnvoyGrpc,
+    /// Caddy: forward_auth
+    Caddy,
+    /// Traefik: ForwardAuth
+    Traefik,
+    /// HAProxy, before the reverse proxy of the gateway
+    Haproxy,
+    /// Apache httpd, before the reverse proxy of the gateway
+    Apache,
+}
+
+impl GenConfig {
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        let (_, config) = serve::load(&self.config)?;
+        let mut recipe = Recipe::new(self.proxy.into(), &config);
+        if let Some(listen) = self.listen {
+            recipe = recipe.listen(listen);
+        }
+        if let Some(bearward) = self.bearward {
+            recipe = recipe.bearward(bearward);
+        }
+        if let Some(application) = self.application {
+            // The name of an upstream is no address, nor the other way round: it has a colon.
+            let is_upstream = config
+                .upstreams
+                .iter()
+                .any(|upstream| **upstream.name() == *application);
+            recipe = match is_upstream {
+                true => recipe.upstream(application),
+                false => recipe.application(application.parse()?),
+            };
+        }
+        if let Some(file) = self.bearward_ca {
+            recipe = recipe.authorities(file);
+        }
+        io::stdout()
+            .write_all(recipe.write()?.as_bytes())
+            .map_err(Failure::Write)?;
+        Ok(Exit::Good)
+    }
+}
+
+impl From<Proxy> for recipe::Proxy {
+    fn from(proxy: Proxy) -> Self {
+        match proxy {
+            Proxy::Apache => Self::Apache,
+            Proxy::Caddy => Self::Caddy,
+            Proxy::Envoy => Self::EnvoyHttp,
+            Proxy::EnvoyGrpc => Self::EnvoyGrpc,
+            Proxy::Haproxy => Self::Haproxy,
+            Proxy::IngressNginx => Self::IngressNginx,
+            Proxy::Nginx => Self::Nginx,
+            Proxy::Traefik => Self::Traefik,
+        }
+    }
+}

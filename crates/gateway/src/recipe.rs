@@ -1,0 +1,311 @@
+//! Recipes: the configuration of the proxy in front, written from ours.
+//!
+//! What a proxy must do stands in `Dialect`s and in the identity fields; a recipe says it in the
+//! proxy's own language, with every name. Nothing of a configuration gets into a recipe that could
+//! mean something in that language: what cannot be written plainly is refused.
+//!
+//! Certificates for the clients' side, names of sites and whatever else the proxy does besides are
+//! its own configuration.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+
+use crate::config::{Address, Config};
+
+mod apache;
+mod application;
+mod caddy;
+mod chain;
+mod envoy;
+mod envoy_grpc;
+mod envoy_http;
+mod forward_auth;
+mod haproxy;
+mod ingress_nginx;
+mod names;
+mod nginx;
+mod place;
+mod plain;
+mod traefik;
+
+pub use self::place::{Place, PlaceError};
+
+use self::application::Application;
+use self::chain::Chain;
+use self::forward_auth::ForwardAuth;
+
+/// A proxy, and the way it works together with the gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Proxy {
+    /// Apache httpd before our reverse proxy: it has no forward auth.
+    Apache,
+    /// Caddy: `forward_auth`.
+    Caddy,
+    /// Envoy: `ext_authz` over gRPC.
+    EnvoyGrpc,
+    /// Envoy: `ext_authz` over HTTP.
+    EnvoyHttp,
+    /// HAProxy before our reverse proxy: it has no forward auth.
+    Haproxy,
+    /// The ingress controller of the Kubernetes project: `auth-url`.
+    IngressNginx,
+    /// nginx: `auth_request`.
+    Nginx,
+    /// Traefik: `ForwardAuth`.
+    Traefik,
+}
+
+impl Proxy {
+    /// As `bearward gen-config` calls it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Apache => "apache",
+            Self::Caddy => "caddy",
+            Self::EnvoyGrpc => "envoy-grpc",
+            Self::EnvoyHttp => "envoy",
+            Self::Haproxy => "haproxy",
+            Self::IngressNginx => "ingress-nginx",
+            Self::Nginx => "nginx",
+            Self::Traefik => "traefik",
+        }
+    }
+
+    /// The listener it comes to.
+    const fn table(self) -> &'static str {
+        match self {
+            Self::Apache | Self::Haproxy => "[listen.proxy]",
+            Self::EnvoyGrpc => "[listen.ext_authz]",
+            Self::Caddy | Self::EnvoyHttp | Self::IngressNginx | Self::Nginx | Self::Traefik => {
+                "[listen.forward_auth]"
+            }
+        }
+    }
+}
+
+/// A recipe to be written.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Recipe<'c> {
+    proxy: Proxy,
+    config: &'c Config,
+    listen: SocketAddr,
+    bearward: Option<Place>,
+    application: Option<Behind>,
+    authorities: Option<PathBuf>,
+}
+
+/// What is behind the proxy.
+#[derive(Clone, Debug)]
+enum Behind {
+    /// What listens here, over plain HTTP.
+    Place(Place),
+    /// The upstream of this name.
+    Upstream(String),
+}
+
+impl<'c> Recipe<'c> {
+    /// For this proxy, before the gateway of this configuration.
+    pub const fn new(proxy: Proxy, config: &'c Config) -> Self {
+        Self {
+            proxy,
+            config,
+            listen: LISTEN,
+            bearward: None,
+            application: None,
+            authorities: None,
+        }
+    }
+
+    /// Where clients reach the proxy. Default: 127.0.0.1:8000, so that nothing is open to the
+    /// network by mistake. An ingress controller listens where it does.
+    pub const fn listen(mut self, listen: SocketAddr) -> Self {
+        self.listen = listen;
+        self
+    }
+
+    /// Where the proxy reaches the gateway. Default: where the gateway listens.
+    pub fn bearward(mut self, bearward: Place) -> Self {
+        self.bearward = Some(bearward);
+        self
+    }
+
+    /// The application, which speaks plain HTTP at this place. Default: the upstream, if there is
+    /// one alone.
+    pub fn application(mut self, application: Place) -> Self {
+        self.application = Some(Behind::Place(application));
+        self
+    }
+
+    /// The application is the upstream of this name.
+    pub fn upstream(mut self, name: impl Into<String>) -> Self {
+        self.application = Some(Behind::Upstream(name.into()));
+        self
+    }
+
+    /// A PEM file with the authorities by which the proxy verifies the certificate of
+    /// `[listen.proxy.tls]`. Default: those of the system.
+    pub fn authorities(mut self, file: impl Into<PathBuf>) -> Self {
+        self.authorities = Some(file.into());
+        self
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    ///
+    /// [`RecipeError`] if something is missing, or cannot be said in the proxy's language.
+    pub fn write(&self) -> Result<String, RecipeError> {
+        match self.proxy {
+            Proxy::Apache => apache::write(&Chain::of(self)?),
+            Proxy::Caddy => caddy::write(&ForwardAuth::of(self)?),
+            Proxy::EnvoyGrpc => envoy_grpc::write(&ForwardAuth::of(self)?),
+            Proxy::EnvoyHttp => envoy_http::write(&ForwardAuth::of(self)?),
+            Proxy::Haproxy => haproxy::write(&Chain::of(self)?),
+            Proxy::IngressNginx => ingress_nginx::write(&ForwardAuth::of(self)?),
+            Proxy::Nginx => nginx::write(&ForwardAuth::of(self)?),
+            Proxy::Traefik => traefik::write(&ForwardAuth::of(self)?),
+        }
+    }
+
+    /// Where the proxy reaches a listener of ours, of which the configuration says this.
+    fn reached(&self, listener: Option<&Address>) -> Result<Place, RecipeError> {
+        let listener = listener.ok_or_else(|| RecipeError::Listener {
+            proxy: self.proxy.name(),
+            table: self.proxy.table(),
+        })?;
+        if let Some(place) = &self.bearward {
+            return Ok(place.clone());
+        }
+        match listener {
+            Address::Tcp(address) if address.ip().is_unspecified() || address.port() == 0 => {
+                Err(RecipeError::OpenAddress(*address))
+            }
+            Address::Tcp(address) => Ok(Place::from(*address)),
+            Address::Unix(path) => Place::unix(path).map_err(RecipeError::from),
+        }
+    }
+
+    fn application_behind(&self) -> Result<Application, RecipeError> {
+        let upstreams = &self.config.upstreams;
+        let named = match &self.application {
+            Some(Behind::Place(place)) => return Ok(Application::at(place.clone())),
+            Some(Behind::Upstream(name)) => upstreams
+                .iter()
+                .find(|upstream| **upstream.name() == **name),
+            None => match upstreams.as_slice() {
+                [one] => Some(one),
+                _ => None,
+            },
+        };
+        let named = named.ok_or_else(|| {
+            let names = upstreams
+                .iter()
+                .map(|upstream| format!("{:?}", upstream.name()));
+            RecipeError::Application(names.collect::<Vec<_>>().join(", "))
+        })?;
+        Application::of(named)
+    }
+}
+
+/// Why a recipe cannot be written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecipeError {
+    /// It is open what the application is. These are the upstreams.
+    #[error(
+        "it is open which application is behind the proxy: name an address or an upstream (the \
+         configuration has {})", if .0.is_empty() { "none" } else { .0 }
+    )]
+    Application(String),
+    /// The gateway does not listen for this proxy.
+    #[error("{proxy} comes to {table}, which the configuration does not have")]
+    Listener {
+        /// The proxy.
+        proxy: &'static str,
+        /// The table that is missing.
+        table: &'static str,
+    },
+    /// The proxy must know the gateway by the name of its certificate.
+    #[error(
+        "the gateway serves https, and {0} is no name that its certificate could have: say under \
+         which name and port the proxy reaches it"
+    )]
+    NoName(Place),
+    /// The gateway listens on every address, or on a port that is not known.
+    #[error(
+        "the gateway listens on {0}, which does not say where the proxy reaches it: name an address"
+    )]
+    OpenAddress(SocketAddr),
+    /// The text is not an address.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// Something of the configuration cannot be said to this proxy.
+    #[error("{proxy} cannot be told {what}")]
+    Unsayable {
+        /// The proxy.
+        proxy: &'static str,
+        /// What it cannot be told.
+        what: &'static str,
+    },
+    /// A value has characters that are not plain text in every configuration language.
+    #[error("{what} {value:?} cannot be written into the configuration of a proxy: {help}")]
+    Unwritable {
+        /// What it is.
+        what: &'static str,
+        /// The value.
+        value: String,
+        /// What is taken.
+        help: &'static str,
+    },
+}
+
+/// The lines above a recipe: what it is, and what to check before it is used.
+fn heading(proxy: Proxy, title: &str, checks: &[String]) -> String {
+    let name = proxy.name();
+    let mut lines = vec![
+        format!("# {title}"),
+        "#".to_owned(),
+        format!(
+            "# Written by `bearward gen-config {name}`. Write it anew when the configuration of bearward changes."
+        ),
+        format!("# docs/recipes/{name}.md says what each line is for."),
+        "#".to_owned(),
+        "# To check:".to_owned(),
+    ];
+    // A check that goes on is indented.
+    let line = |check: &String| match check.starts_with(' ') {
+        true => format!("#  {check}"),
+        false => format!("# - {check}"),
+    };
+    lines.extend(checks.iter().map(line));
+    lines.join("\n") + "\n"
+}
+
+/// Who may come to a listener, for people.
+fn peers(networks: Option<&[IpNet]>) -> String {
+    match networks {
+        None => "this machine alone".to_owned(),
+        Some([]) => "nobody".to_owned(),
+        Some(networks) => {
+            let networks = networks.iter().map(ToString::to_string);
+            networks.collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+/// A file by a path that does not depend on where the proxy starts.
+fn absolute(path: &Path) -> Result<String, RecipeError> {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    plain::path(&absolute)
+}
+
+const LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8000);
+
+/// How long a proxy waits for a decision, and for a connection: longer than a decision ever takes
+/// that has to fetch a key, and short enough for a client that waits.
+const LIMIT: &str = "2s";

@@ -1,0 +1,83 @@
+//! Apache httpd, before our reverse proxy.
+
+use super::RecipeError;
+use super::application::SYSTEM_AUTHORITIES;
+use super::chain::{Chain, Tls};
+
+pub(super) fn write(recipe: &Chain) -> Result<String, RecipeError> {
+    let listen = recipe.listen;
+    let modules = match recipe.tls {
+        Some(_) => "headers, proxy, proxy_http and ssl",
+        None => "headers, proxy and proxy_http",
+    };
+    let checks = [
+        format!("The modules {modules} are loaded: `a2enmod` does it on Debian."),
+        format!("Clients come in at {listen}, without TLS; with `SSLEngine on`, X-Forwarded-Proto follows."),
+        "This is the only virtual host at this address, or the first: LimitRequestFieldSize is taken from it.".to_owned(),
+        "No other ProxyPass and no RewriteRule leads to the application.".to_owned(),
+    ];
+    let heading = recipe.heading("Apache httpd before bearward's reverse proxy.", &checks);
+    let bearward = &recipe.bearward;
+    let scheme = if recipe.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let tls = recipe.tls.as_ref().map(verified).unwrap_or_default();
+    Ok(format!(
+        "{heading}
+Listen {listen}
+
+<VirtualHost {listen}>
+    # A token of 16 KiB is one field.
+    LimitRequestFieldSize 32768
+    # Paths go to bearward as they came: it refuses those that have two readings.
+    AllowEncodedSlashes NoDecode
+    MergeSlashes Off
+
+    # What a client says of these is not believed. mod_proxy adds X-Forwarded-For, -Host and -Server.
+{forwarded}    RequestHeader set X-Forwarded-Proto expr=%{{REQUEST_SCHEME}}
+
+    ProxyRequests Off
+    ProxyPreserveHost On
+{tls}    # nocanon: the target as it came. retry=0: bearward is asked again at once after it was gone.
+    ProxyPass \"/\" \"{scheme}://{bearward}/\" nocanon retry=0 connectiontimeout=2 timeout=60 upgrade=websocket
+</VirtualHost>
+",
+        forwarded = forwarded(),
+    ))
+}
+
+fn forwarded() -> String {
+    let names = FORWARDED.iter();
+    names
+        .map(|name| format!("    RequestHeader unset {name}\n"))
+        .collect()
+}
+
+fn verified(tls: &Tls) -> String {
+    let authorities = tls.authorities.as_deref().unwrap_or(SYSTEM_AUTHORITIES);
+    format!(
+        "    # The certificate must have the name below.
+    SSLProxyEngine On
+    SSLProxyVerify require
+    SSLProxyVerifyDepth 4
+    SSLProxyCheckPeerName On
+    SSLProxyCheckPeerExpire On
+    SSLProxyCACertificateFile {authorities}
+"
+    )
+}
+
+/// Apache removes fields by name only.
+const FORWARDED: [&str; 9] = [
+    "Forwarded",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Method",
+    "X-Forwarded-Port",
+    "X-Forwarded-Prefix",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Server",
+    "X-Forwarded-Uri",
+];

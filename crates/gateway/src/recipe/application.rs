@@ -1,0 +1,101 @@
+//! What is behind the proxy.
+
+use super::place::{Kind, Place};
+use super::{RecipeError, absolute, plain};
+use crate::config::UpstreamSettings;
+use crate::proxy::Protocol;
+
+/// The application, at one place or several.
+pub(super) struct Application {
+    pub(super) places: Vec<Place>,
+    pub(super) tls: Option<Tls>,
+    pub(super) protocol: Http,
+    /// The `Host` it is sent, if it is not the client's.
+    pub(super) host: Option<String>,
+}
+
+/// How TLS is spoken to it.
+pub(super) struct Tls {
+    /// The name that its certificate proves.
+    pub(super) name: String,
+    /// The file with the authorities that say so; `None` for those of the system.
+    pub(super) authorities: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Http {
+    One,
+    Two,
+}
+
+impl Application {
+    /// What speaks plain HTTP there.
+    pub(super) fn at(place: Place) -> Self {
+        Self {
+            places: vec![place],
+            tls: None,
+            protocol: Http::One,
+            host: None,
+        }
+    }
+
+    pub(super) fn of(upstream: &UpstreamSettings) -> Result<Self, RecipeError> {
+        let places = upstream.addresses().iter().map(Place::of);
+        let tls = match upstream.certificate() {
+            Some((name, authorities)) => Some(Tls {
+                name: plain::host(name)?,
+                authorities: authorities.map(absolute).transpose()?,
+            }),
+            None => None,
+        };
+        let host = upstream
+            .host()
+            .map(|host| host.to_str().unwrap_or_default());
+        Ok(Self {
+            places: places.collect::<Result<_, _>>()?,
+            tls,
+            // As the client speaks is what a proxy makes of HTTP/1.1 as well.
+            protocol: match upstream.protocol() {
+                Protocol::Http2 => Http::Two,
+                Protocol::Auto | Protocol::Http1 => Http::One,
+            },
+            host: host.map(plain::host_and_port).transpose()?,
+        })
+    }
+
+    pub(super) const fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// A proxy that speaks HTTP/1.1 to applications is told of no other.
+    pub(super) fn over_http1(&self, proxy: &'static str) -> Result<(), RecipeError> {
+        let what = "to speak HTTP/2 to the application by this recipe";
+        match self.protocol {
+            Http::One => Ok(()),
+            Http::Two => Err(RecipeError::Unsayable { proxy, what }),
+        }
+    }
+
+    /// Whether one of the places has a name, to be resolved.
+    pub(super) fn has_name(&self) -> bool {
+        self.places.iter().any(|place| place.name().is_some())
+    }
+
+    pub(super) fn has_unix(&self) -> bool {
+        let mut places = self.places.iter();
+        places.any(|place| matches!(place.0, Kind::Unix(_)))
+    }
+
+    /// For people.
+    pub(super) fn shown(&self) -> String {
+        let places = self.places.iter().map(ToString::to_string);
+        let places = places.collect::<Vec<_>>().join(", ");
+        match &self.tls {
+            Some(tls) => format!("{places} (https, as {})", tls.name),
+            None => places,
+        }
+    }
+}
+
+/// The bundle of the system's authorities where Debian and its heirs keep it.
+pub(super) const SYSTEM_AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";

@@ -1,0 +1,140 @@
+//! Caddy: `forward_auth`.
+
+use super::LIMIT;
+use super::RecipeError;
+use super::application::{Application, Http};
+use super::forward_auth::ForwardAuth;
+use super::names::{Name, Names};
+use super::place::{Kind, Place};
+
+pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
+    let checks = [
+        format!(
+            "Clients come in at {}, without TLS: the name of a site in the place of",
+            recipe.listen
+        ),
+        "  `http://:PORT`, and no `bind`, gets it certificates.".to_owned(),
+        "Every handler before the application is inside of this `route`, below `forward_auth`."
+            .to_owned(),
+    ];
+    let heading = recipe.heading("Caddy before the application, asking bearward.", &checks);
+    let (ip, port) = (recipe.listen.ip(), recipe.listen.port());
+    let names = &recipe.names;
+    let connection = names.in_connection();
+    let stripped = stripped(names);
+    let copied: Vec<_> = names.identity.iter().map(copied).collect();
+    let copied = copied.concat();
+    let bearward = dialled(&recipe.bearward);
+    let proxied = proxied(&recipe.application, names);
+    Ok(format!(
+        "{heading}
+http://:{port} {{
+	bind {ip}
+	route {{
+		# Caddy takes out what the client's Connection names, after it has set the identity headers.
+		@connection header_regexp Connection \"(?i){connection}\"
+		respond @connection 400
+
+		# WebSockets pass, and no other protocol: what follows on such a connection is not decided on.
+		@upgrade {{
+			header Upgrade *
+			not header_regexp Upgrade (?i)^websocket$
+		}}
+		request_header @upgrade -Upgrade
+
+		# Every spelling of an identity header that applications may take for it.
+{stripped}
+		forward_auth {bearward} {{
+			uri /auth/caddy
+			copy_headers {{
+{copied}			}}
+			transport http {{
+				dial_timeout {LIMIT}
+				response_header_timeout {LIMIT}
+			}}
+		}}
+
+{proxied}	}}
+}}
+"
+    ))
+}
+
+/// One line takes all spellings of a reserved prefix, and whatever else has it in its name.
+fn stripped(names: &Names) -> String {
+    let mut fields = vec!["*Authgear*".to_owned(), "*Bearward*".to_owned()];
+    for name in names.unreserved() {
+        fields.push(name.title());
+        fields.extend(name.spellings());
+    }
+    for name in &names.credentials {
+        fields.extend(name.spellings());
+    }
+    if names.drops_underscores {
+        fields.push("*_*".to_owned());
+    }
+    let lines = fields
+        .iter()
+        .map(|field| format!("\t\trequest_header -{field}\n"));
+    lines.collect()
+}
+
+fn copied(name: &Name) -> String {
+    format!("\t\t\t\t{}\n", name.title())
+}
+
+fn proxied(application: &Application, names: &Names) -> String {
+    let scheme = if application.tls.is_some() {
+        "https://"
+    } else {
+        ""
+    };
+    let places: Vec<_> = application
+        .places
+        .iter()
+        .map(|place| format!("{scheme}{}", dialled(place)))
+        .collect();
+    let credentials = names.credentials.iter();
+    let mut lines: Vec<_> = credentials
+        .map(|name| format!("header_up -{}", name.title()))
+        .collect();
+    if !lines.is_empty() {
+        lines.insert(0, "# The credentials go no further.".to_owned());
+    }
+    if let Some(host) = &application.host {
+        lines.push(format!("header_up Host {host}"));
+    }
+    let transport = transport(application);
+    if !transport.is_empty() {
+        lines.push("transport http {".to_owned());
+        lines.extend(transport.iter().map(|line| format!("\t{line}")));
+        lines.push("}".to_owned());
+    }
+    let lines: String = lines.iter().map(|line| format!("\t\t\t{line}\n")).collect();
+    format!("\t\treverse_proxy {} {{\n{lines}\t\t}}\n", places.join(" "))
+}
+
+fn transport(application: &Application) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(tls) = &application.tls {
+        lines.push(format!("tls_server_name {}", tls.name));
+        let authorities = tls.authorities.as_ref();
+        lines.extend(authorities.map(|file| format!("tls_trusted_ca_certs {file}")));
+    }
+    if application.protocol == Http::Two {
+        let versions = if application.tls.is_some() {
+            "2"
+        } else {
+            "h2c"
+        };
+        lines.push(format!("versions {versions}"));
+    }
+    lines
+}
+
+fn dialled(place: &Place) -> String {
+    match &place.0 {
+        Kind::Unix(path) => format!("unix/{path}"),
+        Kind::Ip(_) | Kind::Name(..) => place.to_string(),
+    }
+}

@@ -1,0 +1,199 @@
+//! Envoy, but for the filter that asks: the listener, the application, the cluster of bearward.
+
+use super::RecipeError;
+use super::application::{Application, Http, SYSTEM_AUTHORITIES, Tls};
+use super::forward_auth::ForwardAuth;
+use super::place::{Kind, Place};
+
+/// The whole configuration, around the settings of the filter `ext_authz`, each line of which is
+/// indented by 22 spaces.
+pub(super) fn write(
+    recipe: &ForwardAuth,
+    title: &str,
+    filter: &str,
+    asked_over: Http,
+) -> Result<String, RecipeError> {
+    let application = &recipe.application;
+    if application.has_name() && application.has_unix() {
+        let what = "of one application by a name and by a Unix socket";
+        return Err(RecipeError::Unsayable {
+            proxy: "Envoy",
+            what,
+        });
+    }
+    let listen = recipe.listen;
+    let checks = [
+        format!("Clients come in at {listen}, without TLS."),
+        "Every listener and route before the application has this filter. `failure_mode_allow` stays false.".to_owned(),
+        "In a configuration that is there already, the filter goes before the router and before every".to_owned(),
+        "  filter that changes a path, a host or a route.".to_owned(),
+    ];
+    let heading = recipe.heading(title, &checks);
+    let listener = listener(recipe, filter);
+    let clusters = [
+        of_application(application),
+        of_bearward(&recipe.bearward, asked_over),
+    ];
+    let clusters = clusters.concat();
+    Ok(format!(
+        "{heading}
+static_resources:
+  listeners:
+{listener}  clusters:
+{clusters}"
+    ))
+}
+
+fn listener(recipe: &ForwardAuth, filter: &str) -> String {
+    let (ip, port) = (recipe.listen.ip(), recipe.listen.port());
+    let underscores = match recipe.names.drops_underscores {
+        true => DROPPED_UNDERSCORES,
+        false => "",
+    };
+    let rewrite = recipe.application.host.as_ref();
+    let rewrite = rewrite.map(|host| format!(", host_rewrite_literal: \"{host}\""));
+    let rewrite = rewrite.unwrap_or_default();
+    format!(
+        r#"    - name: public
+      address: {{ socket_address: {{ address: "{ip}", port_value: {port} }} }}
+      filter_chains:
+        - filters:
+            - name: envoy.filters.network.http_connection_manager
+              typed_config:
+                "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+                stat_prefix: public
+                # The peer is the client: what it says in X-Forwarded-For and x-envoy-* is not believed.
+                use_remote_address: true
+                # A token of 16 KiB, and the rest. That is Envoy's default.
+                max_request_headers_kb: 60
+                # No path is changed between decision and application.
+                normalize_path: false
+                merge_slashes: false
+                path_with_escaped_slashes_action: KEEP_UNCHANGED
+                # WebSockets pass, and no other protocol: what follows on such a connection is not decided on.
+                upgrade_configs:
+                  - upgrade_type: websocket
+{underscores}                route_config:
+                  virtual_hosts:
+                    - name: application
+                      domains: ["*"]
+                      routes:
+                        # An answer may take its time; by default Envoy ends it after 15 s.
+                        - match: {{ prefix: "/" }}
+                          route: {{ cluster: application, timeout: 0s{rewrite} }}
+                http_filters:
+                  - name: envoy.filters.http.ext_authz
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
+                      transport_api_version: V3
+                      # Without an answer the request is refused.
+                      failure_mode_allow: false
+{filter}                  - name: envoy.filters.http.router
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
+"#
+    )
+}
+
+fn of_application(application: &Application) -> String {
+    let kind = match application.has_name() {
+        true => "STRICT_DNS",
+        false => "STATIC",
+    };
+    let tls = application.tls.as_ref();
+    let tls = tls
+        .map(|tls| verified(tls, application.protocol))
+        .unwrap_or_default();
+    let options = match application.protocol {
+        Http::One => "",
+        Http::Two => HTTP2,
+    };
+    let endpoints = application.places.iter().map(endpoint);
+    let endpoints: String = endpoints.collect();
+    format!(
+        "    - name: application
+      type: {kind}
+      connect_timeout: 2s
+{options}{tls}      load_assignment:
+        cluster_name: application
+        endpoints:
+          - lb_endpoints:
+{endpoints}"
+    )
+}
+
+fn of_bearward(bearward: &Place, asked_over: Http) -> String {
+    let kind = match bearward.0 {
+        Kind::Name(..) => "STRICT_DNS",
+        Kind::Ip(_) | Kind::Unix(_) => "STATIC",
+    };
+    let options = match asked_over {
+        Http::One => "",
+        Http::Two => HTTP2,
+    };
+    let endpoint = endpoint(bearward);
+    format!(
+        "    - name: bearward
+      type: {kind}
+      connect_timeout: 2s
+{options}      load_assignment:
+        cluster_name: bearward
+        endpoints:
+          - lb_endpoints:
+{endpoint}"
+    )
+}
+
+fn endpoint(place: &Place) -> String {
+    let address = match &place.0 {
+        Kind::Ip(address) => socket(&address.ip().to_string(), address.port()),
+        Kind::Name(host, port) => socket(host, *port),
+        Kind::Unix(path) => format!("pipe: {{ path: \"{path}\" }}"),
+    };
+    format!("              - endpoint: {{ address: {{ {address} }} }}\n")
+}
+
+fn socket(host: &str, port: u16) -> String {
+    format!("socket_address: {{ address: \"{host}\", port_value: {port} }}")
+}
+
+fn verified(tls: &Tls, protocol: Http) -> String {
+    let name = &tls.name;
+    let authorities = tls.authorities.as_deref().unwrap_or(SYSTEM_AUTHORITIES);
+    let alpn = match protocol {
+        Http::One => "http/1.1",
+        Http::Two => "h2",
+    };
+    // A certificate has names as DNS, and addresses as IP.
+    let kind = match name.parse::<std::net::IpAddr>() {
+        Ok(_) => "IP_ADDRESS",
+        Err(_) => "DNS",
+    };
+    let sni = match kind {
+        "DNS" => format!("          sni: \"{name}\"\n"),
+        _ => String::new(),
+    };
+    format!(
+        r#"      transport_socket:
+        name: envoy.transport_sockets.tls
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+{sni}          common_tls_context:
+            alpn_protocols: ["{alpn}"]
+            validation_context:
+              trusted_ca: {{ filename: "{authorities}" }}
+              match_typed_subject_alt_names:
+                - {{ san_type: {kind}, matcher: {{ exact: "{name}" }} }}
+"#
+    )
+}
+
+const HTTP2: &str = r#"      typed_extension_protocol_options:
+        envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+          "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+          explicit_http_config: { http2_protocol_options: {} }
+"#;
+
+const DROPPED_UNDERSCORES: &str = "                # As `drop_underscores` says.
+                common_http_protocol_options: { headers_with_underscores_action: DROP_HEADER }
+";

@@ -1,0 +1,64 @@
+//! Envoy: `ext_authz` over HTTP. It sends the fields that are named here and no others, and sets
+//! those of the answer that are named here.
+
+use super::application::Http;
+use super::forward_auth::ForwardAuth;
+use super::names::Names;
+use super::place::Kind;
+use super::{LIMIT, RecipeError, envoy};
+
+pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
+    let title = "Envoy before the application, asking bearward over HTTP.";
+    let uri = match &recipe.bearward.0 {
+        // The cluster says where it is; this is a name only.
+        Kind::Unix(_) => "http://bearward".to_owned(),
+        Kind::Ip(_) | Kind::Name(..) => format!("http://{}", recipe.bearward),
+    };
+    let names = &recipe.names;
+    let (asked, set) = (asked(names), set(names));
+    let filter = format!(
+        "                      # Besides Authorization, which is sent always: what else bearward decides by, and every
+                      # spelling of an identity header, so that it can name those that are to be removed.
+                      allowed_headers:
+                        patterns:
+{asked}                      http_service:
+                        path_prefix: /auth/envoy
+                        server_uri:
+                          uri: \"{uri}\"
+                          cluster: bearward
+                          timeout: {LIMIT}
+                        authorization_response:
+                          allowed_upstream_headers:
+                            patterns:
+{set}"
+    );
+    envoy::write(recipe, title, &filter, Http::One)
+}
+
+fn asked(names: &Names) -> String {
+    let exact = |name: &str| format!("{{ exact: \"{name}\", ignore_case: true }}");
+    let pattern = |pattern: &str| format!("{{ safe_regex: {{ regex: \"(?i){pattern}\" }} }}");
+    let mut patterns = vec![
+        exact(names.id_token.lower()),
+        exact("origin"),
+        exact("access-control-request-method"),
+        pattern("x[^a-z0-9](authgear|bearward)[^a-z0-9].*"),
+    ];
+    patterns.extend(names.unreserved().map(|name| pattern(&name.pattern())));
+    let credentials = names.credentials.iter();
+    // Those with one spelling are sent already.
+    let credentials = credentials.filter(|name| name.lower().contains('-'));
+    patterns.extend(credentials.map(|name| pattern(&name.pattern())));
+    let lines = patterns.iter();
+    lines
+        .map(|pattern| format!("                          - {pattern}\n"))
+        .collect()
+}
+
+fn set(names: &Names) -> String {
+    let names = names.identity.iter().map(|name| {
+        let name = name.lower();
+        format!("                              - {{ exact: \"{name}\", ignore_case: true }}\n")
+    });
+    names.collect()
+}

@@ -1,0 +1,48 @@
+//! HAProxy, before our reverse proxy.
+
+use super::RecipeError;
+use super::chain::{Chain, Tls};
+
+pub(super) fn write(recipe: &Chain) -> Result<String, RecipeError> {
+    let listen = recipe.listen;
+    let checks = [format!(
+        "Clients come in at {listen}, without TLS: `bind … ssl crt …` adds it, and X-Forwarded-Proto follows."
+    )];
+    let heading = recipe.heading("HAProxy before bearward's reverse proxy.", &checks);
+    let bearward = &recipe.bearward;
+    let tls = recipe.tls.as_ref().map(verified).unwrap_or_default();
+    Ok(format!(
+        "{heading}
+global
+    # A token of 16 KiB: the whole head must fit into one buffer.
+    tune.bufsize 65536
+
+defaults
+    mode http
+    timeout connect 2s
+    timeout client 60s
+    timeout server 60s
+    # WebSockets and the like, once they are tunnels.
+    timeout tunnel 1h
+
+frontend public
+    bind {listen}
+    # What a client says of these is not believed.
+    http-request del-header Forwarded
+    http-request del-header X-Forwarded- -m beg
+    http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
+    http-request set-header X-Forwarded-Host %[req.hdr(Host)]
+    option forwardfor
+    default_backend bearward
+
+backend bearward
+    server bearward {bearward}{tls}
+"
+    ))
+}
+
+fn verified(tls: &Tls) -> String {
+    let name = &tls.name;
+    let authorities = tls.authorities.as_deref().unwrap_or("@system-ca");
+    format!(" ssl verify required ca-file {authorities} sni str({name}) verifyhost {name}")
+}

@@ -1,0 +1,139 @@
+//! ingress-nginx: `auth-url`, by annotations alone.
+//!
+//! Snippets are not used: they let whoever may write an Ingress write the configuration of the
+//! controller, and are off by default.
+
+use super::application::Application;
+use super::forward_auth::ForwardAuth;
+use super::names::Name;
+use super::place::{Kind, Place};
+use super::{RecipeError, plain};
+
+pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
+    let application = &recipe.application;
+    application.over_http1(PROXY)?;
+    let bearward = in_cluster(&recipe.bearward)?;
+    let service = Service::of(application)?;
+    let heading = recipe.heading(
+        "ingress-nginx before the application, asking bearward.",
+        &CHECKS.map(str::to_owned),
+    );
+    let (name, namespace, port) = (&service.name, &service.namespace, service.port);
+    let names = &recipe.names;
+    let listed = names
+        .identity
+        .iter()
+        .chain(&names.credentials)
+        .map(Name::title);
+    let listed = listed.collect::<Vec<_>>().join(",");
+    let more = more(application);
+    Ok(format!(
+        r#"{heading}
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: bearward-original-request
+  namespace: {namespace}
+data:
+  # bearward decides by these and by X-Original-Method, which the controller sets by itself: here it would come twice.
+  X-Original-URI: "$request_uri"
+  X-Original-Host: "$http_host"
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: {name}
+  namespace: {namespace}
+  annotations:
+    nginx.ingress.kubernetes.io/auth-url: "http://{bearward}/auth/nginx"
+    nginx.ingress.kubernetes.io/auth-proxy-set-headers: "{namespace}/bearward-original-request"
+    # Each is set to what bearward says, or removed: so are the credentials, of which it says nothing.
+    nginx.ingress.kubernetes.io/auth-response-headers: "{listed}"
+    # The answer of bearward is a head alone, which must fit into one buffer: the roles of a user are in it.
+    nginx.ingress.kubernetes.io/proxy-buffer-size: "32k"
+{more}spec:
+  ingressClassName: nginx
+  rules:
+    - http:
+        paths:
+          - path: /
+            pathType: Prefix
+            backend:
+              service:
+                name: {name}
+                port: {{ number: {port} }}
+"#
+    ))
+}
+
+/// A Service of the cluster.
+struct Service {
+    name: String,
+    namespace: String,
+    port: u16,
+}
+
+impl Service {
+    /// `name`, `name.namespace` or with `.svc.cluster.local` behind it.
+    fn of(application: &Application) -> Result<Self, RecipeError> {
+        let what = "of anything but a Service: name the application as SERVICE.NAMESPACE:PORT";
+        let not_one = RecipeError::Unsayable { proxy: PROXY, what };
+        let [Place(Kind::Name(host, port))] = application.places.as_slice() else {
+            return Err(not_one);
+        };
+        let mut labels = host.split('.');
+        let name = labels.next().unwrap_or_default();
+        let namespace = labels.next().unwrap_or("default");
+        if labels.next().is_some_and(|label| label != "svc") {
+            return Err(not_one);
+        }
+        Ok(Self {
+            name: plain::host(name)?,
+            namespace: plain::host(namespace)?,
+            port: *port,
+        })
+    }
+}
+
+/// The controller reaches bearward by a name or an address that is not its own.
+fn in_cluster(bearward: &Place) -> Result<String, RecipeError> {
+    let is_elsewhere = match &bearward.0 {
+        Kind::Ip(address) => !address.ip().is_loopback(),
+        Kind::Name(host, _) => host != "localhost",
+        Kind::Unix(_) => false,
+    };
+    if is_elsewhere {
+        return Ok(bearward.to_string());
+    }
+    let what = "of a place on its own machine: name the Service under which it reaches bearward";
+    Err(RecipeError::Unsayable { proxy: PROXY, what })
+}
+
+fn more(application: &Application) -> String {
+    let annotation =
+        |name: &str, value: &str| format!("    nginx.ingress.kubernetes.io/{name}: \"{value}\"\n");
+    let mut lines = String::new();
+    if let Some(host) = &application.host {
+        lines.push_str(&annotation("upstream-vhost", host));
+    }
+    if let Some(tls) = &application.tls {
+        lines.push_str(&annotation("backend-protocol", "HTTPS"));
+        lines.push_str(&annotation("proxy-ssl-verify", "on"));
+        lines.push_str(&annotation("proxy-ssl-server-name", "on"));
+        lines.push_str(&annotation("proxy-ssl-name", &tls.name));
+    }
+    lines
+}
+
+/// What is to be checked.
+const CHECKS: [&str; 7] = [
+    "The configuration of the controller has `large-client-header-buffers: \"4 32k\"`: a token of",
+    "  16 KiB must fit into one buffer. It has neither `enable-underscores-in-headers: \"true\"` nor",
+    "  `ignore-invalid-headers: \"false\"`, by which other spellings of identity headers would pass.",
+    "The host of bearward is a full name, such as bearward.default.svc.cluster.local.",
+    "Every Ingress before the application has these annotations, and none of `auth-method`, `auth-signin`,",
+    "  `auth-keepalive`, `auth-cache-key` and `rewrite-target`.",
+    "This recipe is not tested with a controller.",
+];
+
+const PROXY: &str = "ingress-nginx";

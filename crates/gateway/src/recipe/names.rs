@@ -1,0 +1,153 @@
+//! The names of the fields, in every spelling that a proxy has to know.
+
+use http::HeaderName;
+
+use super::{RecipeError, plain};
+use crate::identity::{Identity, Underscores, has_reserved_prefix};
+
+/// The fields that a proxy has to set, replace or remove.
+pub(super) struct Names {
+    /// Told to the application; those of the preset that never are included.
+    pub(super) identity: Vec<Name>,
+    /// Taken from the request, unless they are forwarded.
+    pub(super) credentials: Vec<Name>,
+    /// The field of ID tokens, which bearward reads in any case.
+    pub(super) id_token: Name,
+    /// Whether every client field with `_` goes.
+    pub(super) drops_underscores: bool,
+}
+
+/// The name of one field: lower-case letters, digits and hyphens.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Name(String);
+
+impl Names {
+    pub(super) fn of(identity: &Identity) -> Result<Self, RecipeError> {
+        Ok(Self {
+            identity: identity.names().map(Name::of).collect::<Result<_, _>>()?,
+            credentials: identity
+                .credentials()
+                .map(Name::of)
+                .collect::<Result<_, _>>()?,
+            id_token: Name::of(identity.id_token_field())?,
+            drops_underscores: identity.underscores() == Underscores::Drop,
+        })
+    }
+
+    /// The identity fields that are not among those of a reserved prefix.
+    pub(super) fn unreserved(&self) -> impl Iterator<Item = &Name> {
+        let names = self.identity.iter();
+        names.filter(|name| !has_reserved_prefix(&name.0))
+    }
+
+    /// A regular expression, in lower case, for every spelling of an identity field and of what
+    /// begins like ours.
+    pub(super) fn identity_pattern(&self) -> String {
+        let names = self.unreserved().map(Name::pattern);
+        let all: Vec<_> = [RESERVED_PATTERN.to_owned()]
+            .into_iter()
+            .chain(names)
+            .collect();
+        all.join("|")
+    }
+
+    /// The same, and for spellings of credentials other than their names.
+    pub(super) fn pattern(&self) -> String {
+        let credentials = self.credentials.iter().filter(|name| name.0.contains('-'));
+        let all: Vec<_> = [self.identity_pattern()]
+            .into_iter()
+            .chain(credentials.map(Name::pattern))
+            .collect();
+        all.join("|")
+    }
+
+    /// A regular expression for a `Connection` that names an identity field. RE2, to be used
+    /// without regard to case.
+    pub(super) fn in_connection(&self) -> String {
+        let names: Vec<_> = self.unreserved().map(|name| name.0.as_str()).collect();
+        if names.is_empty() {
+            return RESERVED_IN_CONNECTION.to_owned();
+        }
+        format!(
+            r"{RESERVED_IN_CONNECTION}|(^|[,\s])({})([,\s]|$)",
+            names.join("|")
+        )
+    }
+}
+
+impl Name {
+    fn of(name: &HeaderName) -> Result<Self, RecipeError> {
+        plain::field(name.as_str()).map(Self)
+    }
+
+    pub(super) fn lower(&self) -> &str {
+        &self.0
+    }
+
+    /// `X-Authgear-User-Id`.
+    pub(super) fn title(&self) -> String {
+        let word = |word: &str| {
+            let mut chars = word.chars();
+            let first = chars.next().map(|char| char.to_ascii_uppercase());
+            first.into_iter().chain(chars).collect::<String>()
+        };
+        self.0.split('-').map(word).collect::<Vec<_>>().join("-")
+    }
+
+    /// `x_authgear_user_id`.
+    pub(super) fn underscored(&self) -> String {
+        self.0.replace('-', "_")
+    }
+
+    /// `x[^a-z0-9]authgear[^a-z0-9]user[^a-z0-9]id`.
+    pub(super) fn pattern(&self) -> String {
+        self.0.replace('-', SEPARATOR)
+    }
+
+    /// With `_` or `.` for its hyphens, in every combination but the name itself.
+    pub(super) fn spellings(&self) -> Vec<String> {
+        let mut spellings = vec![String::new()];
+        for (at, word) in self.title().split('-').enumerate() {
+            let separators: &[&str] = if at == 0 { &[""] } else { &["-", "_", "."] };
+            spellings = spellings
+                .iter()
+                .flat_map(|start| {
+                    separators
+                        .iter()
+                        .map(move |sep| format!("{start}{sep}{word}"))
+                })
+                .collect();
+        }
+        let title = self.title();
+        spellings.retain(|spelling| *spelling != title);
+        spellings
+    }
+}
+
+/// CGI and its heirs take each of them for one and the same.
+const SEPARATOR: &str = "[^a-z0-9]";
+
+const RESERVED_PATTERN: &str = "x[^a-z0-9](authgear|bearward)[^a-z0-9].*";
+
+const RESERVED_IN_CONNECTION: &str = "x.(authgear|bearward)";
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderName;
+
+    use super::Name;
+
+    #[test]
+    fn a_name_has_these_spellings() {
+        let name = Name::of(&HeaderName::from_static("x-user-id")).unwrap();
+        assert_eq!(name.title(), "X-User-Id");
+        assert_eq!(name.underscored(), "x_user_id");
+        assert_eq!(name.pattern(), "x[^a-z0-9]user[^a-z0-9]id");
+        let spellings = name.spellings();
+        assert_eq!(spellings.len(), 8);
+        assert!(spellings.contains(&"X_User.Id".to_owned()));
+        let user = Name::of(&HeaderName::from_static("user")).unwrap();
+        assert_eq!(user.spellings(), Vec::<String>::new());
+        assert!(Name::of(&HeaderName::from_static("x$user")).is_err());
+    }
+}

@@ -1,0 +1,177 @@
+//! nginx: `auth_request`.
+//!
+//! It knows 200, 401 and 403 of an answer. The status that was decided and the challenge of a 403
+//! are restored in a named location.
+
+use super::LIMIT;
+use super::RecipeError;
+use super::application::{Application, SYSTEM_AUTHORITIES, Tls};
+use super::forward_auth::ForwardAuth;
+use super::names::{Name, Names};
+use super::place::{Kind, Place};
+
+pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
+    let application = &recipe.application;
+    application.over_http1("nginx")?;
+    let checks = [
+        "It belongs into the http block: /etc/nginx/conf.d/bearward.conf does on Debian."
+            .to_owned(),
+        format!("Clients come in at {}, without TLS.", recipe.listen),
+        "Every location before the application has all that `location /` has: auth_request alone"
+            .to_owned(),
+        "  lets a client's identity headers through.".to_owned(),
+    ];
+    let heading = recipe.heading("nginx before the application, asking bearward.", &checks);
+    let listen = recipe.listen;
+    let upstream = upstream(application);
+    let protected = protected(application, &recipe.names);
+    let asking = asking(&recipe.bearward);
+    Ok(format!(
+        "{heading}
+# WebSockets pass, and no other protocol: what follows on such a connection is not decided on.
+map $http_upgrade $bw_upgrade {{
+    default \"\";
+    ~*^websocket$ websocket;
+}}
+map $bw_upgrade $bw_connection {{
+    default upgrade;
+    \"\" \"\";
+}}
+{upstream}
+server {{
+    listen {listen};
+
+    # A token of 16 KiB: one line must fit into one buffer.
+    large_client_header_buffers 4 32k;
+    # What nginx does by default: no name of a header but with letters, digits and hyphens gets any further.
+    underscores_in_headers off;
+    ignore_invalid_headers on;
+
+{protected}
+{asking}
+{DENIED}}}
+"
+    ))
+}
+
+/// Several places under one name.
+fn upstream(application: &Application) -> String {
+    if application.places.len() == 1 {
+        return String::new();
+    }
+    let servers = application.places.iter();
+    let servers: Vec<_> = servers
+        .map(|place| format!("    server {place};\n"))
+        .collect();
+    format!("\nupstream {UPSTREAM} {{\n{}}}\n", servers.concat())
+}
+
+fn protected(application: &Application, names: &Names) -> String {
+    let pairs: Vec<_> = names.identity.iter().map(pair).collect();
+    let pairs = pairs.concat();
+    let credentials: Vec<_> = names.credentials.iter().map(removed).collect();
+    let credentials = match credentials.is_empty() {
+        true => String::new(),
+        false => format!(
+            "\n        # The credentials go no further.\n{}",
+            credentials.concat()
+        ),
+    };
+    let host = application.host.as_deref().unwrap_or("$http_host");
+    let scheme = application.scheme();
+    let target = match application.places.as_slice() {
+        [one] => one.to_string(),
+        _ => UPSTREAM.to_owned(),
+    };
+    let tls = application.tls.as_ref().map(verified).unwrap_or_default();
+    format!(
+        "    location / {{
+        auth_request /_bearward;
+        auth_request_set $bw_status $upstream_http_x_bearward_status;
+        auth_request_set $bw_challenge $upstream_http_www_authenticate;
+        auth_request_set $bw_retry_after $upstream_http_retry_after;
+
+        # One pair for each identity header. Without a value nginx sends none, so a client's copy ends here.
+{pairs}{credentials}
+        proxy_http_version 1.1;
+        proxy_set_header Upgrade $bw_upgrade;
+        proxy_set_header Connection $bw_connection;
+        proxy_set_header Host {host};
+        error_page 403 = @bearward_denied;
+{tls}        # Without a path: the application gets the very target that was decided on.
+        proxy_pass {scheme}://{target};
+    }}
+"
+    )
+}
+
+fn pair(name: &Name) -> String {
+    let (title, variable) = (name.title(), name.underscored());
+    format!(
+        "        auth_request_set $bw_{variable} $upstream_http_{variable};
+        proxy_set_header {title} $bw_{variable};\n"
+    )
+}
+
+fn removed(name: &Name) -> String {
+    format!("        proxy_set_header {} \"\";\n", name.title())
+}
+
+fn verified(tls: &Tls) -> String {
+    let name = &tls.name;
+    let authorities = tls.authorities.as_deref().unwrap_or(SYSTEM_AUTHORITIES);
+    format!(
+        "        proxy_ssl_server_name on;
+        proxy_ssl_name {name};
+        proxy_ssl_verify on;
+        proxy_ssl_verify_depth 4;
+        proxy_ssl_trusted_certificate {authorities};\n"
+    )
+}
+
+fn asking(bearward: &Place) -> String {
+    let target = match &bearward.0 {
+        // The colon ends the path of the socket.
+        Kind::Unix(path) => format!("http://unix:{path}:/auth/nginx"),
+        Kind::Ip(_) | Kind::Name(..) => format!("http://{bearward}/auth/nginx"),
+    };
+    format!(
+        "    location = /_bearward {{
+        internal;
+        proxy_pass {target};
+        proxy_pass_request_body off;
+        proxy_set_header Content-Length \"\";
+        # bearward decides by these and by no others; they overwrite what a client sent.
+        proxy_set_header X-Original-URI $request_uri;
+        proxy_set_header X-Original-Method $request_method;
+        proxy_set_header X-Original-Host $http_host;
+        proxy_connect_timeout {LIMIT};
+        proxy_send_timeout {LIMIT};
+        proxy_read_timeout {LIMIT};
+        # The answer is a head alone, which must fit into one buffer: the roles of a user are in it.
+        proxy_buffer_size 32k;
+        proxy_buffers 4 32k;
+    }}
+"
+    )
+}
+
+const DENIED: &str = "    # What was decided, where auth_request knows 401 and 403 only.
+    location @bearward_denied {
+        add_header WWW-Authenticate $bw_challenge always;
+        add_header Retry-After $bw_retry_after always;
+        add_header Cache-Control no-store always;
+        if ($bw_status = 400) {
+            return 400;
+        }
+        if ($bw_status = 429) {
+            return 429;
+        }
+        if ($bw_status = 503) {
+            return 503;
+        }
+        return 403;
+    }
+";
+
+const UPSTREAM: &str = "bearward_application";

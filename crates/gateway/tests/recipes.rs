@@ -1,0 +1,313 @@
+//! Recipes: the whole text of each, as it stands in `tests/golden/recipes` and in `docs/recipes`.
+//!
+//! With `BEARWARD_BLESS=1` in the environment the files are written anew; look at the difference.
+//! That they work is what `scripts/e2e-gateways` tests, with the proxies themselves.
+
+use std::path::{Path, PathBuf};
+
+use bearward_gateway::config::Config;
+use bearward_gateway::recipe::{Proxy, Recipe, RecipeError};
+
+const ALL: [(Proxy, &str); 8] = [
+    (Proxy::Apache, "apache.conf"),
+    (Proxy::Caddy, "Caddyfile"),
+    (Proxy::EnvoyGrpc, "envoy-grpc.yaml"),
+    (Proxy::EnvoyHttp, "envoy.yaml"),
+    (Proxy::Haproxy, "haproxy.cfg"),
+    (Proxy::IngressNginx, "ingress-nginx.yaml"),
+    (Proxy::Nginx, "nginx.conf"),
+    (Proxy::Traefik, "traefik.yml"),
+];
+
+/// Whatever is there to be said.
+const EVERYTHING: &str = r#"
+[[issuers]]
+issuer = "https://id.example.com"
+audiences = ["https://api.example.com"]
+
+[protection]
+id_token_header = "X-Proof"
+
+[[routes]]
+name = "all"
+path_prefix = "/"
+upstream = "orders"
+
+[upstreams.orders]
+urls = ["http://10.0.0.7:3000", "http://[2001:db8::7]:3000"]
+host = "orders.example.com:8443"
+
+[upstreams.orders-secure]
+urls = "https://orders.example.com"
+
+[identity]
+preset = "bearward"
+drop_underscores = true
+
+[[identity.fields]]
+header = "Remote-User"
+claim = "preferred_username"
+
+[listen.forward_auth]
+address = "10.0.0.8:9170"
+trusted_proxies = ["10.0.0.0/24", "10.0.1.9"]
+
+[listen.ext_authz]
+address = "10.0.0.8:9171"
+trusted_proxies = "10.0.0.0/24"
+
+[listen.proxy]
+address = "10.0.0.8:8080"
+trusted_proxies = "10.0.0.0/24"
+"#;
+
+fn config(text: &str) -> Config {
+    Config::parse(text).unwrap_or_else(|mistakes| panic!("{}", mistakes.render("the test")))
+}
+
+/// As the pages of the manual and the golden files have it.
+fn written(proxy: Proxy, config: &Config, upstream: Option<&str>) -> String {
+    let recipe = Recipe::new(proxy, config);
+    let recipe = match (proxy, upstream) {
+        (Proxy::Apache | Proxy::Haproxy, _) => recipe,
+        (Proxy::IngressNginx, _) => recipe
+            .bearward("bearward.default.svc.cluster.local:9170".parse().unwrap())
+            .application("application.shop:3000".parse().unwrap()),
+        (_, Some(name)) => recipe.upstream(name),
+        (_, None) => recipe,
+    };
+    recipe.write().unwrap()
+}
+
+fn is_blessed() -> bool {
+    std::env::var_os("BEARWARD_BLESS").is_some()
+}
+
+fn in_repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(path)
+}
+
+#[test]
+fn t_hdr_03_each_recipe_is_as_it_stands_in_its_file() {
+    let config = config(EVERYTHING);
+    for (proxy, file) in ALL {
+        let recipe = written(proxy, &config, Some("orders"));
+        let path = in_repository("crates/gateway/tests/golden/recipes").join(file);
+        if is_blessed() {
+            std::fs::write(&path, &recipe).expect("writing a golden file");
+        }
+        let golden = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(recipe, golden, "{}", path.display());
+    }
+}
+
+#[test]
+fn the_manual_has_what_is_written_for_its_configuration() {
+    let overview = std::fs::read_to_string(in_repository("docs/recipes/README.md"));
+    let overview = overview.expect("docs/recipes/README.md");
+    let (_, example) = overview.split_once("```toml\n").expect("a configuration");
+    let (example, _) = example.split_once("```").expect("its end");
+    let config = config(example);
+    for (proxy, _) in ALL {
+        let path = in_repository("docs/recipes").join(format!("{}.md", proxy.name()));
+        let page = std::fs::read_to_string(&path).expect("a page");
+        let marker = "<!-- bearward gen-config -->\n";
+        let (above, below) = page
+            .split_once(marker)
+            .expect("the marker of what is generated");
+        let recipe = written(proxy, &config, None);
+        let fenced = format!("```text\n{recipe}```\n");
+        if is_blessed() {
+            std::fs::write(&path, format!("{above}{marker}{fenced}")).expect("writing a page");
+            continue;
+        }
+        assert_eq!(below, fenced, "{}", path.display());
+    }
+}
+
+#[test]
+fn t_hdr_03_each_recipe_has_every_name() {
+    let config = config(EVERYTHING);
+    for (proxy, _) in ALL {
+        if matches!(proxy, Proxy::Apache | Proxy::Haproxy) {
+            // The reverse proxy behind them has.
+            continue;
+        }
+        let recipe = written(proxy, &config, Some("orders")).to_ascii_lowercase();
+        if proxy == Proxy::EnvoyGrpc {
+            // It is told with each answer.
+            continue;
+        }
+        let identity = &config.identity;
+        for name in identity.names() {
+            assert!(recipe.contains(name.as_str()), "{proxy:?}: {name}");
+        }
+        for name in ["remote-user", "x-proof"] {
+            assert!(recipe.contains(name), "{proxy:?}: {name}");
+        }
+    }
+}
+
+#[test]
+fn t_prx_02_no_recipe_lets_pass_without_an_answer() {
+    let config = config(EVERYTHING);
+    for proxy in [Proxy::EnvoyGrpc, Proxy::EnvoyHttp] {
+        let recipe = written(proxy, &config, Some("orders"));
+        let said = recipe
+            .lines()
+            .filter(|line| line.contains("failure_mode_allow:"));
+        let said: Vec<_> = said.map(str::trim).collect();
+        assert_eq!(said, ["failure_mode_allow: false"], "{proxy:?}");
+    }
+    let traefik = written(Proxy::Traefik, &config, Some("orders"));
+    assert!(traefik.contains("\n        trustForwardHeader: false\n"));
+}
+
+#[test]
+fn a_forwarded_token_is_not_removed() {
+    let text = EVERYTHING.replace(
+        "[[identity.fields]]",
+        "forward_token = true\n[[identity.fields]]",
+    );
+    let config = config(&text);
+    let removed = [
+        (Proxy::Caddy, "header_up -"),
+        (Proxy::IngressNginx, "Authorization"),
+        (Proxy::Nginx, "proxy_set_header Authorization"),
+        (Proxy::Traefik, "- Authorization"),
+    ];
+    for (proxy, line) in removed {
+        let kept = written(proxy, &config, Some("orders"));
+        assert!(!kept.contains(line), "{proxy:?}: {kept}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_told() {
+    let listener = |proxy: Proxy, table| {
+        Err(RecipeError::Listener {
+            proxy: proxy.name(),
+            table,
+        })
+    };
+    let bare = "[[issuers]]\nissuer = 'https://id.example'\naudiences = 'a'\n\
+                [[routes]]\nname = 'all'\npath_prefix = '/'\n";
+    let config_bare = config(bare);
+    let write = |proxy, config: &Config| Recipe::new(proxy, config).write();
+    for (proxy, table) in [
+        (Proxy::Nginx, "[listen.forward_auth]"),
+        (Proxy::EnvoyGrpc, "[listen.ext_authz]"),
+        (Proxy::Haproxy, "[listen.proxy]"),
+    ] {
+        assert_eq!(write(proxy, &config_bare), listener(proxy, table));
+    }
+
+    let none = config(&format!("{bare}[listen.forward_auth]\n"));
+    let application = |names: &str| Err(RecipeError::Application(names.to_owned()));
+    assert_eq!(write(Proxy::Nginx, &none), application(""));
+    let two = config(EVERYTHING);
+    let names = "\"orders\", \"orders-secure\"";
+    assert_eq!(write(Proxy::Nginx, &two), application(names));
+    let misspelt = Recipe::new(Proxy::Nginx, &two).upstream("order");
+    assert_eq!(misspelt.write(), application(names));
+
+    for address in ["0.0.0.0:9170", "[::]:9170", "127.0.0.1:0"] {
+        let text = format!("{bare}[listen.forward_auth]\naddress = '{address}'\n");
+        let config = config(&text);
+        let recipe = Recipe::new(Proxy::Nginx, &config).application("app:80".parse().unwrap());
+        let open = RecipeError::OpenAddress(address.parse().unwrap());
+        assert_eq!(recipe.write(), Err(open));
+        let told = recipe.bearward("bearward:9170".parse().unwrap());
+        assert!(
+            told.write()
+                .unwrap()
+                .contains("proxy_pass http://bearward:9170/auth/nginx;")
+        );
+    }
+}
+
+#[test]
+fn what_a_proxy_cannot_be_told_is_told() {
+    let config = config(EVERYTHING);
+    let unsayable = |proxy, told: &Recipe<'_>| {
+        let said = told.write();
+        let is_said =
+            matches!(&said, Err(RecipeError::Unsayable { proxy: said, .. }) if *said == proxy);
+        assert!(is_said, "{said:?}");
+    };
+    let socket = || "unix:/run/x.sock".parse().unwrap();
+    let recipe = |proxy| Recipe::new(proxy, &config);
+    unsayable(
+        "Traefik",
+        &recipe(Proxy::Traefik).upstream("orders").bearward(socket()),
+    );
+    unsayable("Traefik", &recipe(Proxy::Traefik).application(socket()));
+    unsayable("haproxy", &recipe(Proxy::Haproxy).bearward(socket()));
+    unsayable("haproxy", &recipe(Proxy::Haproxy).upstream("orders"));
+    unsayable("apache", &recipe(Proxy::Apache).authorities("/etc/ca.pem"));
+    let ingress = || recipe(Proxy::IngressNginx);
+    // Not a Service; on the machine of the controller.
+    unsayable(
+        "ingress-nginx",
+        &ingress().application("10.0.0.7:3000".parse().unwrap()),
+    );
+    unsayable(
+        "ingress-nginx",
+        &ingress().application("app.shop.example.com:80".parse().unwrap()),
+    );
+    let app = || ingress().application("app.shop:80".parse().unwrap());
+    for place in ["127.0.0.1:9170", "localhost:9170", "unix:/run/x.sock"] {
+        unsayable("ingress-nginx", &app().bearward(place.parse().unwrap()));
+    }
+    let good = app().write().unwrap();
+    assert!(good.contains("namespace: shop\n"), "{good}");
+}
+
+#[test]
+fn nothing_of_a_configuration_means_anything_to_a_proxy() {
+    let unwritable = |text: &str, proxy| {
+        let config = config(text);
+        let said = Recipe::new(proxy, &config).upstream("orders").write();
+        let is_said = matches!(
+            said,
+            Err(RecipeError::Unwritable { .. } | RecipeError::Place(_))
+        );
+        assert!(is_said, "{said:?}");
+    };
+    let proxies = [
+        Proxy::Caddy,
+        Proxy::EnvoyGrpc,
+        Proxy::EnvoyHttp,
+        Proxy::Nginx,
+        Proxy::Traefik,
+    ];
+    let socket = |path: &str| {
+        EVERYTHING.replace(
+            r#"urls = ["http://10.0.0.7:3000", "http://[2001:db8::7]:3000"]"#,
+            &format!("urls = {path:?}"),
+        )
+    };
+    for proxy in proxies {
+        for path in [
+            "unix:/run/a b",
+            "unix:/run/a;return 200",
+            "unix:/run/$a",
+            "unix:/run/{a}",
+            "unix:/run/a\"b",
+            "unix:/run/a\nb",
+            "unix:/run/a#b",
+        ] {
+            unwritable(&socket(path), proxy);
+        }
+        for header in ["X$Proof", "X'Proof", "X`Proof", "X_Proof"] {
+            unwritable(&EVERYTHING.replace("X-Proof", header), proxy);
+        }
+        for host in ["a;b", "a b", "a{b}", "$host", "a\\\"b"] {
+            unwritable(&EVERYTHING.replace("orders.example.com:8443", host), proxy);
+        }
+    }
+    let listen = EVERYTHING.replace("address = \"10.0.0.8:9170\"", "address = \"unix:/run/a b\"");
+    unwritable(&listen, Proxy::Nginx);
+}
