@@ -61,7 +61,8 @@ impl Gateway {
     /// [`StartError`] if it cannot.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let gate = SharedGate::new(config.gate(config.resource_server()?));
-        let metrics = Arc::new(Metrics::new(gate.clone()));
+        let upstreams = upstreams(&config.upstreams)?;
+        let metrics = Arc::new(Metrics::new(gate.clone(), upstreams.clone()));
         let listen = &config.listen;
         let mut certificates = Certificates::default();
         let admin = match &listen.admin {
@@ -93,7 +94,6 @@ impl Gateway {
             }
             None => None,
         };
-        let upstreams = upstreams(&config.upstreams)?;
         let proxy = match &listen.proxy {
             Some(settings) => {
                 let passed_on = proxy_settings(settings, &metrics);
@@ -155,6 +155,7 @@ impl Gateway {
 
     /// Serves until `stop` ends, and then as long as requests are under way, 30 s at most.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
+        let flushed = Arc::clone(&self.metrics);
         let (told, stopped) = watch::channel(());
         let stopped = Stop::new(stopped);
         let mut doors = JoinSet::new();
@@ -197,6 +198,7 @@ impl Gateway {
             // A panic of it was logged, and there is nobody else to tell.
             let _ = admin.await;
         }
+        flushed.flush();
         tracing::info!("stopped");
     }
 }

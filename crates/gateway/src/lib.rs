@@ -9,6 +9,7 @@
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
+mod access_log;
 pub mod admin;
 pub mod config;
 pub mod decision;

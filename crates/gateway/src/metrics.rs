@@ -12,15 +12,16 @@ use bearward::{IssuerState, UnixTime};
 use http::StatusCode;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::access_log::AccessLog;
 use crate::decision::Decision;
 use crate::gate::SharedGate;
-use crate::proxy::{Observe, Record};
+use crate::proxy::{End, Observe, Record, Upstreams};
 use crate::publication::Published;
 
 /// The counters, and where they are registered.
@@ -32,12 +33,13 @@ pub struct Metrics {
     cuts: Family<CutLabels, Counter>,
     is_current: Gauge,
     loaded_at: Gauge,
+    log: AccessLog,
 }
 
 impl Metrics {
-    /// Counts from zero; the state of keys is that of the gate in force.
+    /// Counts from zero; the state of keys and addresses is that of what is in force.
     #[must_use]
-    pub fn new(gate: SharedGate) -> Self {
+    pub fn new(gate: SharedGate, upstreams: Upstreams) -> Self {
         let mut registry = Registry::with_prefix("bearward");
         let requests = Family::default();
         let durations = Family::new_with_constructor(HISTOGRAM);
@@ -76,7 +78,14 @@ impl Metrics {
             Unit::Seconds,
             loaded_at.clone(),
         );
+        let log = AccessLog::default();
+        registry.register(
+            "log_lines_left_out",
+            "Lines of refusals that were too many for the access log",
+            log.left_out().clone(),
+        );
         registry.register_collector(Box::new(KeySets(gate)));
+        registry.register_collector(Box::new(Addresses(upstreams)));
         let metrics = Self {
             registry,
             requests,
@@ -85,6 +94,7 @@ impl Metrics {
             cuts,
             is_current,
             loaded_at,
+            log,
         };
         metrics.loaded();
         metrics
@@ -99,12 +109,12 @@ impl Metrics {
         } else {
             return;
         };
-        request.log();
         self.request(&request);
     }
 
-    /// Counts a request.
+    /// Writes a request into the access log, and counts it.
     pub fn request(&self, request: &Request<'_>) {
+        self.log.request(request);
         let route = request.route.cloned().unwrap_or_else(|| NO_ROUTE.into());
         let labels = RequestLabels {
             door: request.door.as_str(),
@@ -135,12 +145,19 @@ impl Metrics {
         }
     }
 
+    /// Tells the log how many lines were left out of it.
+    pub(crate) fn flush(&self) {
+        self.log.flush();
+    }
+
     /// All of them as text.
     ///
     /// # Errors
     ///
     /// [`fmt::Error`] if they cannot be written.
     pub fn encode(&self) -> Result<String, fmt::Error> {
+        // Whoever looks at the numbers looks at the log as well.
+        self.log.flush();
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
         Ok(text)
@@ -163,14 +180,15 @@ impl Observe for Metrics {
             reason: record.reason,
             shadowed: record.shadowed,
             status: record.status,
+            upstream: record.upstream.as_ref(),
+            is_complete: Some(record.end == End::Complete),
             duration: record.duration,
         };
-        request.log();
         self.request(&request);
     }
 
     fn cut(&self, reason: &'static str) {
-        tracing::info!(target: "bearward::access", reason, "a connection was cut");
+        self.log.cut(reason);
         self.cuts.get_or_create(&CutLabels { reason }).inc();
     }
 }
@@ -195,6 +213,10 @@ pub struct Request<'r> {
     pub shadowed: Option<&'static str>,
     /// The status of the decision.
     pub status: StatusCode,
+    /// The name of its upstream, if it was sent to one.
+    pub upstream: Option<&'r Arc<str>>,
+    /// Whether the answer was sent to its end, where that is known.
+    pub is_complete: Option<bool>,
     /// How long it took.
     pub duration: Duration,
 }
@@ -223,6 +245,8 @@ impl<'r> Request<'r> {
             reason,
             shadowed,
             status,
+            upstream: None,
+            is_complete: None,
             duration,
         }
     }
@@ -236,22 +260,10 @@ impl<'r> Request<'r> {
             reason: METADATA,
             shadowed: None,
             status,
+            upstream: None,
+            is_complete: None,
             duration,
         }
-    }
-
-    /// Writes it into the access log. No field is text that the sender chose.
-    pub fn log(&self) {
-        tracing::info!(
-            target: "bearward::access",
-            door = self.door.as_str(),
-            route = self.route.map(AsRef::as_ref),
-            reason = self.reason,
-            shadowed = self.shadowed,
-            status = self.status.as_u16(),
-            duration_us = u64::try_from(self.duration.as_micros()).unwrap_or(u64::MAX),
-            "request"
-        );
     }
 }
 
@@ -268,7 +280,7 @@ pub enum Door {
 }
 
 impl Door {
-    const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::ExtAuthz => "ext_authz",
             Self::ForwardAuth => "forward_auth",
@@ -339,6 +351,17 @@ impl Collector for KeySets {
                 ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
             }
         }
+        let help = "Fetches of keys that have ended, by outcome";
+        let kind = ConstCounter::new(0_u64).metric_type();
+        let mut family = encoder.encode_descriptor("keys_fetches", help, None, kind)?;
+        for state in &states {
+            let failed = state.keys.failed_fetches;
+            let succeeded = state.keys.fetches.saturating_sub(failed);
+            for (outcome, count) in [("succeeded", succeeded), ("failed", failed)] {
+                let labels = [("issuer", state.issuer.as_str()), ("outcome", outcome)];
+                ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
+            }
+        }
         let help = "1 for an issuer whose last fetch failed, with the reason";
         let kind = ConstGauge::new(0.0).metric_type();
         let mut family = encoder.encode_descriptor("keys_fetch_failed", help, None, kind)?;
@@ -351,6 +374,27 @@ impl Collector for KeySets {
                 ("reason", code_of(error)),
             ];
             ConstGauge::new(1.0).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Which addresses of upstreams can be connected to, looked up when it is asked for.
+#[derive(Debug)]
+struct Addresses(Upstreams);
+
+impl Collector for Addresses {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let help = "1 if the address of an upstream can be connected to, as far as is known";
+        let kind = ConstGauge::new(0.0).metric_type();
+        let mut family = encoder.encode_descriptor("upstream_up", help, None, kind)?;
+        for state in self.0.state() {
+            let labels = [
+                ("upstream", &*state.upstream),
+                ("address", state.address.as_str()),
+            ];
+            let value = f64::from(u8::from(state.is_up));
+            ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
         }
         Ok(())
     }

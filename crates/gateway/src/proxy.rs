@@ -45,7 +45,9 @@ pub use self::serve::{Limits, serve};
 pub use self::settings::{Expiry, Settings};
 use self::tunnel::Tunnel;
 use self::upstream::Upstream as Target;
-pub use self::upstream::{Address, AddressError, Protocol, Tls, TlsError, Upstream, Upstreams};
+pub use self::upstream::{
+    Address, AddressError, AddressState, Protocol, Tls, TlsError, Upstream, Upstreams,
+};
 use crate::decision::{Admission, Decision, Reason, Refusal};
 use crate::gate::{Gate, SharedGate};
 use crate::metrics::ADMITTED;

@@ -1,12 +1,15 @@
 //! The admin listener's answers (THREATS T-CFG-05, T-CFG-08, T-FWD-10).
 
-use std::sync::Arc;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bearward::RequestHead;
 use bearward_gateway::admin::Admin;
 use bearward_gateway::config::{Config, Surroundings};
-use bearward_gateway::metrics::{Door, Metrics, Reload, Request};
+use bearward_gateway::metrics::{ADMITTED, Door, Metrics, Reload, Request};
 use bearward_gateway::original::Original;
+use bearward_gateway::proxy::{Upstream, Upstreams};
 use bearward_gateway::{Gate, SharedGate};
 use bearward_testing::{DevIssuer, Fault};
 use http::{HeaderMap, Method, Response, StatusCode, Uri};
@@ -39,7 +42,9 @@ impl Setting {
         let config = config.expect("a good configuration");
         let server = config.resource_server().expect("a resource server");
         let gate = SharedGate::new(Gate::new(server, config.routes, config.identity));
-        let metrics = Arc::new(Metrics::new(gate.clone()));
+        let down = Upstream::new("app", ["127.0.0.1:9".parse().expect("an address")]);
+        let metrics = Metrics::new(gate.clone(), Upstreams::new([down]));
+        let metrics = Arc::new(metrics);
         let hosts = ["bearward.internal".to_owned()];
         let admin = Admin::new(gate.clone(), Arc::clone(&metrics), hosts);
         Self {
@@ -152,7 +157,7 @@ async fn t_fwd_10_health_has_exact_paths_and_no_user_agent() {
     for path in ["/livez", "/readyz", "/metrics"] {
         let original = Original::new(&Method::GET, path, None, &headers);
         let decision = setting.gate.load().decide(&original).await;
-        let request = Request::decided(Door::ForwardAuth, &decision, std::time::Duration::ZERO);
+        let request = Request::decided(Door::ForwardAuth, &decision, Duration::ZERO);
         assert_eq!((request.reason, request.route), ("no_rule", None), "{path}");
     }
 }
@@ -214,7 +219,7 @@ async fn t_cfg_08_no_secret_and_no_token_is_told() {
     )]);
     let original = Original::new(&Method::GET, "/app/secret-path?token=x", None, &headers);
     let decision = setting.gate.load().decide(&original).await;
-    let request = Request::decided(Door::ForwardAuth, &decision, std::time::Duration::ZERO);
+    let request = Request::decided(Door::ForwardAuth, &decision, Duration::ZERO);
     setting.metrics.request(&request);
     for path in ["/issuers", "/metrics", "/readyz"] {
         let told = setting.get(path).into_body();
@@ -231,7 +236,7 @@ async fn metrics_are_by_route_and_reason() {
     for path in ["/app", "/app/1", "/elsewhere", "/a//b"] {
         let original = Original::new(&Method::GET, path, None, &headers);
         let decision = setting.gate.load().decide(&original).await;
-        let took = std::time::Duration::from_micros(300);
+        let took = Duration::from_micros(300);
         setting
             .metrics
             .request(&Request::decided(Door::ForwardAuth, &decision, took));
@@ -252,8 +257,63 @@ async fn metrics_are_by_route_and_reason() {
         "bearward_config_current 0",
         r#"bearward_keys_usable{issuer="https://id.example.com"} 1.0"#,
         r#"bearward_keys_stale{issuer="https://id.example.com"} 0.0"#,
+        r#"bearward_keys_fetches_total{issuer="https://id.example.com",outcome="succeeded"} 0"#,
+        r#"bearward_keys_fetches_total{issuer="https://id.example.com",outcome="failed"} 0"#,
+        r#"bearward_upstream_up{upstream="app",address="127.0.0.1:9"} 1.0"#,
+        "bearward_log_lines_left_out_total 0",
         "# EOF",
     ] {
         assert!(text.lines().any(|other| other == line), "{line}\n{text}");
     }
+}
+
+/// What is logged, as text.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("a log").write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn t_dos_06_a_flood_of_refusals_does_not_fill_the_log() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let setting = Setting::new();
+    let gate = setting.gate.load();
+    let (post, headers) = (Method::POST, HeaderMap::new());
+    let original = Original::new(&post, "/app", None, &headers);
+    let decision = gate.decide(&original).await;
+    let refused = Request::decided(Door::Proxy, &decision, Duration::ZERO);
+    let mut admitted = refused;
+    admitted.reason = ADMITTED;
+    for _ in 0..10_000 {
+        setting.metrics.request(&refused);
+    }
+    for _ in 0..500 {
+        setting.metrics.request(&admitted);
+    }
+    let text = String::from_utf8(log.0.lock().expect("a log").clone()).expect("text");
+    let lines = |what: &str| text.lines().filter(|line| line.contains(what)).count();
+    let written = lines("no_credentials");
+    // However slow this machine is: it is far from all of them, and what is good is all there.
+    assert!((100..5_000).contains(&written), "{written}");
+    assert_eq!(lines("admitted"), 500);
+    // All are counted, those left out as well.
+    let metrics = setting.metrics.encode().expect("metrics");
+    let counted = r#"{door="proxy",route="all",reason="no_credentials",shadowed=""} 10000"#;
+    assert!(metrics.contains(counted), "{metrics}");
+    let left_out = format!("bearward_log_lines_left_out_total {}", 10_000 - written);
+    assert!(metrics.contains(&left_out), "{left_out}\n{metrics}");
 }

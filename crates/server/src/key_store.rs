@@ -4,6 +4,7 @@
 //! task of its own does the fetching, as `schedule` plans it. What a token says reaches this far
 //! only as a `kid` to look up.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -55,6 +56,8 @@ struct Shared {
     wake: Notify,
     /// How many flights have ended.
     flights: watch::Sender<u64>,
+    /// How many of them brought nothing.
+    failures: AtomicU64,
 }
 
 /// A key set with what is known about it.
@@ -93,6 +96,10 @@ pub struct KeyState {
     pub is_usable: bool,
     /// Whether they are older than the issuer said they are fresh.
     pub is_stale: bool,
+    /// How many fetches have ended, well or not.
+    pub fetches: u64,
+    /// How many of them failed.
+    pub failed_fetches: u64,
     /// Why the last fetch failed; `None` after a good one.
     pub last_error: Option<FetchError>,
 }
@@ -161,6 +168,8 @@ impl KeyStore {
                 fetched_at: None,
                 is_usable: true,
                 is_stale: false,
+                fetches: 0,
+                failed_fetches: 0,
                 last_error: None,
             },
             Self::Fetched(keys) => keys.shared.state(),
@@ -191,6 +200,7 @@ impl Shared {
             last_error: Mutex::new(None),
             wake: Notify::new(),
             flights: watch::Sender::new(0),
+            failures: AtomicU64::new(0),
         }
     }
 
@@ -346,8 +356,15 @@ impl Shared {
             fetched_at: keys.map(|keys| keys.fetched_at),
             is_usable: keys.is_some_and(|keys| now < keys.usable_until),
             is_stale: keys.is_some_and(|keys| now >= keys.fresh_until),
+            fetches: *self.flights.borrow(),
+            failed_fetches: self.failures.load(Ordering::Relaxed),
             last_error: lock(&self.last_error).clone(),
         }
+    }
+
+    fn failed(&self) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+        self.schedule().failed(Instant::now(), Jitter::random());
     }
 
     /// Lets those who wait look again.
@@ -370,7 +387,7 @@ impl Fetcher {
             task.spawn(Arc::clone(&self).run(Arc::clone(&shared)));
             task.join_next().await;
             tracing::error!(issuer = %self.source.issuer, "fetching keys panicked; trying again");
-            shared.schedule().failed(Instant::now(), Jitter::random());
+            shared.failed();
             shared.flight_ended();
         }
     }
@@ -427,7 +444,7 @@ impl Fetcher {
     fn failed(&self, shared: &Shared, error: FetchError) {
         tracing::warn!(issuer = %self.source.issuer, %error, "keys not fetched");
         *lock(&shared.last_error) = Some(error);
-        shared.schedule().failed(Instant::now(), Jitter::random());
+        shared.failed();
     }
 
     fn report(&self, keys: &Keys) {

@@ -22,6 +22,7 @@ async fn the_life_of_a_key_set() {
     assert_eq!(before.generation, 0);
     assert_eq!(before.fetched_at, None);
     assert_eq!(before.last_error, None);
+    assert_eq!((before.fetches, before.failed_fetches), (0, 0));
 
     server.attempted().await;
     let fetched = state(&server);
@@ -29,6 +30,7 @@ async fn the_life_of_a_key_set() {
     assert!(fetched.is_usable && !fetched.is_stale);
     assert_eq!(fetched.generation, 1);
     assert_eq!(fetched.fetched_at, Some(START));
+    assert_eq!((fetched.fetches, fetched.failed_fetches), (1, 0));
     assert_eq!(fetched.kids, [key().kid().unwrap()]);
     assert!(fetched.unusable.is_empty());
 
@@ -50,6 +52,9 @@ async fn the_life_of_a_key_set() {
     let failing = state(&server);
     assert!(failing.is_usable);
     assert_eq!(failing.generation, 2);
+    assert_eq!(rotated.failed_fetches, 0);
+    assert_eq!(failing.fetches - rotated.fetches, failing.failed_fetches);
+    assert!(failing.failed_fetches > 0);
     assert_eq!(failing.last_error, Some(FetchError::Status(502)));
 
     network.serve(JWKS, Reply::keys([&next_key()]));
@@ -57,6 +62,7 @@ async fn the_life_of_a_key_set() {
     let recovered = state(&server);
     assert_eq!(recovered.last_error, None);
     assert_eq!(recovered.generation, 3);
+    assert!(recovered.fetches > recovered.failed_fetches);
     assert!(recovered.unusable.is_empty());
 }
 

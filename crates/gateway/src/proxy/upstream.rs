@@ -8,6 +8,7 @@ mod connect;
 mod pool;
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -39,6 +40,16 @@ impl Upstreams {
         self.0.store(Arc::new(by_name(upstreams)));
     }
 
+    /// Each address, and whether it can be connected to as far as requests have shown, in the order of
+    /// their names.
+    #[must_use]
+    pub fn state(&self) -> Vec<AddressState> {
+        let upstreams = self.0.load();
+        let mut states: Vec<_> = upstreams.values().flat_map(|each| each.state()).collect();
+        states.sort_by(|a, b| (&a.upstream, &a.address).cmp(&(&b.upstream, &b.address)));
+        states
+    }
+
     pub(super) fn find(&self, name: Option<&Arc<str>>) -> Option<Arc<Upstream>> {
         self.0.load().get(name?).map(Arc::clone)
     }
@@ -47,6 +58,18 @@ impl Upstreams {
 fn by_name(upstreams: impl IntoIterator<Item = Upstream>) -> HashMap<Arc<str>, Arc<Upstream>> {
     let named = |upstream: Upstream| (Arc::clone(&upstream.name), Arc::new(upstream));
     upstreams.into_iter().map(named).collect()
+}
+
+/// One address of an upstream, for metrics.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct AddressState {
+    /// The name of the upstream.
+    pub upstream: Arc<str>,
+    /// The address.
+    pub address: String,
+    /// Whether the last attempt to connect to it succeeded; it is taken for up at first.
+    pub is_up: bool,
 }
 
 /// One application.
@@ -152,6 +175,14 @@ impl Upstream {
         self
     }
 
+    fn state(&self) -> impl Iterator<Item = AddressState> {
+        self.endpoints.iter().map(|endpoint| AddressState {
+            upstream: Arc::clone(&self.name),
+            address: endpoint.address().to_string(),
+            is_up: endpoint.is_connected(),
+        })
+    }
+
     pub(super) const fn name(&self) -> &Arc<str> {
         &self.name
     }
@@ -242,14 +273,12 @@ impl Upstream {
             let connecting = endpoint.connect(version, self.tls.as_ref());
             match timeout(self.limits.connect, connecting).await {
                 Ok(Ok(sender)) => return Ok(sender),
-                Ok(Err(error)) => {
-                    tracing::warn!(upstream = &*self.name, %error, "upstream not connected");
-                }
+                Ok(Err(error)) => endpoint.rest(self.limits.cooldown, &self.name, &error),
                 Err(_) => {
-                    tracing::warn!(upstream = &*self.name, "upstream not connected in time");
+                    let error = io::Error::from(io::ErrorKind::TimedOut);
+                    endpoint.rest(self.limits.cooldown, &self.name, &error);
                 }
             }
-            endpoint.rest(self.limits.cooldown);
         }
         Err(UpstreamError::Connect)
     }

@@ -335,20 +335,32 @@ impl Gateway {
         Self::listening(listener, upstream, settings, limits).await
     }
 
+    /// Before these applications.
+    pub(crate) async fn to(upstreams: Upstreams) -> Self {
+        let address = Address::Tcp("127.0.0.1:0".parse().unwrap());
+        let listener = Listener::bind(&address).await.unwrap();
+        Self::serving(listener, upstreams, Settings::new(), Limits::new())
+    }
+
     pub(crate) async fn listening(
         listener: Listener,
         upstream: Upstream,
         settings: Settings,
         limits: Limits,
     ) -> Self {
+        Self::serving(listener, Upstreams::new([upstream]), settings, limits)
+    }
+
+    fn serving(
+        listener: Listener,
+        upstreams: Upstreams,
+        settings: Settings,
+        limits: Limits,
+    ) -> Self {
         let observed = Arc::new(Observed::default());
         let observer: Arc<dyn Observe> = Arc::<Observed>::clone(&observed);
         let settings = settings.observer(observer);
-        let proxy = Proxy::new(
-            SharedGate::new(gate()),
-            Upstreams::new([upstream]),
-            settings,
-        );
+        let proxy = Proxy::new(SharedGate::new(gate()), upstreams, settings);
         let addr = match listener.address() {
             Address::Tcp(address) => address,
             Address::Unix(_) => SocketAddr::from(([0, 0, 0, 0], 0)),

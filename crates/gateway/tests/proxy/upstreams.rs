@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bearward_gateway::proxy::{Address, End, Limits, Protocol, Settings, Tls, TlsError, Upstream};
+use bearward_gateway::proxy::{
+    Address, End, Limits, Protocol, Settings, Tls, TlsError, Upstream, Upstreams,
+};
 use http::{Method, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -254,6 +256,39 @@ async fn an_address_that_is_back_is_asked_again() {
     });
     let response = send(gateway.addr, get("/x").body(empty()).unwrap()).await;
     assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_address_is_down_until_it_can_be_connected_to() {
+    let free = nobody().await;
+    let two = Upstreams::new([
+        upstream(free).cooldown(Duration::ZERO),
+        Upstream::new("other", ["127.0.0.1:9".parse().unwrap()]),
+    ]);
+    let states = || {
+        let states = two.state().into_iter();
+        let states: Vec<_> = states
+            .map(|state| (state.upstream.to_string(), state.address, state.is_up))
+            .collect();
+        states
+    };
+    let other = || ("other".to_owned(), "127.0.0.1:9".to_owned(), true);
+    let app = |is_up| ("app".to_owned(), free.to_string(), is_up);
+    assert_eq!(states(), [app(true), other()]);
+    let gateway = Gateway::to(two.clone()).await;
+    let asked = async || {
+        let response = send(gateway.addr, get("/x").body(empty()).unwrap()).await;
+        response.status()
+    };
+    assert_eq!(asked().await, StatusCode::BAD_GATEWAY);
+    assert_eq!(states(), [app(false), other()]);
+    let listener = TcpListener::bind(free).await.unwrap();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        App::default().serve(stream).await;
+    });
+    assert_eq!(asked().await, StatusCode::OK);
+    assert_eq!(states(), [app(true), other()]);
 }
 
 #[tokio::test]

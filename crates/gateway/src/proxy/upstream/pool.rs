@@ -24,6 +24,7 @@ pub(super) struct Endpoint {
     address: Address,
     idle: Arc<Mutex<Vec<Idle>>>,
     shared: Mutex<Option<http2::SendRequest<Upload>>>,
+    /// There if it could not be connected to: until when it is passed over.
     resting: Mutex<Option<Instant>>,
 }
 
@@ -48,9 +49,23 @@ impl Endpoint {
         resting.is_none_or(|until| Instant::now() >= until)
     }
 
-    /// Is not asked for a while, as long as there are others.
-    pub(super) fn rest(&self, cooldown: Duration) {
-        *lock(&self.resting) = Instant::now().checked_add(cooldown);
+    /// Is not asked for a while, as long as there are others. Told once, until it is back.
+    pub(super) fn rest(&self, cooldown: Duration, upstream: &str, error: &io::Error) {
+        let now = Instant::now();
+        let until = now.checked_add(cooldown).unwrap_or(now);
+        if lock(&self.resting).replace(until).is_none() {
+            let address = &self.address;
+            tracing::warn!(upstream, %address, %error, "an upstream cannot be connected to");
+        }
+    }
+
+    /// Whether it can be connected to, as far as is known.
+    pub(super) fn is_connected(&self) -> bool {
+        lock(&self.resting).is_none()
+    }
+
+    pub(super) const fn address(&self) -> &Address {
+        &self.address
     }
 
     /// A connection that is there already.
@@ -88,7 +103,9 @@ impl Endpoint {
             tokio::spawn(connection.with_upgrades());
             Sender::Http1(Some(sender), Origin::New, Arc::clone(&self.idle))
         };
-        *lock(&self.resting) = None;
+        if lock(&self.resting).take().is_some() {
+            tracing::info!(address = %self.address, "an upstream is back");
+        }
         Ok(sender)
     }
 }
