@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bearward::fetch::FetchError;
+use bearward::token_cache::TokenCacheState;
 use bearward::{IssuerState, UnixTime};
 use http::StatusCode;
 use prometheus_client::collector::Collector;
@@ -375,8 +376,45 @@ impl Collector for KeySets {
             ];
             ConstGauge::new(1.0).encode(family.encode_family(&labels)?)?;
         }
-        Ok(())
+        match gate.server().token_cache() {
+            Some(cache) => encode_token_cache(&cache, &mut encoder),
+            None => Ok(()),
+        }
     }
+}
+
+/// How often a token that came was one that had been verified before, and what that takes.
+fn encode_token_cache(
+    cache: &TokenCacheState,
+    encoder: &mut DescriptorEncoder<'_>,
+) -> Result<(), fmt::Error> {
+    let help = "Tokens looked up among those verified before, by outcome";
+    let kind = ConstCounter::new(0_u64).metric_type();
+    let mut family = encoder.encode_descriptor("token_cache_lookups", help, None, kind)?;
+    for (outcome, count) in [("hit", cache.hits), ("miss", cache.misses)] {
+        ConstCounter::new(count).encode(family.encode_family(&[("outcome", outcome)])?)?;
+    }
+    let entries = u64::try_from(cache.entries).unwrap_or(u64::MAX);
+    let gauges = [
+        (
+            "token_cache_entries",
+            "Verified tokens that are remembered",
+            None,
+            entries,
+        ),
+        (
+            "token_cache",
+            "The memory that remembered tokens are counted as",
+            Some(&Unit::Bytes),
+            cache.bytes,
+        ),
+    ];
+    for (name, help, unit, value) in gauges {
+        let gauge = ConstGauge::new(value);
+        let metric = encoder.encode_descriptor(name, help, unit, gauge.metric_type())?;
+        gauge.encode(metric)?;
+    }
+    Ok(())
 }
 
 /// Which addresses of upstreams can be connected to, looked up when it is asked for.

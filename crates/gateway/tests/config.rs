@@ -57,6 +57,35 @@ fn with_more(more: &str) -> String {
 
 const AUDIENCES: &str = "audiences = [\"https://api.example.com\"]";
 
+#[tokio::test]
+async fn the_token_cache_is_on_unless_it_is_turned_off() {
+    let is_on = |more: &str| {
+        let config = parse(&with_more(more)).expect("no mistake");
+        config
+            .resource_server()
+            .expect("a server")
+            .token_cache()
+            .is_some()
+    };
+    assert!(is_on(""));
+    assert!(is_on("[token_cache]\n"));
+    assert!(is_on(
+        "[token_cache]\nmax_entries = 1_000\nmax_bytes = 0xFFFFFF\n"
+    ));
+    assert!(!is_on("[token_cache]\nmax_entries = 0\n"));
+    assert!(!is_on("[token_cache]\nmax_bytes = 0\n"));
+    for (wrong, expected) in [
+        ("max_entries = -1", "value 10:15"),
+        ("max_entries = 4294967296", "value 10:15"),
+        ("max_entries = 1.0", "type 10:15"),
+        ("max_entries = \"1000\"", "type 10:15"),
+        ("max_entry = 1", "unknown_key 10:1"),
+    ] {
+        let found = mistakes(&with_more(&format!("[token_cache]\n{wrong}\n")));
+        assert_eq!(found, [expected], "{wrong}");
+    }
+}
+
 #[test]
 fn a_good_configuration_has_no_mistakes() {
     let config = parse(GOOD).expect("a good configuration");

@@ -306,6 +306,46 @@ async fn a_cfg_02_a_reload_keeps_the_keys_of_unchanged_issuers() {
     running.stop().await;
 }
 
+/// What is remembered belongs to the issuers and their policies: it stays with them, and goes when
+/// one of them says something else.
+#[tokio::test]
+async fn a_cfg_02_t_cch_04_verified_tokens_stay_with_unchanged_policies() {
+    let issuer = DevIssuer::start().await.expect("a port");
+    let running = Running::start(&forward_auth(&issuer, "/one")).await;
+    let token = issuer.user_token(issuer.url()).sign();
+    let door = running.address("forward auth");
+    let asked = async |path: &str| status(&get(door, "/auth/nginx", &asking(path, &token)).await);
+    let counted = || {
+        let cache = running.gate.load().server().token_cache();
+        let cache = cache.expect("it is on by default");
+        (cache.hits, cache.misses)
+    };
+    assert_eq!((asked("/one").await, asked("/one").await), (200, 200));
+    assert_eq!(counted(), (1, 1));
+
+    let other_routes = parse(&forward_auth(&issuer, "/two"));
+    assert_eq!(running.reloader.apply(other_routes).await, Reload::Applied);
+    assert_eq!((asked("/two").await, asked("/one").await), (200, 403));
+    assert_eq!(
+        counted(),
+        (2, 1),
+        "a hit, and nobody to look up where no route matches"
+    );
+
+    // The same keys, but the token is not for us any more.
+    let audience = format!("audiences = '{}'", issuer.url());
+    let text = forward_auth(&issuer, "/two");
+    assert!(text.contains(&audience), "{text}");
+    let elsewhere = text.replace(&audience, "audiences = 'https://elsewhere.example'");
+    assert_eq!(
+        running.reloader.apply(parse(&elsewhere)).await,
+        Reload::Applied
+    );
+    assert_eq!(asked("/two").await, 401);
+    assert_eq!(counted(), (0, 1));
+    running.stop().await;
+}
+
 #[tokio::test]
 async fn a_cfg_03_issuers_come_and_go_while_others_stay() {
     let (one, two) = (DevIssuer::start().await, DevIssuer::start().await);

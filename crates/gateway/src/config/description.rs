@@ -47,6 +47,8 @@ pub(super) enum Kind {
     Address,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// A whole number, from 0 to 2³² − 1.
+    Count,
     /// What claims must be: claim to value, or to values of which one suffices.
     Claims,
     /// `true` or `false`.
@@ -80,6 +82,7 @@ impl Kind {
                 let words: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
                 format!("one of {}", words.join(", "))
             }
+            Self::Count => "a whole number from 0 to 4294967295".into(),
             Self::Claims => "a table of claims, each with a string or a list of strings".into(),
             Self::Duration => "a length of time such as \"30s\", \"5m\" or \"1h 30m\"".into(),
             Self::Flag => "true or false".into(),
@@ -147,6 +150,11 @@ pub(super) static ROOT: Table = Table {
             "How the application learns who sent a request.",
         ),
         optional(
+            "token_cache",
+            Kind::Table(&TOKEN_CACHE),
+            "How many verified tokens are remembered.",
+        ),
+        optional(
             "requirements",
             Kind::Named(&REQUIREMENTS),
             "What routes may ask of a principal, under names.",
@@ -165,6 +173,25 @@ pub(super) static ROOT: Table = Table {
             "listen",
             Kind::Table(&LISTEN),
             "Where the gateway listens. A listener without a table is not started.",
+        ),
+    ],
+};
+
+pub(super) static TOKEN_CACHE: Table = Table {
+    name: "[token_cache]",
+    meaning: "The cache of verified tokens. One that comes again costs no signature check; its times, what the route requires and whether its key is still published are checked each time. It holds tokens and claims in memory, and only those that were valid.",
+    fields: &[
+        defaulted(
+            "max_entries",
+            Kind::Count,
+            "10000",
+            "The most tokens; `0` turns the cache off.",
+        ),
+        defaulted(
+            "max_bytes",
+            Kind::Count,
+            "33554432",
+            "The most memory they take, in bytes; a usual token takes 3000. `0` turns the cache off.",
         ),
     ],
 };

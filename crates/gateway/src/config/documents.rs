@@ -53,10 +53,10 @@ fn of_field(field: &Field) -> Value {
     if let Some(members) = schema.as_object_mut() {
         members.insert("description".to_owned(), json!(field.meaning));
         if let Default::Value(default) = field.default {
-            let default = if matches!(field.kind, Kind::Flag) {
-                json!(default == "true")
-            } else {
-                json!(default)
+            let default = match field.kind {
+                Kind::Count => json!(default.parse::<u32>().ok()),
+                Kind::Flag => json!(default == "true"),
+                _ => json!(default),
             };
             members.insert("default".to_owned(), default);
         }
@@ -73,6 +73,7 @@ fn of_kind(kind: Kind) -> Value {
             "type": "object",
             "additionalProperties": { "anyOf": [text(), texts()] },
         }),
+        Kind::Count => json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }),
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Groups => json!({ "type": "array", "items": texts() }),
         Kind::Named(table) => json!({
@@ -122,6 +123,7 @@ fn value_of(kind: Kind) -> String {
             let words: Vec<_> = words.iter().map(|word| format!("`\"{word}\"`")).collect();
             words.join(", ")
         }
+        Kind::Count => "whole number".to_owned(),
         Kind::Claims => "`{ claim = \"value\", other = [\"one\", \"two\"] }`".to_owned(),
         Kind::Duration => "length of time: `\"30s\"`, `\"5m\"`, `\"1h 30m\"`".to_owned(),
         Kind::Flag => "`true` or `false`".to_owned(),
@@ -137,7 +139,7 @@ fn value_of(kind: Kind) -> String {
 }
 
 fn literal(kind: Kind, default: &str) -> String {
-    if matches!(kind, Kind::Flag) {
+    if matches!(kind, Kind::Count | Kind::Flag) {
         return default.to_owned();
     }
     format!("\"{default}\"")

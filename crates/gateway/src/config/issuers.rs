@@ -8,7 +8,7 @@ use bearward::core::policy::PolicyError;
 use bearward::resource_server::ResourceServerBuilder;
 use bearward::{
     Algorithm, BuildError, Issuer, JwkSet, Policy, Profile, ProtectedResourceMetadata,
-    ProtectionSpace, ResourceServer,
+    ProtectionSpace, ResourceServer, TokenCache,
 };
 use http::HeaderName;
 use url::{Host, Url};
@@ -26,6 +26,7 @@ pub struct ServerSettings {
     space: ProtectionSpace,
     metadata: Option<ProtectedResourceMetadata>,
     id_token_field: Option<HeaderName>,
+    token_cache: TokenCache,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -82,6 +83,7 @@ impl ServerSettings {
             space: ProtectionSpace::default(),
             metadata: None,
             id_token_field: None,
+            token_cache: token_cache(fields),
         };
         if let Some(protection) = &protection {
             let names = names.iter().map(|name| name.value);
@@ -151,7 +153,9 @@ impl ServerSettings {
     }
 
     fn without_issuers(&self) -> ResourceServerBuilder {
-        let mut builder = ResourceServer::builder().protection_space(self.space.clone());
+        let mut builder = ResourceServer::builder()
+            .protection_space(self.space.clone())
+            .token_cache(self.token_cache);
         if let Some(metadata) = &self.metadata {
             builder = builder.metadata(metadata.clone());
         }
@@ -195,6 +199,22 @@ impl ServerSettings {
                 }
             }
         }
+    }
+}
+
+/// On, with the limits of its description, unless it is turned off.
+fn token_cache(fields: &Fields<'_>) -> TokenCache {
+    let default = TokenCache::new();
+    let Some(table) = fields.table("token_cache") else {
+        return default;
+    };
+    let default = match table.count("max_entries") {
+        Some(max_entries) => default.max_entries(max_entries),
+        None => default,
+    };
+    match table.count("max_bytes") {
+        Some(max_bytes) => default.max_bytes(max_bytes),
+        None => default,
     }
 }
 

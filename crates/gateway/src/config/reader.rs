@@ -140,6 +140,27 @@ impl<'t> Fields<'t> {
         })
     }
 
+    pub(super) fn count(&self, key: &str) -> Option<u32> {
+        let Some(value) = self.table.get(key) else {
+            let Default::Value(default) = self.description.field(key)?.default else {
+                return None;
+            };
+            return default.parse().ok();
+        };
+        let Some(number) = value.get_ref().as_integer() else {
+            self.tell_type(key, &value.span(), value.get_ref());
+            return None;
+        };
+        // Every base that TOML has; its underscores are not in the text any more.
+        let count = u32::from_str_radix(number.as_str(), number.radix()).ok();
+        if count.is_none() {
+            let expected = Kind::Count.expected();
+            let message = format!("`{key}` is {expected}, not {}", number.as_str());
+            self.found.add(Code::Value, &value.span(), message, None);
+        }
+        count
+    }
+
     pub(super) fn duration(&self, key: &str) -> Option<At<Duration>> {
         let given = self.text(key)?;
         let parsed = given.value.parse::<SignedDuration>().ok();
