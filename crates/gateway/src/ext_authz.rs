@@ -192,13 +192,13 @@ fn status(code: Code) -> rpc::Status {
 }
 
 /// The gRPC status of a refusal. Never `OK`, whatever its HTTP status is.
-fn code(status: http::StatusCode) -> Code {
+pub(crate) fn code(status: http::StatusCode) -> Code {
     match status.as_u16() {
         400 => Code::InvalidArgument,
         401 => Code::Unauthenticated,
         403 => Code::PermissionDenied,
         429 => Code::ResourceExhausted,
-        503 => Code::Unavailable,
+        502..=504 => Code::Unavailable,
         _ => Code::Internal,
     }
 }

@@ -32,7 +32,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use hyper::body::{Body, Incoming};
 use hyper::upgrade::OnUpgrade;
 
-use self::answer::Answer;
+use self::answer::{Answer, Style};
 pub use self::body::{BodyError, ProxyBody};
 use self::body::{Download, Kind, Upload};
 use self::fields::Via;
@@ -81,6 +81,7 @@ impl Proxy {
         let closes = is_http1
             && (request.headers().contains_key(http::header::UPGRADE)
                 || request.method() == Method::CONNECT);
+        let style = Style::of(&request);
         let passed = self.pass(peer, request, &mut exchange).await;
         let is_last = is_http1 && connection.as_ref().is_some_and(Connection::is_draining);
         let mut response = match passed {
@@ -88,9 +89,10 @@ impl Proxy {
             Err(answer) => {
                 exchange.answered(answer.reason, answer.status);
                 let active = connection.as_ref().map(Connection::active);
-                let mut response = Response::new(ProxyBody::fixed(answer.body, exchange, active));
-                *response.status_mut() = answer.status;
-                *response.headers_mut() = answer.headers;
+                let (status, headers, body) = answer.written(style);
+                let mut response = Response::new(ProxyBody::fixed(body, exchange, active));
+                *response.status_mut() = status;
+                *response.headers_mut() = headers;
                 response
             }
         };

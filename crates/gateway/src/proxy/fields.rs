@@ -141,6 +141,11 @@ pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
     })
 }
 
+/// Whether a message is gRPC-Web, which browsers speak.
+pub(super) fn is_grpc_web(headers: &HeaderMap) -> bool {
+    media_type(headers).is_some_and(|media| media.starts_with("application/grpc-web"))
+}
+
 /// Whether an answer is a stream of events.
 pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
     media_type(headers).as_deref() == Some("text/event-stream")
