@@ -145,6 +145,16 @@ class Http1(Client):
             raise ValueError("it broke off")
 
 
+class Asking(Http1):
+    """What a proxy with open connections asks of forward auth."""
+
+    FIELDS = ["X-Original-URI: /app", "X-Original-Method: GET", "X-Original-Host: api.example.com"]
+
+    def _write(self, identifier):
+        lines = ["GET /auth/nginx HTTP/1.1", "Host: bearward", f"Authorization: Bearer {self.token}", *self.FIELDS]
+        self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+
+
 class Fresh(threading.Thread):
     """HTTP/1.1 with a connection for each request, until nobody listens any more."""
 

@@ -11,7 +11,7 @@ import threading
 import time
 import urllib.request
 
-from clients import Account, Fresh, Http1, Http2
+from clients import Account, Asking, Fresh, Http1, Http2
 from client import ask, bearer
 from processes import Program, free_port, until
 from run import INVALID, Gateway, Run, filled, main
@@ -80,6 +80,7 @@ class LoadRun(Run):
         for attempt in (1, 2):
             yield f"SIGTERM under HTTP/1.1 load, {attempt}", lambda: self.stop(f"HTTP/1.1 {attempt}", self.http1)
             yield f"SIGTERM under HTTP/2 load, {attempt}", lambda: self.stop(f"HTTP/2 {attempt}", self.http2)
+        yield "SIGTERM under forward auth", self.stop_forward_auth
 
     def gateway(self, name):
         gateway = Gateway(self.options.bearward, self.state / name.replace(" ", "-").replace("/", "-"))
@@ -233,6 +234,24 @@ class LoadRun(Run):
         ends = sorted(set(account.ends))
         self.check(f"{name}: connections that were told of their end, before it", ends, ["said"])
         self.holds(f"{name}: requests answered", len(answered) > 200, len(answered))
+
+    def stop_forward_auth(self):
+        """Its connections are those of a proxy, which has a fixed number of them."""
+        name = "forward auth"
+        gateway = self.gateway(name)
+        account = Account("forward-auth")
+        running = [Asking(account, gateway.ports["FORWARD_AUTH"], self.issuer.mint(), "asked") for _ in range(16)]
+        for client in running:
+            client.start()
+        time.sleep(1)
+        gateway.program.tell(signal.SIGTERM)
+        for client in running:
+            client.join(20)
+        self.check(f"{name}: exit code", gateway.program.exit_code(20), 0)
+        ends = re.findall(r'door="forward_auth".*reason="(\w+)".*status=(\d+)', gateway.log_text())
+        self.check(f"{name}: questions in the log with another end than `admitted`", set(ends), {("admitted", "200")})
+        self.check(f"{name}: questions that were read, and answers", len(account.answered), len(ends))
+        print(f"fact  {name}: {len(account.lost)} of {len(running)} connections ended without a word")
 
     @staticmethod
     def http1(account, port, token, told):
