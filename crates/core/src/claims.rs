@@ -25,16 +25,17 @@ pub struct Claims {
 }
 
 impl Claims {
-    pub(crate) fn parse(payload: Vec<u8>) -> Result<Self, InvalidToken> {
+    /// Parses a payload, into the memory of `tape`.
+    pub(crate) fn parse(payload: Vec<u8>, tape: Tape) -> Result<Self, InvalidToken> {
         let text = String::from_utf8(payload).map_err(|_| InvalidToken::JsonInvalid)?;
-        let tape = Tape::parse(&text)?;
+        let tape = tape.parse(&text)?;
         let root = tape.root(&text);
         if root.kind() != Kind::Object {
             return Err(InvalidToken::JsonInvalid);
         }
         let mut found = Found::default();
-        for (name, value) in root.members() {
-            found.note(&name, value.index());
+        for (name, index) in root.member_names() {
+            found.note(&name, index);
         }
         Ok(Self { text, tape, found })
     }
@@ -43,7 +44,7 @@ impl Claims {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Value<'_>> {
         let mut found = self.found;
-        match found.slot(name) {
+        match found.slot(name.as_bytes()) {
             Some(index) => self.registered(*index),
             None => self.root().get(name),
         }
@@ -76,6 +77,14 @@ impl Claims {
     #[must_use]
     pub fn as_json(&self) -> &str {
         &self.text
+    }
+
+    /// The memory that the claims take beside themselves, in bytes: for caches that are bounded.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.text
+            .capacity()
+            .saturating_add(self.tape.memory_bytes())
     }
 
     pub(crate) fn issuer(&self) -> Result<Cow<'_, str>, InvalidToken> {
@@ -321,9 +330,9 @@ fn string(value: Option<Value<'_>>) -> Result<Option<Cow<'_, str>>, InvalidToken
 fn numeric_date(value: Value<'_>) -> Result<UnixTime, InvalidToken> {
     let digits = value.as_number().ok_or(InvalidToken::DateType)?;
     // Whole seconds are exact; the rest goes through a float, good to a microsecond until 2242.
-    let date = match digits.parse::<u64>() {
-        Ok(seconds) => UnixTime::from_secs(seconds),
-        Err(_) => {
+    let date = match whole_seconds(digits) {
+        Some(seconds) => UnixTime::from_secs(seconds),
+        None => {
             let seconds = digits.parse().map_err(|_| InvalidToken::DateType)?;
             let since = Duration::try_from_secs_f64(seconds);
             UnixTime::from_duration(since.map_err(|_| InvalidToken::DateRange)?)
@@ -333,6 +342,19 @@ fn numeric_date(value: Value<'_>) -> Result<UnixTime, InvalidToken> {
         return Err(InvalidToken::DateRange);
     }
     Ok(date)
+}
+
+/// The digits as a number, if they are digits alone and no more than the twelve that a date has.
+fn whole_seconds(digits: &str) -> Option<u64> {
+    const MOST: usize = 12;
+    if digits.len() > MOST || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    // Twelve digits are far from the end of 64 bits.
+    Some(digits.bytes().fold(0, |seconds: u64, digit| {
+        let digit = u64::from(digit.wrapping_sub(b'0'));
+        seconds.wrapping_mul(10).wrapping_add(digit)
+    }))
 }
 
 /// Where the registered claims stand on the tape. Small, since it travels with the claims: a tape
@@ -357,30 +379,31 @@ struct Found {
 }
 
 impl Found {
-    fn note(&mut self, name: &str, index: u32) {
+    fn note(&mut self, name: &[u8], index: u32) {
         if let Some(claim) = self.slot(name) {
             *claim = u16::try_from(index).ok().and_then(NonZeroU16::new);
         }
     }
 
     /// The place of the claim called `name`, if it is one of these.
-    fn slot(&mut self, name: &str) -> Option<&mut Option<NonZeroU16>> {
+    fn slot(&mut self, name: &[u8]) -> Option<&mut Option<NonZeroU16>> {
+        // As bytes: the compiler then looks at one after the other, not at one name after the other.
         Some(match name {
-            "acr" => &mut self.acr,
-            "amr" => &mut self.amr,
-            "aud" => &mut self.aud,
-            "auth_time" => &mut self.auth_time,
-            "client_id" => &mut self.client_id,
-            "cnf" => &mut self.cnf,
-            "email" => &mut self.email,
-            "exp" => &mut self.exp,
-            "iat" => &mut self.iat,
-            "iss" => &mut self.iss,
-            "jti" => &mut self.jti,
-            "nbf" => &mut self.nbf,
-            "scope" => &mut self.scope,
-            "scp" => &mut self.scp,
-            "sub" => &mut self.sub,
+            b"acr" => &mut self.acr,
+            b"amr" => &mut self.amr,
+            b"aud" => &mut self.aud,
+            b"auth_time" => &mut self.auth_time,
+            b"client_id" => &mut self.client_id,
+            b"cnf" => &mut self.cnf,
+            b"email" => &mut self.email,
+            b"exp" => &mut self.exp,
+            b"iat" => &mut self.iat,
+            b"iss" => &mut self.iss,
+            b"jti" => &mut self.jti,
+            b"nbf" => &mut self.nbf,
+            b"scope" => &mut self.scope,
+            b"scp" => &mut self.scp,
+            b"sub" => &mut self.sub,
             _ => return None,
         })
     }
@@ -391,11 +414,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{Claims, first_word};
+    use crate::json::Tape;
     use crate::rejection::InvalidToken;
     use crate::time::UnixTime;
 
     fn date(json: &str) -> Result<UnixTime, InvalidToken> {
-        let claims = Claims::parse(format!("{{\"exp\":{json}}}").into_bytes()).unwrap();
+        let claims =
+            Claims::parse(format!("{{\"exp\":{json}}}").into_bytes(), Tape::default()).unwrap();
         claims.expires_at().map(Option::unwrap)
     }
 
@@ -440,7 +465,7 @@ mod tests {
         #[test]
         fn words_are_those_between_spaces(scope in "[ab ]{0,12}") {
             let json = format!("{{\"scope\":\"{scope}\"}}");
-            let claims = Claims::parse(json.into_bytes()).unwrap();
+            let claims = Claims::parse(json.into_bytes(), Tape::default()).unwrap();
             let words: Vec<String> =
                 claims.scope().unwrap().unwrap().words().map(Into::into).collect();
             let expected: Vec<&str> = scope.split(' ').filter(|word| !word.is_empty()).collect();
@@ -483,12 +508,12 @@ mod tests {
             .map(|name| format!("\"{name}\":\"{name}\""))
             .collect();
         let text = format!("{{{}}}", members.join(","));
-        let claims = Claims::parse(text.clone().into_bytes()).unwrap();
+        let claims = Claims::parse(text.clone().into_bytes(), Tape::default()).unwrap();
         for name in names {
             assert!(claims.get(name).unwrap().is_str(name), "{name}");
             assert!(claims.root().get(name).unwrap().is_str(name), "{name}");
             let without = text.replace(&format!("\"{name}\":"), &format!("\"x{name}\":"));
-            let without = Claims::parse(without.into_bytes()).unwrap();
+            let without = Claims::parse(without.into_bytes(), Tape::default()).unwrap();
             assert!(without.get(name).is_none(), "{name}");
         }
     }
@@ -496,10 +521,10 @@ mod tests {
     #[test]
     fn what_is_no_object_is_no_claims_set() {
         for text in ["[]", "null", "1", "\"{}\"", "", "{", "{}{}"] {
-            let refused = Claims::parse(text.as_bytes().to_vec()).err();
+            let refused = Claims::parse(text.as_bytes().to_vec(), Tape::default()).err();
             assert_eq!(refused, Some(InvalidToken::JsonInvalid), "{text}");
         }
-        let refused = Claims::parse(vec![b'{', 0xFF, b'}']).err();
+        let refused = Claims::parse(vec![b'{', 0xFF, b'}'], Tape::default()).err();
         assert_eq!(refused, Some(InvalidToken::JsonInvalid));
     }
 }

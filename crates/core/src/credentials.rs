@@ -11,6 +11,7 @@ use std::fmt;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method, Uri};
+use wide::u8x16;
 
 use crate::rejection::{InvalidRequest, Rejection};
 
@@ -126,17 +127,30 @@ fn bearer(field: &[u8]) -> Result<&[u8], Rejection> {
 /// Whether all of `token` is of the characters of a b64token. `=` belongs at its end; elsewhere it is
 /// for the base64url check to refuse.
 ///
-/// A JWS has fewer of them; those are looked for first, at every byte without a branch: the compiler
-/// then takes sixteen at a time.
+/// A JWS has fewer of them; those are looked for first, sixteen at a time.
 fn is_b64token(token: &[u8]) -> bool {
-    let is_within =
-        |byte: u8, first: u8, last: u8| byte.wrapping_sub(first) <= last.wrapping_sub(first);
-    let is_usual = |byte: u8| {
-        is_within(byte | 0x20, b'a', b'z') | is_within(byte, b'-', b'9') | (byte == b'_')
+    let is_char = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
+    let (chunks, rest) = token.as_chunks::<16>();
+    let all_usual = chunks.iter().fold(u8x16::splat(0xFF), |all, chunk| {
+        all & usual(u8x16::new(*chunk))
+    });
+    let chunks_fit = all_usual.all() || chunks.as_flattened().iter().all(is_char);
+    chunks_fit && rest.iter().all(is_char)
+}
+
+/// All bits of each byte that is a letter, a digit or one of `-`, `.`, `/`, `_`.
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "the difference of two bytes wraps, as it is meant to"
+)]
+fn usual(bytes: u8x16) -> u8x16 {
+    let is_within = |bytes: u8x16, first: u8, last: u8| {
+        let from_first = bytes - u8x16::splat(first);
+        from_first.simd_eq(from_first.min(u8x16::splat(last.wrapping_sub(first))))
     };
-    let is_char = |byte: u8| is_usual(byte) | matches!(byte, b'~' | b'+' | b'=');
-    token.iter().fold(true, |all, byte| all & is_usual(*byte))
-        || token.iter().all(|byte| is_char(*byte))
+    is_within(bytes | u8x16::splat(0x20), b'a', b'z')
+        | is_within(bytes, b'-', b'9')
+        | bytes.simd_eq(u8x16::splat(b'_'))
 }
 
 /// Without leading SP: not HTAB, which RFC 6750 does not allow there.
@@ -164,7 +178,7 @@ fn has_access_token(uri: &Uri) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::bearer;
+    use super::{bearer, is_b64token};
     use crate::rejection::{InvalidRequest, Rejection};
 
     /// What no `HeaderValue` holds, refused all the same.
@@ -181,6 +195,18 @@ mod tests {
                 let refused: Rejection = InvalidRequest::MalformedCredentials.into();
                 assert_eq!(bearer(&field), Err(refused), "{byte:#x}");
             }
+        }
+    }
+
+    /// Every byte, at every place of a chunk and behind the last one.
+    #[test]
+    fn the_characters_of_a_b64token() {
+        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=";
+        for (byte, place) in (0..=0xFF_u8).flat_map(|byte| (0..20).map(move |at| (byte, at))) {
+            let mut token = [b'a'; 20];
+            token[place] = byte;
+            let expected = alphabet.contains(&byte);
+            assert_eq!(is_b64token(&token), expected, "{byte:#x} at {place}");
         }
     }
 

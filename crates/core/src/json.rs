@@ -65,7 +65,7 @@ impl fmt::Display for Kind {
 
 /// The structure of a text: one node a value, in the order of the text. A member is two nodes,
 /// its name and its value.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Tape(Vec<Node>);
 
 #[derive(Clone, Copy)]
@@ -87,9 +87,20 @@ impl Node {
 }
 
 impl Tape {
-    /// Parses `text` as one JSON value.
-    pub(crate) fn parse(text: &str) -> Result<Self, JsonError> {
-        parser::parse(text).map(Self)
+    /// An empty tape, with room for the values of a text of so many bytes: claims have one every 12
+    /// bytes or so. No more than 60 at first: a buffer above 1 KiB costs the allocator more than
+    /// growing it costs us.
+    pub(crate) fn with_capacity_for(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes.wrapping_div(12).clamp(8, 60)))
+    }
+
+    /// Parses `text` as one JSON value, into the memory of this tape.
+    pub(crate) fn parse(self, text: &str) -> Result<Self, JsonError> {
+        parser::parse(text, self.0).map(Self)
+    }
+
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.0.capacity().saturating_mul(size_of::<Node>())
     }
 
     /// The value that `text`, the text it was parsed from, holds.
@@ -159,6 +170,19 @@ impl<'d> Value<'d> {
             .filter_map(|(name, value)| Some((name.as_str()?, value)))
     }
 
+    /// The names of the members as bytes, each with the index of its value.
+    pub(crate) fn member_names(self) -> impl Iterator<Item = (Cow<'d, [u8]>, u32)> {
+        self.member_values().filter_map(|(name, value)| {
+            let node = name.node()?;
+            let bytes = if node.escaped {
+                Cow::Owned(unescape(name.text_of(node)).into_bytes())
+            } else {
+                Cow::Borrowed(name.bytes_of(node))
+            };
+            Some((bytes, value.index()))
+        })
+    }
+
     /// The member called `name`, exactly.
     #[must_use]
     pub fn get(self, name: &str) -> Option<Self> {
@@ -176,7 +200,7 @@ impl<'d> Value<'d> {
             return unescape(self.text_of(node)) == other;
         }
         // Lengths first: names are looked for far more often than found.
-        node.len() == other.len() && self.text_of(node) == other
+        node.len() == other.len() && self.bytes_of(node) == other.as_bytes()
     }
 
     /// The JSON text of this value.
@@ -230,6 +254,14 @@ impl<'d> Value<'d> {
 
     fn end_if(self, kind: Kind) -> usize {
         if self.kind() == kind { self.next() } else { 0 }
+    }
+
+    /// As [`Value::text_of`], without looking for the ends of characters.
+    fn bytes_of(self, node: &Node) -> &'d [u8] {
+        self.text
+            .as_bytes()
+            .get(to_usize(node.start)..to_usize(node.end))
+            .unwrap_or_default()
     }
 
     fn text_of(self, node: &Node) -> &'d str {

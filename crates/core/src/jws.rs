@@ -48,9 +48,10 @@ impl<'t> UnverifiedJws<'t> {
             base64url::decode(parts.payload).map_err(|_| InvalidToken::Base64NotCanonical)?;
 
         let header_text = utf8(decoded.get(..header_end).unwrap_or_default())?;
-        let tape = Tape::parse(header_text)?;
+        // One tape, first for the header, then for the claims.
+        let tape = Tape::with_capacity_for(payload.len()).parse(header_text)?;
         let header = Header::parse(tape.root(header_text))?;
-        let claims = Claims::parse(payload)?;
+        let claims = Claims::parse(payload, tape)?;
         Ok(Self {
             signing_input: parts.signing_input,
             header,
@@ -189,8 +190,8 @@ impl Header {
             return Err(InvalidToken::JsonInvalid);
         }
         let mut members = Members::default();
-        for (name, value) in header.members() {
-            members.note(&name, value);
+        for (name, index) in header.member_names() {
+            members.note(&name, header.sibling(index));
         }
         members.check()
     }
@@ -230,6 +231,10 @@ pub enum Typ {
 
 impl Typ {
     fn parse(typ: &str) -> Self {
+        // As nearly every access token spells it.
+        if typ == "at+jwt" {
+            return Self::AtJwt;
+        }
         let typ = typ.to_ascii_lowercase();
         match typ.strip_prefix("application/").unwrap_or(&typ) {
             "at+jwt" => Self::AtJwt,
@@ -255,14 +260,14 @@ struct Members<'h> {
 }
 
 impl<'h> Members<'h> {
-    fn note(&mut self, name: &str, value: Value<'h>) {
+    fn note(&mut self, name: &[u8], value: Value<'h>) {
         let member = match name {
-            "alg" => &mut self.alg,
-            "b64" => &mut self.b64,
-            "crit" => &mut self.crit,
-            "kid" => &mut self.kid,
-            "typ" => &mut self.typ,
-            "zip" => &mut self.zip,
+            b"alg" => &mut self.alg,
+            b"b64" => &mut self.b64,
+            b"crit" => &mut self.crit,
+            b"kid" => &mut self.kid,
+            b"typ" => &mut self.typ,
+            b"zip" => &mut self.zip,
             _ => return,
         };
         *member = Some(value);

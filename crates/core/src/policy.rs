@@ -89,6 +89,20 @@ impl Policy {
         Ok(Principal::new(self, jws.into_claims()))
     }
 
+    /// Checks the times of a principal whose token this policy has admitted before: of all that
+    /// [`Policy::check`] decides on, they alone can decide otherwise when the token comes again.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidToken::TokenExpired`], or after a step of the clock
+    /// [`InvalidToken::TokenNotYetValid`] or [`InvalidToken::IatInFuture`].
+    pub fn check_times(&self, principal: &Principal, now: UnixTime) -> Result<(), InvalidToken> {
+        let times = principal.times();
+        self.is_before_expiry(times.expires_at, now)?;
+        self.has_come(times.not_before, now, InvalidToken::TokenNotYetValid)?;
+        self.has_come(times.issued_at, now, InvalidToken::IatInFuture)
+    }
+
     /// Whether a token whose key is not known could be good: type, algorithm, issuer, audience and
     /// times. Only such a token may cost a fetch of the issuer's keys.
     #[must_use]
@@ -192,13 +206,9 @@ impl Policy {
         Ok(())
     }
 
-    /// RFC 7519 §4.1.4: the current time must be *before* `exp`, so the bound itself is too late.
     pub(crate) fn check_expiry(&self, claims: &Claims, now: UnixTime) -> Result<(), InvalidToken> {
         let expires_at = claims.expires_at()?.ok_or(InvalidToken::ExpMissing)?;
-        if now >= expires_at.plus(self.leeway) {
-            return Err(InvalidToken::TokenExpired);
-        }
-        Ok(())
+        self.is_before_expiry(expires_at, now)
     }
 
     /// RFC 7519 §4.1.5: the current time must be at or after `nbf`.
@@ -207,11 +217,7 @@ impl Policy {
         claims: &Claims,
         now: UnixTime,
     ) -> Result<(), InvalidToken> {
-        let not_before = claims.not_before()?;
-        if not_before.is_some_and(|time| time > now.plus(self.leeway)) {
-            return Err(InvalidToken::TokenNotYetValid);
-        }
-        Ok(())
+        self.has_come(claims.not_before()?, now, InvalidToken::TokenNotYetValid)
     }
 
     pub(crate) fn check_issued_at(
@@ -219,9 +225,25 @@ impl Policy {
         claims: &Claims,
         now: UnixTime,
     ) -> Result<(), InvalidToken> {
-        let issued_at = claims.issued_at()?;
-        if issued_at.is_some_and(|time| time > now.plus(self.leeway)) {
-            return Err(InvalidToken::IatInFuture);
+        self.has_come(claims.issued_at()?, now, InvalidToken::IatInFuture)
+    }
+
+    /// RFC 7519 §4.1.4: the current time must be *before* `exp`, so the bound itself is too late.
+    fn is_before_expiry(&self, expires_at: UnixTime, now: UnixTime) -> Result<(), InvalidToken> {
+        if now >= expires_at.plus(self.leeway) {
+            return Err(InvalidToken::TokenExpired);
+        }
+        Ok(())
+    }
+
+    fn has_come(
+        &self,
+        time: Option<UnixTime>,
+        now: UnixTime,
+        otherwise: InvalidToken,
+    ) -> Result<(), InvalidToken> {
+        if time.is_some_and(|time| time > now.plus(self.leeway)) {
+            return Err(otherwise);
         }
         Ok(())
     }

@@ -25,8 +25,16 @@ struct Inner {
     kind: PrincipalKind,
     subject: Option<Text>,
     client_id: Option<Text>,
-    expires_at: UnixTime,
+    times: Times,
     claims: Claims,
+}
+
+/// The times that decide anew each time the token is presented.
+#[derive(Clone, Copy)]
+pub(crate) struct Times {
+    pub(crate) expires_at: UnixTime,
+    pub(crate) not_before: Option<UnixTime>,
+    pub(crate) issued_at: Option<UnixTime>,
 }
 
 impl Principal {
@@ -46,7 +54,11 @@ impl Principal {
             kind,
             subject: claims.text_of("sub"),
             client_id,
-            expires_at: claims.expires_at().ok().flatten().unwrap_or_default(),
+            times: Times {
+                expires_at: claims.expires_at().ok().flatten().unwrap_or_default(),
+                not_before: claims.not_before().ok().flatten(),
+                issued_at: claims.issued_at().ok().flatten(),
+            },
             claims,
         }))
     }
@@ -79,7 +91,7 @@ impl Principal {
     /// When the access token expires: `exp`.
     #[must_use]
     pub fn expires_at(&self) -> UnixTime {
-        self.0.expires_at
+        self.0.times.expires_at
     }
 
     /// When the user authenticated: `auth_time`, if the token says so.
@@ -119,6 +131,10 @@ impl Principal {
     #[must_use]
     pub fn all_claims(&self) -> &Claims {
         &self.0.claims
+    }
+
+    pub(crate) fn times(&self) -> Times {
+        self.0.times
     }
 
     fn resolve<'p>(&'p self, text: Option<&'p Text>) -> Option<&'p str> {

@@ -109,6 +109,15 @@ impl KeyStore {
         Self::Fetched(FetchedKeys { shared, task })
     }
 
+    /// Whether what was verified with the keys of this generation would be verified again: the keys
+    /// have not changed since, and are not too old to be used.
+    pub(crate) fn is_current(&self, generation: u64) -> bool {
+        match self {
+            Self::Static(_) => generation == STATIC_GENERATION,
+            Self::Fetched(keys) => keys.shared.is_current(generation),
+        }
+    }
+
     /// The key that fits `header`.
     ///
     /// A `kid` that is not among the keys costs a fetch within the budget, if the token
@@ -117,9 +126,12 @@ impl KeyStore {
         &self,
         header: &Header,
         is_plausible: impl Fn() -> bool,
-    ) -> Result<Arc<VerificationKey>, Rejection> {
+    ) -> Result<Selected, Rejection> {
         match self {
-            Self::Static(set) => Ok(Arc::clone(set.select(header)?)),
+            Self::Static(set) => Ok(Selected {
+                key: Arc::clone(set.select(header)?),
+                generation: STATIC_GENERATION,
+            }),
             Self::Fetched(keys) => match keys.shared.look_up(header) {
                 Ok(key) => Ok(key),
                 Err(Miss::Refused(reason)) => Err(reason.into()),
@@ -145,7 +157,7 @@ impl KeyStore {
             Self::Static(set) => KeyState {
                 kids: set.kids().map(str::to_owned).collect(),
                 unusable: set.unusable().to_vec(),
-                generation: 1,
+                generation: STATIC_GENERATION,
                 fetched_at: None,
                 is_usable: true,
                 is_stale: false,
@@ -154,6 +166,14 @@ impl KeyStore {
             Self::Fetched(keys) => keys.shared.state(),
         }
     }
+}
+
+/// The key for a token.
+#[derive(Debug)]
+pub(crate) struct Selected {
+    pub(crate) key: Arc<VerificationKey>,
+    /// The generation of the set that it was in.
+    pub(crate) generation: u64,
 }
 
 /// Why a key is not at hand.
@@ -174,14 +194,24 @@ impl Shared {
         }
     }
 
-    fn look_up(&self, header: &Header) -> Result<Arc<VerificationKey>, Miss> {
+    fn is_current(&self, generation: u64) -> bool {
+        let current = self.current.load();
+        let is_of_now =
+            |keys: &Arc<Keys>| keys.generation == generation && Instant::now() < keys.usable_until;
+        current.as_ref().is_some_and(is_of_now)
+    }
+
+    fn look_up(&self, header: &Header) -> Result<Selected, Miss> {
         let current = self.current.load();
         let keys = current.as_ref().ok_or(Miss::NoKeys)?;
         if Instant::now() >= keys.usable_until {
             return Err(Miss::NoKeys);
         }
         match keys.set.select(header) {
-            Ok(key) => Ok(Arc::clone(key)),
+            Ok(key) => Ok(Selected {
+                key: Arc::clone(key),
+                generation: keys.generation,
+            }),
             Err(InvalidToken::KidUnknown) => Err(Miss::KidUnknown),
             Err(reason) => Err(Miss::Refused(reason)),
         }
@@ -193,7 +223,7 @@ impl Shared {
         &self,
         header: &Header,
         is_plausible: impl Fn() -> bool,
-    ) -> Result<Arc<VerificationKey>, Rejection> {
+    ) -> Result<Selected, Rejection> {
         let arrived = Instant::now();
         let mut found = self.look_up(header);
         if matches!(found, Err(Miss::NoKeys)) {
@@ -223,11 +253,7 @@ impl Shared {
         }
     }
 
-    async fn wait_for_kid(
-        &self,
-        header: &Header,
-        arrived: Instant,
-    ) -> Result<Arc<VerificationKey>, Rejection> {
+    async fn wait_for_kid(&self, header: &Header, arrived: Instant) -> Result<Selected, Rejection> {
         let deadline = after(arrived, KID_WAIT);
         let kid = header.kid().unwrap_or_default();
         loop {
@@ -426,6 +452,9 @@ impl Fetcher {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// The generation of keys that never change.
+const STATIC_GENERATION: u64 = 1;
 
 /// How long a request with an unknown `kid` waits for the flight: below the patience of proxies.
 const KID_WAIT: Duration = Duration::from_secs(1);

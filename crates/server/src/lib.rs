@@ -41,6 +41,7 @@ pub mod key_store;
 pub mod resource_server;
 mod schedule;
 mod snapshot;
+pub mod token_cache;
 
 pub use bearward_core as core;
 pub use bearward_core::{
@@ -50,3 +51,4 @@ pub use bearward_core::{
 
 pub use crate::issuer::Issuer;
 pub use crate::resource_server::{BuildError, IssuerState, ResourceServer};
+pub use crate::token_cache::TokenCache;

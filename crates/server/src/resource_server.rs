@@ -1,6 +1,5 @@
 //! The resource server: all stages, for all its issuers.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -13,11 +12,13 @@ use bearward_core::{
     Challenge, Policy, Principal, ProtectedResourceMetadata, ProtectionSpace, RequestHead,
     Requirements, UnixTime,
 };
+use foldhash::{HashMap, HashMapExt};
 use http::HeaderName;
 
 use crate::fetch::{FetchError, HttpTransport, HttpTransportError, Transport};
 use crate::issuer::Issuer;
-use crate::key_store::{KeyState, KeyStore};
+use crate::key_store::{KeyState, KeyStore, Selected};
+use crate::token_cache::{Cache, Seen, TokenCache, TokenCacheState};
 
 pub(crate) type Clock = Arc<dyn Fn() -> UnixTime + Send + Sync>;
 
@@ -26,7 +27,8 @@ pub(crate) type Clock = Arc<dyn Fn() -> UnixTime + Send + Sync>;
 pub struct ResourceServer(Arc<Inner>);
 
 struct Inner {
-    issuers: HashMap<Arc<str>, Trusted>,
+    issuers: HashMap<Arc<str>, Arc<Trusted>>,
+    cache: Option<Cache>,
     space: ProtectionSpace,
     metadata: Option<ProtectedResourceMetadata>,
     id_token_field: HeaderName,
@@ -34,9 +36,10 @@ struct Inner {
 }
 
 /// An issuer whose tokens are accepted: what they must say, and its keys.
-struct Trusted {
-    policy: Policy,
-    keys: Arc<KeyStore>,
+#[derive(Debug)]
+pub(crate) struct Trusted {
+    pub(crate) policy: Policy,
+    pub(crate) keys: Arc<KeyStore>,
 }
 
 impl ResourceServer {
@@ -78,14 +81,21 @@ impl ResourceServer {
     /// Why the token is refused.
     pub async fn authenticate_token(&self, token: &[u8]) -> Result<Principal, Rejection> {
         let now = self.now();
+        if let Some(seen) = self.0.cache.as_ref().and_then(|cache| cache.find(token)) {
+            return Ok(seen.check(now)?);
+        }
         let jws = UnverifiedJws::parse(token)?;
-        let Trusted { policy, keys } = self.select_issuer(&jws)?;
+        let trusted = self.select_issuer(&jws)?;
+        let Trusted { policy, keys } = &**trusted;
         policy.check_header(jws.header())?;
-        let key = keys
-            .select(jws.header(), || policy.is_plausible(&jws, now))
-            .await?;
+        let is_plausible = || policy.is_plausible(&jws, now);
+        let Selected { key, generation } = keys.select(jws.header(), is_plausible).await?;
         let verified = jws.verify(&key)?;
-        Ok(policy.check(verified, now)?)
+        let principal = policy.check(verified, now)?;
+        if let Some(cache) = &self.0.cache {
+            cache.keep(token, Seen::new(trusted, generation, &principal));
+        }
+        Ok(principal)
     }
 
     /// May this principal, whom [`ResourceServer::authenticate`] found to have sent the request?
@@ -138,13 +148,19 @@ impl ResourceServer {
     /// The state of the keys of each issuer, in the order of their names, for health endpoints and metrics.
     #[must_use]
     pub fn state(&self) -> Vec<IssuerState> {
-        let state = |(issuer, trusted): (&Arc<str>, &Trusted)| IssuerState {
+        let state = |(issuer, trusted): (&Arc<str>, &Arc<Trusted>)| IssuerState {
             issuer: issuer.to_string(),
             keys: trusted.keys.state(),
         };
         let mut states: Vec<_> = self.0.issuers.iter().map(state).collect();
         states.sort_by(|a, b| a.issuer.cmp(&b.issuer));
         states
+    }
+
+    /// The state of the cache of verified tokens, if there is one, for metrics.
+    #[must_use]
+    pub fn token_cache(&self) -> Option<TokenCacheState> {
+        self.0.cache.as_ref().map(Cache::state)
     }
 
     /// Whether every issuer's tokens can be verified now.
@@ -176,7 +192,7 @@ impl ResourceServer {
     }
 
     /// The claimed issuer chooses among the configured ones, and for nothing else.
-    fn select_issuer(&self, jws: &UnverifiedJws<'_>) -> Result<&Trusted, InvalidToken> {
+    fn select_issuer(&self, jws: &UnverifiedJws<'_>) -> Result<&Arc<Trusted>, InvalidToken> {
         let issuer = jws.unverified_issuer()?;
         self.0
             .issuers
@@ -205,10 +221,10 @@ impl ResourceServer {
         now: UnixTime,
     ) -> Result<IdToken, IdTokenFailure> {
         let jws = UnverifiedJws::parse(token)?;
-        let Trusted { policy, keys } = self.select_issuer(&jws)?;
+        let Trusted { policy, keys } = &**self.select_issuer(&jws)?;
         IdToken::check_header(policy, jws.header())?;
         let is_plausible = || IdToken::is_plausible(policy, &jws, principal, now);
-        let key = keys.select(jws.header(), is_plausible).await?;
+        let Selected { key, .. } = keys.select(jws.header(), is_plausible).await?;
         let verified = jws.verify(&key)?;
         Ok(IdToken::check(policy, verified, principal, now)?)
     }
@@ -264,6 +280,7 @@ pub struct ResourceServerBuilder {
     issuers: Vec<Issuer>,
     space: ProtectionSpace,
     metadata: Option<ProtectedResourceMetadata>,
+    token_cache: Option<TokenCache>,
     id_token_field: HeaderName,
     transport: Option<Arc<dyn Transport>>,
     clock: Clock,
@@ -275,6 +292,7 @@ impl Default for ResourceServerBuilder {
             issuers: Vec::new(),
             space: ProtectionSpace::default(),
             metadata: None,
+            token_cache: None,
             id_token_field: HeaderName::from_static("x-id-token"),
             transport: None,
             clock: Arc::new(|| SystemTime::now().into()),
@@ -299,6 +317,13 @@ impl ResourceServerBuilder {
     /// Default: nothing.
     pub fn metadata(mut self, metadata: ProtectedResourceMetadata) -> Self {
         self.metadata = Some(metadata);
+        self
+    }
+
+    /// Remembers verified tokens, so that one that comes again costs no signature check: see
+    /// [`TokenCache`]. Default: none is remembered.
+    pub const fn token_cache(mut self, token_cache: TokenCache) -> Self {
+        self.token_cache = Some(token_cache);
         self
     }
 
@@ -352,6 +377,7 @@ impl ResourceServerBuilder {
         }
         Ok(ResourceServer(Arc::new(Inner {
             issuers,
+            cache: self.token_cache.and_then(TokenCache::build),
             space,
             metadata: self.metadata,
             id_token_field: self.id_token_field,
@@ -360,9 +386,12 @@ impl ResourceServerBuilder {
     }
 }
 
-fn trust(issuers: &mut HashMap<Arc<str>, Trusted>, trusted: Trusted) -> Result<(), BuildError> {
+fn trust(
+    issuers: &mut HashMap<Arc<str>, Arc<Trusted>>,
+    trusted: Trusted,
+) -> Result<(), BuildError> {
     let issuer = Arc::clone(trusted.policy.issuer());
-    match issuers.insert(issuer, trusted) {
+    match issuers.insert(issuer, Arc::new(trusted)) {
         Some(_) => Err(BuildError::Duplicate),
         None => Ok(()),
     }

@@ -25,5 +25,6 @@ mod refusals;
 mod snapshot;
 mod sockets;
 mod state;
+mod token_cache;
 mod unknown_kid;
 mod waiting;

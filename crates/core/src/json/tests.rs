@@ -9,7 +9,7 @@ use super::{JsonError, Kind, Tape, Value};
 use crate::{limits, vector_files};
 
 fn parse(text: &str) -> Result<serde_json::Value, JsonError> {
-    let tape = Tape::parse(text)?;
+    let tape = Tape::default().parse(text)?;
     Ok(converted(tape.root(text)))
 }
 
@@ -280,10 +280,10 @@ fn numbers() {
         "1e400",
         "-1e400",
     ] {
-        let tape = Tape::parse(text).unwrap();
+        let tape = Tape::default().parse(text).unwrap();
         assert_eq!(tape.root(text).as_number(), Some(text));
         let array = format!("[{text} ,{text}]");
-        let tape = Tape::parse(&array).unwrap();
+        let tape = Tape::default().parse(&array).unwrap();
         let found: Vec<_> = tape.root(&array).elements().map(Value::as_number).collect();
         assert_eq!(found, [Some(text), Some(text)]);
     }
@@ -457,7 +457,7 @@ fn names_with_escapes_are_compared_as_what_they_mean() {
 
 #[test]
 fn what_stands_where_nothing_is_is_nothing() {
-    let tape = Tape::parse("[1]").unwrap();
+    let tape = Tape::default().parse("[1]").unwrap();
     let nowhere = tape.root("[1]").sibling(9);
     assert_eq!(nowhere.kind(), Kind::Null);
     assert_eq!(nowhere.as_json(), "");

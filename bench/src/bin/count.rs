@@ -1,0 +1,56 @@
+//! Runs one part of the pipeline a number of times, for a profiler or an instruction counter:
+//! `count PART [TIMES]`. What counts is inside [`measured`]; the rest is preparation.
+
+use std::future::Future;
+use std::hint::black_box;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use bearward::{Algorithm, Issuer, JwkSet, Policy, ResourceServer, UnixTime};
+use bearward_core::jws::UnverifiedJws;
+use bearward_testing::{SigningKey, Token, keys::jwk_set};
+use http::Request;
+use http::header::AUTHORIZATION;
+
+const ISSUER: &str = "https://my-project.authgear.cloud";
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let part = arguments.next().unwrap_or_default();
+    let times: u32 = arguments.next().map_or(1000, |times| times.parse().unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let _inside = runtime.enter();
+    let now = UnixTime::from_secs(1_700_000_000);
+    let algorithm: Algorithm = part.parse().unwrap_or(Algorithm::Rs256);
+    let key = SigningKey::first(algorithm);
+    let token = Token::user(ISSUER, ISSUER, now).key(key.clone()).sign();
+    let keys = JwkSet::parse(jwk_set([&key]).to_string().as_bytes()).unwrap();
+    let policy = Policy::builder(ISSUER, ISSUER).build().unwrap();
+    let server = ResourceServer::builder()
+        .issuer(Issuer::jwk_set(policy, keys))
+        .clock(move || now)
+        .build()
+        .unwrap();
+    let request = Request::get("/hello").header(AUTHORIZATION, format!("Bearer {token}"));
+    let request = request.body(()).unwrap();
+    let authenticate = || {
+        let principal = pin!(server.authenticate(black_box(&request)));
+        let Poll::Ready(principal) = principal.poll(&mut Context::from_waker(Waker::noop())) else {
+            panic!("authenticating waited");
+        };
+        black_box(principal).unwrap();
+    };
+    match part.as_str() {
+        "parse" => measured(times, || {
+            black_box(UnverifiedJws::parse(black_box(token.as_bytes()))).unwrap();
+        }),
+        _ => measured(times, authenticate),
+    }
+}
+
+#[inline(never)]
+fn measured(times: u32, part: impl Fn()) {
+    for _ in 0..times {
+        part();
+    }
+}
