@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use bearward::ResourceServer;
 use toml::de::{DeTable, Error as TomlError};
 
+use crate::gate::Gate;
 use crate::identity::Identity;
 use crate::route::Routes;
 
@@ -31,7 +32,8 @@ pub use self::listen::{
     ProxySettings, TlsSettings, TlsSettingsError,
 };
 pub use self::mistakes::{Code, Mistake, Mistakes};
-pub use self::surroundings::Surroundings;
+pub(crate) use self::surroundings::Contents;
+pub use self::surroundings::{FileRead, Surroundings};
 pub use self::upstreams::UpstreamSettings;
 
 use self::mistakes::Found;
@@ -51,6 +53,8 @@ pub struct Config {
     pub upstreams: Vec<UpstreamSettings>,
     /// Where to listen.
     pub listen: Listen,
+    /// The files it refers to, which were read with it.
+    pub files: Vec<FileRead>,
 }
 
 impl Config {
@@ -98,6 +102,12 @@ impl Config {
         self.server.build()
     }
 
+    /// The gate of this configuration, for its resource server.
+    #[must_use]
+    pub fn gate(&self, server: ResourceServer) -> Gate {
+        Gate::new(server, self.routes.clone(), self.identity.clone())
+    }
+
     fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Option<Self> {
         // Each part is read before the first `?`: a mistake in one hides none in another.
         let server = ServerSettings::read(fields, surroundings);
@@ -113,6 +123,7 @@ impl Config {
             identity: identity?,
             upstreams,
             listen,
+            files: surroundings.files(),
         })
     }
 }

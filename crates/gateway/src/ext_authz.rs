@@ -11,14 +11,14 @@ use envoy_types::ext_authz::v3::pb::{
 };
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
 use envoy_types::pb::google::rpc;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, Method};
 use tonic::{Code, Request, Response, Status};
 
 use crate::decision::{Admission, Decision, Reason, Refusal};
 use crate::forward_auth::{Peer, TrustedPeers};
 use crate::gate::{Gate, SharedGate};
-use crate::original::Original;
+use crate::original::{Original, is_grpc};
 
 mod metadata;
 
@@ -36,14 +36,14 @@ impl ExtAuthz {
         Self { gate, trusted }
     }
 
-    /// Decides on a question of `peer`.
-    pub async fn answer(&self, peer: Peer, question: &CheckRequest) -> CheckResponse {
+    /// Decides on a question of `peer`. The response has the [`Decision`] among its extensions.
+    pub async fn answer(&self, peer: Peer, question: &CheckRequest) -> Response<CheckResponse> {
         let gate = self.gate.load();
         if !self.trusted.contains(peer) {
-            return denied(&Refusal::plain(None, Reason::UntrustedPeer));
+            return refused(Refusal::plain(None, Reason::UntrustedPeer), Body::Problem);
         }
         let Some(asked) = Asked::read(question) else {
-            return denied(&Refusal::plain(None, Reason::DialectField));
+            return refused(Refusal::plain(None, Reason::DialectField), Body::Problem);
         };
         let original = Original::new(
             &asked.method,
@@ -52,8 +52,12 @@ impl ExtAuthz {
             &asked.headers,
         );
         match gate.decide(&original).await {
-            Decision::Admit(admission) => admitted(&gate, &admission, &asked.headers),
-            Decision::Refuse(refusal) => denied(&refusal),
+            Decision::Admit(admission) => {
+                let response = admitted(&gate, &admission, &asked.headers);
+                answered(response, Decision::Admit(admission))
+            }
+            Decision::Refuse(refusal) if is_grpc(&asked.headers) => refused(*refusal, Body::None),
+            Decision::Refuse(refusal) => refused(*refusal, Body::Problem),
         }
     }
 }
@@ -64,10 +68,14 @@ impl Authorization for ExtAuthz {
         &self,
         request: Request<CheckRequest>,
     ) -> Result<Response<CheckResponse>, Status> {
-        // Without an address the connection is not over TCP.
-        let address = request.remote_addr();
-        let peer = address.map_or(Peer::UnixSocket, |address| address.ip().into());
-        Ok(Response::new(self.answer(peer, request.get_ref()).await))
+        // Whoever serves this says who asks; the address is that of tonic's own transport.
+        let told = request.extensions().get::<Peer>().copied();
+        let address = request.remote_addr().map(Peer::from);
+        let Some(peer) = told.or(address) else {
+            let refusal = Refusal::plain(None, Reason::UntrustedPeer);
+            return Ok(refused(refusal, Body::Problem));
+        };
+        Ok(self.answer(peer, request.get_ref()).await)
     }
 }
 
@@ -152,7 +160,28 @@ fn admitted(gate: &Gate, admission: &Admission, sent: &HeaderMap) -> CheckRespon
     }
 }
 
-fn denied(refusal: &Refusal) -> CheckResponse {
+/// What is in a denied response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Body {
+    /// Nothing: to a gRPC client Envoy makes a status of the answer, and its message of the body.
+    None,
+    /// The problem document.
+    Problem,
+}
+
+fn refused(refusal: Refusal, body: Body) -> Response<CheckResponse> {
+    let response = denied(&refusal, body);
+    answered(response, Decision::Refuse(Box::new(refusal)))
+}
+
+fn answered(response: CheckResponse, decision: Decision) -> Response<CheckResponse> {
+    let mut response = Response::new(response);
+    response.extensions_mut().insert(decision);
+    response
+}
+
+fn denied(refusal: &Refusal, body: Body) -> CheckResponse {
+    let is_shown = |name: &HeaderName| body == Body::Problem || name != CONTENT_TYPE;
     CheckResponse {
         status: Some(status(code(refusal.status))),
         dynamic_metadata: None,
@@ -163,9 +192,13 @@ fn denied(refusal: &Refusal) -> CheckResponse {
             headers: refusal
                 .headers
                 .iter()
+                .filter(|(name, _)| is_shown(name))
                 .map(|(name, value)| field(name, value))
                 .collect(),
-            body: refusal.body.to_owned(),
+            body: match body {
+                Body::None => String::new(),
+                Body::Problem => refusal.body.to_owned(),
+            },
         })),
     }
 }

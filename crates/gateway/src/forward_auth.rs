@@ -11,7 +11,6 @@ mod caddy;
 mod dialect;
 mod envoy;
 mod nginx;
-mod peer;
 mod traefik;
 
 use bearward::RequestHead;
@@ -23,7 +22,7 @@ use crate::gate::{Gate, SharedGate};
 
 use self::dialect::{Dialect, Removal, Statuses};
 
-pub use self::peer::{Peer, TrustedPeers};
+pub use crate::peer::{Peer, TrustedPeers};
 
 /// The endpoints that proxies ask. Cheap to clone.
 #[derive(Clone, Debug)]

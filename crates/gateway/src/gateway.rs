@@ -6,16 +6,15 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bearward::{BuildError, RequestHead};
-use http::Response;
+use http::{Request, Response};
 use http_body_util::Full;
-use hyper::body::Bytes;
-use tokio::net::TcpListener;
+use hyper::body::{Bytes, Incoming};
+use ipnet::IpNet;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::rustls::ServerConfig;
@@ -25,10 +24,12 @@ use crate::config::{Address, Config, ProxySettings, TlsSettingsError, UpstreamSe
 use crate::decision::Decision;
 use crate::ext_authz::ExtAuthz;
 use crate::forward_auth::{ForwardAuth, Peer, TrustedPeers};
-use crate::gate::{Gate, SharedGate};
-use crate::metrics::{Door, Metrics, Request};
-use crate::proxy::{self, Acceptor, Expiry, Limits, Observe, Proxy, Settings, TlsError, Upstreams};
+use crate::gate::SharedGate;
+use crate::listener::Listener;
+use crate::metrics::{self, Door, Metrics};
+use crate::proxy::{self, Expiry, Limits, Observe, Proxy, Settings, TlsError, Upstreams};
 
+mod certificates;
 mod grpc;
 mod listener;
 mod reload;
@@ -36,7 +37,8 @@ mod watch_file;
 
 pub use self::reload::{Reloader, Reloads, Trigger};
 
-use self::listener::{Listener, Stop};
+use self::certificates::{Certificates, SettingsOf};
+use self::listener::{Protocol, Stop};
 use self::reload::Replaced;
 
 /// A gateway that listens, and is ready to serve.
@@ -47,8 +49,8 @@ pub struct Gateway {
     reloader: Reloader,
     admin: Option<(Listener, Admin)>,
     forward_auth: Option<(Listener, ForwardAuth)>,
-    ext_authz: Option<(TcpListener, SocketAddr, ExtAuthz)>,
-    proxy: Option<Proxied>,
+    ext_authz: Option<(Listener, ExtAuthz)>,
+    proxy: Option<(Listener, Proxy)>,
 }
 
 impl Gateway {
@@ -58,56 +60,59 @@ impl Gateway {
     ///
     /// [`StartError`] if it cannot.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let server = config.resource_server()?;
-        let gate = Gate::new(server, config.routes.clone(), config.identity.clone());
-        let gate = SharedGate::new(gate);
+        let gate = SharedGate::new(config.gate(config.resource_server()?));
         let metrics = Arc::new(Metrics::new(gate.clone()));
-        let admin = match &config.listen.admin {
+        let listen = &config.listen;
+        let mut certificates = Certificates::default();
+        let admin = match &listen.admin {
             Some(settings) => {
-                let hosts = settings.hosts.iter().cloned();
-                let admin = Admin::new(gate.clone(), Arc::clone(&metrics), hosts);
-                Some((bind(&settings.address).await?, admin))
+                let admin = Admin::new(gate.clone(), Arc::clone(&metrics), settings.hosts.clone());
+                let tls_of: SettingsOf = |listen| listen.admin.as_ref()?.tls.as_ref();
+                let tls = certificates.of(listen, tls_of, Protocol::Http1.alpn())?;
+                Some((bind(&settings.address, tls).await?, admin))
             }
             None => None,
         };
-        let forward_auth = match &config.listen.forward_auth {
+        let forward_auth = match &listen.forward_auth {
             Some(settings) => {
-                let trusted = settings.trusted_proxies.clone();
-                let trusted = trusted.map(TrustedPeers::new).unwrap_or_default();
-                let forward_auth = ForwardAuth::new(gate.clone(), trusted);
-                Some((bind(&settings.address).await?, forward_auth))
+                let trusted = trusted(settings.trusted_proxies.as_deref());
+                let tls_of: SettingsOf = |listen| listen.forward_auth.as_ref()?.tls.as_ref();
+                let tls = certificates.of(listen, tls_of, Protocol::Http1.alpn())?;
+                let door = ForwardAuth::new(gate.clone(), trusted);
+                Some((bind(&settings.address, tls).await?, door))
             }
             None => None,
         };
-        let ext_authz = match &config.listen.ext_authz {
+        let ext_authz = match &listen.ext_authz {
             Some(settings) => {
-                let trusted = settings.trusted_proxies.clone();
-                let trusted = trusted.map(TrustedPeers::new).unwrap_or_default();
-                let (listener, address) = bind_tcp(settings.address).await?;
-                Some((listener, address, ExtAuthz::new(gate.clone(), trusted)))
+                let trusted = trusted(settings.trusted_proxies.as_deref());
+                let tls_of: SettingsOf = |listen| listen.ext_authz.as_ref()?.tls.as_ref();
+                let tls = certificates.of(listen, tls_of, Protocol::Http2.alpn())?;
+                let door = ExtAuthz::new(gate.clone(), trusted);
+                Some((bind(&settings.address, tls).await?, door))
             }
             None => None,
         };
-        let upstreams = config.upstreams.iter().map(UpstreamSettings::build);
-        let upstreams = Upstreams::new(upstreams.collect::<Result<Vec<_>, _>>()?);
-        let proxy = match &config.listen.proxy {
+        let upstreams = upstreams(&config.upstreams)?;
+        let proxy = match &listen.proxy {
             Some(settings) => {
-                let settings_of = proxy_settings(settings, &metrics);
-                let proxy = Proxy::new(gate.clone(), upstreams.clone(), settings_of);
-                Some(Proxied::bind(settings, proxy).await?)
+                let passed_on = proxy_settings(settings, &metrics);
+                let proxy = Proxy::new(gate.clone(), upstreams.clone(), passed_on);
+                let tls_of: SettingsOf = |listen| listen.proxy.as_ref()?.tls.as_ref();
+                let tls = certificates.of(listen, tls_of, &[b"h2", b"http/1.1"])?;
+                Some((bind(&settings.address, tls).await?, proxy))
             }
             None => None,
         };
         let replaced = Replaced {
             gate: gate.clone(),
             upstreams,
-            tls: proxy.as_ref().and_then(Proxied::tls),
+            certificates,
         };
-        let reloader = Reloader::new(config, replaced, Arc::clone(&metrics));
         Ok(Self {
+            reloader: Reloader::new(config, replaced, Arc::clone(&metrics)),
             gate,
             metrics,
-            reloader,
             admin,
             forward_auth,
             ext_authz,
@@ -118,18 +123,15 @@ impl Gateway {
     /// The doors and where they listen.
     #[must_use]
     pub fn addresses(&self) -> Vec<(&'static str, Address)> {
-        let admin = self.admin.as_ref().map(|(at, _)| ("admin", at.address()));
+        let proxy = self.proxy.as_ref().map(|(at, _)| ("proxy", at));
         let forward_auth = self.forward_auth.as_ref();
-        let forward_auth = forward_auth.map(|(at, _)| ("forward auth", at.address()));
-        let proxy = self.proxy.as_ref().map(|proxied| {
-            let address = Address::Tcp(proxied.address);
-            ("proxy", address)
-        });
-        let ext_authz = self.ext_authz.as_ref();
-        let ext_authz = ext_authz.map(|(_, at, _)| ("ext_authz", Address::Tcp(*at)));
+        let forward_auth = forward_auth.map(|(at, _)| ("forward auth", at));
+        let ext_authz = self.ext_authz.as_ref().map(|(at, _)| ("ext_authz", at));
+        let admin = self.admin.as_ref().map(|(at, _)| ("admin", at));
         [proxy, forward_auth, ext_authz, admin]
             .into_iter()
             .flatten()
+            .map(|(door, listener)| (door, listener.address()))
             .collect()
     }
 
@@ -156,33 +158,35 @@ impl Gateway {
         let (told, stopped) = watch::channel(());
         let stopped = Stop::new(stopped);
         let mut doors = JoinSet::new();
-        if let Some(proxied) = self.proxy {
+        if let Some((listener, proxy)) = self.proxy {
             let stopped = stopped.clone().told();
             let limits = Limits::new().drain_timeout(GRACE);
-            let proxy = Arc::new(proxied.proxy);
-            let Proxied {
-                listener, acceptor, ..
-            } = proxied;
-            doors.spawn(proxy::serve(listener, acceptor, proxy, limits, stopped));
+            doors.spawn(proxy::serve(listener, Arc::new(proxy), limits, stopped));
         }
-        if let Some((listener, _, door)) = self.ext_authz {
-            let metrics = Arc::clone(&self.metrics);
-            doors.spawn(grpc::serve(listener, door, metrics, stopped.clone(), GRACE));
+        if let Some((listener, door)) = self.ext_authz {
+            let answer = grpc::answer(door, Arc::clone(&self.metrics));
+            let stopped = stopped.clone();
+            let protocol = Protocol::Http2;
+            doors.spawn(listener::serve(listener, protocol, answer, stopped, GRACE));
         }
         if let Some((listener, door)) = self.forward_auth {
             let metrics = self.metrics;
-            let answer = move |peer, head| asked(door.clone(), Arc::clone(&metrics), peer, head);
-            doors.spawn(listener::serve(listener, answer, stopped.clone(), GRACE));
+            let answer =
+                move |peer, request| asked(door.clone(), Arc::clone(&metrics), peer, request);
+            let protocol = Protocol::Http1;
+            doors.spawn(listener::serve(listener, protocol, answer, stopped, GRACE));
         }
         // The admin listener answers as long as there is anything to tell.
         let (told_admin, stopped_admin) = watch::channel(());
         let admin = self.admin.map(|(listener, door)| {
-            let answer = move |_, head: http::request::Parts| {
+            let answer = move |_, request: Request<Incoming>| {
+                let (head, _) = request.into_parts();
                 let response = full(door.answer(RequestHead::from(&head)));
                 std::future::ready(response)
             };
             let stopped = Stop::new(stopped_admin);
-            tokio::spawn(listener::serve(listener, answer, stopped, ADMIN_GRACE))
+            let served = listener::serve(listener, Protocol::Http1, answer, stopped, ADMIN_GRACE);
+            tokio::spawn(served)
         });
         stop.await;
         tracing::info!("stopping: requests under way are answered");
@@ -197,47 +201,25 @@ impl Gateway {
     }
 }
 
-/// The reverse proxy and its listener.
-#[derive(Debug)]
-struct Proxied {
-    listener: TcpListener,
-    address: SocketAddr,
-    acceptor: Acceptor,
-    proxy: Proxy,
+/// Who may ask: those that are named, or this machine alone.
+fn trusted(networks: Option<&[IpNet]>) -> TrustedPeers {
+    let named = |networks: &[IpNet]| TrustedPeers::new(networks.iter().copied());
+    networks.map(named).unwrap_or_default()
 }
 
-impl Proxied {
-    async fn bind(settings: &ProxySettings, proxy: Proxy) -> Result<Self, StartError> {
-        let acceptor = match &settings.tls {
-            Some(tls) => Acceptor::Tls(Arc::new(ArcSwap::from_pointee(tls.build()?))),
-            None => Acceptor::Plain,
-        };
-        let (listener, address) = bind_tcp(settings.address).await?;
-        Ok(Self {
-            listener,
-            address,
-            acceptor,
-            proxy,
-        })
-    }
-
-    /// Where another certificate is put.
-    fn tls(&self) -> Option<Arc<ArcSwap<ServerConfig>>> {
-        match &self.acceptor {
-            Acceptor::Plain => None,
-            Acceptor::Tls(config) => Some(Arc::clone(config)),
-        }
-    }
+fn upstreams(settings: &[UpstreamSettings]) -> Result<Upstreams, TlsError> {
+    let built = settings.iter().map(UpstreamSettings::build);
+    Ok(Upstreams::new(built.collect::<Result<Vec<_>, _>>()?))
 }
 
 fn proxy_settings(settings: &ProxySettings, metrics: &Arc<Metrics>) -> Settings {
     let expiry = settings.expiry_leeway.map_or(Expiry::Ignored, Expiry::Ends);
-    let trusted = settings.trusted_proxies.clone();
+    let trusted = TrustedPeers::new(settings.trusted_proxies.iter().copied());
     let observer: Arc<dyn Observe> = Arc::<Metrics>::clone(metrics);
     let mut built = Settings::new()
         .expiry(expiry)
         .client_idle(settings.client_idle)
-        .trust(move |peer| trusted.iter().any(|network| network.contains(&peer)))
+        .trust(trusted)
         .observer(observer);
     for field in &settings.method_overrides {
         built = built.allow_override(field.clone());
@@ -268,24 +250,19 @@ pub enum StartError {
     Upstream(#[from] TlsError),
 }
 
-async fn bind(address: &Address) -> Result<Listener, StartError> {
-    Listener::bind(address)
-        .await
-        .map_err(|error| StartError::Listen {
-            address: address.clone(),
-            error,
-        })
-}
-
-/// The listener, and the port it got.
-async fn bind_tcp(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
-    let failed = |error| StartError::Listen {
-        address: Address::Tcp(address),
+async fn bind(
+    address: &Address,
+    tls: Option<Arc<ArcSwap<ServerConfig>>>,
+) -> Result<Listener, StartError> {
+    let bound = Listener::bind(address).await;
+    let listener = bound.map_err(|error| StartError::Listen {
+        address: address.clone(),
         error,
-    };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    Ok((listener, bound))
+    })?;
+    Ok(match tls {
+        Some(tls) => listener.tls(tls),
+        None => listener,
+    })
 }
 
 /// The answer to a proxy that asks; told in log and metrics.
@@ -293,12 +270,14 @@ async fn asked(
     door: ForwardAuth,
     metrics: Arc<Metrics>,
     peer: Peer,
-    head: http::request::Parts,
+    request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
     let started = Instant::now();
+    // Its body is not read.
+    let (head, _) = request.into_parts();
     let response = door.answer(peer, RequestHead::from(&head)).await;
     if let Some(decision) = response.extensions().get::<Decision>() {
-        let request = Request::decided(Door::ForwardAuth, decision, started.elapsed());
+        let request = metrics::Request::decided(Door::ForwardAuth, decision, started.elapsed());
         request.log();
         metrics.request(&request);
     }

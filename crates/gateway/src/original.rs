@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method};
 
 /// The request that is decided on. In forward auth it is not the request that reached us, but the
@@ -59,6 +60,22 @@ pub fn canonical_host(host: &str) -> String {
     };
     let name = end.and_then(|end| host.get(..end)).unwrap_or(host);
     name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+}
+
+/// Whether a message is gRPC, whose status stands in trailers.
+pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
+    media_type(headers).is_some_and(|media| {
+        media == "application/grpc"
+            || media.starts_with("application/grpc+")
+            || media.starts_with("application/grpc-")
+    })
+}
+
+/// The media type of a message, in lower case and without parameters.
+pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    let media = value.split(';').next().unwrap_or_default();
+    Some(media.trim().to_ascii_lowercase())
 }
 
 #[cfg(test)]

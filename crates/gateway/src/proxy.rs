@@ -24,7 +24,6 @@ mod settings;
 mod tunnel;
 mod upstream;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,14 +39,15 @@ use self::head::Upgrade;
 use self::observe::Exchange;
 pub use self::observe::{End, Observe, Record, Traced};
 use self::serve::Connection;
-pub use self::serve::{Acceptor, Limits, serve};
+pub use self::serve::{Limits, serve};
 pub use self::settings::{Expiry, Settings};
 use self::tunnel::Tunnel;
 use self::upstream::Upstream as Target;
 pub use self::upstream::{Address, AddressError, Protocol, Tls, TlsError, Upstream, Upstreams};
 use crate::decision::{Admission, Decision, Reason, Refusal};
 use crate::gate::{Gate, SharedGate};
-use crate::original::Original;
+use crate::original::{self, Original};
+use crate::peer::Peer;
 
 /// Decides on requests and passes them on.
 #[derive(Clone, Debug)]
@@ -71,7 +71,7 @@ impl Proxy {
     /// Answers a request of `peer`.
     pub async fn serve_request(
         &self,
-        peer: SocketAddr,
+        peer: impl Into<Peer>,
         request: Request<Incoming>,
     ) -> Response<ProxyBody> {
         let mut exchange = Exchange::start(&self.settings.observer);
@@ -82,7 +82,7 @@ impl Proxy {
             && (request.headers().contains_key(http::header::UPGRADE)
                 || request.method() == Method::CONNECT);
         let style = Style::of(&request);
-        let passed = self.pass(peer, request, &mut exchange).await;
+        let passed = self.pass(peer.into(), request, &mut exchange).await;
         let is_last = is_http1 && connection.as_ref().is_some_and(Connection::is_draining);
         let mut response = match passed {
             Ok(passed) => passed.answered(exchange, connection),
@@ -112,7 +112,7 @@ impl Proxy {
     /// Sends a request to its upstream, if it is admitted.
     async fn pass(
         &self,
-        peer: SocketAddr,
+        peer: Peer,
         mut request: Request<Incoming>,
         exchange: &mut Exchange,
     ) -> Result<Passed, Box<Answer>> {
@@ -205,7 +205,7 @@ fn remaining(gate: &Gate, admission: &Admission, leeway: Duration) -> Option<Dur
 }
 
 fn kind_of(headers: &HeaderMap) -> Kind {
-    if fields::is_grpc(headers) {
+    if original::is_grpc(headers) {
         Kind::Grpc
     } else {
         Kind::Plain
@@ -225,7 +225,7 @@ struct Outbound<'r> {
 impl Outbound<'_> {
     fn request(
         &self,
-        peer: SocketAddr,
+        peer: Peer,
         scheme: &'static str,
         request: Request<Incoming>,
     ) -> Result<Request<Upload>, Box<Answer>> {
@@ -236,11 +236,11 @@ impl Outbound<'_> {
         let version = self.upstream.version(head.version);
         let mut headers = head.headers;
         let via = Via {
-            peer: peer.ip(),
+            peer,
             host: asked.as_deref(),
             scheme,
         };
-        let trusted = (self.settings.trusts)(via.peer.to_canonical());
+        let trusted = self.settings.trusted.contains(peer);
         fields::clean_request(&mut headers, self.settings, trusted);
         self.gate.identity().strip(&mut headers);
         fields::set_forwarded(&mut headers, via);

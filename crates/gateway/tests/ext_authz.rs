@@ -1,10 +1,11 @@
 //! ext_authz over gRPC: what Envoy tells, and what it is told (THREATS table 9, as far as it
 //! concerns this door).
 
-use bearward_gateway::SharedGate;
+use bearward_gateway::decision::Reason;
 use bearward_gateway::ext_authz::ExtAuthz;
 use bearward_gateway::forward_auth::{Peer, TrustedPeers};
 use bearward_gateway::identity::{ClaimSource, Encoding, Identity};
+use bearward_gateway::{Decision, SharedGate};
 use bearward_testing::Token;
 use bearward_testing::conformance::{AUDIENCE, ISSUER, NOW, Suite};
 use envoy_types::ext_authz::v3::pb::{
@@ -71,8 +72,11 @@ fn good(target: &str) -> Request<()> {
     with_token(&Token::user(ISSUER, AUDIENCE, NOW), target)
 }
 
-/// The answer as an HTTP client of Envoy would see it, or the fields the application gets.
-fn told(response: CheckResponse) -> Response<String> {
+/// The answer as an HTTP client of Envoy would see it, or the fields the application gets. Why it
+/// was refused is among its extensions.
+fn told(answered: tonic::Response<CheckResponse>) -> Response<String> {
+    let decision = answered.extensions().get::<Decision>().cloned();
+    let response = answered.into_inner();
     let code = response.status.unwrap().code;
     let (status, headers, body) = match response.http_response.unwrap() {
         HttpResponse::OkResponse(ok) => {
@@ -94,7 +98,21 @@ fn told(response: CheckResponse) -> Response<String> {
         assert!(field.raw_value.is_empty());
         told = told.header(field.key, field.value);
     }
-    told.body(body).unwrap()
+    let mut told = told.body(body).unwrap();
+    if let Some(Decision::Refuse(refusal)) = decision {
+        if let Reason::Rejected(rejection) = &refusal.reason {
+            told.extensions_mut().insert(rejection.clone());
+        }
+        told.extensions_mut().insert(refusal.reason);
+    }
+    told
+}
+
+/// The code of the refusal; `admitted` where there is none.
+fn code(told: &Response<String>) -> &'static str {
+    told.extensions()
+        .get::<Reason>()
+        .map_or("admitted", Reason::code)
 }
 
 async fn answer(question: &CheckRequest) -> Response<String> {
@@ -104,7 +122,7 @@ async fn answer(question: &CheckRequest) -> Response<String> {
 #[tokio::test]
 async fn the_door_conforms() {
     let door = door();
-    let suite = Suite::new().without_reasons();
+    let suite = Suite::new();
     for case in suite.cases() {
         let request = case.request();
         // Joined by Envoy, two fields are one that is malformed: refused all the same, below.
@@ -129,8 +147,12 @@ async fn t_prx_01_an_empty_question_is_not_an_allow() {
         },
     ] {
         let response = door().answer(LOOPBACK, &question).await;
-        assert_eq!(response.status.as_ref().unwrap().code, 7);
-        assert_eq!(told(response).status(), 403);
+        assert_eq!(response.get_ref().status.as_ref().unwrap().code, 7);
+        let told = told(response);
+        assert_eq!(
+            (told.status().as_u16(), code(&told)),
+            (403, "dialect_field")
+        );
     }
 }
 
@@ -149,7 +171,11 @@ async fn t_fwd_03_method_path_and_host_must_be_told() {
         spoilt(|http| http.path.clear()),
         spoilt(|http| http.host.clear()),
     ] {
-        assert_eq!(answer(&question).await.status(), 403);
+        let told = answer(&question).await;
+        assert_eq!(
+            (told.status().as_u16(), code(&told)),
+            (403, "dialect_field")
+        );
     }
 }
 
@@ -157,9 +183,13 @@ async fn t_fwd_03_method_path_and_host_must_be_told() {
 async fn t_fwd_02_another_peer_is_told_nothing() {
     let stranger = Peer::Ip("192.0.2.7".parse().unwrap());
     let response = door().answer(stranger, &question(&good("/"))).await;
-    assert_eq!(response.status.as_ref().unwrap().code, 7);
-    assert!(response.dynamic_metadata.is_none());
-    assert_eq!(told(response).status(), 403);
+    assert_eq!(response.get_ref().status.as_ref().unwrap().code, 7);
+    assert!(response.get_ref().dynamic_metadata.is_none());
+    let told = told(response);
+    assert_eq!(
+        (told.status().as_u16(), code(&told)),
+        (403, "untrusted_peer")
+    );
 }
 
 #[tokio::test]
@@ -177,7 +207,10 @@ async fn t_prx_07_fields_come_by_one_map() {
     http.headers.clear();
     let neither = asking(http.clone());
     let nobody = answer(&neither).await;
-    assert_eq!(nobody.status(), 401);
+    assert_eq!(
+        (nobody.status().as_u16(), code(&nobody)),
+        (401, "no_credentials")
+    );
     assert!(
         !nobody.headers()["www-authenticate"]
             .to_str()
@@ -195,10 +228,18 @@ async fn t_prx_07_fields_come_by_one_map() {
     };
     let mut repeated = http.clone();
     repeated.header_map = Some(twice);
-    assert_eq!(answer(&asking(repeated)).await.status(), 400);
+    let told = answer(&asking(repeated)).await;
+    assert_eq!(
+        (told.status().as_u16(), code(&told)),
+        (400, "multiple_credentials")
+    );
 
     http.headers.insert("accept".to_owned(), "*/*".to_owned());
-    assert_eq!(answer(&asking(http.clone())).await.status(), 403);
+    let told = answer(&asking(http.clone())).await;
+    assert_eq!(
+        (told.status().as_u16(), code(&told)),
+        (403, "dialect_field")
+    );
 }
 
 #[tokio::test]
@@ -207,8 +248,12 @@ async fn t_req_02_joined_authorization_is_malformed() {
     let again = request.headers()["authorization"].clone();
     request.headers_mut().append("authorization", again);
     let response = door().answer(LOOPBACK, &question(&request)).await;
-    assert_eq!(response.status.as_ref().unwrap().code, 3);
-    assert_eq!(told(response).status(), 400);
+    assert_eq!(response.get_ref().status.as_ref().unwrap().code, 3);
+    let told = told(response);
+    assert_eq!(
+        (told.status().as_u16(), code(&told)),
+        (400, "malformed_credentials")
+    );
 }
 
 #[tokio::test]
@@ -222,8 +267,14 @@ async fn t_req_01_another_scheme_does_not_hide_a_second_field() {
     for path in ["/", "/optional"] {
         *request.uri_mut() = path.parse().unwrap();
         let response = door().answer(LOOPBACK, &question(&request)).await;
-        assert_eq!(response.status.as_ref().unwrap().code, 3, "{path}");
-        assert_eq!(told(response).status(), 400, "{path}");
+        assert_eq!(
+            response.get_ref().status.as_ref().unwrap().code,
+            3,
+            "{path}"
+        );
+        let told = told(response);
+        assert_eq!(told.status(), 400, "{path}");
+        assert_eq!(code(&told), "multiple_credentials", "{path}");
     }
 }
 
@@ -237,7 +288,7 @@ async fn t_hdr_01_t_hdr_02_what_a_client_sent_is_replaced_or_removed() {
             .insert(name, "spoofed".parse().unwrap());
     }
     let response = door().answer(LOOPBACK, &question(&request)).await;
-    let Some(HttpResponse::OkResponse(ok)) = response.http_response else {
+    let Some(HttpResponse::OkResponse(ok)) = response.into_inner().http_response else {
         panic!("not admitted");
     };
     let set: Vec<_> = ok
@@ -276,7 +327,7 @@ async fn the_claims_are_metadata_with_exact_numbers() {
     let response = door()
         .answer(LOOPBACK, &question(&with_token(&token, "/")))
         .await;
-    let fields = response.dynamic_metadata.unwrap().fields;
+    let fields = response.into_inner().dynamic_metadata.unwrap().fields;
     let kind = |name: &str| fields[name].kind.clone().unwrap();
     assert_eq!(kind("iss"), Kind::StringValue(ISSUER.to_owned()));
     assert_eq!(
@@ -307,6 +358,19 @@ async fn the_claims_are_metadata_with_exact_numbers() {
 }
 
 #[tokio::test]
+async fn a_grpc_client_gets_a_status_and_no_document() {
+    let mut request = Request::new(());
+    let media = "application/grpc+proto".parse().unwrap();
+    request.headers_mut().insert("content-type", media);
+    let told = answer(&question(&request)).await;
+    assert_eq!(told.status(), 401);
+    assert!(told.headers().contains_key("www-authenticate"));
+    // Envoy makes the message of a gRPC status of it.
+    assert_eq!(told.body(), "");
+    assert!(!told.headers().contains_key("content-type"));
+}
+
+#[tokio::test]
 async fn it_is_a_grpc_service() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -317,21 +381,13 @@ async fn it_is_a_grpc_service() {
         .await
         .unwrap();
 
-    let admitted = client
-        .check(question(&good("/")))
-        .await
-        .unwrap()
-        .into_inner();
+    let admitted = client.check(question(&good("/"))).await.unwrap();
     assert_eq!(
         told(admitted).headers()["x-subject"],
         bearward_testing::token::SUBJECT
     );
-    let refused = client
-        .check(question(&Request::new(())))
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(refused.status.as_ref().unwrap().code, 16);
+    let refused = client.check(question(&Request::new(()))).await.unwrap();
+    assert_eq!(refused.get_ref().status.as_ref().unwrap().code, 16);
     assert_eq!(told(refused).status(), 401);
     server.abort();
 }

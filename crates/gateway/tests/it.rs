@@ -11,3 +11,4 @@ mod gate;
 mod identity;
 mod proxy;
 mod running;
+mod tls;

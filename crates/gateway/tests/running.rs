@@ -3,33 +3,45 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bearward_gateway::config::{Address, Config, Surroundings};
 use bearward_gateway::gateway::{Gateway, Reloader, Reloads, Trigger};
 use bearward_gateway::metrics::{Metrics, Reload};
 use bearward_gateway::{Gate, SharedGate};
 use bearward_testing::{DevIssuer, Fault};
-use envoy_types::ext_authz::v3::pb::CheckRequest;
+use envoy_types::ext_authz::v3::pb::{CheckRequest, HttpResponse};
+use envoy_types::pb::envoy::service::auth::v3::AttributeContext;
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Request as Asked};
 use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tonic::transport::Channel;
+
+/// Longer than anything here takes.
+pub(crate) const SOON: Duration = Duration::from_secs(10);
 
 /// A gateway that serves, and what it takes to stop it.
-struct Running {
-    addresses: Vec<(&'static str, Address)>,
-    reloader: Reloader,
+pub(crate) struct Running {
+    pub(crate) addresses: Vec<(&'static str, Address)>,
+    pub(crate) reloader: Reloader,
     gate: SharedGate,
-    metrics: Arc<Metrics>,
+    pub(crate) metrics: Arc<Metrics>,
     stop: oneshot::Sender<()>,
     served: JoinHandle<()>,
 }
 
 impl Running {
     async fn start(text: &str) -> Self {
-        let gateway = Gateway::start(parse(text)).await.expect("free ports");
+        Self::of(parse(text)).await
+    }
+
+    pub(crate) async fn of(config: Config) -> Self {
+        let gateway = Gateway::start(config).await.expect("free ports");
         let (stop, stopped) = oneshot::channel();
         let (addresses, reloader) = (gateway.addresses(), gateway.reloader());
         let (gate, metrics) = (gateway.gate().clone(), Arc::clone(gateway.metrics()));
@@ -47,7 +59,7 @@ impl Running {
         }
     }
 
-    fn address(&self, door: &str) -> SocketAddr {
+    pub(crate) fn address(&self, door: &str) -> SocketAddr {
         let found = self.addresses.iter().find(|(name, _)| *name == door);
         match found {
             Some((_, Address::Tcp(address))) => *address,
@@ -55,7 +67,7 @@ impl Running {
         }
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         drop(self.stop);
         self.served.await.expect("an end");
     }
@@ -69,7 +81,7 @@ fn parse(text: &str) -> Config {
     }
 }
 
-fn issuers(issuers: &[&DevIssuer]) -> String {
+pub(crate) fn issuers(issuers: &[&DevIssuer]) -> String {
     let table = |issuer: &&DevIssuer| {
         let url = issuer.url();
         format!("[[issuers]]\nissuer = '{url}'\naudiences = '{url}'\n")
@@ -96,7 +108,7 @@ async fn get(address: SocketAddr, path: &str, fields: &str) -> String {
     answer
 }
 
-fn status(answer: &str) -> u16 {
+pub(crate) fn status(answer: &str) -> u16 {
     let status = answer
         .split(' ')
         .nth(1)
@@ -104,7 +116,7 @@ fn status(answer: &str) -> u16 {
     status.unwrap_or_else(|| panic!("{answer}"))
 }
 
-fn asking(path: &str, token: &str) -> String {
+pub(crate) fn asking(path: &str, token: &str) -> String {
     format!(
         "X-Original-URI: {path}\r\nX-Original-Method: GET\r\nX-Original-Host: a.example\r\n\
          Authorization: Bearer {token}\r\n"
@@ -212,9 +224,62 @@ async fn ext_authz_is_served() {
     assert_eq!(status.code, i32::from(tonic::Code::PermissionDenied));
     let metrics = running.metrics.encode().expect("metrics");
     assert!(
-        metrics.contains(r#"{door="ext_authz",route="-",reason="refused""#),
+        metrics.contains(r#"{door="ext_authz",route="-",reason="dialect_field""#),
         "{metrics}"
     );
+    // With the route and the reason, as at every door.
+    assert_eq!(checked(&mut client, "/x").await, 401);
+    let metrics = running.metrics.encode().expect("metrics");
+    assert!(
+        metrics.contains(r#"{door="ext_authz",route="all",reason="no_credentials""#),
+        "{metrics}"
+    );
+    running.stop().await;
+}
+
+/// The status that Envoy is to answer to a GET without credentials.
+pub(crate) async fn checked(client: &mut AuthorizationClient<Channel>, path: &str) -> i32 {
+    let http = HttpRequest {
+        method: "GET".to_owned(),
+        path: path.to_owned(),
+        host: "a.example".to_owned(),
+        ..HttpRequest::default()
+    };
+    let request = Asked {
+        http: Some(http),
+        ..Asked::default()
+    };
+    let attributes = AttributeContext {
+        request: Some(request),
+        ..AttributeContext::default()
+    };
+    let question = CheckRequest {
+        attributes: Some(attributes),
+    };
+    let answered = client.check(question).await.expect("an answer");
+    match answered.into_inner().http_response {
+        Some(HttpResponse::DeniedResponse(denied)) => denied.status.expect("a status").code,
+        other => panic!("not denied: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn ext_authz_listens_on_a_unix_socket() {
+    let issuer = DevIssuer::start().await.expect("a port");
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("s");
+    let text = format!(
+        "{}[[routes]]\nname = 'all'\npath_prefix = '/'\n\
+         [listen.ext_authz]\naddress = 'unix:{}'\n",
+        issuers(&[&issuer]),
+        path.display()
+    );
+    let running = Running::start(&text).await;
+    let url = format!("unix://{}", path.display());
+    let mut client = AuthorizationClient::connect(url)
+        .await
+        .expect("a connection");
+    assert_eq!(checked(&mut client, "/x").await, 401);
     running.stop().await;
 }
 
@@ -314,9 +379,12 @@ async fn t_cfg_04_with_a_broken_file_the_last_good_one_stays() {
 
 /// Waits until the gate in force is another one than `before`.
 async fn replaced(gate: &SharedGate, before: &Arc<Gate>) {
-    while Arc::ptr_eq(before, &gate.load()) {
-        tokio::task::yield_now().await;
-    }
+    let is_replaced = async {
+        while Arc::ptr_eq(before, &gate.load()) {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(SOON, is_replaced).await.expect("a reload");
 }
 
 #[tokio::test(flavor = "multi_thread")]

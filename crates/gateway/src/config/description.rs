@@ -485,7 +485,7 @@ pub(super) static ROUTE: Table = Table {
 
 pub(super) static LISTEN: Table = Table {
     name: "[listen]",
-    meaning: "The listeners. Changes of this table need a restart.",
+    meaning: "The listeners. Changes of this table need a restart, but for certificates.",
     fields: &[
         optional(
             "forward_auth",
@@ -517,6 +517,11 @@ pub(super) static LISTEN_ADMIN: Table = Table {
             "Where it listens.",
         ),
         optional(
+            "tls",
+            Kind::Table(&LISTEN_ADMIN_TLS),
+            "Serves https. Without it: plain http.",
+        ),
+        optional(
             "hosts",
             Kind::TextOrTexts,
             "Names under which it is asked, beside `localhost` and IP addresses. Others are refused: a name may have been pointed here by a web page.",
@@ -533,6 +538,11 @@ pub(super) static LISTEN_FORWARD_AUTH: Table = Table {
             Kind::Address,
             "127.0.0.1:9170",
             "Where it listens.",
+        ),
+        optional(
+            "tls",
+            Kind::Table(&LISTEN_FORWARD_AUTH_TLS),
+            "Serves https. Without it: plain http.",
         ),
         optional(
             "trusted_proxies",
@@ -607,7 +617,7 @@ pub(super) static LISTEN_PROXY: Table = Table {
             "address",
             Kind::Address,
             "127.0.0.1:8080",
-            "Where it listens; not a Unix socket.",
+            "Where it listens.",
         ),
         optional(
             "tls",
@@ -617,7 +627,7 @@ pub(super) static LISTEN_PROXY: Table = Table {
         optional(
             "trusted_proxies",
             Kind::TextOrTexts,
-            "Networks or addresses of proxies in front whose `Forwarded` and `X-Forwarded-*` are kept. Without it: nobody's.",
+            "Networks or addresses of proxies in front whose `Forwarded` and `X-Forwarded-*` are kept. Without it: nobody's. On a Unix socket: those of whoever may open it.",
         ),
         defaulted(
             "end_expired_streams",
@@ -645,33 +655,53 @@ pub(super) static LISTEN_PROXY: Table = Table {
     ],
 };
 
-pub(super) static LISTEN_PROXY_TLS: Table = Table {
-    name: "[listen.proxy.tls]",
-    meaning: "TLS 1.2 and 1.3. Both files are read again at each reload.",
-    fields: &[
-        required(
-            "certificate",
-            Kind::Text,
-            "A PEM file with the certificate and the chain to its authority.",
-        ),
-        required("key", Kind::Text, "A PEM file with its private key."),
-    ],
-};
+/// The table `tls` of a listener.
+const fn tls(name: &'static str) -> Table {
+    Table {
+        name,
+        meaning: "TLS 1.2 and 1.3. The files are read again when they change, and upon SIGHUP.",
+        fields: TLS,
+    }
+}
+
+static LISTEN_ADMIN_TLS: Table = tls("[listen.admin.tls]");
+static LISTEN_EXT_AUTHZ_TLS: Table = tls("[listen.ext_authz.tls]");
+static LISTEN_FORWARD_AUTH_TLS: Table = tls("[listen.forward_auth.tls]");
+static LISTEN_PROXY_TLS: Table = tls("[listen.proxy.tls]");
+
+static TLS: &[Field] = &[
+    required(
+        "certificate",
+        Kind::Text,
+        "A PEM file with the certificate and the chain to its authority.",
+    ),
+    required("key", Kind::Text, "A PEM file with its private key."),
+    optional(
+        "client_ca",
+        Kind::Text,
+        "A PEM file with authorities: a client that does not prove to one of them who it is, is not served. Without it: nobody is asked.",
+    ),
+];
 
 pub(super) static LISTEN_EXT_AUTHZ: Table = Table {
     name: "[listen.ext_authz]",
-    meaning: "The service `envoy.service.auth.v3.Authorization` over gRPC, without TLS.",
+    meaning: "The service `envoy.service.auth.v3.Authorization` over gRPC.",
     fields: &[
         defaulted(
             "address",
             Kind::Address,
             "127.0.0.1:9171",
-            "Where it listens; not a Unix socket.",
+            "Where it listens.",
+        ),
+        optional(
+            "tls",
+            Kind::Table(&LISTEN_EXT_AUTHZ_TLS),
+            "Serves https. Without it: plain http.",
         ),
         optional(
             "trusted_proxies",
             Kind::TextOrTexts,
-            "Networks or addresses of the proxies that may ask; others are refused. Without it: loopback.",
+            "Networks or addresses of the proxies that may ask; others are refused. Without it: loopback. A Unix socket trusts whoever may open it.",
         ),
     ],
 };

@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use http::HeaderName;
 use ipnet::IpNet;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::server::danger::ClientCertVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use super::description::Kind;
 use super::mistakes::Code;
@@ -39,15 +41,15 @@ impl Listen {
             return Self::default();
         };
         Self {
-            admin: fields.table("admin").as_ref().and_then(AdminSettings::read),
+            admin: fields
+                .table("admin")
+                .and_then(|table| AdminSettings::read(&table, surroundings)),
             ext_authz: fields
                 .table("ext_authz")
-                .as_ref()
-                .and_then(ExtAuthzSettings::read),
+                .and_then(|table| ExtAuthzSettings::read(&table, surroundings)),
             forward_auth: fields
                 .table("forward_auth")
-                .as_ref()
-                .and_then(ForwardAuthSettings::read),
+                .and_then(|table| ForwardAuthSettings::read(&table, surroundings)),
             proxy: fields
                 .table("proxy")
                 .and_then(|table| ProxySettings::read(&table, surroundings)),
@@ -58,15 +60,22 @@ impl Listen {
 impl Listen {
     /// Whether only certificates differ, which are replaced while the listener stays.
     pub(crate) fn is_same_but_for_certificates(&self, other: &Self) -> bool {
-        let with_our_certificate = |mut other: Self| {
-            let ours = self.proxy.as_ref().and_then(|proxy| proxy.tls.as_ref());
-            let theirs = other.proxy.as_mut().and_then(|proxy| proxy.tls.as_mut());
-            if let (Some(ours), Some(theirs)) = (ours, theirs) {
-                *theirs = ours.clone();
-            }
-            other
-        };
-        *self == with_our_certificate(other.clone())
+        self.without_certificates() == other.without_certificates()
+    }
+
+    /// The same, with the same certificate wherever there is one.
+    fn without_certificates(&self) -> Self {
+        let mut listen = self.clone();
+        let listeners = [
+            listen.admin.as_mut().map(|admin| &mut admin.tls),
+            listen.ext_authz.as_mut().map(|door| &mut door.tls),
+            listen.forward_auth.as_mut().map(|door| &mut door.tls),
+            listen.proxy.as_mut().map(|proxy| &mut proxy.tls),
+        ];
+        for tls in listeners.into_iter().flatten().flatten() {
+            *tls = TlsSettings::blank();
+        }
+        listen
     }
 }
 
@@ -76,6 +85,8 @@ impl Listen {
 pub struct AdminSettings {
     /// Where it listens.
     pub address: Address,
+    /// Its certificate and key, if it speaks TLS.
+    pub tls: Option<TlsSettings>,
     /// Names under which it is asked, beside `localhost` and addresses.
     pub hosts: Vec<String>,
 }
@@ -86,15 +97,18 @@ impl AdminSettings {
     pub const fn new(address: Address) -> Self {
         Self {
             address,
+            tls: None,
             hosts: Vec::new(),
         }
     }
 
-    fn read(fields: &Fields<'_>) -> Option<Self> {
+    fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Option<Self> {
         let hosts = fields.texts("hosts");
         let hosts = hosts.iter().map(|host| host.value.to_ascii_lowercase());
+        let tls = TlsSettings::read_in(fields, surroundings);
         Some(Self {
             hosts: hosts.collect(),
+            tls: tls.ok()?,
             ..Self::new(address(fields)?)
         })
     }
@@ -106,15 +120,19 @@ impl AdminSettings {
 pub struct ForwardAuthSettings {
     /// Where it listens.
     pub address: Address,
+    /// Its certificate and key, if it speaks TLS.
+    pub tls: Option<TlsSettings>,
     /// The proxies that may ask; without a list loopback alone.
     pub trusted_proxies: Option<Vec<IpNet>>,
 }
 
 impl ForwardAuthSettings {
-    fn read(fields: &Fields<'_>) -> Option<Self> {
+    fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Option<Self> {
         let trusted_proxies = trusted_proxies(fields);
+        let tls = TlsSettings::read_in(fields, surroundings);
         Some(Self {
             address: address(fields)?,
+            tls: tls.ok()?,
             trusted_proxies,
         })
     }
@@ -125,16 +143,20 @@ impl ForwardAuthSettings {
 #[non_exhaustive]
 pub struct ExtAuthzSettings {
     /// Where it listens.
-    pub address: SocketAddr,
+    pub address: Address,
+    /// Its certificate and key, if it speaks TLS.
+    pub tls: Option<TlsSettings>,
     /// The proxies that may ask; without a list loopback alone.
     pub trusted_proxies: Option<Vec<IpNet>>,
 }
 
 impl ExtAuthzSettings {
-    fn read(fields: &Fields<'_>) -> Option<Self> {
+    fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Option<Self> {
         let trusted_proxies = trusted_proxies(fields);
+        let tls = TlsSettings::read_in(fields, surroundings);
         Some(Self {
-            address: tcp_address(fields)?,
+            address: address(fields)?,
+            tls: tls.ok()?,
             trusted_proxies,
         })
     }
@@ -145,7 +167,7 @@ impl ExtAuthzSettings {
 #[non_exhaustive]
 pub struct ProxySettings {
     /// Where it listens.
-    pub address: SocketAddr,
+    pub address: Address,
     /// Its certificate and key, if it speaks TLS.
     pub tls: Option<TlsSettings>,
     /// Proxies in front whose forwarding fields are kept.
@@ -160,8 +182,7 @@ pub struct ProxySettings {
 
 impl ProxySettings {
     fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Option<Self> {
-        let tls = fields.table("tls");
-        let tls = tls.map(|tls| TlsSettings::read(&tls, surroundings));
+        let tls = TlsSettings::read_in(fields, surroundings);
         let method_overrides = fields.texts("method_overrides");
         let method_overrides = method_overrides.iter().filter_map(|name| {
             let parsed = name.value.parse();
@@ -180,11 +201,8 @@ impl ProxySettings {
         }
         let trusted_proxies = trusted_proxies(fields).unwrap_or_default();
         Some(Self {
-            address: tcp_address(fields)?,
-            tls: match tls {
-                Some(tls) => Some(tls?),
-                None => None,
-            },
+            address: address(fields)?,
+            tls: tls.ok()?,
             trusted_proxies,
             expiry_leeway: expiry_leeway.filter(|_| ends),
             client_idle: fields.duration("client_idle")?.value,
@@ -198,15 +216,17 @@ impl ProxySettings {
 pub struct TlsSettings {
     certificate: Secret,
     key: Secret,
+    /// The authorities by which clients must prove who they are, if they must.
+    client_ca: Option<Secret>,
 }
 
 impl TlsSettings {
-    /// The settings of a listener with them: HTTP/2 and HTTP/1.1.
+    /// The settings of a listener with them, which speaks one of `protocols` (ALPN).
     ///
     /// # Errors
     ///
     /// [`TlsSettingsError`] if they cannot be used; they could when they were read.
-    pub fn build(&self) -> Result<ServerConfig, TlsSettingsError> {
+    pub fn build(&self, protocols: &[&[u8]]) -> Result<ServerConfig, TlsSettingsError> {
         let certificates: Result<Vec<_>, _> =
             CertificateDer::pem_slice_iter(&self.certificate.0).collect();
         let certificates = certificates.map_err(|_| TlsSettingsError::Certificate)?;
@@ -216,14 +236,38 @@ impl TlsSettings {
         let key = PrivateKeyDer::from_pem_slice(&self.key.0).map_err(|_| TlsSettingsError::Key)?;
         // Nothing global: the provider is named here.
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .map_err(|_| TlsSettingsError::Mismatch)?
-            .with_no_client_auth()
+            .map_err(|_| TlsSettingsError::Mismatch)?;
+        let builder = match &self.client_ca {
+            Some(authorities) => {
+                builder.with_client_cert_verifier(verifier(&authorities.0, provider)?)
+            }
+            None => builder.with_no_client_auth(),
+        };
+        let mut config = builder
             .with_single_cert(certificates, key)
             .map_err(|_| TlsSettingsError::Mismatch)?;
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         Ok(config)
+    }
+
+    fn blank() -> Self {
+        let nothing = || Secret(Box::new([]));
+        Self {
+            certificate: nothing(),
+            key: nothing(),
+            client_ca: None,
+        }
+    }
+
+    /// The table `tls` of a listener.
+    fn read_in(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Result<Option<Self>, Told> {
+        match fields.table("tls") {
+            Some(table) => Self::read(&table, surroundings).map(Some).ok_or(Told),
+            // Something else than a table is told, too.
+            None => Ok(None),
+        }
     }
 
     fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Option<Self> {
@@ -232,21 +276,30 @@ impl TlsSettings {
             surroundings.read_for(fields, key, path.value)
         };
         let (certificate, key) = (read("certificate"), read("key"));
+        let client_ca = fields.has("client_ca").then(|| read("client_ca"));
         let settings = Self {
             certificate: certificate?,
             key: key?,
+            client_ca: match client_ca {
+                Some(authorities) => Some(authorities?),
+                None => None,
+            },
         };
-        if let Err(error) = settings.build() {
-            let place = if error == TlsSettingsError::Certificate {
-                "certificate"
-            } else {
-                "key"
+        if let Err(error) = settings.build(&[]) {
+            let place = match error {
+                TlsSettingsError::Certificate => "certificate",
+                TlsSettingsError::ClientCa => "client_ca",
+                TlsSettingsError::Key | TlsSettingsError::Mismatch => "key",
             };
             fields.tell(Code::Value, place, format!("`{place}`: {error}"), "");
         }
         Some(settings)
     }
 }
+
+/// There is a mistake, which was told.
+#[derive(Clone, Copy, Debug)]
+struct Told;
 
 /// Why a certificate and a key cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -255,6 +308,9 @@ pub enum TlsSettingsError {
     /// There are no certificates.
     #[error("no certificates in PEM")]
     Certificate,
+    /// There are no authorities for the certificates of clients.
+    #[error("no certificates of an authority in PEM")]
+    ClientCa,
     /// There is no private key.
     #[error("no private key in PEM")]
     Key,
@@ -303,6 +359,22 @@ impl fmt::Display for Address {
 #[non_exhaustive]
 pub struct AddressError;
 
+/// Clients prove who they are to these authorities, or are not served.
+fn verifier(
+    authorities: &[u8],
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, TlsSettingsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(authorities) {
+        let certificate = certificate.map_err(|_| TlsSettingsError::ClientCa)?;
+        let added = roots.add(certificate);
+        added.map_err(|_| TlsSettingsError::ClientCa)?;
+    }
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|_| TlsSettingsError::ClientCa)
+}
+
 fn trusted_proxies(fields: &Fields<'_>) -> Option<Vec<IpNet>> {
     if !fields.has("trusted_proxies") {
         return None;
@@ -323,19 +395,6 @@ fn trusted_proxies(fields: &Fields<'_>) -> Option<Vec<IpNet>> {
         }
     }
     Some(networks)
-}
-
-/// For what does not listen on Unix sockets.
-fn tcp_address(fields: &Fields<'_>) -> Option<SocketAddr> {
-    match address(fields)? {
-        Address::Tcp(address) => Some(address),
-        Address::Unix(_) => {
-            let message = "this listener is not for Unix sockets";
-            let help = "write an address such as \"127.0.0.1:9000\"";
-            fields.tell(Code::Value, "address", message, help);
-            None
-        }
-    }
 }
 
 fn address(fields: &Fields<'_>) -> Option<Address> {

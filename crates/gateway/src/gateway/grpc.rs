@@ -1,49 +1,39 @@
-//! The ext_authz listener: gRPC over HTTP/2 without TLS.
-//!
-//! An answer of that protocol says the status of a refusal and not its reason, so `refused` is what
-//! is counted.
+//! The ext_authz service as it is served: with log and metrics, from whatever connection.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use envoy_types::ext_authz::v3::pb::{
-    Authorization, AuthorizationServer, CheckRequest, CheckResponse, HttpResponse,
+    Authorization, AuthorizationServer, CheckRequest, CheckResponse,
 };
-use http::StatusCode;
-use tokio::net::TcpListener;
-use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
+use hyper::body::Incoming;
+use tonic::codegen::Service;
 use tonic::{Response, Status};
 
-use super::listener::Stop;
+use crate::decision::Decision;
 use crate::ext_authz::ExtAuthz;
-use crate::metrics::{ADMITTED, Door, Metrics, Request};
+use crate::metrics::{Door, Metrics, Request};
+use crate::peer::Peer;
 
-/// Serves until it is told to stop and what is under way is answered, or `grace` is over.
-pub(super) async fn serve(
-    listener: TcpListener,
+/// Answers the requests of a peer by the door.
+pub(super) fn answer(
     door: ExtAuthz,
     metrics: Arc<Metrics>,
-    stop: Stop,
-    grace: Duration,
-) {
+) -> impl Fn(Peer, http::Request<Incoming>) -> Answered + Clone {
     let service = AuthorizationServer::new(Observed { door, metrics });
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    let served = Server::builder()
-        .http2_max_header_list_size(HEAD_BYTES)
-        .add_service(service)
-        .serve_with_incoming_shutdown(incoming, stop.clone().told());
-    tokio::select! {
-        served = served => if let Err(error) = served {
-            tracing::error!(%error, "the ext_authz listener ended");
-        },
-        () = async { stop.told().await; tokio::time::sleep(grace).await } => {
-            tracing::warn!("requests under way were not answered in time");
-        }
+    move |peer, mut request| {
+        request.extensions_mut().insert(peer);
+        let answered = service.clone().call(request);
+        Box::pin(async move { answered.await.unwrap_or_else(|never| match never {}) })
     }
 }
 
+type Answered = Pin<Box<dyn Future<Output = http::Response<tonic::body::Body>> + Send>>;
+
 /// The door, with log and metrics.
+#[derive(Debug)]
 struct Observed {
     door: ExtAuthz,
     metrics: Arc<Metrics>,
@@ -57,36 +47,11 @@ impl Authorization for Observed {
     ) -> Result<Response<CheckResponse>, Status> {
         let started = Instant::now();
         let answered = self.door.check(request).await?;
-        let status = status_of(answered.get_ref());
-        let reason = if status == StatusCode::OK {
-            ADMITTED
-        } else {
-            "refused"
-        };
-        let request = Request {
-            door: Door::ExtAuthz,
-            route: None,
-            reason,
-            shadowed: None,
-            status,
-            duration: started.elapsed(),
-        };
-        request.log();
-        self.metrics.request(&request);
+        if let Some(decision) = answered.extensions().get::<Decision>() {
+            let request = Request::decided(Door::ExtAuthz, decision, started.elapsed());
+            request.log();
+            self.metrics.request(&request);
+        }
         Ok(answered)
     }
 }
-
-/// The HTTP status that Envoy is to answer; 200 for what passes.
-fn status_of(response: &CheckResponse) -> StatusCode {
-    let Some(HttpResponse::DeniedResponse(denied)) = &response.http_response else {
-        return StatusCode::OK;
-    };
-    let code = denied.status.as_ref().map_or(0, |status| status.code);
-    let code = u16::try_from(code).ok();
-    code.and_then(|code| StatusCode::from_u16(code).ok())
-        .unwrap_or(StatusCode::FORBIDDEN)
-}
-
-/// What is asked about comes in the message; its own fields are few.
-const HEAD_BYTES: u32 = 64 * 1024;

@@ -1,111 +1,24 @@
-//! A listener and its connections: HTTP/1.1 on an address or a Unix socket.
+//! Serves the doors that answer by themselves, from the head of a request: HTTP/1.1 for forward
+//! auth and the admin endpoints, HTTP/2 for gRPC.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::Future;
-use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::{Response, request};
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::server::conn::http1;
+use http::{Request, Response};
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
-use tokio::sync::watch;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::sync::{Semaphore, watch};
 
-use crate::config::Address;
-use crate::forward_auth::Peer;
-
-/// Where connections come in.
-#[derive(Debug)]
-pub(super) enum Listener {
-    Tcp(TcpListener, Address),
-    #[cfg(unix)]
-    Unix(tokio::net::UnixListener, SocketFile),
-}
-
-impl Listener {
-    pub(super) async fn bind(address: &Address) -> io::Result<Self> {
-        match address {
-            Address::Tcp(address) => {
-                let listener = TcpListener::bind(address).await?;
-                let bound = Address::Tcp(listener.local_addr()?);
-                Ok(Self::Tcp(listener, bound))
-            }
-            #[cfg(unix)]
-            Address::Unix(path) => {
-                remove_stale(path).await?;
-                let listener = tokio::net::UnixListener::bind(path)?;
-                Ok(Self::Unix(listener, SocketFile(path.clone())))
-            }
-            #[cfg(not(unix))]
-            Address::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
-        }
-    }
-
-    /// Where it is bound, with the port it got.
-    pub(super) fn address(&self) -> Address {
-        match self {
-            Self::Tcp(_, address) => address.clone(),
-            #[cfg(unix)]
-            Self::Unix(_, file) => Address::Unix(file.0.clone()),
-        }
-    }
-
-    async fn accept(&self) -> io::Result<(Box<dyn Stream>, Peer)> {
-        match self {
-            Self::Tcp(listener, _) => {
-                let (stream, peer) = listener.accept().await?;
-                // Answers are small and someone waits for each.
-                stream.set_nodelay(true)?;
-                Ok((Box::new(stream), Peer::Ip(peer.ip())))
-            }
-            #[cfg(unix)]
-            Self::Unix(listener, _) => {
-                let (stream, _) = listener.accept().await?;
-                Ok((Box::new(stream), Peer::UnixSocket))
-            }
-        }
-    }
-}
-
-/// The file of a Unix socket, which goes with it.
-#[cfg(unix)]
-#[derive(Debug)]
-pub(super) struct SocketFile(std::path::PathBuf);
-
-#[cfg(unix)]
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        // One that is left behind is removed at the next start.
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
-/// Removes the socket of a program that is no more. One that somebody listens on stays, and so
-/// does whatever is not a socket.
-#[cfg(unix)]
-async fn remove_stale(path: &std::path::Path) -> io::Result<()> {
-    use std::os::unix::fs::FileTypeExt;
-    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
-    if !is_socket {
-        return Ok(());
-    }
-    match tokio::net::UnixStream::connect(path).await {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            std::fs::remove_file(path)
-        }
-        _ => Ok(()),
-    }
-}
-
-/// A connection, of either kind.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+use crate::listener::{Accepted, Listener};
+use crate::peer::Peer;
 
 /// Ends when the program is told to stop.
 #[derive(Clone, Debug)]
@@ -122,47 +35,66 @@ impl Stop {
     }
 }
 
-/// Answers every request by its head, until it is told to stop and those under way are answered,
-/// or `grace` is over. Bodies of requests are not read.
-pub(super) async fn serve<A, F>(listener: Listener, answer: A, stop: Stop, grace: Duration)
-where
-    A: Fn(Peer, request::Parts) -> F + Clone + Send + 'static,
-    F: Future<Output = Response<Full<Bytes>>> + Send,
+/// What is spoken on a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Http1,
+    /// By prior knowledge, or over TLS.
+    Http2,
+}
+
+impl Protocol {
+    /// Its name in the TLS handshake.
+    pub(super) const fn alpn(self) -> &'static [&'static [u8]] {
+        match self {
+            Self::Http1 => &[b"http/1.1"],
+            Self::Http2 => &[b"h2"],
+        }
+    }
+}
+
+/// Answers every request, until it is told to stop and those under way are answered, or `grace` is
+/// over.
+pub(super) async fn serve<A, F, B>(
+    listener: Listener,
+    protocol: Protocol,
+    answer: A,
+    stop: Stop,
+    grace: Duration,
+) where
+    A: Fn(Peer, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let connections = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
     let stopped = stop.told();
     tokio::pin!(stopped);
     loop {
-        let (stream, peer) = tokio::select! {
+        let accept = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
             // What is waiting to be accepted is taken before the listener goes.
             biased;
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    // Out of file descriptors, or the client has left already.
-                    tracing::warn!(%error, "a connection was not accepted");
-                    tokio::time::sleep(PAUSE).await;
-                    continue;
-                }
-            },
+            accepted = accept => accepted,
             () = &mut stopped => break,
         };
-        let answer = answer.clone();
-        let service = service_fn(move |request: http::Request<Incoming>| {
-            let (head, _) = request.into_parts();
-            let answered = answer(peer, head);
-            async move { Ok::<_, Infallible>(answered.await) }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .max_buf_size(HEAD_BYTES)
-            .serve_connection(TokioIo::new(stream), service);
-        let connection = connections.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection broke");
+        let accepted = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of file descriptors, or the client has left already.
+                tracing::warn!(%error, "a connection was not accepted");
+                tokio::time::sleep(PAUSE).await;
+                continue;
             }
+        };
+        let driven = drive(accepted, protocol, answer.clone(), connections.watcher());
+        tokio::spawn(async move {
+            driven.await;
+            drop(place);
         });
     }
     drop(listener);
@@ -174,11 +106,87 @@ where
     }
 }
 
+async fn drive<A, F, B>(accepted: Accepted, protocol: Protocol, answer: A, watcher: Watcher)
+where
+    A: Fn(Peer, Request<Incoming>) -> F + Send + Sync + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let peer = accepted.peer;
+    let stream = match accepted.open(HEAD_TIMEOUT).await {
+        Ok((stream, _)) => TokioIo::new(stream),
+        Err(reason) => {
+            tracing::debug!(reason, "a connection was cut");
+            return;
+        }
+    };
+    let was_asked = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&was_asked);
+    let service = service_fn(move |request: Request<Incoming>| {
+        asked.store(true, Ordering::Relaxed);
+        let answered = answer(peer, request);
+        async move { Ok::<_, Infallible>(answered.await) }
+    });
+    match protocol {
+        Protocol::Http1 => {
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_TIMEOUT)
+                .max_buf_size(HEAD_BYTES)
+                .serve_connection(stream, service);
+            end(Box::pin(watcher.watch(connection)), &was_asked).await;
+        }
+        Protocol::Http2 => {
+            let connection = http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .max_header_list_size(HEAD_LIST_BYTES)
+                .max_pending_accept_reset_streams(PENDING_RESETS)
+                .keep_alive_interval(KEEP_ALIVE)
+                .keep_alive_timeout(KEEP_ALIVE)
+                .serve_connection(stream, service);
+            end(Box::pin(watcher.watch(connection)), &was_asked).await;
+        }
+    }
+}
+
+/// Drives a connection to its end. One that does not ask anything at first is cut.
+async fn end(mut served: Served, was_asked: &AtomicBool) {
+    let ended = tokio::select! {
+        ended = &mut served => ended,
+        () = tokio::time::sleep(HEAD_TIMEOUT) => {
+            if !was_asked.load(Ordering::Relaxed) {
+                tracing::debug!(reason = "client_timeout", "a connection was cut");
+                return;
+            }
+            served.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection broke");
+    }
+}
+
+/// A connection on its way.
+type Served = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
+
+/// How many are open at a time; more wait to be accepted.
+const CONNECTIONS: usize = 10_000;
+
 /// A token of 16 KiB, the application's cookies, and the fields of a proxy.
 const HEAD_BYTES: usize = 64 * 1024;
+
+/// The same for HTTP/2. What is asked about over gRPC comes in the message.
+const HEAD_LIST_BYTES: u32 = 64 * 1024;
 
 /// A proxy sends a head at once; so does a scraper.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How often an HTTP/2 peer is asked whether it is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
 /// Before accepting is tried again.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// Streams reset by the peer before we took them: rapid reset (CVE-2023-44487).
+const PENDING_RESETS: usize = 20;

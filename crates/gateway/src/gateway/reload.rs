@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use bearward::ResourceServer;
 use tokio::sync::{Mutex, mpsc};
-use tokio_rustls::rustls::ServerConfig;
 
-use super::{StartError, watch_file};
-use crate::config::{Config, Surroundings, TlsSettings, UpstreamSettings};
-use crate::gate::{Gate, SharedGate};
+use super::StartError;
+use super::certificates::Certificates;
+use super::watch_file::Folders;
+use crate::config::{Config, Contents, FileRead, Surroundings, UpstreamSettings};
+use crate::gate::SharedGate;
 use crate::metrics::{Metrics, Reload};
 use crate::proxy::Upstreams;
 
@@ -36,8 +36,7 @@ struct Inner {
 pub(super) struct Replaced {
     pub(super) gate: SharedGate,
     pub(super) upstreams: Upstreams,
-    /// The certificate of the reverse proxy, if it has one.
-    pub(super) tls: Option<Arc<ArcSwap<ServerConfig>>>,
+    pub(super) certificates: Certificates,
 }
 
 impl Reloader {
@@ -79,12 +78,10 @@ impl Reloader {
         let Replaced {
             gate,
             upstreams,
-            tls,
+            certificates,
         } = &self.0.replaced;
-        let settings = config.listen.proxy.as_ref();
-        let certificate = settings.and_then(|proxy| proxy.tls.as_ref());
-        let certificate = certificate.map(TlsSettings::build).transpose()?;
-        let next = Gate::new(server, config.routes.clone(), config.identity.clone());
+        let renewed = certificates.renewed(&config.listen)?;
+        let next = config.gate(server);
         if config.upstreams == current.upstreams {
             gate.replace(next);
         } else {
@@ -101,8 +98,8 @@ impl Reloader {
             upstreams.replace(both);
             gate.replace(next);
         }
-        if let (Some(tls), Some(certificate)) = (tls, certificate) {
-            tls.store(Arc::new(certificate));
+        for certificate in renewed {
+            certificate.present();
         }
         if !config.listen.is_same_but_for_certificates(&current.listen) {
             tracing::warn!("listeners have changed; that takes effect at the next start");
@@ -147,6 +144,11 @@ impl Reloader {
         }
     }
 
+    /// The files that the configuration in force refers to.
+    async fn files(&self) -> Vec<FileRead> {
+        self.0.current.lock().await.files.clone()
+    }
+
     fn told(&self, outcome: Reload) -> Reload {
         self.0.metrics.reload(outcome);
         match outcome {
@@ -161,13 +163,14 @@ impl Reloader {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Trigger {
-    /// Its folder has changed.
+    /// A folder has changed that it, or a file it refers to, is in.
     Changed,
-    /// Somebody asks for it (SIGHUP): files it refers to are read again even if it is the same.
+    /// Somebody asks for it (SIGHUP): it is read again even if it is the same.
     Asked,
 }
 
-/// Reads a configuration file again whenever there is a reason to.
+/// Reads a configuration file again whenever there is a reason to: it has changed, or one of the
+/// files that it refers to, such as a certificate.
 #[derive(Debug)]
 pub struct Reloads {
     file: PathBuf,
@@ -195,35 +198,51 @@ impl Reloads {
         self.told.clone()
     }
 
-    /// Watches the file, and reloads for each trigger, for ever.
+    /// Watches the files, and reloads for each trigger, for ever.
     pub async fn follow(mut self, reloader: Reloader) {
+        let mut files = reloader.files().await;
         // Kept, since it watches as long as it lives.
-        let _watcher = match watch_file::watch(&self.file, self.told.clone()) {
-            Ok(watcher) => Some(watcher),
-            Err(error) => {
-                tracing::warn!(%error, "the configuration file is not watched; send SIGHUP");
-                None
-            }
-        };
+        let mut watcher = Folders::watch(&self.told);
+        watcher.add(&self.file, &files);
+        let text = Contents::of(self.text.as_bytes());
+        // `None` after a configuration that was refused: whatever changes may make it a good one.
+        let mut seen = Some((Some(text), files.clone()));
+        // What has changed since it was read and until it is watched is told by nobody else.
+        let _ = self.told.try_send(Trigger::Changed);
         while let Some(trigger) = self.triggers.recv().await {
             // Editors write in several steps, and each is an event.
             tokio::time::sleep(SETTLED).await;
             let asked_since = self.triggers.try_recv() == Ok(Trigger::Asked);
             let is_asked = trigger == Trigger::Asked || asked_since;
-            match read(&self.file).await {
-                Ok(text) if text == self.text && !is_asked => {}
-                Ok(text) => {
-                    reloader.parse(&self.file, &text).await;
-                    self.text = text;
-                }
-                Err(_) => {
-                    reloader.read(&self.file).await;
-                    // When it is back, it counts as another one, whatever is in it.
-                    self.text.clear();
-                }
+            let there = read(&self.file).await;
+            let text = there.as_ref().ok();
+            let text = text.map(|text| Contents::of(text.as_bytes()));
+            let now = Some((text, again(&files).await));
+            if now == seen && !is_asked {
+                continue;
             }
+            let outcome = match there {
+                Ok(text) => reloader.parse(&self.file, &text).await,
+                Err(_) => reloader.read(&self.file).await,
+            };
+            seen = match outcome {
+                Reload::Applied => {
+                    files = reloader.files().await;
+                    watcher.add(&self.file, &files);
+                    Some((text, files.clone()))
+                }
+                Reload::Refused => None,
+            };
         }
     }
+}
+
+/// The files as they are now. Read away from the threads that serve.
+async fn again(files: &[FileRead]) -> Vec<FileRead> {
+    let files = files.to_vec();
+    let looked = move || files.into_iter().map(FileRead::again).collect();
+    let looked = tokio::task::spawn_blocking(looked).await;
+    looked.unwrap_or_default()
 }
 
 /// The resource server of a configuration, with its keys. `None` if an issuer whose tokens can be

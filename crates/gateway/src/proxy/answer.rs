@@ -8,7 +8,7 @@ use super::body::BodyError;
 use super::fields;
 use super::upstream::UpstreamError;
 use crate::decision::{self, Refusal};
-use crate::ext_authz;
+use crate::{ext_authz, original};
 
 /// Whom an answer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ impl Style {
     pub(super) fn of<B>(request: &Request<B>) -> Self {
         let headers = request.headers();
         if request.version() == Version::HTTP_2
-            && fields::is_grpc(headers)
+            && original::is_grpc(headers)
             && !fields::is_grpc_web(headers)
         {
             Self::Grpc

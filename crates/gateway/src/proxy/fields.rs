@@ -9,12 +9,14 @@
 use std::net::IpAddr;
 
 use http::header::{
-    self, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, FORWARDED, HOST, TE, TRAILER,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, FORWARDED, HOST, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::settings::Settings;
+use crate::original::media_type;
+use crate::peer::Peer;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -43,7 +45,7 @@ const REWRITES: [&str; 8] = [
 /// Who is on the other side, and how it reached us.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Via<'r> {
-    pub(super) peer: IpAddr,
+    pub(super) peer: Peer,
     pub(super) host: Option<&'r str>,
     pub(super) scheme: &'static str,
 }
@@ -96,10 +98,16 @@ pub(super) fn clean_trailers(trailers: &mut HeaderMap) {
 
 /// Says who sent the request, for which host and how.
 pub(super) fn set_forwarded(headers: &mut HeaderMap, via: Via<'_>) {
-    // An IPv6 address needs brackets, and so quotes (RFC 7239 §6).
-    let node = match via.peer.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => format!("\"[{address}]\""),
+    let address = match via.peer {
+        Peer::Ip(address) => Some(address.to_canonical()),
+        Peer::UnixSocket => None,
+    };
+    // An IPv6 address needs brackets, and so quotes; a process of this machine has no address
+    // (RFC 7239 §6).
+    let node = match address {
+        Some(IpAddr::V4(address)) => address.to_string(),
+        Some(IpAddr::V6(address)) => format!("\"[{address}]\""),
+        None => "unknown".to_owned(),
     };
     let mut element = format!("for={node}");
     if let Some(host) = via.host {
@@ -107,11 +115,9 @@ pub(super) fn set_forwarded(headers: &mut HeaderMap, via: Via<'_>) {
     }
     element.push_str(&format!(";proto={}", via.scheme));
     append(headers, FORWARDED, &element);
-    append(
-        headers,
-        X_FORWARDED_FOR,
-        &via.peer.to_canonical().to_string(),
-    );
+    if let Some(address) = address {
+        append(headers, X_FORWARDED_FOR, &address.to_string());
+    }
     // A trusted proxy before us knows what the client asked for; we know what the proxy asked for.
     if let Some(Ok(host)) = via.host.map(HeaderValue::from_str) {
         headers.entry(X_FORWARDED_HOST).or_insert(host);
@@ -132,15 +138,6 @@ pub(super) fn tokens(headers: &HeaderMap, name: &HeaderName) -> impl Iterator<It
         .filter(|token| !token.is_empty())
 }
 
-/// Whether a message is gRPC, whose status stands in trailers.
-pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
-    media_type(headers).is_some_and(|media| {
-        media == "application/grpc"
-            || media.starts_with("application/grpc+")
-            || media.starts_with("application/grpc-")
-    })
-}
-
 /// Whether a message is gRPC-Web, which browsers speak.
 pub(super) fn is_grpc_web(headers: &HeaderMap) -> bool {
     media_type(headers).is_some_and(|media| media.starts_with("application/grpc-web"))
@@ -149,12 +146,6 @@ pub(super) fn is_grpc_web(headers: &HeaderMap) -> bool {
 /// Whether an answer is a stream of events.
 pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
     media_type(headers).as_deref() == Some("text/event-stream")
-}
-
-fn media_type(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-    let media = value.split(';').next().unwrap_or_default();
-    Some(media.trim().to_ascii_lowercase())
 }
 
 fn may_pass(name: &HeaderName, settings: &Settings, trusted: bool) -> bool {

@@ -1,26 +1,23 @@
 //! The listener: accepts connections, as many as it may, and ends them in order.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 
 use super::Proxy;
 use super::activity::{Active, Activity, Overdue};
 use super::guarded::Guarded;
+use crate::listener::{Accepted, Listener};
+use crate::peer::Peer;
 
 /// The fields of a head. HTTP/2's usual 16 KiB would refuse a token of 16 KiB.
 pub(super) const HEAD_LIMIT: u32 = 64 * 1024;
@@ -118,20 +115,9 @@ impl Default for Limits {
     }
 }
 
-/// Whether a listener speaks TLS.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Acceptor {
-    /// It does not.
-    Plain,
-    /// It does; what is stored here serves the connections accepted from then on.
-    Tls(Arc<ArcSwap<ServerConfig>>),
-}
-
 /// Serves `proxy` until `shutdown` resolves, and then the requests whose heads were read.
 pub async fn serve(
-    listener: TcpListener,
-    acceptor: Acceptor,
+    listener: Listener,
     proxy: Arc<Proxy>,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
@@ -157,7 +143,7 @@ pub async fn serve(
             () = std::future::ready(()), if waiting.is_some() => break,
         };
         waiting = waiting.map(|waiting: u32| waiting.saturating_sub(1));
-        let Some((stream, peer, place)) = accepted else {
+        let Some((accepted, place)) = accepted else {
             // Out of file descriptors, most likely: others have to end first.
             sleep(Duration::from_millis(20)).await;
             continue;
@@ -168,15 +154,7 @@ pub async fn serve(
             place: Arc::new(place),
             phase: phases.clone(),
         };
-        let acceptor = acceptor.clone();
-        tokio::spawn(open(
-            stream,
-            peer,
-            acceptor,
-            Arc::clone(&proxy),
-            limits,
-            connection,
-        ));
+        tokio::spawn(open(accepted, Arc::clone(&proxy), limits, connection));
     }
     drop(listener);
     let all = places.acquire_many(limits.connections);
@@ -185,46 +163,26 @@ pub async fn serve(
 }
 
 async fn accept(
-    listener: &TcpListener,
+    listener: &Listener,
     places: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+) -> Option<(Accepted, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
-    let (stream, peer) = listener.accept().await.ok()?;
-    Some((stream, peer, place))
+    Some((listener.accept().await.ok()?, place))
 }
 
-async fn open(
-    stream: TcpStream,
-    peer: SocketAddr,
-    acceptor: Acceptor,
-    proxy: Arc<Proxy>,
-    limits: Limits,
-    mut connection: Connection,
-) {
-    // Answers are written whole; there is nothing to wait for.
-    let _ = stream.set_nodelay(true);
-    let config = match acceptor {
-        Acceptor::Plain => return drive(stream, peer, proxy, limits, connection).await,
-        Acceptor::Tls(config) => config.load_full(),
-    };
-    let handshake = TlsAcceptor::from(config).accept(stream);
-    match timeout(limits.head, handshake).await {
-        Ok(Ok(stream)) => {
-            connection.scheme = "https";
+async fn open(accepted: Accepted, proxy: Arc<Proxy>, limits: Limits, mut connection: Connection) {
+    let peer = accepted.peer;
+    match accepted.open(limits.head).await {
+        Ok((stream, scheme)) => {
+            connection.scheme = scheme;
             drive(stream, peer, proxy, limits, connection).await;
         }
-        Ok(Err(_)) => connection.activity.cut("tls_handshake"),
-        Err(_) => connection.activity.cut("client_timeout"),
+        Err(reason) => connection.activity.cut(reason),
     }
 }
 
-async fn drive<I>(
-    io: I,
-    peer: SocketAddr,
-    proxy: Arc<Proxy>,
-    limits: Limits,
-    mut connection: Connection,
-) where
+async fn drive<I>(io: I, peer: Peer, proxy: Arc<Proxy>, limits: Limits, mut connection: Connection)
+where
     I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let activity = Arc::clone(&connection.activity);

@@ -1,22 +1,21 @@
 //! What the operator decides about the proxy.
 
-use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
 
 use super::observe::{Observe, Traced};
+use crate::peer::TrustedPeers;
 
 /// How requests are passed on. Every default is the safe one.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     pub(super) expiry: Expiry,
     pub(super) client_idle: Duration,
     pub(super) overrides: Vec<HeaderName>,
     pub(super) upgrades: Vec<String>,
-    pub(super) trusts: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
+    pub(super) trusted: TrustedPeers,
     pub(super) observer: Arc<dyn Observe>,
 }
 
@@ -39,7 +38,7 @@ impl Settings {
             client_idle: Duration::from_secs(30),
             overrides: Vec::new(),
             upgrades: vec!["websocket".to_owned()],
-            trusts: Arc::new(|_| false),
+            trusted: TrustedPeers::new([]),
             observer: Arc::new(Traced),
         }
     }
@@ -74,10 +73,11 @@ impl Settings {
         self
     }
 
-    /// Which peers are proxies whose `Forwarded` and `X-Forwarded-*` are kept; nobody by default.
+    /// Which peers are proxies whose `Forwarded` and `X-Forwarded-*` are kept; no address by default.
+    /// Who may open our Unix socket is one.
     #[must_use]
-    pub fn trust(mut self, trusts: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
-        self.trusts = Arc::new(trusts);
+    pub fn trust(mut self, trusted: TrustedPeers) -> Self {
+        self.trusted = trusted;
         self
     }
 
@@ -92,17 +92,5 @@ impl Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl fmt::Debug for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings")
-            .field("expiry", &self.expiry)
-            .field("client_idle", &self.client_idle)
-            .field("overrides", &self.overrides)
-            .field("upgrades", &self.upgrades)
-            .field("observer", &self.observer)
-            .finish_non_exhaustive()
     }
 }

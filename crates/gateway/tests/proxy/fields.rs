@@ -1,8 +1,13 @@
 //! What an application is told, and what not (THREATS tables 7 and 8).
 
+use bearward_gateway::config::Address;
+use bearward_gateway::forward_auth::TrustedPeers;
+use bearward_gateway::listener::Listener;
 use bearward_gateway::proxy::{Limits, Settings};
 use bearward_testing::token::SUBJECT;
 use http::{Method, StatusCode};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
 
 use super::fixture::{
     App, Gateway, bare, bearer, body_of, empty, full, get, raw, request, send, upstream,
@@ -188,7 +193,7 @@ async fn t_fwd_01_a_client_says_nothing_of_who_forwarded_it() {
     let seen = app.seen().pop().unwrap();
     assert!(!format!("{:?}", seen.headers).contains("spoof"), "{seen:?}");
 
-    let settings = Settings::new().trust(|peer| peer.is_loopback());
+    let settings = Settings::new().trust(TrustedPeers::default());
     let behind = Gateway::with(upstream(addr), settings, Limits::new()).await;
     send(behind.addr, spoofed().body(empty()).unwrap()).await;
     let seen = app.seen().pop().unwrap();
@@ -202,6 +207,33 @@ async fn t_fwd_01_a_client_says_nothing_of_who_forwarded_it() {
     ] {
         assert!(!seen.headers.contains_key(gone), "{gone}");
     }
+}
+
+#[tokio::test]
+async fn behind_a_unix_socket_the_proxy_in_front_says_who_sent_a_request() {
+    let (app, addr) = App::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s");
+    let listener = Listener::bind(&Address::Unix(path.clone())).await.unwrap();
+    let _gateway =
+        Gateway::listening(listener, upstream(addr), Settings::new(), Limits::new()).await;
+    let mut stream = UnixStream::connect(path).await.unwrap();
+    let head = format!(
+        "GET /x HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\n\
+         Authorization: {}\r\nConnection: close\r\n\r\n",
+        bearer()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let seen = app.seen().pop().unwrap();
+    assert_eq!(seen.field("x-forwarded-for"), ["192.0.2.7"]);
+    assert_eq!(seen.field("x-forwarded-proto"), ["https"]);
+    assert_eq!(
+        seen.field("forwarded"),
+        ["for=unknown;host=\"a\";proto=http"]
+    );
 }
 
 #[tokio::test]

@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bearward::{Issuer, JwkSet, ResourceServer};
+use bearward_gateway::config::Address;
 use bearward_gateway::identity::{ClaimSource, Encoding, Identity};
+use bearward_gateway::listener::Listener;
 use bearward_gateway::proxy::{
-    Acceptor, End, Limits, Observe, Protocol, Proxy, Record, Settings, Upstream, Upstreams, serve,
+    End, Limits, Observe, Protocol, Proxy, Record, Settings, Upstream, Upstreams, serve,
 };
 use bearward_gateway::route::{Access, Mode, PathPattern, Preflight, Route, Routes};
 use bearward_gateway::{Gate, SharedGate};
@@ -328,11 +330,13 @@ impl Gateway {
     }
 
     pub(crate) async fn with(upstream: Upstream, settings: Settings, limits: Limits) -> Self {
-        Self::listening(Acceptor::Plain, upstream, settings, limits).await
+        let address = Address::Tcp("127.0.0.1:0".parse().unwrap());
+        let listener = Listener::bind(&address).await.unwrap();
+        Self::listening(listener, upstream, settings, limits).await
     }
 
     pub(crate) async fn listening(
-        acceptor: Acceptor,
+        listener: Listener,
         upstream: Upstream,
         settings: Settings,
         limits: Limits,
@@ -345,14 +349,16 @@ impl Gateway {
             Upstreams::new([upstream]),
             settings,
         );
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let addr = listener.local_addr().unwrap();
+        let addr = match listener.address() {
+            Address::Tcp(address) => address,
+            Address::Unix(_) => SocketAddr::from(([0, 0, 0, 0], 0)),
+        };
         let (stop, stopped) = oneshot::channel();
         let shutdown = async {
             let _ = stopped.await;
         };
         let proxy = Arc::new(proxy);
-        let done = tokio::spawn(serve(listener, acceptor, proxy, limits, shutdown));
+        let done = tokio::spawn(serve(listener, proxy, limits, shutdown));
         Self {
             addr,
             observed,

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use bearward_gateway::proxy::{Acceptor, End, Limits, Settings};
+use bearward_gateway::config::Address;
+use bearward_gateway::listener::Listener;
+use bearward_gateway::proxy::{End, Limits, Settings};
 use http::{Method, StatusCode};
 use rcgen::{CertifiedKey, KeyPair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -319,8 +321,10 @@ async fn a_listener_may_speak_tls() {
     let (app, addr) = App::start().await;
     let signed = rcgen::generate_simple_self_signed(["api.example".to_owned()]).unwrap();
     let config = Arc::new(ArcSwap::new(Arc::clone(acceptor(&signed).config())));
-    let tls = Acceptor::Tls(config);
-    let gateway = Gateway::listening(tls, upstream(addr), Settings::new(), Limits::new()).await;
+    let address = Address::Tcp("127.0.0.1:0".parse().unwrap());
+    let listener = Listener::bind(&address).await.unwrap().tls(config);
+    let gateway =
+        Gateway::listening(listener, upstream(addr), Settings::new(), Limits::new()).await;
     let mut roots = RootCertStore::empty();
     roots.add(signed.cert.der().clone()).unwrap();
     let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))

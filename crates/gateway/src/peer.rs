@@ -1,6 +1,6 @@
 //! Who may ask: a proxy, known by its address.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -13,6 +13,12 @@ pub enum Peer {
     Ip(IpAddr),
     /// A process of this machine that may open our Unix socket.
     UnixSocket,
+}
+
+impl From<SocketAddr> for Peer {
+    fn from(address: SocketAddr) -> Self {
+        Self::Ip(address.ip())
+    }
 }
 
 impl From<IpAddr> for Peer {

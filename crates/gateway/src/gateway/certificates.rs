@@ -1,0 +1,68 @@
+//! The certificates of the listeners, which a reload replaces while the listeners stay.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio_rustls::rustls::ServerConfig;
+
+use crate::config::{Listen, TlsSettings, TlsSettingsError};
+
+/// What each listener that speaks TLS presents.
+#[derive(Debug, Default)]
+pub(super) struct Certificates(Vec<Presented>);
+
+#[derive(Debug)]
+struct Presented {
+    settings: SettingsOf,
+    protocols: &'static [&'static [u8]],
+    config: Arc<ArcSwap<ServerConfig>>,
+}
+
+/// The settings of one listener.
+pub(super) type SettingsOf = fn(&Listen) -> Option<&TlsSettings>;
+
+impl Certificates {
+    /// TLS for one listener, if it is to speak it.
+    pub(super) fn of(
+        &mut self,
+        listen: &Listen,
+        settings: SettingsOf,
+        protocols: &'static [&'static [u8]],
+    ) -> Result<Option<Arc<ArcSwap<ServerConfig>>>, TlsSettingsError> {
+        let Some(tls) = settings(listen) else {
+            return Ok(None);
+        };
+        let config = Arc::new(ArcSwap::from_pointee(tls.build(protocols)?));
+        self.0.push(Presented {
+            settings,
+            protocols,
+            config: Arc::clone(&config),
+        });
+        Ok(Some(config))
+    }
+
+    /// What they are to present by other settings. Nothing is replaced yet.
+    pub(super) fn renewed(&self, listen: &Listen) -> Result<Vec<Renewed>, TlsSettingsError> {
+        let renewed = self.0.iter().filter_map(|presented| {
+            let settings = (presented.settings)(listen)?;
+            let place = Arc::clone(&presented.config);
+            let built = settings.build(presented.protocols);
+            Some(built.map(|config| Renewed { place, config }))
+        });
+        renewed.collect()
+    }
+}
+
+/// Other settings for one listener.
+#[derive(Debug)]
+pub(super) struct Renewed {
+    place: Arc<ArcSwap<ServerConfig>>,
+    config: ServerConfig,
+}
+
+impl Renewed {
+    /// Serves the connections that are accepted from now on.
+    pub(super) fn present(self) {
+        self.place.store(Arc::new(self.config));
+    }
+}

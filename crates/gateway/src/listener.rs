@@ -1,0 +1,153 @@
+//! Where connections come in: an address or a Unix socket, with TLS above it or without.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+
+use crate::config::Address;
+use crate::peer::Peer;
+
+/// A bound socket.
+#[derive(Debug)]
+pub struct Listener {
+    socket: Socket,
+    tls: Option<Arc<ArcSwap<ServerConfig>>>,
+}
+
+#[derive(Debug)]
+enum Socket {
+    Tcp(TcpListener, Address),
+    #[cfg(unix)]
+    Unix(tokio::net::UnixListener, SocketFile),
+}
+
+impl Listener {
+    /// Listens there, without TLS. The socket of a program that is no more is replaced.
+    ///
+    /// # Errors
+    ///
+    /// Why the address cannot be had.
+    pub async fn bind(address: &Address) -> io::Result<Self> {
+        let socket = match address {
+            Address::Tcp(address) => {
+                let listener = TcpListener::bind(address).await?;
+                let bound = Address::Tcp(listener.local_addr()?);
+                Socket::Tcp(listener, bound)
+            }
+            #[cfg(unix)]
+            Address::Unix(path) => {
+                remove_stale(path).await?;
+                let listener = tokio::net::UnixListener::bind(path)?;
+                Socket::Unix(listener, SocketFile(path.clone()))
+            }
+            #[cfg(not(unix))]
+            Address::Unix(_) => return Err(io::ErrorKind::Unsupported.into()),
+        };
+        Ok(Self { socket, tls: None })
+    }
+
+    /// Speaks TLS: what is stored there serves the connections that are accepted from then on.
+    #[must_use]
+    pub fn tls(mut self, config: Arc<ArcSwap<ServerConfig>>) -> Self {
+        self.tls = Some(config);
+        self
+    }
+
+    /// Where it is bound, with the port it got.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        match &self.socket {
+            Socket::Tcp(_, address) => address.clone(),
+            #[cfg(unix)]
+            Socket::Unix(_, file) => Address::Unix(file.0.clone()),
+        }
+    }
+
+    /// The next connection.
+    pub(crate) async fn accept(&self) -> io::Result<Accepted> {
+        let (stream, peer): (Box<dyn Stream>, _) = match &self.socket {
+            Socket::Tcp(listener, _) => {
+                let (stream, peer) = listener.accept().await?;
+                // Answers are written whole, and someone waits for each. A client that has left
+                // already is found out later.
+                let _ = stream.set_nodelay(true);
+                (Box::new(stream), Peer::Ip(peer.ip()))
+            }
+            #[cfg(unix)]
+            Socket::Unix(listener, _) => {
+                let (stream, _) = listener.accept().await?;
+                (Box::new(stream), Peer::UnixSocket)
+            }
+        };
+        let tls = self.tls.as_ref().map(|config| config.load_full());
+        Ok(Accepted { stream, peer, tls })
+    }
+}
+
+/// A connection that was accepted, before anything was said.
+pub(crate) struct Accepted {
+    stream: Box<dyn Stream>,
+    pub(crate) peer: Peer,
+    tls: Option<Arc<ServerConfig>>,
+}
+
+impl Accepted {
+    /// The stream to serve, with its scheme; the code of what went wrong if it does not come about
+    /// within the limit.
+    pub(crate) async fn open(
+        self,
+        limit: Duration,
+    ) -> Result<(Box<dyn Stream>, &'static str), &'static str> {
+        let Some(config) = self.tls else {
+            return Ok((self.stream, "http"));
+        };
+        let handshake = TlsAcceptor::from(config).accept(self.stream);
+        match timeout(limit, handshake).await {
+            Ok(Ok(stream)) => Ok((Box::new(stream), "https")),
+            Ok(Err(_)) => Err("tls_handshake"),
+            Err(_) => Err("client_timeout"),
+        }
+    }
+}
+
+/// A connection, of any kind.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// The file of a Unix socket, which goes with it.
+#[cfg(unix)]
+#[derive(Debug)]
+struct SocketFile(std::path::PathBuf);
+
+#[cfg(unix)]
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // One that is left behind is removed at the next start.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Removes the socket of a program that is no more. One that somebody listens on stays, and so
+/// does whatever is not a socket.
+#[cfg(unix)]
+async fn remove_stale(path: &std::path::Path) -> io::Result<()> {
+    use std::os::unix::fs::FileTypeExt;
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
+    if !is_socket {
+        return Ok(());
+    }
+    match tokio::net::UnixStream::connect(path).await {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(path)
+        }
+        _ => Ok(()),
+    }
+}
