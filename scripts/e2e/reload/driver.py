@@ -251,7 +251,8 @@ class LoadRun(Run):
         ends = re.findall(r'door="forward_auth".*reason="(\w+)".*status=(\d+)', gateway.log_text())
         self.check(f"{name}: questions in the log with another end than `admitted`", set(ends), {("admitted", "200")})
         self.check(f"{name}: questions that were read, and answers", len(account.answered), len(ends))
-        print(f"fact  {name}: {len(account.lost)} of {len(running)} connections ended without a word")
+        self.check(f"{name}: questions written to an open connection that got no answer", account.lost, [])
+        self.check(f"{name}: connections that were told of their end, before it", set(account.ends), {"said"})
 
     @staticmethod
     def http1(account, port, token, told):
