@@ -65,6 +65,12 @@ class Program:
     def pause(self):
         """It keeps its port and its connections, and does nothing any more."""
         self._process.send_signal(signal.SIGSTOP)
+        # Its threads stop one by one.
+        until(f"{self.name} is paused", 5, self._is_paused, self)
+
+    def _is_paused(self):
+        states = pathlib.Path(f"/proc/{self.id}/task").glob("*/stat")
+        return all(state.read_text().rpartition(")")[2].split()[0] == "T" for state in states)
 
     def kill(self):
         """Without a chance to say goodbye."""
