@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use bearward::{Algorithm, Issuer, JwkSet, Policy, ResourceServer, UnixTime};
+use bearward::{Algorithm, Issuer, JwkSet, Policy, ResourceServer, TokenCache, UnixTime};
 use bearward_core::jws::UnverifiedJws;
 use bearward_testing::{SigningKey, Token, keys::jwk_set};
 use http::Request;
@@ -17,8 +17,12 @@ const ISSUER: &str = "https://my-project.authgear.cloud";
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let part = arguments.next().unwrap_or_default();
-    let times: u32 = arguments.next().map_or(1000, |times| times.parse().unwrap());
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let times: u32 = arguments
+        .next()
+        .map_or(1000, |times| times.parse().unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
     let _inside = runtime.enter();
     let now = UnixTime::from_secs(1_700_000_000);
     let algorithm: Algorithm = part.parse().unwrap_or(Algorithm::Rs256);
@@ -44,6 +48,29 @@ fn main() {
         "parse" => measured(times, || {
             black_box(UnverifiedJws::parse(black_box(token.as_bytes()))).unwrap();
         }),
+        "cached" => {
+            let keys = JwkSet::parse(jwk_set([&key]).to_string().as_bytes()).unwrap();
+            let policy = Policy::builder(ISSUER, ISSUER).build().unwrap();
+            let server = ResourceServer::builder()
+                .issuer(Issuer::jwk_set(policy, keys))
+                .token_cache(TokenCache::new())
+                .build();
+            let server = server.unwrap();
+            let token = Token::user(ISSUER, ISSUER, server.now())
+                .key(key.clone())
+                .sign();
+            let request = Request::get("/hello").header(AUTHORIZATION, format!("Bearer {token}"));
+            let request = request.body(()).unwrap();
+            measured(times, || {
+                let principal = pin!(server.authenticate(black_box(&request)));
+                let Poll::Ready(principal) =
+                    principal.poll(&mut Context::from_waker(Waker::noop()))
+                else {
+                    panic!("authenticating waited");
+                };
+                black_box(principal).unwrap();
+            });
+        }
         _ => measured(times, authenticate),
     }
 }

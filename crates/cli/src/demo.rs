@@ -1,8 +1,11 @@
-//! `bearward demo`: the sample application with an issuer to try it, until Ctrl-C.
+//! `bearward demo`: the sample application, and the gateway in front of another one, with an issuer
+//! to try them, until Ctrl-C.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use axum::Router;
 use bearward::{Issuer, ResourceServer};
 use bearward_core::{Policy, Profile};
 use bearward_testing::DevIssuer;
@@ -14,9 +17,14 @@ use crate::running::{self, Stop};
 use crate::{Exit, Failure};
 
 mod app;
+mod gateway;
 mod lines;
+mod whoami;
 
-/// Starts a development issuer and a sample application that it protects, both on loopback.
+use self::lines::Addresses;
+
+/// Starts a development issuer, a sample application that verifies its tokens, and the gateway in
+/// front of another one that knows nothing of tokens; all on loopback.
 ///
 /// Prints curl lines that succeed, are refused, and step up. With --issuer only the sample
 /// application runs, for the tokens of that issuer. Ctrl-C stops all.
@@ -73,20 +81,48 @@ impl Demo {
         let listener = bind(address).await?;
         let url = url_of(&listener, address)?;
         say(&format!("application  {url}\nissuer       {issuer}\n"))?;
-        app::serve(&server, listener, stop).await
+        serve(app::router(&server)?, listener, stop).await
     }
 }
 
-/// The application, and an issuer that gives tokens to whoever asks.
+/// Both applications, the gateway, and an issuer that gives tokens to whoever asks.
 async fn serve_with_issuer(address: SocketAddr, stop: Stop) -> Result<(), Failure> {
     let issuer = DevIssuer::start().await?;
     let server = resource_server(Policy::builder(issuer.url(), issuer.audience()).build()?)?;
     let listener = bind(address).await?;
-    let url = url_of(&listener, address)?;
-    say(&lines::introduction(&url, issuer.url()))?;
-    let served = app::serve(&server, listener, stop).await;
+    let behind = bind(running::loopback(0)).await?;
+    let behind_url = url_of(&behind, running::loopback(0))?;
+    let gateway = gateway::start(issuer.url(), issuer.audience(), &behind_url).await?;
+    let addresses = Addresses {
+        application: url_of(&listener, address)?,
+        issuer: issuer.url().to_owned(),
+        gateway: gateway::url_of(&gateway, "proxy"),
+        forward_auth: gateway::url_of(&gateway, "forward auth"),
+        admin: gateway::url_of(&gateway, "admin"),
+    };
+    say(&addresses.introduction())?;
+    let (served, served_behind, ()) = tokio::join!(
+        serve(app::router(&server)?, listener, stop.clone()),
+        serve(whoami::router(), behind, stop.clone()),
+        gateway.serve(stop.told()),
+    );
     issuer.stop().await;
-    served
+    served.and(served_behind)
+}
+
+/// Serves an application until it is stopped.
+async fn serve(router: Router, listener: TcpListener, stop: Stop) -> Result<(), Failure> {
+    let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().told());
+    tokio::select! {
+        served = served => served.map_err(Failure::Serve),
+        () = patience(stop) => Ok(()),
+    }
+}
+
+/// Ends some time after the program is told to stop: a client may never finish its request.
+async fn patience(stop: Stop) {
+    stop.told().await;
+    tokio::time::sleep(GRACE).await;
 }
 
 fn resource_server(policy: Policy) -> Result<ResourceServer, Failure> {
@@ -110,3 +146,6 @@ fn say(text: &str) -> Result<(), Failure> {
         .write_all(text.as_bytes())
         .map_err(Failure::Write)
 }
+
+/// How long requests under way may take when the program is told to stop.
+const GRACE: Duration = Duration::from_secs(5);

@@ -7,8 +7,10 @@
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
+use std::path::PathBuf;
 
-use bearward_core::{Policy, limits};
+use bearward_core::{JwkSet, Policy, limits};
+use http::Method;
 
 use crate::escape;
 use crate::format::Format;
@@ -27,19 +29,25 @@ mod probe;
 mod reasons;
 mod recognise;
 mod report;
+mod request;
 mod table;
 
 use self::anatomy::Anatomy;
 use self::asked::{Asked, Keys};
 use self::report::Report;
+use self::request::{Explained, Request, Url};
 
 /// Explains why an access token is accepted or refused: every check, with what it expects and what
 /// it finds.
 ///
 /// Without --issuer and --audience it shows what can be seen of the token alone.
 ///
-/// Exits with 0 if the token would be accepted, 1 if it is refused, 2 if that could not be decided
-/// (no keys, or options left out) or after a usage error.
+/// With --url it explains a request to the gateway: which route is for it and why, what the route
+/// requires, what the token has of that, and which fields the application gets. Issuers and rules
+/// are then those of the configuration, and the token may be left out.
+///
+/// Exits with 0 if the token would be accepted, or the request would pass; 1 if it is refused; 2 if
+/// that could not be decided (no keys, or options left out) or after a usage error.
 #[derive(clap::Args)]
 pub(crate) struct Explain {
     /// The issuer, exactly as it should stand in `iss`
@@ -52,8 +60,22 @@ pub(crate) struct Explain {
     #[arg(long, value_enum)]
     format: Option<Format>,
     /// The token, or `-` to read it from stdin, which keeps it out of the shell's history
-    #[arg(value_name = "TOKEN|-")]
-    token: OsString,
+    #[arg(value_name = "TOKEN|-", required_unless_present = "url")]
+    token: Option<OsString>,
+    /// The URL of a request to the gateway, or its path alone
+    #[arg(long, value_name = "URL", help_heading = "Request")]
+    #[arg(conflicts_with_all = [
+        "issuer", "audiences", "jwks", "secret", "algorithms", "profile", "leeway",
+    ])]
+    url: Option<Url>,
+    /// Its method
+    #[arg(long, value_name = "METHOD", help_heading = "Request")]
+    #[arg(requires = "url", default_value = "GET")]
+    method: Method,
+    /// The configuration of the gateway
+    #[arg(long, value_name = "FILE", help_heading = "Request")]
+    #[arg(requires = "url", default_value = "bearward.toml")]
+    config: PathBuf,
     // Last, since the headings of their options would cover what follows.
     #[command(flatten)]
     keys: KeySource,
@@ -63,22 +85,32 @@ pub(crate) struct Explain {
 
 impl Explain {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
-        let given = if self.token == "-" {
-            read_token(io::stdin()).map_err(Failure::Read)?
-        } else {
-            self.token.as_encoded_bytes().to_vec()
+        let given = match &self.token {
+            Some(token) if token == "-" => Some(read_token(io::stdin()).map_err(Failure::Read)?),
+            Some(token) => Some(token.as_encoded_bytes().to_vec()),
+            None => None,
         };
+        let format = self.format.unwrap_or(Format::Text);
+        if let Some(url) = self.url {
+            let method = self.method;
+            let request = Request { method, url };
+            let clock = self.rules.clock();
+            let explained = Explained::new(request, given.as_deref(), &self.config, clock)?;
+            let written = match format {
+                Format::Json => writeln!(io::stdout(), "{}", request::to_json(&explained)),
+                Format::Text => request::write(&explained, &mut anstream::stdout()),
+            };
+            return ended(written, explained.exit());
+        }
+        let given = given.unwrap_or_default();
         let anatomy = Anatomy::of(&given);
         let asked = self.asked(&anatomy)?;
         let report = Report::new(&anatomy, &asked);
-        let written = match self.format.unwrap_or(Format::Text) {
+        let written = match format {
             Format::Json => writeln!(io::stdout(), "{}", report.to_json()),
             Format::Text => table::write(&report, &mut anstream::stdout()),
         };
-        match written {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Write(error)),
-            _ => Ok(report.exit()),
-        }
+        ended(written, report.exit())
     }
 
     fn asked(&self, anatomy: &Anatomy<'_>) -> Result<Asked, Failure> {
@@ -102,14 +134,26 @@ impl Explain {
         if self.issuer.is_none() && !self.keys.is_given() {
             return Ok(Keys::Unconfigured);
         }
-        match self.keys.load(policy) {
-            Ok(keys) => Ok(Keys::Known(keys)),
-            Err(error @ NoKeys::Fetch { .. }) => {
-                let error = escape::shown(&error.to_string(), FETCH_ERROR_CHARS);
-                Ok(Keys::Unavailable(error))
-            }
-            Err(error) => Err(error.into()),
+        keys_or_why(self.keys.load(policy))
+    }
+}
+
+/// An issuer that does not answer leaves something to explain; a mistake does not.
+fn keys_or_why(keys: Result<JwkSet, NoKeys>) -> Result<Keys, Failure> {
+    match keys {
+        Ok(keys) => Ok(Keys::Known(keys)),
+        Err(error @ NoKeys::Fetch { .. }) => {
+            let error = escape::shown(&error.to_string(), FETCH_ERROR_CHARS);
+            Ok(Keys::Unavailable(error))
         }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn ended(written: io::Result<()>, exit: Exit) -> Result<Exit, Failure> {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Write(error)),
+        _ => Ok(exit),
     }
 }
 

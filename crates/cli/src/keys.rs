@@ -160,7 +160,8 @@ fn read(path: &PathBuf) -> Result<Vec<u8>, NoKeys> {
     Ok(bytes)
 }
 
-fn fetched(issuer: Issuer, from: &str) -> Result<JwkSet, NoKeys> {
+/// Asks an issuer once.
+pub(crate) fn fetched(issuer: Issuer, from: &str) -> Result<JwkSet, NoKeys> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

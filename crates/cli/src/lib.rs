@@ -10,9 +10,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 mod check;
+mod completions;
 mod curl;
 mod demo;
 mod escape;
@@ -21,10 +22,12 @@ mod format;
 mod issuer;
 mod keys;
 mod log;
+mod man;
 mod rules;
 mod running;
 mod schema;
 mod serve;
+mod systemd;
 mod time;
 mod verifier;
 mod verify;
@@ -45,9 +48,11 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
     };
     let done = match program.command {
         Command::Check(command) => command.run(),
+        Command::Completions(command) => command.run(Program::command()),
         Command::Demo(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Issuer(command) => command.run(),
+        Command::Man(command) => command.run(Program::command()),
         Command::Schema(command) => command.run(),
         Command::Serve(command) => command.run(),
         Command::Verify(command) => command.run(),
@@ -82,9 +87,11 @@ struct Program {
 #[derive(Subcommand)]
 enum Command {
     Check(check::Check),
+    Completions(completions::Completions),
     Demo(demo::Demo),
     Explain(explain::Explain),
     Issuer(issuer::Issuer),
+    Man(man::Man),
     Schema(schema::Schema),
     Serve(serve::Serve),
     Verify(verify::Verify),
@@ -139,6 +146,13 @@ enum Failure {
     Mistakes {
         file: PathBuf,
         mistakes: bearward_gateway::config::Mistakes,
+    },
+    #[error("there is no command {0:?}; `bearward --help` lists them")]
+    NoCommand(String),
+    #[error("{}: {error}", file.display())]
+    Page {
+        file: PathBuf,
+        error: std::io::Error,
     },
     #[error("{0}")]
     Policy(#[from] bearward_core::policy::PolicyError),

@@ -9,6 +9,7 @@ use bearward_gateway::gateway::{Gateway, Reloads};
 
 use crate::log::Log;
 use crate::running;
+use crate::systemd::{self, State};
 use crate::{Exit, Failure};
 
 /// Runs the gateway: decides on requests for an application server in any language.
@@ -58,7 +59,12 @@ impl Serve {
                 tokio::spawn(reloads.follow(gateway.reloader()));
             }
             say(&introduction(&gateway))?;
-            gateway.serve(stop.told()).await;
+            systemd::tell(State::Ready);
+            let told = async {
+                stop.told().await;
+                systemd::tell(State::Stopping);
+            };
+            gateway.serve(told).await;
             Ok(())
         })
     }

@@ -17,7 +17,7 @@ fn explain(arguments: &[&str]) -> Ended {
 }
 
 #[track_caller]
-fn assert_golden(name: &str, ended: &Ended, code: i32) {
+pub(crate) fn assert_golden(name: &str, ended: &Ended, code: i32) {
     assert_eq!(ended.code, Some(code), "{ended:?}");
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden")

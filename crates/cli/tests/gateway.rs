@@ -1,6 +1,6 @@
 //! serve, check and schema.
 
-use std::io::Read;
+use std::io::{BufReader, Read};
 use std::process::Command;
 
 use bearward_testing::DevIssuer;
@@ -146,4 +146,77 @@ fn t_cfg_04_a_hang_up_reloads_and_a_signal_ends_it_well() {
     running.stdout.read_to_string(&mut rest).expect("its end");
     let status = running.child.wait().expect("its end");
     assert_eq!(status.code(), Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn systemd_is_told_that_it_listens_and_that_it_stops() {
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("b.toml");
+    std::fs::write(&file, configuration("http://127.0.0.1:9", "")).expect("a file");
+    let path = folder.path().join("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).expect("a socket");
+    let told = || {
+        let mut text = [0; 100];
+        let length = socket.recv(&mut text).expect("a message");
+        String::from_utf8_lossy(&text[..length]).trim().to_owned()
+    };
+    let mut command = program::command(["serve", "--config"]);
+    command.arg(&file).env("NOTIFY_SOCKET", &path);
+    let mut running = Running::start(command);
+    assert_eq!(told(), "READY=1");
+    let lines = running.printed_until("ready");
+    assert_eq!(
+        http::get(&format!("http://{}/livez", value(&lines, "admin"))).status,
+        200
+    );
+    let id = running.child.id().to_string();
+    let sent = Command::new("kill").args(["-TERM", &id]).status();
+    assert!(sent.expect("kill is there").success());
+    assert_eq!(told(), "STOPPING=1");
+    let status = running.child.wait().expect("its end");
+    assert_eq!(status.code(), Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_access_log_can_be_json() {
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("b.toml");
+    // Nothing listens there: the request is refused before keys are needed.
+    std::fs::write(&file, configuration("http://127.0.0.1:9", "")).expect("a file");
+    let mut command = program::command(["serve", "--log-format", "json", "--config"]);
+    command.arg(&file);
+    let mut child = command.spawn().expect("the program starts");
+    let stdout = child.stdout.take().expect("a pipe");
+    let mut running = Running {
+        child,
+        stdout: BufReader::new(stdout),
+    };
+    let lines = running.printed_until("ready");
+    let door = lines.iter().find(|line| line.starts_with("forward auth"));
+    let address = door.and_then(|line| line.split_whitespace().last());
+    let url = format!("http://{}/auth/nginx", address.expect("its address"));
+    assert_eq!(http::get(&url).status, 403);
+    let id = running.child.id().to_string();
+    let sent = Command::new("kill").args(["-TERM", &id]).status();
+    assert!(sent.expect("kill is there").success());
+    let mut log = String::new();
+    let stderr = running.child.stderr.as_mut().expect("a pipe");
+    stderr.read_to_string(&mut log).expect("its log");
+    let parsed = log
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+    let access: Vec<_> = parsed
+        .filter(|line| line["target"] == "bearward::access")
+        .collect();
+    assert_eq!(access.len(), 1, "{log}");
+    let fields = &access[0]["fields"];
+    assert_eq!(fields["door"], "forward_auth");
+    assert_eq!(fields["reason"], "dialect_field");
+    assert_eq!(fields["status"], 403);
+    let manual = include_str!("../../../docs/gateway.md");
+    for name in fields.as_object().expect("fields").keys() {
+        assert!(manual.contains(&format!("\n| `{name}` |")), "{name}");
+    }
 }

@@ -2,9 +2,12 @@
 
 #![cfg(test)]
 
+mod deploy;
 mod explain;
+mod explain_url;
 mod gateway;
 mod http;
+mod manual;
 mod program;
 mod running;
 mod verify;

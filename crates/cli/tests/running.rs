@@ -4,7 +4,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use bearward_testing::{DevIssuer, Fault, UnixTime};
+use bearward_testing::{DevIssuer, Fault, UnixTime, token};
+use serde_json::{Map, Value, json};
 use tokio::runtime::Runtime;
 
 use crate::http;
@@ -90,7 +91,81 @@ fn each_line_of_the_demo_is_answered_as_it_says() {
         assert_eq!(answer.status.to_string(), status, "{}: {answer:?}", pair[0]);
         statuses.push(answer.status);
     }
-    assert_eq!(statuses, [401, 200, 200, 401, 401, 403, 200, 401, 200]);
+    let of_application = [401, 200, 200, 401, 401, 403, 200, 401, 200];
+    let of_gateway = [401, 200, 200, 200, 401, 403, 200, 401, 200];
+    let of_operator = [200, 403, 200, 200];
+    let expected = [&of_application[..], &of_gateway, &of_operator].concat();
+    assert_eq!(statuses, expected);
+}
+
+/// What the lines of the gateway say beside their status.
+#[test]
+fn the_gateway_of_the_demo_tells_the_application_who_is_there() {
+    let mut demo = Running::start(program::command(["demo"]));
+    let lines = demo.printed_until("Ctrl-C");
+    let gateway = lines
+        .iter()
+        .position(|line| line.starts_with("The gateway, in front"));
+    let answer = |what: &str| {
+        let mut lines = lines[gateway.expect("its heading")..].iter();
+        lines.find(|line| line.starts_with(what)).expect("its line");
+        http::curl(lines.next().expect("a line behind its comment"))
+    };
+    let nobody = answer("# 401: nobody");
+    assert!(
+        nobody
+            .head
+            .contains("www-authenticate: Bearer realm=\"api\"\r\n"),
+        "{}",
+        nobody.head
+    );
+    let user = told(&answer("# 200: a user"));
+    assert_eq!(user["x-authgear-session-valid"], "true");
+    assert_eq!(user["x-authgear-user-id"], token::SUBJECT);
+    assert_eq!(user["x-authgear-user-verified"], "true");
+    assert_eq!(user["x-authgear-session-amr"], "pwd");
+    assert_eq!(user.get("authorization"), None);
+
+    let spoofed = told(&answer("# 200: the same user, whoever"));
+    assert_eq!(spoofed["x-authgear-user-id"], token::SUBJECT);
+    let has_role = |name: &String| name.replace('_', "-") == "x-authgear-user-roles";
+    assert!(!spoofed.keys().any(has_role), "{spoofed:?}");
+
+    let machine = told(&answer("# 200: a machine"));
+    let expected = json!({ "x-bearward-client-id": token::MACHINE_CLIENT_ID });
+    assert_eq!(Value::Object(machine), expected);
+
+    let admin = told(&answer("# 200: the user is an admin"));
+    assert_eq!(admin["x-authgear-user-roles"], "admin");
+
+    let stepped = answer("# 401: the login is an hour");
+    assert!(stepped.head.contains("max_age=\"300\""), "{}", stepped.head);
+    let asked = answer("# 200: the user may");
+    let field = format!("x-authgear-user-id: {}", token::SUBJECT);
+    assert!(asked.head.contains(&field), "{}", asked.head);
+    let metrics = answer("# 200: who was let through");
+    let refused = "reason=\"auth_time_unsatisfied\"";
+    assert!(metrics.body.contains(refused), "{}", metrics.body);
+    let families = metrics.body.lines();
+    let families = families.filter_map(|line| line.strip_prefix("# TYPE "));
+    let mut count = 0;
+    for family in families {
+        let (name, kind) = family.split_once(' ').expect("a name and its kind");
+        let total = if kind == "counter" { "_total" } else { "" };
+        let documented = format!("| `{name}{total}` |");
+        assert!(MANUAL.contains(&documented), "{documented}");
+        count += 1;
+    }
+    // Those whose families have no member yet are not there.
+    let rows = MANUAL.matches("| `bearward_").count();
+    assert!(count >= 9 && rows >= count, "{count} of {rows}");
+}
+
+const MANUAL: &str = include_str!("../../../docs/gateway.md");
+
+/// The fields that the application got.
+fn told(answer: &http::Answer) -> Map<String, Value> {
+    serde_json::from_str(&answer.body).expect("a JSON object")
 }
 
 #[test]
@@ -119,7 +194,7 @@ fn the_sample_application_answers_as_its_predecessor_did() {
         "{}",
         answer.body
     );
-    let body: serde_json::Value = serde_json::from_str(&answer.body).expect("JSON");
+    let body: Value = serde_json::from_str(&answer.body).expect("JSON");
     assert_eq!(body["user_data"]["iss"], value(&lines, "issuer"));
 
     let stepped = lines

@@ -19,6 +19,7 @@ use crate::limits;
 use crate::rejection::InvalidToken;
 
 /// The usable keys of one issuer, parsed.
+#[derive(Clone)]
 pub struct JwkSet {
     keys: Vec<Arc<VerificationKey>>,
     by_kid: HashMap<Box<str>, Vec<usize>>,

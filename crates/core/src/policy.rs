@@ -157,9 +157,21 @@ impl Policy {
         self.leeway
     }
 
+    /// The longest `exp` − `iat`, if there is a longest.
+    #[must_use]
+    pub const fn max_lifetime(&self) -> Option<Duration> {
+        self.max_lifetime
+    }
+
     /// The clients that may present tokens; empty means every client of the issuer.
     pub fn client_ids(&self) -> impl Iterator<Item = &str> {
         self.client_ids.iter().map(AsRef::as_ref)
+    }
+
+    /// The claims that must be there: those of the profile, and those asked for beside it.
+    pub fn required_claims(&self) -> impl Iterator<Item = &str> {
+        let of_profile = self.profile.required_claims().iter().copied();
+        of_profile.chain(self.required_claims.iter().map(AsRef::as_ref))
     }
 
     fn check_rule(
@@ -261,9 +273,7 @@ impl Policy {
     }
 
     fn check_required_claims(&self, claims: &Claims) -> Result<(), InvalidToken> {
-        let of_profile = self.profile.required_claims().iter().copied();
-        let ours = self.required_claims.iter().map(AsRef::as_ref);
-        for name in of_profile.chain(ours) {
+        for name in self.required_claims() {
             let claim = claims.get(name).filter(|claim| claim.kind() != Kind::Null);
             if claim.ok_or(InvalidToken::ClaimMissing)?.is_str("") {
                 return Err(InvalidToken::ClaimMissing);

@@ -3,7 +3,7 @@
 //!
 //! All that is asked for must hold; the first that does not gives the reason, in a fixed order:
 //! kind, client, scope, claims, class and methods of authentication, its age. Composition is by
-//! asking for more.
+//! asking for more. The same checks serve to admit and to explain.
 //!
 //! [RFC 6750 §3.1]: https://www.rfc-editor.org/rfc/rfc6750#section-3.1
 //! [RFC 9470]: https://www.rfc-editor.org/rfc/rfc9470
@@ -46,8 +46,7 @@ impl Requirements {
     /// [`Rejection::InsufficientScope`], [`Rejection::InsufficientUserAuthentication`],
     /// [`Rejection::Forbidden`], or [`Rejection::InvalidToken`] for a claim of the wrong type.
     pub fn authorize(&self, principal: &Principal, now: UnixTime) -> Result<(), Rejection> {
-        self.check_all_but_age(principal)?;
-        self.check_age(principal, None, now)
+        self.check(principal, None, now)
     }
 
     /// The same, with the ID token that was sent along for re-authentication, or why it was
@@ -62,8 +61,7 @@ impl Requirements {
         id_token: Result<&IdToken, IdTokenRefused>,
         now: UnixTime,
     ) -> Result<(), Rejection> {
-        self.check_all_but_age(principal)?;
-        self.check_age(principal, Some(id_token), now)
+        self.check(principal, Some(id_token), now)
     }
 
     /// Whether an ID token sent along could change `rejection` into an admission.
@@ -75,47 +73,106 @@ impl Requirements {
         *rejection == Forbidden::CannotReauthenticate.into()
     }
 
-    fn check_all_but_age(&self, principal: &Principal) -> Result<(), Rejection> {
-        let asked = &self.0.asked;
-        if asked.kinds.iter().any(|kind| *kind != principal.kind()) {
-            return Err(Forbidden::PrincipalKind.into());
-        }
-        self.check_client(principal)?;
-        self.check_scope(principal)?;
-        for rule in &asked.claims {
-            rule.check(principal)?;
-        }
-        self.check_acr(principal)?;
-        self.check_amr(principal)
+    /// The name they were given, if any: for explanations.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.0.asked.name.as_deref()
     }
 
-    fn check_client(&self, principal: &Principal) -> Result<(), Rejection> {
-        let clients = &self.0.asked.client_ids;
-        if clients.is_empty() {
-            return Ok(());
-        }
-        let client_id = principal.client_id().ok_or(InvalidToken::ClaimMissing)?;
-        if !clients.iter().any(|client| client == client_id) {
-            return Err(Forbidden::ClientNotAllowed.into());
-        }
-        Ok(())
+    /// Each thing that is asked for, in the order in which it is checked.
+    pub fn each(&self) -> impl Iterator<Item = Asked<'_>> {
+        let asked = &self.0.asked;
+        let kind = asked.kinds.first().copied().map(Asked::Kind);
+        let clients = Some(Asked::Client(&asked.client_ids));
+        let asks_scope = !asked.scopes.is_empty() || !asked.any_scopes.is_empty();
+        let scope = asks_scope.then_some(Asked::Scope {
+            all: &asked.scopes,
+            any: &asked.any_scopes,
+        });
+        let claims = asked.claims.iter().map(ClaimRule::asked);
+        let acr = Some(Asked::Acr(&asked.acr)).filter(|_| !asked.acr.is_empty());
+        let amr = Some(Asked::Amr(&asked.amr)).filter(|_| !asked.amr.is_empty());
+        let age = asked.max_age.map(Asked::Age);
+        kind.into_iter()
+            .chain(clients.filter(|_| !asked.client_ids.is_empty()))
+            .chain(scope)
+            .chain(claims)
+            .chain(acr)
+            .chain(amr)
+            .chain(age)
     }
 
-    fn check_scope(&self, principal: &Principal) -> Result<(), Rejection> {
-        let asked = &self.0.asked;
-        let has_all = asked.scopes.iter().all(|scope| principal.has_scope(scope));
+    /// What becomes of each thing that is asked for, where [`authorize`](Self::authorize) ends with
+    /// the first that `principal` lacks. To explain a refusal.
+    pub fn verdicts(
+        &self,
+        principal: &Principal,
+        now: UnixTime,
+    ) -> impl Iterator<Item = (Asked<'_>, Result<(), Rejection>)> {
+        self.each()
+            .map(move |asked| (asked, self.check_one(asked, principal, None, now)))
+    }
+
+    fn check(
+        &self,
+        principal: &Principal,
+        id_token: Option<Result<&IdToken, IdTokenRefused>>,
+        now: UnixTime,
+    ) -> Result<(), Rejection> {
+        self.each()
+            .try_for_each(|asked| self.check_one(asked, principal, id_token, now))
+    }
+
+    fn check_one(
+        &self,
+        asked: Asked<'_>,
+        principal: &Principal,
+        id_token: Option<Result<&IdToken, IdTokenRefused>>,
+        now: UnixTime,
+    ) -> Result<(), Rejection> {
+        match asked {
+            Asked::Kind(kind) if kind == principal.kind() => Ok(()),
+            Asked::Kind(_) => Err(Forbidden::PrincipalKind.into()),
+            Asked::Client(clients) => check_client(principal, clients),
+            Asked::Scope { all, any } => self.check_scope(principal, all, any),
+            Asked::Claim { path, values } => check_claim(principal, path, values),
+            // Absent is not "no": a token that does not say so is not of a known user.
+            Asked::NotAnonymous => is_flag(
+                principal,
+                authgear::IS_ANONYMOUS,
+                false,
+                Forbidden::UserAnonymous,
+            ),
+            Asked::Verified => is_flag(
+                principal,
+                authgear::IS_VERIFIED,
+                true,
+                Forbidden::UserNotVerified,
+            ),
+            Asked::Acr(groups) => self.check_acr(principal, groups),
+            Asked::Amr(methods) => self.check_amr(principal, methods),
+            Asked::Age(max_age) => self.check_age(principal, id_token, max_age, now),
+        }
+    }
+
+    fn check_scope(
+        &self,
+        principal: &Principal,
+        all: &[String],
+        any: &[Vec<String>],
+    ) -> Result<(), Rejection> {
+        let has_all = all.iter().all(|scope| principal.has_scope(scope));
         let has_any = |group: &Vec<String>| group.iter().any(|scope| principal.has_scope(scope));
-        if !has_all || !asked.any_scopes.iter().all(has_any) {
+        if !has_all || !any.iter().all(has_any) {
             let scope = Arc::clone(&self.0.scope);
             return Err(InsufficientScope { scope }.into());
         }
         Ok(())
     }
 
-    fn check_acr(&self, principal: &Principal) -> Result<(), Rejection> {
+    fn check_acr(&self, principal: &Principal, groups: &[Vec<String>]) -> Result<(), Rejection> {
         let acr = principal.all_claims().acr();
-        let groups = self.0.asked.acr.iter().zip(&self.0.acr_values);
-        for (group, acr_values) in groups {
+        for (group, acr_values) in groups.iter().zip(&self.0.acr_values) {
             let is_met = acr.is_some_and(|acr| group.iter().any(|value| acr.contains(value)));
             if !is_met {
                 let asked = Some(Arc::clone(acr_values));
@@ -125,13 +182,9 @@ impl Requirements {
         Ok(())
     }
 
-    fn check_amr(&self, principal: &Principal) -> Result<(), Rejection> {
-        let asked = &self.0.asked.amr;
-        if asked.is_empty() {
-            return Ok(());
-        }
+    fn check_amr(&self, principal: &Principal, methods: &[String]) -> Result<(), Rejection> {
         let amr = principal.all_claims().amr();
-        let is_met = amr.is_some_and(|amr| asked.iter().all(|method| amr.contains(method)));
+        let is_met = amr.is_some_and(|amr| methods.iter().all(|method| amr.contains(method)));
         if is_met {
             return Ok(());
         }
@@ -150,11 +203,9 @@ impl Requirements {
         &self,
         principal: &Principal,
         id_token: Option<Result<&IdToken, IdTokenRefused>>,
+        max_age: Duration,
         now: UnixTime,
     ) -> Result<(), Rejection> {
-        let Some(max_age) = self.0.asked.max_age else {
-            return Ok(());
-        };
         if is_recent(principal.auth_time(), max_age, now) {
             return Ok(());
         }
@@ -207,6 +258,40 @@ impl Requirements {
     }
 }
 
+/// One thing that [`Requirements`] ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Asked<'r> {
+    /// A user, or a machine.
+    Kind(PrincipalKind),
+    /// One of these clients.
+    Client(&'r [String]),
+    /// Scopes.
+    Scope {
+        /// All of these.
+        all: &'r [String],
+        /// One of each group.
+        any: &'r [Vec<String>],
+    },
+    /// A claim that is, or holds, one of these values.
+    Claim {
+        /// Where it is.
+        path: &'r ClaimPath,
+        /// Of which it must have one.
+        values: &'r [String],
+    },
+    /// A user whom Authgear does not call anonymous.
+    NotAnonymous,
+    /// A user whom Authgear calls verified.
+    Verified,
+    /// An authentication context class of each group.
+    Acr(&'r [Vec<String>]),
+    /// All these authentication methods.
+    Amr(&'r [String]),
+    /// Authentication at most this long ago.
+    Age(Duration),
+}
+
 /// What is to become of a user who must re-authenticate and has no means to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -222,6 +307,7 @@ pub enum CannotReauthenticate {
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct RequirementsBuilder {
+    name: Option<Arc<str>>,
     kinds: Vec<PrincipalKind>,
     client_ids: Vec<String>,
     scopes: Vec<String>,
@@ -234,6 +320,12 @@ pub struct RequirementsBuilder {
 }
 
 impl RequirementsBuilder {
+    /// A name, for explanations. Default: none.
+    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
     /// A scope the token must have; call again for more.
     pub fn scope(mut self, scope: impl Into<String>) -> Self {
         self.scopes.push(scope.into());
@@ -401,31 +493,34 @@ enum ClaimRule {
 }
 
 impl ClaimRule {
-    fn check(&self, principal: &Principal) -> Result<(), Rejection> {
+    fn asked(&self) -> Asked<'_> {
         match self {
-            Self::AnyOf { path, values } => {
-                let claim = principal.claim(path).ok_or(Forbidden::ClaimRule)?;
-                let claim = StringOrStrings::parse(claim).ok_or(InvalidToken::ClaimType)?;
-                if !values.iter().any(|value| claim.contains(value)) {
-                    return Err(Forbidden::ClaimRule.into());
-                }
-                Ok(())
-            }
-            // Absent is not "no": a token that does not say so is not of a known user.
-            Self::NotAnonymous => is_flag(
-                principal,
-                authgear::IS_ANONYMOUS,
-                false,
-                Forbidden::UserAnonymous,
-            ),
-            Self::Verified => is_flag(
-                principal,
-                authgear::IS_VERIFIED,
-                true,
-                Forbidden::UserNotVerified,
-            ),
+            Self::AnyOf { path, values } => Asked::Claim { path, values },
+            Self::NotAnonymous => Asked::NotAnonymous,
+            Self::Verified => Asked::Verified,
         }
     }
+}
+
+fn check_client(principal: &Principal, clients: &[String]) -> Result<(), Rejection> {
+    let client_id = principal.client_id().ok_or(InvalidToken::ClaimMissing)?;
+    if !clients.iter().any(|client| client == client_id) {
+        return Err(Forbidden::ClientNotAllowed.into());
+    }
+    Ok(())
+}
+
+fn check_claim(
+    principal: &Principal,
+    path: &ClaimPath,
+    values: &[String],
+) -> Result<(), Rejection> {
+    let claim = principal.claim(path).ok_or(Forbidden::ClaimRule)?;
+    let claim = StringOrStrings::parse(claim).ok_or(InvalidToken::ClaimType)?;
+    if !values.iter().any(|value| claim.contains(value)) {
+        return Err(Forbidden::ClaimRule.into());
+    }
+    Ok(())
 }
 
 fn is_flag(

@@ -1,8 +1,10 @@
 //! What a route asks of a principal: kind, client, scope, claims.
 
+use std::time::Duration;
+
 use bearward_core::rejection::{Forbidden, InvalidToken, Rejection};
-use bearward_core::requirements::{RequirementsBuilder, RequirementsError};
-use bearward_core::{Principal, Requirements};
+use bearward_core::requirements::{Asked, RequirementsBuilder, RequirementsError};
+use bearward_core::{Principal, PrincipalKind, Requirements};
 use bearward_testing::Token;
 use bearward_testing::token::{CLIENT_ID, IS_ANONYMOUS, IS_VERIFIED, MACHINE_CLIENT_ID, ROLES};
 use serde_json::{Value, json};
@@ -399,4 +401,56 @@ fn requirements_are_cheap_to_share() {
         clone.authorize(&principal, NOW)
     );
     assert!(format!("{asked:?}").contains("admin"));
+}
+
+#[test]
+fn each_thing_asked_for_has_a_verdict_of_its_own() {
+    let asked = asking()
+        .name("all of it")
+        .max_age(Duration::from_secs(300))
+        .amr("otp")
+        .acr(["high"])
+        .not_anonymous()
+        .verified()
+        .claim("plan", "gold")
+        .any_scope(["read", "write"])
+        .scope("profile")
+        .client_id("other")
+        .machine()
+        .build()
+        .expect("they make sense");
+    let token = good()
+        .claim("scope", "profile read")
+        .claim("plan", "silver")
+        .authenticated_at(NOW.minus(Duration::from_secs(300)));
+    let principal = accepted(&token);
+    let verdicts: Vec<_> = asked.verdicts(&principal, NOW).collect();
+    let (things, reasons): (Vec<_>, Vec<_>) = verdicts
+        .iter()
+        .map(|(asked, verdict)| {
+            let reason = verdict.as_ref().err().map(Rejection::reason);
+            (*asked, reason.unwrap_or("met"))
+        })
+        .unzip();
+    assert_eq!(things, asked.each().collect::<Vec<_>>());
+    assert_eq!(things[0], Asked::Kind(PrincipalKind::Machine));
+    assert_eq!(things[8], Asked::Age(Duration::from_secs(300)));
+    let expected = [
+        "principal_kind",
+        "client_not_allowed",
+        "met",
+        "met",
+        "met",
+        "claim_rule",
+        "acr_unsatisfied",
+        "amr_unsatisfied",
+        "met",
+    ];
+    assert_eq!(reasons, expected);
+    // What authorizes ends with the first.
+    let refused = asked.authorize(&principal, NOW).expect_err("it is refused");
+    assert_eq!(refused.reason(), "principal_kind");
+    assert_eq!(asked.name(), Some("all of it"));
+    let nothing = asking().build().expect("nothing makes sense");
+    assert_eq!((nothing.name(), nothing.each().count()), (None, 0));
 }

@@ -43,10 +43,10 @@ impl Admin {
     #[must_use]
     pub fn answer(&self, head: RequestHead<'_>) -> Response<String> {
         if !self.is_for_us(head.headers) {
-            return json(StatusCode::FORBIDDEN, &json!({ "error": "admin_origin" }));
+            return json(StatusCode::FORBIDDEN, &json!({ "error": ORIGIN_REFUSED }));
         }
         if !matches!(*head.method, Method::GET | Method::HEAD) {
-            let error = json!({ "error": "read_only" });
+            let error = json!({ "error": READ_ONLY });
             let mut refused = json(StatusCode::METHOD_NOT_ALLOWED, &error);
             let allowed = HeaderValue::from_static("GET, HEAD");
             refused.headers_mut().insert(ALLOW, allowed);
@@ -57,7 +57,7 @@ impl Admin {
             "/livez" => json(StatusCode::OK, &json!({ "live": true })),
             "/metrics" => self.metrics(),
             "/readyz" => self.readiness(),
-            _ => json(StatusCode::NOT_FOUND, &json!({ "error": "not_found" })),
+            _ => json(StatusCode::NOT_FOUND, &json!({ "error": NOT_FOUND })),
         }
     }
 
@@ -153,3 +153,10 @@ fn answer(status: StatusCode, content_type: &'static str, body: String) -> Respo
     headers.insert("x-content-type-options", nosniff);
     response
 }
+
+/// The codes of what is answered instead of what was asked for.
+pub const ERRORS: [&str; 3] = [ORIGIN_REFUSED, NOT_FOUND, READ_ONLY];
+
+const NOT_FOUND: &str = "not_found";
+const ORIGIN_REFUSED: &str = "admin_origin";
+const READ_ONLY: &str = "read_only";

@@ -11,6 +11,7 @@ use toml::de::{DeTable, Error as TomlError};
 
 use crate::gate::Gate;
 use crate::identity::Identity;
+use crate::origins::Origins;
 use crate::route::Routes;
 
 mod description;
@@ -19,6 +20,7 @@ mod identity;
 mod issuers;
 mod listen;
 mod mistakes;
+mod origins;
 mod reader;
 mod requirements;
 mod routes;
@@ -49,6 +51,8 @@ pub struct Config {
     pub routes: Routes,
     /// How the application learns who sent a request.
     pub identity: Identity,
+    /// Which pages may read a refusal.
+    pub origins: Origins,
     /// The applications that the reverse proxy sends requests to.
     pub upstreams: Vec<UpstreamSettings>,
     /// Where to listen.
@@ -105,12 +109,13 @@ impl Config {
     /// The gate of this configuration, for its resource server.
     #[must_use]
     pub fn gate(&self, server: ResourceServer) -> Gate {
-        Gate::new(server, self.routes.clone(), self.identity.clone())
+        Gate::new(server, self.routes.clone(), self.identity.clone()).origins(self.origins.clone())
     }
 
     fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Option<Self> {
         // Each part is read before the first `?`: a mistake in one hides none in another.
         let server = ServerSettings::read(fields, surroundings);
+        let origins = origins::read(fields);
         let requirements = requirements::read(fields);
         let listen = Listen::read(fields, surroundings);
         let upstreams = UpstreamSettings::read_all(fields, surroundings);
@@ -121,6 +126,7 @@ impl Config {
             server: server?,
             routes: Routes::new(routes),
             identity: identity?,
+            origins,
             upstreams,
             listen,
             files: surroundings.files(),

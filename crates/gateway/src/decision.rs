@@ -152,6 +152,18 @@ impl Reason {
         }
     }
 
+    /// The reasons of the gateway's own.
+    pub const OWN: &'static [Self] = &[
+        Self::AmbiguousPath,
+        Self::ClaimNotHeaderSafe,
+        Self::ClaimTooLarge,
+        Self::DialectField,
+        Self::Internal,
+        Self::NoRule,
+        Self::TargetForm,
+        Self::UntrustedPeer,
+    ];
+
     const fn status(&self) -> StatusCode {
         match self {
             Self::AmbiguousPath | Self::TargetForm => StatusCode::BAD_REQUEST,

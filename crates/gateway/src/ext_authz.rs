@@ -19,6 +19,7 @@ use crate::decision::{Admission, Decision, Reason, Refusal};
 use crate::forward_auth::{Peer, TrustedPeers};
 use crate::gate::{Gate, SharedGate};
 use crate::original::{Original, is_grpc};
+use crate::publication::Published;
 
 mod metadata;
 
@@ -36,7 +37,8 @@ impl ExtAuthz {
         Self { gate, trusted }
     }
 
-    /// Decides on a question of `peer`. The response has the [`Decision`] among its extensions.
+    /// Decides on a question of `peer`. The response has the [`Decision`] among its extensions, or
+    /// [`Published`] if it is the protected resource metadata.
     pub async fn answer(&self, peer: Peer, question: &CheckRequest) -> Response<CheckResponse> {
         let gate = self.gate.load();
         if !self.trusted.contains(peer) {
@@ -45,6 +47,9 @@ impl ExtAuthz {
         let Some(asked) = Asked::read(question) else {
             return refused(Refusal::plain(None, Reason::DialectField), Body::Problem);
         };
+        if let Some(published) = gate.published(&asked.method, asked.target) {
+            return publish(published);
+        }
         let original = Original::new(
             &asked.method,
             asked.target,
@@ -174,6 +179,32 @@ fn refused(refusal: Refusal, body: Body) -> Response<CheckResponse> {
     answered(response, Decision::Refuse(Box::new(refusal)))
 }
 
+/// The metadata, as an answer of Envoy's own: nothing else keeps the request from the application,
+/// which does not have it.
+fn publish(published: Published) -> Response<CheckResponse> {
+    let denied = DeniedHttpResponse {
+        status: Some(HttpStatus {
+            code: i32::from(published.status.as_u16()),
+        }),
+        headers: fields_of(&published.headers),
+        body: published.body.to_string(),
+    };
+    let mut response = Response::new(CheckResponse {
+        status: Some(status(Code::PermissionDenied)),
+        dynamic_metadata: None,
+        http_response: Some(HttpResponse::DeniedResponse(denied)),
+    });
+    response.extensions_mut().insert(published);
+    response
+}
+
+fn fields_of(headers: &HeaderMap) -> Vec<HeaderValueOption> {
+    headers
+        .iter()
+        .map(|(name, value)| field(name, value))
+        .collect()
+}
+
 fn answered(response: CheckResponse, decision: Decision) -> Response<CheckResponse> {
     let mut response = Response::new(response);
     response.extensions_mut().insert(decision);
@@ -181,7 +212,10 @@ fn answered(response: CheckResponse, decision: Decision) -> Response<CheckRespon
 }
 
 fn denied(refusal: &Refusal, body: Body) -> CheckResponse {
-    let is_shown = |name: &HeaderName| body == Body::Problem || name != CONTENT_TYPE;
+    let mut headers = refusal.headers.clone();
+    if body == Body::None {
+        headers.remove(CONTENT_TYPE);
+    }
     CheckResponse {
         status: Some(status(code(refusal.status))),
         dynamic_metadata: None,
@@ -189,12 +223,7 @@ fn denied(refusal: &Refusal, body: Body) -> CheckResponse {
             status: Some(HttpStatus {
                 code: i32::from(refusal.status.as_u16()),
             }),
-            headers: refusal
-                .headers
-                .iter()
-                .filter(|(name, _)| is_shown(name))
-                .map(|(name, value)| field(name, value))
-                .collect(),
+            headers: fields_of(&headers),
             body: match body {
                 Body::None => String::new(),
                 Body::Problem => refusal.body.to_owned(),
@@ -224,14 +253,16 @@ fn status(code: Code) -> rpc::Status {
     }
 }
 
-/// The gRPC status of a refusal. Never `OK`, whatever its HTTP status is.
+/// The gRPC status for an HTTP status that refuses. Never `OK`, whatever it is.
 pub(crate) fn code(status: http::StatusCode) -> Code {
     match status.as_u16() {
         400 => Code::InvalidArgument,
         401 => Code::Unauthenticated,
         403 => Code::PermissionDenied,
+        405 => Code::Unimplemented,
+        408 | 504 => Code::DeadlineExceeded,
         429 => Code::ResourceExhausted,
-        502..=504 => Code::Unavailable,
+        502 | 503 => Code::Unavailable,
         _ => Code::Internal,
     }
 }

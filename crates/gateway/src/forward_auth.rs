@@ -6,6 +6,9 @@
 //! it.
 //!
 //! A request body is never read, and no answer may be stored.
+//!
+//! The protected resource metadata is served here as well, under its own path: a proxy that asks about
+//! a request for it would send it on to the application, which does not have it.
 
 mod caddy;
 mod dialect;
@@ -13,12 +16,15 @@ mod envoy;
 mod nginx;
 mod traefik;
 
+use std::borrow::Cow;
+
 use bearward::RequestHead;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::decision::{Admission, Decision, Reason, Refusal};
 use crate::gate::{Gate, SharedGate};
+use crate::publication::Published;
 
 use self::dialect::{Dialect, Removal, Statuses};
 
@@ -41,13 +47,18 @@ impl ForwardAuth {
     /// What `peer` is answered to the request with this head.
     ///
     /// The response has the [`Decision`] among its extensions, and for a refusal its [`Reason`] and
-    /// the [`Rejection`](bearward::Rejection) if that is what it was. A path that is no endpoint is
-    /// answered 404 with nothing.
+    /// the [`Rejection`](bearward::Rejection) if that is what it was; [`Published`] if it is the
+    /// protected resource metadata. A path that is no endpoint is answered 404 with nothing.
     pub async fn answer(
         &self,
         peer: impl Into<Peer>,
         head: RequestHead<'_>,
-    ) -> Response<&'static str> {
+    ) -> Response<Cow<'static, str>> {
+        let gate = self.gate.load();
+        // For everybody: the proxy sends those who ask for it here.
+        if let Some(published) = gate.published(head.method, head.uri.path()) {
+            return publish(published);
+        }
         let dialect = Dialect::of(head.uri.path());
         if !self.trusted.contains(peer.into()) {
             let refusal = Refusal::plain(None, Reason::UntrustedPeer);
@@ -60,7 +71,6 @@ impl ForwardAuth {
             Ok(asked) => asked,
             Err(reason) => return refused(Refusal::plain(None, reason), dialect.statuses),
         };
-        let gate = self.gate.load();
         match gate.decide(&asked.original()).await {
             Decision::Admit(admission) => admitted(*admission, dialect, &gate, head.headers),
             Decision::Refuse(refusal) => refused(*refusal, dialect.statuses),
@@ -74,7 +84,7 @@ fn admitted(
     dialect: &Dialect,
     gate: &Gate,
     sent: &HeaderMap,
-) -> Response<&'static str> {
+) -> Response<Cow<'static, str>> {
     let mut response = answer(StatusCode::OK, StatusCode::OK, "");
     let headers = response.headers_mut();
     match &dialect.removal {
@@ -102,7 +112,7 @@ fn admitted(
 }
 
 /// The refusal, under a status that the proxy carries out as one.
-fn refused(refusal: Refusal, statuses: Statuses) -> Response<&'static str> {
+fn refused(refusal: Refusal, statuses: Statuses) -> Response<Cow<'static, str>> {
     let has_challenge = refusal.headers.contains_key(WWW_AUTHENTICATE);
     let status = statuses.carried(refusal.status, has_challenge);
     let mut response = answer(status, refusal.status, refusal.body);
@@ -114,7 +124,7 @@ fn refused(refusal: Refusal, statuses: Statuses) -> Response<&'static str> {
     if status != refusal.status {
         // A problem document says the status it came with (RFC 9457 §3.1.2).
         headers.remove(CONTENT_TYPE);
-        *response.body_mut() = "";
+        *response.body_mut() = Cow::Borrowed("");
     }
     let extensions = response.extensions_mut();
     if let Reason::Rejected(rejection) = &refusal.reason {
@@ -129,8 +139,17 @@ fn internal(admission: Admission) -> Refusal {
     Refusal::plain(Some(admission.route), Reason::Internal)
 }
 
-fn not_found() -> Response<&'static str> {
-    let mut response = Response::new("");
+/// The metadata. It says nothing about any request, so it may be stored.
+fn publish(published: Published) -> Response<Cow<'static, str>> {
+    let mut response = Response::new(Cow::Owned(published.body.to_string()));
+    *response.status_mut() = published.status;
+    *response.headers_mut() = published.headers.clone();
+    response.extensions_mut().insert(published);
+    response
+}
+
+fn not_found() -> Response<Cow<'static, str>> {
+    let mut response = Response::new(Cow::Borrowed(""));
     *response.status_mut() = StatusCode::NOT_FOUND;
     response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
     response
@@ -140,8 +159,8 @@ fn answer(
     status: StatusCode,
     true_status: StatusCode,
     body: &'static str,
-) -> Response<&'static str> {
-    let mut response = Response::new(body);
+) -> Response<Cow<'static, str>> {
+    let mut response = Response::new(Cow::Borrowed(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, NO_STORE);

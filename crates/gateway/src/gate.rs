@@ -10,6 +10,8 @@ use http::{Method, Uri};
 use crate::decision::{Admission, Decision, Reason, Refusal};
 use crate::identity::{Identity, IdentityError};
 use crate::original::Original;
+use crate::origins::Origins;
+use crate::publication::{Publication, Published};
 use crate::route::{Access, Mode, Preflight, Route, Routes};
 use crate::target::{Target, TargetError};
 
@@ -19,21 +21,47 @@ pub struct Gate {
     server: ResourceServer,
     routes: Routes,
     identity: Identity,
+    origins: Origins,
+    publication: Option<Publication>,
 }
 
 impl Gate {
     /// A gate of its parts.
     #[must_use]
-    pub const fn new(server: ResourceServer, routes: Routes, identity: Identity) -> Self {
+    pub fn new(server: ResourceServer, routes: Routes, identity: Identity) -> Self {
         Self {
+            publication: server.metadata().map(Publication::of),
             server,
             routes,
             identity,
+            origins: Origins::default(),
         }
+    }
+
+    /// Lets pages of these origins read refusals; none by default.
+    #[must_use]
+    pub fn origins(mut self, origins: Origins) -> Self {
+        self.origins = origins;
+        self
+    }
+
+    /// The answer to a request for the protected resource metadata, which is nobody's secret and
+    /// falls under no route; `None` for any other.
+    #[must_use]
+    pub fn published(&self, method: &Method, target: &str) -> Option<Published> {
+        self.publication.as_ref()?.answer(method, target)
     }
 
     /// Decides about a request.
     pub async fn decide(&self, original: &Original<'_>) -> Decision {
+        let mut decision = self.decided(original).await;
+        if let Decision::Refuse(refusal) = &mut decision {
+            self.origins.expose(original.headers, &mut refusal.headers);
+        }
+        decision
+    }
+
+    async fn decided(&self, original: &Original<'_>) -> Decision {
         let target = match Target::parse(original.target) {
             Ok(target) => target,
             Err(error) => return refuse(None, error.into()),
@@ -45,10 +73,7 @@ impl Gate {
         let Some(route) = self.routes.select(original.method, original.host, &target) else {
             return refuse(None, Reason::NoRule);
         };
-        let odd = target.oddities();
-        if odd.encoded_slash && !route.allow.encoded_slash
-            || odd.semicolon && !route.allow.semicolon
-        {
+        if !route.allows(&target) {
             return refuse(Some(route), Reason::AmbiguousPath);
         }
         match self.authenticate(original, &uri, route).await {
@@ -143,6 +168,10 @@ impl Gate {
     ) -> Decision {
         let identity = match self.identity.of(principal.as_ref()) {
             Ok(identity) => identity,
+            // Without a principal there is no claim that could be at fault.
+            Err(error) if route.mode == Mode::Shadow && principal.is_some() => {
+                return self.admit(route, None, Some(error.into()));
+            }
             Err(error) => return refuse(Some(route), error.into()),
         };
         Decision::Admit(Box::new(Admission {
@@ -181,7 +210,7 @@ impl SharedGate {
 impl From<TargetError> for Reason {
     fn from(error: TargetError) -> Self {
         match error {
-            TargetError::Ambiguous => Self::AmbiguousPath,
+            TargetError::Ambiguous(_) => Self::AmbiguousPath,
             TargetError::Form => Self::TargetForm,
         }
     }
@@ -211,6 +240,7 @@ fn is_preflight(original: &Original<'_>) -> bool {
             .get(CONTENT_LENGTH)
             .is_some_and(|length| length.as_bytes() != b"0");
     *original.method == Method::OPTIONS
+        && !original.has_body
         && has_one(ORIGIN)
         && has_one(ACCESS_CONTROL_REQUEST_METHOD)
         && !has_body

@@ -4,6 +4,7 @@
 //! A reload replaces the gate between two requests; when the program is told to stop, requests that
 //! are under way are answered first.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
@@ -21,12 +22,11 @@ use tokio_rustls::rustls::ServerConfig;
 
 use crate::admin::Admin;
 use crate::config::{Address, Config, ProxySettings, TlsSettingsError, UpstreamSettings};
-use crate::decision::Decision;
 use crate::ext_authz::ExtAuthz;
 use crate::forward_auth::{ForwardAuth, Peer, TrustedPeers};
 use crate::gate::SharedGate;
 use crate::listener::Listener;
-use crate::metrics::{self, Door, Metrics};
+use crate::metrics::{Door, Metrics};
 use crate::proxy::{self, Expiry, Limits, Observe, Proxy, Settings, TlsError, Upstreams};
 
 mod certificates;
@@ -181,8 +181,8 @@ impl Gateway {
         let admin = self.admin.map(|(listener, door)| {
             let answer = move |_, request: Request<Incoming>| {
                 let (head, _) = request.into_parts();
-                let response = full(door.answer(RequestHead::from(&head)));
-                std::future::ready(response)
+                let response = door.answer(RequestHead::from(&head));
+                std::future::ready(response.map(|body| Full::new(Bytes::from(body))))
             };
             let stopped = Stop::new(stopped_admin);
             let served = listener::serve(listener, Protocol::Http1, answer, stopped, ADMIN_GRACE);
@@ -276,16 +276,11 @@ async fn asked(
     // Its body is not read.
     let (head, _) = request.into_parts();
     let response = door.answer(peer, RequestHead::from(&head)).await;
-    if let Some(decision) = response.extensions().get::<Decision>() {
-        let request = metrics::Request::decided(Door::ForwardAuth, decision, started.elapsed());
-        request.log();
-        metrics.request(&request);
-    }
-    full(response)
-}
-
-fn full<T: Into<Bytes>>(response: Response<T>) -> Response<Full<Bytes>> {
-    response.map(|body| Full::new(body.into()))
+    metrics.answered(Door::ForwardAuth, response.extensions(), started.elapsed());
+    response.map(|body| match body {
+        Cow::Borrowed(body) => Full::new(Bytes::from_static(body.as_bytes())),
+        Cow::Owned(body) => Full::new(Bytes::from(body)),
+    })
 }
 
 /// How long requests under way may take when the program is told to stop: what orchestrators wait

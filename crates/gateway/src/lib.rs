@@ -20,8 +20,10 @@ pub mod identity;
 pub mod listener;
 pub mod metrics;
 pub mod original;
+pub mod origins;
 mod peer;
 pub mod proxy;
+pub mod publication;
 pub mod route;
 pub mod target;
 

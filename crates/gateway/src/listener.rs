@@ -13,6 +13,7 @@ use tokio_rustls::rustls::ServerConfig;
 
 use crate::config::Address;
 use crate::peer::Peer;
+use crate::proxy::Interruption;
 
 /// A bound socket.
 #[derive(Debug)]
@@ -104,15 +105,15 @@ impl Accepted {
     pub(crate) async fn open(
         self,
         limit: Duration,
-    ) -> Result<(Box<dyn Stream>, &'static str), &'static str> {
+    ) -> Result<(Box<dyn Stream>, &'static str), Interruption> {
         let Some(config) = self.tls else {
             return Ok((self.stream, "http"));
         };
         let handshake = TlsAcceptor::from(config).accept(self.stream);
         match timeout(limit, handshake).await {
             Ok(Ok(stream)) => Ok((Box::new(stream), "https")),
-            Ok(Err(_)) => Err("tls_handshake"),
-            Err(_) => Err("client_timeout"),
+            Ok(Err(_)) => Err(Interruption::TlsHandshake),
+            Err(_) => Err(Interruption::ClientTimeout),
         }
     }
 }

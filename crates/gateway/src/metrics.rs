@@ -21,6 +21,7 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::decision::Decision;
 use crate::gate::SharedGate;
 use crate::proxy::{Observe, Record};
+use crate::publication::Published;
 
 /// The counters, and where they are registered.
 pub struct Metrics {
@@ -87,6 +88,19 @@ impl Metrics {
         };
         metrics.loaded();
         metrics
+    }
+
+    /// Logs and counts what a door answered, which stands among the extensions of its answer.
+    pub(crate) fn answered(&self, door: Door, told: &http::Extensions, duration: Duration) {
+        let request = if let Some(decision) = told.get::<Decision>() {
+            Request::decided(door, decision, duration)
+        } else if let Some(published) = told.get::<Published>() {
+            Request::published(door, published.status, duration)
+        } else {
+            return;
+        };
+        request.log();
+        self.request(&request);
     }
 
     /// Counts a request.
@@ -208,6 +222,19 @@ impl<'r> Request<'r> {
             route,
             reason,
             shadowed,
+            status,
+            duration,
+        }
+    }
+
+    /// A request for the protected resource metadata.
+    #[must_use]
+    pub const fn published(door: Door, status: StatusCode, duration: Duration) -> Self {
+        Self {
+            door,
+            route: None,
+            reason: METADATA,
+            shadowed: None,
             status,
             duration,
         }
@@ -391,6 +418,35 @@ fn histogram() -> Histogram {
 /// The reason of a request that passed.
 pub const ADMITTED: &str = "admitted";
 
+/// The reason of a request for the protected resource metadata, which falls under no route.
+pub const METADATA: &str = "metadata";
+
 const HISTOGRAM: fn() -> Histogram = histogram;
 
 const NO_ROUTE: &str = "-";
+
+#[cfg(test)]
+mod tests {
+    use super::{FetchError, code_of};
+
+    const MANUAL: &str = include_str!("../../../docs/gateway.md");
+
+    #[test]
+    fn the_manual_has_the_code_of_each_failed_fetch() {
+        for error in [
+            FetchError::Connect,
+            FetchError::Interrupted,
+            FetchError::IssuerMismatch,
+            FetchError::NotMetadata,
+            FetchError::Redirect(307),
+            FetchError::Status(500),
+            FetchError::Timeout,
+            FetchError::Tls,
+            FetchError::TooLarge,
+            FetchError::UrlScheme,
+        ] {
+            let code = code_of(&error);
+            assert!(MANUAL.contains(&format!("`{code}`")), "{code}");
+        }
+    }
+}

@@ -18,6 +18,8 @@ pub struct Original<'r> {
     pub host: Option<&'r str>,
     /// Its fields: credentials, and those that make a preflight.
     pub headers: &'r HeaderMap,
+    /// Whether a body is known to follow that the fields do not tell of, as over HTTP/2.
+    pub has_body: bool,
 }
 
 impl<'r> Original<'r> {
@@ -34,7 +36,15 @@ impl<'r> Original<'r> {
             target,
             host,
             headers,
+            has_body: false,
         }
+    }
+
+    /// The same, with a body that its fields need not tell of.
+    #[must_use]
+    pub const fn with_body(mut self, has_body: bool) -> Self {
+        self.has_body = has_body;
+        self
     }
 }
 
@@ -64,11 +74,8 @@ pub fn canonical_host(host: &str) -> String {
 
 /// Whether a message is gRPC, whose status stands in trailers.
 pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
-    media_type(headers).is_some_and(|media| {
-        media == "application/grpc"
-            || media.starts_with("application/grpc+")
-            || media.starts_with("application/grpc-")
-    })
+    media_type(headers)
+        .is_some_and(|media| media == "application/grpc" || media.starts_with("application/grpc+"))
 }
 
 /// The media type of a message, in lower case and without parameters.

@@ -18,6 +18,7 @@ mod fields;
 mod framing;
 mod guarded;
 mod head;
+mod interruption;
 mod observe;
 mod serve;
 mod settings;
@@ -31,11 +32,12 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use hyper::body::{Body, Incoming};
 use hyper::upgrade::OnUpgrade;
 
-use self::answer::{Answer, Style};
+use self::answer::Answer;
 pub use self::body::{BodyError, ProxyBody};
 use self::body::{Download, Kind, Upload};
 use self::fields::Via;
 use self::head::Upgrade;
+pub use self::interruption::Interruption;
 use self::observe::Exchange;
 pub use self::observe::{End, Observe, Record, Traced};
 use self::serve::Connection;
@@ -46,6 +48,7 @@ use self::upstream::Upstream as Target;
 pub use self::upstream::{Address, AddressError, Protocol, Tls, TlsError, Upstream, Upstreams};
 use crate::decision::{Admission, Decision, Reason, Refusal};
 use crate::gate::{Gate, SharedGate};
+use crate::metrics::ADMITTED;
 use crate::original::{self, Original};
 use crate::peer::Peer;
 
@@ -81,18 +84,18 @@ impl Proxy {
         let closes = is_http1
             && (request.headers().contains_key(http::header::UPGRADE)
                 || request.method() == Method::CONNECT);
-        let style = Style::of(&request);
+        let is_grpc = request.version() == Version::HTTP_2 && original::is_grpc(request.headers());
         let passed = self.pass(peer.into(), request, &mut exchange).await;
         let is_last = is_http1 && connection.as_ref().is_some_and(Connection::is_draining);
         let mut response = match passed {
             Ok(passed) => passed.answered(exchange, connection),
             Err(answer) => {
                 exchange.answered(answer.reason, answer.status);
+                let answer = if is_grpc { answer.into_grpc() } else { *answer };
                 let active = connection.as_ref().map(Connection::active);
-                let (status, headers, body) = answer.written(style);
-                let mut response = Response::new(ProxyBody::fixed(body, exchange, active));
-                *response.status_mut() = status;
-                *response.headers_mut() = headers;
+                let mut response = Response::new(ProxyBody::fixed(answer.body, exchange, active));
+                *response.status_mut() = answer.status;
+                *response.headers_mut() = answer.headers;
                 response
             }
         };
@@ -145,7 +148,7 @@ impl Proxy {
             .send(request)
             .await
             .map_err(|error| Box::new(Answer::from(error)))?;
-        exchange.answered("admitted", response.status());
+        exchange.answered(ADMITTED, response.status());
 
         let remaining = match self.settings.expiry {
             Expiry::Ends(leeway) => remaining(&gate, &admission, leeway),
@@ -158,7 +161,7 @@ impl Proxy {
                 Some((upgrade, client))
             }
             (StatusCode::SWITCHING_PROTOCOLS, ..) => {
-                return Err(Answer::bad_gateway("upstream_failed").into());
+                return Err(Answer::bad_gateway(Interruption::UpstreamFailed).into());
             }
             _ => None,
         };
@@ -181,7 +184,11 @@ async fn admitted(
     let Some((target, host)) = head::read(request) else {
         return Err(Box::new(Refusal::plain(None, Reason::TargetForm).into()));
     };
-    let original = Original::new(request.method(), target, host, request.headers());
+    if let Some(published) = gate.published(request.method(), target) {
+        return Err(Box::new(published.into()));
+    }
+    let original = Original::new(request.method(), target, host, request.headers())
+        .with_body(!request.body().is_end_stream());
     match gate.decide(&original).await {
         Decision::Admit(admission) => {
             let shadowed = admission.shadowed.as_ref().map(Reason::code);
@@ -292,7 +299,7 @@ impl Passed {
         let Some((upgrade, client)) = self.tunnel else {
             fields::end_hop(response.headers_mut());
             *response.version_mut() = Version::HTTP_11;
-            let ends = self.kind == Kind::Grpc || fields::is_event_stream(response.headers());
+            let ends = self.kind == Kind::Grpc || fields::is_stream(response.headers());
             let remaining = self.remaining.filter(|_| ends);
             let active = connection.as_ref().map(Connection::active);
             return response.map(|body| {

@@ -33,7 +33,7 @@ impl Routes {
         let host = host.map(canonical_host);
         self.0
             .iter()
-            .find(|route| route.matches(method, host.as_deref(), target))
+            .find(|route| route.fit(method, host.as_deref(), target).is_match())
     }
 
     /// Every route, in order.
@@ -87,19 +87,49 @@ impl Route {
         }
     }
 
-    fn matches(&self, method: &Method, host: Option<&str>, target: &Target<'_>) -> bool {
-        let for_host = self.hosts.is_empty()
-            || host.is_some_and(|host| self.hosts.iter().any(|ours| ours == host));
-        let for_method = self.methods.is_empty()
-            || self.methods.contains(method)
-            // The preflight asks for another method than its own.
-            || (*method == Method::OPTIONS && self.preflight == Preflight::Passes);
-        for_host
-            && for_method
-            && self
+    /// Whether the path of `target` holds nothing but what the route allows.
+    #[must_use]
+    pub fn allows(&self, target: &Target<'_>) -> bool {
+        let odd = target.oddities();
+        (!odd.encoded_slash || self.allow.encoded_slash) && (!odd.semicolon || self.allow.semicolon)
+    }
+
+    /// Whether it is for a request, part by part. The host is in [canonical
+    /// form](canonical_host).
+    #[must_use]
+    pub fn fit(&self, method: &Method, host: Option<&str>, target: &Target<'_>) -> Fit {
+        Fit {
+            host: self.hosts.is_empty()
+                || host.is_some_and(|host| self.hosts.iter().any(|ours| ours == host)),
+            method: self.methods.is_empty()
+                || self.methods.contains(method)
+                // The preflight asks for another method than its own.
+                || (*method == Method::OPTIONS && self.preflight == Preflight::Passes),
+            path: self
                 .paths
                 .iter()
-                .any(|pattern| pattern.matches(target.path()))
+                .any(|pattern| pattern.matches(target.path())),
+        }
+    }
+}
+
+/// Which parts of a request a route is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Fit {
+    /// Its host.
+    pub host: bool,
+    /// Its method.
+    pub method: bool,
+    /// Its path.
+    pub path: bool,
+}
+
+impl Fit {
+    /// Whether the route is for the request: every part of it.
+    #[must_use]
+    pub const fn is_match(self) -> bool {
+        self.host && self.method && self.path
     }
 }
 
@@ -201,13 +231,38 @@ impl PathPattern {
         Ok(Self(Pattern::Glob(segments?)))
     }
 
-    fn matches(&self, path: &str) -> bool {
+    /// Whether it matches a path, which is [resolved](Target::path).
+    #[must_use]
+    pub fn matches(&self, path: &str) -> bool {
         match &self.0 {
             Pattern::Exact(exact) => path == exact,
             Pattern::Prefix(prefix) => path
                 .strip_prefix(prefix.as_str())
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
             Pattern::Glob(segments) => glob_matches(segments, path),
+        }
+    }
+}
+
+impl fmt::Display for PathPattern {
+    /// As in the configuration: its kind, and what it matches.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Pattern::Exact(path) => write!(f, "path {path:?}"),
+            Pattern::Prefix(path) if path.is_empty() => f.write_str("path_prefix \"/\""),
+            Pattern::Prefix(path) => write!(f, "path_prefix {path:?}"),
+            Pattern::Glob(segments) => {
+                let mut pattern = String::new();
+                for segment in segments {
+                    pattern.push('/');
+                    pattern.push_str(match segment {
+                        Segment::Any => "*",
+                        Segment::Rest => "**",
+                        Segment::Literal(literal) => literal,
+                    });
+                }
+                write!(f, "path_glob {pattern:?}")
+            }
         }
     }
 }
@@ -253,7 +308,7 @@ fn glob_matches(pattern: &[Segment], path: &str) -> bool {
 mod tests {
     use http::Method;
 
-    use super::{PathPattern, PathPatternError, Route, Routes};
+    use super::{PathPattern, PathPatternError, Preflight, Route, Routes};
     use crate::target::Target;
 
     fn matches(pattern: &PathPattern, path: &str) -> bool {
@@ -335,6 +390,36 @@ mod tests {
                 "{pattern}"
             );
         }
+    }
+
+    #[test]
+    fn a_pattern_is_shown_as_it_is_written() {
+        let shown = |pattern: Result<PathPattern, _>| pattern.unwrap().to_string();
+        assert_eq!(shown(PathPattern::exact("/a/b")), "path \"/a/b\"");
+        assert_eq!(shown(PathPattern::prefix("/")), "path_prefix \"/\"");
+        assert_eq!(shown(PathPattern::prefix("/a/")), "path_prefix \"/a\"");
+        assert_eq!(shown(PathPattern::glob("/a/*/**")), "path_glob \"/a/*/**\"");
+    }
+
+    #[test]
+    fn it_is_told_which_part_does_not_fit() {
+        let mut route = Route::new("x", [PathPattern::exact("/a").unwrap()]);
+        route.hosts = vec!["a.example".to_owned()];
+        route.methods = vec![Method::GET];
+        let fit = |method: Method, host: Option<&str>, path: &str| {
+            let fit = route.fit(&method, host, &Target::parse(path).unwrap());
+            assert_eq!(fit.is_match(), fit.host && fit.method && fit.path);
+            (fit.host, fit.method, fit.path)
+        };
+        let host = Some("a.example");
+        assert_eq!(fit(Method::GET, host, "/a"), (true, true, true));
+        assert_eq!(fit(Method::GET, None, "/a"), (false, true, true));
+        assert_eq!(fit(Method::OPTIONS, host, "/a"), (true, false, true));
+        assert_eq!(fit(Method::GET, host, "/b"), (true, true, false));
+        let mut open = route.clone();
+        open.preflight = Preflight::Passes;
+        let target = Target::parse("/a").unwrap();
+        assert!(open.fit(&Method::OPTIONS, host, &target).is_match());
     }
 
     #[test]

@@ -46,8 +46,8 @@ impl<'t> Target<'t> {
         };
         let mut oddities = Oddities::default();
         let path = resolve(path, &mut oddities)?;
-        if has_several_readings(&path) {
-            return Err(TargetError::Ambiguous);
+        if let Some(ambiguity) = several_readings(&path) {
+            return Err(ambiguity.into());
         }
         Ok(Self {
             raw,
@@ -87,8 +87,8 @@ impl<'t> Target<'t> {
 #[non_exhaustive]
 pub enum TargetError {
     /// The path has several readings.
-    #[error("ambiguous_path: the path has several readings")]
-    Ambiguous,
+    #[error("ambiguous_path: the path has several readings: {0}")]
+    Ambiguous(#[from] Ambiguity),
     /// Not in origin-form.
     #[error("target_form: the request target is not a path with an optional query")]
     Form,
@@ -99,10 +99,34 @@ impl TargetError {
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
-            Self::Ambiguous => "ambiguous_path",
+            Self::Ambiguous(_) => "ambiguous_path",
             Self::Form => "target_form",
         }
     }
+}
+
+/// Why a path has several readings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Ambiguity {
+    /// `\`, which is a slash to some.
+    #[error("a backslash is a slash to some")]
+    Backslash,
+    /// `%` without two hexadecimal digits behind it.
+    #[error("a `%` is not followed by two hexadecimal digits")]
+    BrokenEscape,
+    /// A segment ends in a dot or a space: `.` and `..` for two.
+    #[error("a segment ends in a dot or a space, which some resolve or cut off")]
+    DotSegment,
+    /// `//`.
+    #[error("a segment is empty, and some take two slashes for one")]
+    EmptySegment,
+    /// An escaped character that means something once it is resolved.
+    #[error("an escape stands for a character that has a meaning once it is resolved")]
+    Escape,
+    /// Escapes that are not UTF-8.
+    #[error("its escapes are not UTF-8")]
+    NotUtf8,
 }
 
 /// Visible ASCII and bytes above it, which some clients send unescaped: never a control or a space.
@@ -112,10 +136,10 @@ const fn is_printable(byte: u8) -> bool {
 
 /// Resolves the escapes once. What would need a second time, or would turn into structure, is
 /// refused.
-fn resolve<'t>(path: &'t str, oddities: &mut Oddities) -> Result<Cow<'t, str>, TargetError> {
+fn resolve<'t>(path: &'t str, oddities: &mut Oddities) -> Result<Cow<'t, str>, Ambiguity> {
     oddities.semicolon = path.contains(';');
     if path.contains('\\') {
-        return Err(TargetError::Ambiguous);
+        return Err(Ambiguity::Backslash);
     }
     if !path.contains('%') {
         return Ok(Cow::Borrowed(path));
@@ -127,8 +151,8 @@ fn resolve<'t>(path: &'t str, oddities: &mut Oddities) -> Result<Cow<'t, str>, T
             bytes.push(byte);
             continue;
         }
-        let high = rest.next().and_then(hex).ok_or(TargetError::Ambiguous)?;
-        let low = rest.next().and_then(hex).ok_or(TargetError::Ambiguous)?;
+        let high = rest.next().and_then(hex).ok_or(Ambiguity::BrokenEscape)?;
+        let low = rest.next().and_then(hex).ok_or(Ambiguity::BrokenEscape)?;
         match (high << 4) | low {
             b'/' => {
                 oddities.encoded_slash = true;
@@ -138,13 +162,13 @@ fn resolve<'t>(path: &'t str, oddities: &mut Oddities) -> Result<Cow<'t, str>, T
             // backslash is a slash to some; a semicolon, question mark or number sign would become
             // structure; a control ends a string.
             b'.' | b'%' | b'\\' | b';' | b'?' | b'#' | 0..0x20 | 0x7F => {
-                return Err(TargetError::Ambiguous);
+                return Err(Ambiguity::Escape);
             }
             resolved => bytes.push(resolved),
         }
     }
     // Overlong and otherwise broken UTF-8 ends here.
-    let path = String::from_utf8(bytes).map_err(|_| TargetError::Ambiguous)?;
+    let path = String::from_utf8(bytes).map_err(|_| Ambiguity::NotUtf8)?;
     Ok(Cow::Owned(path))
 }
 
@@ -155,20 +179,22 @@ fn hex(byte: u8) -> Option<u8> {
 
 /// Empty segments, and segments that a reader may resolve or shorten: `.`, `..`, with parameters
 /// behind them, or ending in a dot or a space.
-fn has_several_readings(path: &str) -> bool {
+fn several_readings(path: &str) -> Option<Ambiguity> {
     let segments = path.strip_prefix('/').unwrap_or(path).split('/');
     let last = segments.clone().count().saturating_sub(1);
-    segments.enumerate().any(|(index, segment)| {
+    segments.enumerate().find_map(|(index, segment)| {
         let name = segment.split(';').next().unwrap_or_default();
         // The last one may be empty: a trailing slash.
-        let is_empty = name.is_empty() && (index != last || !segment.is_empty());
-        is_empty || name.ends_with('.') || name.ends_with(' ')
+        if name.is_empty() && (index != last || !segment.is_empty()) {
+            return Some(Ambiguity::EmptySegment);
+        }
+        (name.ends_with('.') || name.ends_with(' ')).then_some(Ambiguity::DotSegment)
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Target, TargetError};
+    use super::{Ambiguity, Target, TargetError};
 
     #[test]
     fn a_plain_path_is_as_it_came() {
@@ -252,7 +278,28 @@ mod tests {
             "/a%23x",
             "/a%7fx",
         ] {
-            assert_eq!(Target::parse(raw), Err(TargetError::Ambiguous), "{raw}");
+            let error = Target::parse(raw).expect_err(raw);
+            assert!(matches!(error, TargetError::Ambiguous(_)), "{raw}");
+        }
+    }
+
+    #[test]
+    fn what_makes_a_path_ambiguous_is_told() {
+        for (raw, ambiguity) in [
+            ("/a\\b", Ambiguity::Backslash),
+            ("/a%2", Ambiguity::BrokenEscape),
+            ("/a%zz", Ambiguity::BrokenEscape),
+            ("/a/../b", Ambiguity::DotSegment),
+            ("/a.", Ambiguity::DotSegment),
+            ("/a%20/b", Ambiguity::DotSegment),
+            ("/a//b", Ambiguity::EmptySegment),
+            ("/;x", Ambiguity::EmptySegment),
+            ("/%2e%2e/b", Ambiguity::Escape),
+            ("/a%00", Ambiguity::Escape),
+            ("/a%c0%af", Ambiguity::NotUtf8),
+        ] {
+            let expected = Err(TargetError::Ambiguous(ambiguity));
+            assert_eq!(Target::parse(raw), expected, "{raw}");
         }
     }
 

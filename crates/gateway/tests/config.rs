@@ -402,13 +402,17 @@ fn identity_fields_upstreams_and_listeners_are_checked() {
         ),
         ("[protection]\nscopes = [\"a\"]\n", "missing 10:1"),
         ("[protection]\nresource = \"api\"\n", "value 10:1"),
+        (
+            "[protection]\norigins = [\"https://app.example/\"]\n",
+            "value 10:12",
+        ),
     ] {
         assert_eq!(mistakes(&with_more(more)), [place], "{more}");
     }
     let all = "upstream = \"app\"\n[upstreams.app]\nurls = [\"http://127.0.0.1:3000\", \"http://[::1]:3000\"]\n\
         [identity]\npreset = \"authgear\"\n[[identity.fields]]\nheader = \"X-Mail\"\n\
         claim = [\"user\", \"mail\"]\nencoding = \"percent\"\n\
-        [protection]\nrealm = \"shop\"\nresource = \"https://api.example.com\"\nscopes = [\"a\"]\n\
+        [protection]\nrealm = \"shop\"\nresource = \"https://api.example.com\"\nscopes = [\"a\"]\norigins = [\"https://app.example\"]\n\
         [listen.proxy]\naddress = \"127.0.0.1:0\"\n\
         [listen.forward_auth]\naddress = \"unix:/run/bearward.sock\"\ntrusted_proxies = [\"10.0.0.0/8\", \"::1\"]\n\
         [listen.admin]\n";

@@ -31,7 +31,7 @@ fn door() -> ExtAuthz {
 }
 
 /// The question Envoy asks about `request`: repeated fields joined, as it does by default.
-fn question(request: &Request<()>) -> CheckRequest {
+pub(crate) fn question(request: &Request<()>) -> CheckRequest {
     let mut http = HttpRequest {
         method: request.method().to_string(),
         path: request.uri().to_string(),
@@ -122,7 +122,7 @@ async fn answer(question: &CheckRequest) -> Response<String> {
 #[tokio::test]
 async fn the_door_conforms() {
     let door = door();
-    let suite = Suite::new();
+    let suite = Suite::new().with_metadata_document();
     for case in suite.cases() {
         let request = case.request();
         // Joined by Envoy, two fields are one that is malformed: refused all the same, below.

@@ -1,9 +1,13 @@
-//! What the gate decides of its own: requests without credentials (THREATS table 1).
+//! What the gate decides of its own: requests without credentials (THREATS table 1), and routes in
+//! shadow mode.
 
+use bearward::Requirements;
 use bearward_gateway::decision::{Admission, Decision};
 use bearward_gateway::identity::{ClaimSource, Encoding, Identity};
 use bearward_gateway::original::Original;
-use bearward_gateway::route::{Access, PathPattern, Preflight, Route};
+use bearward_gateway::route::{Access, Mode, PathPattern, Preflight, Route};
+use bearward_testing::Token;
+use bearward_testing::conformance::{AUDIENCE, ISSUER, NOW};
 use http::{HeaderMap, Method};
 
 use crate::forward_auth::setting::gate;
@@ -113,4 +117,76 @@ async fn t_req_08_nothing_else_passes_for_a_preflight() {
         let decision = decide(preflight, Access::Required, method.clone(), &fields).await;
         assert_eq!(reason(&decision), "no_credentials", "{method} {fields:?}");
     }
+}
+
+#[tokio::test]
+async fn t_req_08_a_preflight_with_a_body_of_unknown_length_is_none() {
+    let mut route = Route::new("all", [PathPattern::prefix("/").unwrap()]);
+    route.preflight = Preflight::Passes;
+    let gate = gate([route], Identity::default(), None);
+    let mut headers = HeaderMap::new();
+    for (name, value) in PREFLIGHT {
+        headers.append(name, value.parse().unwrap());
+    }
+    let method = Method::OPTIONS;
+    let original = Original::new(&method, "/orders", None, &headers);
+    assert_eq!(reason(&gate.decide(&original).await), "admitted");
+    let original = original.with_body(true);
+    assert_eq!(reason(&gate.decide(&original).await), "no_credentials");
+}
+
+/// A decision on a route in shadow mode, which asks for a scope and tells a claim in a field.
+async fn shadowed(token: Option<&Token>) -> Admission {
+    let mut route = Route::new("all", [PathPattern::prefix("/").unwrap()]);
+    route.mode = Mode::Shadow;
+    let scope = Requirements::builder()
+        .scope("orders:read")
+        .build()
+        .unwrap();
+    route.require = vec![vec![scope]];
+    let claim = ClaimSource::Claim("nickname".into());
+    let identity = Identity::builder().field("X-Nickname", claim, Encoding::Plain);
+    let gate = gate([route], identity.build().unwrap(), None);
+    let mut headers = HeaderMap::new();
+    if let Some(token) = token {
+        let bearer = format!("Bearer {}", token.sign());
+        headers.insert("authorization", bearer.parse().unwrap());
+    }
+    let method = Method::GET;
+    let original = Original::new(&method, "/orders", None, &headers);
+    admitted(gate.decide(&original).await)
+}
+
+#[tokio::test]
+async fn in_shadow_mode_what_would_be_refused_passes_without_identity() {
+    let good = || Token::user(ISSUER, AUDIENCE, NOW).claim("nickname", "bob");
+    let scoped = || good().claim("scope", "orders:read");
+    for (token, reason) in [
+        (None, "no_credentials"),
+        (Some(good().claim("exp", 1)), "token_expired"),
+        (Some(good().claim("scope", "other")), "insufficient_scope"),
+        // What the gateway alone finds wrong, too.
+        (
+            Some(scoped().claim("nickname", "a\nb")),
+            "claim_not_header_safe",
+        ),
+        (
+            Some(scoped().claim("nickname", "b".repeat(20_000))),
+            "token_too_large",
+        ),
+        (
+            Some(scoped().claim("nickname", "b".repeat(9_000))),
+            "claim_too_large",
+        ),
+    ] {
+        let admission = shadowed(token.as_ref()).await;
+        let told = admission.shadowed.as_ref().map(|reason| reason.code());
+        assert_eq!(told, Some(reason));
+        assert!(admission.principal.is_none(), "{reason}");
+        assert!(admission.identity.set.is_empty(), "{reason}");
+        let removed = &admission.identity.remove;
+        assert!(removed.iter().any(|name| name == "x-nickname"), "{reason}");
+    }
+    let admission = shadowed(Some(&scoped())).await;
+    assert!(admission.shadowed.is_none() && admission.principal.is_some());
 }

@@ -10,5 +10,6 @@ mod forward_auth;
 mod gate;
 mod identity;
 mod proxy;
+mod publication;
 mod running;
 mod tls;

@@ -1,7 +1,7 @@
 //! The reverse proxy, over sockets of the loopback interface.
 
 mod fields;
-mod fixture;
+pub(crate) mod fixture;
 mod framing;
 mod grpc;
 mod limits;

@@ -36,7 +36,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    async fn start(text: &str) -> Self {
+    pub(crate) async fn start(text: &str) -> Self {
         Self::of(parse(text)).await
     }
 
@@ -98,7 +98,7 @@ fn forward_auth(issuer: &DevIssuer, prefix: &str) -> String {
 }
 
 /// A whole answer to a request with these fields.
-async fn get(address: SocketAddr, path: &str, fields: &str) -> String {
+pub(crate) async fn get(address: SocketAddr, path: &str, fields: &str) -> String {
     let mut stream = TcpStream::connect(address).await.expect("a connection");
     let request =
         format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{fields}\r\n");

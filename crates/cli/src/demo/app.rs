@@ -9,32 +9,11 @@ use axum::routing::{get, post};
 use bearward_axum::{BearerLayer, Principal, Requirements, ResourceServer};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use tokio::net::TcpListener;
 
 use crate::Failure;
-use crate::running::Stop;
-
-/// Serves the application until it is stopped.
-pub(super) async fn serve(
-    server: &ResourceServer,
-    listener: TcpListener,
-    stop: Stop,
-) -> Result<(), Failure> {
-    let served = axum::serve(listener, router(server)?).with_graceful_shutdown(stop.clone().told());
-    tokio::select! {
-        served = served => served.map_err(Failure::Serve),
-        () = patience(stop) => Ok(()),
-    }
-}
-
-/// Ends some time after the program is told to stop: a client may never finish its request.
-async fn patience(stop: Stop) {
-    stop.told().await;
-    tokio::time::sleep(GRACE).await;
-}
 
 /// The routes; `/livez` and `/readyz` are for the machinery around the application.
-fn router(server: &ResourceServer) -> Result<Router, Failure> {
+pub(super) fn router(server: &ResourceServer) -> Result<Router, Failure> {
     let bearer = BearerLayer::new(server);
     let admins = Requirements::builder().role("admin").build()?;
     // Users only: a machine has nothing to re-authenticate with.
@@ -81,9 +60,6 @@ async fn readyz(State(server): State<ResourceServer>) -> StatusCode {
 fn json(text: String) -> Response {
     ([(CONTENT_TYPE, "application/json")], text).into_response()
 }
-
-/// How long requests under way may take when the program is told to stop.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// How long ago the user may have authenticated to transfer money: as long as Authgear proposes.
 const RE_AUTHENTICATED: Duration = Duration::from_secs(300);

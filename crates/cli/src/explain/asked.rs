@@ -7,6 +7,8 @@ pub(super) struct Asked {
     pub(super) policy: Policy,
     pub(super) keys: Keys,
     pub(super) now: UnixTime,
+    /// Every issuer whose tokens are accepted, where a configuration says so.
+    configured: Vec<String>,
 }
 
 impl Asked {
@@ -14,8 +16,31 @@ impl Asked {
     /// end at a NUL.
     pub(super) const UNCONFIGURED: &str = "\u{0}";
 
+    /// As options say.
     pub(super) const fn new(policy: Policy, keys: Keys, now: UnixTime) -> Self {
-        Self { policy, keys, now }
+        Self {
+            policy,
+            keys,
+            now,
+            configured: Vec::new(),
+        }
+    }
+
+    /// As a configuration of these issuers says.
+    pub(super) fn configured(mut self, issuers: impl IntoIterator<Item = String>) -> Self {
+        self.configured = issuers.into_iter().collect();
+        self
+    }
+
+    pub(super) const fn is_configured(&self) -> bool {
+        !self.configured.is_empty()
+    }
+
+    /// Every issuer whose tokens are accepted.
+    pub(super) fn issuers(&self) -> impl Iterator<Item = &str> {
+        let configured = self.configured.iter().map(String::as_str);
+        let by_option = self.issuer().filter(|_| !self.is_configured());
+        configured.chain(by_option)
     }
 
     pub(super) fn issuer(&self) -> Option<&str> {

@@ -12,7 +12,7 @@ use super::asked::Asked;
 use super::members::{Members, quoted};
 use super::probe;
 use super::report::{Check, Verdict};
-use crate::time;
+use crate::{escape, time};
 
 /// `iss`, which is checked before a key is looked up.
 pub(super) fn issuer(anatomy: &Anatomy<'_>, asked: &Asked) -> Check {
@@ -25,9 +25,7 @@ pub(super) fn issuer(anatomy: &Anatomy<'_>, asked: &Asked) -> Check {
     };
     Check {
         name: "iss",
-        expected: asked
-            .issuer()
-            .map_or_else(|| "not configured: pass --issuer".to_owned(), quoted),
+        expected: one_of(asked.issuers(), "not configured: pass --issuer"),
         found: shown(anatomy, "iss"),
         verdict,
     }
@@ -69,17 +67,23 @@ impl Row {
         let profile = asked.policy.profile();
         let (name, expected) = match rule {
             Rule::Kind => ("kind", expected_kind(profile).to_owned()),
-            Rule::Audience => (profile.audience_claim(), expected_audience(asked)),
+            Rule::Audience => (
+                profile.audience_claim(),
+                one_of(asked.audiences(), "not configured: pass --audience"),
+            ),
             Rule::Expiry => ("exp", after(asked.now.minus(asked.policy.leeway()))),
             Rule::NotBefore => ("nbf", absent_or_by(asked)),
             Rule::IssuedAt => ("iat", absent_or_by(asked)),
-            Rule::Lifetime => ("lifetime", "any".to_owned()),
+            Rule::Lifetime => ("lifetime", expected_lifetime(&asked.policy)),
             Rule::RequiredClaims => ("required claims", expected_claims(&asked.policy)),
             Rule::ClaimTypes => (
                 "claim types",
                 "sub, jti: strings; scope: string or strings; email: one address".to_owned(),
             ),
-            Rule::ClientId => ("client", "a string, any client".to_owned()),
+            Rule::ClientId => (
+                "client",
+                one_of(asked.policy.client_ids(), "a string, any client"),
+            ),
             Rule::ClaimValues => ("claim values", "none asked for".to_owned()),
             Rule::Confirmation => ("cnf", "absent".to_owned()),
             // `iss` has its own place; a rule of a newer pipeline is not known here.
@@ -179,20 +183,34 @@ const fn expected_kind(profile: Profile) -> &'static str {
     }
 }
 
-fn expected_audience(asked: &Asked) -> String {
-    let audiences: Vec<String> = asked.audiences().map(quoted).collect();
-    match audiences.as_slice() {
-        [] => "not configured: pass --audience".to_owned(),
-        [audience] => audience.clone(),
+/// One of these texts, or what is said where there is none.
+fn one_of<'t>(texts: impl Iterator<Item = &'t str>, none: &str) -> String {
+    let texts: Vec<String> = texts.map(quoted).collect();
+    match texts.as_slice() {
+        [] => none.to_owned(),
+        [text] => text.clone(),
         several => format!("one of {}", several.join(" ")),
     }
 }
 
 fn expected_claims(policy: &Policy) -> String {
-    match policy.profile().required_claims() {
+    let names: Vec<_> = policy.required_claims().map(shown_name).collect();
+    match names.as_slice() {
         [] => "none".to_owned(),
         names => names.join(" "),
     }
+}
+
+fn shown_name(name: &str) -> String {
+    escape::shown(name, NAME_CHARS)
+}
+
+fn expected_lifetime(policy: &Policy) -> String {
+    let max = policy.max_lifetime();
+    max.map_or_else(
+        || "any".to_owned(),
+        |max| format!("at most {} s", max.as_secs()),
+    )
 }
 
 fn after(bound: UnixTime) -> String {
@@ -232,10 +250,10 @@ fn lifetime(claims: &Members) -> String {
 }
 
 fn missing(claims: &Members, policy: &Policy) -> String {
-    let required = policy.profile().required_claims().iter();
-    let missing: Vec<&str> = required
-        .copied()
+    let missing: Vec<_> = policy
+        .required_claims()
         .filter(|name| !claims.has(name) || claims.get(name) == Some("\"\""))
+        .map(shown_name)
         .collect();
     match missing.as_slice() {
         [] => "all there".to_owned(),
@@ -319,3 +337,6 @@ fn marks(claims: &Members, profile: Profile) -> String {
         found => found.join("; "),
     }
 }
+
+/// Longest name of a claim shown.
+const NAME_CHARS: usize = 80;

@@ -2,7 +2,7 @@
 //!
 //! A test holds the two together.
 
-/// A reason for which a token, a request or a key is refused.
+/// A reason for which a token, a request, a key or a configuration is refused.
 pub(super) struct Reason {
     /// Its stable code, which is its anchor in `docs/reasons.md`.
     pub(super) code: &'static str,
@@ -346,6 +346,203 @@ const REASONS: &[Reason] = &[
         means: "The key is too weak, or was made in a way that is known to be broken.",
         remedy: "Let the issuer make a new key: RSA with 2048 bits and exponent 65537, or P-256.",
     },
+    // The gateway
+    Reason {
+        code: "ambiguous_path",
+        means: "The path of the request has several readings, and the application could take \
+            another one than the gateway.",
+        remedy: "Let the client send one plain spelling; where `%2F` or `;` belongs to the API, \
+            allow it for the route with `allow_encoded_slash` or `allow_semicolon`.",
+    },
+    Reason {
+        code: "claim_not_header_safe",
+        means: "A claim cannot stand in its identity field in the encoding of that field, so the \
+            application would be told something else.",
+        remedy: "Choose an encoding that can carry the claim (`json`, `percent` or `base64url`), \
+            or take such characters out at the issuer.",
+    },
+    Reason {
+        code: "claim_too_large",
+        means: "A claim is longer than an identity field may be: 8 KiB.",
+        remedy: "Tell the application less: another claim, or let it ask for the rest by the \
+            subject.",
+    },
+    Reason {
+        code: "dialect_field",
+        means: "A field with which the proxy tells the original request is missing, empty or \
+            there twice.",
+        remedy: "Compare the configuration of the proxy with the recipe for it, all of whose \
+            lines are needed.",
+    },
+    Reason {
+        code: "internal",
+        means: "Something has happened that must not happen.",
+        remedy: "Keep the log around it, and report it.",
+    },
+    Reason {
+        code: "no_rule",
+        means: "No route matches the host, path and method of the request, and what is not \
+            allowed is refused.",
+        remedy: "Ask `bearward explain --url URL --method METHOD --config FILE`, which says of \
+            each route why it does not match; then add a route.",
+    },
+    Reason {
+        code: "target_form",
+        means: "The request target is not a path with an optional query.",
+        remedy: "Let the client send a path that begins with `/`.",
+    },
+    Reason {
+        code: "untrusted_peer",
+        means: "The peer that asks for a decision is not one of the configured proxies.",
+        remedy: "Add the address of the proxy to `trusted_proxies` of that listener, and keep \
+            the listener off other networks.",
+    },
+    // The reverse proxy
+    Reason {
+        code: "client_body",
+        means: "The body of the request broke off, or its framing was wrong.",
+        remedy: "Nothing, if it is rare; otherwise look at the client, or at the proxy between.",
+    },
+    Reason {
+        code: "client_gone",
+        means: "The client left before it was answered.",
+        remedy: "Compare the client's time limit with how long the application takes.",
+    },
+    Reason {
+        code: "client_timeout",
+        means: "The client took too long: for a TLS handshake, a head, the next piece of a body, \
+            or to read its answer.",
+        remedy: "Nothing, if it is rare; raise `client_idle` where clients upload over bad \
+            connections.",
+    },
+    Reason {
+        code: "shutdown",
+        means: "A tunnel was closed because the gateway is stopping.",
+        remedy: "Let the client connect again.",
+    },
+    Reason {
+        code: "stream_expired",
+        means: "A WebSocket or a stream of events was ended because its token has expired.",
+        remedy: "Let the client connect again with a new token; `expiry_leeway` and \
+            `end_expired_streams` of `[listen.proxy]` say when streams end.",
+    },
+    Reason {
+        code: "tls_handshake",
+        means: "A client began a TLS handshake and did not complete it.",
+        remedy: "Try the address with `curl -v`: it says what it does not like about the \
+            certificate.",
+    },
+    Reason {
+        code: "tunnel_idle",
+        means: "Nothing went through a tunnel for as long as the upstream's `idle_timeout`.",
+        remedy: "Let the application or the client send pings, or raise `idle_timeout` of the \
+            upstream.",
+    },
+    Reason {
+        code: "upstream_connect",
+        means: "No address of the application could be connected to.",
+        remedy: "Connect to the addresses in `urls` from this machine, by `curl -v`.",
+    },
+    Reason {
+        code: "upstream_failed",
+        means: "The application closed the connection, or answered something that is not HTTP.",
+        remedy: "Look at the log of the application at that time, and at `protocol` of the \
+            upstream.",
+    },
+    Reason {
+        code: "upstream_timeout",
+        means: "The application did not answer, or paused in its answer, for too long.",
+        remedy: "Find what takes so long; raise `response_timeout` or `idle_timeout` of the \
+            upstream if it must.",
+    },
+    // The admin listener
+    Reason {
+        code: "admin_origin",
+        means: "The request is under a name that is not ours, or comes from a web page of \
+            another origin.",
+        remedy: "Add the name to `hosts` of `[listen.admin]`; IP addresses and `localhost` need \
+            none.",
+    },
+    Reason {
+        code: "not_found",
+        means: "There is nothing at this path.",
+        remedy: "Ask for `/livez`, `/readyz`, `/metrics` or `/issuers`.",
+    },
+    Reason {
+        code: "read_only",
+        means: "The method is neither GET nor HEAD, and nothing can be changed here.",
+        remedy: "Change the file, or send a signal: SIGHUP reloads, SIGTERM stops.",
+    },
+    // Mistakes in a configuration
+    Reason {
+        code: "audience_missing",
+        means: "`audiences` is empty, or an audience is.",
+        remedy: "Write the names that this resource server has in `aud`.",
+    },
+    Reason {
+        code: "duplicate",
+        means: "The same name or key is there twice.",
+        remedy: "Keep one of them, or rename it.",
+    },
+    Reason {
+        code: "file_missing",
+        means: "A file or environment variable that the configuration names is not there, or \
+            cannot be used.",
+        remedy: "Put it there, readable for the user that the program runs as.",
+    },
+    Reason {
+        code: "issuer_missing",
+        means: "No issuer is configured, so no token could be accepted.",
+        remedy: "Add a table `[[issuers]]` with `issuer` and `audiences`.",
+    },
+    Reason {
+        code: "leeway",
+        means: "The leeway is more than clocks can differ: 300 s.",
+        remedy: "Set the clocks by NTP and leave `leeway` out.",
+    },
+    Reason {
+        code: "missing",
+        means: "A key that must be there is not.",
+        remedy: "Add the key that the message names.",
+    },
+    Reason {
+        code: "rule_pattern",
+        means: "A pattern of paths could match no request, or not as it seems.",
+        remedy: "Write `path`, `path_prefix`, or `path_glob` with `*` for one segment and `**` \
+            at the end for the rest.",
+    },
+    Reason {
+        code: "secret_weak",
+        means: "A secret is shorter than the output of its hash, and could be guessed.",
+        remedy: "Make 32 random bytes for HS256, 48 for HS384, 64 for HS512, at the issuer and \
+            here.",
+    },
+    Reason {
+        code: "syntax",
+        means: "The file is not TOML.",
+        remedy: "Repair what the message points at.",
+    },
+    Reason {
+        code: "type",
+        means: "A value is of another type than its key takes.",
+        remedy: "Write what the message says is expected.",
+    },
+    Reason {
+        code: "unknown_key",
+        means: "There is no such key in this table.",
+        remedy: "Write the key that the message proposes; docs/configuration.md has all of them.",
+    },
+    Reason {
+        code: "url_scheme",
+        means: "A URL that keys come from is plain http and leaves this machine: anyone on the \
+            way could choose the keys.",
+        remedy: "Use https; where that cannot be, `insecure_plain_http = true` accepts the risk.",
+    },
+    Reason {
+        code: "value",
+        means: "A value is of the right type and makes no sense.",
+        remedy: "Write what the message says is expected.",
+    },
 ];
 
 #[cfg(test)]
@@ -356,6 +553,10 @@ mod tests {
     use bearward_core::jwk::UnusableJwk;
     use bearward_core::rejection::{Forbidden, InvalidRequest, InvalidToken};
     use bearward_core::{Challenge, Rejection};
+    use bearward_gateway::admin;
+    use bearward_gateway::config::Code;
+    use bearward_gateway::decision::{Reason as OfGateway, Refusal};
+    use bearward_gateway::proxy::Interruption;
 
     use super::*;
 
@@ -392,6 +593,10 @@ mod tests {
     fn each_code_has_one_heading_and_no_heading_is_unknown() {
         let codes: BTreeSet<&str> = Rejection::reasons()
             .chain(UNUSABLE.iter().map(|reason| reason.code()))
+            .chain(OfGateway::OWN.iter().map(OfGateway::code))
+            .chain(Interruption::ALL.iter().map(|by| by.code()))
+            .chain(admin::ERRORS)
+            .chain(Code::ALL.iter().map(|code| code.as_str()))
             .collect();
         let headings: Vec<&str> = sections().iter().map(|(code, _)| *code).collect();
         let distinct: BTreeSet<&str> = headings.iter().copied().collect();
@@ -440,6 +645,15 @@ mod tests {
             if let Some(error) = code["error"].as_str() {
                 assert!(section.contains(&format!("`{error}`")), "{error}");
             }
+        }
+    }
+    #[test]
+    fn it_says_so_of_the_gateways_own_reasons_as_well() {
+        for reason in OfGateway::OWN {
+            let refusal = Refusal::plain(None, reason.clone());
+            let answer = format!("Answer: {}, ", refusal.status.as_str());
+            let section = section(reason.code());
+            assert!(section.contains(&answer), "{}: {answer}", reason.code());
         }
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn hints(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<String> {
     hints.extend(by_shape(anatomy.token, anatomy.parts).map(str::to_owned));
     if let (Some(header), Some(payload)) = (&anatomy.header, &anatomy.payload) {
         hints.extend(kind(header, payload).map(str::to_owned));
-        hints.extend(profile(header, payload, asked.policy.profile()));
+        hints.extend(profile(header, payload, asked));
         hints.extend(issuer(payload, asked));
         hints.extend(audience(payload, asked));
     }
@@ -102,11 +102,11 @@ fn has_client(payload: &Members) -> bool {
 }
 
 /// An access token of an issuer that does not follow RFC 9068.
-fn profile(header: &Members, payload: &Members, asked: Profile) -> Option<String> {
+fn profile(header: &Members, payload: &Members, asked: &Asked) -> Option<String> {
     let is_foreign = header
         .string("typ")
         .is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"));
-    if asked != Profile::Rfc9068 || !is_foreign || !has_client(payload) {
+    if asked.policy.profile() != Profile::Rfc9068 || !is_foreign || !has_client(payload) {
         return None;
     }
     let issuer = payload.string("iss").unwrap_or_default();
@@ -121,36 +121,46 @@ fn profile(header: &Members, payload: &Members, asked: Profile) -> Option<String
     ];
     let known = issuers.iter().find(|(part, _)| issuer.contains(part));
     let profile = known.map_or(Profile::Generic, |(_, profile)| *profile);
+    let remedy = if asked.is_configured() {
+        format!("profile = \"{profile}\" for this issuer")
+    } else {
+        format!("--profile {profile}")
+    };
     Some(format!(
-        "Its issuer does not mark access tokens as RFC 9068 says. Try --profile {profile}."
+        "Its issuer does not mark access tokens as RFC 9068 says. Try {remedy}."
     ))
 }
 
 /// An issuer that is nearly the configured one.
 fn issuer(payload: &Members, asked: &Asked) -> Option<String> {
-    let (found, ours) = (payload.string("iss")?, asked.issuer()?);
-    if found == ours {
+    let found = payload.string("iss")?;
+    if asked.issuers().any(|ours| ours == found) {
         return None;
     }
+    asked
+        .issuers()
+        .find_map(|ours| nearly(&found, ours))
+        .map(|differs| {
+            let found = quoted(&found);
+            format!("Its issuer differs from yours in {differs} only; it must be equal: {found}.")
+        })
+}
+
+/// What two issuers differ in, where it is next to nothing.
+fn nearly(found: &str, ours: &str) -> Option<&'static str> {
     let bare = |issuer: &str| {
         let issuer = issuer.trim_end_matches('/').to_ascii_lowercase();
         issuer
             .split_once("://")
             .map_or_else(|| issuer.clone(), |(_, rest)| rest.to_owned())
     };
-    let differs = if found.trim_end_matches('/') == ours.trim_end_matches('/') {
-        "a slash at the end"
-    } else if found.eq_ignore_ascii_case(ours) {
-        "upper and lower case"
-    } else if bare(&found) == bare(ours) {
-        "its scheme, case or a slash"
-    } else {
-        return None;
-    };
-    let found = quoted(&found);
-    Some(format!(
-        "Its issuer differs from yours in {differs} only; it must be equal: {found}."
-    ))
+    if found.trim_end_matches('/') == ours.trim_end_matches('/') {
+        return Some("a slash at the end");
+    }
+    if found.eq_ignore_ascii_case(ours) {
+        return Some("upper and lower case");
+    }
+    (bare(found) == bare(ours)).then_some("its scheme, case or a slash")
 }
 
 /// A token for another audience.
@@ -167,7 +177,12 @@ fn audience(payload: &Members, asked: &Asked) -> Option<String> {
     }
     let issuer = payload.string("iss");
     if values.first() == issuer.as_ref() && issuer.is_some() {
-        return Some(AUTHGEAR_USER_AUDIENCE.to_owned());
+        let remedy = if asked.is_configured() {
+            "add the issuer to its audiences"
+        } else {
+            "pass the issuer as --audience too"
+        };
+        return Some(format!("{AUTHGEAR_USER_AUDIENCE}{remedy}."));
     }
     let shown = payload.shown(claim);
     Some(format!("It is a token for another audience: {shown}."))
@@ -203,7 +218,7 @@ const LOGOUT_TOKEN: &str = "This is a logout token, which the issuer sends to en
     authenticates nobody.";
 
 const AUTHGEAR_USER_AUDIENCE: &str = "Its audience is its issuer: so Authgear writes users' \
-    tokens. If your API serves them, pass the issuer as --audience too.";
+    tokens. If your API serves them, ";
 
 #[cfg(test)]
 mod tests {

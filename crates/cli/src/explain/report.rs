@@ -31,6 +31,14 @@ impl Report {
         }
     }
 
+    /// Whom the token is of, if it is accepted.
+    pub(super) const fn principal(&self) -> Option<&Principal> {
+        match &self.decision {
+            Decision::Accepted(principal) => Some(principal),
+            Decision::KeysUnavailable | Decision::Refused(_) | Decision::Undecided => None,
+        }
+    }
+
     pub(super) const fn exit(&self) -> Exit {
         match self.decision {
             Decision::Accepted(_) => Exit::Good,
@@ -68,8 +76,13 @@ impl Report {
     }
 
     pub(super) fn to_json(&self) -> String {
+        // Strings and options of them always have a JSON text.
+        serde_json::to_string(&self.as_json()).unwrap_or_default()
+    }
+
+    pub(super) fn as_json(&self) -> Json<'_> {
         let reason = self.reason();
-        let json = Json {
+        Json {
             accepted: match self.decision {
                 Decision::Accepted(_) => Some(true),
                 Decision::Refused(_) => Some(false),
@@ -80,15 +93,13 @@ impl Report {
             remedy: reason.map(|reason| reason.remedy),
             hints: &self.hints,
             checks: &self.checks,
-        };
-        // Strings and options of them always have a JSON text.
-        serde_json::to_string(&json).unwrap_or_default()
+        }
     }
 }
 
 /// Members in this order.
 #[derive(Serialize)]
-struct Json<'r> {
+pub(super) struct Json<'r> {
     accepted: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'r str>,

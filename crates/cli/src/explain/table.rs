@@ -31,7 +31,7 @@ pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn write_checks(checks: &[Check], out: &mut impl Write) -> io::Result<()> {
+pub(super) fn write_checks(checks: &[Check], out: &mut impl Write) -> io::Result<()> {
     write_row(["check", "expected", "found", "verdict"], BOLD, out)?;
     for check in checks {
         let expected = wrapped(&check.expected, EXPECTED);
@@ -85,7 +85,7 @@ fn write_decision(report: &Report, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn write_labelled(label: &str, text: &str, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn write_labelled(label: &str, text: &str, out: &mut impl Write) -> io::Result<()> {
     for (at, line) in wrapped(text, TEXT).iter().enumerate() {
         let label = if at == 0 { label } else { "" };
         writeln!(out, "  {label:LABEL$}  {line}")?;
@@ -94,7 +94,7 @@ fn write_labelled(label: &str, text: &str, out: &mut impl Write) -> io::Result<(
 }
 
 /// `text` in lines of at most `width` characters, broken at spaces where there are any.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split(' ') {
@@ -115,10 +115,10 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-const BOLD: Style = Style::new().bold();
-const DIM: Style = Style::new().dimmed();
-const GOOD: Style = AnsiColor::Green.on_default();
-const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(super) const BOLD: Style = Style::new().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 
 /// The columns, in characters: together with the verdict 100.
 const NAME: usize = 15;

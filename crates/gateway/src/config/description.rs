@@ -270,12 +270,17 @@ pub(super) static PROTECTION: Table = Table {
         optional(
             "resource",
             Kind::Text,
-            "The URL of the protected resource. With it, challenges name its metadata.",
+            "The URL of the protected resource. With it, challenges name its metadata, which the gateway serves: in the place of the application, and on the listener for forward auth.",
         ),
         optional(
             "scopes",
             Kind::Texts,
             "The scopes that clients may ask for, in the metadata. Needs `resource`.",
+        ),
+        optional(
+            "origins",
+            Kind::Texts,
+            "Origins such as `https://app.example.com` whose pages may read a refusal and its challenge (CORS). What the application answers is its own matter.",
         ),
         optional(
             "id_token_header",
@@ -473,7 +478,7 @@ pub(super) static ROUTE: Table = Table {
             "shadow",
             Kind::Flag,
             "false",
-            "Decides and tells, in log and metrics, but lets every request through, without identity.",
+            "Decides and tells, in log and metrics, but lets through what would be refused, without identity. A path with several readings is refused all the same.",
         ),
         optional(
             "upstream",

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bearward::core::jwk::{SecretError, VerificationKey};
 use bearward::core::policy::PolicyError;
+use bearward::resource_server::ResourceServerBuilder;
 use bearward::{
     Algorithm, BuildError, Issuer, JwkSet, Policy, Profile, ProtectedResourceMetadata,
     ProtectionSpace, ResourceServer,
@@ -90,23 +91,79 @@ impl ServerSettings {
         Some(settings)
     }
 
+    /// The issuers by every name, as it stands in `iss`, in the order of the configuration.
+    pub fn issuers(&self) -> impl Iterator<Item = &str> {
+        self.issuers
+            .iter()
+            .flat_map(|issuer| &issuer.names)
+            .map(String::as_str)
+    }
+
+    /// What the tokens of the issuer with this name must say.
+    #[must_use]
+    pub fn policy(&self, name: &str) -> Option<Policy> {
+        self.named(name)?.policy(name).ok()
+    }
+
+    /// The issuer with this name, to [fetch its keys](Issuer::fetch_keys) once.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] if there is none, or its keys cannot be used.
+    pub fn issuer(&self, name: &str) -> Result<Issuer, BuildError> {
+        self.named(name).ok_or(BuildError::IssuerMissing)?.build()
+    }
+
+    /// A resource server of these settings that fetches nothing: it has `keys` for the issuer with
+    /// this name, and none for the others. For a program that explains.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] if there is no such issuer.
+    pub fn with_keys(
+        &self,
+        name: &str,
+        keys: &JwkSet,
+    ) -> Result<ResourceServerBuilder, BuildError> {
+        let mut builder = self.without_issuers();
+        for issuer in &self.issuers {
+            let keys = if issuer.names.iter().any(|known| known == name) {
+                keys.clone()
+            } else {
+                JwkSet::from_secrets([])
+            };
+            builder = builder.issuer(issuer.with_keys(keys)?);
+        }
+        Ok(builder)
+    }
+
     pub(super) const fn id_token_field(&self) -> Option<&HeaderName> {
         self.id_token_field.as_ref()
     }
 
     /// The resource server, which starts to fetch keys at once.
     pub(super) fn build(&self) -> Result<ResourceServer, BuildError> {
-        let mut builder = ResourceServer::builder().protection_space(self.space.clone());
+        let mut builder = self.without_issuers();
         for issuer in &self.issuers {
             builder = builder.issuer(issuer.build()?);
         }
+        builder.build()
+    }
+
+    fn without_issuers(&self) -> ResourceServerBuilder {
+        let mut builder = ResourceServer::builder().protection_space(self.space.clone());
         if let Some(metadata) = &self.metadata {
             builder = builder.metadata(metadata.clone());
         }
         if let Some(field) = &self.id_token_field {
             builder = builder.id_token_field(field.clone());
         }
-        builder.build()
+        builder
+    }
+
+    fn named(&self, name: &str) -> Option<&IssuerSettings> {
+        let is_it = |issuer: &&IssuerSettings| issuer.names.iter().any(|known| known == name);
+        self.issuers.iter().find(is_it)
     }
 
     fn read_protection<'t>(&mut self, fields: &Fields<'t>, issuers: impl Iterator<Item = &'t str>) {
@@ -247,24 +304,24 @@ impl IssuerSettings {
         policy.build()
     }
 
-    fn build(&self) -> Result<Issuer, BuildError> {
+    fn with_keys(&self, keys: JwkSet) -> Result<Issuer, BuildError> {
+        self.under_all_names(|policy| Ok(Issuer::jwk_set(policy, keys)))
+    }
+
+    fn under_all_names(
+        &self,
+        first: impl FnOnce(Policy) -> Result<Issuer, BuildError>,
+    ) -> Result<Issuer, BuildError> {
         let (name, also) = self.names.split_first().ok_or(BuildError::IssuerMissing)?;
-        let policy = self.policy(name)?;
-        let mut issuer = match &self.keys {
-            Keys::Discovery => Issuer::discover(policy),
-            Keys::File(document) => {
-                let keys = JwkSet::parse(&document.0).map_err(bearward::fetch::FetchError::from)?;
-                Issuer::jwk_set(policy, keys)
-            }
-            Keys::Secret(secret) => {
-                let keys = secret_keys(&self.algorithms, secret);
-                Issuer::jwk_set(policy, keys.map_err(|_| BuildError::SecretFromUrl)?)
-            }
-            Keys::Uri(uri) => Issuer::jwks_uri(policy, uri),
-        };
+        let mut issuer = first(self.policy(name)?)?;
         for name in also {
             issuer = issuer.also(self.policy(name)?);
         }
+        Ok(issuer)
+    }
+
+    fn build(&self) -> Result<Issuer, BuildError> {
+        let mut issuer = self.under_all_names(|policy| self.with_own_keys(policy))?;
         if let Some(origin) = &self.internal_origin {
             issuer = issuer.internal_origin(origin);
         }
@@ -275,6 +332,21 @@ impl IssuerSettings {
             issuer = issuer.snapshot(path);
         }
         Ok(issuer.stale_if_error(self.stale_if_error))
+    }
+
+    fn with_own_keys(&self, policy: Policy) -> Result<Issuer, BuildError> {
+        Ok(match &self.keys {
+            Keys::Discovery => Issuer::discover(policy),
+            Keys::File(document) => {
+                let keys = JwkSet::parse(&document.0).map_err(bearward::fetch::FetchError::from)?;
+                Issuer::jwk_set(policy, keys)
+            }
+            Keys::Secret(secret) => {
+                let keys = secret_keys(&self.algorithms, secret);
+                Issuer::jwk_set(policy, keys.map_err(|_| BuildError::SecretFromUrl)?)
+            }
+            Keys::Uri(uri) => Issuer::jwks_uri(policy, uri),
+        })
     }
 }
 

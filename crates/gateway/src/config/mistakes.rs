@@ -41,6 +41,23 @@ pub enum Code {
 }
 
 impl Code {
+    /// Every one.
+    pub const ALL: &'static [Self] = &[
+        Self::AudienceMissing,
+        Self::Duplicate,
+        Self::FileMissing,
+        Self::IssuerMissing,
+        Self::Leeway,
+        Self::Missing,
+        Self::RulePattern,
+        Self::SecretWeak,
+        Self::Syntax,
+        Self::Type,
+        Self::UnknownKey,
+        Self::UrlScheme,
+        Self::Value,
+    ];
+
     /// The code as it is printed.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

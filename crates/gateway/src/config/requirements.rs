@@ -48,7 +48,7 @@ pub(super) fn read<'t>(fields: &Fields<'t>) -> Named<'t> {
     }
     let own: HashMap<_, _> = tables
         .iter()
-        .map(|(name, table)| (name.value, conditions(table)))
+        .map(|(name, table)| (name.value, conditions(name.value, table)))
         .collect();
     let mut expansion = Expansion {
         tables: &by_name,
@@ -120,7 +120,7 @@ fn product(ours: &Groups, more: &Groups) -> Groups {
 }
 
 /// What a table asks for by itself.
-fn conditions(fields: &Fields<'_>) -> Option<Requirements> {
+fn conditions(name: &str, fields: &Fields<'_>) -> Option<Requirements> {
     tell_empty_lists(fields);
     if fields.has("cannot_reauthenticate") && !fields.has("max_age") {
         let message = "`cannot_reauthenticate` says nothing without `max_age`";
@@ -135,7 +135,10 @@ fn conditions(fields: &Fields<'_>) -> Option<Requirements> {
         }
         return None;
     }
-    let asked = about_user(fields, about_token(fields, Requirements::builder()));
+    let asked = about_user(
+        fields,
+        about_token(fields, Requirements::builder().name(name)),
+    );
     let tell = |error: RequirementsError| {
         let key = match error {
             RequirementsError::Acr => "acr",

@@ -12,9 +12,8 @@ use hyper::body::Incoming;
 use tonic::codegen::Service;
 use tonic::{Response, Status};
 
-use crate::decision::Decision;
 use crate::ext_authz::ExtAuthz;
-use crate::metrics::{Door, Metrics, Request};
+use crate::metrics::{Door, Metrics};
 use crate::peer::Peer;
 
 /// Answers the requests of a peer by the door.
@@ -47,11 +46,8 @@ impl Authorization for Observed {
     ) -> Result<Response<CheckResponse>, Status> {
         let started = Instant::now();
         let answered = self.door.check(request).await?;
-        if let Some(decision) = answered.extensions().get::<Decision>() {
-            let request = Request::decided(Door::ExtAuthz, decision, started.elapsed());
-            request.log();
-            self.metrics.request(&request);
-        }
+        self.metrics
+            .answered(Door::ExtAuthz, answered.extensions(), started.elapsed());
         Ok(answered)
     }
 }

@@ -134,7 +134,7 @@ async fn drive<A, F, B>(
     let stream = match accepted.open(HEAD_TIMEOUT).await {
         Ok((stream, _)) => TokioIo::new(stream),
         Err(reason) => {
-            tracing::debug!(reason, "a connection was cut");
+            tracing::debug!(reason = reason.code(), "a connection was cut");
             return;
         }
     };

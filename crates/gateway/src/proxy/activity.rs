@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::interruption::Interruption;
 use super::observe::Observe;
 use super::serve::Limits;
 
@@ -62,8 +63,8 @@ impl Activity {
         self.state().is_opaque = true;
     }
 
-    pub(super) fn cut(&self, reason: &'static str) {
-        self.observer.cut(reason);
+    pub(super) fn cut(&self, reason: Interruption) {
+        self.observer.cut(reason.code());
     }
 
     pub(super) async fn overdue(&self, limits: Limits) -> Overdue {

@@ -1,44 +1,24 @@
 //! Answers of the proxy's own, for what it could not pass on. Fixed texts: nothing of the request
 //! and nothing of the upstream is in them.
 
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, Request, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::body::BodyError;
-use super::fields;
+use super::interruption::Interruption;
 use super::upstream::UpstreamError;
-use crate::decision::{self, Refusal};
-use crate::{ext_authz, original};
-
-/// Whom an answer is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Style {
-    /// A gRPC client, over HTTP/2. One of gRPC-Web makes its status of that of HTTP.
-    Grpc,
-    /// Everybody else.
-    Http,
-}
-
-impl Style {
-    pub(super) fn of<B>(request: &Request<B>) -> Self {
-        let headers = request.headers();
-        if request.version() == Version::HTTP_2
-            && original::is_grpc(headers)
-            && !fields::is_grpc_web(headers)
-        {
-            Self::Grpc
-        } else {
-            Self::Http
-        }
-    }
-}
+use crate::decision::{self, Reason, Refusal};
+use crate::ext_authz;
+use crate::metrics::METADATA;
+use crate::publication::Published;
 
 /// What is answered in the place of an upstream.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
-    pub(super) body: &'static str,
+    pub(super) body: Bytes,
     /// The code for log and metrics.
     pub(super) reason: &'static str,
 }
@@ -49,7 +29,18 @@ impl From<Refusal> for Answer {
             reason: refusal.reason.code(),
             status: refusal.status,
             headers: refusal.headers,
-            body: refusal.body,
+            body: Bytes::from_static(refusal.body.as_bytes()),
+        }
+    }
+}
+
+impl From<Published> for Answer {
+    fn from(published: Published) -> Self {
+        Self {
+            reason: METADATA,
+            status: published.status,
+            headers: published.headers,
+            body: Bytes::copy_from_slice(published.body.as_bytes()),
         }
     }
 }
@@ -60,47 +51,40 @@ impl From<UpstreamError> for Answer {
             UpstreamError::Client(BodyError::ClientTimeout) => Self::problem(
                 StatusCode::REQUEST_TIMEOUT,
                 r#"{"status":408}"#,
-                "client_timeout",
+                Interruption::ClientTimeout.code(),
             ),
             UpstreamError::Client(_) => {
-                Self::problem(StatusCode::BAD_REQUEST, r#"{"status":400}"#, "client_body")
+                let code = Interruption::ClientBody.code();
+                Self::problem(StatusCode::BAD_REQUEST, r#"{"status":400}"#, code)
             }
-            UpstreamError::Connect => Self::bad_gateway("upstream_connect"),
-            UpstreamError::Lost => Self::bad_gateway("upstream_failed"),
+            UpstreamError::Connect => Self::bad_gateway(Interruption::UpstreamConnect),
+            UpstreamError::Lost => Self::bad_gateway(Interruption::UpstreamFailed),
             UpstreamError::Timeout => Self::problem(
                 StatusCode::GATEWAY_TIMEOUT,
                 r#"{"status":504}"#,
-                "upstream_timeout",
+                Interruption::UpstreamTimeout.code(),
             ),
         }
     }
 }
 
 impl Answer {
-    /// How a client reads it that asked so: a gRPC client takes it from trailers, which stand in the
-    /// head if there is nothing else ([Trailers-Only]).
+    /// The same for a gRPC client: a status in the place of the body ([gRPC over HTTP/2]).
     ///
-    /// [Trailers-Only]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
-    pub(super) fn written(self, style: Style) -> (StatusCode, HeaderMap, &'static str) {
-        let Self {
-            status,
-            mut headers,
-            body,
-            ..
-        } = self;
-        if style == Style::Http {
-            return (status, headers, body);
-        }
-        let code = ext_authz::code(status);
+    /// [gRPC over HTTP/2]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+    pub(super) fn into_grpc(mut self) -> Self {
+        let code = i32::from(ext_authz::code(self.status));
+        let headers = &mut self.headers;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-        headers.insert("grpc-status", HeaderValue::from(i32::from(code)));
-        headers.insert("grpc-message", HeaderValue::from_static(message(status)));
-        (StatusCode::OK, headers, "")
+        headers.insert("grpc-status", HeaderValue::from(code));
+        self.status = StatusCode::OK;
+        self.body = Bytes::new();
+        self
     }
 
     /// The upstream did not answer, or not sensibly.
-    pub(super) fn bad_gateway(reason: &'static str) -> Self {
-        Self::problem(StatusCode::BAD_GATEWAY, r#"{"status":502}"#, reason)
+    pub(super) fn bad_gateway(reason: Interruption) -> Self {
+        Self::problem(StatusCode::BAD_GATEWAY, r#"{"status":502}"#, reason.code())
     }
 
     /// A mistake of ours.
@@ -108,7 +92,7 @@ impl Answer {
         Self::problem(
             StatusCode::INTERNAL_SERVER_ERROR,
             r#"{"status":500}"#,
-            "internal",
+            Reason::Internal.code(),
         )
     }
 
@@ -116,20 +100,8 @@ impl Answer {
         Self {
             status,
             headers: decision::problem(),
-            body,
+            body: Bytes::from_static(body.as_bytes()),
             reason,
         }
-    }
-}
-
-/// A fixed text, since a client without one shows none.
-const fn message(status: StatusCode) -> &'static str {
-    match status.as_u16() {
-        400 => "The request is malformed",
-        401 => "A valid access token is required",
-        403 => "The access token does not permit this",
-        429 => "Too many requests",
-        502..=504 => "The service cannot be reached now",
-        _ => "The request cannot be served",
     }
 }

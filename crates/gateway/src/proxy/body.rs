@@ -14,6 +14,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::activity::Active;
 use super::fields;
+use super::interruption::Interruption;
 use super::observe::Exchange;
 use crate::gate::Gate;
 
@@ -213,18 +214,9 @@ impl ProxyBody {
         }
     }
 
-    pub(super) const fn fixed(
-        text: &'static str,
-        exchange: Exchange,
-        active: Option<Active>,
-    ) -> Self {
-        let text = if text.is_empty() {
-            None
-        } else {
-            Some(Bytes::from_static(text.as_bytes()))
-        };
+    pub(super) fn fixed(text: Bytes, exchange: Exchange, active: Option<Active>) -> Self {
         Self {
-            inner: Inner::Fixed(text),
+            inner: Inner::Fixed(Some(text).filter(|text| !text.is_empty())),
             exchange: Some(exchange),
             _active: active,
         }
@@ -255,14 +247,14 @@ impl Body for ProxyBody {
                 if let Some(exchange) = &mut this.exchange
                     && download.is_expired
                 {
-                    exchange.reason("stream_expired");
+                    exchange.interrupted(Interruption::StreamExpired);
                 }
                 frame
             }
         };
         if let Some(exchange) = &mut this.exchange {
             match &frame {
-                Some(Err(error)) => exchange.reason(error.code()),
+                Some(Err(error)) => exchange.interrupted((*error).into()),
                 Some(Ok(_)) => {}
                 None => exchange.complete(),
             }
@@ -304,13 +296,13 @@ impl Drop for ProxyBody {
     }
 }
 
-impl BodyError {
-    pub(super) const fn code(self) -> &'static str {
-        match self {
-            Self::ClientTimeout => "client_timeout",
-            Self::Request => "client_body",
-            Self::Upstream => "upstream_failed",
-            Self::UpstreamTimeout => "upstream_timeout",
+impl From<BodyError> for Interruption {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::ClientTimeout => Self::ClientTimeout,
+            BodyError::Request => Self::ClientBody,
+            BodyError::Upstream => Self::UpstreamFailed,
+            BodyError::UpstreamTimeout => Self::UpstreamTimeout,
         }
     }
 }

@@ -138,14 +138,11 @@ pub(super) fn tokens(headers: &HeaderMap, name: &HeaderName) -> impl Iterator<It
         .filter(|token| !token.is_empty())
 }
 
-/// Whether a message is gRPC-Web, which browsers speak.
-pub(super) fn is_grpc_web(headers: &HeaderMap) -> bool {
-    media_type(headers).is_some_and(|media| media.starts_with("application/grpc-web"))
-}
-
-/// Whether an answer is a stream of events.
-pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
-    media_type(headers).as_deref() == Some("text/event-stream")
+/// Whether an answer is a stream that has no end of its own: of events, or of a call.
+pub(super) fn is_stream(headers: &HeaderMap) -> bool {
+    // `application/grpc-web` among them.
+    media_type(headers)
+        .is_some_and(|media| media == "text/event-stream" || media.starts_with("application/grpc"))
 }
 
 fn may_pass(name: &HeaderName, settings: &Settings, trusted: bool) -> bool {

@@ -12,6 +12,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::activity::Activity;
 use super::framing::Framing;
+use super::interruption::Interruption;
 
 /// How long what a client still sends is thrown away, so that the answer is not lost by a reset.
 const LINGER: Duration = Duration::from_secs(1);
@@ -54,7 +55,7 @@ impl<I> Guarded<I> {
         let limit = self.stall_limit;
         let stall = self.stall.get_or_insert_with(|| Box::pin(sleep(limit)));
         ready!(stall.as_mut().poll(cx));
-        self.activity.cut("client_timeout");
+        self.activity.cut(Interruption::ClientTimeout);
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 
+use super::interruption::Interruption;
+
 /// Is told of every request once it is over.
 pub trait Observe: fmt::Debug + Send + Sync {
     /// A request is over: answered to the last byte, or cut off before.
@@ -62,7 +64,7 @@ impl Exchange {
     pub(super) fn start(observer: &Arc<dyn Observe>) -> Self {
         let record = Record {
             route: None,
-            reason: "client_gone",
+            reason: Interruption::ClientGone.code(),
             shadowed: None,
             status: StatusCode::OK,
             upstream: None,
@@ -90,8 +92,8 @@ impl Exchange {
         self.record.status = status;
     }
 
-    pub(super) const fn reason(&mut self, reason: &'static str) {
-        self.record.reason = reason;
+    pub(super) const fn interrupted(&mut self, by: Interruption) {
+        self.record.reason = by.code();
     }
 
     pub(super) const fn complete(&mut self) {

@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 use super::Proxy;
 use super::activity::{Active, Activity, Overdue};
 use super::guarded::Guarded;
+use super::interruption::Interruption;
 use crate::listener::{Accepted, Listener};
 use crate::peer::Peer;
 
@@ -144,6 +145,9 @@ pub async fn serve(
         };
         waiting = waiting.map(|waiting: u32| waiting.saturating_sub(1));
         let Some((accepted, place)) = accepted else {
+            if waiting.is_some() {
+                break;
+            }
             // Out of file descriptors, most likely: others have to end first.
             sleep(Duration::from_millis(20)).await;
             continue;
@@ -207,7 +211,7 @@ where
         }
         slow = activity.overdue(limits) => {
             if slow == Overdue::Head {
-                activity.cut("client_timeout");
+                activity.cut(Interruption::ClientTimeout);
                 return;
             }
         }

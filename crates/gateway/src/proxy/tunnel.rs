@@ -12,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::interruption::Interruption;
 use super::observe::Exchange;
 use super::serve::Connection;
 
@@ -31,7 +32,7 @@ pub(super) struct Tunnel {
 impl Tunnel {
     pub(super) async fn run(mut self) {
         let (Ok(client), Ok(upstream)) = tokio::join!(self.client, self.upstream) else {
-            self.exchange.reason("upstream_failed");
+            self.exchange.interrupted(Interruption::UpstreamFailed);
             return;
         };
         let last = Arc::new(Mutex::new(Instant::now()));
@@ -39,14 +40,14 @@ impl Tunnel {
         let mut upstream = Watched::new(upstream, &last);
         tokio::select! {
             biased;
-            () = after(self.remaining) => self.exchange.reason("stream_expired"),
+            () = after(self.remaining) => self.exchange.interrupted(Interruption::StreamExpired),
             copied = copy_bidirectional(&mut client, &mut upstream) => {
                 if copied.is_ok() {
                     self.exchange.complete();
                 }
             }
-            () = silence(&last, self.idle) => self.exchange.reason("tunnel_idle"),
-            () = closed(self.connection.as_mut()) => self.exchange.reason("shutdown"),
+            () = silence(&last, self.idle) => self.exchange.interrupted(Interruption::TunnelIdle),
+            () = closed(self.connection.as_mut()) => self.exchange.interrupted(Interruption::Shutdown),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What is answered: statuses that each proxy can carry, and nothing to store.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -58,7 +59,7 @@ async fn statuses_are_mapped_as_each_proxy_can_carry_them() {
 }
 
 /// A problem document that says another status than it came with would be a lie.
-fn assert_body_agrees(response: &Response<&'static str>, true_status: &str) {
+fn assert_body_agrees(response: &Response<Cow<'static, str>>, true_status: &str) {
     let has_type = response.headers().contains_key("content-type");
     let is_mapped = response.status().as_str() != true_status;
     assert_eq!(response.body().is_empty(), is_mapped, "{true_status}");

@@ -1,5 +1,6 @@
 //! The setting: questions as each proxy asks them, and the doors that answer.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 
@@ -112,32 +113,35 @@ pub(crate) fn head_of(question: &Request<()>) -> RequestHead<'_> {
     RequestHead::from(question)
 }
 
-pub(super) async fn answer(door: &ForwardAuth, question: Request<()>) -> Response<&'static str> {
+pub(super) async fn answer(
+    door: &ForwardAuth,
+    question: Request<()>,
+) -> Response<Cow<'static, str>> {
     door.answer(LOOPBACK, head_of(&question)).await
 }
 
-pub(super) fn reason(response: &Response<&'static str>) -> Option<Reason> {
+pub(super) fn reason(response: &Response<Cow<'static, str>>) -> Option<Reason> {
     response.extensions().get().cloned()
 }
 
-pub(super) fn decision(response: &Response<&'static str>) -> Decision {
+pub(super) fn decision(response: &Response<Cow<'static, str>>) -> Decision {
     response.extensions().get::<Decision>().unwrap().clone()
 }
 
 /// The code of the reason; `admitted` if there is none.
-pub(super) fn code(response: &Response<&'static str>) -> &'static str {
+pub(super) fn code(response: &Response<Cow<'static, str>>) -> &'static str {
     reason(response).map_or("admitted", |reason| reason.code())
 }
 
 /// The one value of a field.
-pub(super) fn field(response: &Response<&'static str>, name: &str) -> String {
+pub(super) fn field(response: &Response<Cow<'static, str>>, name: &str) -> String {
     let mut values = response.headers().get_all(name).iter();
     let value = values.next().unwrap_or_else(|| panic!("no {name}"));
     assert!(values.next().is_none(), "{name} twice");
     value.to_str().unwrap().to_owned()
 }
 
-pub(super) fn assert_removed(response: &Response<&'static str>, dialect: &str, name: &str) {
+pub(super) fn assert_removed(response: &Response<Cow<'static, str>>, dialect: &str, name: &str) {
     let value = response.headers().get(name);
     match dialect {
         "caddy" => assert_eq!(value.unwrap(), "", "{dialect} {name}"),
@@ -154,7 +158,7 @@ pub(super) fn assert_removed(response: &Response<&'static str>, dialect: &str, n
 }
 
 /// No challenge: no token would help.
-pub(super) fn assert_refused_plainly(response: &Response<&'static str>, status: u16) {
+pub(super) fn assert_refused_plainly(response: &Response<Cow<'static, str>>, status: u16) {
     assert_eq!(response.status(), status);
     assert_eq!(*response.body(), format!("{{\"status\":{status}}}"));
     assert_eq!(field(response, "content-type"), "application/problem+json");
@@ -187,7 +191,7 @@ pub(super) fn prefix(path: &str) -> PathPattern {
 }
 
 /// The subject in `X-Subject`, which the suite wants.
-pub(super) fn identity() -> Identity {
+pub(crate) fn identity() -> Identity {
     let identity = Identity::builder().field("X-Subject", ClaimSource::Subject, Encoding::Plain);
     identity.build().unwrap()
 }
@@ -220,7 +224,7 @@ pub(crate) fn gate(
     Gate::new(server(transport), Routes::new(own), identity)
 }
 
-pub(super) fn route(asked: &bearward_testing::conformance::Route) -> Route {
+pub(crate) fn route(asked: &bearward_testing::conformance::Route) -> Route {
     let mut route = Route::new(asked.path(), [PathPattern::exact(asked.path()).unwrap()]);
     route.access = match asked.access() {
         RouteAccess::Optional => Access::Optional,

@@ -1,5 +1,7 @@
 //! What the application is told, and what it is spared.
 
+use std::borrow::Cow;
+
 use bearward::Requirements;
 use bearward_gateway::identity::{ClaimSource, Encoding, Identity, Preset, Token as Credentials};
 use bearward_gateway::route::{Access, Mode, Preflight, Route};
@@ -137,7 +139,7 @@ async fn the_token_goes_no_further_unless_it_is_forwarded() {
     let all = || [Route::new("all", [prefix("/")])];
     let strips = door_of(all(), build(Credentials::Strip));
     let forwards = door_of(all(), build(Credentials::Forward));
-    let listed = |response: &Response<&'static str>| {
+    let listed = |response: &Response<Cow<'static, str>>| {
         let list = field(response, TO_REMOVE);
         list.split(", ").any(|name| name == "authorization")
     };

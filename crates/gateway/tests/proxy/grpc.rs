@@ -187,7 +187,6 @@ async fn a_refused_call_of_tonic_has_a_status_and_the_challenge() {
     let mut client = AuthorizationClient::new(channel.clone());
     let status = client.check(CheckRequest::default()).await.unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated);
-    assert_eq!(status.message(), "A valid access token is required");
     let challenge = status.metadata().get("www-authenticate").unwrap();
     assert_eq!(challenge, r#"Bearer realm="api""#);
     let record = &gateway.records(1).await[0];

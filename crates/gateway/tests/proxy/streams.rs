@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bearward_gateway::proxy::{End, Expiry, Limits, Protocol, Settings};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
-use http_body::Frame;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
+use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -15,7 +15,8 @@ use tokio::sync::mpsc::Sender;
 use tokio::time::timeout;
 
 use super::fixture::{
-    App, Gateway, MANY, SOON, bare, bearer, empty, get, pipe, request, send, token, until, upstream,
+    App, Gateway, MANY, SOON, bare, bearer, empty, full, get, pipe, request, send, token, until,
+    upstream,
 };
 
 const PIECE: usize = 64 * 1024;
@@ -171,6 +172,63 @@ async fn a_prx_03_grpc_has_its_trailers_over_http2() {
         assert_eq!(trailers["x-checksum"], "1");
         assert!(!trailers.contains_key("x-auth-user"));
     }
+}
+
+#[tokio::test]
+async fn a_refused_call_gets_a_grpc_status_with_the_challenge() {
+    let (app, addr) = App::start().await;
+    let gateway = Gateway::speaking(addr, Protocol::Http2).await;
+    let call = |media: &str| {
+        Request::post("http://api.example/pkg.Service/Call")
+            .header("content-type", media)
+            .header("te", "trailers")
+            .body(full("call"))
+            .unwrap()
+    };
+    let response = send(gateway.addr, call("application/grpc+proto")).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let headers = response.headers().clone();
+    assert_eq!(headers["content-type"], "application/grpc");
+    assert_eq!(headers["grpc-status"], "16");
+    assert_eq!(headers["www-authenticate"], "Bearer realm=\"api\"");
+    // Trailers alone: the head is the end.
+    assert!(response.body().is_end_stream());
+    // gRPC-Web knows the statuses of HTTP.
+    let response = send(gateway.addr, call("application/grpc-web")).await;
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    assert!(!response.headers().contains_key("grpc-status"));
+    let records = gateway.records(2).await;
+    for record in records {
+        assert_eq!(record.reason, "no_credentials");
+        assert_eq!(record.status, StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(app.arrived(), 0);
+}
+
+#[tokio::test]
+async fn t_req_08_the_body_of_a_preflight_reaches_nobody() {
+    let (app, addr) = App::start().await;
+    let gateway = Gateway::before(addr).await;
+    let preflight = || {
+        Request::builder()
+            .method(Method::OPTIONS)
+            .uri("http://api.example/preflight")
+            .header("origin", "https://app.example")
+            .header("access-control-request-method", "PUT")
+    };
+    let response = send(gateway.addr, preflight().body(empty()).unwrap()).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    // Over HTTP/2 no field needs to tell of one.
+    let (sender, body) = pipe();
+    let sent = tokio::spawn(send(gateway.addr, preflight().body(body).unwrap()));
+    sender
+        .send(Frame::data(Bytes::from_static(b"x")))
+        .await
+        .unwrap();
+    drop(sender);
+    assert_eq!(sent.await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(app.arrived(), 1);
+    assert_eq!(gateway.records(2).await[1].reason, "no_credentials");
 }
 
 #[tokio::test]

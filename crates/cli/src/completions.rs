@@ -1,0 +1,28 @@
+//! `bearward completions`: what a shell needs to complete commands and options.
+
+use std::io::{self, Write};
+
+use clap_complete::Shell;
+
+use crate::{Exit, Failure};
+
+/// Prints the completions for a shell.
+///
+/// For bash: bearward completions bash > ~/.local/share/bash-completion/completions/bearward. For zsh:
+/// into a folder of $fpath, as _bearward. For fish: > ~/.config/fish/completions/bearward.fish.
+#[derive(clap::Args)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+impl Completions {
+    pub(crate) fn run(self, mut program: clap::Command) -> Result<Exit, Failure> {
+        // Into memory first: the library panics where it cannot write.
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut program, "bearward", &mut script);
+        io::stdout().write_all(&script).map_err(Failure::Write)?;
+        Ok(Exit::Good)
+    }
+}

@@ -1,0 +1,36 @@
+//! The gateway in front of the application that knows nothing of tokens.
+
+use bearward_gateway::config::Config;
+use bearward_gateway::gateway::Gateway;
+
+use crate::Failure;
+
+/// Starts it, listening on free ports.
+pub(super) async fn start(
+    issuer: &str,
+    audience: &str,
+    application: &str,
+) -> Result<Gateway, Failure> {
+    let config = configuration(issuer, audience, application);
+    let config = Config::parse(&config).map_err(|mistakes| Failure::Mistakes {
+        file: "the configuration of the demo".into(),
+        mistakes,
+    })?;
+    Ok(Gateway::start(config).await?)
+}
+
+/// Where one of its doors listens, as a URL.
+pub(super) fn url_of(gateway: &Gateway, door: &str) -> String {
+    let addresses = gateway.addresses();
+    let address = addresses.iter().find(|(name, _)| *name == door);
+    address.map_or_else(String::new, |(_, address)| format!("http://{address}"))
+}
+
+fn configuration(issuer: &str, audience: &str, application: &str) -> String {
+    CONFIGURATION
+        .replace("\"ISSUER\"", &format!("{issuer:?}"))
+        .replace("\"AUDIENCE\"", &format!("{audience:?}"))
+        .replace("\"APPLICATION\"", &format!("{application:?}"))
+}
+
+const CONFIGURATION: &str = include_str!("gateway.toml");

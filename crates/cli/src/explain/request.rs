@@ -1,0 +1,181 @@
+//! A request as it is asked about: which route is for it and why, and what becomes of it.
+//!
+//! The decision is the gate's, with the keys as they are now. What is shown beside it is asked of
+//! the same parts that the gate asks: the target, the routes, the policy, the requirements.
+
+use std::path::Path;
+
+use bearward_core::JwkSet;
+use bearward_gateway::Gate;
+use bearward_gateway::config::Config;
+use bearward_gateway::original::{Original, canonical_host};
+use bearward_gateway::route::{Access, Route};
+use bearward_gateway::target::Target;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue, Method};
+
+use super::anatomy::Anatomy;
+use super::asked::{Asked, Keys};
+use super::keys_or_why;
+use super::report::Report;
+use crate::rules::Clock;
+use crate::{Exit, Failure, keys, serve};
+
+mod outcome;
+mod required;
+mod routes;
+mod shown;
+mod text;
+mod url;
+
+use self::outcome::Outcome;
+use self::required::Alternative;
+use self::routes::Tried;
+pub(super) use self::shown::to_json;
+pub(super) use self::text::write;
+pub(super) use self::url::Url;
+
+/// A request, as it is asked about.
+pub(super) struct Request {
+    pub(super) method: Method,
+    pub(super) url: Url,
+}
+
+/// All there is to say about a request.
+pub(super) struct Explained {
+    request: Request,
+    /// The path that routes are matched with, or why there is none.
+    path: Result<String, String>,
+    tried: Vec<Tried>,
+    route: Option<Applied>,
+    /// What there is to say of the token, if it counts.
+    token: Option<Report>,
+    outcome: Outcome,
+}
+
+/// The route that is for the request.
+struct Applied {
+    route: Route,
+    /// What the route does not allow in a path, if the path has it.
+    forbids: Option<&'static str>,
+    alternatives: Vec<Alternative>,
+}
+
+impl Explained {
+    /// Explains `request`, with this token or none, by the configuration in `file`.
+    pub(super) fn new(
+        request: Request,
+        token: Option<&[u8]>,
+        file: &Path,
+        clock: Clock,
+    ) -> Result<Self, Failure> {
+        let (_, config) = serve::load(file)?;
+        let target = Target::parse(&request.url.target);
+        let route = target.as_ref().ok().and_then(|target| {
+            let host = request.url.host.as_deref();
+            config.routes.select(&request.method, host, target)
+        });
+        // Where credentials are not looked at, neither are they here.
+        let token_counts = route
+            .zip(target.as_ref().ok())
+            .is_some_and(|(route, target)| route.access != Access::Public && route.allows(target));
+        let anatomy = token.filter(|_| token_counts).map(Anatomy::of);
+        let asked = asked(&config, anatomy.as_ref(), clock)?;
+        let token = anatomy.as_ref().map(|anatomy| Report::new(anatomy, &asked));
+        let principal = token.as_ref().and_then(Report::principal);
+        let alternatives = |route: &Route| required::alternatives(route, principal, asked.now);
+        let applied = route.map(|route| Applied {
+            route: Route::clone(route),
+            forbids: target
+                .as_ref()
+                .ok()
+                .and_then(|target| routes::forbids(route, target)),
+            alternatives: alternatives(route),
+        });
+        let host = request.url.host.as_deref().map(canonical_host);
+        let tried = match &target {
+            Ok(target) => routes::tried(&config.routes, &request.method, host.as_deref(), target),
+            Err(_) => Vec::new(),
+        };
+        let path = match &target {
+            Ok(target) => Ok(target.path().to_owned()),
+            Err(error) => Err(error.to_string()),
+        };
+        let outcome = match (&token, &asked.keys) {
+            // The gate would have to know the keys.
+            (Some(report), Keys::Unavailable(error)) => Outcome::without_keys(report, error),
+            _ => {
+                let given = anatomy.as_ref().map(|anatomy| anatomy.given);
+                decide(&config, &asked, &request, given)?
+            }
+        };
+        Ok(Self {
+            request,
+            path,
+            tried,
+            route: applied,
+            token,
+            outcome,
+        })
+    }
+
+    pub(super) const fn exit(&self) -> Exit {
+        self.outcome.exit()
+    }
+}
+
+/// What a token is held against: the policy of the issuer it names, or of the first.
+fn asked(config: &Config, anatomy: Option<&Anatomy<'_>>, clock: Clock) -> Result<Asked, Failure> {
+    let payload = anatomy.and_then(|anatomy| anatomy.payload.as_ref());
+    let named = payload.and_then(|payload| payload.string("iss"));
+    let mut issuers = config.server.issuers();
+    let known = issuers.find(|name| Some(*name) == named.as_deref());
+    let name = known.or_else(|| config.server.issuers().next());
+    let name = name.unwrap_or_default();
+    let policy = config.server.policy(name);
+    let policy = policy.ok_or(bearward::BuildError::IssuerMissing)?;
+    // Of an issuer that is not configured no keys are fetched.
+    let keys = match anatomy.is_some_and(Anatomy::is_jws) && known.is_some() {
+        true => keys_or_why(keys::fetched(config.server.issuer(name)?, name))?,
+        false => Keys::Unneeded,
+    };
+    let issuers = config.server.issuers().map(str::to_owned);
+    Ok(Asked::new(policy, keys, clock.now()).configured(issuers))
+}
+
+/// What the gate says.
+fn decide(
+    config: &Config,
+    asked: &Asked,
+    request: &Request,
+    token: Option<&[u8]>,
+) -> Result<Outcome, Failure> {
+    let mut headers = HeaderMap::new();
+    if let Some(token) = token {
+        let credentials = [b"Bearer ", token].concat();
+        let Ok(credentials) = HeaderValue::from_bytes(&credentials) else {
+            // No server would let such a field in.
+            return Ok(Outcome::unsendable());
+        };
+        headers.insert(AUTHORIZATION, credentials);
+    }
+    let none = JwkSet::from_secrets([]);
+    let keys = match &asked.keys {
+        Keys::Known(keys) => keys,
+        Keys::Unavailable(_) | Keys::Unconfigured | Keys::Unneeded => &none,
+    };
+    let now = asked.now;
+    let server = config.server.with_keys(asked.policy.issuer(), keys)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::Runtime)?;
+    let decided = runtime.block_on(async {
+        let server = server.clock(move || now).build()?;
+        let gate = Gate::new(server, config.routes.clone(), config.identity.clone());
+        let Request { method, url } = request;
+        let original = Original::new(method, &url.target, url.host.as_deref(), &headers);
+        Ok::<_, Failure>(gate.decide(&original).await)
+    })?;
+    Ok(Outcome::decided(decided))
+}

@@ -1,0 +1,100 @@
+//! What becomes of the request.
+
+use bearward_core::rejection::InvalidRequest;
+use bearward_gateway::decision::{Admission, Decision, Reason, Refusal};
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderName, HeaderValue};
+
+use crate::Exit;
+use crate::explain::reasons;
+use crate::explain::report::{self, Report};
+
+/// What becomes of the request.
+pub(super) enum Outcome {
+    /// It passes.
+    Admitted {
+        /// Why it would have been refused, on a route in shadow mode.
+        shadowed: Option<&'static str>,
+        /// The identity fields that the application gets.
+        fields: Vec<(String, String)>,
+    },
+    /// It does not.
+    Refused {
+        code: &'static str,
+        /// The status, where the gate was asked.
+        status: Option<u16>,
+        challenge: Option<String>,
+    },
+    /// The keys could not be fetched, for this reason.
+    Undecided(String),
+}
+
+impl Outcome {
+    pub(super) fn decided(decision: Decision) -> Self {
+        match decision {
+            Decision::Admit(admission) => Self::admitted(&admission),
+            Decision::Refuse(refusal) => Self::refused(&refusal),
+        }
+    }
+
+    /// What can be said while the keys are not at hand.
+    pub(super) fn without_keys(report: &Report, error: &str) -> Self {
+        match report.decision {
+            report::Decision::Refused(code) => Self::Refused {
+                code,
+                status: None,
+                challenge: None,
+            },
+            report::Decision::Accepted(_)
+            | report::Decision::KeysUnavailable
+            | report::Decision::Undecided => Self::Undecided(error.to_owned()),
+        }
+    }
+
+    /// What is given as token could not stand in a field.
+    pub(super) const fn unsendable() -> Self {
+        Self::Refused {
+            code: InvalidRequest::MalformedCredentials.code(),
+            status: Some(400),
+            challenge: None,
+        }
+    }
+
+    /// What explains it.
+    pub(super) fn reason(&self) -> Option<&'static reasons::Reason> {
+        match self {
+            Self::Admitted { shadowed, .. } => shadowed.and_then(reasons::reason),
+            Self::Refused { code, .. } => reasons::reason(code),
+            Self::Undecided(_) => reasons::reason("keys_unavailable"),
+        }
+    }
+
+    pub(super) const fn exit(&self) -> Exit {
+        match self {
+            Self::Admitted { .. } => Exit::Good,
+            Self::Refused { .. } => Exit::Refused,
+            Self::Undecided(_) => Exit::Undecided,
+        }
+    }
+
+    fn admitted(admission: &Admission) -> Self {
+        let field = |(name, value): &(HeaderName, HeaderValue)| {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            (name.to_string(), value)
+        };
+        Self::Admitted {
+            shadowed: admission.shadowed.as_ref().map(Reason::code),
+            fields: admission.identity.set.iter().map(field).collect(),
+        }
+    }
+
+    fn refused(refusal: &Refusal) -> Self {
+        let challenge = refusal.headers.get(WWW_AUTHENTICATE);
+        let challenge = challenge.map(|value| String::from_utf8_lossy(value.as_bytes()));
+        Self::Refused {
+            code: refusal.reason.code(),
+            status: Some(refusal.status.as_u16()),
+            challenge: challenge.map(Into::into),
+        }
+    }
+}

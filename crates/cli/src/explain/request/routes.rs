@@ -1,0 +1,112 @@
+//! Each route in order: whether it is for the request, or what of it does not fit.
+
+use bearward_gateway::route::{Route, Routes};
+use bearward_gateway::target::Target;
+use http::Method;
+
+/// A route, and what came of trying it.
+pub(super) struct Tried {
+    pub(super) name: String,
+    pub(super) verdict: Verdict,
+    /// What of it fits, or what does not.
+    pub(super) why: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Matches,
+    No,
+    /// One before it matched.
+    NotTried,
+}
+
+impl Verdict {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Matches => "matches",
+            Self::No => "no",
+            Self::NotTried => "not tried",
+        }
+    }
+}
+
+/// Tries each route as the gate does: the first that matches is the last that is tried.
+pub(super) fn tried(
+    routes: &Routes,
+    method: &Method,
+    host: Option<&str>,
+    target: &Target<'_>,
+) -> Vec<Tried> {
+    let mut is_decided = false;
+    let routes = routes.iter().map(|route| {
+        let fit = route.fit(method, host, target);
+        let (verdict, why) = if is_decided {
+            (Verdict::NotTried, "one before it matches".to_owned())
+        } else if fit.is_match() {
+            is_decided = true;
+            (Verdict::Matches, matching(route, target))
+        } else {
+            let mut why = Vec::new();
+            if !fit.host {
+                why.push(other_host(route, host));
+            }
+            if !fit.path {
+                why.push(format!("the path does not fit {}", any_of(patterns(route))));
+            }
+            if !fit.method {
+                let methods = route.methods.iter().map(Method::to_string);
+                why.push(format!("{method} is not {}", any_of(methods)));
+            }
+            (Verdict::No, why.join("; "))
+        };
+        Tried {
+            name: route.name.to_string(),
+            verdict,
+            why,
+        }
+    });
+    routes.collect()
+}
+
+/// What `target` has that the route does not allow.
+pub(super) fn forbids(route: &Route, target: &Target<'_>) -> Option<&'static str> {
+    if route.allows(target) {
+        return None;
+    }
+    let is_slash = target.oddities().encoded_slash && !route.allow.encoded_slash;
+    Some(match is_slash {
+        true => "these, but not with `%2F` in them: allow_encoded_slash is off",
+        false => "these, but not with `;` in them: allow_semicolon is off",
+    })
+}
+
+fn matching(route: &Route, target: &Target<'_>) -> String {
+    let host = match route.hosts.is_empty() {
+        true => "any host".to_owned(),
+        false => any_of(route.hosts.iter().cloned()),
+    };
+    let fitting = route.paths.iter();
+    let fitting = fitting.filter(|pattern| pattern.matches(target.path()));
+    let path = any_of(fitting.map(ToString::to_string));
+    let method = match route.methods.is_empty() {
+        true => "any method".to_owned(),
+        false => any_of(route.methods.iter().map(Method::to_string)),
+    };
+    format!("{host}, {path}, {method}")
+}
+
+fn other_host(route: &Route, host: Option<&str>) -> String {
+    let ours = any_of(route.hosts.iter().cloned());
+    match host {
+        Some(host) => format!("the host {host} is not {ours}"),
+        None => format!("no host was given, and it is for {ours}"),
+    }
+}
+
+fn patterns(route: &Route) -> impl Iterator<Item = String> {
+    route.paths.iter().map(ToString::to_string)
+}
+
+fn any_of(texts: impl Iterator<Item = String>) -> String {
+    texts.collect::<Vec<_>>().join(" or ")
+}

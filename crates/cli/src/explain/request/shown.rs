@@ -1,0 +1,164 @@
+//! An explained request as JSON, on one line.
+
+use serde::Serialize;
+
+use super::outcome::Outcome;
+use super::text::{access, described};
+use super::{Applied, Explained};
+use crate::escape;
+use crate::explain::report::{Check, Json as Token};
+
+/// The JSON text.
+pub(in crate::explain) fn to_json(explained: &Explained) -> String {
+    let json = Json {
+        request: RequestJson::of(explained),
+        routes: explained
+            .tried
+            .iter()
+            .map(|tried| TriedJson {
+                route: described(&tried.name),
+                verdict: tried.verdict.as_str(),
+                why: described(&tried.why),
+            })
+            .collect(),
+        route: explained.route.as_ref().map(RouteJson::of),
+        token: explained.token.as_ref().map(|report| report.as_json()),
+        decision: DecisionJson::of(&explained.outcome),
+    };
+    // Strings and options of them always have a JSON text.
+    serde_json::to_string(&json).unwrap_or_default()
+}
+
+/// Members in this order, here and below.
+#[derive(Serialize)]
+struct Json<'e> {
+    request: RequestJson,
+    routes: Vec<TriedJson>,
+    route: Option<RouteJson<'e>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<Token<'e>>,
+    decision: DecisionJson<'e>,
+}
+
+#[derive(Serialize)]
+struct RequestJson {
+    method: String,
+    host: Option<String>,
+    target: String,
+    path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+}
+
+impl RequestJson {
+    fn of(explained: &Explained) -> Self {
+        let request = &explained.request;
+        Self {
+            method: request.method.to_string(),
+            host: request.url.host.as_deref().map(described),
+            target: described(&request.url.target),
+            path: explained.path.as_deref().ok().map(described),
+            problem: explained.path.as_ref().err().cloned(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct TriedJson {
+    route: String,
+    verdict: &'static str,
+    why: String,
+}
+
+#[derive(Serialize)]
+struct RouteJson<'e> {
+    name: String,
+    access: &'static str,
+    shadow: bool,
+    upstream: Option<String>,
+    /// One of these, all of whose requirements must be met.
+    alternatives: Vec<AlternativeJson<'e>>,
+}
+
+impl<'e> RouteJson<'e> {
+    fn of(applied: &'e Applied) -> Self {
+        let route = &applied.route;
+        let alternatives = applied.alternatives.iter().map(|alternative| {
+            let names = alternative.names.iter().map(|name| described(name));
+            AlternativeJson {
+                requirements: names.collect(),
+                checks: &alternative.checks,
+            }
+        });
+        Self {
+            name: described(&route.name),
+            access: access(route.access).0,
+            shadow: route.mode == bearward_gateway::route::Mode::Shadow,
+            upstream: route.upstream.as_deref().map(described),
+            alternatives: alternatives.collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct AlternativeJson<'e> {
+    requirements: Vec<String>,
+    checks: &'e [Check],
+}
+
+#[derive(Serialize)]
+struct DecisionJson<'e> {
+    admitted: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    means: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    challenge: Option<&'e str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identity: Option<Vec<FieldJson<'e>>>,
+}
+
+#[derive(Serialize)]
+struct FieldJson<'e> {
+    name: &'e str,
+    value: String,
+}
+
+impl<'e> DecisionJson<'e> {
+    fn of(outcome: &'e Outcome) -> Self {
+        let reason = outcome.reason();
+        let mut json = Self {
+            admitted: None,
+            status: None,
+            reason: reason.map(|reason| reason.code),
+            means: reason.map(|reason| reason.means),
+            remedy: reason.map(|reason| reason.remedy),
+            challenge: None,
+            identity: None,
+        };
+        match outcome {
+            Outcome::Admitted { fields, .. } => {
+                json.admitted = Some(true);
+                let field = |(name, value): &'e (String, String)| FieldJson {
+                    name,
+                    value: escape::shown(value, value.len()),
+                };
+                json.identity = Some(fields.iter().map(field).collect());
+            }
+            Outcome::Refused {
+                status, challenge, ..
+            } => {
+                json.admitted = Some(false);
+                json.status = *status;
+                json.challenge = challenge.as_deref();
+            }
+            Outcome::Undecided(_) => {}
+        }
+        json
+    }
+}

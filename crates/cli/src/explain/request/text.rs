@@ -1,0 +1,255 @@
+//! An explained request as text.
+
+use std::io::{self, Write};
+
+use bearward_gateway::route::{Access, Mode, Preflight, Route};
+
+use super::outcome::Outcome;
+use super::required::Alternative;
+use super::routes::{Tried, Verdict};
+use super::{Applied, Explained};
+use crate::escape;
+use crate::explain::report::Report;
+use crate::explain::table::{BAD, BOLD, DIM, GOOD, wrapped, write_checks, write_labelled};
+use crate::explain::{reasons, report};
+
+/// Writes the explanation.
+pub(in crate::explain) fn write(explained: &Explained, out: &mut impl Write) -> io::Result<()> {
+    write_request(explained, out)?;
+    write_tried(&explained.tried, out)?;
+    if let Some(applied) = &explained.route {
+        write_route(applied, out)?;
+    }
+    if let Some(report) = &explained.token {
+        writeln!(out, "\n{BOLD}the token{BOLD:#}")?;
+        write_token(report, out)?;
+    }
+    if let Some(applied) = &explained.route {
+        let count = applied.alternatives.len();
+        for (at, alternative) in applied.alternatives.iter().enumerate() {
+            write_alternative(at.saturating_add(1), count, alternative, out)?;
+        }
+    }
+    writeln!(out)?;
+    write_outcome(&explained.outcome, out)
+}
+
+/// A text of others, or of a configuration, for a person.
+pub(super) fn described(text: &str) -> String {
+    escape::shown(text, TEXT_CHARS)
+}
+
+/// The word of the configuration, and what it means.
+pub(super) const fn access(access: Access) -> (&'static str, &'static str) {
+    match access {
+        Access::Required => ("required", "a valid access token is needed"),
+        Access::Optional => (
+            "optional",
+            "without credentials as well, but none that are not valid",
+        ),
+        Access::Public => ("public", "everybody; credentials are not looked at"),
+        _ => ("other", "something this command does not know"),
+    }
+}
+
+fn write_request(explained: &Explained, out: &mut impl Write) -> io::Result<()> {
+    let request = &explained.request;
+    let target = described(&request.url.target);
+    writeln!(out, "{BOLD}{} {target}{BOLD:#}", request.method)?;
+    let host = request.url.host.as_deref();
+    let host = host.map_or_else(|| "not given".to_owned(), described);
+    write_labelled("host", &host, out)?;
+    match &explained.path {
+        Ok(path) => write_labelled("path", &described(path), out),
+        Err(why) => write_labelled("path", why, out),
+    }
+}
+
+fn write_tried(tried: &[Tried], out: &mut impl Write) -> io::Result<()> {
+    if tried.is_empty() {
+        return Ok(());
+    }
+    let name = |tried: &Tried| escape::shown(&tried.name, NAME_CHARS);
+    let widths = tried.iter().map(|tried| name(tried).chars().count());
+    let width = widths.max().unwrap_or_default().max("route".len());
+    let verdict_width = Verdict::NotTried.as_str().len();
+    writeln!(
+        out,
+        "\n{BOLD}{:width$}  {:verdict_width$}  why{BOLD:#}",
+        "route", "verdict"
+    )?;
+    for tried in tried {
+        let style = match tried.verdict {
+            Verdict::Matches => GOOD,
+            Verdict::No | Verdict::NotTried => DIM,
+        };
+        let why = wrapped(&described(&tried.why), WHY);
+        for (at, line) in why.iter().enumerate() {
+            let (name, verdict) = match at {
+                0 => (name(tried), tried.verdict.as_str()),
+                _ => (String::new(), ""),
+            };
+            writeln!(
+                out,
+                "{name:width$}  {style}{verdict:verdict_width$}{style:#}  {line}"
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn write_route(applied: &Applied, out: &mut impl Write) -> io::Result<()> {
+    let Applied {
+        route,
+        forbids,
+        alternatives,
+    } = applied;
+    writeln!(out, "\n{BOLD}the route {}{BOLD:#}", described(&route.name))?;
+    if let Some(forbids) = forbids {
+        write_labelled("paths", forbids, out)?;
+    }
+    let (word, meaning) = access(route.access);
+    write_labelled("access", &format!("{word}: {meaning}"), out)?;
+    let groups: Vec<_> = alternatives
+        .iter()
+        .map(|alternative| described(&alternative.names.join(" and ")))
+        .collect();
+    let requires = match groups.as_slice() {
+        [] => "nothing beyond that".to_owned(),
+        [group] => group.clone(),
+        several => format!("one of: {}", several.join(" | ")),
+    };
+    if route.access != Access::Public {
+        write_labelled("requires", &requires, out)?;
+    }
+    for (label, text) in settings(route) {
+        write_labelled(label, &text, out)?;
+    }
+    Ok(())
+}
+
+fn settings(route: &Route) -> Vec<(&'static str, String)> {
+    let mut settings = Vec::new();
+    if route.preflight == Preflight::Passes {
+        let text = "a CORS preflight passes without credentials";
+        settings.push(("preflight", text.to_owned()));
+    }
+    if route.mode == Mode::Shadow {
+        let text = "refusals are told in log and metrics, and the request passes all the same";
+        settings.push(("shadow", text.to_owned()));
+    }
+    if let Some(upstream) = &route.upstream {
+        settings.push(("upstream", described(upstream)));
+    }
+    settings
+}
+
+fn write_token(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    write_checks(&report.checks, out)?;
+    for hint in &report.hints {
+        write_labelled("hint", hint, out)?;
+    }
+    if let report::Decision::Refused(_) = report.decision {
+        let others = report.other_failures();
+        if !others.is_empty() {
+            let text = format!("it would fail for {}", others.join(", "));
+            write_labelled("also", &text, out)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_alternative(
+    at: usize,
+    count: usize,
+    alternative: &Alternative,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let names = described(&alternative.names.join(" and "));
+    let which = match count {
+        1 => String::new(),
+        _ => format!(", alternative {at} of {count}"),
+    };
+    writeln!(out, "\n{BOLD}required{which}: {names}{BOLD:#}")?;
+    write_checks(&alternative.checks, out)?;
+    let mut told: Vec<&str> = Vec::new();
+    for check in &alternative.checks {
+        let Some(code) = check.verdict.code().filter(|code| !told.contains(code)) else {
+            continue;
+        };
+        told.push(code);
+        if let Some(reason) = reasons::reason(code) {
+            write_labelled("remedy", &format!("{code}: {}", reason.remedy), out)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_outcome(outcome: &Outcome, out: &mut impl Write) -> io::Result<()> {
+    match outcome {
+        Outcome::Admitted {
+            shadowed: None,
+            fields,
+        } => {
+            writeln!(out, "{GOOD}admitted{GOOD:#}")?;
+            write_fields(fields, out)?;
+        }
+        Outcome::Admitted {
+            shadowed: Some(code),
+            fields,
+        } => {
+            writeln!(
+                out,
+                "{GOOD}admitted{GOOD:#}, because the route is in shadow mode; else {BAD}refused{BAD:#}: {code}"
+            )?;
+            write_fields(fields, out)?;
+        }
+        Outcome::Refused {
+            code,
+            status,
+            challenge,
+        } => {
+            let status = status.map(|status| format!(", {status}"));
+            let status = status.unwrap_or_default();
+            writeln!(out, "{BAD}refused{BAD:#}: {code}{status}")?;
+            if let Some(challenge) = challenge {
+                let challenge = described(challenge);
+                write_labelled("challenge", &challenge, out)?;
+            }
+        }
+        Outcome::Undecided(error) => {
+            writeln!(out, "{BAD}undecided{BAD:#}: keys_unavailable")?;
+            write_labelled("found", error, out)?;
+        }
+    }
+    if let Some(reason) = outcome.reason() {
+        write_labelled("means", reason.means, out)?;
+        write_labelled("remedy", reason.remedy, out)?;
+        write_labelled("more", &format!("docs/reasons.md#{}", reason.code), out)?;
+    }
+    Ok(())
+}
+
+/// What the application gets; whatever else the client sent under such names is taken out.
+fn write_fields(fields: &[(String, String)], out: &mut impl Write) -> io::Result<()> {
+    let mut text = "no identity field: the application is told of nobody";
+    if !fields.is_empty() {
+        text = "these identity fields, and none of them from the client:";
+    }
+    write_labelled("gets", text, out)?;
+    let widths = fields.iter().map(|(name, _)| name.len());
+    let width = widths.max().unwrap_or_default();
+    for (name, value) in fields {
+        let value = escape::shown(value, VALUE_CHARS);
+        writeln!(out, "    {name:width$}  {value}")?;
+    }
+    Ok(())
+}
+
+/// The last column of the routes, in characters.
+const WHY: usize = 72;
+
+/// Longest texts shown.
+const TEXT_CHARS: usize = 600;
+const NAME_CHARS: usize = 40;
+const VALUE_CHARS: usize = 400;

@@ -1,0 +1,337 @@
+//! `bearward explain --url`: the whole output, as it stands in `tests/golden/url`.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use bearward_testing::token::ROLES;
+use bearward_testing::{DevIssuer, Fault, Token};
+use tokio::runtime::Runtime;
+
+use crate::explain::assert_golden;
+use crate::program::{self, AUDIENCE, Ended, ISSUER, NOW, Setting, good};
+
+/// A configuration with a route of each kind.
+const CONFIGURATION: &str = r#"
+[[issuers]]
+issuer = "https://id.example"
+audiences = ["https://api.example"]
+algorithms = ["RS256", "PS256", "ES256", "EdDSA"]
+jwks_file = "jwks.json"
+
+[[issuers]]
+issuer = "https://other.example"
+audiences = ["https://api.example"]
+algorithms = ["RS256"]
+client_ids = ["one", "two"]
+required_claims = ["tenant"]
+max_lifetime = "1h"
+jwks_file = "jwks.json"
+
+[identity]
+preset = "authgear"
+
+[requirements.admin]
+roles = ["admin"]
+
+[requirements.auditor]
+scopes = ["audit"]
+any_scopes = [["read", "write"]]
+kind = "machine"
+
+[requirements.recent]
+max_age = "5m"
+verified = true
+
+[requirements.insiders]
+any = ["admin", "auditor"]
+
+[[routes]]
+name = "health"
+path = ["/livez", "/readyz"]
+access = "public"
+
+[[routes]]
+name = "reports"
+hosts = ["api.example", "reports.example"]
+path_glob = "/reports/*/**"
+methods = ["GET", "HEAD"]
+require = ["insiders", "recent"]
+
+[[routes]]
+name = "orders"
+hosts = "api.example"
+path_prefix = "/orders"
+
+[[routes]]
+name = "trial"
+path_prefix = "/trial"
+shadow = true
+
+[[routes]]
+name = "site"
+path_glob = "/site/*"
+access = "optional"
+preflight = "passes"
+"#;
+
+struct Explained {
+    setting: Setting,
+    file: PathBuf,
+}
+
+impl Explained {
+    fn by(configuration: &str) -> Self {
+        let setting = Setting::new();
+        let file = setting.write("b.toml", configuration);
+        Self { setting, file }
+    }
+
+    fn command(&self, url: &str, more: &[&str]) -> Command {
+        let mut command = program::command(["explain", "--url", url]);
+        command.arg("--config").arg(&self.file);
+        command
+            .args(["--at", &NOW.as_secs().to_string()])
+            .args(more);
+        command
+    }
+}
+
+fn explain(url: &str, more: &[&str]) -> Ended {
+    let explained = Explained::by(CONFIGURATION);
+    program::run(explained.command(url, more))
+}
+
+#[test]
+fn what_an_admitted_request_brings_is_shown() {
+    let token = good().claim(ROLES, vec!["a", "b"]).sign();
+    let ended = explain("https://API.example:8443/%6frders/7?x=1", &[&token]);
+    assert_golden("url/admitted.txt", &ended, 0);
+}
+
+#[test]
+fn each_alternative_is_shown_with_what_it_lacks() {
+    let hour = std::time::Duration::from_secs(3600);
+    let token = good().authenticated_at(NOW.minus(hour)).sign();
+    let ended = explain("https://api.example/reports/7/pdf", &[&token]);
+    assert_golden("url/alternatives.txt", &ended, 1);
+}
+
+#[test]
+fn a_second_alternative_suffices() {
+    let token = Token::machine(ISSUER, AUDIENCE, NOW)
+        .claim("scope", "audit write")
+        .claim("auth_time", NOW.as_secs())
+        .claim("https://authgear.com/claims/user/is_verified", true);
+    let ended = explain("https://api.example/reports/7", &[&token.sign()]);
+    assert_golden("url/second_alternative.txt", &ended, 0);
+}
+
+#[test]
+fn without_a_route_it_says_what_of_each_does_not_fit() {
+    let ended = explain("https://www.example/reports/7", &["--method", "POST"]);
+    assert_golden("url/no_rule.txt", &ended, 1);
+    // The token of a request that nothing is for is not looked at.
+    let with_token = explain(
+        "https://www.example/reports/7",
+        &["--method", "POST", &good().sign()],
+    );
+    assert_eq!(with_token.stdout, ended.stdout);
+}
+
+#[test]
+fn t_fwd_04_it_says_why_a_path_is_ambiguous() {
+    let ended = explain("https://api.example/orders/%2e%2e/admin", &[&good().sign()]);
+    assert_golden("url/ambiguous.txt", &ended, 1);
+    for (path, why) in [
+        ("/orders//7", "a segment is empty"),
+        ("/orders/../7", "ends in a dot"),
+        ("/orders\\7", "a backslash"),
+        (
+            "/orders/7;x",
+            "but not with `;` in them: allow_semicolon is off",
+        ),
+        (
+            "/orders/a%2Fb",
+            "but not with `%2F` in them: allow_encoded_slash is",
+        ),
+        ("/orders#7", "refused: target_form, 400"),
+    ] {
+        let url = format!("https://api.example{path}");
+        let ended = explain(&url, &[&good().sign()]);
+        assert_eq!(ended.code, Some(1), "{path}");
+        assert!(ended.stdout.contains(", 400\n"), "{path}: {}", ended.stdout);
+        assert!(ended.stdout.contains(why), "{path}: {}", ended.stdout);
+    }
+}
+
+#[test]
+fn on_a_public_route_the_token_is_not_looked_at() {
+    let ended = explain("/livez", &["not a token"]);
+    assert_golden("url/public.txt", &ended, 0);
+}
+
+#[test]
+fn without_token_it_says_what_nobody_is_answered() {
+    let ended = explain("https://api.example/orders", &[]);
+    assert_golden("url/nobody.txt", &ended, 1);
+    let ended = explain("/site/x", &[]);
+    assert_golden("url/optional.txt", &ended, 0);
+}
+
+#[test]
+fn a_refused_token_is_taken_apart() {
+    let token = good().claim("aud", "https://other.example").sign();
+    let ended = explain("https://api.example/reports/7", &[&token]);
+    assert_golden("url/refused_token.txt", &ended, 1);
+}
+
+#[test]
+fn the_rules_are_those_of_the_issuer_that_the_token_names() {
+    let token = good().claim("iss", "https://other.example").sign();
+    let ended = explain("https://api.example/orders", &[&token]);
+    assert_golden("url/other_issuer.txt", &ended, 1);
+    let token = good().claim("iss", "https://id.example/").sign();
+    let ended = explain("https://api.example/orders", &[&token]);
+    assert_golden("url/unknown_issuer.txt", &ended, 1);
+}
+
+#[test]
+fn in_shadow_mode_it_says_what_would_be_refused() {
+    let ended = explain("/trial/x", &["a1B2c3D4e5F6a1B2c3D4e5F6a1B2c3D4"]);
+    assert_golden("url/shadow.txt", &ended, 0);
+}
+
+#[test]
+fn json_says_the_same_of_a_request() {
+    let ended = explain(
+        "https://api.example/orders/7",
+        &["--format", "json", &good().sign()],
+    );
+    assert_golden("url/admitted.json", &ended, 0);
+    let ended = explain("/nowhere", &["--format", "json"]);
+    assert_golden("url/no_rule.json", &ended, 1);
+    let ended = explain("/trial//x", &["--format", "json"]);
+    assert_golden("url/ambiguous.json", &ended, 1);
+}
+
+#[test]
+fn t_err_06_nothing_of_a_request_reaches_the_terminal_as_it_is() {
+    let token = good()
+        .claim("sub", "\u{1b}]0;title\u{7}")
+        .claim("client_id", "\u{202e}x")
+        .sign();
+    let url = "https://a\u{1b}[2J.example/orders/caf\u{e9}\u{202e}?\u{430}";
+    let configuration = CONFIGURATION.replace("hosts = \"api.example\"\n", "");
+    let explained = Explained::by(&configuration);
+    for format in ["text", "json"] {
+        let command = explained.command(url, &["--format", format, &token]);
+        let ended = program::run(command);
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert!(ended.stdout.contains("claim_not_header_safe"), "{ended:?}");
+        let is_shown = |char: char| char == '\n' || char == '…' || (' '..='~').contains(&char);
+        assert!(ended.stdout.chars().all(is_shown), "{}", ended.stdout);
+    }
+}
+
+#[test]
+fn t_err_01_no_token_is_printed_with_a_request() {
+    let token = good().sign();
+    for format in ["text", "json"] {
+        let ended = explain("https://api.example/orders", &["--format", format, &token]);
+        for part in token.split('.') {
+            let start = part.get(..40).expect("a part is longer");
+            assert!(!ended.stdout.contains(start), "{}", ended.stdout);
+        }
+    }
+}
+
+#[test]
+fn the_token_of_a_request_is_read_from_stdin_and_judged_as_it_is() {
+    let explained = Explained::by(CONFIGURATION);
+    for (input, code, reason) in [
+        (good().sign(), 0, "admitted"),
+        (format!("{}\n", good().sign()), 0, "admitted"),
+        (String::new(), 1, "malformed_credentials, 400"),
+        (
+            format!("{}\r\n", good().sign()),
+            1,
+            "malformed_credentials, 400",
+        ),
+    ] {
+        let command = explained.command("https://api.example/orders", &["-"]);
+        let ended = program::run_with(command, input);
+        assert_eq!(ended.code, Some(code), "{ended:?}");
+        assert!(ended.stdout.contains(reason), "{reason}: {ended:?}");
+    }
+}
+
+#[test]
+fn without_keys_a_request_is_undecided() {
+    let runtime = Runtime::new().expect("threads");
+    let issuer = runtime.block_on(DevIssuer::builder().fault(Fault::Error500).start());
+    let issuer = issuer.expect("a free port");
+    let configuration = format!(
+        "[[issuers]]\nissuer = '{}'\naudiences = 'https://api.example'\n\
+         [[routes]]\nname = 'all'\npath_prefix = '/'\n",
+        issuer.url()
+    );
+    let explained = Explained::by(&configuration);
+    let ended = |token: &str| {
+        let mut command = program::command(["explain", "--url", "/x", "--config"]);
+        command.arg(&explained.file).arg(token);
+        program::run(command)
+    };
+    let good = ended(&issuer.user_token(AUDIENCE).sign());
+    assert_eq!(good.code, Some(2), "{good:?}");
+    assert!(
+        good.stdout.contains("\nundecided: keys_unavailable\n"),
+        "{}",
+        good.stdout
+    );
+    // What needs no key is decided without.
+    let opaque = ended("a1B2c3D4e5F6a1B2c3D4e5F6a1B2c3D4");
+    assert_eq!(opaque.code, Some(1), "{opaque:?}");
+    assert!(opaque.stdout.contains("\nrefused: not_compact_jws, 401\n"));
+    issuer.clear_fault();
+    let good = ended(&issuer.user_token(AUDIENCE).sign());
+    assert_eq!(good.code, Some(0), "{good:?}");
+}
+
+#[test]
+fn options_that_the_configuration_has_do_not_go_with_a_url() {
+    for more in [
+        &["--issuer", ISSUER][..],
+        &["--audience", AUDIENCE],
+        &["--jwks", "x"],
+        &["--profile", "generic"],
+        &["--leeway", "5"],
+        &["--algorithm", "RS256"],
+    ] {
+        let ended = explain("/x", more);
+        assert_eq!(
+            (ended.code, ended.stdout.as_str()),
+            (Some(2), ""),
+            "{more:?}"
+        );
+    }
+    for arguments in [
+        &["explain", "--method", "GET", "x"][..],
+        &["explain", "--config", "x", "x"],
+        &["explain", "--url", "api.example/x"],
+        &["explain", "--url", "/x", "--config", "no/such.toml"],
+        &["explain"],
+    ] {
+        let ended = program::run(program::command(arguments));
+        assert_eq!(
+            (ended.code, ended.stdout.as_str()),
+            (Some(2), ""),
+            "{arguments:?}"
+        );
+    }
+    let mistaken = Explained::by("[[issuers]]\n");
+    let ended = program::run(mistaken.command("/x", &[]));
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
+    assert!(ended.stderr.contains("error[issuer_missing]"), "{ended:?}");
+    // The folder of the key file goes with the setting.
+    assert!(mistaken.setting.jwks().exists());
+}

@@ -1,0 +1,103 @@
+//! Pages of other origins that may read a refusal ([Fetch §3.3]).
+//!
+//! Where the application answers, its CORS fields come with the answer. A refusal is answered
+//! without it, and a page that may not read it cannot tell a step-up from an outage. The origins are
+//! from configuration; that of a request is compared, never repeated.
+//!
+//! [Fetch §3.3]: https://fetch.spec.whatwg.org/#http-responses
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ORIGIN, VARY};
+use http::{HeaderMap, HeaderValue};
+use url::Url;
+
+/// The origins, each as a browser writes it.
+#[derive(Clone, Debug, Default)]
+pub struct Origins(Arc<[Origin]>);
+
+impl Origins {
+    /// These origins and no others.
+    #[must_use]
+    pub fn new(origins: impl IntoIterator<Item = Origin>) -> Self {
+        Self(origins.into_iter().collect())
+    }
+
+    /// Lets the page that sent a request with these fields read a refusal.
+    pub(crate) fn expose(&self, sent: &HeaderMap, refusal: &mut HeaderMap) {
+        if self.0.is_empty() {
+            return;
+        }
+        refusal.append(VARY, HeaderValue::from_static("Origin"));
+        let mut given = sent.get_all(ORIGIN).iter();
+        let (Some(given), None) = (given.next(), given.next()) else {
+            return;
+        };
+        let Some(Origin(ours)) = self.0.iter().find(|origin| origin.0 == given) else {
+            return;
+        };
+        refusal.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ours.clone());
+        refusal.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+    }
+}
+
+/// An origin: scheme, host, and a port that is not that of the scheme.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin(HeaderValue);
+
+impl FromStr for Origin {
+    type Err = OriginError;
+
+    fn from_str(text: &str) -> Result<Self, OriginError> {
+        let url = text.parse::<Url>().map_err(|_| OriginError)?;
+        let is_web = matches!(url.scheme(), "http" | "https");
+        // Any other spelling would equal none that a browser sends.
+        if !is_web || url.origin().ascii_serialization() != text || text.contains('*') {
+            return Err(OriginError);
+        }
+        HeaderValue::from_str(text)
+            .map(Self)
+            .map_err(|_| OriginError)
+    }
+}
+
+/// Not an origin as browsers write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an origin such as https://app.example.com: lower case, no path, no usual port")]
+#[non_exhaustive]
+pub struct OriginError;
+
+/// What a client needs in order to act on a challenge.
+const EXPOSED: HeaderValue = HeaderValue::from_static("WWW-Authenticate, DPoP-Nonce");
+
+#[cfg(test)]
+mod tests {
+    use super::{Origin, OriginError};
+
+    #[test]
+    fn an_origin_is_written_as_browsers_write_it() {
+        for origin in [
+            "https://app.example.com",
+            "http://localhost:3000",
+            "https://[::1]:8443",
+        ] {
+            assert!(origin.parse::<Origin>().is_ok(), "{origin}");
+        }
+        for other in [
+            "",
+            "*",
+            "null",
+            "app.example.com",
+            "https://app.example.com/",
+            "https://app.example.com:443",
+            "https://App.example.com",
+            "https://*.example.com",
+            "https://app.example.com/path",
+            "https://user@app.example.com",
+            "ftp://app.example.com",
+        ] {
+            assert_eq!(other.parse::<Origin>(), Err(OriginError), "{other}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What may come in between a decision and the end of an answer, or between connections.
+
+/// Why a request or a connection of the reverse proxy came to another end than it was meant to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Interruption {
+    /// The body of the request broke off.
+    ClientBody,
+    /// The client left.
+    ClientGone,
+    /// The client took too long.
+    ClientTimeout,
+    /// The gateway is stopping.
+    Shutdown,
+    /// The token of a stream has expired.
+    StreamExpired,
+    /// A TLS handshake was not completed.
+    TlsHandshake,
+    /// Nothing went through a tunnel for too long.
+    TunnelIdle,
+    /// No address of the upstream could be connected to.
+    UpstreamConnect,
+    /// The upstream closed the connection, or answered something that is not HTTP.
+    UpstreamFailed,
+    /// The upstream took too long.
+    UpstreamTimeout,
+}
+
+impl Interruption {
+    /// Every one.
+    pub const ALL: &'static [Self] = &[
+        Self::ClientBody,
+        Self::ClientGone,
+        Self::ClientTimeout,
+        Self::Shutdown,
+        Self::StreamExpired,
+        Self::TlsHandshake,
+        Self::TunnelIdle,
+        Self::UpstreamConnect,
+        Self::UpstreamFailed,
+        Self::UpstreamTimeout,
+    ];
+
+    /// The stable code, for logs, metrics and `docs/reasons.md`.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::ClientBody => "client_body",
+            Self::ClientGone => "client_gone",
+            Self::ClientTimeout => "client_timeout",
+            Self::Shutdown => "shutdown",
+            Self::StreamExpired => "stream_expired",
+            Self::TlsHandshake => "tls_handshake",
+            Self::TunnelIdle => "tunnel_idle",
+            Self::UpstreamConnect => "upstream_connect",
+            Self::UpstreamFailed => "upstream_failed",
+            Self::UpstreamTimeout => "upstream_timeout",
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The protected resource metadata ([RFC 9728 §3]), which the gateway answers in the application's
+//! place: it is the one who checks tokens, and the challenge names it.
+//!
+//! Without authentication and before any route, from configuration alone: neither path nor document
+//! depend on `Host`. Whoever may read it may do so from a page of any origin.
+//!
+//! [RFC 9728 §3]: https://www.rfc-editor.org/rfc/rfc9728#section-3
+
+use std::sync::Arc;
+
+use bearward::ProtectedResourceMetadata;
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+
+use crate::decision::problem;
+
+/// The document and where it is found.
+#[derive(Clone, Debug)]
+pub(crate) struct Publication {
+    path: Arc<str>,
+    document: Arc<str>,
+}
+
+impl Publication {
+    pub(crate) fn of(metadata: &ProtectedResourceMetadata) -> Self {
+        Self {
+            path: metadata.path().into(),
+            document: metadata.to_json().into(),
+        }
+    }
+
+    /// The answer to a request for this target; `None` for any other.
+    pub(crate) fn answer(&self, method: &Method, target: &str) -> Option<Published> {
+        let path = target.split('?').next();
+        if path != Some(&*self.path) {
+            return None;
+        }
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            let mut headers = problem();
+            headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return Some(Published {
+                status: StatusCode::METHOD_NOT_ALLOWED,
+                headers,
+                body: r#"{"status":405}"#.into(),
+            });
+        }
+        let mut headers = HeaderMap::with_capacity(2);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        Some(Published {
+            status: StatusCode::OK,
+            headers,
+            body: Arc::clone(&self.document),
+        })
+    }
+}
+
+/// What is answered to a request for the metadata.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Published {
+    /// 200, or 405 to what is neither GET nor HEAD.
+    pub status: StatusCode,
+    /// The fields of the answer.
+    pub headers: HeaderMap,
+    /// The document.
+    pub body: Arc<str>,
+}
