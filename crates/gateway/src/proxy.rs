@@ -81,12 +81,14 @@ impl Proxy {
     ) -> Response<ProxyBody> {
         let mut exchange = Exchange::start(&self.settings.observer);
         let connection = request.extensions().get::<Connection>().cloned();
+        let is_http1 = request.version() <= Version::HTTP_11;
         // Behind such a head may stand another protocol, so no request is read there.
-        let closes = request.version() <= Version::HTTP_11
+        let closes = is_http1
             && (request.headers().contains_key(http::header::UPGRADE)
                 || request.method() == Method::CONNECT);
         let is_grpc = request.version() == Version::HTTP_2 && original::is_grpc(request.headers());
         let passed = self.pass(peer.into(), request, &mut exchange).await;
+        let is_last = is_http1 && connection.as_ref().is_some_and(Connection::is_draining);
         let mut response = match passed {
             Ok(passed) => passed.answered(exchange, connection),
             Err(answer) => {
@@ -99,7 +101,7 @@ impl Proxy {
                 response
             }
         };
-        if closes && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        if (closes || is_last) && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             response.headers_mut().insert(
                 http::header::CONNECTION,
                 http::HeaderValue::from_static("close"),

@@ -3,6 +3,7 @@
 mod fields;
 pub(crate) mod fixture;
 mod framing;
+mod grpc;
 mod limits;
 mod streams;
 mod upgrades;

@@ -512,3 +512,30 @@ async fn a_unix_socket_is_listened_on_and_removed() {
     running.stop().await;
     assert!(!path.exists());
 }
+
+#[tokio::test]
+async fn a_question_on_its_way_is_answered_after_the_stop() {
+    let issuer = DevIssuer::start().await.expect("a port");
+    let running = Running::start(&forward_auth(&issuer, "/app")).await;
+    let door = running.address("forward auth");
+    let token = issuer.user_token(issuer.url()).sign();
+    let fields = asking("/app/1", &token);
+    let question = format!("GET /auth/nginx HTTP/1.1\r\nHost: {door}\r\n{fields}\r\n");
+    let mut kept = TcpStream::connect(door).await.expect("a connection");
+    kept.write_all(question.as_bytes()).await.expect("sending");
+    let mut first = Vec::new();
+    while !first.ends_with(b"\r\n\r\n") {
+        first.push(kept.read_u8().await.expect("an answer"));
+    }
+    assert!(!String::from_utf8(first).expect("text").contains("close"));
+    drop(running.stop);
+    while std::net::TcpStream::connect(door).is_ok() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    kept.write_all(question.as_bytes()).await.expect("sending");
+    let mut second = String::new();
+    kept.read_to_string(&mut second).await.expect("an answer");
+    assert_eq!(status(&second), 200, "{second}");
+    assert!(second.contains("\r\nconnection: close\r\n"), "{second}");
+    running.served.await.expect("an end");
+}

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -28,6 +29,10 @@ impl Stop {
     /// The end of the sender is the message.
     pub(super) const fn new(receiver: watch::Receiver<()>) -> Self {
         Self(receiver)
+    }
+
+    fn is_told(&self) -> bool {
+        self.0.has_changed().is_err()
     }
 
     pub(super) async fn told(mut self) {
@@ -68,8 +73,10 @@ pub(super) async fn serve<A, F, B>(
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let connections = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let stopped = stop.told();
+    let places = Arc::new(Semaphore::new(
+        usize::try_from(CONNECTIONS).unwrap_or(Semaphore::MAX_PERMITS),
+    ));
+    let stopped = stop.clone().told();
     tokio::pin!(stopped);
     loop {
         let accept = async {
@@ -91,13 +98,18 @@ pub(super) async fn serve<A, F, B>(
                 continue;
             }
         };
-        let driven = drive(accepted, protocol, answer.clone(), connections.watcher());
+        let watcher = connections.watcher();
+        let driven = drive(accepted, protocol, answer.clone(), stop.clone(), watcher);
         tokio::spawn(async move {
             driven.await;
             drop(place);
         });
     }
     drop(listener);
+    if protocol == Protocol::Http1 {
+        // Questions may be on their way over connections that a proxy keeps open.
+        let _ = tokio::time::timeout(LAST_CALL, places.acquire_many(CONNECTIONS)).await;
+    }
     if tokio::time::timeout(grace, connections.shutdown())
         .await
         .is_err()
@@ -106,8 +118,13 @@ pub(super) async fn serve<A, F, B>(
     }
 }
 
-async fn drive<A, F, B>(accepted: Accepted, protocol: Protocol, answer: A, watcher: Watcher)
-where
+async fn drive<A, F, B>(
+    accepted: Accepted,
+    protocol: Protocol,
+    answer: A,
+    stop: Stop,
+    watcher: Watcher,
+) where
     A: Fn(Peer, Request<Incoming>) -> F + Send + Sync + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
@@ -126,7 +143,16 @@ where
     let service = service_fn(move |request: Request<Incoming>| {
         asked.store(true, Ordering::Relaxed);
         let answered = answer(peer, request);
-        async move { Ok::<_, Infallible>(answered.await) }
+        let stop = stop.clone();
+        async move {
+            let mut response = answered.await;
+            // HTTP/2 has its own way to say so, and no such field.
+            if protocol == Protocol::Http1 && stop.is_told() {
+                let last = HeaderValue::from_static("close");
+                response.headers_mut().insert(CONNECTION, last);
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     match protocol {
         Protocol::Http1 => {
@@ -171,7 +197,10 @@ async fn end(mut served: Served, was_asked: &AtomicBool) {
 type Served = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
 
 /// How many are open at a time; more wait to be accepted.
-const CONNECTIONS: usize = 10_000;
+const CONNECTIONS: u32 = 10_000;
+
+/// How long a connection may be silent before it is closed, when all are to end.
+const LAST_CALL: Duration = Duration::from_secs(1);
 
 /// A token of 16 KiB, the application's cookies, and the fields of a proxy.
 const HEAD_BYTES: usize = 64 * 1024;

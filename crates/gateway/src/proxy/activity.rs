@@ -3,11 +3,14 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::interruption::Interruption;
 use super::observe::Observe;
 use super::serve::Limits;
+
+/// How often a connection that is to end is looked at.
+const LOOKED_AT: Duration = Duration::from_millis(100);
 
 /// What happens on a connection, for its time limits.
 #[derive(Debug)]
@@ -99,6 +102,22 @@ impl Activity {
                 Some(due) if due <= Instant::now() => return,
                 Some(due) => sleep_until(due).await,
                 None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Resolves when no further request over HTTP/1.1 is to be expected: none came for so long, or
+    /// it is HTTP/2, which has its own way to say which request was the last.
+    pub(super) async fn last_call(&self, limit: Duration) {
+        let silent = self.idle_for(limit);
+        tokio::pin!(silent);
+        loop {
+            if self.state().is_opaque {
+                return;
+            }
+            // It may turn out to be HTTP/2 only now.
+            if timeout(LOOKED_AT, silent.as_mut()).await.is_ok() {
+                return;
             }
         }
     }

@@ -32,7 +32,7 @@ pub struct Record {
     pub reason: &'static str,
     /// Why it would have been refused, on a route in shadow mode.
     pub shadowed: Option<&'static str>,
-    /// The status it was answered with.
+    /// The status it was answered with; for a gRPC client, the one that its status was made of.
     pub status: StatusCode,
     /// The name of its upstream, if it was sent to one.
     pub upstream: Option<Arc<str>>,

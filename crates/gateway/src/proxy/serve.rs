@@ -34,6 +34,13 @@ const PENDING_RESETS: usize = 20;
 const OWN_RESETS: usize = 256;
 /// How long a connection that was asked to end may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(5);
+/// How long an HTTP/1.1 connection may be silent when all are to end: a request may be on its way,
+/// and its sender could not know whether it may be sent again ([RFC 9112 §9.3.1]).
+///
+/// [RFC 9112 §9.3.1]: https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1
+const LAST_CALL: Duration = Duration::from_secs(1);
+/// How many connections wait to be accepted at most, by what we ask of the system.
+const BACKLOG: u32 = 1024;
 
 /// What a listener bears.
 #[derive(Clone, Copy, Debug)]
@@ -121,13 +128,26 @@ pub async fn serve(
         usize::try_from(limits.connections).unwrap_or(Semaphore::MAX_PERMITS),
     ));
     tokio::pin!(shutdown);
+    let mut waiting = None;
     loop {
         let accepted = tokio::select! {
             biased;
-            () = &mut shutdown => break,
-            accepted = accept(&listener, &places) => accepted,
+            () = &mut shutdown, if waiting.is_none() => {
+                phase.send_replace(Phase::Draining);
+                waiting = Some(BACKLOG);
+                // The runtime asks the system who has connected.
+                tokio::task::yield_now().await;
+                continue;
+            }
+            accepted = accept(&listener, &places), if waiting != Some(0) => accepted,
+            // Who had connected before is served as well.
+            () = std::future::ready(()), if waiting.is_some() => break,
         };
+        waiting = waiting.map(|waiting: u32| waiting.saturating_sub(1));
         let Some((accepted, place)) = accepted else {
+            if waiting.is_some() {
+                break;
+            }
             // Out of file descriptors, most likely: others have to end first.
             sleep(Duration::from_millis(20)).await;
             continue;
@@ -141,7 +161,6 @@ pub async fn serve(
         tokio::spawn(open(accepted, Arc::clone(&proxy), limits, connection));
     }
     drop(listener);
-    phase.send_replace(Phase::Draining);
     let all = places.acquire_many(limits.connections);
     let _ = timeout(limits.drain, all).await;
     phase.send_replace(Phase::Closed);
@@ -181,19 +200,21 @@ where
     let builder = builder(limits);
     let served = builder.serve_connection_with_upgrades(io, service);
     tokio::pin!(served);
-    let over = tokio::select! {
-        _ = served.as_mut() => true,
-        () = connection.draining() => false,
+    tokio::select! {
+        _ = served.as_mut() => return,
+        () = connection.draining() => {
+            tokio::select! {
+                _ = served.as_mut() => return,
+                () = connection.closed() => return,
+                () = activity.last_call(LAST_CALL) => {}
+            }
+        }
         slow = activity.overdue(limits) => {
             if slow == Overdue::Head {
                 activity.cut(Interruption::ClientTimeout);
                 return;
             }
-            false
         }
-    };
-    if over {
-        return;
     }
     served.as_mut().graceful_shutdown();
     tokio::select! {
@@ -247,6 +268,11 @@ impl Connection {
     /// Resolves when nothing more is waited for.
     pub(super) async fn closed(&mut self) {
         let _ = self.phase.wait_for(|phase| *phase == Phase::Closed).await;
+    }
+
+    /// Whether it is to end, so that an answer has to say so.
+    pub(super) fn is_draining(&self) -> bool {
+        *self.phase.borrow() != Phase::Serving
     }
 
     async fn draining(&mut self) {

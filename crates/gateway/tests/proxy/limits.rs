@@ -193,6 +193,38 @@ async fn a_dos_03_drain_answers_requests_whose_head_was_read() {
 }
 
 #[tokio::test]
+async fn a_dos_03_drain_answers_requests_that_are_on_their_way() {
+    let (_app, addr) = App::start().await;
+    let mut gateway = Gateway::before(addr).await;
+    let head = format!(
+        "GET /x HTTP/1.1\r\nHost: a\r\nAuthorization: {}\r\n\r\n",
+        bearer()
+    );
+    let mut kept = TcpStream::connect(gateway.addr).await.unwrap();
+    kept.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"hello") {
+        answer.push(timeout(SOON, kept.read_u8()).await.unwrap().unwrap());
+    }
+    assert!(!String::from_utf8(answer).unwrap().contains("close"));
+    // Connected by the system; nobody has had the time to accept it.
+    let mut waiting = std::net::TcpStream::connect(gateway.addr).unwrap();
+    std::io::Write::write_all(&mut waiting, head.as_bytes()).unwrap();
+    gateway.stop();
+    until(|| std::net::TcpStream::connect(gateway.addr).is_err()).await;
+    kept.write_all(head.as_bytes()).await.unwrap();
+    waiting.set_nonblocking(true).unwrap();
+    for mut stream in [kept, TcpStream::from_std(waiting).unwrap()] {
+        let answer = to_end(&mut stream).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+        assert!(answer.ends_with("hello"), "{answer}");
+    }
+    timeout(SOON, &mut gateway.done).await.unwrap().unwrap();
+    assert_eq!(gateway.records(3).await.len(), 3);
+}
+
+#[tokio::test]
 async fn drain_has_an_end() {
     let (app, addr) = App::start().await;
     let mut gateway = limited(addr, Limits::new().drain_timeout(SHORT)).await;

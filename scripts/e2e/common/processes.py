@@ -44,9 +44,33 @@ class Program:
     def ended(self):
         return self._process.poll() is not None
 
+    @property
+    def id(self):
+        return self._process.pid
+
+    def tell(self, number):
+        """Sends it a signal."""
+        self._process.send_signal(number)
+
+    def exit_code(self, seconds):
+        """Waits for its end; `None` if it goes on."""
+        try:
+            status = self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        if self in _running:
+            _running.remove(self)
+        return status
+
     def pause(self):
         """It keeps its port and its connections, and does nothing any more."""
         self._process.send_signal(signal.SIGSTOP)
+        # Its threads stop one by one.
+        until(f"{self.name} is paused", 5, self._is_paused, self)
+
+    def _is_paused(self):
+        states = pathlib.Path(f"/proc/{self.id}/task").glob("*/stat")
+        return all(state.read_text().rpartition(")")[2].split()[0] == "T" for state in states)
 
     def kill(self):
         """Without a chance to say goodbye."""
