@@ -27,6 +27,7 @@ pub mod proxy;
 pub mod publication;
 pub mod route;
 pub mod target;
+pub mod telemetry;
 
 pub use crate::decision::Decision;
 pub use crate::gate::{Gate, SharedGate};

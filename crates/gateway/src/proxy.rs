@@ -48,8 +48,10 @@ pub use self::upstream::{
 };
 use crate::decision::{Admission, Decision, Reason, Refusal};
 use crate::gate::{Gate, SharedGate};
+use crate::metrics::Door;
 use crate::original::{self, Original};
 use crate::peer::Peer;
+use crate::telemetry::Named;
 
 /// Decides on requests and passes them on.
 #[derive(Clone, Debug)]
@@ -76,14 +78,22 @@ impl Proxy {
         peer: impl Into<Peer>,
         request: Request<Incoming>,
     ) -> Response<ProxyBody> {
-        let mut exchange = Exchange::start(&self.settings.observer);
+        let peer = peer.into();
+        let named = if self.settings.trusted.contains(peer) {
+            Named::ByProxy(request.headers())
+        } else {
+            Named::ByStranger
+        };
+        let telemetry = &self.settings.telemetry;
+        let trace = telemetry.trace(Door::Proxy, request.method(), named);
+        let mut exchange = Exchange::start(&self.settings.observer, trace);
         let connection = request.extensions().get::<Connection>().cloned();
         // Behind such a head may stand another protocol, so no request is read there.
         let closes = request.version() <= Version::HTTP_11
             && (request.headers().contains_key(http::header::UPGRADE)
                 || request.method() == Method::CONNECT);
         let is_grpc = request.version() == Version::HTTP_2 && original::is_grpc(request.headers());
-        let passed = self.pass(peer.into(), request, &mut exchange).await;
+        let passed = self.pass(peer, request, &mut exchange).await;
         let mut response = match passed {
             Ok(passed) => passed.answered(exchange, connection),
             Err(answer) => {
@@ -132,7 +142,7 @@ impl Proxy {
             .filter(|_| upstream.version(request.version()) == Version::HTTP_11);
         let kind = kind_of(request.headers());
         let scheme = connection.map_or("http", |connection| connection.scheme);
-        let request = Outbound {
+        let mut request = Outbound {
             gate: &gate,
             settings: &self.settings,
             admission: &admission,
@@ -141,6 +151,7 @@ impl Proxy {
             kind,
         }
         .request(peer, scheme, request)?;
+        exchange.pass_on(request.headers_mut());
         let response = upstream
             .send(request)
             .await

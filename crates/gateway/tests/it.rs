@@ -12,4 +12,5 @@ mod identity;
 mod proxy;
 mod publication;
 mod running;
+mod telemetry;
 mod tls;
