@@ -1,6 +1,6 @@
 //! serve, check and schema.
 
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::process::Command;
 
 use bearward_testing::DevIssuer;
@@ -280,4 +280,52 @@ fn gen_config_prints_a_recipe_or_says_what_is_missing() {
         );
         assert!(ended.stderr.contains(said), "{said}: {}", ended.stderr);
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn t_err_06_the_log_may_be_json_of_which_a_sender_writes_nothing() {
+    let runtime = Runtime::new().expect("threads");
+    let issuer = runtime.block_on(DevIssuer::start()).expect("a free port");
+    let folder = TempDir::new().expect("a folder");
+    let (file, log) = (folder.path().join("b.toml"), folder.path().join("log"));
+    std::fs::write(&file, configuration(issuer.url(), "")).expect("a file");
+    let mut command = program::command(["serve", "--log-format", "json", "--config"]);
+    command.arg(&file);
+    command.stderr(std::fs::File::create(&log).expect("a file"));
+    let mut child = command.spawn().expect("the program starts");
+    let mut stdout = BufReader::new(child.stdout.take().expect("a pipe from stdout"));
+    let mut printed = String::new();
+    while !printed.ends_with("ready\n") {
+        let read = stdout.read_line(&mut printed).expect("what it prints");
+        assert_ne!(read, 0, "{printed}");
+    }
+    let mut lines = printed.lines();
+    let line = lines.find(|line| line.starts_with("forward auth "));
+    let door = line.and_then(|line| line.split_whitespace().last());
+    let door = door.expect("an address");
+    let line = format!(
+        "curl -i http://{door}/auth/nginx -H \"X-Original-URI: /mark-path\" \
+         -H \"X-Original-Method: GET\" -H \"X-Original-Host: mark-host\" \
+         -H \"Authorization: Bearer mark-token\" -H \"User-Agent: mark-agent\""
+    );
+    assert_eq!(http::curl(&line).status, 401);
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args(["-TERM", &id]).status();
+    assert!(sent.expect("kill is there").success());
+    assert_eq!(child.wait().expect("its end").code(), Some(0));
+    let text = std::fs::read_to_string(&log).expect("a log");
+    let told: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let request = told
+        .iter()
+        .find(|line| line["fields"]["message"] == "request");
+    let request = &request.expect("a request")["fields"];
+    assert_eq!(request["door"], "forward_auth");
+    assert_eq!(request["route"], "all");
+    assert_eq!(request["reason"], "not_compact_jws");
+    assert_eq!(request["status"], 401);
+    assert!(!text.contains("mark-"), "{text}");
 }

@@ -25,6 +25,7 @@ mod reader;
 mod requirements;
 mod routes;
 mod surroundings;
+mod telemetry;
 mod upstreams;
 
 pub use self::documents::{reference, schema};
@@ -36,6 +37,7 @@ pub use self::listen::{
 pub use self::mistakes::{Code, Mistake, Mistakes};
 pub(crate) use self::surroundings::Contents;
 pub use self::surroundings::{FileRead, Surroundings};
+pub use self::telemetry::TelemetrySettings;
 pub use self::upstreams::UpstreamSettings;
 
 use self::mistakes::Found;
@@ -57,6 +59,8 @@ pub struct Config {
     pub upstreams: Vec<UpstreamSettings>,
     /// Where to listen.
     pub listen: Listen,
+    /// Where traces go, if anywhere.
+    pub telemetry: Option<TelemetrySettings>,
     /// The files it refers to, which were read with it.
     pub files: Vec<FileRead>,
 }
@@ -118,6 +122,7 @@ impl Config {
         let origins = origins::read(fields);
         let requirements = requirements::read(fields);
         let listen = Listen::read(fields, surroundings);
+        let telemetry = TelemetrySettings::read(fields);
         let upstreams = UpstreamSettings::read_all(fields, surroundings);
         let routes = routes::read(fields, &requirements, &listen);
         let id_token_field = server.as_ref().and_then(ServerSettings::id_token_field);
@@ -129,6 +134,7 @@ impl Config {
             origins,
             upstreams,
             listen,
+            telemetry,
             files: surroundings.files(),
         })
     }

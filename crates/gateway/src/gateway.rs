@@ -21,13 +21,16 @@ use tokio::task::JoinSet;
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::admin::Admin;
-use crate::config::{Address, Config, ProxySettings, TlsSettingsError, UpstreamSettings};
+use crate::config::{
+    Address, Config, ProxySettings, TelemetrySettings, TlsSettingsError, UpstreamSettings,
+};
 use crate::ext_authz::ExtAuthz;
 use crate::forward_auth::{ForwardAuth, Peer, TrustedPeers};
 use crate::gate::SharedGate;
 use crate::listener::Listener;
 use crate::metrics::{Door, Metrics};
 use crate::proxy::{self, Expiry, Limits, Observe, Proxy, Settings, TlsError, Upstreams};
+use crate::telemetry::{Named, Telemetry, TelemetryError};
 
 mod certificates;
 mod grpc;
@@ -46,6 +49,7 @@ use self::reload::Replaced;
 pub struct Gateway {
     gate: SharedGate,
     metrics: Arc<Metrics>,
+    telemetry: Telemetry,
     reloader: Reloader,
     admin: Option<(Listener, Admin)>,
     forward_auth: Option<(Listener, ForwardAuth)>,
@@ -63,6 +67,7 @@ impl Gateway {
         let gate = SharedGate::new(config.gate(config.resource_server()?));
         let upstreams = upstreams(&config.upstreams)?;
         let metrics = Arc::new(Metrics::new(gate.clone(), upstreams.clone()));
+        let telemetry = telemetry(config.telemetry.as_ref())?;
         let listen = &config.listen;
         let mut certificates = Certificates::default();
         let admin = match &listen.admin {
@@ -96,7 +101,7 @@ impl Gateway {
         };
         let proxy = match &listen.proxy {
             Some(settings) => {
-                let passed_on = proxy_settings(settings, &metrics);
+                let passed_on = proxy_settings(settings, &metrics, &telemetry);
                 let proxy = Proxy::new(gate.clone(), upstreams.clone(), passed_on);
                 let tls_of: SettingsOf = |listen| listen.proxy.as_ref()?.tls.as_ref();
                 let tls = certificates.of(listen, tls_of, &[b"h2", b"http/1.1"])?;
@@ -104,15 +109,12 @@ impl Gateway {
             }
             None => None,
         };
-        let replaced = Replaced {
-            gate: gate.clone(),
-            upstreams,
-            certificates,
-        };
+        let replaced = Replaced::of(gate.clone(), upstreams, certificates);
         Ok(Self {
             reloader: Reloader::new(config, replaced, Arc::clone(&metrics)),
             gate,
             metrics,
+            telemetry,
             admin,
             forward_auth,
             ext_authz,
@@ -155,7 +157,7 @@ impl Gateway {
 
     /// Serves until `stop` ends, and then as long as requests are under way, 30 s at most.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
-        let flushed = Arc::clone(&self.metrics);
+        let (flushed, telemetry) = (Arc::clone(&self.metrics), self.telemetry.clone());
         let (told, stopped) = watch::channel(());
         let stopped = Stop::new(stopped);
         let mut doors = JoinSet::new();
@@ -165,15 +167,17 @@ impl Gateway {
             doors.spawn(proxy::serve(listener, Arc::new(proxy), limits, stopped));
         }
         if let Some((listener, door)) = self.ext_authz {
-            let answer = grpc::answer(door, Arc::clone(&self.metrics));
+            let answer = grpc::answer(door, Arc::clone(&self.metrics), self.telemetry.clone());
             let stopped = stopped.clone();
             let protocol = Protocol::Http2;
             doors.spawn(listener::serve(listener, protocol, answer, stopped, GRACE));
         }
         if let Some((listener, door)) = self.forward_auth {
-            let metrics = self.metrics;
-            let answer =
-                move |peer, request| asked(door.clone(), Arc::clone(&metrics), peer, request);
+            let (metrics, telemetry) = (self.metrics, self.telemetry.clone());
+            let answer = move |peer, request| {
+                let told = (Arc::clone(&metrics), telemetry.clone());
+                asked(door.clone(), told, peer, request)
+            };
             let protocol = Protocol::Http1;
             doors.spawn(listener::serve(listener, protocol, answer, stopped, GRACE));
         }
@@ -199,6 +203,7 @@ impl Gateway {
             let _ = admin.await;
         }
         flushed.flush();
+        telemetry.stop().await;
         tracing::info!("stopped");
     }
 }
@@ -209,12 +214,20 @@ fn trusted(networks: Option<&[IpNet]>) -> TrustedPeers {
     networks.map(named).unwrap_or_default()
 }
 
+fn telemetry(settings: Option<&TelemetrySettings>) -> Result<Telemetry, TelemetryError> {
+    settings.map_or_else(|| Ok(Telemetry::default()), Telemetry::start)
+}
+
 fn upstreams(settings: &[UpstreamSettings]) -> Result<Upstreams, TlsError> {
     let built = settings.iter().map(UpstreamSettings::build);
     Ok(Upstreams::new(built.collect::<Result<Vec<_>, _>>()?))
 }
 
-fn proxy_settings(settings: &ProxySettings, metrics: &Arc<Metrics>) -> Settings {
+fn proxy_settings(
+    settings: &ProxySettings,
+    metrics: &Arc<Metrics>,
+    telemetry: &Telemetry,
+) -> Settings {
     let expiry = settings.expiry_leeway.map_or(Expiry::Ignored, Expiry::Ends);
     let trusted = TrustedPeers::new(settings.trusted_proxies.iter().copied());
     let observer: Arc<dyn Observe> = Arc::<Metrics>::clone(metrics);
@@ -222,6 +235,7 @@ fn proxy_settings(settings: &ProxySettings, metrics: &Arc<Metrics>) -> Settings 
         .expiry(expiry)
         .client_idle(settings.client_idle)
         .trust(trusted)
+        .telemetry(telemetry.clone())
         .observer(observer);
     for field in &settings.method_overrides {
         built = built.allow_override(field.clone());
@@ -244,6 +258,9 @@ pub enum StartError {
         /// Why not.
         error: io::Error,
     },
+    /// There are no traces.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
     /// TLS on a listener cannot be set up.
     #[error(transparent)]
     Tls(#[from] TlsSettingsError),
@@ -270,15 +287,19 @@ async fn bind(
 /// The answer to a proxy that asks; told in log and metrics.
 async fn asked(
     door: ForwardAuth,
-    metrics: Arc<Metrics>,
+    (metrics, telemetry): (Arc<Metrics>, Telemetry),
     peer: Peer,
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
     let started = Instant::now();
     // Its body is not read.
     let (head, _) = request.into_parts();
+    // Who is not one of the proxies is refused.
+    let named = Named::ByProxy(&head.headers);
+    let trace = telemetry.trace(Door::ForwardAuth, &head.method, named);
     let response = door.answer(peer, RequestHead::from(&head)).await;
-    metrics.answered(Door::ForwardAuth, response.extensions(), started.elapsed());
+    let (told, took) = (response.extensions(), started.elapsed());
+    metrics.answered(Door::ForwardAuth, told, took, trace);
     response.map(|body| match body {
         Cow::Borrowed(body) => Full::new(Bytes::from_static(body.as_bytes())),
         Cow::Owned(body) => Full::new(Bytes::from(body)),

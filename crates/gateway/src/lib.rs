@@ -28,6 +28,7 @@ pub mod publication;
 pub mod recipe;
 pub mod route;
 pub mod target;
+pub mod telemetry;
 
 pub use crate::decision::Decision;
 pub use crate::gate::{Gate, SharedGate};

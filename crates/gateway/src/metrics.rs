@@ -24,6 +24,7 @@ use crate::decision::Decision;
 use crate::gate::SharedGate;
 use crate::proxy::{End, Observe, Record, Upstreams};
 use crate::publication::Published;
+use crate::telemetry::Trace;
 
 /// The counters, and where they are registered.
 pub struct Metrics {
@@ -102,7 +103,13 @@ impl Metrics {
     }
 
     /// Logs and counts what a door answered, which stands among the extensions of its answer.
-    pub(crate) fn answered(&self, door: Door, told: &http::Extensions, duration: Duration) {
+    pub(crate) fn answered(
+        &self,
+        door: Door,
+        told: &http::Extensions,
+        duration: Duration,
+        mut trace: Trace,
+    ) {
         let request = if let Some(decision) = told.get::<Decision>() {
             Request::decided(door, decision, duration)
         } else if let Some(published) = told.get::<Published>() {
@@ -110,6 +117,7 @@ impl Metrics {
         } else {
             return;
         };
+        trace.end(&request);
         self.request(&request);
     }
 
@@ -175,17 +183,7 @@ impl Metrics {
 /// The proxy tells of each request once it is over.
 impl Observe for Metrics {
     fn ended(&self, record: &Record) {
-        let request = Request {
-            door: Door::Proxy,
-            route: record.route.as_ref(),
-            reason: record.reason,
-            shadowed: record.shadowed,
-            status: record.status,
-            upstream: record.upstream.as_ref(),
-            is_complete: Some(record.end == End::Complete),
-            duration: record.duration,
-        };
-        self.request(&request);
+        self.request(&Request::from(record));
     }
 
     fn cut(&self, reason: &'static str) {
@@ -220,6 +218,21 @@ pub struct Request<'r> {
     pub is_complete: Option<bool>,
     /// How long it took.
     pub duration: Duration,
+}
+
+impl<'r> From<&'r Record> for Request<'r> {
+    fn from(record: &'r Record) -> Self {
+        Self {
+            door: Door::Proxy,
+            route: record.route.as_ref(),
+            reason: record.reason,
+            shadowed: record.shadowed,
+            status: record.status,
+            upstream: record.upstream.as_ref(),
+            is_complete: Some(record.end == End::Complete),
+            duration: record.duration,
+        }
+    }
 }
 
 impl<'r> Request<'r> {

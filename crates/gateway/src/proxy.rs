@@ -50,9 +50,10 @@ pub use self::upstream::{
 };
 use crate::decision::{Admission, Decision, Reason, Refusal};
 use crate::gate::{Gate, SharedGate};
-use crate::metrics::ADMITTED;
+use crate::metrics::{ADMITTED, Door};
 use crate::original::{self, Original};
 use crate::peer::Peer;
+use crate::telemetry::Named;
 
 /// Decides on requests and passes them on.
 #[derive(Clone, Debug)]
@@ -79,7 +80,15 @@ impl Proxy {
         peer: impl Into<Peer>,
         request: Request<Incoming>,
     ) -> Response<ProxyBody> {
-        let mut exchange = Exchange::start(&self.settings.observer);
+        let peer = peer.into();
+        let named = if self.settings.trusted.contains(peer) {
+            Named::ByProxy(request.headers())
+        } else {
+            Named::ByStranger
+        };
+        let telemetry = &self.settings.telemetry;
+        let trace = telemetry.trace(Door::Proxy, request.method(), named);
+        let mut exchange = Exchange::start(&self.settings.observer, trace);
         let connection = request.extensions().get::<Connection>().cloned();
         let is_http1 = request.version() <= Version::HTTP_11;
         // Behind such a head may stand another protocol, so no request is read there.
@@ -87,7 +96,7 @@ impl Proxy {
             && (request.headers().contains_key(http::header::UPGRADE)
                 || request.method() == Method::CONNECT);
         let is_grpc = request.version() == Version::HTTP_2 && original::is_grpc(request.headers());
-        let passed = self.pass(peer.into(), request, &mut exchange).await;
+        let passed = self.pass(peer, request, &mut exchange).await;
         let is_last = is_http1 && connection.as_ref().is_some_and(Connection::is_draining);
         let mut response = match passed {
             Ok(passed) => passed.answered(exchange, connection),
@@ -137,7 +146,7 @@ impl Proxy {
             .filter(|_| upstream.version(request.version()) == Version::HTTP_11);
         let kind = kind_of(request.headers());
         let scheme = connection.map_or("http", |connection| connection.scheme);
-        let request = Outbound {
+        let mut request = Outbound {
             gate: &gate,
             settings: &self.settings,
             admission: &admission,
@@ -146,6 +155,7 @@ impl Proxy {
             kind,
         }
         .request(peer, scheme, request)?;
+        exchange.pass_on(request.headers_mut());
         let response = upstream
             .send(request)
             .await

@@ -423,6 +423,21 @@ mod tests {
     }
 
     #[test]
+    fn t_dos_07_a_pattern_cannot_backtrack() {
+        // Each segment is looked at once, whatever stands before it.
+        let stars = "/*".repeat(2_000);
+        let pattern = PathPattern::glob(&format!("{stars}/end")).unwrap();
+        let long = "/aaaa".repeat(2_000);
+        assert!(matches(&pattern, &format!("{long}/end")));
+        let started = std::time::Instant::now();
+        for _ in 0..100 {
+            assert!(!matches(&pattern, &format!("{long}/other")));
+        }
+        // Two to the number of stars would be longer than this universe has been.
+        assert!(started.elapsed() < std::time::Duration::from_secs(10));
+    }
+
+    #[test]
     fn the_first_route_that_matches_counts() {
         let mut writes = Route::new("writes", [PathPattern::prefix("/orders").unwrap()]);
         writes.methods = vec![Method::POST];

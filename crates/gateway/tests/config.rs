@@ -347,6 +347,15 @@ fn rule_patterns_that_no_request_could_match_are_mistakes() {
 }
 
 #[test]
+fn t_dos_07_a_regular_expression_is_a_mistake() {
+    for pattern in ["^/(a+)+$", "(a|a)*", "~ ^/a", "/a/(b+)*"] {
+        let text = with("path_prefix = \"/\"", &format!("path_glob = '{pattern}'"));
+        let place = "rule_pattern 8:13";
+        assert_eq!(mistakes(&text), [place], "{pattern}");
+    }
+}
+
+#[test]
 fn t_fwd_10_no_route_depends_on_a_user_agent() {
     for key in ["user_agent", "headers", "skip", "exempt"] {
         let text = with_more(&format!("{key} = \"kube-probe\"\n"));
@@ -431,6 +440,10 @@ fn identity_fields_upstreams_and_listeners_are_checked() {
         ),
         ("[protection]\nscopes = [\"a\"]\n", "missing 10:1"),
         ("[protection]\nresource = \"api\"\n", "value 10:1"),
+        (
+            "[telemetry]\nendpoint = \"https://user:word@collector\"\n",
+            "value 10:1",
+        ),
         (
             "[protection]\norigins = [\"https://app.example/\"]\n",
             "value 10:12",

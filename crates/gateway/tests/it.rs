@@ -13,4 +13,5 @@ mod proxy;
 mod publication;
 mod recipes;
 mod running;
+mod telemetry;
 mod tls;

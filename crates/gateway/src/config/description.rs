@@ -174,6 +174,11 @@ pub(super) static ROOT: Table = Table {
             Kind::Table(&LISTEN),
             "Where the gateway listens. A listener without a table is not started.",
         ),
+        optional(
+            "telemetry",
+            Kind::Table(&TELEMETRY),
+            "Where traces go. Without the table there are none.",
+        ),
     ],
 };
 
@@ -734,6 +739,29 @@ pub(super) static LISTEN_EXT_AUTHZ: Table = Table {
             "trusted_proxies",
             Kind::TextOrTexts,
             "Networks or addresses of the proxies that may ask; others are refused. Without it: loopback. A Unix socket trusts whoever may open it.",
+        ),
+    ],
+};
+
+pub(super) static TELEMETRY: Table = Table {
+    name: "[telemetry]",
+    meaning: "Traces for OpenTelemetry, by OTLP over HTTP: one span a request, with what the access log says and nothing that the sender chose. The variables `OTEL_*` hold as its specification says, such as `OTEL_TRACES_SAMPLER`, and `OTEL_EXPORTER_OTLP_HEADERS` for credentials. Changes of this table need a restart.",
+    fields: &[
+        optional(
+            "endpoint",
+            Kind::Text,
+            "The base URL of the collector, such as `http://127.0.0.1:4318`; traces go to `/v1/traces` below it. Without it: as `OTEL_EXPORTER_OTLP_ENDPOINT` says, or `http://localhost:4318`.",
+        ),
+        optional(
+            "service_name",
+            Kind::Text,
+            "Our name in traces. Without it: `OTEL_SERVICE_NAME`, or `bearward`.",
+        ),
+        defaulted(
+            "trust_traceparent",
+            Kind::Flag,
+            "false",
+            "Continues the trace that the `traceparent` of a request names, if it comes from one of `trusted_proxies`. Set it if that proxy writes the field itself: who chooses it chooses what is recorded. Else each request begins a trace.",
         ),
     ],
 };

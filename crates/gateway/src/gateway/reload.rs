@@ -34,9 +34,23 @@ struct Inner {
 /// What takes another form with another configuration.
 #[derive(Debug)]
 pub(super) struct Replaced {
-    pub(super) gate: SharedGate,
-    pub(super) upstreams: Upstreams,
-    pub(super) certificates: Certificates,
+    gate: SharedGate,
+    upstreams: Upstreams,
+    certificates: Certificates,
+}
+
+impl Replaced {
+    pub(super) const fn of(
+        gate: SharedGate,
+        upstreams: Upstreams,
+        certificates: Certificates,
+    ) -> Self {
+        Self {
+            gate,
+            upstreams,
+            certificates,
+        }
+    }
 }
 
 impl Reloader {
@@ -100,6 +114,9 @@ impl Reloader {
         }
         for certificate in renewed {
             certificate.present();
+        }
+        if config.telemetry != current.telemetry {
+            tracing::warn!("telemetry has changed; that takes effect at the next start");
         }
         if !config.listen.is_same_but_for_certificates(&current.listen) {
             tracing::warn!("listeners have changed; that takes effect at the next start");

@@ -6,7 +6,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
+
+use crate::metrics::Request;
+use crate::telemetry::Trace;
 
 use super::interruption::Interruption;
 
@@ -58,10 +61,11 @@ pub(super) struct Exchange {
     record: Record,
     started: Instant,
     observer: Arc<dyn Observe>,
+    trace: Trace,
 }
 
 impl Exchange {
-    pub(super) fn start(observer: &Arc<dyn Observe>) -> Self {
+    pub(super) fn start(observer: &Arc<dyn Observe>, trace: Trace) -> Self {
         let record = Record {
             route: None,
             reason: Interruption::ClientGone.code(),
@@ -75,7 +79,13 @@ impl Exchange {
             record,
             started: Instant::now(),
             observer: Arc::clone(observer),
+            trace,
         }
+    }
+
+    /// Names our span to the application.
+    pub(super) fn pass_on(&self, headers: &mut HeaderMap) {
+        self.trace.pass_on(headers);
     }
 
     pub(super) fn route(&mut self, route: &Arc<str>, shadowed: Option<&'static str>) {
@@ -104,6 +114,7 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         self.record.duration = self.started.elapsed();
+        self.trace.end(&Request::from(&self.record));
         self.observer.ended(&self.record);
     }
 }

@@ -7,6 +7,7 @@ use http::HeaderName;
 
 use super::observe::{Observe, Traced};
 use crate::peer::TrustedPeers;
+use crate::telemetry::Telemetry;
 
 /// How requests are passed on. Every default is the safe one.
 #[derive(Clone, Debug)]
@@ -17,6 +18,7 @@ pub struct Settings {
     pub(super) upgrades: Vec<String>,
     pub(super) trusted: TrustedPeers,
     pub(super) observer: Arc<dyn Observe>,
+    pub(super) telemetry: Telemetry,
 }
 
 /// What becomes of tunnels and streams of events whose token expires.
@@ -40,6 +42,7 @@ impl Settings {
             upgrades: vec!["websocket".to_owned()],
             trusted: TrustedPeers::new([]),
             observer: Arc::new(Traced),
+            telemetry: Telemetry::default(),
         }
     }
 
@@ -78,6 +81,13 @@ impl Settings {
     #[must_use]
     pub fn trust(mut self, trusted: TrustedPeers) -> Self {
         self.trusted = trusted;
+        self
+    }
+
+    /// Where traces go; nowhere by default.
+    #[must_use]
+    pub fn telemetry(mut self, telemetry: Telemetry) -> Self {
+        self.telemetry = telemetry;
         self
     }
 

@@ -6,6 +6,7 @@ use tokio::net::tcp::OwnedWriteHalf;
 use tokio::time::timeout;
 
 use super::fixture::{App, Gateway, SOON, bearer, raw};
+use super::limits::{FIELDS, PREFACE, frame};
 
 /// The request that would be smuggled.
 const SECOND: &str = "GET /second HTTP/1.1\r\nHost: api.example\r\n\r\n";
@@ -87,6 +88,75 @@ async fn t_prx_04_an_ambiguous_body_is_400_and_the_end() {
             .iter()
             .all(|seen| !seen.is_whole && seen.target == "/x")
     );
+}
+
+/// A field in HPACK: a literal without indexing.
+fn literal(name: &str, value: &str) -> Vec<u8> {
+    let mut field = vec![0];
+    for text in [name, value] {
+        // Lengths from 127 on go on in further bytes, seven bits each.
+        let mut length = text.len();
+        if length < 127 {
+            field.push(u8::try_from(length).unwrap());
+        } else {
+            field.push(127);
+            length = length.checked_sub(127).unwrap();
+            while length >= 128 {
+                field.push(u8::try_from(length % 128).unwrap() | 128);
+                length /= 128;
+            }
+            field.push(u8::try_from(length).unwrap());
+        }
+        field.extend_from_slice(text.as_bytes());
+    }
+    field
+}
+
+#[tokio::test]
+async fn t_prx_04_http2_cannot_end_a_line() {
+    const HEADERS: u8 = 1;
+    let (app, addr) = App::start().await;
+    let gateway = Gateway::before(addr).await;
+    for (name, value, is_good) in [
+        ("x", "a", true),
+        ("x", "a\r\nX-Auth-User: admin", false),
+        ("x", "a\r\n\r\nGET /second HTTP/1.1\r\n", false),
+        ("x", "a\nb", false),
+        ("x", "a\0b", false),
+        ("x: a\r\nx-auth-user", "admin", false),
+        ("X-Upper", "a", false),
+        ("transfer-encoding", "chunked", false),
+        ("connection", "close", false),
+    ] {
+        let mut fields = FIELDS.to_vec();
+        fields.extend_from_slice(&literal("authorization", &bearer()));
+        fields.extend_from_slice(&literal(name, value));
+        let mut stream = TcpStream::connect(gateway.addr).await.unwrap();
+        let sent = [
+            PREFACE,
+            &frame(4, 0, 0, &[]),
+            &frame(HEADERS, 5, 1, &fields),
+        ];
+        stream.write_all(&sent.concat()).await.unwrap();
+        let first = timeout(SOON, first_of_stream(&mut stream)).await.unwrap();
+        // Anything else is the end of the stream, or of the connection.
+        assert_eq!(first == Some(HEADERS), is_good, "{name:?}: {value:?}");
+    }
+    assert_eq!(app.arrived(), 1);
+}
+
+/// The kind of the first frame that is about a stream, if the connection does not end before.
+async fn first_of_stream(stream: &mut TcpStream) -> Option<u8> {
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.ok()?;
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; usize::try_from(length).unwrap()];
+        stream.read_exact(&mut payload).await.unwrap();
+        if head[5..] != [0; 4] {
+            return Some(head[3]);
+        }
+    }
 }
 
 #[tokio::test]

@@ -236,7 +236,7 @@ async fn drain_has_an_end() {
 }
 
 /// A frame of HTTP/2.
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     let mut frame = length[1..].to_vec();
     frame.extend_from_slice(&[kind, flags]);
@@ -246,8 +246,8 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 }
 
 /// `GET http://a/` in HPACK.
-const FIELDS: &[u8] = &[0x82, 0x86, 0x84, 0x41, 1, b'a'];
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(crate) const FIELDS: &[u8] = &[0x82, 0x86, 0x84, 0x41, 1, b'a'];
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Sends frames for as long as they are taken, and tells the error that it was ended with.
 async fn flood(

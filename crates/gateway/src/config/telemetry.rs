@@ -1,0 +1,59 @@
+//! `[telemetry]`: where traces go.
+
+use url::Url;
+
+use super::mistakes::Code;
+use super::reader::Fields;
+use crate::telemetry::Continues;
+
+/// A collector of traces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TelemetrySettings {
+    pub(crate) endpoint: Option<Url>,
+    pub(crate) service_name: Option<String>,
+    pub(crate) continues: Continues,
+}
+
+impl TelemetrySettings {
+    pub(super) fn read(fields: &Fields<'_>) -> Option<Self> {
+        let fields = fields.table("telemetry")?;
+        let continues = if fields.flag("trust_traceparent") {
+            Continues::OfProxies
+        } else {
+            Continues::None
+        };
+        Some(Self {
+            endpoint: endpoint(&fields),
+            service_name: fields
+                .text("service_name")
+                .map(|name| name.value.to_owned()),
+            continues,
+        })
+    }
+}
+
+/// The URL that traces are sent to, below the base that is given.
+fn endpoint(fields: &Fields<'_>) -> Option<Url> {
+    let given = fields.text("endpoint")?;
+    let url = given.value.parse::<Url>().ok();
+    let url = url.filter(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.query().is_none()
+            && url.fragment().is_none()
+            // A password would stand in a file that is no secret.
+            && url.username().is_empty()
+            && url.password().is_none()
+    });
+    let Some(mut url) = url else {
+        let message = format!(
+            "`endpoint` is such as \"http://127.0.0.1:4318\", not {:?}",
+            given.value
+        );
+        let help = "credentials are fields: OTEL_EXPORTER_OTLP_HEADERS has them";
+        fields.tell(Code::Value, "endpoint", message, help);
+        return None;
+    };
+    let path = format!("{}/v1/traces", url.path().trim_end_matches('/'));
+    url.set_path(&path);
+    Some(url)
+}
