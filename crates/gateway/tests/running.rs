@@ -453,6 +453,47 @@ async fn t_cfg_04_a_file_that_changes_is_read_again() {
     running.stop().await;
 }
 
+/// Whatever happens in its folder is a reason to read a refused file again, and none to say the same
+/// again; a signal is one.
+#[tokio::test(flavor = "multi_thread")]
+async fn t_cfg_04_mistakes_are_told_once() {
+    let issuer = DevIssuer::start().await.expect("a port");
+    let folder = TempDir::new().expect("a folder");
+    let good = forward_auth(&issuer, "/one");
+    let broken = good.replace("path_prefix", "path_prefx");
+    let file = write(folder.path(), &broken);
+    let running = Running::start(&good).await;
+    let refused = || {
+        let metrics = running.metrics.encode().expect("metrics");
+        let line = |count| format!("bearward_reloads_total{{outcome=\"refused\"}} {count}\n");
+        (0..10).find(|count| metrics.contains(&line(*count)))
+    };
+    let reloads = Reloads::new(&file, &good);
+    let trigger = reloads.trigger();
+    let followed = tokio::spawn(reloads.follow(running.reloader.clone()));
+    let until = async |count| {
+        let is_so = async {
+            while refused() != Some(count) {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(SOON, is_so).await.expect("it is told");
+    };
+    until(1).await;
+    for _ in 0..3 {
+        // The next one is taken when this one is done with.
+        trigger.send(Trigger::Changed).await.expect("it follows");
+    }
+    assert_eq!(refused(), Some(1));
+    trigger.send(Trigger::Asked).await.expect("it follows");
+    until(2).await;
+    // Another mistake is news.
+    write(folder.path(), &good.replace("path_prefix", "path_prefax"));
+    until(3).await;
+    followed.abort();
+    running.stop().await;
+}
+
 #[tokio::test]
 async fn a_request_under_way_is_answered_before_the_end() {
     let issuer = DevIssuer::start().await.expect("a port");

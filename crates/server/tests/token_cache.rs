@@ -275,7 +275,9 @@ async fn t_cch_05_no_two_tokens_share_an_entry() {
     }
     for length in 1..token.len() {
         assert!(
-            decide_text(&server, &token[..length]).await.is_err(),
+            decide_text(&server, token.get(..length).unwrap())
+                .await
+                .is_err(),
             "{length} bytes of it"
         );
     }
@@ -336,16 +338,13 @@ async fn t_cch_08_t_dos_05_it_is_bounded_in_entries_and_in_bytes() {
         .collect();
     let by_entries = TokenCache::new().max_entries(100);
     let by_bytes = TokenCache::new().max_bytes(100_000);
-    for cache in [by_entries, by_bytes] {
+    for (cache, most_bytes) in [(by_entries, 32 * 1024 * 1024), (by_bytes, 100_000)] {
         let server = remembering(&issuer(), cache).await;
         for token in &tokens {
             assert!(decide_text(&server, token).await.is_ok());
             let now = counted(&server);
             assert!(now.entries <= 100, "{now:?}");
-            assert!(now.bytes <= 32 * 1024 * 1024, "{now:?}");
-            if cache == by_bytes {
-                assert!(now.bytes <= 100_000, "{now:?}");
-            }
+            assert!(now.bytes <= most_bytes, "{now:?}");
         }
         assert!(counted(&server).entries > 20, "{:?}", counted(&server));
     }
@@ -402,7 +401,7 @@ async fn t_err_01_debug_shows_no_token() {
     let token = good().sign();
     assert!(decide_text(&server, &token).await.is_ok());
     let shown = format!("{server:?} {:?}", counted(&server));
-    assert!(!shown.contains(&token[..20]), "{shown}");
+    assert!(!shown.contains(token.get(..20).unwrap()), "{shown}");
     assert!(shown.contains("entries: 1"), "{shown}");
 }
 

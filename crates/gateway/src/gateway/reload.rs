@@ -5,7 +5,7 @@
 //! there before the gate is replaced, so that no request finds none.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bearward::ResourceServer;
@@ -29,6 +29,8 @@ struct Inner {
     metrics: Arc<Metrics>,
     /// The configuration in force. Held while one is replaced by another: never two at once.
     current: Mutex<Config>,
+    /// The mistakes of a file that was refused, as they were told last.
+    told: std::sync::Mutex<Option<String>>,
 }
 
 /// What takes another form with another configuration.
@@ -59,6 +61,7 @@ impl Reloader {
             replaced,
             metrics,
             current: Mutex::new(config),
+            told: std::sync::Mutex::new(None),
         }))
     }
 
@@ -126,6 +129,7 @@ impl Reloader {
 
     /// Reads the file and puts it in force. With mistakes, the last good one stays.
     pub async fn read(&self, file: &Path) -> Reload {
+        self.is_news(None);
         match read(file).await {
             Ok(text) => self.parse(file, &text).await,
             Err(error) => {
@@ -142,7 +146,12 @@ impl Reloader {
     async fn parse(&self, file: &Path, text: &str) -> Reload {
         let parsed = Config::parse_in(text, &Surroundings::of(file));
         match parsed {
-            Ok(config) => self.apply(config).await,
+            Ok(config) => {
+                self.is_news(None);
+                self.apply(config).await
+            }
+            // Any change in its folder is a reason to read a refused file again, and none to repeat.
+            Err(mistakes) if !self.is_news(Some(mistakes.render(""))) => Reload::Refused,
             Err(mistakes) => {
                 for mistake in mistakes.iter() {
                     let (line, column) = mistakes.place(mistake);
@@ -159,6 +168,14 @@ impl Reloader {
                 self.told(Reload::Refused)
             }
         }
+    }
+
+    /// Whether these mistakes are others than those told last.
+    fn is_news(&self, mistakes: Option<String>) -> bool {
+        let told = &mut *self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = *told != mistakes;
+        *told = mistakes;
+        is_news
     }
 
     /// The files that the configuration in force refers to.
@@ -237,6 +254,9 @@ impl Reloads {
             let now = Some((text, again(&files).await));
             if now == seen && !is_asked {
                 continue;
+            }
+            if is_asked {
+                reloader.is_news(None);
             }
             let outcome = match there {
                 Ok(text) => reloader.parse(&self.file, &text).await,
