@@ -53,10 +53,12 @@ fn of_field(field: &Field) -> Value {
     if let Some(members) = schema.as_object_mut() {
         members.insert("description".to_owned(), json!(field.meaning));
         if let Default::Value(default) = field.default {
-            let default = match field.kind {
-                Kind::Count => json!(default.parse::<u32>().ok()),
-                Kind::Flag => json!(default == "true"),
-                _ => json!(default),
+            let default = if matches!(field.kind, Kind::Count) {
+                json!(default.parse::<u32>().ok())
+            } else if matches!(field.kind, Kind::Flag) {
+                json!(default == "true")
+            } else {
+                json!(default)
             };
             members.insert("default".to_owned(), default);
         }
