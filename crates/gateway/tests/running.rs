@@ -471,14 +471,12 @@ async fn t_cfg_04_mistakes_are_told_once() {
     let reloads = Reloads::new(&file, &good);
     let trigger = reloads.trigger();
     let followed = tokio::spawn(reloads.follow(running.reloader.clone()));
-    let until = async |count| {
-        let is_so = async {
-            while refused() != Some(count) {
-                tokio::task::yield_now().await;
-            }
-        };
-        timeout(SOON, is_so).await.expect("it is told");
+    let is_so = async |count| {
+        while refused() != Some(count) {
+            tokio::task::yield_now().await;
+        }
     };
+    let until = async |count| timeout(SOON, is_so(count)).await.expect("it is told");
     until(1).await;
     for _ in 0..3 {
         // The next one is taken when this one is done with.
