@@ -11,14 +11,7 @@ pub(super) fn parse(text: &str, mut nodes: Vec<Node>) -> Result<Vec<Node>, JsonE
         return Err(JsonError::Limits);
     }
     nodes.clear();
-    let mut parser = Parser {
-        text,
-        bytes: text.as_bytes(),
-        at: 0,
-        members: 0,
-        nodes,
-        escaped_names: Vec::new(),
-    };
+    let mut parser = Parser::of(text, nodes);
     parser.white_space();
     parser.value(0)?;
     parser.white_space();
@@ -33,6 +26,10 @@ struct Parser<'t> {
     bytes: &'t [u8],
     /// INVARIANT: at most one behind the end, so that stepping on cannot wrap.
     at: u32,
+    /// Which block of 64 bytes `stops` is of; `u32::MAX` for none.
+    block: u32,
+    /// One bit a byte of the block: whether a string cannot go on over it.
+    stops: u64,
     members: usize,
     nodes: Vec<Node>,
     /// The names with escapes, each with its index on the tape, ascending. They are resolved here
@@ -40,7 +37,20 @@ struct Parser<'t> {
     escaped_names: Vec<(usize, String)>,
 }
 
-impl Parser<'_> {
+impl<'t> Parser<'t> {
+    const fn of(text: &'t str, nodes: Vec<Node>) -> Self {
+        Self {
+            text,
+            bytes: text.as_bytes(),
+            at: 0,
+            block: u32::MAX,
+            stops: 0,
+            members: 0,
+            nodes,
+            escaped_names: Vec::new(),
+        }
+    }
+
     /// RFC 8259 §3. Recursion ends at [`limits::JSON_DEPTH`].
     fn value(&mut self, depth: usize) -> Result<(), JsonError> {
         match self.peek() {
@@ -350,10 +360,42 @@ impl Parser<'_> {
     }
 
     /// Over everything up to a quote, a backslash, a control character or the end.
+    ///
+    /// Most strings are short, and where one ends is where the next one can begin to be looked for:
+    /// so the stops of 64 bytes are found at once, beforehand, and not string by string.
     #[inline(always)]
     fn plain(&mut self) {
-        let rest = self.bytes.get(to_usize(self.at)..).unwrap_or_default();
-        self.at = self.at.wrapping_add(to_u32(plain_length(rest)));
+        loop {
+            let block = self.at >> 6;
+            if block != self.block {
+                self.look_at(block);
+            }
+            let ahead = self.stops >> (self.at & 63);
+            if ahead != 0 {
+                self.at = self.at.wrapping_add(ahead.trailing_zeros());
+                return;
+            }
+            self.at = block.wrapping_add(1) << 6;
+            if to_usize(self.at) >= self.bytes.len() {
+                self.at = to_u32(self.bytes.len());
+                return;
+            }
+        }
+    }
+
+    fn look_at(&mut self, block: u32) {
+        let rest = self.bytes.get(to_usize(block << 6)..).unwrap_or_default();
+        self.block = block;
+        self.stops = match rest.first_chunk::<64>() {
+            Some(bytes) => stops(bytes),
+            None => {
+                let mut padded = [b'a'; 64];
+                if let Some(start) = padded.get_mut(..rest.len()) {
+                    start.copy_from_slice(rest);
+                }
+                stops(&padded)
+            }
+        };
     }
 }
 
@@ -383,85 +425,92 @@ impl Names {
     }
 }
 
-/// How many bytes come before a quote, a backslash or a control character: sixteen bytes at a time,
-/// since most of a token's payload is plain string.
+/// One bit a byte, the first the lowest: whether it is a quote, a backslash or below 0x20.
 #[inline(always)]
-fn plain_length(bytes: &[u8]) -> usize {
-    let mut rest = bytes;
-    while let Some((chunk, behind)) = rest.split_first_chunk::<16>() {
-        let stops = stops(*chunk);
-        if stops != 0 {
-            let before = bytes.len().wrapping_sub(rest.len());
-            return before.wrapping_add(to_usize(stops.trailing_zeros()));
-        }
-        rest = behind;
-    }
-    let is_stop = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-    let before = bytes.len().wrapping_sub(rest.len());
-    before.wrapping_add(rest.iter().position(is_stop).unwrap_or(rest.len()))
-}
-
-/// One bit a byte: whether it is a quote, a backslash or below 0x20.
-#[inline(always)]
-fn stops(chunk: [u8; 16]) -> u32 {
-    let bytes = u8x16::new(chunk);
-    let quotes = bytes.simd_eq(u8x16::splat(b'"'));
-    let backslashes = bytes.simd_eq(u8x16::splat(b'\\'));
-    let controls = bytes.simd_eq(bytes.min(u8x16::splat(0x1F)));
-    (quotes | backslashes | controls).to_bitmask()
+fn stops(block: &[u8; 64]) -> u64 {
+    let (chunks, _) = block.as_chunks::<16>();
+    let stops = |chunk: &[u8; 16]| {
+        let bytes = u8x16::new(*chunk);
+        let quotes = bytes.simd_eq(u8x16::splat(b'"'));
+        let backslashes = bytes.simd_eq(u8x16::splat(b'\\'));
+        let controls = bytes.simd_eq(bytes.min(u8x16::splat(0x1F)));
+        u64::from((quotes | backslashes | controls).to_bitmask())
+    };
+    chunks
+        .iter()
+        .rev()
+        .fold(0, |found, chunk| found << 16 | stops(chunk))
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Names, plain_length, stops};
+    use super::{Names, Parser, stops};
 
     fn is_stop(byte: u8) -> bool {
         byte == b'"' || byte == b'\\' || byte < 0x20
     }
 
-    fn naive_length(bytes: &[u8]) -> usize {
-        let stop = bytes.iter().position(|byte| is_stop(*byte));
-        stop.unwrap_or(bytes.len())
+    /// Where the parser is after what is plain from `at` on.
+    fn plain_end(text: &str, at: usize) -> usize {
+        let mut parser = Parser::of(text, Vec::new());
+        // As after the strings before: it has looked at other blocks.
+        for at in [text.len(), 0, at] {
+            parser.at = u32::try_from(at).unwrap();
+            parser.plain();
+        }
+        usize::try_from(parser.at).unwrap()
+    }
+
+    fn naive_end(text: &str, at: usize) -> usize {
+        let stop = text.bytes().skip(at).position(is_stop);
+        stop.map_or(text.len(), |stop| at.saturating_add(stop))
     }
 
     proptest! {
         #[test]
-        fn sixteen_bytes_at_a_time_or_one_by_one(bytes in prop::collection::vec(any::<u8>(), 0..70)) {
-            prop_assert_eq!(plain_length(&bytes), naive_length(&bytes));
+        fn block_by_block_or_one_by_one(
+            text in "[ -~\\x00-\\x1Fé]{0,200}",
+            at in any::<prop::sample::Index>(),
+        ) {
+            let at = at.index(text.len().saturating_add(1));
+            prop_assert_eq!(plain_end(&text, at), naive_end(&text, at));
         }
 
         #[test]
         fn one_stop_among_plain_bytes(
-            plain in prop::collection::vec(0x20..=0xFF_u8, 0..70),
-            stop in prop::sample::select(vec![b'"', b'\\', 0, 1, 0x1F]),
+            plain in "[a-zé]{0,200}",
+            stop in prop::sample::select(vec!['"', '\\', '\0', '\x1F']),
             place in any::<prop::sample::Index>(),
         ) {
-            let mut bytes: Vec<u8> = plain.into_iter().filter(|byte| !is_stop(*byte)).collect();
-            prop_assert_eq!(plain_length(&bytes), bytes.len());
-            let place = place.index(bytes.len().saturating_add(1));
-            bytes.insert(place, stop);
-            prop_assert_eq!(plain_length(&bytes), place);
+            prop_assert_eq!(plain_end(&plain, 0), plain.len());
+            let places: Vec<usize> = plain.char_indices().map(|(at, _)| at).chain([plain.len()]).collect();
+            let place = places[place.index(places.len())];
+            let mut text = plain;
+            text.insert(place, stop);
+            prop_assert_eq!(plain_end(&text, 0), place);
         }
     }
 
     #[test]
-    fn every_byte_at_every_place_of_a_chunk() {
-        for (byte, place) in (0..=0xFF_u8).flat_map(|byte| (0..16_u32).map(move |at| (byte, at))) {
-            let mut chunk = [b'a'; 16];
-            chunk[usize::try_from(place).unwrap()] = byte;
-            let mark = 1_u32.wrapping_shl(place);
+    fn every_byte_at_every_place_of_a_block() {
+        for (byte, place) in (0..=0xFF_u8).flat_map(|byte| (0..64_u32).map(move |at| (byte, at))) {
+            let mut block = [b'a'; 64];
+            block[usize::try_from(place).unwrap()] = byte;
+            let mark = 1_u64.wrapping_shl(place);
             let expected = if is_stop(byte) { mark } else { 0 };
-            assert_eq!(stops(chunk), expected, "{byte:#x} at {place}");
+            assert_eq!(stops(&block), expected, "{byte:#x} at {place}");
         }
     }
 
     #[test]
-    fn without_a_stop_it_is_the_whole_length() {
-        for length in 0..50 {
-            let bytes = vec![b'a'; length];
-            assert_eq!(plain_length(&bytes), length);
+    fn without_a_stop_it_is_the_end() {
+        for length in 0..200 {
+            let text = "a".repeat(length);
+            for at in 0..=length {
+                assert_eq!(plain_end(&text, at), length);
+            }
         }
     }
 
