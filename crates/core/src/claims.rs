@@ -439,6 +439,12 @@ mod tests {
         }
 
         #[test]
+        fn no_number_wraps_into_a_date(wraps in 1..=u64::MAX, seconds in 0..=253_402_300_799_u64) {
+            let number = u128::from(wraps).wrapping_shl(64) | u128::from(seconds);
+            prop_assert_eq!(date(&number.to_string()), Err(InvalidToken::DateRange));
+        }
+
+        #[test]
         fn fractions_are_good_to_a_microsecond(micros in 0..=8_589_934_592_000_000_u64) {
             let point = std::time::Duration::from_micros(micros);
             let text = format!("{}.{:06}", point.as_secs(), point.subsec_micros());

@@ -183,7 +183,9 @@ fn has_access_token(uri: &Uri) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{bearer, is_b64token};
+    use wide::u8x16;
+
+    use super::{bearer, is_b64token, usual};
     use crate::rejection::{InvalidRequest, Rejection};
 
     /// What no `HeaderValue` holds, refused all the same.
@@ -212,6 +214,22 @@ mod tests {
             token[place] = byte;
             let expected = alphabet.contains(&byte);
             assert_eq!(is_b64token(&token), expected, "{byte:#x} at {place}");
+        }
+        // Of nothing else, over one chunk and over two.
+        for (byte, length) in (0..=0xFF_u8).flat_map(|byte| [(byte, 16), (byte, 32)]) {
+            let expected = alphabet.contains(&byte);
+            let token = vec![byte; length];
+            assert_eq!(is_b64token(&token), expected, "{length} times {byte:#x}");
+        }
+    }
+
+    /// Otherwise every token would be looked at a second time, one character after the other.
+    #[test]
+    fn the_characters_of_a_jws_are_usual() {
+        for byte in 0..=0xFF_u8 {
+            let is_usual = byte.is_ascii_alphanumeric() || b"-./_".contains(&byte);
+            let expected = u8x16::splat(if is_usual { 0xFF } else { 0 });
+            assert_eq!(usual(u8x16::splat(byte)), expected, "{byte:#x}");
         }
     }
 
