@@ -413,7 +413,7 @@ impl Found {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Claims, first_word};
+    use super::{Claims, first_word, whole_seconds};
     use crate::json::Tape;
     use crate::rejection::InvalidToken;
     use crate::time::UnixTime;
@@ -488,6 +488,30 @@ mod tests {
         assert_eq!(first_word(" "), ("", ""));
     }
 
+    /// By its digits, not by a float that happens to be exact.
+    #[test]
+    fn whole_seconds_have_at_most_twelve_digits() {
+        for (digits, seconds) in [
+            ("0", 0),
+            ("00", 0),
+            ("1700000000", 1_700_000_000),
+            ("253402300799", 253_402_300_799),
+            ("999999999999", 999_999_999_999),
+        ] {
+            assert_eq!(whole_seconds(digits), Some(seconds), "{digits}");
+        }
+        for digits in [
+            "1000000000000",
+            "1.5",
+            "1e3",
+            "-1",
+            "1 ",
+            "18446744073709551617",
+        ] {
+            assert_eq!(whole_seconds(digits), None, "{digits}");
+        }
+    }
+
     /// Each claim that is found in the one pass, and one that is not.
     #[test]
     fn every_claim_is_found_by_its_name() {
@@ -518,6 +542,9 @@ mod tests {
         for name in names {
             assert!(claims.get(name).unwrap().is_str(name), "{name}");
             assert!(claims.root().get(name).unwrap().is_str(name), "{name}");
+            let mut found = claims.found;
+            let place = found.slot(name.as_bytes()).map(|place| place.is_some());
+            assert_eq!(place, (name != "other").then_some(true), "{name}");
             let without = text.replace(&format!("\"{name}\":"), &format!("\"x{name}\":"));
             let without = Claims::parse(without.into_bytes(), Tape::default()).unwrap();
             assert!(without.get(name).is_none(), "{name}");
