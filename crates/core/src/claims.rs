@@ -551,6 +551,14 @@ mod tests {
         }
     }
 
+    /// The nine bytes of the text, and eight nodes of sixteen.
+    #[test]
+    fn the_memory_of_claims_is_that_of_text_and_tape() {
+        let tape = Tape::with_capacity_for(0);
+        let claims = Claims::parse(br#"{"exp":1}"#.to_vec(), tape).unwrap();
+        assert_eq!(claims.memory_bytes(), 9 + 8 * 16);
+    }
+
     #[test]
     fn what_is_no_object_is_no_claims_set() {
         for text in ["[]", "null", "1", "\"{}\"", "", "{", "{}{}"] {
