@@ -558,10 +558,7 @@ fn a_clm_06_scope_may_be_absent_empty_or_an_array() {
 #[test]
 fn t_clm_12_a_claim_that_is_checked_must_be_there() {
     let client = settings().client_id(bearward_testing::token::CLIENT_ID);
-    let client = client
-        .profile(Profile::Generic)
-        .build()
-        .unwrap();
+    let client = client.profile(Profile::Generic).build().unwrap();
     let token = good().without_claim("client_id");
     assert_eq!(refused_by(&client, &token), InvalidToken::ClaimMissing);
     assert_eq!(
