@@ -413,7 +413,7 @@ impl Found {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Claims, first_word};
+    use super::{Claims, first_word, whole_seconds};
     use crate::json::Tape;
     use crate::rejection::InvalidToken;
     use crate::time::UnixTime;
@@ -436,6 +436,12 @@ mod tests {
         fn no_other_number_is_a_date(seconds in prop_oneof![253_402_300_800..=u64::MAX]) {
             prop_assert_eq!(date(&seconds.to_string()), Err(InvalidToken::DateRange));
             prop_assert_eq!(date(&format!("-{seconds}")), Err(InvalidToken::DateRange));
+        }
+
+        #[test]
+        fn no_number_wraps_into_a_date(wraps in 1..=u64::MAX, seconds in 0..=253_402_300_799_u64) {
+            let number = u128::from(wraps).wrapping_shl(64) | u128::from(seconds);
+            prop_assert_eq!(date(&number.to_string()), Err(InvalidToken::DateRange));
         }
 
         #[test]
@@ -482,6 +488,30 @@ mod tests {
         assert_eq!(first_word(" "), ("", ""));
     }
 
+    /// By its digits, not by a float that happens to be exact.
+    #[test]
+    fn whole_seconds_have_at_most_twelve_digits() {
+        for (digits, seconds) in [
+            ("0", 0),
+            ("00", 0),
+            ("1700000000", 1_700_000_000),
+            ("253402300799", 253_402_300_799),
+            ("999999999999", 999_999_999_999),
+        ] {
+            assert_eq!(whole_seconds(digits), Some(seconds), "{digits}");
+        }
+        for digits in [
+            "1000000000000",
+            "1.5",
+            "1e3",
+            "-1",
+            "1 ",
+            "18446744073709551617",
+        ] {
+            assert_eq!(whole_seconds(digits), None, "{digits}");
+        }
+    }
+
     /// Each claim that is found in the one pass, and one that is not.
     #[test]
     fn every_claim_is_found_by_its_name() {
@@ -512,10 +542,21 @@ mod tests {
         for name in names {
             assert!(claims.get(name).unwrap().is_str(name), "{name}");
             assert!(claims.root().get(name).unwrap().is_str(name), "{name}");
+            let mut found = claims.found;
+            let place = found.slot(name.as_bytes()).map(|place| place.is_some());
+            assert_eq!(place, (name != "other").then_some(true), "{name}");
             let without = text.replace(&format!("\"{name}\":"), &format!("\"x{name}\":"));
             let without = Claims::parse(without.into_bytes(), Tape::default()).unwrap();
             assert!(without.get(name).is_none(), "{name}");
         }
+    }
+
+    /// The nine bytes of the text, and eight nodes of sixteen.
+    #[test]
+    fn the_memory_of_claims_is_that_of_text_and_tape() {
+        let tape = Tape::with_capacity_for(0);
+        let claims = Claims::parse(br#"{"exp":1}"#.to_vec(), tape).unwrap();
+        assert_eq!(claims.memory_bytes(), 9 + 8 * 16);
     }
 
     #[test]

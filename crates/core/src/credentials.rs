@@ -183,7 +183,7 @@ fn has_access_token(uri: &Uri) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{bearer, is_b64token};
+    use super::{bearer, is_b64token, unusual};
     use crate::rejection::{InvalidRequest, Rejection};
 
     /// What no `HeaderValue` holds, refused all the same.
@@ -212,6 +212,27 @@ mod tests {
             token[place] = byte;
             let expected = alphabet.contains(&byte);
             assert_eq!(is_b64token(&token), expected, "{byte:#x} at {place}");
+        }
+        // Of nothing else, over whole chunks and whole blocks of them.
+        for (byte, length) in
+            (0..=0xFF_u8).flat_map(|byte| [16, 32, 64, 128].map(|length| (byte, length)))
+        {
+            let expected = alphabet.contains(&byte);
+            let token = vec![byte; length];
+            assert_eq!(is_b64token(&token), expected, "{length} times {byte:#x}");
+        }
+    }
+
+    /// Otherwise every token would be looked at a second time, one character after the other.
+    #[test]
+    fn the_characters_of_a_jws_are_usual() {
+        for byte in 0..=0xFF_u8 {
+            let is_usual = byte.is_ascii_alphanumeric() || b"-./_".contains(&byte);
+            let found = unusual([byte; 16]).to_array();
+            assert!(
+                found.iter().all(|lane| (*lane == 0) == is_usual),
+                "{byte:#x}"
+            );
         }
     }
 

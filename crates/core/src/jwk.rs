@@ -259,7 +259,7 @@ impl Jwk {
     fn ec(&self, algorithm: Algorithm, field: usize) -> Result<Vec<VerificationKey>, UnusableJwk> {
         let x = member(self.x.as_deref())?;
         let y = member(self.y.as_deref())?;
-        if x.len() != field || y.len() != field {
+        if [x.len(), y.len()] != [field; 2] {
             return Err(UnusableJwk::Unusable);
         }
         // SEC 1 §2.3.3: an uncompressed point. aws-lc checks that it lies on the curve.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bearward_core::rejection::InvalidToken;
-use bearward_core::{Policy, UnixTime};
+use bearward_core::{Policy, Profile, UnixTime};
 use bearward_testing::Token;
 use serde_json::{Value, json};
 
@@ -202,6 +202,29 @@ fn t_clm_05_leeway_is_granted_to_nbf_and_iat() {
     assert_eq!(refused_by(&strict, &nbf), InvalidToken::TokenNotYetValid);
     let iat = good().issued_at(NOW.plus(SECOND));
     assert_eq!(refused_by(&strict, &iat), InvalidToken::IatInFuture);
+}
+
+#[test]
+fn the_times_of_an_admitted_token_are_checked_when_it_comes_again() {
+    let exp = NOW.plus(Duration::from_secs(1800));
+    let early = NOW.minus(LEEWAY);
+    let principal = accepted(&good());
+    let again = |now| policy().check_times(&principal, now);
+    assert_eq!(again(exp.plus(LEEWAY).minus(INSTANT)), Ok(()));
+    assert_eq!(again(exp.plus(LEEWAY)), Err(InvalidToken::TokenExpired));
+    assert_eq!(again(early), Ok(()));
+    let stepped_back = early.minus(INSTANT);
+    assert_eq!(again(stepped_back), Err(InvalidToken::IatInFuture));
+
+    let principal = accepted(&good().claim("iat", 0).not_before(NOW));
+    let again = |now| policy().check_times(&principal, now);
+    assert_eq!(again(early), Ok(()));
+    assert_eq!(again(stepped_back), Err(InvalidToken::TokenNotYetValid));
+
+    let generic = settings().profile(Profile::Generic).build().unwrap();
+    let principal = accepted_by(&generic, &good().without_claim("iat"));
+    let start = UnixTime::default();
+    assert_eq!(generic.check_times(&principal, start), Ok(()));
 }
 
 #[test]
@@ -535,10 +558,7 @@ fn a_clm_06_scope_may_be_absent_empty_or_an_array() {
 #[test]
 fn t_clm_12_a_claim_that_is_checked_must_be_there() {
     let client = settings().client_id(bearward_testing::token::CLIENT_ID);
-    let client = client
-        .profile(bearward_core::Profile::Generic)
-        .build()
-        .unwrap();
+    let client = client.profile(Profile::Generic).build().unwrap();
     let token = good().without_claim("client_id");
     assert_eq!(refused_by(&client, &token), InvalidToken::ClaimMissing);
     assert_eq!(

@@ -251,6 +251,17 @@ fn a_policy_says_what_it_was_built_of() {
     assert_eq!(audiences, [AUDIENCE]);
     assert_eq!(policy.profile(), Profile::Rfc9068);
     assert_eq!(policy.leeway(), LEEWAY);
-    let okta = settings().profile(Profile::Okta).build().unwrap();
+    assert_eq!(policy.max_lifetime(), None);
+    let of_profile: Vec<&str> = policy.required_claims().collect();
+    assert_eq!(of_profile, ["sub", "iat", "jti", "client_id"]);
+    let okta = settings()
+        .profile(Profile::Okta)
+        .max_lifetime(LEEWAY)
+        .required_claim("uid")
+        .build()
+        .unwrap();
     assert_eq!(okta.profile(), Profile::Okta);
+    assert_eq!(okta.max_lifetime(), Some(LEEWAY));
+    let required: Vec<&str> = okta.required_claims().collect();
+    assert_eq!(required, ["sub", "iat", "jti", "cid", "uid"]);
 }

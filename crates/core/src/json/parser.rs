@@ -548,25 +548,32 @@ mod tests {
     /// Otherwise they would be compared one by one, which is what the marks are to save.
     #[test]
     fn marks_tell_the_names_of_a_usual_token_apart() {
-        let mut names = Names::default();
-        let usual = [
-            "amr",
-            "aud",
-            "auth_time",
-            "client_id",
-            "exp",
-            "https://authgear.com/claims/user/can_reauthenticate",
-            "https://authgear.com/claims/user/is_anonymous",
-            "https://authgear.com/claims/user/is_verified",
-            "https://authgear.com/claims/user/roles",
-            "iat",
-            "iss",
-            "jti",
-            "scope",
-            "sub",
-        ];
-        for name in usual {
-            assert!(!names.add(name.as_bytes(), false), "{name}");
+        for (issuer, names) in [
+            ("Auth0", "iss sub aud iat exp azp scope permissions gty"),
+            (
+                "Authgear",
+                "amr aud auth_time client_id exp https://authgear.com/claims/user/can_reauthenticate \
+                 https://authgear.com/claims/user/is_anonymous \
+                 https://authgear.com/claims/user/is_verified \
+                 https://authgear.com/claims/user/roles iat iss jti scope sub",
+            ),
+            (
+                "Entra",
+                "aud iss iat nbf exp aio azp azpacr name oid preferred_username rh scp sub tid uti \
+                 ver roles",
+            ),
+            (
+                "Keycloak",
+                "exp iat auth_time jti iss aud sub typ azp session_state acr allowed-origins \
+                 realm_access resource_access scope sid email_verified name preferred_username \
+                 given_name family_name email",
+            ),
+            ("Okta", "ver jti iss aud iat exp cid uid scp auth_time sub"),
+        ] {
+            let mut seen = Names::default();
+            for name in names.split(' ') {
+                assert!(!seen.add(name.as_bytes(), false), "{issuer} {name}");
+            }
         }
     }
 }

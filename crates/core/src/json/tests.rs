@@ -464,6 +464,22 @@ fn what_stands_where_nothing_is_is_nothing() {
     assert_eq!(nowhere.elements().count(), 0);
 }
 
+/// Room for the values, so that the tape of a usual token grows once at most.
+#[test]
+fn a_tape_has_room_for_a_value_every_twelve_bytes() {
+    for (bytes, room) in [
+        (0, 8),
+        (96, 8),
+        (119, 9),
+        (240, 20),
+        (720, 60),
+        (16_384, 60),
+    ] {
+        let Tape(nodes) = Tape::with_capacity_for(bytes);
+        assert_eq!(nodes.capacity(), room, "{bytes}");
+    }
+}
+
 /// The texts that must be accepted (`y_`) and are not: a name that stands twice.
 const ACCEPTED_BY_OTHERS: [&str; 2] = [
     "y_object_duplicated_key.json",

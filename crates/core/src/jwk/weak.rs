@@ -18,7 +18,7 @@ pub(super) fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), UnusableJwk> {
     let exponent = e
         .iter()
         .try_fold(0_u64, |sum, byte| {
-            Some(sum.checked_mul(256)? | u64::from(*byte))
+            sum.checked_mul(256)?.checked_add(u64::from(*byte))
         })
         .ok_or(UnusableJwk::Unusable)?;
     let is_weak = !limits::RSA_BITS.contains(&bits(n))
