@@ -326,6 +326,23 @@ fn the_manual_has_what_is_written_for_its_configuration() {
 }
 
 #[test]
+fn the_example_with_flask_has_what_is_written_for_it() {
+    let folder = in_repository("examples/flask-behind-gateway/nginx");
+    let text = std::fs::read_to_string(folder.join("bearward.toml")).expect("its configuration");
+    let recipe = Recipe::new(Proxy::Nginx, &config(&text))
+        .listen("127.0.0.1:8080".parse().unwrap())
+        .application("unix:/run/hello/flask.sock".parse().unwrap())
+        .write()
+        .unwrap();
+    let path = folder.join("hello.conf");
+    if is_blessed() {
+        std::fs::write(&path, &recipe).expect("writing the example");
+    }
+    let example = std::fs::read_to_string(&path).expect("the example");
+    assert_eq!(recipe, example);
+}
+
+#[test]
 fn t_hdr_03_each_recipe_has_every_name() {
     let config = config(EVERYTHING);
     for (proxy, _) in ALL {
