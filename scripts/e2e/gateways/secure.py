@@ -123,8 +123,7 @@ class Authority:
 
 
 def new_key(file):
-    # Of a kind that Apache reads as well.
-    openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", file)
+    openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", file)
 
 
 def openssl(*arguments):

@@ -29,12 +29,7 @@ pub(super) fn write(recipe: &Chain) -> Result<String, RecipeError> {
     };
     let tls = recipe.tls.as_ref().map(verified).unwrap_or_default();
     let client = recipe.client.as_ref();
-    let client = client.map(|file| {
-        format!(
-            "    # Its key is one of RSA or EC as OpenSSL had them once: `BEGIN EC PRIVATE KEY`, not `BEGIN PRIVATE KEY`.
-    SSLProxyMachineCertificateFile {file}\n"
-        )
-    });
+    let client = client.map(|file| format!("    SSLProxyMachineCertificateFile {file}\n"));
     let client = client.unwrap_or_default();
     Ok(format!(
         "{heading}

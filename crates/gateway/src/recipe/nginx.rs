@@ -17,7 +17,9 @@ pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     let application = &recipe.application;
     application.over_http1("nginx")?;
     let checks = [
-        "It belongs into the http block: /etc/nginx/conf.d/bearward.conf does on Debian."
+        "It belongs into the http block: /etc/nginx/conf.d/bearward.conf does on Debian. There is no other default"
+            .to_owned(),
+        "  server of this address: Debian's is /etc/nginx/sites-enabled/default, of port 80."
             .to_owned(),
         format!("Clients come in at {}, without TLS.", recipe.listen),
         "Every location before the application has all that `location /` has: auth_request alone"
@@ -45,7 +47,8 @@ map $bw_upgrade $bw_connection {{
 }}
 {upstream}
 server {{
-    listen {listen};
+    # The default server of this address: of another one, nginx would take the three settings below.
+    listen {listen} default_server;
 
     # A token of 16 KiB: one line must fit into one buffer.
     large_client_header_buffers 4 32k;
