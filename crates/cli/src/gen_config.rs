@@ -34,10 +34,17 @@ pub(crate) struct GenConfig {
     /// configuration [default: the upstream, if there is one alone]
     #[arg(long, value_name = "ADDR|NAME")]
     application: Option<String>,
-    /// A PEM file with the authorities that verify the certificate of the gateway, for haproxy and
-    /// apache with [listen.proxy.tls] [default: those of the system]
+    /// A PEM file with the authorities that verify the certificate of the gateway, where its listener
+    /// has `tls` [default: those of the system]
     #[arg(long, value_name = "FILE")]
     bearward_ca: Option<PathBuf>,
+    /// A PEM file with the certificate by which the proxy proves who it is, where the listener has
+    /// `client_ca`
+    #[arg(long, value_name = "FILE")]
+    client_certificate: Option<PathBuf>,
+    /// A PEM file with its key [default: the file of the certificate]
+    #[arg(long, value_name = "FILE", requires = "client_certificate")]
+    client_key: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -83,6 +90,10 @@ impl GenConfig {
         }
         if let Some(file) = self.bearward_ca {
             recipe = recipe.authorities(file);
+        }
+        if let Some(certificate) = self.client_certificate {
+            let key = self.client_key.unwrap_or_else(|| certificate.clone());
+            recipe = recipe.client_certificate(certificate, key);
         }
         io::stdout()
             .write_all(recipe.write()?.as_bytes())

@@ -240,7 +240,7 @@ fn gen_config_prints_a_recipe_or_says_what_is_missing() {
     let ended = run(&["nginx", "--listen", "127.0.0.1:81", "--application", "two"]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     for line in [
-        "    listen 127.0.0.1:81;\n",
+        "    listen 127.0.0.1:81 default_server;\n",
         "        proxy_pass http://127.0.0.1:3001;\n",
         "        proxy_pass http://127.0.0.1:9170/auth/nginx;\n",
     ] {

@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
-use crate::config::{Address, Config};
+use crate::config::Config;
 
 mod apache;
 mod application;
+mod bearward;
 mod caddy;
 mod chain;
 mod envoy;
@@ -24,10 +25,12 @@ mod envoy_http;
 mod forward_auth;
 mod haproxy;
 mod ingress_nginx;
+mod metadata;
 mod names;
 mod nginx;
 mod place;
 mod plain;
+mod tls;
 mod traefik;
 
 pub use self::place::{Place, PlaceError};
@@ -84,6 +87,17 @@ impl Proxy {
             }
         }
     }
+
+    /// What says that the listener speaks TLS.
+    const fn tls_table(self) -> &'static str {
+        match self {
+            Self::Apache | Self::Haproxy => "[listen.proxy.tls]",
+            Self::EnvoyGrpc => "[listen.ext_authz.tls]",
+            Self::Caddy | Self::EnvoyHttp | Self::IngressNginx | Self::Nginx | Self::Traefik => {
+                "[listen.forward_auth.tls]"
+            }
+        }
+    }
 }
 
 /// A recipe to be written.
@@ -96,6 +110,8 @@ pub struct Recipe<'c> {
     bearward: Option<Place>,
     application: Option<Behind>,
     authorities: Option<PathBuf>,
+    /// The certificate and the key of the proxy.
+    client: Option<(PathBuf, PathBuf)>,
 }
 
 /// What is behind the proxy.
@@ -117,6 +133,7 @@ impl<'c> Recipe<'c> {
             bearward: None,
             application: None,
             authorities: None,
+            client: None,
         }
     }
 
@@ -146,10 +163,21 @@ impl<'c> Recipe<'c> {
         self
     }
 
-    /// A PEM file with the authorities by which the proxy verifies the certificate of
-    /// `[listen.proxy.tls]`. Default: those of the system.
+    /// A PEM file with the authorities by which the proxy verifies the certificate of its listener
+    /// (`tls`). Default: those of the system.
     pub fn authorities(mut self, file: impl Into<PathBuf>) -> Self {
         self.authorities = Some(file.into());
+        self
+    }
+
+    /// PEM files with the certificate and the key by which the proxy proves who it is to a listener
+    /// with `client_ca`; both may be in one.
+    pub fn client_certificate(
+        mut self,
+        certificate: impl Into<PathBuf>,
+        key: impl Into<PathBuf>,
+    ) -> Self {
+        self.client = Some((certificate.into(), key.into()));
         self
     }
 
@@ -168,24 +196,6 @@ impl<'c> Recipe<'c> {
             Proxy::IngressNginx => ingress_nginx::write(&ForwardAuth::of(self)?),
             Proxy::Nginx => nginx::write(&ForwardAuth::of(self)?),
             Proxy::Traefik => traefik::write(&ForwardAuth::of(self)?),
-        }
-    }
-
-    /// Where the proxy reaches a listener of ours, of which the configuration says this.
-    fn reached(&self, listener: Option<&Address>) -> Result<Place, RecipeError> {
-        let listener = listener.ok_or_else(|| RecipeError::Listener {
-            proxy: self.proxy.name(),
-            table: self.proxy.table(),
-        })?;
-        if let Some(place) = &self.bearward {
-            return Ok(place.clone());
-        }
-        match listener {
-            Address::Tcp(address) if address.ip().is_unspecified() || address.port() == 0 => {
-                Err(RecipeError::OpenAddress(*address))
-            }
-            Address::Tcp(address) => Ok(Place::from(*address)),
-            Address::Unix(path) => Place::unix(path).map_err(RecipeError::from),
         }
     }
 
@@ -229,6 +239,11 @@ pub enum RecipeError {
         /// The table that is missing.
         table: &'static str,
     },
+    /// The gateway serves only clients that prove who they are (`client_ca` of this table).
+    #[error(
+        "`client_ca` of {0} lets nobody in without a certificate: name that of the proxy, and its key"
+    )]
+    NoClientCertificate(&'static str),
     /// The proxy must know the gateway by the name of its certificate.
     #[error(
         "the gateway serves https, and {0} is no name that its certificate could have: say under \
@@ -243,6 +258,14 @@ pub enum RecipeError {
     /// The text is not an address.
     #[error(transparent)]
     Place(#[from] PlaceError),
+    /// Something is given for TLS that is not configured.
+    #[error("{given} says nothing without {table}: leave it out")]
+    Surplus {
+        /// What is given.
+        given: &'static str,
+        /// What the configuration does not have.
+        table: &'static str,
+    },
     /// Something of the configuration cannot be said to this proxy.
     #[error("{proxy} cannot be told {what}")]
     Unsayable {

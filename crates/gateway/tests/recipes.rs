@@ -1,12 +1,16 @@
 //! Recipes: the whole text of each, as it stands in `tests/golden/recipes` and in `docs/recipes`.
 //!
+//! Those for TLS are in `tests/golden/recipes/tls`.
+//!
 //! With `BEARWARD_BLESS=1` in the environment the files are written anew; look at the difference.
 //! That they work is what `scripts/e2e-gateways` tests, with the proxies themselves.
 
 use std::path::{Path, PathBuf};
 
-use bearward_gateway::config::Config;
+use bearward_gateway::config::{Config, Surroundings};
 use bearward_gateway::recipe::{Proxy, Recipe, RecipeError};
+use rcgen::generate_simple_self_signed;
+use tempfile::TempDir;
 
 const ALL: [(Proxy, &str); 8] = [
     (Proxy::Apache, "apache.conf"),
@@ -27,6 +31,7 @@ audiences = ["https://api.example.com"]
 
 [protection]
 id_token_header = "X-Proof"
+resource = "https://api.example.com/v1"
 
 [[routes]]
 name = "all"
@@ -63,6 +68,35 @@ trusted_proxies = "10.0.0.0/24"
 
 fn config(text: &str) -> Config {
     Config::parse(text).unwrap_or_else(|mistakes| panic!("{}", mistakes.render("the test")))
+}
+
+/// `EVERYTHING`, with TLS on each listener, and perhaps with `client_ca`.
+fn secured(client_ca: &str) -> Config {
+    let folder = TempDir::new().unwrap();
+    let certified = generate_simple_self_signed(["bearward.internal".to_owned()]).unwrap();
+    let write = |name, pem| std::fs::write(folder.path().join(name), pem).unwrap();
+    write("cert.pem", certified.cert.pem());
+    write("key.pem", certified.signing_key.serialize_pem());
+    let tls = format!("tls = {{ certificate = 'cert.pem', key = 'key.pem'{client_ca} }}\n");
+    let mut text = EVERYTHING.to_owned();
+    for listener in ["forward_auth", "ext_authz", "proxy"] {
+        let table = format!("[listen.{listener}]\n");
+        text = text.replace(&table, &format!("{table}{tls}"));
+    }
+    let parsed = Config::parse_in(&text, &Surroundings::new(folder.path(), |_| None));
+    parsed.unwrap_or_else(|mistakes| panic!("{}", mistakes.render("the test")))
+}
+
+const CLIENT_CA: &str = ", client_ca = 'cert.pem'";
+
+/// Before `secured`, with all that it needs.
+fn to_secured(proxy: Proxy, config: &Config) -> Recipe<'_> {
+    let place = "bearward.internal:9443".parse().unwrap();
+    let recipe = Recipe::new(proxy, config).bearward(place);
+    match proxy {
+        Proxy::Apache | Proxy::Haproxy => recipe,
+        _ => recipe.upstream("orders"),
+    }
 }
 
 /// As the pages of the manual and the golden files have it.
@@ -104,6 +138,170 @@ fn t_hdr_03_each_recipe_is_as_it_stands_in_its_file() {
 }
 
 #[test]
+fn each_recipe_for_tls_is_as_it_stands_in_its_file() {
+    let config = secured(CLIENT_CA);
+    for (proxy, file) in ALL {
+        if proxy == Proxy::IngressNginx {
+            continue;
+        }
+        let key = match proxy {
+            Proxy::Apache | Proxy::Haproxy => "/etc/proxy/proxy.pem",
+            _ => "/etc/proxy/proxy.key",
+        };
+        let recipe = to_secured(proxy, &config)
+            .authorities("/etc/proxy/authorities.pem")
+            .client_certificate("/etc/proxy/proxy.pem", key)
+            .write()
+            .unwrap();
+        let path = in_repository("crates/gateway/tests/golden/recipes/tls").join(file);
+        if is_blessed() {
+            std::fs::write(&path, &recipe).expect("writing a golden file");
+        }
+        let golden = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(recipe, golden, "{}", path.display());
+    }
+}
+
+#[test]
+fn without_authorities_of_its_own_a_certificate_is_verified_by_those_of_the_system() {
+    let config = secured("");
+    let verified = [
+        (Proxy::Apache, "SSLProxyVerify require\n"),
+        (Proxy::Caddy, "tls_server_name bearward.internal\n"),
+        (
+            Proxy::EnvoyGrpc,
+            "{ san_type: DNS, matcher: { exact: \"bearward.internal\" } }\n",
+        ),
+        (
+            Proxy::EnvoyHttp,
+            "{ san_type: DNS, matcher: { exact: \"bearward.internal\" } }\n",
+        ),
+        (
+            Proxy::Haproxy,
+            "ssl verify required ca-file @system-ca sni str(bearward.internal)",
+        ),
+        (Proxy::Nginx, "proxy_ssl_verify on;\n"),
+        (
+            Proxy::Traefik,
+            "address: \"https://bearward.internal:9443/auth/traefik\"\n",
+        ),
+    ];
+    for (proxy, line) in verified {
+        let recipe = to_secured(proxy, &config).write().unwrap();
+        assert!(recipe.contains(line), "{proxy:?}: {recipe}");
+        let bundle = "/etc/ssl/certs/ca-certificates.crt";
+        let names_bundle = [
+            Proxy::Apache,
+            Proxy::EnvoyGrpc,
+            Proxy::EnvoyHttp,
+            Proxy::Nginx,
+        ];
+        let is_named = recipe.contains(bundle);
+        assert_eq!(
+            is_named,
+            names_bundle.contains(&proxy),
+            "{proxy:?}: {recipe}"
+        );
+        for word in [
+            "insecure",
+            "verify off",
+            "verify none",
+            "http://bearward.internal",
+        ] {
+            assert!(!recipe.contains(word), "{proxy:?}: {recipe}");
+        }
+    }
+}
+
+#[test]
+fn what_tls_needs_is_told_and_nothing_besides_is_taken() {
+    let (plain, asks, secured) = (config(EVERYTHING), secured(CLIENT_CA), secured(""));
+    let said = |recipe: Recipe<'_>| recipe.write().unwrap_err().to_string();
+    for (proxy, table) in [
+        (Proxy::Apache, "[listen.proxy.tls]"),
+        (Proxy::Caddy, "[listen.forward_auth.tls]"),
+        (Proxy::EnvoyGrpc, "[listen.ext_authz.tls]"),
+    ] {
+        let with = |config| to_secured(proxy, config).client_certificate("/p.pem", "/p.pem");
+        assert_eq!(
+            said(to_secured(proxy, &plain).authorities("/ca.pem")),
+            format!("a file with authorities says nothing without {table}: leave it out")
+        );
+        assert_eq!(
+            said(with(&plain)),
+            format!("a client certificate says nothing without {table}: leave it out")
+        );
+        assert_eq!(
+            said(with(&secured)),
+            "a client certificate says nothing without `client_ca`: leave it out"
+        );
+        assert_eq!(
+            said(to_secured(proxy, &asks)),
+            format!(
+                "`client_ca` of {table} lets nobody in without a certificate: name that of the \
+                 proxy, and its key"
+            )
+        );
+        for place in ["10.0.0.8:9170", "unix:/run/bearward.sock"] {
+            let unnamed = to_secured(proxy, &secured).bearward(place.parse().unwrap());
+            assert_eq!(
+                unnamed.write(),
+                Err(RecipeError::NoName(place.parse().unwrap()))
+            );
+        }
+    }
+    for proxy in [Proxy::Apache, Proxy::Haproxy] {
+        let two = to_secured(proxy, &asks).client_certificate("/p.pem", "/p.key");
+        let said = said(two);
+        assert!(
+            said.contains("put certificate and key into one file"),
+            "{said}"
+        );
+    }
+    let ingress = to_secured(Proxy::IngressNginx, &secured);
+    let ingress = said(ingress.application("application.shop:3000".parse().unwrap()));
+    assert!(
+        ingress.contains("to verify the certificate of bearward"),
+        "{ingress}"
+    );
+}
+
+#[test]
+fn the_metadata_is_reached_past_the_question() {
+    let told = config(EVERYTHING);
+    let silent = config(&EVERYTHING.replace("resource = \"https://api.example.com/v1\"\n", ""));
+    let path = "/.well-known/oauth-protected-resource/v1";
+    for (proxy, _) in ALL {
+        let recipe = written(proxy, &told, Some("orders"));
+        let lines = recipe.lines().filter(|line| !line.starts_with('#'));
+        let routed = lines.filter(|line| line.contains(path)).count();
+        // bearward answers itself behind a chain, and in the place of Envoy over gRPC.
+        let answers = [Proxy::Apache, Proxy::EnvoyGrpc, Proxy::Haproxy].contains(&proxy);
+        assert_eq!(routed == 0, answers, "{proxy:?}: {recipe}");
+        assert!(recipe.contains(&format!(
+            "# - Challenges name https://api.example.com{path} "
+        )));
+        let recipe = written(proxy, &silent, Some("orders"));
+        assert!(
+            !recipe.contains("oauth-protected-resource"),
+            "{proxy:?}: {recipe}"
+        );
+    }
+    for path in ["v1;return", "{v1}", "v1%20", "$v1", "v'1"] {
+        let text = EVERYTHING.replace("api.example.com/v1", &format!("api.example.com/{path}"));
+        let Ok(config) = Config::parse(&text) else {
+            continue;
+        };
+        let recipe = Recipe::new(Proxy::Nginx, &config).upstream("orders");
+        let said = recipe.write();
+        assert!(
+            matches!(said, Err(RecipeError::Unwritable { .. })),
+            "{path}: {said:?}"
+        );
+    }
+}
+
+#[test]
 fn the_manual_has_what_is_written_for_its_configuration() {
     let overview = std::fs::read_to_string(in_repository("docs/recipes/README.md"));
     let overview = overview.expect("docs/recipes/README.md");
@@ -125,6 +323,23 @@ fn the_manual_has_what_is_written_for_its_configuration() {
         }
         assert_eq!(below, fenced, "{}", path.display());
     }
+}
+
+#[test]
+fn the_example_with_flask_has_what_is_written_for_it() {
+    let folder = in_repository("examples/flask-behind-gateway/nginx");
+    let text = std::fs::read_to_string(folder.join("bearward.toml")).expect("its configuration");
+    let recipe = Recipe::new(Proxy::Nginx, &config(&text))
+        .listen("127.0.0.1:8080".parse().unwrap())
+        .application("unix:/run/hello/flask.sock".parse().unwrap())
+        .write()
+        .unwrap();
+    let path = folder.join("hello.conf");
+    if is_blessed() {
+        std::fs::write(&path, &recipe).expect("writing the example");
+    }
+    let example = std::fs::read_to_string(&path).expect("the example");
+    assert_eq!(recipe, example);
 }
 
 #[test]
@@ -246,7 +461,6 @@ fn what_a_proxy_cannot_be_told_is_told() {
     unsayable("Traefik", &recipe(Proxy::Traefik).application(socket()));
     unsayable("haproxy", &recipe(Proxy::Haproxy).bearward(socket()));
     unsayable("haproxy", &recipe(Proxy::Haproxy).upstream("orders"));
-    unsayable("apache", &recipe(Proxy::Apache).authorities("/etc/ca.pem"));
     let ingress = || recipe(Proxy::IngressNginx);
     // Not a Service; on the machine of the controller.
     unsayable(
@@ -257,11 +471,18 @@ fn what_a_proxy_cannot_be_told_is_told() {
         "ingress-nginx",
         &ingress().application("app.shop.example.com:80".parse().unwrap()),
     );
+    // The metadata, of which its own Ingress says that it is at a Service.
+    let address = ingress().bearward("10.0.0.8:9170".parse().unwrap());
+    unsayable(
+        "ingress-nginx",
+        &address.application("app.shop:80".parse().unwrap()),
+    );
     let app = || ingress().application("app.shop:80".parse().unwrap());
     for place in ["127.0.0.1:9170", "localhost:9170", "unix:/run/x.sock"] {
         unsayable("ingress-nginx", &app().bearward(place.parse().unwrap()));
     }
-    let good = app().write().unwrap();
+    let good = app().bearward("bearward.default:9170".parse().unwrap());
+    let good = good.write().unwrap();
     assert!(good.contains("namespace: shop\n"), "{good}");
 }
 

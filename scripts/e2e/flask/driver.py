@@ -3,9 +3,11 @@
 import json
 import pathlib
 import re
+import shlex
 import signal
 import socket
 import stat
+import subprocess
 
 from client import ask, bearer
 from processes import Program, free_port, until
@@ -139,6 +141,7 @@ class FlaskRun(Run):
         )
         gateway.write(text)
         gateway.start()
+        self.generated()
         port = free_port()
         server = self.example(
             "nginx/hello.conf",
@@ -163,6 +166,16 @@ class FlaskRun(Run):
         answer = ask(port, "/hello", bearer(self.issuer.mint()), *SPOOFED)
         self.check("nginx: the gateway is gone, spoofed headers: refused", answer.status, 500)
         self.check("nginx: what was refused did not reach Flask", self.flask.seen(self.good), self.good)
+
+    def generated(self):
+        """The example's file is what its page says that it is: the output of this command."""
+        text = (EXAMPLE / "README.md").read_text().replace("\\\n", "")
+        command, file = re.search(r"^bearward (gen-config .*) > (.*)$", text, re.M).groups()
+        written = subprocess.run(
+            [self.options.bearward, *shlex.split(command)], cwd=EXAMPLE, capture_output=True, text=True, check=False
+        )
+        found = (written.returncode, written.stdout, written.stderr)
+        self.check(f"nginx: {file} is what gen-config writes", found, (0, (EXAMPLE / file).read_text(), ""))
 
     def suite(self, name, port):
         token = self.issuer.mint(claims={f"{USER}roles": ["admin", "staff"]})

@@ -10,16 +10,19 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 import urllib.request
 
 from client import Answer, ask, bearer, switch
 from facts import Facts
 from processes import Program, end_all, free_port, log_tails, until
 from proxies import Apache, Caddy, CaddyOfNow, EnvoyGrpc, EnvoyHttp, Haproxy, IngressNginx, Nginx, Traefik, filled
+from secure import Secure, door_of
 from servers import Application
 from validity import Validity
 
@@ -30,16 +33,20 @@ TIME_LIMIT = 300
 # Bytes of the longest token that bearward takes.
 LONG = 16 * 1024
 
-REALM = 'Bearer realm="api"'
-MALFORMED = f'{REALM}, error="invalid_request", error_description="The credentials are malformed"'
-INVALID = f'{REALM}, error="invalid_token", error_description="The access token is not valid"'
+METADATA = 'resource_metadata="http://api.example.com:8080/.well-known/oauth-protected-resource/v1"'
+REALM = f'Bearer realm="api", {METADATA}'
+MALFORMED = (
+    'Bearer realm="api", error="invalid_request", error_description="The credentials are malformed", '
+    f'{METADATA}'
+)
+INVALID = f'Bearer realm="api", error="invalid_token", error_description="The access token is not valid", {METADATA}'
 SCOPE = (
-    f'{REALM}, error="insufficient_scope", error_description="The request needs more scope", '
-    'scope="orders:read"'
+    'Bearer realm="api", error="insufficient_scope", error_description="The request needs more scope", '
+    f'scope="orders:read", {METADATA}'
 )
 STEP_UP = (
-    f'{REALM}, error="insufficient_user_authentication", '
-    'error_description="A more recent or stronger authentication is required", max_age="300"'
+    'Bearer realm="api", error="insufficient_user_authentication", '
+    f'error_description="A more recent or stronger authentication is required", max_age="300", {METADATA}'
 )
 
 # What a client says it is, in spellings that an application may take for the identity headers.
@@ -112,6 +119,7 @@ class Run:
         self.bearward = None
         self.issuer_program = None
         self.facts = None
+        self.metadata_path = "/.well-known/oauth-protected-resource/v1"
 
     def main(self):
         threading.Thread(target=self.watch, daemon=True).start()
@@ -124,6 +132,7 @@ class Run:
             self.guarded("valid recipes", Validity(self).check)
             for proxy in self.proxies:
                 self.guarded(proxy.name, self.suite, proxy)
+            self.guarded("TLS to bearward", lambda: Secure(self).check())
             self.guarded("facts", self.facts.settle)
             self.guarded("bearward is gone", self.gone)
             self.guarded("the issuer is gone", self.cold)
@@ -202,13 +211,11 @@ class Run:
         self.bearward = Program("bearward", command, self.state / "bearward.log")
         self.bearward.listens(self.ports["ADMIN"])
 
-    def is_ready(self):
-        return ask(self.ports["ADMIN"], "/readyz", host="127.0.0.1").status == 200
+    def is_ready(self, admin=None):
+        return ask(admin or self.ports["ADMIN"], "/readyz", host="127.0.0.1").status == 200
 
     def auth_of(self, proxy):
-        if proxy.is_chain:
-            return self.addresses["PROXY"]
-        return self.addresses["EXT_AUTHZ" if isinstance(proxy, EnvoyGrpc) else "FORWARD_AUTH"]
+        return self.addresses[door_of(proxy)]
 
     # The checks of one proxy
 
@@ -219,6 +226,7 @@ class Run:
         self.spoofed(proxy)
         self.misleading(proxy)
         self.doubled(proxy)
+        self.metadata(proxy)
         if proxy.is_stand_in:
             return
         self.forbidden(proxy)
@@ -283,6 +291,53 @@ class Run:
         self.refused(proxy, "a token for another audience", 401, [INVALID], "/app/x", bearer(other))
         self.refused(proxy, "an opaque token", 401, [INVALID], "/app/x", bearer("opaque"))
         self.refused(proxy, "optional route, an opaque token", 401, [INVALID], "/optional/x", bearer("opaque"))
+
+    def metadata(self, proxy, case="the metadata"):
+        """A client that knows nothing goes by the challenge (RFC 9728 §5)."""
+        answer, _ = self.through(proxy, "/app/x")
+        url = re.search(r'resource_metadata="([^"]*)"', str(answer.challenges))
+        url = urllib.parse.urlsplit(url[1]) if url else None
+        self.check(proxy, f"{case}: its URL is in the challenge", url is not None, True)
+        document = {
+            "resource": "http://api.example.com:8080/v1",
+            "authorization_servers": [self.issuer],
+            "bearer_methods_supported": ["header"],
+        }
+        path = url.path
+        for what, target, fields in (
+            ("no token", path, []),
+            ("a query", f"{path}?a=b", []),
+            ("an opaque token, spoofed headers", path, [bearer("opaque"), *SPOOFED]),
+            ("misleading fields", path, MISLEADING),
+            ("a page of another origin", path, [("Origin", "https://page.example.com")]),
+        ):
+            answer, seen = self.through(proxy, target, *fields, host=url.netloc)
+            found = (answer.status, answer.field("content-type"), answer.field("access-control-allow-origin"))
+            self.check(proxy, f"{case}, {what}: 200, JSON for every origin", found, (200, "application/json", "*"))
+            found = (json.loads(answer.body) if answer.status == 200 else answer.body, seen is None)
+            self.check(proxy, f"{case}, {what}: the document", found, (document, True))
+        answer, seen = self.through(proxy, path, method="HEAD", host=url.netloc)
+        found = (answer.status, answer.field("content-type"), answer.body, seen is None)
+        self.check(proxy, f"{case}, HEAD: 200", found, (200, "application/json", b"", True))
+        for method, body in (("POST", b"some body"), ("OPTIONS", b""), ("DELETE", b"")):
+            answer, seen = self.through(proxy, path, method=method, body=body, host=url.netloc)
+            found = (answer.status, answer.field("allow"), answer.body, seen is None)
+            self.check(proxy, f"{case}, {method}: 405", found, (405, "GET, HEAD", b'{"status":405}', True))
+        # What is beside it is decided on like everything else.
+        for target in (f"{path}/", f"{path}/x", "/.well-known/oauth-protected-resource", f"{path}/../../../app/x"):
+            answer, seen = self.through(proxy, target, host=url.netloc)
+            what = f"{case}, {target} is another path: refused, here with {answer.status}"
+            self.check(proxy, what, (answer.status in (400, 401, 403), seen is None), (True, True))
+
+    def told_of(self, proxy, case):
+        """The least that shows who decides."""
+        token = self.mint()
+        answer, seen = self.through(proxy, "/app/x", bearer(token), *SPOOFED)
+        what = f"{case}, a good token, spoofed headers: 200 with the identity headers"
+        self.check(proxy, what, told(answer, seen, proxy), (200, self.identity_of(token)))
+        self.refused(proxy, f"{case}, no token", 401, [REALM], "/app/x")
+        self.refused(proxy, f"{case}, a role is missing", 403, [], "/admin/x", bearer(token))
+        self.metadata(proxy, f"{case}, the metadata")
 
     def told_besides(self, proxy):
         """What else of a refusal reaches the client."""

@@ -30,6 +30,8 @@ class Proxy:
     asks_version = ["--version"]
     # What marks the lines of its recipe that are left out to see what it does by itself.
     left_out = []
+    # Of `bearward gen-config`, besides.
+    options = []
     # Identity headers that are absent arrive empty.
     sends_empty = False
     # Not the proxy itself: it has what cannot be carried through it, and is checked for the rest.
@@ -57,6 +59,7 @@ class Proxy:
         arguments = [self.recipe, "--listen", f"127.0.0.1:{self.port}", "--bearward", auth]
         if not self.is_chain:
             arguments += ["--application", application]
+        arguments += self.options
         text = self.generate(*arguments)
         if is_left_alone:
             lines = [line for line in text.splitlines() if not any(mark in line for mark in self.left_out)]
@@ -156,6 +159,9 @@ class IngressNginx(Nginx):
             f"proxy_set_header '{name}' $authHeader{at};"
             for at, name in enumerate(annotations["auth-response-headers"].split(","))
         ]
+        # An Ingress of its own, for the same host: bearward's Service is its backend.
+        metadata = re.search(r"path: (\S+)\n +pathType: Exact", recipe).group(1)
+        auth = re.search(r"http://(.*)/auth/nginx", annotations["auth-url"]).group(1)
         size = annotations["proxy-buffer-size"]
         lines = [
             "server {",
@@ -181,6 +187,10 @@ class IngressNginx(Nginx):
             *[f"proxy_set_header '{name}' '{value}';" for name, value in asked],
             f"set $target {annotations['auth-url']};",
             "proxy_pass $target;",
+            "}",
+            f"location = {metadata} {{",
+            "proxy_set_header Host $http_host;",
+            f"proxy_pass http://{auth};",
             "}",
             "}",
         ]

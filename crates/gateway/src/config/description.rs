@@ -302,7 +302,7 @@ pub(super) static PROTECTION: Table = Table {
         optional(
             "resource",
             Kind::Text,
-            "The URL of the protected resource. With it, challenges name its metadata, which the gateway serves: in the place of the application, and on the listener for forward auth.",
+            "The URL of the protected resource. With it, challenges name its metadata, which the gateway serves: in the place of the application, and on the listener for forward auth, to which the proxy must lead (`bearward gen-config` writes it so).",
         ),
         optional(
             "scopes",

@@ -101,6 +101,11 @@ impl ServerSettings {
             .map(String::as_str)
     }
 
+    /// What this resource server says of itself, if it has a `resource`.
+    pub(crate) const fn metadata(&self) -> Option<&ProtectedResourceMetadata> {
+        self.metadata.as_ref()
+    }
+
     /// What the tokens of the issuer with this name must say.
     #[must_use]
     pub fn policy(&self, name: &str) -> Option<Policy> {

@@ -252,6 +252,11 @@ impl TlsSettings {
         Ok(config)
     }
 
+    /// Whether clients must prove who they are.
+    pub(crate) const fn asks_clients(&self) -> bool {
+        self.client_ca.is_some()
+    }
+
     fn blank() -> Self {
         let nothing = || Secret(Box::new([]));
         Self {

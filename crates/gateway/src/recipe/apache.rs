@@ -1,8 +1,8 @@
 //! Apache httpd, before our reverse proxy.
 
 use super::RecipeError;
-use super::application::SYSTEM_AUTHORITIES;
-use super::chain::{Chain, Tls};
+use super::chain::Chain;
+use super::tls::Tls;
 
 pub(super) fn write(recipe: &Chain) -> Result<String, RecipeError> {
     let listen = recipe.listen;
@@ -10,12 +10,16 @@ pub(super) fn write(recipe: &Chain) -> Result<String, RecipeError> {
         Some(_) => "headers, proxy, proxy_http and ssl",
         None => "headers, proxy and proxy_http",
     };
-    let checks = [
+    let mut checks = vec![
         format!("The modules {modules} are loaded: `a2enmod` does it on Debian."),
         format!("Clients come in at {listen}, without TLS; with `SSLEngine on`, X-Forwarded-Proto follows."),
         "This is the only virtual host at this address, or the first: LimitRequestFieldSize is taken from it.".to_owned(),
         "No other ProxyPass and no RewriteRule leads to the application.".to_owned(),
     ];
+    if recipe.tls.is_some() {
+        checks.push("The certificate of bearward has every name under which clients come, such as api.example.com: by their".to_owned());
+        checks.push("  `Host` mod_proxy verifies it, because ProxyPreserveHost is on.".to_owned());
+    }
     let heading = recipe.heading("Apache httpd before bearward's reverse proxy.", &checks);
     let bearward = &recipe.bearward;
     let scheme = if recipe.tls.is_some() {
@@ -24,6 +28,9 @@ pub(super) fn write(recipe: &Chain) -> Result<String, RecipeError> {
         "http"
     };
     let tls = recipe.tls.as_ref().map(verified).unwrap_or_default();
+    let client = recipe.client.as_ref();
+    let client = client.map(|file| format!("    SSLProxyMachineCertificateFile {file}\n"));
+    let client = client.unwrap_or_default();
     Ok(format!(
         "{heading}
 Listen {listen}
@@ -40,7 +47,7 @@ Listen {listen}
 
     ProxyRequests Off
     ProxyPreserveHost On
-{tls}    # nocanon: the target as it came. retry=0: bearward is asked again at once after it was gone.
+{tls}{client}    # nocanon: the target as it came. retry=0: bearward is asked again at once after it was gone.
     ProxyPass \"/\" \"{scheme}://{bearward}/\" nocanon retry=0 connectiontimeout=2 timeout=60 upgrade=websocket
 </VirtualHost>
 ",
@@ -56,9 +63,9 @@ fn forwarded() -> String {
 }
 
 fn verified(tls: &Tls) -> String {
-    let authorities = tls.authorities.as_deref().unwrap_or(SYSTEM_AUTHORITIES);
+    let authorities = tls.authorities_file();
     format!(
-        "    # The certificate must have the name below.
+        "    # The certificate must have the name that the client asked for.
     SSLProxyEngine On
     SSLProxyVerify require
     SSLProxyVerifyDepth 4

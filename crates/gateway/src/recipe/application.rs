@@ -1,6 +1,7 @@
 //! What is behind the proxy.
 
 use super::place::{Kind, Place};
+use super::tls::Tls;
 use super::{RecipeError, absolute, plain};
 use crate::config::UpstreamSettings;
 use crate::proxy::Protocol;
@@ -12,14 +13,6 @@ pub(super) struct Application {
     pub(super) protocol: Http,
     /// The `Host` it is sent, if it is not the client's.
     pub(super) host: Option<String>,
-}
-
-/// How TLS is spoken to it.
-pub(super) struct Tls {
-    /// The name that its certificate proves.
-    pub(super) name: String,
-    /// The file with the authorities that say so; `None` for those of the system.
-    pub(super) authorities: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,6 +38,7 @@ impl Application {
             Some((name, authorities)) => Some(Tls {
                 name: plain::host(name)?,
                 authorities: authorities.map(absolute).transpose()?,
+                client: None,
             }),
             None => None,
         };
@@ -96,6 +90,3 @@ impl Application {
         }
     }
 }
-
-/// The bundle of the system's authorities where Debian and its heirs keep it.
-pub(super) const SYSTEM_AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";

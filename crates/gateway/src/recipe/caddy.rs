@@ -3,9 +3,12 @@
 use super::LIMIT;
 use super::RecipeError;
 use super::application::{Application, Http};
+use super::bearward::Bearward;
 use super::forward_auth::ForwardAuth;
+use super::metadata::{self, Metadata};
 use super::names::{Name, Names};
 use super::place::{Kind, Place};
+use super::tls::Tls;
 
 pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     let checks = [
@@ -24,14 +27,17 @@ pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     let stripped = stripped(names);
     let copied: Vec<_> = names.identity.iter().map(copied).collect();
     let copied = copied.concat();
-    let bearward = dialled(&recipe.bearward);
+    let (bearward, asked) = (reached(&recipe.bearward), asked(&recipe.bearward));
+    let metadata = recipe.metadata.as_ref();
+    let metadata = metadata.map(|metadata| published(metadata, &recipe.bearward));
+    let metadata = metadata.unwrap_or_default();
     let proxied = proxied(&recipe.application, names);
     Ok(format!(
         "{heading}
 http://:{port} {{
 	bind {ip}
 	route {{
-		# Caddy takes out what the client's Connection names, after it has set the identity headers.
+{metadata}		# Caddy takes out what the client's Connection names, after it has set the identity headers.
 		@connection header_regexp Connection \"(?i){connection}\"
 		respond @connection 400
 
@@ -48,11 +54,7 @@ http://:{port} {{
 			uri /auth/caddy
 			copy_headers {{
 {copied}			}}
-			transport http {{
-				dial_timeout {LIMIT}
-				response_header_timeout {LIMIT}
-			}}
-		}}
+{asked}		}}
 
 {proxied}	}}
 }}
@@ -81,6 +83,55 @@ fn stripped(names: &Names) -> String {
 
 fn copied(name: &Name) -> String {
     format!("\t\t\t\t{}\n", name.title())
+}
+
+fn published(metadata: &Metadata, bearward: &Bearward) -> String {
+    let (comment, path) = (metadata::COMMENT, &metadata.path);
+    let (reached, asked) = (reached(bearward), asked(bearward));
+    format!(
+        "\t\t{comment}
+		reverse_proxy {path} {reached} {{
+			rewrite {path}
+{asked}		}}
+
+"
+    )
+}
+
+fn reached(bearward: &Bearward) -> String {
+    let scheme = match bearward.tls {
+        Some(_) => "https://",
+        None => "",
+    };
+    format!("{scheme}{}", dialled(&bearward.place))
+}
+
+/// How bearward is asked.
+fn asked(bearward: &Bearward) -> String {
+    let mut lines = vec![
+        format!("dial_timeout {LIMIT}"),
+        format!("response_header_timeout {LIMIT}"),
+    ];
+    if let Some(tls) = &bearward.tls {
+        lines.push(format!("tls_timeout {LIMIT}"));
+        lines.extend(verified(tls));
+    }
+    let lines: String = lines
+        .iter()
+        .map(|line| format!("\t\t\t\t{line}\n"))
+        .collect();
+    format!("\t\t\ttransport http {{\n{lines}\t\t\t}}\n")
+}
+
+fn verified(tls: &Tls) -> Vec<String> {
+    let mut lines = vec![format!("tls_server_name {}", tls.name)];
+    let authorities = tls.authorities.as_ref();
+    lines.extend(authorities.map(|file| format!("tls_trusted_ca_certs {file}")));
+    let client = tls.client.as_ref();
+    lines.extend(
+        client.map(|client| format!("tls_client_auth {} {}", client.certificate, client.key)),
+    );
+    lines
 }
 
 fn proxied(application: &Application, names: &Names) -> String {
@@ -117,9 +168,7 @@ fn proxied(application: &Application, names: &Names) -> String {
 fn transport(application: &Application) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(tls) = &application.tls {
-        lines.push(format!("tls_server_name {}", tls.name));
-        let authorities = tls.authorities.as_ref();
-        lines.extend(authorities.map(|file| format!("tls_trusted_ca_certs {file}")));
+        lines.extend(verified(tls));
     }
     if application.protocol == Http::Two {
         let versions = if application.tls.is_some() {

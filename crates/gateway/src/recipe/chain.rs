@@ -3,8 +3,11 @@
 
 use std::net::SocketAddr;
 
+use super::bearward::Bearward;
+use super::metadata::Metadata;
 use super::place::over_tcp;
-use super::{Proxy, Recipe, RecipeError, absolute, heading, peers};
+use super::tls::Tls;
+use super::{Proxy, Recipe, RecipeError, heading, peers};
 
 /// A proxy before our reverse proxy.
 pub(super) struct Chain {
@@ -13,16 +16,10 @@ pub(super) struct Chain {
     /// `host:port` of our reverse proxy.
     pub(super) bearward: String,
     pub(super) tls: Option<Tls>,
-    /// Whose forwarding fields are kept, for people.
-    peers: String,
-}
-
-/// TLS to our reverse proxy.
-pub(super) struct Tls {
-    /// The name of its certificate.
-    pub(super) name: String,
-    /// The file with the authorities that verify it; `None` for those of the system.
-    pub(super) authorities: Option<String>,
+    /// The file with certificate and key of the proxy, where it must prove who it is.
+    pub(super) client: Option<String>,
+    /// What is to be checked of the way to bearward, for people.
+    checks: Vec<String>,
 }
 
 impl Chain {
@@ -35,36 +32,11 @@ impl Chain {
             return Err(RecipeError::Unsayable { proxy, what });
         }
         let settings = recipe.config.listen.proxy.as_ref();
-        let address = settings.map(|settings| settings.address.clone());
-        let bearward = recipe.reached(address.as_ref())?;
-        let has_tls = settings.is_some_and(|settings| settings.tls.is_some());
-        let tls = match (has_tls, bearward.name()) {
-            (false, _) => None,
-            (true, None) => return Err(RecipeError::NoName(bearward)),
-            (true, Some((name, _))) => Some(Tls {
-                name: name.to_owned(),
-                authorities: recipe.authorities.as_deref().map(absolute).transpose()?,
-            }),
-        };
-        if tls.is_none() && recipe.authorities.is_some() {
-            let what = "of authorities: without [listen.proxy.tls] there is no certificate";
-            let proxy = proxy.name();
-            return Err(RecipeError::Unsayable { proxy, what });
-        }
+        let listener = settings.map(|settings| (&settings.address, settings.tls.as_ref()));
+        let bearward = Bearward::of(recipe, listener)?;
         let trusted = settings.map(|settings| settings.trusted_proxies.as_slice());
-        Ok(Self {
-            proxy,
-            listen: recipe.listen,
-            bearward: over_tcp(&bearward, proxy.name())?,
-            tls,
-            peers: peers(Some(trusted.unwrap_or_default())),
-        })
-    }
-
-    /// The heading, with what is to be checked of each such proxy and of this one.
-    pub(super) fn heading(&self, title: &str, checks: &[String]) -> String {
-        let (bearward, peers) = (&self.bearward, &self.peers);
-        let mut all = vec![
+        let peers = peers(Some(trusted.unwrap_or_default()));
+        let mut checks = vec![
             format!(
                 "bearward's reverse proxy is at {bearward}, and nobody reaches the application but through it."
             ),
@@ -72,7 +44,22 @@ impl Chain {
                 "It believes the X-Forwarded-* of {peers} (trusted_proxies of [listen.proxy]); this proxy is to be among them."
             ),
         ];
-        all.extend_from_slice(checks);
-        heading(self.proxy, title, &all)
+        checks.extend(bearward.checks());
+        checks.extend(Metadata::of(recipe.config)?.map(|metadata| metadata.check()));
+        let client = bearward.tls.as_ref().and_then(|tls| tls.client.as_ref());
+        let client = client.map(|client| client.in_one_file(proxy.name()));
+        Ok(Self {
+            proxy,
+            listen: recipe.listen,
+            bearward: over_tcp(&bearward.place, proxy.name())?,
+            client: client.transpose()?.map(str::to_owned),
+            tls: bearward.tls,
+            checks,
+        })
+    }
+
+    /// The heading, with what is to be checked of each such proxy and of this one.
+    pub(super) fn heading(&self, title: &str, checks: &[String]) -> String {
+        heading(self.proxy, title, &[&self.checks, checks].concat())
     }
 }

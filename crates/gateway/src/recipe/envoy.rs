@@ -1,9 +1,12 @@
 //! Envoy, but for the filter that asks: the listener, the application, the cluster of bearward.
 
-use super::RecipeError;
-use super::application::{Application, Http, SYSTEM_AUTHORITIES, Tls};
+use super::application::{Application, Http};
+use super::bearward::Bearward;
 use super::forward_auth::ForwardAuth;
+use super::metadata::{self, Metadata};
 use super::place::{Kind, Place};
+use super::tls::{ClientCertificate, Tls};
+use super::{LIMIT, Proxy, RecipeError};
 
 /// The whole configuration, around the settings of the filter `ext_authz`, each line of which is
 /// indented by 22 spaces.
@@ -53,6 +56,10 @@ fn listener(recipe: &ForwardAuth, filter: &str) -> String {
     let rewrite = recipe.application.host.as_ref();
     let rewrite = rewrite.map(|host| format!(", host_rewrite_literal: \"{host}\""));
     let rewrite = rewrite.unwrap_or_default();
+    // Over gRPC the filter answers with the metadata.
+    let metadata = recipe.metadata.as_ref();
+    let metadata = metadata.filter(|_| recipe.proxy == Proxy::EnvoyHttp);
+    let metadata = metadata.map(published).unwrap_or_default();
     format!(
         r#"    - name: public
       address: {{ socket_address: {{ address: "{ip}", port_value: {port} }} }}
@@ -78,7 +85,7 @@ fn listener(recipe: &ForwardAuth, filter: &str) -> String {
                     - name: application
                       domains: ["*"]
                       routes:
-                        # An answer may take its time; by default Envoy ends it after 15 s.
+{metadata}                        # An answer may take its time; by default Envoy ends it after 15 s.
                         - match: {{ prefix: "/" }}
                           route: {{ cluster: application, timeout: 0s{rewrite} }}
                 http_filters:
@@ -95,9 +102,23 @@ fn listener(recipe: &ForwardAuth, filter: &str) -> String {
     )
 }
 
+fn published(metadata: &Metadata) -> String {
+    let (comment, path) = (metadata::COMMENT, &metadata.path);
+    format!(
+        r#"                        {comment}
+                        - match: {{ path: "{path}" }}
+                          route: {{ cluster: bearward, timeout: {LIMIT} }}
+                          typed_per_filter_config:
+                            envoy.filters.http.ext_authz:
+                              "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute
+                              disabled: true
+"#
+    )
+}
+
 fn of_application(application: &Application) -> String {
     let kind = match application.has_name() {
-        true => "STRICT_DNS",
+        true => NAMED,
         false => "STATIC",
     };
     let tls = application.tls.as_ref();
@@ -122,21 +143,23 @@ fn of_application(application: &Application) -> String {
     )
 }
 
-fn of_bearward(bearward: &Place, asked_over: Http) -> String {
-    let kind = match bearward.0 {
-        Kind::Name(..) => "STRICT_DNS",
+fn of_bearward(bearward: &Bearward, asked_over: Http) -> String {
+    let kind = match bearward.place.0 {
+        Kind::Name(..) => NAMED,
         Kind::Ip(_) | Kind::Unix(_) => "STATIC",
     };
+    let tls = bearward.tls.as_ref();
+    let tls = tls.map(|tls| verified(tls, asked_over)).unwrap_or_default();
     let options = match asked_over {
         Http::One => "",
         Http::Two => HTTP2,
     };
-    let endpoint = endpoint(bearward);
+    let endpoint = endpoint(&bearward.place);
     format!(
         "    - name: bearward
       type: {kind}
       connect_timeout: 2s
-{options}      load_assignment:
+{options}{tls}      load_assignment:
         cluster_name: bearward
         endpoints:
           - lb_endpoints:
@@ -159,7 +182,7 @@ fn socket(host: &str, port: u16) -> String {
 
 fn verified(tls: &Tls, protocol: Http) -> String {
     let name = &tls.name;
-    let authorities = tls.authorities.as_deref().unwrap_or(SYSTEM_AUTHORITIES);
+    let authorities = tls.authorities_file();
     let alpn = match protocol {
         Http::One => "http/1.1",
         Http::Two => "h2",
@@ -173,6 +196,7 @@ fn verified(tls: &Tls, protocol: Http) -> String {
         "DNS" => format!("          sni: \"{name}\"\n"),
         _ => String::new(),
     };
+    let client = tls.client.as_ref().map(presented).unwrap_or_default();
     format!(
         r#"      transport_socket:
         name: envoy.transport_sockets.tls
@@ -180,13 +204,27 @@ fn verified(tls: &Tls, protocol: Http) -> String {
           "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
 {sni}          common_tls_context:
             alpn_protocols: ["{alpn}"]
-            validation_context:
+{client}            validation_context:
               trusted_ca: {{ filename: "{authorities}" }}
               match_typed_subject_alt_names:
                 - {{ san_type: {kind}, matcher: {{ exact: "{name}" }} }}
 "#
     )
 }
+
+fn presented(client: &ClientCertificate) -> String {
+    let (certificate, key) = (&client.certificate, &client.key);
+    format!(
+        r#"            tls_certificates:
+              - {{ certificate_chain: {{ filename: "{certificate}" }}, private_key: {{ filename: "{key}" }} }}
+"#
+    )
+}
+
+/// By default Envoy takes addresses of IPv6 alone where a name has any: `localhost` has, and most
+/// programs do not listen there.
+const NAMED: &str = "STRICT_DNS
+      dns_lookup_family: V4_PREFERRED";
 
 const HTTP2: &str = r#"      typed_extension_protocol_options:
         envoy.extensions.upstreams.http.v3.HttpProtocolOptions:

@@ -9,10 +9,11 @@ use super::{LIMIT, RecipeError, envoy};
 
 pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     let title = "Envoy before the application, asking bearward over HTTP.";
-    let uri = match &recipe.bearward.0 {
+    let (scheme, place) = (recipe.bearward.scheme(), &recipe.bearward.place);
+    let uri = match &place.0 {
         // The cluster says where it is; this is a name only.
         Kind::Unix(_) => "http://bearward".to_owned(),
-        Kind::Ip(_) | Kind::Name(..) => format!("http://{}", recipe.bearward),
+        Kind::Ip(_) | Kind::Name(..) => format!("{scheme}://{place}"),
     };
     let names = &recipe.names;
     let (asked, set) = (asked(names), set(names));

@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 
 use super::application::Application;
+use super::bearward::Bearward;
+use super::metadata::Metadata;
 use super::names::Names;
-use super::place::{Kind, Place};
+use super::place::Kind;
 use super::{Proxy, Recipe, RecipeError, heading, peers};
 
 /// A proxy that asks.
@@ -12,9 +14,10 @@ pub(super) struct ForwardAuth {
     pub(super) proxy: Proxy,
     pub(super) listen: SocketAddr,
     /// Where it asks.
-    pub(super) bearward: Place,
+    pub(super) bearward: Bearward,
     pub(super) application: Application,
     pub(super) names: Names,
+    pub(super) metadata: Option<Metadata>,
     /// Who may ask, for people.
     peers: String,
 }
@@ -22,15 +25,21 @@ pub(super) struct ForwardAuth {
 impl ForwardAuth {
     pub(super) fn of(recipe: &Recipe<'_>) -> Result<Self, RecipeError> {
         let listen = &recipe.config.listen;
-        let is_grpc = recipe.proxy == Proxy::EnvoyGrpc;
-        let grpc = listen.ext_authz.as_ref().filter(|_| is_grpc);
-        let grpc = grpc.map(|door| (door.address.clone(), &door.trusted_proxies));
-        let http = listen.forward_auth.as_ref().filter(|_| !is_grpc);
-        let http = http.map(|door| (door.address.clone(), &door.trusted_proxies));
-        let door = grpc.or(http);
-        let trusted = door.as_ref().and_then(|(_, trusted)| trusted.as_deref());
-        let bearward = recipe.reached(door.as_ref().map(|(address, _)| address))?;
-        let peers = match bearward.0 {
+        let grpc = listen.ext_authz.as_ref().map(|door| {
+            let trusted = door.trusted_proxies.as_deref();
+            (&door.address, door.tls.as_ref(), trusted)
+        });
+        let http = listen.forward_auth.as_ref().map(|door| {
+            let trusted = door.trusted_proxies.as_deref();
+            (&door.address, door.tls.as_ref(), trusted)
+        });
+        let door = match recipe.proxy == Proxy::EnvoyGrpc {
+            true => grpc,
+            false => http,
+        };
+        let bearward = Bearward::of(recipe, door.map(|(address, tls, _)| (address, tls)))?;
+        let trusted = door.and_then(|(_, _, trusted)| trusted);
+        let peers = match bearward.place.0 {
             Kind::Unix(_) => "whoever may open the socket".to_owned(),
             Kind::Ip(_) | Kind::Name(..) => peers(trusted),
         };
@@ -40,6 +49,7 @@ impl ForwardAuth {
             bearward,
             application: recipe.application_behind()?,
             names: Names::of(&recipe.config.identity)?,
+            metadata: Metadata::of(recipe.config)?,
             peers,
         })
     }
@@ -56,6 +66,8 @@ impl ForwardAuth {
                 "The application is at {application}, and nobody reaches it but through this proxy."
             ),
         ];
+        all.extend(bearward.checks());
+        all.extend(self.metadata.as_ref().map(Metadata::check));
         all.extend_from_slice(checks);
         heading(self.proxy, title, &all)
     }

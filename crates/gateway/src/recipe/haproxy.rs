@@ -1,7 +1,8 @@
 //! HAProxy, before our reverse proxy.
 
 use super::RecipeError;
-use super::chain::{Chain, Tls};
+use super::chain::Chain;
+use super::tls::Tls;
 
 pub(super) fn write(recipe: &Chain) -> Result<String, RecipeError> {
     let listen = recipe.listen;
@@ -11,6 +12,9 @@ pub(super) fn write(recipe: &Chain) -> Result<String, RecipeError> {
     let heading = recipe.heading("HAProxy before bearward's reverse proxy.", &checks);
     let bearward = &recipe.bearward;
     let tls = recipe.tls.as_ref().map(verified).unwrap_or_default();
+    let client = recipe.client.as_ref();
+    let client = client.map(|file| format!(" crt {file}"));
+    let client = client.unwrap_or_default();
     Ok(format!(
         "{heading}
 global
@@ -36,7 +40,7 @@ frontend public
     default_backend bearward
 
 backend bearward
-    server bearward {bearward}{tls}
+    server bearward {bearward}{tls}{client}
 "
     ))
 }

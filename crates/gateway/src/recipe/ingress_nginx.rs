@@ -5,6 +5,7 @@
 
 use super::application::Application;
 use super::forward_auth::ForwardAuth;
+use super::metadata::{self, Metadata};
 use super::names::Name;
 use super::place::{Kind, Place};
 use super::{RecipeError, plain};
@@ -12,8 +13,8 @@ use super::{RecipeError, plain};
 pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     let application = &recipe.application;
     application.over_http1(PROXY)?;
-    let bearward = in_cluster(&recipe.bearward)?;
-    let service = Service::of(application)?;
+    let bearward = in_cluster(&recipe.bearward.place)?;
+    let service = Service::of_application(application)?;
     let heading = recipe.heading(
         "ingress-nginx before the application, asking bearward.",
         &CHECKS.map(str::to_owned),
@@ -27,6 +28,9 @@ pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
         .map(Name::title);
     let listed = listed.collect::<Vec<_>>().join(",");
     let more = more(application);
+    let metadata = recipe.metadata.as_ref();
+    let metadata = metadata.map(|metadata| published(metadata, &recipe.bearward.place));
+    let metadata = metadata.transpose()?.unwrap_or_default();
     Ok(format!(
         r#"{heading}
 apiVersion: v1
@@ -62,6 +66,40 @@ metadata:
               service:
                 name: {name}
                 port: {{ number: {port} }}
+{metadata}"#
+    ))
+}
+
+/// An Ingress of its own: the annotations of the other are for all its paths, and a backend is in the
+/// namespace of its Ingress.
+fn published(metadata: &Metadata, bearward: &Place) -> Result<String, RecipeError> {
+    let what = "of metadata at anything but a Service: name that of bearward as \
+                SERVICE.NAMESPACE.svc.cluster.local:PORT";
+    let Service {
+        name,
+        namespace,
+        port,
+    } = Service::of(bearward, what)?;
+    let (comment, path) = (metadata::COMMENT, &metadata.path);
+    Ok(format!(
+        r#"---
+{comment}
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: {name}-metadata
+  namespace: {namespace}
+spec:
+  ingressClassName: nginx
+  rules:
+    - http:
+        paths:
+          - path: {path}
+            pathType: Exact
+            backend:
+              service:
+                name: {name}
+                port: {{ number: {port} }}
 "#
     ))
 }
@@ -74,11 +112,18 @@ struct Service {
 }
 
 impl Service {
-    /// `name`, `name.namespace` or with `.svc.cluster.local` behind it.
-    fn of(application: &Application) -> Result<Self, RecipeError> {
+    fn of_application(application: &Application) -> Result<Self, RecipeError> {
         let what = "of anything but a Service: name the application as SERVICE.NAMESPACE:PORT";
+        match application.places.as_slice() {
+            [place] => Self::of(place, what),
+            _ => Err(RecipeError::Unsayable { proxy: PROXY, what }),
+        }
+    }
+
+    /// `name`, `name.namespace` or with `.svc.cluster.local` behind it; `what` is said of any other.
+    fn of(place: &Place, what: &'static str) -> Result<Self, RecipeError> {
         let not_one = RecipeError::Unsayable { proxy: PROXY, what };
-        let [Place(Kind::Name(host, port))] = application.places.as_slice() else {
+        let Some((host, port)) = place.name() else {
             return Err(not_one);
         };
         let mut labels = host.split('.');
@@ -90,7 +135,7 @@ impl Service {
         Ok(Self {
             name: plain::host(name)?,
             namespace: plain::host(namespace)?,
-            port: *port,
+            port,
         })
     }
 }

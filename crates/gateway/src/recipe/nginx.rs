@@ -5,16 +5,21 @@
 
 use super::LIMIT;
 use super::RecipeError;
-use super::application::{Application, SYSTEM_AUTHORITIES, Tls};
+use super::application::Application;
+use super::bearward::Bearward;
 use super::forward_auth::ForwardAuth;
+use super::metadata::{self, Metadata};
 use super::names::{Name, Names};
-use super::place::{Kind, Place};
+use super::place::Kind;
+use super::tls::Tls;
 
 pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     let application = &recipe.application;
     application.over_http1("nginx")?;
     let checks = [
-        "It belongs into the http block: /etc/nginx/conf.d/bearward.conf does on Debian."
+        "It belongs into the http block: /etc/nginx/conf.d/bearward.conf does on Debian. There is no other default"
+            .to_owned(),
+        "  server of this address: Debian's is /etc/nginx/sites-enabled/default, of port 80."
             .to_owned(),
         format!("Clients come in at {}, without TLS.", recipe.listen),
         "Every location before the application has all that `location /` has: auth_request alone"
@@ -26,6 +31,9 @@ pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     let upstream = upstream(application);
     let protected = protected(application, &recipe.names);
     let asking = asking(&recipe.bearward);
+    let metadata = recipe.metadata.as_ref();
+    let metadata = metadata.map(|metadata| published(metadata, &recipe.bearward));
+    let metadata = metadata.unwrap_or_default();
     Ok(format!(
         "{heading}
 # WebSockets pass, and no other protocol: what follows on such a connection is not decided on.
@@ -39,7 +47,8 @@ map $bw_upgrade $bw_connection {{
 }}
 {upstream}
 server {{
-    listen {listen};
+    # The default server of this address: of another one, nginx would take the three settings below.
+    listen {listen} default_server;
 
     # A token of 16 KiB: one line must fit into one buffer.
     large_client_header_buffers 4 32k;
@@ -49,7 +58,7 @@ server {{
 
 {protected}
 {asking}
-{DENIED}}}
+{metadata}{DENIED}}}
 "
     ))
 }
@@ -119,40 +128,81 @@ fn removed(name: &Name) -> String {
 
 fn verified(tls: &Tls) -> String {
     let name = &tls.name;
-    let authorities = tls.authorities.as_deref().unwrap_or(SYSTEM_AUTHORITIES);
+    let authorities = tls.authorities_file();
+    let client = tls.client.as_ref();
+    let client = client.map(|client| {
+        format!(
+            "        proxy_ssl_certificate {};
+        proxy_ssl_certificate_key {};\n",
+            client.certificate, client.key
+        )
+    });
+    let client = client.unwrap_or_default();
     format!(
         "        proxy_ssl_server_name on;
         proxy_ssl_name {name};
         proxy_ssl_verify on;
         proxy_ssl_verify_depth 4;
-        proxy_ssl_trusted_certificate {authorities};\n"
+        proxy_ssl_trusted_certificate {authorities};
+{client}"
     )
 }
 
-fn asking(bearward: &Place) -> String {
-    let target = match &bearward.0 {
-        // The colon ends the path of the socket.
-        Kind::Unix(path) => format!("http://unix:{path}:/auth/nginx"),
-        Kind::Ip(_) | Kind::Name(..) => format!("http://{bearward}/auth/nginx"),
-    };
+fn asking(bearward: &Bearward) -> String {
+    let target = target(bearward, "/auth/nginx");
+    let request = without_body(bearward);
     format!(
         "    location = /_bearward {{
         internal;
         proxy_pass {target};
-        proxy_pass_request_body off;
-        proxy_set_header Content-Length \"\";
-        # bearward decides by these and by no others; they overwrite what a client sent.
+{request}        # bearward decides by these and by no others; they overwrite what a client sent.
         proxy_set_header X-Original-URI $request_uri;
         proxy_set_header X-Original-Method $request_method;
         proxy_set_header X-Original-Host $http_host;
-        proxy_connect_timeout {LIMIT};
-        proxy_send_timeout {LIMIT};
-        proxy_read_timeout {LIMIT};
         # The answer is a head alone, which must fit into one buffer: the roles of a user are in it.
         proxy_buffer_size 32k;
         proxy_buffers 4 32k;
     }}
 "
+    )
+}
+
+fn published(metadata: &Metadata, bearward: &Bearward) -> String {
+    let path = &metadata.path;
+    let target = target(bearward, path);
+    let request = without_body(bearward);
+    let comment = metadata::COMMENT;
+    format!(
+        "    {comment}
+    location = {path} {{
+        proxy_pass {target};
+        proxy_pass_request_headers off;
+{request}    }}
+
+"
+    )
+}
+
+/// A path of bearward.
+fn target(bearward: &Bearward, path: &str) -> String {
+    let (scheme, place) = (bearward.scheme(), &bearward.place);
+    match &place.0 {
+        // The colon ends the path of the socket.
+        Kind::Unix(socket) => format!("{scheme}://unix:{socket}:{path}"),
+        Kind::Ip(_) | Kind::Name(..) => format!("{scheme}://{place}{path}"),
+    }
+}
+
+/// What every request to bearward has.
+fn without_body(bearward: &Bearward) -> String {
+    let tls = bearward.tls.as_ref().map(verified).unwrap_or_default();
+    format!(
+        "        proxy_pass_request_body off;
+        proxy_set_header Content-Length \"\";
+        proxy_connect_timeout {LIMIT};
+        proxy_send_timeout {LIMIT};
+        proxy_read_timeout {LIMIT};
+{tls}"
     )
 }
 

@@ -1,39 +1,34 @@
 //! Traefik 3: `ForwardAuth`, as dynamic configuration of the file provider.
 
+use std::net::SocketAddr;
+
 use super::RecipeError;
-use super::application::{Application, Http, Tls};
+use super::application::{Application, Http};
+use super::bearward::Bearward;
 use super::forward_auth::ForwardAuth;
+use super::metadata::{self, Metadata};
 use super::names::{Name, Names};
 use super::place::over_tcp;
+use super::tls::Tls;
 
 pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
-    let bearward = over_tcp(&recipe.bearward, "Traefik")?;
-    let checks = [
-        format!("Clients come in at {}, without TLS, by the static configuration, which has to say:", recipe.listen),
-        "    entryPoints:".to_owned(),
-        "      web:".to_owned(),
-        format!("        address: \"{}\"", recipe.listen),
-        "        http:".to_owned(),
-        "          aliasHeadersStrategy: delete  # from 3.7.12; underscoreHeadersStrategy from 3.7.6".to_owned(),
-        "    providers:".to_owned(),
-        "      file:".to_owned(),
-        "        filename: /etc/traefik/bearward.yml  # this file".to_owned(),
-        "Every router before the application has `bearward` and `application`, and no middleware behind them".to_owned(),
-        "  changes a path.".to_owned(),
-        "Traefik waits 30 s for a decision; that is not to be set.".to_owned(),
-    ];
+    let bearward = over_tcp(&recipe.bearward.place, PROXY)?;
+    let scheme = recipe.bearward.scheme();
+    let checks = checks(recipe.listen);
     let heading = recipe.heading("Traefik before the application, asking bearward.", &checks);
     let names = &recipe.names;
     let (listed, pattern) = (listed(names), names.pattern());
     let host = recipe.application.host.as_ref();
     let host = host.map(|host| format!("          Host: \"{host}\"\n"));
     let host = host.unwrap_or_default();
-    let application = application(&recipe.application)?;
+    let asked = recipe.bearward.tls.as_ref().map(asked).unwrap_or_default();
+    let metadata = recipe.metadata.as_ref().map(published).unwrap_or_default();
+    let services = services(recipe)?;
     Ok(format!(
         r#"{heading}
 http:
   routers:
-    application:
+{metadata}    application:
       rule: 'PathPrefix(`/`)'
       middlewares: [bearward, application]
       service: application
@@ -51,8 +46,8 @@ http:
           Upgrade: ""
     bearward:
       forwardAuth:
-        address: "http://{bearward}/auth/traefik"
-        # A client's X-Forwarded-* are not believed.
+        address: "{scheme}://{bearward}/auth/traefik"
+{asked}        # A client's X-Forwarded-* are not believed.
         trustForwardHeader: false
         # Each is set to what bearward says, or removed: so are the credentials, of which it says nothing.
         authResponseHeaders:
@@ -64,8 +59,25 @@ http:
           # Of the answer, and matched by the expression above.
           X-Bearward-Status: ""
 {host}
-{application}"#
+{services}"#
     ))
+}
+
+fn checks(listen: SocketAddr) -> [String; 12] {
+    [
+        format!("Clients come in at {listen}, without TLS, by the static configuration, which has to say:"),
+        "    entryPoints:".to_owned(),
+        "      web:".to_owned(),
+        format!("        address: \"{listen}\""),
+        "        http:".to_owned(),
+        "          aliasHeadersStrategy: delete  # from 3.7.12; underscoreHeadersStrategy from 3.7.6".to_owned(),
+        "    providers:".to_owned(),
+        "      file:".to_owned(),
+        "        filename: /etc/traefik/bearward.yml  # this file".to_owned(),
+        "Every router before the application has `bearward` and `application`, and no middleware behind them".to_owned(),
+        "  changes a path.".to_owned(),
+        "Traefik waits 30 s for a decision; that is not to be set.".to_owned(),
+    ]
 }
 
 fn listed(names: &Names) -> String {
@@ -74,40 +86,92 @@ fn listed(names: &Names) -> String {
         .collect()
 }
 
-fn application(application: &Application) -> Result<String, RecipeError> {
-    let scheme = match (application.tls.is_some(), application.protocol) {
-        (true, _) => "https",
-        (false, Http::One) => "http",
-        (false, Http::Two) => "h2c",
-    };
-    let mut servers = String::new();
-    for place in &application.places {
-        let place = over_tcp(place, "Traefik")?;
-        servers.push_str(&format!("          - url: \"{scheme}://{place}\"\n"));
+/// The certificate is verified by the name in the address.
+fn asked(tls: &Tls) -> String {
+    let mut lines = Vec::new();
+    let authorities = tls.authorities.as_ref();
+    lines.extend(authorities.map(|file| format!("          ca: \"{file}\"\n")));
+    if let Some(client) = &tls.client {
+        lines.push(format!("          cert: \"{}\"\n", client.certificate));
+        lines.push(format!("          key: \"{}\"\n", client.key));
     }
-    let (named, transport) = match &application.tls {
-        Some(tls) => ("        serversTransport: application\n", transport(tls)),
-        None => ("", String::new()),
-    };
-    Ok(format!(
-        "  services:
-    application:
-      loadBalancer:
-{named}        servers:
-{servers}{transport}"
-    ))
+    match lines.is_empty() {
+        true => String::new(),
+        false => format!("        tls:\n{}", lines.concat()),
+    }
 }
 
-fn transport(tls: &Tls) -> String {
-    let name = &tls.name;
+fn published(metadata: &Metadata) -> String {
+    let (comment, path) = (metadata::COMMENT, &metadata.path);
+    format!(
+        "    {comment}
+    metadata:
+      rule: 'Path(`{path}`)'
+      priority: 1000
+      service: bearward
+"
+    )
+}
+
+/// What requests are sent on to.
+fn services(recipe: &ForwardAuth) -> Result<String, RecipeError> {
+    let Application { places, tls, .. } = &recipe.application;
+    let scheme = match (tls, recipe.application.protocol) {
+        (Some(_), _) => "https",
+        (None, Http::One) => "http",
+        (None, Http::Two) => "h2c",
+    };
+    let places = places.iter().map(|place| over_tcp(place, PROXY));
+    let places: Vec<_> = places.collect::<Result<_, _>>()?;
+    let mut services = service("application", scheme, &places, tls.as_ref());
+    let mut transports = transport("application", tls.as_ref());
+    if recipe.metadata.is_some() {
+        let Bearward { place, tls } = &recipe.bearward;
+        let place = over_tcp(place, PROXY)?;
+        let scheme = recipe.bearward.scheme();
+        services.push_str(&service("bearward", scheme, &[place], tls.as_ref()));
+        transports.push_str(&transport("bearward", tls.as_ref()));
+    }
+    let transports = match transports.is_empty() {
+        true => String::new(),
+        false => format!("\n  serversTransports:\n{transports}"),
+    };
+    Ok(format!("  services:\n{services}{transports}"))
+}
+
+fn service(name: &str, scheme: &str, places: &[String], tls: Option<&Tls>) -> String {
+    let transport = tls.map(|_| format!("        serversTransport: {name}\n"));
+    let transport = transport.unwrap_or_default();
+    let servers = places.iter();
+    let servers: String = servers
+        .map(|place| format!("          - url: \"{scheme}://{place}\"\n"))
+        .collect();
+    format!(
+        "    {name}:
+      loadBalancer:
+{transport}        servers:
+{servers}"
+    )
+}
+
+fn transport(name: &str, tls: Option<&Tls>) -> String {
+    let Some(tls) = tls else {
+        return String::new();
+    };
+    let server_name = &tls.name;
     let authorities = tls.authorities.as_ref();
     let authorities = authorities.map(|file| format!("      rootCAs: [\"{file}\"]\n"));
     let authorities = authorities.unwrap_or_default();
+    let client = tls.client.as_ref().map(|client| {
+        let (certificate, key) = (&client.certificate, &client.key);
+        format!("      certificates: [{{ certFile: \"{certificate}\", keyFile: \"{key}\" }}]\n")
+    });
+    let client = client.unwrap_or_default();
     format!(
-        "
-  serversTransports:
-    application:
-      serverName: \"{name}\"
-{authorities}"
+        "    {name}:
+      serverName: \"{server_name}\"
+{authorities}{client}"
     )
 }
+
+const PROXY: &str = "Traefik";

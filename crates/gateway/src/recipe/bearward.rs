@@ -1,0 +1,108 @@
+//! Where the proxy reaches bearward, and how.
+
+use std::fmt;
+
+use super::place::Place;
+use super::tls::{ClientCertificate, Tls};
+use super::{Proxy, Recipe, RecipeError, absolute};
+use crate::config::{Address, TlsSettings};
+
+/// A listener of ours, as the proxy sees it.
+pub(super) struct Bearward {
+    pub(super) place: Place,
+    pub(super) tls: Option<Tls>,
+}
+
+impl Bearward {
+    /// The listener at this address, with this TLS, if it is configured.
+    pub(super) fn of(
+        recipe: &Recipe<'_>,
+        listener: Option<(&Address, Option<&TlsSettings>)>,
+    ) -> Result<Self, RecipeError> {
+        let (address, tls) = listener.ok_or_else(|| RecipeError::Listener {
+            proxy: recipe.proxy.name(),
+            table: recipe.proxy.table(),
+        })?;
+        let place = place(recipe, address)?;
+        let tls = tls.map(|settings| verified(recipe, &place, settings));
+        let tls = tls.transpose()?;
+        let table = recipe.proxy.tls_table();
+        if tls.is_none() && recipe.authorities.is_some() {
+            let given = "a file with authorities";
+            return Err(RecipeError::Surplus { given, table });
+        }
+        let is_asked = tls.as_ref().is_some_and(|tls| tls.client.is_some());
+        if !is_asked && recipe.client.is_some() {
+            let given = "a client certificate";
+            let table = match tls {
+                Some(_) => "`client_ca`",
+                None => table,
+            };
+            return Err(RecipeError::Surplus { given, table });
+        }
+        Ok(Self { place, tls })
+    }
+
+    pub(super) const fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// What is to be checked besides, for people.
+    pub(super) fn checks(&self) -> Option<String> {
+        let client = self.tls.as_ref()?.client.as_ref()?;
+        let file = &client.certificate;
+        Some(format!(
+            "The proxy proves who it is by {file}, of an authority in `client_ca`. It may read the key."
+        ))
+    }
+}
+
+/// For people.
+impl fmt::Display for Bearward {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.place.fmt(f)?;
+        match &self.tls {
+            Some(tls) => write!(f, " (https, as {})", tls.name),
+            None => Ok(()),
+        }
+    }
+}
+
+fn place(recipe: &Recipe<'_>, address: &Address) -> Result<Place, RecipeError> {
+    if let Some(place) = &recipe.bearward {
+        return Ok(place.clone());
+    }
+    match address {
+        Address::Tcp(address) if address.ip().is_unspecified() || address.port() == 0 => {
+            Err(RecipeError::OpenAddress(*address))
+        }
+        Address::Tcp(address) => Ok(Place::from(*address)),
+        Address::Unix(path) => Place::unix(path).map_err(RecipeError::from),
+    }
+}
+
+fn verified(
+    recipe: &Recipe<'_>,
+    place: &Place,
+    settings: &TlsSettings,
+) -> Result<Tls, RecipeError> {
+    if recipe.proxy == Proxy::IngressNginx {
+        // Its `auth-url` may be https, but no annotation makes it look at the certificate.
+        let what = "to verify the certificate of bearward: leave [listen.forward_auth.tls] out";
+        let proxy = recipe.proxy.name();
+        return Err(RecipeError::Unsayable { proxy, what });
+    }
+    let Some((name, _)) = place.name() else {
+        return Err(RecipeError::NoName(place.clone()));
+    };
+    let client = match (settings.asks_clients(), &recipe.client) {
+        (false, _) => None,
+        (true, Some((certificate, key))) => Some(ClientCertificate::of(certificate, key)?),
+        (true, None) => return Err(RecipeError::NoClientCertificate(recipe.proxy.tls_table())),
+    };
+    Ok(Tls {
+        name: name.to_owned(),
+        authorities: recipe.authorities.as_deref().map(absolute).transpose()?,
+        client,
+    })
+}

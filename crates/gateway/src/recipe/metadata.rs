@@ -1,0 +1,39 @@
+//! The protected resource metadata ([RFC 9728 §3]), which bearward serves and the application does not
+//! have: it has to be reached through the proxy, without a token.
+//!
+//! [RFC 9728 §3]: https://www.rfc-editor.org/rfc/rfc9728#section-3
+
+use std::path::Path;
+
+use super::{RecipeError, plain};
+use crate::config::Config;
+
+/// Where clients look for it.
+pub(super) struct Metadata {
+    pub(super) path: String,
+    url: String,
+}
+
+impl Metadata {
+    /// `None` if the configuration has no `resource`.
+    pub(super) fn of(config: &Config) -> Result<Option<Self>, RecipeError> {
+        let Some(metadata) = config.server.metadata() else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            path: plain::path(Path::new(metadata.path()))?,
+            url: metadata.url().to_owned(),
+        }))
+    }
+
+    /// What is to be checked, for people.
+    pub(super) fn check(&self) -> String {
+        format!(
+            "Challenges name {} (RFC 9728), by which clients have to come to this proxy.",
+            self.url
+        )
+    }
+}
+
+/// Says of lines in a recipe what they are for.
+pub(super) const COMMENT: &str = "# The protected resource metadata (RFC 9728), for everybody: bearward has it, the application has not.";
