@@ -38,6 +38,12 @@ def loudly(text):
     print(f"!! {text}", file=sys.stderr, flush=True)
 
 
+def commit():
+    """What is measured."""
+    asked = ["git", "-C", ROOT, "describe", "--always", "--dirty", "--exclude", "*"]
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+
+
 def machine():
     """What the figures belong to."""
     model = "an unknown processor"
@@ -50,5 +56,6 @@ def machine():
         "cores": len(_cores),
         "kernel": os.uname().release,
         "date": datetime.date.today().isoformat(),
+        "commit": commit(),
         "load": round(os.getloadavg()[0], 1),
     }

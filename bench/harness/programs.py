@@ -44,7 +44,7 @@ def tool(name):
 
 def _built(workspace, what, option, name):
     option, what = ("--package", what) if option == "--package" else (option, name)
-    command = ["cargo", "build", "--release", "--quiet", "--locked", option, what]
+    command = ["cargo", "build", "--release", "--quiet", option, what]
     print(f"building {what}", file=sys.stderr, flush=True)
     subprocess.run(command, cwd=workspace, check=True)
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", "target"))
