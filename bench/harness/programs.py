@@ -137,7 +137,9 @@ class Program:
 
     def __init__(self, name, command, folder, core, environment=None):
         self.name = name
-        self.log = pathlib.Path(folder) / f"{name.replace(' ', '-')}.log"
+        # In a folder of its own: a program may watch that of its configuration.
+        self.log = pathlib.Path(folder) / "logs" / f"{name.replace(' ', '-')}.log"
+        self.log.parent.mkdir(exist_ok=True)
         command = ["taskset", "-c", str(core), *map(str, command)]
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
