@@ -1,12 +1,14 @@
--- The tokens of a file in turn: cycle.lua FILE [PAUSE], with a pause of so many milliseconds before each request of a
--- connection. When there is a FILE.more, its tokens take part as well from then on.
+-- The tokens of a file in turn: cycle.lua FILE PAUSE [NAME VALUE]…, with a pause of so many milliseconds before each
+-- request of a connection, or 0, and with these fields. When there is a FILE.more, its tokens take part as well from
+-- then on.
 dofile(debug.getinfo(1, "S").source:match("^@(.*/)") .. "report.lua")
 
-local requests, last, served, more = {}, 0, 0, nil
+local requests, last, served, more, fields = {}, 0, 0, nil, {}
 
 local function add(file)
   for token in file:lines() do
-    requests[#requests + 1] = wrk.format("GET", wrk.path, { ["Authorization"] = "Bearer " .. token })
+    fields["Authorization"] = "Bearer " .. token
+    requests[#requests + 1] = wrk.format("GET", wrk.path, fields)
   end
   file:close()
 end
@@ -20,10 +22,11 @@ local function look()
 end
 
 function init(arguments)
+  for i = 3, #arguments, 2 do fields[arguments[i]] = arguments[i + 1] end
   add(assert(io.open(arguments[1])))
   more = arguments[1] .. ".more"
   local pause = tonumber(arguments[2])
-  if pause then
+  if pause > 0 then
     function delay() return pause end
   end
 end

@@ -32,9 +32,15 @@ def wrk(url, seconds, script, *arguments, connections=32):
     return [str(part) for part in command]
 
 
-def run(url, seconds, tokens, connections=32):
+def cycle(url, seconds, tokens, connections=32, pause=0, fields=None):
+    """The command for the tokens of the file in turn, each connection with a pause in ms before each request."""
+    more = [part for field in (fields or {}).items() for part in field]
+    return wrk(url, seconds, CYCLE, tokens, pause, *more, connections=connections)
+
+
+def run(url, seconds, tokens, connections=32, fields=None):
     """One round: as many requests as the server answers, with the tokens of the file in turn."""
-    command = wrk(url, seconds, CYCLE, tokens, connections=connections)
+    command = cycle(url, seconds, tokens, connections, fields=fields)
     return parse(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
@@ -46,13 +52,15 @@ def parse(output):
     return Round(json.loads(lines[-1]))
 
 
-def status(url, token=None):
+def status(url, token=None, fields=None):
     """The status that one request gets."""
     rest = url.removeprefix("http://")
     host, _, path = rest.partition("/")
     connection = http.client.HTTPConnection(host, timeout=10)
     try:
-        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        headers = dict(fields or {})
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
         connection.request("GET", f"/{path}", headers=headers)
         answer = connection.getresponse()
         answer.read()
