@@ -1,0 +1,1 @@
+"""What the benchmarks that run other programs have in common."""
