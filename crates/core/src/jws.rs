@@ -1,8 +1,9 @@
 //! Stage 2, parse: the token as a JWS in compact serialization ([RFC 7515 §7.1]), and stage 4,
 //! verify: its signature ([RFC 7515 §5.2]).
 //!
-//! Size and shape come first, then base64url, then JSON, then the header's members; each part is
-//! decoded once and parsed once. The claims stay sealed until the signature has been verified.
+//! Size and shape come first, then base64url, then the header: its JSON and its members, which may
+//! say that the payload is something else (`b64`), then the payload's JSON; each part is decoded
+//! once and parsed once. The claims stay sealed until the signature has been verified.
 //! `jwk`, `jku`, `x5u` and `x5c` are never looked at: keys come from the issuer alone. There is no
 //! JSON serialization and no decryption here.
 //!

@@ -11,6 +11,7 @@
 
 mod errors;
 mod fixture;
+mod generated;
 mod json;
 mod principal;
 mod profiles;

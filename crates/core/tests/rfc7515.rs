@@ -1046,6 +1046,8 @@ fn the_first_check_that_fails_gives_the_reason() {
     assert_eq!(refused(&spoilt), InvalidToken::AlgNotAllowed);
     let spoilt = spoilt.claim("iss", "https://other.example");
     assert_eq!(refused(&spoilt), InvalidToken::IssuerUnknown);
+    let spoilt = spoilt.payload_text(r#"{"iss":1,"iss":1}"#);
+    assert_eq!(refused(&spoilt), InvalidToken::JsonDuplicateMember);
     let spoilt = spoilt.header("typ", 5);
     assert_eq!(refused(&spoilt), InvalidToken::TypNotAccepted);
     let spoilt = spoilt.header("kid", 5);
@@ -1060,6 +1062,8 @@ fn the_first_check_that_fails_gives_the_reason() {
     assert_eq!(refused(&spoilt), InvalidToken::AlgNotAllowed);
     let spoilt = spoilt.header("alg", 5);
     assert_eq!(refused(&spoilt), InvalidToken::AlgInvalid);
+    let spoilt = spoilt.header_text(r#"{"alg":5"#);
+    assert_eq!(refused(&spoilt), InvalidToken::JsonInvalid);
     let mut parts = spoilt.parts();
     parts.payload_b64.push('=');
     assert_eq!(refused_parts(&parts), InvalidToken::Base64NotCanonical);

@@ -17,6 +17,7 @@ mod discovery;
 mod events;
 mod fixture;
 mod freshness;
+mod generated;
 mod issuers;
 mod key_set;
 mod network;

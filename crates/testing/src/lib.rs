@@ -7,6 +7,8 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "generator")]
+pub mod generator;
 mod identifier;
 mod invariant;
 #[cfg(feature = "issuer")]

@@ -22,6 +22,8 @@ use crate::keys::SigningKey;
 use crate::{identifier, json};
 
 pub use self::parts::Parts;
+#[cfg(feature = "generator")]
+pub(crate) use self::parts::base64url;
 
 /// The user of [`Token::user`] and [`Token::id_token`]: a UUID.
 pub const SUBJECT: &str = "2311567d-8826-4802-9619-b75c0fea527c";

@@ -61,6 +61,9 @@ impl fmt::Debug for Parts {
     }
 }
 
-fn base64url(bytes: &[u8]) -> String {
+/// `bytes` in base64url without padding ([RFC 7515 §2]).
+///
+/// [RFC 7515 §2]: https://www.rfc-editor.org/rfc/rfc7515#section-2
+pub(crate) fn base64url(bytes: &[u8]) -> String {
     base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes)
 }

@@ -1,0 +1,38 @@
+//! Writes generated tokens for other programs to decide on: `specimens COUNT [SEED]`.
+//!
+//! JSON lines. The first has the setting: issuer, audience, time, leeway and key set. Each of the
+//! others has a token, its algorithm, what was done to it, and the reason to refuse it, or `null`
+//! if it is to be accepted.
+
+use std::error::Error;
+use std::io::{self, BufWriter, Write};
+
+use bearward_testing::generator::{AUDIENCE, Generator, ISSUER, NOW, key_set};
+use serde_json::json;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let count = arguments.next().ok_or("specimens COUNT [SEED]")?.parse()?;
+    let seed = arguments.next().map_or(Ok(1), |seed| seed.parse())?;
+
+    let mut output = BufWriter::new(io::stdout().lock());
+    let setting = json!({
+        "issuer": ISSUER,
+        "audience": AUDIENCE,
+        "now": NOW.as_secs(),
+        "leeway": 30,
+        "keys": key_set(),
+    });
+    writeln!(output, "{setting}")?;
+    for specimen in Generator::from_seed(seed).take(count) {
+        let line = json!({
+            "token": specimen.token,
+            "algorithm": specimen.algorithm.as_str(),
+            "edges": specimen.edges,
+            "spoils": specimen.spoils,
+            "refused": specimen.expected.err().map(|reason| reason.code()),
+        });
+        writeln!(output, "{line}")?;
+    }
+    Ok(output.flush()?)
+}

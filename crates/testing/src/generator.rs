@@ -1,0 +1,280 @@
+//! Tokens whose verdict is known before anybody has looked at them.
+//!
+//! A [`Specimen`] starts from a good token of any algorithm. Some good-edged variations and none to
+//! three spoils are drawn for it, and each spoil says which [check](Check) it breaks and what the
+//! reason is then. The first broken check in the order of the checks decides: so the verdict
+//! follows from how the token was made, and nothing that verifies tokens was asked.
+//!
+//! The same seed draws the same specimens. ECDSA and RSASSA-PSS sign with random numbers, so of
+//! their tokens the signature differs from run to run, and nothing else does.
+//!
+//! ```
+//! use bearward_testing::generator::{Generator, key_set};
+//!
+//! let keys = key_set();
+//! assert!(keys["keys"].is_array());
+//! for specimen in Generator::from_seed(7).take(10) {
+//!     println!("{:?}: {:?}", specimen.spoils, specimen.expected);
+//! }
+//! ```
+//!
+//! What is expected is bearward's rules with the default policy for [`ISSUER`] and [`AUDIENCE`] at
+//! [`NOW`]. No request is made here, and no size at the very limit: those have tests of their own.
+
+mod change;
+mod claims;
+mod draft;
+mod encoding;
+mod header;
+mod signature;
+mod text;
+
+use std::fmt;
+
+use bearward_core::rejection::InvalidToken;
+use bearward_core::{Algorithm, UnixTime};
+use fastrand::Rng;
+use serde_json::Value;
+
+use crate::SigningKey;
+use crate::keys::jwk_set;
+
+use self::change::Change;
+pub use self::change::Check;
+use self::draft::Draft;
+
+/// Who issues the tokens.
+pub const ISSUER: &str = "https://auth.example";
+
+/// For whom they are.
+pub const AUDIENCE: &str = "https://api.example";
+
+/// When they are judged: 2023-11-14T22:13:20Z.
+pub const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
+
+/// Draws specimens, without an end.
+#[derive(Clone)]
+pub struct Generator {
+    rng: Rng,
+    signers: Vec<Signer>,
+    edges: Vec<&'static Change>,
+    spoils: Vec<&'static Change>,
+}
+
+impl Generator {
+    /// A generator that draws what every generator of this seed draws.
+    #[must_use]
+    pub fn from_seed(seed: u64) -> Self {
+        let changes = || {
+            let tables = [
+                claims::ALL,
+                encoding::ALL,
+                header::ALL,
+                signature::ALL,
+                text::ALL,
+            ];
+            tables.into_iter().flatten()
+        };
+        Self {
+            rng: Rng::with_seed(seed),
+            signers: Signer::all(),
+            edges: changes().filter(|change| change.breaks.is_none()).collect(),
+            spoils: changes().filter(|change| change.breaks.is_some()).collect(),
+        }
+    }
+
+    /// The names of all spoils.
+    pub fn spoils() -> impl Iterator<Item = &'static str> {
+        Self::from_seed(0)
+            .spoils
+            .into_iter()
+            .map(|change| change.name)
+    }
+
+    /// The names of all variations that leave a token good.
+    pub fn edges() -> impl Iterator<Item = &'static str> {
+        let changes = Self::from_seed(0).edges.into_iter();
+        changes.map(|change| change.name).chain(Signer::edges())
+    }
+
+    /// One specimen; none if what was drawn cannot be done to this token.
+    fn draw(&mut self) -> Option<Specimen> {
+        let signer = self.rng.choice(&self.signers)?.clone();
+        let mut draft = Draft::new(&signer, &mut self.rng);
+        let edges = *self.rng.choice(&[0, 0, 0, 1, 1, 2])?;
+        let spoils = *self.rng.choice(&[0, 0, 0, 1, 1, 1, 1, 2, 2, 3])?;
+        for _ in 0..edges {
+            let edge = *self.rng.choice(&self.edges)?;
+            draft.change(edge, &mut self.rng);
+        }
+        for _ in 0..spoils {
+            let spoil = *self.rng.choice(&self.spoils)?;
+            draft.change(spoil, &mut self.rng);
+        }
+        draft.finish(&mut self.rng)
+    }
+}
+
+impl Iterator for Generator {
+    type Item = Specimen;
+
+    /// The next specimen. There is always one.
+    fn next(&mut self) -> Option<Specimen> {
+        loop {
+            if let Some(specimen) = self.draw() {
+                return Some(specimen);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Generator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Generator").finish_non_exhaustive()
+    }
+}
+
+/// A token, what was done to it, and what must become of it.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Specimen {
+    /// The token, or what was made of it.
+    pub token: String,
+    /// The algorithm of the key it was meant for.
+    pub algorithm: Algorithm,
+    /// The variations that alone would leave it good, by name.
+    pub edges: Vec<&'static str>,
+    /// What was spoilt, by name.
+    pub spoils: Vec<&'static str>,
+    /// Accepted, or the one reason to refuse it.
+    pub expected: Result<(), InvalidToken>,
+}
+
+impl fmt::Debug for Specimen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Specimen")
+            .field("algorithm", &self.algorithm)
+            .field("edges", &self.edges)
+            .field("spoils", &self.spoils)
+            .field("expected", &self.expected)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The JWK Set of the issuer: a key for every asymmetric algorithm; keys without `alg`; two keys of
+/// one `kid` and one type, and two of one `kid` and different types; a `kid` of 256 bytes.
+#[must_use]
+pub fn key_set() -> Value {
+    let own = algorithms().map(SigningKey::first);
+    let mut keys: Vec<Value> = own.map(|key| key.public_jwk()).collect();
+    for (key, alg) in [
+        (SigningKey::second(Algorithm::Rs256).with_kid(ANY_RSA), None),
+        (
+            SigningKey::second(Algorithm::EdDsa).with_kid(ANY_ED25519),
+            None,
+        ),
+        (
+            SigningKey::second(Algorithm::Rs384).with_kid(SHARED),
+            Some("RS384"),
+        ),
+        (
+            SigningKey::second(Algorithm::Ed25519).with_kid(SHARED),
+            Some("Ed25519"),
+        ),
+        (
+            SigningKey::second(Algorithm::EdDsa).with_kid(long_kid()),
+            Some("EdDSA"),
+        ),
+        (
+            SigningKey::first(Algorithm::Es384).with_kid(TWINS),
+            Some("ES384"),
+        ),
+        (
+            SigningKey::second(Algorithm::Es384).with_kid(TWINS),
+            Some("ES384"),
+        ),
+    ] {
+        let mut jwk = key.public_jwk();
+        if let (None, Some(members)) = (alg, jwk.as_object_mut()) {
+            members.remove("alg");
+        }
+        keys.push(jwk);
+    }
+    let mut set = jwk_set([]);
+    if let Some(members) = set.as_object_mut() {
+        members.insert("keys".into(), keys.into());
+    }
+    set
+}
+
+/// The algorithms that sign with a private key.
+fn algorithms() -> impl Iterator<Item = Algorithm> + Clone {
+    [
+        Algorithm::Rs256,
+        Algorithm::Rs384,
+        Algorithm::Rs512,
+        Algorithm::Es256,
+        Algorithm::Es384,
+        Algorithm::Es512,
+        Algorithm::Ps256,
+        Algorithm::Ps384,
+        Algorithm::Ps512,
+        Algorithm::EdDsa,
+        Algorithm::Ed25519,
+    ]
+    .into_iter()
+}
+
+/// A key that signs good tokens.
+#[derive(Clone)]
+struct Signer {
+    key: SigningKey,
+    /// The key of the same algorithm that an attacker has.
+    other: SigningKey,
+    /// What is unusual about it, if anything is.
+    edge: Option<&'static str>,
+}
+
+impl Signer {
+    fn all() -> Vec<Self> {
+        let own = algorithms().map(|algorithm| Self {
+            key: SigningKey::first(algorithm),
+            other: SigningKey::second(algorithm),
+            edge: None,
+        });
+        let unusual = [
+            (Algorithm::Rs256, ANY_RSA, "jwk-without-alg"),
+            (Algorithm::Ps384, ANY_RSA, "jwk-without-alg"),
+            (Algorithm::EdDsa, ANY_ED25519, "jwk-without-alg"),
+            (Algorithm::Ed25519, ANY_ED25519, "jwk-without-alg"),
+            (Algorithm::Rs384, SHARED, "kid-of-two-key-types"),
+            (Algorithm::Ed25519, SHARED, "kid-of-two-key-types"),
+            (Algorithm::EdDsa, &long_kid(), "kid-of-256-bytes"),
+        ]
+        .map(|(algorithm, kid, edge)| Self {
+            key: SigningKey::second(algorithm).with_kid(kid),
+            other: SigningKey::first(algorithm),
+            edge: Some(edge),
+        });
+        // The usual twice as often.
+        own.clone().chain(own).chain(unusual).collect()
+    }
+
+    fn edges() -> impl Iterator<Item = &'static str> {
+        let mut edges: Vec<_> = Self::all()
+            .iter()
+            .filter_map(|signer| signer.edge)
+            .collect();
+        edges.dedup();
+        edges.into_iter()
+    }
+}
+
+const ANY_RSA: &str = "any-rsa";
+const ANY_ED25519: &str = "any-ed25519";
+const SHARED: &str = "shared";
+const TWINS: &str = "twins";
+
+fn long_kid() -> String {
+    "k".repeat(256)
+}

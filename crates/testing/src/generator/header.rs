@@ -1,0 +1,505 @@
+//! The header ([RFC 7515 §4.1]): algorithm and key, and members that must not be there.
+//!
+//! [RFC 7515 §4.1]: https://www.rfc-editor.org/rfc/rfc7515#section-4.1
+
+use bearward_core::Algorithm;
+use bearward_core::rejection::InvalidToken;
+use fastrand::Rng;
+
+use super::change::{Change, Check, Edit};
+use super::draft::{Draft, one_of};
+use super::{TWINS, algorithms};
+use crate::keys::SigningKey;
+
+const fn good(
+    name: &'static str,
+    member: &'static [&'static str; 1],
+    values: &'static [&'static str],
+) -> Change {
+    let [of] = member;
+    Change::edge(name, member, Edit::Header(of, values))
+}
+
+const fn bad(
+    name: &'static str,
+    member: &'static [&'static str; 1],
+    values: &'static [&'static str],
+    check: Check,
+    reason: InvalidToken,
+) -> Change {
+    let [of] = member;
+    Change::spoil(name, member, Edit::Header(of, values), check, reason)
+}
+
+/// All of these, the good ones first. `alg` and `kid` are touched by what changes the key, too.
+pub(super) static ALL: &[Change] = &[
+    good(
+        "typ-in-another-case",
+        &["typ"],
+        &["\"AT+JWT\"", "\"At+Jwt\"", "\"at+JWT\""],
+    ),
+    good(
+        "typ-media-type",
+        &["typ"],
+        &["\"application/at+jwt\"", "\"Application/AT+JWT\""],
+    ),
+    good(
+        "typ-escaped",
+        &["typ"],
+        &["\"at\\u002bjwt\"", "\"application\\/at+jwt\""],
+    ),
+    good("cty", &["cty"], &["\"JWT\"", "\"json\""]),
+    good(
+        "jku",
+        &["jku"],
+        &[
+            "\"https://evil.example/keys\"",
+            "\"file:///etc/passwd\"",
+            "5",
+        ],
+    ),
+    good(
+        "x5u",
+        &["x5u"],
+        &[
+            "\"https://evil.example/cert.pem\"",
+            "\"http://169.254.169.254/\"",
+        ],
+    ),
+    good("x5t", &["x5t"], &["\"0ZcOCORZNYy-DWpqq30jZyJGHTN\"", "1"]),
+    good(
+        "x5t-s256",
+        &["x5t#S256"],
+        &["\"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I\""],
+    ),
+    good("x5c", &["x5c"], &["[\"MIIB\"]", "[]", "\"MIIB\""]),
+    good(
+        "jwk",
+        &["jwk"],
+        &["{\"kty\":\"oct\",\"k\":\"AA\"}", "{}", "null"],
+    ),
+    good(
+        "unknown-member",
+        &["x"],
+        &["1", "null", "[{\"a\":1}]", "\"\u{1f43b}\""],
+    ),
+    good("member-in-another-case", &["CRIT"], &["[\"x\"]", "null"]),
+    good(
+        "iss-in-the-header",
+        &["iss"],
+        &["\"https://auth.example\"", "\"https://evil.example\""],
+    ),
+    Change::edge("kid-absent", KEY, Edit::WithoutHeader("kid")).only_if(fits_alone),
+    // Algorithm.
+    Change::spoil(
+        "alg-absent",
+        &["alg"],
+        Edit::WithoutHeader("alg"),
+        Check::Alg,
+        InvalidToken::AlgInvalid,
+    ),
+    bad(
+        "alg-type",
+        &["alg"],
+        &["null", "1", "[\"RS256\"]", "{}", "true"],
+        Check::Alg,
+        InvalidToken::AlgInvalid,
+    ),
+    Change::spoil(
+        "alg-in-another-member",
+        &["alg"],
+        Edit::Draft(alg_in_another_member),
+        Check::Alg,
+        InvalidToken::AlgInvalid,
+    ),
+    bad(
+        "alg-unknown",
+        &["alg"],
+        &[
+            "\"ES256K\"",
+            "\"ES521\"",
+            "\"RS1\"",
+            "\"RSA-OAEP\"",
+            "\"dir\"",
+            "\"\"",
+            "\"Ed448\"",
+            "\"A128GCM\"",
+        ],
+        Check::AlgName,
+        InvalidToken::AlgNotAllowed,
+    ),
+    Change::spoil(
+        "alg-misspelt",
+        &["alg"],
+        Edit::Draft(alg_misspelt),
+        Check::AlgName,
+        InvalidToken::AlgNotAllowed,
+    ),
+    Change::spoil(
+        "alg-none",
+        &["alg", "signature"],
+        Edit::Draft(alg_none),
+        Check::AlgName,
+        InvalidToken::AlgNotAllowed,
+    ),
+    Change::spoil(
+        "alg-none-unsigned",
+        &["alg", "signature"],
+        Edit::Draft(alg_none_unsigned),
+        Check::AlgName,
+        InvalidToken::AlgNotAllowed,
+    ),
+    Change::spoil(
+        "hmac-with-public-key",
+        &["alg", "signature"],
+        Edit::Draft(hmac),
+        Check::AlgAllowed,
+        InvalidToken::AlgNotAllowed,
+    ),
+    // Key.
+    Change::spoil(
+        "alg-of-the-same-key",
+        KEY,
+        Edit::Draft(alg_of_the_same_key),
+        Check::Key,
+        InvalidToken::AlgKeyMismatch,
+    )
+    .only_if(|draft| draft.has_usual_key() && family(draft.algorithm()) != Family::Ec),
+    Change::spoil(
+        "alg-of-another-curve",
+        KEY,
+        Edit::Draft(alg_of_another_curve),
+        Check::Key,
+        InvalidToken::AlgKeyMismatch,
+    )
+    .only_if(|draft| draft.has_usual_key() && family(draft.algorithm()) == Family::Ec),
+    Change::spoil(
+        "alg-of-another-key-type",
+        KEY,
+        Edit::Draft(alg_of_another_key_type),
+        Check::Key,
+        InvalidToken::AlgKeyMismatch,
+    )
+    .only_if(Draft::has_usual_key),
+    bad(
+        "kid-type",
+        &["kid"],
+        &["1", "null", "{}", "[\"a\"]", "true"],
+        Check::Kid,
+        InvalidToken::KidInvalid,
+    ),
+    bad(
+        "kid-empty",
+        &["kid"],
+        &["\"\""],
+        Check::Kid,
+        InvalidToken::KidInvalid,
+    ),
+    Change::spoil(
+        "kid-too-long",
+        &["kid"],
+        Edit::Draft(kid_too_long),
+        Check::Kid,
+        InvalidToken::KidInvalid,
+    ),
+    bad(
+        "kid-unknown",
+        &["kid"],
+        &[
+            "\"../../dev/null\"",
+            "\"' OR '1'='1\"",
+            "\"__proto__\"",
+            "\"constructor\"",
+            "\"https://evil.example/key\"",
+            "\"shared \"",
+            "\"any-RSA\"",
+            "\"\\u0000\"",
+            "\"0\"",
+        ],
+        Check::Key,
+        InvalidToken::KidUnknown,
+    ),
+    Change::spoil(
+        "kid-missing",
+        KEY,
+        Edit::WithoutHeader("kid"),
+        Check::Key,
+        InvalidToken::KidMissing,
+    )
+    .only_if(|draft| !fits_alone(draft)),
+    Change::spoil(
+        "kid-ambiguous",
+        KEY,
+        Edit::Draft(kid_ambiguous),
+        Check::Key,
+        InvalidToken::KidAmbiguous,
+    ),
+    // Members that must not be there.
+    bad(
+        "crit-unknown",
+        &["crit"],
+        &["[\"x\"]", "[\"http://example.com/ext\"]", "[\"exp\"]"],
+        Check::Crit,
+        InvalidToken::CritUnsupported,
+    ),
+    bad(
+        "crit-empty",
+        &["crit"],
+        &["[]"],
+        Check::Crit,
+        InvalidToken::CritUnsupported,
+    ),
+    bad(
+        "crit-malformed",
+        &["crit"],
+        &["\"exp\"", "null", "{}", "[1]", "true", "\"\""],
+        Check::Crit,
+        InvalidToken::CritUnsupported,
+    ),
+    bad(
+        "crit-registered",
+        &["crit"],
+        &["[\"alg\"]", "[\"typ\"]", "[\"kid\"]"],
+        Check::Crit,
+        InvalidToken::CritUnsupported,
+    ),
+    Change::spoil(
+        "crit-b64-true",
+        &["crit", "b64"],
+        Edit::Draft(crit_b64_true),
+        Check::Crit,
+        InvalidToken::CritUnsupported,
+    ),
+    Change::spoil(
+        "crit-b64-false",
+        &["crit", "b64"],
+        Edit::Draft(crit_b64_false),
+        Check::Crit,
+        InvalidToken::CritUnsupported,
+    ),
+    Change::spoil(
+        "crit-present",
+        &["crit"],
+        Edit::Draft(crit_present),
+        Check::Crit,
+        InvalidToken::CritUnsupported,
+    ),
+    bad(
+        "b64-false",
+        &["b64"],
+        &["false"],
+        Check::B64,
+        InvalidToken::B64Unsupported,
+    ),
+    bad(
+        "b64-true",
+        &["b64"],
+        &["true"],
+        Check::B64,
+        InvalidToken::B64Unsupported,
+    ),
+    bad(
+        "b64-malformed",
+        &["b64"],
+        &["null", "\"false\"", "0"],
+        Check::B64,
+        InvalidToken::B64Unsupported,
+    ),
+    bad(
+        "zip",
+        &["zip"],
+        &["\"DEF\"", "null", "\"\""],
+        Check::Zip,
+        InvalidToken::HeaderZip,
+    ),
+    // Type.
+    bad(
+        "typ-type",
+        &["typ"],
+        &["5", "null", "[\"at+jwt\"]", "{}"],
+        Check::Typ,
+        InvalidToken::TypNotAccepted,
+    ),
+    Change::spoil(
+        "typ-absent",
+        &["typ"],
+        Edit::WithoutHeader("typ"),
+        Check::TypAccepted,
+        InvalidToken::TypNotAccepted,
+    ),
+    bad(
+        "typ-jwt",
+        &["typ"],
+        &["\"JWT\"", "\"jwt\"", "\"application/jwt\""],
+        Check::TypAccepted,
+        InvalidToken::TypNotAccepted,
+    ),
+    bad(
+        "typ-of-another-kind",
+        &["typ"],
+        &[
+            "\"logout+jwt\"",
+            "\"dpop+jwt\"",
+            "\"secevent+jwt\"",
+            "\"token-introspection+jwt\"",
+            "\"oauth-authz-req+jwt\"",
+        ],
+        Check::TypAccepted,
+        InvalidToken::TypNotAccepted,
+    ),
+    bad(
+        "typ-nearly",
+        &["typ"],
+        &[
+            "\"at+jwt \"",
+            "\"at jwt\"",
+            "\"at+jw\"",
+            "\"text/at+jwt\"",
+            "\"application/application/at+jwt\"",
+            "\"at+jwt;charset=utf-8\"",
+            "\"\"",
+            "\"id+at+jwt\"",
+            "\"application/\"",
+        ],
+        Check::TypAccepted,
+        InvalidToken::TypNotAccepted,
+    ),
+];
+
+/// What a change of the key touches.
+const KEY: &[&str] = &["alg", "kid", "signature"];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    Ec,
+    Ed25519,
+    Rsa,
+}
+
+/// The type of the algorithm's keys, by its name.
+pub(super) fn family(algorithm: Algorithm) -> Family {
+    match algorithm.as_str().split_at_checked(2) {
+        Some(("ES", _)) => Family::Ec,
+        Some(("Ed", _)) => Family::Ed25519,
+        _ => Family::Rsa,
+    }
+}
+
+/// Of all keys in the set, one alone can do these.
+fn fits_alone(draft: &Draft) -> bool {
+    matches!(draft.algorithm(), Algorithm::Es256 | Algorithm::Es512)
+}
+
+fn alg_in_another_member(draft: &mut Draft, rng: &mut Rng) {
+    draft.header.remove("alg");
+    let name = one_of(&["ALG", "Alg", "alg ", "algorithm"], rng);
+    draft.header.set_text(name, draft.algorithm().as_str());
+}
+
+fn alg_misspelt(draft: &mut Draft, rng: &mut Rng) {
+    let name = draft.algorithm().as_str();
+    let misspelt = match rng.u8(..4) {
+        0 => name.to_ascii_lowercase(),
+        1 => format!("{name} "),
+        2 => format!(" {name}"),
+        _ => format!("{name}\0"),
+    };
+    draft.header.set_text("alg", &misspelt);
+}
+
+fn alg_none(draft: &mut Draft, rng: &mut Rng) {
+    let none = one_of(&["none", "None", "NONE", "nOnE", "none "], rng);
+    draft.header.set_text("alg", none);
+}
+
+fn alg_none_unsigned(draft: &mut Draft, rng: &mut Rng) {
+    alg_none(draft, rng);
+    draft.is_unsigned = true;
+}
+
+/// RFC 8725 §2.1: whoever takes the algorithm from the header takes the public key for a secret.
+fn hmac(draft: &mut Draft, rng: &mut Rng) {
+    let key = &draft.signer.key;
+    let pem = key.public_key_pem().unwrap_or_default();
+    let secret = match rng.u8(..7) {
+        0 => pem.into_bytes(),
+        1 => pem.trim_end().as_bytes().to_vec(),
+        2 => key.public_key_der().unwrap_or_default(),
+        3 => key.rsa_public_key_pem().unwrap_or(pem).into_bytes(),
+        4 => key.public_jwk().to_string().into_bytes(),
+        5 => Vec::new(),
+        _ => b"secret".to_vec(),
+    };
+    let algorithms = [Algorithm::Hs256, Algorithm::Hs384, Algorithm::Hs512];
+    let algorithm = rng.choice(algorithms).unwrap_or(Algorithm::Hs256);
+    if let Ok(key) = SigningKey::from_secret(algorithm, &secret) {
+        draft.key = key;
+    }
+    draft.header.set_text("alg", algorithm.as_str());
+}
+
+/// The right key, used with an algorithm that its JWK does not name.
+fn alg_of_the_same_key(draft: &mut Draft, rng: &mut Rng) {
+    let own = draft.algorithm();
+    sign_as(draft, rng, |other| {
+        other != own && family(other) == family(own)
+    });
+}
+
+fn alg_of_another_curve(draft: &mut Draft, rng: &mut Rng) {
+    let own = draft.algorithm();
+    sign_as(draft, rng, |other| {
+        other != own && family(other) == Family::Ec
+    });
+}
+
+fn alg_of_another_key_type(draft: &mut Draft, rng: &mut Rng) {
+    let own = draft.algorithm();
+    sign_as(draft, rng, |other| family(other) != family(own));
+}
+
+/// Under the `kid` of its own key, as if it were another algorithm's.
+fn sign_as(draft: &mut Draft, rng: &mut Rng, is_wanted: impl Fn(Algorithm) -> bool) {
+    let others: Vec<Algorithm> = algorithms().filter(|other| is_wanted(*other)).collect();
+    if let Some(other) = rng.choice(others) {
+        draft.key = SigningKey::first(other);
+        draft.header.set_text("alg", other.as_str());
+    }
+}
+
+fn kid_too_long(draft: &mut Draft, rng: &mut Rng) {
+    draft
+        .header
+        .set_text("kid", &"k".repeat(rng.usize(257..400)));
+}
+
+fn kid_ambiguous(draft: &mut Draft, rng: &mut Rng) {
+    draft.key = if rng.bool() {
+        SigningKey::first(Algorithm::Es384)
+    } else {
+        SigningKey::second(Algorithm::Es384)
+    };
+    draft.header.set_text("alg", "ES384");
+    draft.header.set_text("kid", TWINS);
+}
+
+/// RFC 7797 §6: the one extension that is registered, as its RFC wants it.
+fn crit_b64_true(draft: &mut Draft, _: &mut Rng) {
+    draft.header.set("crit", "[\"b64\"]");
+    draft.header.set("b64", "true");
+}
+
+/// The same, with a payload that is not encoded: the text that stands there is signed, so that it
+/// verifies, and is no JSON.
+fn crit_b64_false(draft: &mut Draft, _: &mut Rng) {
+    draft.header.set("crit", "[\"b64\"]");
+    draft.header.set("b64", "false");
+}
+
+/// An extension that is there, and that nobody knows.
+fn crit_present(draft: &mut Draft, _: &mut Rng) {
+    draft.header.set("crit", "[\"urn:example:bound-to\"]");
+    draft
+        .header
+        .set("urn:example:bound-to", "\"another server\"");
+}
