@@ -1,5 +1,6 @@
 //! What goes on on a client's connection, as far as its time limits need to know.
 
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,10 +13,17 @@ use super::serve::Limits;
 /// How often a connection that is to end is looked at.
 const LOOKED_AT: Duration = Duration::from_millis(100);
 
+/// What a client of HTTP/2 takes at least within the limit, in bytes: more than answers to its pings.
+const TAKEN_MIN: u64 = 1024;
+
 /// What happens on a connection, for its time limits.
 #[derive(Debug)]
 pub(super) struct Activity {
     state: Mutex<State>,
+    /// How many answers wait for the client to take more of them.
+    owed: AtomicUsize,
+    /// How many bytes the client has taken. Pieces of answers count as so many at least.
+    taken: AtomicU64,
     observer: Arc<dyn Observe>,
 }
 
@@ -34,6 +42,8 @@ struct State {
 pub(super) enum Overdue {
     Head,
     Idle,
+    /// The client takes nothing of what it asked for.
+    Stall,
 }
 
 impl Activity {
@@ -46,6 +56,8 @@ impl Activity {
                 head: Some(now),
                 is_opaque: false,
             }),
+            owed: AtomicUsize::new(0),
+            taken: AtomicU64::new(0),
             observer: Arc::clone(observer),
         }
     }
@@ -67,8 +79,18 @@ impl Activity {
         self.observer.cut(reason.code());
     }
 
+    /// The client has taken so many bytes.
+    pub(super) fn took(&self, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.taken.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     pub(super) async fn overdue(&self, limits: Limits) -> Overdue {
+        let mut stall = Stall::new();
         loop {
+            if self.state().is_opaque && stall.is_over(self, limits.stall) {
+                return Overdue::Stall;
+            }
             let State {
                 active, idle, head, ..
             } = *self.state();
@@ -83,7 +105,7 @@ impl Activity {
             match what {
                 Some(what) if due <= Instant::now() => return what,
                 // A head may begin before this is over.
-                _ => sleep_until(due.min(soon(limits.head))).await,
+                _ => sleep_until(due.min(soon(limits.head.min(limits.stall)))).await,
             }
         }
     }
@@ -133,6 +155,74 @@ fn soon(limit: Duration) -> Instant {
     let half = limit.checked_div(2).unwrap_or(limit);
     now.checked_add(half.max(Duration::from_millis(10)))
         .unwrap_or(now)
+}
+
+/// Since when a client has taken nothing of what waits for it. Over HTTP/1.1 the socket shows that;
+/// over HTTP/2 it is read, and only the window of a stream stays closed.
+#[derive(Debug)]
+struct Stall {
+    since: Instant,
+    taken: u64,
+}
+
+impl Stall {
+    fn new() -> Self {
+        Self {
+            since: Instant::now(),
+            taken: 0,
+        }
+    }
+
+    fn is_over(&mut self, activity: &Activity, limit: Duration) -> bool {
+        let taken = activity.taken.load(Ordering::Relaxed);
+        let takes = taken.wrapping_sub(self.taken) >= TAKEN_MIN;
+        if takes || activity.owed.load(Ordering::Relaxed) == 0 {
+            *self = Self {
+                since: Instant::now(),
+                taken,
+            };
+        }
+        self.since.elapsed() >= limit
+    }
+}
+
+/// An answer of which the client has to take more.
+#[derive(Debug)]
+pub(super) struct Owed {
+    activity: Arc<Activity>,
+    is_owed: bool,
+}
+
+impl Owed {
+    pub(super) fn new(active: &Active) -> Self {
+        let mut owed = Self {
+            activity: Arc::clone(&active.0),
+            is_owed: false,
+        };
+        owed.set(true);
+        owed
+    }
+
+    /// The client has taken what there was; whether there is more, and not the upstream to wait for.
+    pub(super) fn taken(&mut self, is_owed: bool) {
+        self.activity.taken.fetch_add(TAKEN_MIN, Ordering::Relaxed);
+        self.set(is_owed);
+    }
+
+    fn set(&mut self, is_owed: bool) {
+        match (self.is_owed, is_owed) {
+            (false, true) => self.activity.owed.fetch_add(1, Ordering::Relaxed),
+            (true, false) => self.activity.owed.fetch_sub(1, Ordering::Relaxed),
+            _ => 0,
+        };
+        self.is_owed = is_owed;
+    }
+}
+
+impl Drop for Owed {
+    fn drop(&mut self) {
+        self.set(false);
+    }
 }
 
 /// A request under way.

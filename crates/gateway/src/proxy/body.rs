@@ -12,7 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::activity::Active;
+use super::activity::{Active, Owed};
 use super::fields;
 use super::interruption::Interruption;
 use super::observe::Exchange;
@@ -196,6 +196,8 @@ pub struct ProxyBody {
     exchange: Option<Exchange>,
     /// The connection is at work until the answer is over.
     _active: Option<Active>,
+    /// There as long as the client has to take more.
+    owed: Option<Owed>,
 }
 
 #[derive(Debug)]
@@ -211,21 +213,24 @@ impl ProxyBody {
             inner: Inner::Fixed(None),
             exchange: None,
             _active: None,
+            owed: None,
         }
     }
 
     pub(super) fn fixed(text: Bytes, exchange: Exchange, active: Option<Active>) -> Self {
-        Self {
-            inner: Inner::Fixed(Some(text).filter(|text| !text.is_empty())),
-            exchange: Some(exchange),
-            _active: active,
-        }
+        let text = Some(text).filter(|text| !text.is_empty());
+        Self::of(Inner::Fixed(text), exchange, active)
     }
 
     pub(super) fn relayed(download: Download, exchange: Exchange, active: Option<Active>) -> Self {
+        Self::of(Inner::Relayed(Box::new(download)), exchange, active)
+    }
+
+    fn of(inner: Inner, exchange: Exchange, active: Option<Active>) -> Self {
         Self {
-            inner: Inner::Relayed(Box::new(download)),
+            inner,
             exchange: Some(exchange),
+            owed: active.as_ref().map(Owed::new),
             _active: active,
         }
     }
@@ -243,7 +248,11 @@ impl Body for ProxyBody {
         let frame = match &mut this.inner {
             Inner::Fixed(text) => text.take().map(|text| Ok(Frame::data(text))),
             Inner::Relayed(download) => {
-                let frame = ready!(download.poll(cx));
+                let polled = download.poll(cx);
+                if let Some(owed) = &mut this.owed {
+                    owed.taken(matches!(polled, Poll::Ready(Some(Ok(_)))));
+                }
+                let frame = ready!(polled);
                 if let Some(exchange) = &mut this.exchange
                     && download.is_expired
                 {

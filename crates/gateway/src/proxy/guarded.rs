@@ -43,13 +43,14 @@ impl<I> Guarded<I> {
     }
 
     /// A client that takes nothing does not hold a connection for ever.
-    fn timed<T>(
+    fn timed(
         &mut self,
         cx: &mut Context<'_>,
-        written: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        if written.is_ready() {
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(result) = &written {
             self.stall = None;
+            self.activity.took(*result.as_ref().unwrap_or(&0));
             return written;
         }
         let limit = self.stall_limit;

@@ -49,7 +49,7 @@ pub struct Limits {
     streams: u32,
     pub(super) head: Duration,
     pub(super) idle: Duration,
-    stall: Duration,
+    pub(super) stall: Duration,
     drain: Duration,
 }
 
@@ -95,7 +95,8 @@ impl Limits {
         self
     }
 
-    /// How long a client may take nothing of an answer; 30 s.
+    /// How long a client may take nothing of an answer; 30 s. Over HTTP/2: of all the answers that wait
+    /// for it.
     #[must_use]
     pub const fn stall_timeout(mut self, limit: Duration) -> Self {
         self.stall = limit;
@@ -210,7 +211,7 @@ where
             }
         }
         slow = activity.overdue(limits) => {
-            if slow == Overdue::Head {
+            if slow != Overdue::Idle {
                 activity.cut(Interruption::ClientTimeout);
                 return;
             }

@@ -8,6 +8,7 @@ use bearward_gateway::config::Address;
 use bearward_gateway::listener::Listener;
 use bearward_gateway::proxy::{End, Limits, Settings};
 use http::{Method, StatusCode};
+use http_body_util::BodyExt;
 use rcgen::{CertifiedKey, KeyPair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -100,6 +101,58 @@ async fn t_dos_01_a_client_that_takes_nothing_is_cut() {
 }
 
 #[tokio::test]
+async fn t_dos_01_a_client_that_opens_no_window_is_cut() {
+    let (app, addr) = App::start().await;
+    let gateway = limited(addr, Limits::new().stall_timeout(SHORT)).await;
+    // An answer of ours, which takes no token to get, to a client whose windows are closed.
+    let mut stream = TcpStream::connect(gateway.addr).await.unwrap();
+    let mut asked = PREFACE.to_vec();
+    asked.extend_from_slice(&frame(4, 0, 0, &[0, 4, 0, 0, 0, 0]));
+    asked.extend_from_slice(&frame(1, 5, 1, FIELDS));
+    stream.write_all(&asked).await.unwrap();
+    let _ = timeout(SOON, stream.read_to_end(&mut Vec::new()))
+        .await
+        .unwrap();
+    assert_eq!(gateway.cut().await, "client_timeout");
+    assert_eq!(app.arrived(), 0);
+    // One of the application, of which the client reads no more than its window.
+    let request = get("http://api.example/many").body(empty()).unwrap();
+    let response = send(gateway.addr, request).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let records = gateway.records(2).await;
+    assert_eq!(records[1].end, End::Aborted);
+    drop(response);
+}
+
+#[tokio::test]
+async fn a_dos_02_an_answer_that_the_application_is_slow_with_goes_on() {
+    let (app, addr) = App::start().await;
+    let gateway = limited(addr, Limits::new().stall_timeout(SHORT)).await;
+    let request = get("http://api.example/events").body(empty()).unwrap();
+    let mut body = send(gateway.addr, request).await.into_body();
+    for _ in 0..4 {
+        let piece = timeout(SOON, body.frame()).await.unwrap().unwrap().unwrap();
+        assert_eq!(piece.into_data().unwrap(), "data: 1\n\n");
+        tokio::time::sleep(SHORT * 3).await;
+        app.release.notify_waiters();
+    }
+}
+
+#[tokio::test]
+async fn t_dos_01_a_crowd_that_says_nothing_makes_room() {
+    let (_app, addr) = App::start().await;
+    let limits = Limits::new().connections(8).head_timeout(SHORT * 5);
+    let gateway = limited(addr, limits).await;
+    let mut crowd = Vec::new();
+    for _ in 0..24 {
+        crowd.push(TcpStream::connect(gateway.addr).await.unwrap());
+    }
+    // In the queue behind all of them, and served.
+    let response = send(gateway.addr, get("/x").body(empty()).unwrap()).await;
+    assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[tokio::test]
 async fn t_dos_01_connections_past_the_cap_wait() {
     let (app, addr) = App::start().await;
     let gateway = limited(addr, Limits::new().connections(1)).await;
@@ -139,6 +192,64 @@ async fn t_dos_02_a_head_past_the_limit_is_refused_and_one_within_passes() {
         }
         assert_eq!(app.arrived(), before);
     }
+}
+
+#[tokio::test]
+async fn t_dos_02_a_flood_of_fields_is_refused() {
+    let (app, addr) = App::start().await;
+    let gateway = Gateway::before(addr).await;
+    let asked = |count: usize| {
+        let fields: String = (0..count)
+            .map(|field| format!("x-{field}: a\r\n"))
+            .collect();
+        format!(
+            "GET /x HTTP/1.1\r\nHost: a\r\nAuthorization: {}\r\nConnection: close\r\n{fields}\r\n",
+            bearer()
+        )
+    };
+    // A hundred with the three others. The application, which gets some of ours beside, takes no more either.
+    let answer = raw(gateway.addr, asked(80)).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    raw(gateway.addr, asked(97)).await;
+    assert_eq!(gateway.records(2).await.len(), 2);
+    let answer = raw(gateway.addr, asked(98)).await;
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+    // Over HTTP/2 each counts as 32 bytes more than it has (RFC 9113 §6.5.2): 64 KiB are some 1700.
+    for (count, status) in [(1_000, 200), (2_500, 431)] {
+        let mut request = get("http://api.example/x");
+        for field in 0..count {
+            request = request.header(format!("x-{field}"), "a");
+        }
+        match try_send(gateway.addr, request.body(empty()).unwrap()).await {
+            Ok(response) => assert_eq!(response.status(), status, "{count}"),
+            Err(error) => assert!(status == 431 && !error.is_timeout(), "{error}"),
+        }
+    }
+    assert_eq!(app.arrived(), 2);
+    // What was refused never got as far as a request.
+    assert_eq!(gateway.records(3).await.len(), 3);
+}
+
+#[tokio::test]
+async fn t_dos_02_a_flood_of_trailers_ends_the_request() {
+    let (app, addr) = App::start().await;
+    let gateway = Gateway::before(addr).await;
+    let asked = |count: usize| {
+        let trailers: String = (0..count)
+            .map(|field| format!("x-{field}: {}\r\n", "a".repeat(1000)))
+            .collect();
+        format!(
+            "POST /x HTTP/1.1\r\nHost: a\r\nAuthorization: {}\r\nConnection: close\r\n\
+             Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n{trailers}\r\n",
+            bearer()
+        )
+    };
+    let answer = raw(gateway.addr, asked(15)).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let answer = raw(gateway.addr, asked(17)).await;
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    until(|| app.seen().len() == 2).await;
+    assert!(app.seen()[0].is_whole && !app.seen()[1].is_whole);
 }
 
 #[tokio::test]
@@ -314,6 +425,19 @@ async fn t_dos_02_a_flood_of_continuations_ends_the_connection() {
     let error = flood(&gateway, std::iter::once(first).chain(more)).await;
     assert_eq!(error, Some(ENHANCE_YOUR_CALM));
     assert_eq!(app.arrived(), 0);
+}
+
+#[tokio::test]
+async fn t_dos_02_pings_whose_answers_nobody_takes_end_the_connection() {
+    let (_app, addr) = App::start().await;
+    let gateway = limited(addr, Limits::new().stall_timeout(SHORT)).await;
+    let mut stream = TcpStream::connect(gateway.addr).await.unwrap();
+    stream.write_all(PREFACE).await.unwrap();
+    stream.write_all(&frame(4, 0, 0, &[])).await.unwrap();
+    let pings = frame(6, 0, 0, &[7; 8]).repeat(10_000);
+    let flooded = async { while stream.write_all(&pings).await.is_ok() {} };
+    timeout(SOON, flooded).await.expect("it is cut");
+    assert_eq!(gateway.cut().await, "client_timeout");
 }
 
 #[tokio::test]
