@@ -93,10 +93,10 @@ const CLIENT_CA: &str = ", client_ca = 'cert.pem'";
 fn to_secured(proxy: Proxy, config: &Config) -> Recipe<'_> {
     let place = "bearward.internal:9443".parse().unwrap();
     let recipe = Recipe::new(proxy, config).bearward(place);
-    match proxy {
-        Proxy::Apache | Proxy::Haproxy => recipe,
-        _ => recipe.upstream("orders"),
+    if matches!(proxy, Proxy::Apache | Proxy::Haproxy) {
+        return recipe;
     }
+    recipe.upstream("orders")
 }
 
 /// As the pages of the manual and the golden files have it.
@@ -144,9 +144,10 @@ fn each_recipe_for_tls_is_as_it_stands_in_its_file() {
         if proxy == Proxy::IngressNginx {
             continue;
         }
-        let key = match proxy {
-            Proxy::Apache | Proxy::Haproxy => "/etc/proxy/proxy.pem",
-            _ => "/etc/proxy/proxy.key",
+        let key = if matches!(proxy, Proxy::Apache | Proxy::Haproxy) {
+            "/etc/proxy/proxy.pem"
+        } else {
+            "/etc/proxy/proxy.key"
         };
         let recipe = to_secured(proxy, &config)
             .authorities("/etc/proxy/authorities.pem")
