@@ -37,6 +37,11 @@ impl ExtAuthz {
         Self { gate, trusted }
     }
 
+    /// Who may ask.
+    pub(crate) const fn trusted(&self) -> &TrustedPeers {
+        &self.trusted
+    }
+
     /// Decides on a question of `peer`. The response has the [`Decision`] among its extensions, or
     /// [`Published`] if it is the protected resource metadata.
     pub async fn answer(&self, peer: Peer, question: &CheckRequest) -> Response<CheckResponse> {

@@ -417,6 +417,31 @@ fn requirements_that_nobody_meant_are_mistakes() {
 }
 
 #[test]
+fn t_dos_05_requirements_are_not_multiplied_without_end() {
+    // All of so many, each of which is one of two.
+    let text = |count: usize| {
+        let names: Vec<_> = (0..count).map(|name| format!("p{name}")).collect();
+        let either = |name: &String| format!("[requirements.{name}]\nany = ['a', 'b']\n");
+        let tables: String = names.iter().map(either).collect();
+        with_more(&format!(
+            "[requirements.a]\nscopes = ['a']\n[requirements.b]\nscopes = ['b']\n{tables}\
+             [requirements.x]\nall = ['{}']\n",
+            names.join("', '")
+        ))
+    };
+    assert!(parse(&text(6)).is_ok());
+    let found = parse(&text(7)).unwrap_err();
+    let found: Vec<_> = found
+        .iter()
+        .map(|mistake| mistake.message.as_str())
+        .collect();
+    assert_eq!(
+        found,
+        ["multiplied out, these are more than 64 alternatives"]
+    );
+}
+
+#[test]
 fn identity_fields_upstreams_and_listeners_are_checked() {
     for (more, place) in [
         ("[identity]\npreset = \"oathkeeper\"\n", "value 10:10"),

@@ -5,6 +5,7 @@
 mod admin;
 mod config;
 mod conformance;
+mod doors;
 mod ext_authz;
 mod forward_auth;
 mod gate;

@@ -4,7 +4,7 @@ mod fields;
 pub(crate) mod fixture;
 mod framing;
 mod grpc;
-mod limits;
+pub(crate) mod limits;
 mod streams;
 mod upgrades;
 mod upstreams;
