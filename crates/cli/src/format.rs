@@ -7,7 +7,7 @@ use clap::ValueEnum;
 /// The form of what stands on stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// JSON, one result a line
+    /// JSON, one object a line
     Json,
     /// Text for a person
     Text,

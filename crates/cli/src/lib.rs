@@ -108,7 +108,8 @@ pub enum Exit {
     Good,
     /// 1: a token is refused, or a configuration would not work.
     Refused,
-    /// 2: nothing could be decided: a usage error, or no keys.
+    /// 2: nothing could be decided: a usage error, no keys, or nobody who reads the results to their
+    /// end.
     Undecided,
 }
 
@@ -132,6 +133,10 @@ enum Failure {
         file: PathBuf,
         error: std::io::Error,
     },
+    #[error(
+        "there is no bearward.toml here: say --config FILE, or --issuer URL --audience NAME --upstream URL"
+    )]
+    NoConfig,
     #[error(transparent)]
     Gateway(#[from] bearward_gateway::gateway::StartError),
     #[error(transparent)]

@@ -81,7 +81,10 @@ impl Serve {
             return Ok((config, None));
         }
         let file = self.config.clone();
-        let file = file.unwrap_or_else(|| PathBuf::from("bearward.toml"));
+        let Some(file) = file.or_else(|| Some(PathBuf::from(FILE)).filter(|file| file.exists()))
+        else {
+            return Err(Failure::NoConfig);
+        };
         let (text, config) = load(&file)?;
         Ok((config, Some((file, text))))
     }
@@ -105,6 +108,9 @@ impl Serve {
         )
     }
 }
+
+/// The configuration that is looked for in the folder the program was started in.
+const FILE: &str = "bearward.toml";
 
 /// The configuration in a file, and the text of it.
 pub(crate) fn load(file: &Path) -> Result<(String, Config), Failure> {

@@ -132,7 +132,7 @@ fn codes_are_those_of_the_threat_model() {
         // Sender constraint.
         "cnf_not_proven",
         "cnf_unsupported",
-        // Named in DESIGN §4, or by us.
+        // Not in the catalogue of attacks.
         "amr_unsatisfied",
         "cannot_reauthenticate",
         "claim_mismatch",

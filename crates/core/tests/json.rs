@@ -159,7 +159,7 @@ fn a_member_with_an_escaped_name_is_found_by_what_it_means() {
     assert_eq!(names.first().map(String::as_str), Some("a/b\""));
 }
 
-/// DESIGN §4: what a sender or an issuer can make us work for.
+/// What a sender or an issuer can make us work for.
 #[test]
 fn limits_are_those_of_the_design() {
     assert_eq!(limits::TOKEN_BYTES, 16_384);

@@ -107,7 +107,20 @@ impl Config {
     ///
     /// [`bearward::BuildError`] if there is no HTTP client; mistakes were found before.
     pub fn resource_server(&self) -> Result<ResourceServer, bearward::BuildError> {
-        self.server.build()
+        self.server.build(None)
+    }
+
+    /// The same, in the place of `before`, whose keys are kept as far as nothing is changed about how
+    /// they are come by.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::resource_server`].
+    pub fn resource_server_after(
+        &self,
+        before: &ResourceServer,
+    ) -> Result<ResourceServer, bearward::BuildError> {
+        self.server.build(Some(before))
     }
 
     /// The gate of this configuration, for its resource server.

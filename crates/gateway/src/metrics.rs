@@ -98,8 +98,17 @@ impl Metrics {
             loaded_at,
             log,
         };
-        metrics.loaded();
+        metrics.begin();
         metrics
+    }
+
+    /// What is there from the start, so that a rate sees the first one as well.
+    fn begin(&self) {
+        for outcome in [Reload::Applied, Reload::Refused] {
+            let outcome = outcome.as_str();
+            let _ = self.reloads.get_or_create(&ReloadLabels { outcome });
+        }
+        self.loaded();
     }
 
     /// Logs and counts what a door answered, which stands among the extensions of its answer.

@@ -346,6 +346,27 @@ async fn a_cfg_02_t_cch_04_verified_tokens_stay_with_unchanged_policies() {
     running.stop().await;
 }
 
+/// The first issuer is down, and keeps its keys while another joins it.
+#[tokio::test]
+async fn a_cfg_03_an_issuer_joins_one_that_is_down() {
+    let (one, two) = (DevIssuer::start().await, DevIssuer::start().await);
+    let (one, two) = (one.expect("a port"), two.expect("a port"));
+    let running = Running::start(&forward_auth(&one, "/")).await;
+    let fetches = one.fetches().jwks;
+    one.set_fault(Fault::Down);
+    let routes = "[[routes]]\nname = 'all'\npath_prefix = '/'\n";
+    let both = parse(&format!("{}{routes}", issuers(&[&one, &two])));
+    assert_eq!(running.reloader.apply(both).await, Reload::Applied);
+    for issuer in [&one, &two] {
+        let token = issuer.user_token(issuer.url()).sign();
+        let server = running.gate.load().server().clone();
+        let decided = server.authenticate_token(token.as_bytes()).await;
+        assert!(decided.is_ok(), "{decided:?}");
+    }
+    assert_eq!(one.fetches().jwks, fetches);
+    running.stop().await;
+}
+
 #[tokio::test]
 async fn a_cfg_03_issuers_come_and_go_while_others_stay() {
     let (one, two) = (DevIssuer::start().await, DevIssuer::start().await);
@@ -369,13 +390,20 @@ async fn a_cfg_03_issuers_come_and_go_while_others_stay() {
     assert_eq!(running.reloader.apply(with(&[&two])).await, Reload::Applied);
     assert_eq!((accepts(&one).await, accepts(&two).await), (false, true));
 
-    // One that is down now, and whose keys are at hand, keeps them.
+    // One that is down now keeps its keys, unless they are to be come by in another way.
     two.set_fault(Fault::Error500);
+    let other_way =
+        issuers(&[&two]) + "stale_if_error = '1h'\n\n[[routes]]\nname = 'all'\npath_prefix = '/'\n";
     assert_eq!(
-        running.reloader.apply(with(&[&two, &one])).await,
+        running.reloader.apply(parse(&other_way)).await,
         Reload::Refused
     );
     assert_eq!((accepts(&one).await, accepts(&two).await), (false, true));
+    assert_eq!(
+        running.reloader.apply(with(&[&two, &one])).await,
+        Reload::Applied
+    );
+    assert_eq!((accepts(&one).await, accepts(&two).await), (true, true));
     running.stop().await;
 }
 

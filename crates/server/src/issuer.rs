@@ -10,10 +10,9 @@ use url::Url;
 use crate::discovery::PlainHttp;
 use crate::fetch::{FetchError, Transport};
 use crate::key_source::{Found, KeySource, Location};
-use crate::key_store::{Fetcher, KeyStore};
+use crate::key_store::{KeyStore, Origin};
 use crate::resource_server::{BuildError, Clock};
 use crate::schedule::Freshness;
-use crate::snapshot::Snapshot;
 
 /// An issuer whose access tokens are accepted.
 #[derive(Debug)]
@@ -101,27 +100,28 @@ impl Issuer {
         Ok(keys)
     }
 
-    /// The keys, kept fresh from now on.
+    /// The keys, kept fresh from now on; those of `kept` that are come by in the same way.
     pub(crate) fn start(
         self,
         transport: &Arc<dyn Transport>,
         clock: &Clock,
-    ) -> Result<(Vec<Policy>, KeyStore), BuildError> {
+        kept: &[Arc<KeyStore>],
+    ) -> Result<(Vec<Policy>, Arc<KeyStore>), BuildError> {
         let source = self.key_source()?;
         let keys = match (source, self.keys) {
-            (None, KeysFrom::Static(keys)) => KeyStore::Static(keys),
+            (None, KeysFrom::Static(keys)) => Arc::new(KeyStore::Static(keys)),
             (None, _) => return Err(BuildError::IssuerMissing),
-            (Some(source), _) => KeyStore::start(Fetcher {
-                snapshot: self.snapshot.map(|path| Snapshot {
-                    path,
-                    issuer: source.issuer.to_string(),
-                    url: source.url().to_string(),
-                }),
-                source,
-                transport: Arc::clone(transport),
-                freshness: self.freshness,
-                clock: Arc::clone(clock),
-            }),
+            (Some(source), _) => {
+                let origin = Origin {
+                    source,
+                    freshness: self.freshness,
+                    snapshot: self.snapshot,
+                };
+                match kept.iter().find(|keys| keys.is_of(&origin)) {
+                    Some(keys) => Arc::clone(keys),
+                    None => Arc::new(KeyStore::start(origin, transport, clock)),
+                }
+            }
         };
         Ok((self.policies, keys))
     }

@@ -12,7 +12,7 @@ use crate::discovery::{self, PlainHttp};
 use crate::fetch::{self, Answer, DiscoveryFailures, FetchError, Get, TIMEOUT, Transport, max_age};
 
 /// Where the keys come from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeySource {
     /// As it stands in `iss` and in the metadata.
     pub(crate) issuer: Arc<str>,
@@ -21,7 +21,7 @@ pub(crate) struct KeySource {
     pub(crate) plain_http: PlainHttp,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Location {
     /// The metadata of the issuer at this URL names it.
     Discovery(Url),

@@ -4,6 +4,7 @@
 //! task of its own does the fetching, as `schedule` plans it. What a token says reaches this far
 //! only as a `kid` to look up.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -35,8 +36,17 @@ pub(crate) enum KeyStore {
 
 #[derive(Debug)]
 pub(crate) struct FetchedKeys {
+    origin: Origin,
     shared: Arc<Shared>,
     task: JoinHandle<()>,
+}
+
+/// How keys are come by. Two stores of one origin have the same keys, sooner or later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub(crate) source: KeySource,
+    pub(crate) freshness: Freshness,
+    pub(crate) snapshot: Option<PathBuf>,
 }
 
 impl Drop for FetchedKeys {
@@ -72,12 +82,12 @@ struct Keys {
 }
 
 /// What the fetching task needs beside the shared state.
-pub(crate) struct Fetcher {
-    pub(crate) source: KeySource,
-    pub(crate) transport: Arc<dyn Transport>,
-    pub(crate) freshness: Freshness,
-    pub(crate) snapshot: Option<Snapshot>,
-    pub(crate) clock: Clock,
+struct Fetcher {
+    source: KeySource,
+    transport: Arc<dyn Transport>,
+    freshness: Freshness,
+    snapshot: Option<Snapshot>,
+    clock: Clock,
 }
 
 /// The state of an issuer's keys, for health endpoints and metrics.
@@ -106,14 +116,38 @@ pub struct KeyState {
 
 impl KeyStore {
     /// Starts fetching, in a task that ends when the store is dropped. Needs a tokio runtime.
-    pub(crate) fn start(fetcher: Fetcher) -> Self {
+    pub(crate) fn start(origin: Origin, transport: &Arc<dyn Transport>, clock: &Clock) -> Self {
+        let source = origin.source.clone();
+        let fetcher = Fetcher {
+            snapshot: origin.snapshot.clone().map(|path| Snapshot {
+                path,
+                issuer: source.issuer.to_string(),
+                url: source.url().to_string(),
+            }),
+            source,
+            transport: Arc::clone(transport),
+            freshness: origin.freshness,
+            clock: Arc::clone(clock),
+        };
         let now = Instant::now();
         let shared = Arc::new(Shared::new(now));
         if let Some(restored) = fetcher.restore() {
             shared.restore(restored, fetcher.freshness, now);
         }
         let task = tokio::spawn(Arc::new(fetcher).fetch_for_ever(Arc::clone(&shared)));
-        Self::Fetched(FetchedKeys { shared, task })
+        Self::Fetched(FetchedKeys {
+            origin,
+            shared,
+            task,
+        })
+    }
+
+    /// Whether its keys are come by in this way.
+    pub(crate) fn is_of(&self, origin: &Origin) -> bool {
+        match self {
+            Self::Static(_) => false,
+            Self::Fetched(keys) => keys.origin == *origin,
+        }
     }
 
     /// Whether what was verified with the keys of this generation would be verified again: the keys

@@ -281,6 +281,7 @@ pub struct ResourceServerBuilder {
     space: ProtectionSpace,
     metadata: Option<ProtectedResourceMetadata>,
     token_cache: Option<TokenCache>,
+    kept: Vec<Arc<KeyStore>>,
     id_token_field: HeaderName,
     transport: Option<Arc<dyn Transport>>,
     clock: Clock,
@@ -293,6 +294,7 @@ impl Default for ResourceServerBuilder {
             space: ProtectionSpace::default(),
             metadata: None,
             token_cache: None,
+            kept: Vec::new(),
             id_token_field: HeaderName::from_static("x-id-token"),
             transport: None,
             clock: Arc::new(|| SystemTime::now().into()),
@@ -324,6 +326,15 @@ impl ResourceServerBuilder {
     /// [`TokenCache`]. Default: none is remembered.
     pub const fn token_cache(mut self, token_cache: TokenCache) -> Self {
         self.token_cache = Some(token_cache);
+        self
+    }
+
+    /// Takes over the keys that `other` has of issuers that are here too, if they are come by in the
+    /// same way (same name, URL, times): nothing is fetched anew, and an issuer that is down now
+    /// costs nothing. For a program that changes its settings while it runs.
+    pub fn keep_keys_of(mut self, other: &ResourceServer) -> Self {
+        let keys = other.0.issuers.values().map(|trusted| &trusted.keys);
+        self.kept.extend(keys.cloned());
         self
     }
 
@@ -363,8 +374,7 @@ impl ResourceServerBuilder {
         };
         let mut issuers = HashMap::new();
         for issuer in self.issuers {
-            let (policies, keys) = issuer.start(&transport, &self.clock)?;
-            let keys = Arc::new(keys);
+            let (policies, keys) = issuer.start(&transport, &self.clock, &self.kept)?;
             for policy in policies {
                 let keys = Arc::clone(&keys);
                 trust(&mut issuers, Trusted { policy, keys })?;

@@ -39,10 +39,9 @@ async fn a_cch_01_every_generated_token_is_decided_the_same_each_time() {
             "{specimen:?}"
         );
 
-        for _ in 0..2 {
-            if let Some(other) = rng.choice(&earlier) {
-                decide(&server, other, "again", &mut wrong).await;
-            }
+        let others = [rng.choice(&earlier), rng.choice(&earlier)];
+        for other in others.into_iter().flatten() {
+            decide(&server, other, "again", &mut wrong).await;
         }
         earlier.push_back(specimen);
         if earlier.len() > AMONG_OTHERS {

@@ -3,12 +3,13 @@
 use std::pin::pin;
 
 use bearward::core::jwk::{SecretError, VerificationKey};
+use bearward::fetch::FetchError;
 use bearward::{Algorithm, Issuer, JwkSet, Policy, PrincipalKind, Requirements, ResourceServer};
 use bearward_testing::{SigningKey, Token};
 use tokio::time::sleep;
 
 use crate::fixture::{
-    AUDIENCE, DAY, ISSUER, JWKS, KID_UNKNOWN, METADATA, MILLISECOND, START, builder, decide,
+    AUDIENCE, DAY, HOUR, ISSUER, JWKS, KID_UNKNOWN, METADATA, MILLISECOND, START, builder, decide,
     decide_at_once, good, issuer, key, next_key, policy, policy_of, poll_once, reason, request,
     serving,
 };
@@ -30,6 +31,42 @@ async fn two(first: &SigningKey, second: &SigningKey) -> (Network, ResourceServe
     server.attempted().await;
     sleep(MILLISECOND).await;
     (network, server)
+}
+
+/// Settings change while the program runs: what is asked for in the same way is not asked for again.
+#[tokio::test(start_paused = true)]
+async fn a_cfg_03_a_server_takes_over_the_keys_of_the_one_before_it() {
+    let (network, before) = two(&key(), &next_key()).await;
+    let fetched = (network.count_of(JWKS), network.count_of(OTHER_JWKS));
+    network.all_fail(&FetchError::Status(500));
+
+    let elsewhere = Policy::builder(ISSUER, "https://elsewhere.example");
+    let after = builder(network.clone())
+        .issuer(Issuer::jwks_uri(elsewhere.build().unwrap(), JWKS))
+        .issuer(Issuer::jwks_uri(policy_of(OTHER), OTHER_JWKS).stale_if_error(HOUR))
+        .keep_keys_of(&before)
+        .build()
+        .unwrap();
+    after.attempted().await;
+    sleep(MILLISECOND).await;
+
+    // Another audience, the same keys, though the issuer is down.
+    let token = good().claim("aud", "https://elsewhere.example");
+    assert!(decide_at_once(&after, &token).is_ok());
+    assert_eq!(reason(&decide(&after, &good()).await), "aud_mismatch");
+    assert_eq!(network.count_of(JWKS), fetched.0);
+    // Other times: another way to come by them.
+    let of_other = good().claim("iss", OTHER).key(next_key());
+    assert_eq!(reason(&decide(&after, &of_other).await), "keys_unavailable");
+    assert!(network.count_of(OTHER_JWKS) > fetched.1);
+
+    // They go on being refreshed when the server that had them first is gone.
+    drop(before);
+    let rotated = Reply::keys([&next_key()]);
+    network.serve(JWKS, rotated);
+    sleep(HOUR).await;
+    let token = token.key(next_key());
+    assert!(decide_at_once(&after, &token).is_ok());
 }
 
 #[tokio::test(start_paused = true)]

@@ -50,7 +50,13 @@ pub(super) fn verify(
             .write_all(&answers.lines)
             .and_then(|()| output.flush())
         {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(exit),
+            // Nobody reads on. What was not told is not all valid, whatever it would have been.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                return Ok(match exit {
+                    Exit::Good => Exit::Undecided,
+                    refused => refused,
+                });
+            }
             written => written.map_err(Failure::Write)?,
         }
         tokens = tokens.saturating_add(answers.tokens);

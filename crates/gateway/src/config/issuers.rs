@@ -148,9 +148,15 @@ impl ServerSettings {
         self.id_token_field.as_ref()
     }
 
-    /// The resource server, which starts to fetch keys at once.
-    pub(super) fn build(&self) -> Result<ResourceServer, BuildError> {
+    /// The resource server, which starts to fetch keys at once, but for those that `before` has.
+    pub(super) fn build(
+        &self,
+        before: Option<&ResourceServer>,
+    ) -> Result<ResourceServer, BuildError> {
         let mut builder = self.without_issuers();
+        if let Some(before) = before {
+            builder = builder.keep_keys_of(before);
+        }
         for issuer in &self.issuers {
             builder = builder.issuer(issuer.build()?);
         }

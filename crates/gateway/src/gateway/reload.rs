@@ -286,7 +286,7 @@ async fn again(files: &[FileRead]) -> Vec<FileRead> {
 /// verified now would be one whose tokens cannot.
 async fn start(config: &Config, before: &ResourceServer) -> Option<ResourceServer> {
     let server = config
-        .resource_server()
+        .resource_server_after(before)
         .map_err(|error| tracing::error!(%error, "there is no resource server"))
         .ok()?;
     // What has not answered by then is as good as down.
@@ -300,7 +300,11 @@ async fn start(config: &Config, before: &ResourceServer) -> Option<ResourceServe
     for state in server.state() {
         if !state.keys.is_usable && usable.contains(&state.issuer) {
             let issuer = state.issuer;
-            tracing::error!(issuer, "its keys cannot be had anew; it has keys as it is");
+            tracing::error!(
+                issuer,
+                "how its keys are come by has changed, and they cannot be had that way now; \
+                 they stay as they are. SIGHUP tries it again"
+            );
             return None;
         }
     }
