@@ -52,10 +52,8 @@ pub(super) fn verify(
         {
             // Nobody reads on. What was not told is not all valid, whatever it would have been.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                return Ok(match exit {
-                    Exit::Good => Exit::Undecided,
-                    refused => refused,
-                });
+                let is_good = exit == Exit::Good;
+                return Ok(if is_good { Exit::Undecided } else { exit });
             }
             written => written.map_err(Failure::Write)?,
         }
