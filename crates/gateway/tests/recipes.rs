@@ -89,14 +89,18 @@ fn secured(client_ca: &str) -> Config {
 
 const CLIENT_CA: &str = ", client_ca = 'cert.pem'";
 
+fn is_chain(proxy: Proxy) -> bool {
+    matches!(proxy, Proxy::Apache | Proxy::Haproxy)
+}
+
 /// Before `secured`, with all that it needs.
 fn to_secured(proxy: Proxy, config: &Config) -> Recipe<'_> {
     let place = "bearward.internal:9443".parse().unwrap();
     let recipe = Recipe::new(proxy, config).bearward(place);
-    if matches!(proxy, Proxy::Apache | Proxy::Haproxy) {
-        return recipe;
+    match is_chain(proxy) {
+        true => recipe,
+        false => recipe.upstream("orders"),
     }
-    recipe.upstream("orders")
 }
 
 /// As the pages of the manual and the golden files have it.
@@ -144,10 +148,9 @@ fn each_recipe_for_tls_is_as_it_stands_in_its_file() {
         if proxy == Proxy::IngressNginx {
             continue;
         }
-        let key = if matches!(proxy, Proxy::Apache | Proxy::Haproxy) {
-            "/etc/proxy/proxy.pem"
-        } else {
-            "/etc/proxy/proxy.key"
+        let key = match is_chain(proxy) {
+            true => "/etc/proxy/proxy.pem",
+            false => "/etc/proxy/proxy.key",
         };
         let recipe = to_secured(proxy, &config)
             .authorities("/etc/proxy/authorities.pem")
@@ -347,7 +350,7 @@ fn the_example_with_flask_has_what_is_written_for_it() {
 fn t_hdr_03_each_recipe_has_every_name() {
     let config = config(EVERYTHING);
     for (proxy, _) in ALL {
-        if matches!(proxy, Proxy::Apache | Proxy::Haproxy) {
+        if is_chain(proxy) {
             // The reverse proxy behind them has.
             continue;
         }
@@ -398,6 +401,20 @@ fn a_forwarded_token_is_not_removed() {
         let kept = written(proxy, &config, Some("orders"));
         assert!(!kept.contains(line), "{proxy:?}: {kept}");
     }
+}
+
+#[test]
+fn envoy_brings_the_trace_that_is_to_be_continued() {
+    let brought = |more: &str| {
+        let config = config(&format!("{EVERYTHING}{more}"));
+        let recipe = written(Proxy::EnvoyHttp, &config, Some("orders"));
+        ["traceparent", "tracestate"]
+            .map(|name| recipe.contains(&format!("- {{ exact: \"{name}\", ignore_case: true }}\n")))
+    };
+    assert_eq!(brought(""), [false, false]);
+    assert_eq!(brought("[telemetry]\n"), [false, false]);
+    let trusted = "[telemetry]\ntrust_traceparent = true\n";
+    assert_eq!(brought(trusted), [true, true]);
 }
 
 #[test]

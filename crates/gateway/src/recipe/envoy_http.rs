@@ -6,6 +6,7 @@ use super::forward_auth::ForwardAuth;
 use super::names::Names;
 use super::place::Kind;
 use super::{LIMIT, RecipeError, envoy};
+use crate::telemetry::Continues;
 
 pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     let title = "Envoy before the application, asking bearward over HTTP.";
@@ -16,7 +17,7 @@ pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
         Kind::Ip(_) | Kind::Name(..) => format!("{scheme}://{place}"),
     };
     let names = &recipe.names;
-    let (asked, set) = (asked(names), set(names));
+    let (asked, set) = (asked(names, recipe.traces), set(names));
     let filter = format!(
         "                      # Besides Authorization, which is sent always: what else bearward decides by, and every
                       # spelling of an identity header, so that it can name those that are to be removed.
@@ -36,7 +37,7 @@ pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     envoy::write(recipe, title, &filter, Http::One)
 }
 
-fn asked(names: &Names) -> String {
+fn asked(names: &Names, traces: Continues) -> String {
     let exact = |name: &str| format!("{{ exact: \"{name}\", ignore_case: true }}");
     let pattern = |pattern: &str| format!("{{ safe_regex: {{ regex: \"(?i){pattern}\" }} }}");
     let mut patterns = vec![
@@ -45,6 +46,9 @@ fn asked(names: &Names) -> String {
         exact("access-control-request-method"),
         pattern("x[^a-z0-9](authgear|bearward)[^a-z0-9].*"),
     ];
+    if traces == Continues::OfProxies {
+        patterns.extend([exact("traceparent"), exact("tracestate")]);
+    }
     patterns.extend(names.unreserved().map(|name| pattern(&name.pattern())));
     let credentials = names.credentials.iter();
     // Those with one spelling are sent already.

@@ -8,6 +8,7 @@ use super::metadata::Metadata;
 use super::names::Names;
 use super::place::Kind;
 use super::{Proxy, Recipe, RecipeError, heading, peers};
+use crate::telemetry::Continues;
 
 /// A proxy that asks.
 pub(super) struct ForwardAuth {
@@ -18,6 +19,8 @@ pub(super) struct ForwardAuth {
     pub(super) application: Application,
     pub(super) names: Names,
     pub(super) metadata: Option<Metadata>,
+    /// Which traces bearward continues.
+    pub(super) traces: Continues,
     /// Who may ask, for people.
     peers: String,
 }
@@ -50,6 +53,11 @@ impl ForwardAuth {
             application: recipe.application_behind()?,
             names: Names::of(&recipe.config.identity)?,
             metadata: Metadata::of(recipe.config)?,
+            traces: recipe
+                .config
+                .telemetry
+                .as_ref()
+                .map_or(Continues::None, |telemetry| telemetry.continues),
             peers,
         })
     }
