@@ -1,6 +1,8 @@
 """bearward and its peers as servers on loopback, each on the server's core and ready when returned."""
 
 import http.client
+import json
+import os
 
 from . import place, programs
 from .programs import Program, free_port
@@ -39,8 +41,9 @@ class Bearward:
         self.program.until(self.is_ready, 60, "is ready", pause=0.002)
 
     def write(self, realm):
-        """Writes the configuration, which it reads again."""
-        filled("bearward.toml", self._file, REALM=realm, **self._values)
+        """Writes the configuration, whole or not at all; it is read again."""
+        part = self._file.with_suffix(".part")
+        os.replace(filled("bearward.toml", part, REALM=realm, **self._values), self._file)
 
     def is_ready(self):
         return self.get("/readyz").status == 200
@@ -56,10 +59,17 @@ class Bearward:
         finally:
             connection.close()
 
+    def fetched_at(self):
+        """When the key set was fetched last, in Unix seconds."""
+        return json.loads(self.get("/issuers").text)["issuers"][0]["fetched_at"]
+
     def metric(self, name):
-        """The sum of a metric over its labels."""
-        lines = self.get("/metrics").text.splitlines()
-        return sum(float(line.split()[-1]) for line in lines if line.split("{")[0].split(" ")[0] == name)
+        """A metric, its labels with it."""
+        for line in self.get("/metrics").text.splitlines():
+            what, _, value = line.rpartition(" ")
+            if what == name:
+                return float(value)
+        return 0
 
 
 def envoy(name, folder, issuer, keys, slots=None, application=9):
