@@ -39,10 +39,8 @@ async fn a_cch_01_every_generated_token_is_decided_the_same_each_time() {
             "{specimen:?}"
         );
 
-        for _ in 0..2 {
-            if let Some(other) = rng.choice(&earlier) {
-                decide(&server, other, "again", &mut wrong).await;
-            }
+        for other in rng.choose_multiple(&earlier, 2) {
+            decide(&server, other, "again", &mut wrong).await;
         }
         earlier.push_back(specimen);
         if earlier.len() > AMONG_OTHERS {
