@@ -287,7 +287,8 @@ impl<'h> Members<'h> {
         if self.b64.is_some() {
             return Err(InvalidToken::B64Unsupported);
         }
-        // A JWE member; something that inflates has no place in a JWS.
+        // A JWE member; something that inflates has no place in a JWS. RFC 7515 §4 would have it
+        // ignored, and a reader who does not would read another payload than the one verified.
         if self.zip.is_some() {
             return Err(InvalidToken::HeaderZip);
         }

@@ -382,6 +382,9 @@ fn check_claim_types(claims: &Claims) -> Result<(), InvalidToken> {
 
 /// RFC 7800 §3.1: a token with `cnf` is for whoever proves possession of a key. A plain Bearer
 /// request proves nothing.
+///
+/// By the same section, members that are not understood are to be ignored where nothing asks for
+/// them. Deliberately not here: the issuer bound the token, and ignoring to what would unbind it.
 fn check_confirmation(claims: &Claims) -> Result<(), InvalidToken> {
     let Some(cnf) = claims.confirmation() else {
         return Ok(());

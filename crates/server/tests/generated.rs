@@ -1,7 +1,7 @@
 //! Tokens drawn by chance, through the whole resource server with its cache of verified tokens: the
 //! first time, the second time, and among others.
 //!
-//! `BEARWARD_SPECIMENS=100000` draws more than an ordinary run does.
+//! `BEARWARD_SPECIMENS=100000` draws more than an ordinary run does, and `BEARWARD_SEED=…` others.
 
 use std::collections::VecDeque;
 
@@ -22,12 +22,18 @@ async fn a_cch_01_every_generated_token_is_decided_the_same_each_time() {
         .clock(|| NOW)
         .build()
         .unwrap();
-    let count = std::env::var("BEARWARD_SPECIMENS").map_or(2_000, |count| count.parse().unwrap());
+    let number = |name, otherwise| {
+        std::env::var(name).map_or(otherwise, |number| number.parse().expect("a number"))
+    };
+    let (count, seed) = (
+        number("BEARWARD_SPECIMENS", 2_000),
+        number("BEARWARD_SEED", 3),
+    );
 
     let mut wrong = Vec::new();
     let mut earlier: VecDeque<Specimen> = VecDeque::new();
-    let mut rng = fastrand::Rng::with_seed(3);
-    for specimen in Generator::from_seed(3).take(count) {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    for (_, specimen) in (0..count).zip(Generator::from_seed(seed)) {
         decide(&server, &specimen, "first", &mut wrong).await;
         let before = server.token_cache().unwrap();
         decide(&server, &specimen, "second", &mut wrong).await;
@@ -39,8 +45,7 @@ async fn a_cch_01_every_generated_token_is_decided_the_same_each_time() {
             "{specimen:?}"
         );
 
-        let others = [rng.choice(&earlier), rng.choice(&earlier)];
-        for other in others.into_iter().flatten() {
+        for other in rng.choose_multiple(&earlier, 2) {
             decide(&server, other, "again", &mut wrong).await;
         }
         earlier.push_back(specimen);

@@ -1,12 +1,13 @@
 //! Writes generated tokens for other programs to decide on: `specimens COUNT [SEED]`.
 //!
-//! JSON lines. The first has the setting: issuer, audience, time, leeway and key set. Each of the
-//! others has a token, its algorithm, what was done to it, and the reason to refuse it, or `null`
-//! if it is to be accepted.
+//! JSON lines. The first has the setting: issuer, audience, time, leeway, algorithms and key set.
+//! Each of the others has a token, its algorithm, what was done to it, and the reason to refuse it,
+//! or `null` if it is to be accepted.
 
 use std::error::Error;
 use std::io::{self, BufWriter, Write};
 
+use bearward_testing::Algorithm;
 use bearward_testing::generator::{AUDIENCE, Generator, ISSUER, NOW, key_set};
 use serde_json::json;
 
@@ -15,12 +16,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let count = arguments.next().ok_or("specimens COUNT [SEED]")?.parse()?;
     let seed = arguments.next().map_or(Ok(1), |seed| seed.parse())?;
 
+    let algorithms: Vec<&str> = Algorithm::ALL
+        .iter()
+        .filter(|algorithm| !algorithm.is_symmetric())
+        .map(|algorithm| algorithm.as_str())
+        .collect();
     let mut output = BufWriter::new(io::stdout().lock());
     let setting = json!({
         "issuer": ISSUER,
         "audience": AUDIENCE,
         "now": NOW.as_secs(),
         "leeway": 30,
+        "algorithms": algorithms,
         "keys": key_set(),
     });
     writeln!(output, "{setting}")?;

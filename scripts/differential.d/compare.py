@@ -1,0 +1,150 @@
+"""Compares what each program decided with what was to be decided, and writes docs/differential.md if asked to.
+
+compare.py SPECIMENS VERDICTS_OF_BEARWARD LIBRARY=VERSION=VERDICTS … [--write DOCUMENT]
+"""
+import collections
+import json
+import pathlib
+import re
+import sys
+import tomllib
+
+here = pathlib.Path(__file__).resolve().parent
+arguments = sys.argv[1:]
+document = None
+if "--write" in arguments:
+    at = arguments.index("--write")
+    document = pathlib.Path(arguments[at + 1])
+    del arguments[at:at + 2]
+specimens, bearward, *others = arguments
+
+with open(specimens, encoding="utf-8") as lines:
+    lines.readline()
+    specimens = [json.loads(line) for line in lines]
+good = sum(specimen["refused"] is None for specimen in specimens)
+wrong = []
+
+# bearward: the very reason.
+verdicts = [json.loads(line) for line in open(bearward, encoding="utf-8")]
+if len(verdicts) != len(specimens):
+    sys.exit(f"bearward: {len(verdicts)} results for {len(specimens)} tokens")
+disagreements = 0
+for number, (specimen, verdict) in enumerate(zip(specimens, verdicts)):
+    if verdict is None:
+        continue
+    if verdict.get("reason") != specimen["refused"] or verdict["valid"] != (specimen["refused"] is None):
+        disagreements += 1
+        wrong.append(f"bearward: token {number}, {specimen['spoils']} {specimen['edges']}: expected "
+                     f"{specimen['refused']}, found {verdict.get('reason')}")
+print(f"bearward: {len(specimens)} tokens, {good} to accept, {disagreements} disagreements; "
+      f"{verdicts.count(None)} cannot be given to a program")
+
+# The others: accepted or not.
+classes = tomllib.loads((here / "classes.toml").read_text(encoding="utf-8"))["class"]
+of_kind = collections.defaultdict(list)
+for known in classes:
+    for kind in known["kinds"]:
+        of_kind[kind].append(known)
+counts = collections.Counter()
+summaries = {}
+versions = {}
+for other in others:
+    library, version, path = other.split("=", 2)
+    versions[library] = version
+    found = [line.split() for line in open(path, encoding="utf-8")]
+    if len(found) != len(specimens):
+        sys.exit(f"{library}: {len(found)} results for {len(specimens)} tokens")
+    summary = summaries[library] = collections.Counter()
+    for number, (specimen, verdict) in enumerate(zip(specimens, found)):
+        accepted, failed = verdict[0] == "accepted", verdict[0] == "failed"
+        summary["failed"] += failed
+        if accepted == (specimen["refused"] is None):
+            continue
+        # Who accepts overlooks every spoil; who refuses what is good stumbles over one thing at least.
+        does, kinds, suffices = ("accept", specimen["spoils"], all) if accepted else (
+            "refuse", [*specimen["edges"], f"algorithm-{specimen['algorithm']}"], any)
+        summary[does] += 1
+        matching = {kind: [known for known in of_kind[kind] if library in known.get(does, [])] for kind in kinds}
+        for known in {known["name"]: known for found in matching.values() for known in found}.values():
+            counts[known["name"], library, does] += 1
+        # Of a member that stands twice, the second can be good where the first was spoilt.
+        hides = accepted and any(matching[kind] for kind in kinds if "-json-duplicate" in kind)
+        if not hides and not suffices(matching.values()):
+            new = [kind for kind in kinds if not matching[kind]]
+            wrong.append(f"{library}: token {number} {does}ed, which stands in no class: {new} ({' '.join(verdict)})")
+    print(f"{library} {version}: accepts {summary['accept']} that are to be refused, refuses {summary['refuse']} that "
+          f"are to be accepted, raises what it does not document for {summary['failed']}")
+seen = sum(any(counts[known["name"], library, does] for library in versions for does in ("accept", "refuse"))
+           for known in classes)
+print(f"{seen} of the {len(classes)} known classes of disagreement came up")
+
+for line in wrong[:20]:
+    print(line, file=sys.stderr)
+if wrong:
+    sys.exit(f"{len(wrong)} disagreements that are not known")
+
+
+def link(rfc):
+    found = re.fullmatch(r"RFC (\d+) §([\d.]+)", rfc)
+    if not found:
+        return f"[{rfc}](https://openid.net/specs/openid-connect-core-1_0.html#StandardClaims)"
+    return f"[{rfc}](https://www.rfc-editor.org/rfc/rfc{found[1]}#section-{found[2]})"
+
+
+def cell(known, library):
+    cells = [f"{does}s {counts[known['name'], library, does]}"
+             for does in ("accept", "refuse") if library in known.get(does, [])]
+    return ", ".join(cells) or "–"
+
+
+RIGHT = {"bearward": "bearward", "they": "they", "either": "open"}
+if document:
+    names = list(versions)
+    rows = [f"| {known['name']} | {' | '.join(cell(known, name) for name in names)} | {RIGHT[known['right']]} |"
+            for known in classes]
+    who = "\n".join(
+        f"| {name} {versions[name]} | {summaries[name]['accept']} | {summaries[name]['refuse']} | "
+        f"{summaries[name]['failed']} |" for name in names)
+    details = "\n\n".join(
+        f"**{known['name'][0].upper() + known['name'][1:]}.** {link(known['rfc'])}: “{known['says']}” "
+        f"{'Right: ' + known['right'] + '.' if known['right'] != 'either' else 'The RFC leaves it open.'}"
+        f"{' ' + known['note'] if 'note' in known else ''}"
+        for known in classes)
+    document.write_text(f"""\
+# bearward beside other libraries
+
+<!-- Written by scripts/differential --write. -->
+
+A generator (`bearward_testing::generator`) draws tokens from a seed: good ones of every algorithm, with
+edges that leave them good, and tokens spoilt in one to three things. The verdict follows from how a token
+was made. bearward and three widely used libraries decide on the same tokens as of the same moment, each
+set as strictly as its documentation recommends: algorithms, issuer, audience, required claims, and `typ`
+where the library can check it.
+
+Of {len(specimens)} tokens, {good} are to be accepted. **bearward decides {disagreements} otherwise, and gives the expected
+reason for every refusal.** (`bearward verify` was not given {verdicts.count(None)} that are neither a line nor an argument, having
+both a line feed and a NUL; the tests of the library decide on such tokens, too.)
+
+| library | accepts what is to be refused | refuses what is to be accepted | raises an error it does not document |
+|---|---|---|---|
+| bearward | 0 | 0 | 0 |
+{who}
+
+What is to be refused is bearward's rules, those of access tokens (RFC 9068) among them; the others are
+libraries for JWTs of any kind. So not every disagreement is a fault. Each class has the sentence
+that says who is right; “open” is where the RFC leaves the choice.
+
+## Classes
+
+The numbers are tokens; one that is spoilt in several things, or has several edges, counts in several
+classes.
+
+| what | {' | '.join(names)} | right |
+|---|{'---|' * len(names)}---|
+{chr(10).join(rows)}
+
+## Who says so
+
+{details}
+""", encoding="utf-8")
+    print(f"wrote {document}")
