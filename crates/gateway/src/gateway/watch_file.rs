@@ -2,9 +2,12 @@
 //! on the way, and do not write into them.
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::event::ModifyKind;
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
 use super::Trigger;
@@ -15,15 +18,19 @@ use crate::config::FileRead;
 pub(super) struct Folders {
     watcher: Option<RecommendedWatcher>,
     watched: HashSet<PathBuf>,
+    /// The names that matter when a file is written into.
+    names: Arc<Mutex<HashSet<OsString>>>,
 }
 
 impl Folders {
     /// None yet.
     pub(super) fn watch(told: &mpsc::Sender<Trigger>) -> Self {
         let told = told.clone();
+        let names = Arc::<Mutex<HashSet<OsString>>>::default();
+        let ours = Arc::clone(&names);
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-            let is_read = event.is_ok_and(|event| event.kind.is_access());
-            if !is_read {
+            let is_nothing = event.is_ok_and(|event| is_nothing(&event, &lock(&ours)));
+            if !is_nothing {
                 // A trigger that waits already serves as well.
                 let _ = told.try_send(Trigger::Changed);
             }
@@ -34,12 +41,16 @@ impl Folders {
         Self {
             watcher: watcher.ok(),
             watched: HashSet::new(),
+            names,
         }
     }
 
     /// Watches the folders of these files, too.
     pub(super) fn add(&mut self, file: &Path, more: &[FileRead]) {
         for file in std::iter::once(file).chain(more.iter().map(|read| read.path.as_path())) {
+            if let Some(name) = file.file_name() {
+                lock(&self.names).insert(name.to_owned());
+            }
             let folder = match file.parent() {
                 Some(folder) if !folder.as_os_str().is_empty() => folder,
                 _ => Path::new("."),
@@ -59,5 +70,56 @@ impl Folders {
                 }
             }
         }
+    }
+}
+
+/// Whether nothing has happened to our files: something was read, or written into a file of another
+/// name, such as a log. Files and links that come and go may lead to ours, whatever their names.
+fn is_nothing(event: &Event, ours: &HashSet<OsString>) -> bool {
+    let is_written = matches!(
+        event.kind,
+        EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Metadata(_))
+    );
+    let is_ours = |path: &PathBuf| path.file_name().is_none_or(|name| ours.contains(name));
+    event.kind.is_access()
+        || is_written && !event.paths.is_empty() && !event.paths.iter().any(is_ours)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::ffi::OsString;
+
+    use notify::event::{AccessKind, CreateKind, DataChange, ModifyKind, RemoveKind, RenameMode};
+    use notify::{Event, EventKind};
+
+    use super::is_nothing;
+
+    #[test]
+    fn a_log_beside_the_configuration_is_nothing_to_us() {
+        let ours = HashSet::from([OsString::from("bearward.toml")]);
+        let written = EventKind::Modify(ModifyKind::Data(DataChange::Any));
+        for (kind, name, expected) in [
+            (written, "access.log", true),
+            (written, "bearward.toml", false),
+            (EventKind::Access(AccessKind::Any), "bearward.toml", true),
+            // What an orchestrator does: a link of another name is put in the place of the old one.
+            (EventKind::Create(CreateKind::Any), "..data_tmp", false),
+            (
+                EventKind::Modify(ModifyKind::Name(RenameMode::Both)),
+                "..data",
+                false,
+            ),
+            (EventKind::Remove(RemoveKind::Any), "..2026", false),
+        ] {
+            let event = Event::new(kind).add_path(format!("/etc/bearward/{name}").into());
+            assert_eq!(is_nothing(&event, &ours), expected, "{kind:?} {name}");
+        }
+        // Which file it was is not always known.
+        assert!(!is_nothing(&Event::new(written), &ours));
     }
 }
