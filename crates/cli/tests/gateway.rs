@@ -139,7 +139,7 @@ fn t_cfg_04_a_hang_up_reloads_and_a_signal_ends_it_well() {
         assert!(sent.expect("kill is there").success());
     };
     signal("-HUP");
-    let reloaded = "bearward_reloads_total{outcome=\"applied\"} ";
+    let reloaded = "bearward_reloads_total{outcome=\"applied\"} 1";
     while !http::get(&metrics).body.contains(reloaded) {}
     signal("-TERM");
     let mut rest = String::new();

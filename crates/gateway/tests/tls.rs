@@ -113,7 +113,7 @@ async fn a_certificate_that_changes_is_presented_without_a_restart() {
     let reloads = Reloads::new(&file, &gateway.text);
     let following = tokio::spawn(reloads.follow(running.reloader.clone()));
     others.present(&gateway.folder);
-    let applied = r#"bearward_reloads_total{outcome="applied"}"#;
+    let applied = r#"bearward_reloads_total{outcome="applied"} 1"#;
     let is_applied = async {
         while !running.metrics.encode().unwrap().contains(applied) {
             sleep(Duration::from_millis(5)).await;
