@@ -54,7 +54,7 @@ impl Framing {
     pub(super) fn check(&mut self, bytes: &mut [u8]) -> Option<usize> {
         let mut at: usize = 0;
         while let Some(rest) = bytes.get_mut(at..) {
-            let skipped = self.skip(rest.len());
+            let skipped = self.skip(rest);
             at = at.saturating_add(skipped);
             let byte = rest.get_mut(skipped)?;
             at = at.saturating_add(1);
@@ -82,8 +82,15 @@ impl Framing {
         matches!(self.state, State::Opaque)
     }
 
-    /// Passes over what has no structure.
-    fn skip(&mut self, available: usize) -> usize {
+    /// Passes over what decides nothing by itself: bodies, and lines up to where they end.
+    fn skip(&mut self, bytes: &[u8]) -> usize {
+        if let State::Head(head) = &mut self.state {
+            return head.skip(bytes);
+        }
+        if let State::Trailers(line) = &mut self.state {
+            return line.skip(bytes);
+        }
+        let available = bytes.len();
         let is_body = matches!(self.state, State::Body(_));
         let is_opaque = self.is_opaque();
         let (State::Body(left) | State::ChunkData(left)) = &mut self.state else {
@@ -185,6 +192,20 @@ impl Default for Line {
 }
 
 impl Line {
+    /// Takes all that stands before the line's end.
+    fn skip(&mut self, bytes: &[u8]) -> usize {
+        if self.cr {
+            return 0;
+        }
+        let end = memchr::memchr2(b'\r', b'\n', bytes).unwrap_or(bytes.len());
+        let room = self.start.get_mut(self.length..).unwrap_or_default();
+        for (slot, byte) in room.iter_mut().zip(bytes.iter().take(end)) {
+            *slot = *byte;
+        }
+        self.length = self.length.saturating_add(end);
+        end
+    }
+
     /// Takes a byte; true if it ends the line.
     fn take(&mut self, byte: u8) -> Result<bool, Ambiguous> {
         match (self.cr, byte) {
@@ -224,6 +245,15 @@ struct Head {
 impl Head {
     fn has_begun(&self) -> bool {
         self.has_request_line || !self.line.is_empty() || self.line.cr
+    }
+
+    /// Takes all that stands before the end of a line; in the request line, before a fragment.
+    fn skip(&mut self, bytes: &[u8]) -> usize {
+        if self.has_request_line {
+            return self.line.skip(bytes);
+        }
+        let fragment = memchr::memchr(b'#', bytes).unwrap_or(bytes.len());
+        self.line.skip(bytes.get(..fragment).unwrap_or_default())
     }
 
     /// Takes a byte; what comes next, if it ends the head.
@@ -297,6 +327,8 @@ fn length(digits: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::{Framing, PREFACE};
 
     /// What is passed on of `bytes`, whole and byte by byte; `None` if all of it.
@@ -309,6 +341,29 @@ mod tests {
         });
         assert_eq!(whole, single);
         whole
+    }
+
+    proptest! {
+        /// However the bytes come in pieces, they are read the same.
+        #[test]
+        fn whole_or_byte_by_byte(
+            lines in prop::collection::vec(
+                prop_oneof![
+                    Just("GET /a HTTP/1.1\r\n".to_owned()),
+                    Just("content-length: 2\r\n".to_owned()),
+                    Just("Transfer-Encoding: chunked\r\n".to_owned()),
+                    Just("Upgrade: x\r\n".to_owned()),
+                    Just("\r\n".to_owned()),
+                    Just("2\r\nab\r\n".to_owned()),
+                    Just("0\r\n".to_owned()),
+                    "[a-c: ]{90,110}\r\n",
+                    "[#\r\n:a ]{0,6}",
+                ],
+                0..12,
+            ),
+        ) {
+            refused(lines.concat().as_bytes());
+        }
     }
 
     #[test]
