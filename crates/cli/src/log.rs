@@ -2,8 +2,11 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::ParseError;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{FilterFn, ParseError, filter_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
 
 use crate::format::Format;
 
@@ -23,14 +26,29 @@ pub(crate) struct Log {
 impl Log {
     /// Logs from now on.
     pub(crate) fn start(&self) -> Result<(), ParseError> {
-        let log = tracing_subscriber::fmt()
-            .with_env_filter(EnvFilter::try_new(&self.filter)?)
+        let log = fmt::layer()
             .with_ansi(std::io::stderr().is_terminal())
             .with_writer(std::io::stderr);
-        match self.format {
-            Format::Json => log.json().init(),
-            Format::Text => log.init(),
-        }
+        let log = match self.format {
+            Format::Json => log.json().boxed(),
+            Format::Text => log.boxed(),
+        };
+        let asked_for = EnvFilter::try_new(&self.filter)?;
+        registry()
+            .with(log)
+            .with(asked_for)
+            .with(never_below_info())
+            .init();
         Ok(())
     }
+}
+
+/// Leaves out what two dependencies say below `info`, whatever was asked for: h2 quotes paths and
+/// authorities that it cannot read, and a query may hold a token; notify tells of each change in a
+/// folder, which the log itself may be in.
+fn never_below_info() -> FilterFn {
+    filter_fn(|what: &Metadata<'_>| {
+        let name = what.target().split("::").next().unwrap_or_default();
+        *what.level() <= Level::INFO || !["h2", "notify"].contains(&name)
+    })
 }

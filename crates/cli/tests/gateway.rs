@@ -1,6 +1,7 @@
 //! serve, check and schema.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::process::Command;
 
 use bearward_testing::DevIssuer;
@@ -282,6 +283,24 @@ fn gen_config_prints_a_recipe_or_says_what_is_missing() {
     }
 }
 
+/// A request over HTTP/2 whose path is none: it has a space in it.
+fn malformed_over_http2() -> Vec<u8> {
+    let path = b"/mark-path mark-token?access_token=mark-token";
+    let length = u8::try_from(path.len()).expect("less than 127");
+    // GET, http, and a path that is written out (RFC 7541 §6.2.2).
+    let fields = [&[0x82, 0x86, 0x04, length][..], path].concat();
+    let count = u8::try_from(fields.len()).expect("less than 256");
+    // HEADERS on stream 1: END_STREAM, END_HEADERS.
+    let headers = [&[0, 0, count, 1, 5, 0, 0, 0, 1][..], &fields].concat();
+    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    [
+        &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..],
+        &settings,
+        &headers,
+    ]
+    .concat()
+}
+
 #[cfg(unix)]
 #[test]
 fn t_err_06_the_log_may_be_json_of_which_a_sender_writes_nothing() {
@@ -289,8 +308,14 @@ fn t_err_06_the_log_may_be_json_of_which_a_sender_writes_nothing() {
     let issuer = runtime.block_on(DevIssuer::start()).expect("a free port");
     let folder = TempDir::new().expect("a folder");
     let (file, log) = (folder.path().join("b.toml"), folder.path().join("log"));
-    std::fs::write(&file, configuration(issuer.url(), "")).expect("a file");
+    let proxy =
+        "[listen.proxy]\naddress = '127.0.0.1:0'\n[upstreams.app]\nurls = 'http://127.0.0.1:1'\n";
+    let text =
+        configuration(issuer.url(), proxy).replace("path_prefix", "upstream = 'app'\npath_prefix");
+    std::fs::write(&file, text).expect("a file");
     let mut command = program::command(["serve", "--log-format", "json", "--config"]);
+    // Everything that there is to log.
+    command.env("RUST_LOG", "trace");
     command.arg(&file);
     command.stderr(std::fs::File::create(&log).expect("a file"));
     let mut child = command.spawn().expect("the program starts");
@@ -300,10 +325,17 @@ fn t_err_06_the_log_may_be_json_of_which_a_sender_writes_nothing() {
         let read = stdout.read_line(&mut printed).expect("what it prints");
         assert_ne!(read, 0, "{printed}");
     }
-    let mut lines = printed.lines();
-    let line = lines.find(|line| line.starts_with("forward auth "));
-    let door = line.and_then(|line| line.split_whitespace().last());
-    let door = door.expect("an address");
+    let address = |door: &str| {
+        let line = printed.lines().find(|line| line.starts_with(door));
+        let address = line.and_then(|line| line.split_whitespace().last());
+        address.expect("an address").to_owned()
+    };
+    let mut stream = TcpStream::connect(address("proxy")).expect("it listens");
+    stream.write_all(&malformed_over_http2()).expect("it reads");
+    // Its preface, the end of the stream, and whatever else it has to say.
+    stream.shutdown(Shutdown::Write).expect("half of it closes");
+    stream.read_to_end(&mut Vec::new()).expect("it answers");
+    let door = address("forward auth");
     let line = format!(
         "curl -i http://{door}/auth/nginx -H \"X-Original-URI: /mark-path\" \
          -H \"X-Original-Method: GET\" -H \"X-Original-Host: mark-host\" \

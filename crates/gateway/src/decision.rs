@@ -124,6 +124,9 @@ pub enum Reason {
     /// Something that must not happen has happened.
     #[error("an internal error")]
     Internal,
+    /// The method has a lower case letter.
+    #[error("the method has a lower case letter, which some applications take for upper case")]
+    MethodCase,
     /// No route matches.
     #[error("no route matches")]
     NoRule,
@@ -146,6 +149,7 @@ impl Reason {
             Self::ClaimTooLarge => "claim_too_large",
             Self::DialectField => "dialect_field",
             Self::Internal => "internal",
+            Self::MethodCase => "method_case",
             Self::NoRule => "no_rule",
             Self::TargetForm => "target_form",
             Self::UntrustedPeer => "untrusted_peer",
@@ -159,6 +163,7 @@ impl Reason {
         Self::ClaimTooLarge,
         Self::DialectField,
         Self::Internal,
+        Self::MethodCase,
         Self::NoRule,
         Self::TargetForm,
         Self::UntrustedPeer,
@@ -166,7 +171,7 @@ impl Reason {
 
     const fn status(&self) -> StatusCode {
         match self {
-            Self::AmbiguousPath | Self::TargetForm => StatusCode::BAD_REQUEST,
+            Self::AmbiguousPath | Self::MethodCase | Self::TargetForm => StatusCode::BAD_REQUEST,
             Self::Internal | Self::Rejected(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::ClaimNotHeaderSafe
             | Self::ClaimTooLarge

@@ -18,7 +18,7 @@ use tonic::{Code, Request, Response, Status};
 use crate::decision::{Admission, Decision, Reason, Refusal};
 use crate::forward_auth::{Peer, TrustedPeers};
 use crate::gate::{Gate, SharedGate};
-use crate::original::{Original, is_grpc};
+use crate::original::{Original, is_grpc, is_host};
 use crate::publication::Published;
 
 mod metadata;
@@ -105,7 +105,7 @@ impl<'q> Asked<'q> {
         Some(Self {
             method: Method::from_bytes(request.method.as_bytes()).ok()?,
             target: Some(request.path.as_str()).filter(|path| !path.is_empty())?,
-            host: Some(request.host.as_str()).filter(|host| !host.is_empty())?,
+            host: Some(request.host.as_str()).filter(|host| is_host(host))?,
             headers: fields(request)?,
         })
     }

@@ -62,6 +62,9 @@ impl Gate {
     }
 
     async fn decided(&self, original: &Original<'_>) -> Decision {
+        if has_several_readings(original.method) {
+            return refuse(None, Reason::MethodCase);
+        }
         let target = match Target::parse(original.target) {
             Ok(target) => target,
             Err(error) => return refuse(None, error.into()),
@@ -227,6 +230,15 @@ impl From<IdentityError> for Reason {
 
 fn refuse(route: Option<&Arc<Route>>, reason: Reason) -> Decision {
     Decision::Refuse(Box::new(Refusal::plain(route.cloned(), reason)))
+}
+
+/// Methods are case-sensitive ([RFC 9110 §9.1]), and all that are registered are in upper case; but
+/// Django, Werkzeug and ASP.NET take `post` for `POST`, which a route for `POST` does not match.
+///
+/// [RFC 9110 §9.1]: https://www.rfc-editor.org/rfc/rfc9110#section-9.1
+fn has_several_readings(method: &Method) -> bool {
+    let method = method.as_str();
+    method.bytes().any(|byte| byte.is_ascii_lowercase())
 }
 
 /// A CORS preflight as browsers send it ([Fetch §4.8]): nothing else passes for one.

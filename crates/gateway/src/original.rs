@@ -1,6 +1,7 @@
 //! What was asked, as the door's dialect tells it: method, request target, host and fields.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method};
@@ -72,6 +73,35 @@ pub fn canonical_host(host: &str) -> String {
     name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }
 
+/// Whether this is a name or an address, with a port or without ([RFC 3986 §3.2.2]): what every reader
+/// takes for the same host. A user, a path, an empty label or a stray bracket are not of it.
+///
+/// [RFC 3986 §3.2.2]: https://www.rfc-editor.org/rfc/rfc3986#section-3.2.2
+pub(crate) fn is_host(host: &str) -> bool {
+    let (is_named, port) = match host.strip_prefix('[') {
+        Some(rest) => {
+            let (address, behind) = rest.split_once(']').unwrap_or_default();
+            let port = behind.strip_prefix(':');
+            let is_all = behind.is_empty() || port.is_some();
+            (is_all && address.parse::<Ipv6Addr>().is_ok(), port)
+        }
+        None => {
+            let (name, port) = match host.split_once(':') {
+                Some((name, port)) => (name, Some(port)),
+                None => (host, None),
+            };
+            let name = name.strip_suffix('.').unwrap_or(name);
+            (name.split('.').all(is_label), port)
+        }
+    };
+    is_named && port.is_none_or(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn is_label(label: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_~".contains(&byte);
+    !label.is_empty() && label.bytes().all(is_plain)
+}
+
 /// Whether a message is gRPC, whose status stands in trailers.
 pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
     media_type(headers)
@@ -87,7 +117,7 @@ pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::canonical_host;
+    use super::{canonical_host, is_host};
 
     #[test]
     fn t_fwd_07_a_fwd_03_hosts_are_compared_folded_and_without_port() {
@@ -102,5 +132,53 @@ mod tests {
         }
         assert_eq!(canonical_host("[::1]:80"), "[::1]");
         assert_eq!(canonical_host("[::1]"), "[::1]");
+    }
+
+    #[test]
+    fn t_fwd_07_a_host_has_one_reading() {
+        for host in [
+            "api.example.com",
+            "API.example.com.",
+            "a:",
+            "a_b.example:8443",
+            "xn--bcher-kva.example",
+            "192.0.2.1:80",
+            "[::1]",
+            "[2001:db8::1]:443",
+        ] {
+            assert!(is_host(host), "{host}");
+        }
+        for host in [
+            "",
+            ".",
+            "..",
+            ":80",
+            "a..",
+            "a..b",
+            ".a",
+            "a:b",
+            "a:80:90",
+            "a:80@b",
+            "u@a",
+            "a/",
+            "a/b",
+            "a?b",
+            "a#b",
+            "a,b",
+            "a b",
+            "a ",
+            "a\\b",
+            "[a]",
+            "a]",
+            "[::1",
+            "::1",
+            "[[::1]]",
+            "[::1]a",
+            "[::1].",
+            "a%2eb",
+            "b\u{fc}cher",
+        ] {
+            assert!(!is_host(host), "{host}");
+        }
     }
 }

@@ -188,7 +188,13 @@ fn several_readings(path: &str) -> Option<Ambiguity> {
         if name.is_empty() && (index != last || !segment.is_empty()) {
             return Some(Ambiguity::EmptySegment);
         }
-        (name.ends_with('.') || name.ends_with(' ')).then_some(Ambiguity::DotSegment)
+        // Where `%2F` may pass, `..%2F` may not: whoever resolves the one resolves the other.
+        let mut names = segment
+            .split("%2F")
+            .filter_map(|part| part.split(';').next());
+        names
+            .any(|name| name.ends_with('.') || name.ends_with(' '))
+            .then_some(Ambiguity::DotSegment)
     })
 }
 
@@ -277,6 +283,13 @@ mod tests {
             "/a%3fx",
             "/a%23x",
             "/a%7fx",
+            "/a%2f..%2fb",
+            "/..%2fa",
+            "/.%2Fa",
+            "/a%2f.",
+            "/a%20%2fb",
+            "/a%2f..;x%2fb",
+            "/a;x%2f../b",
         ] {
             let error = Target::parse(raw).expect_err(raw);
             assert!(matches!(error, TargetError::Ambiguous(_)), "{raw}");
@@ -308,6 +321,8 @@ mod tests {
         let slash = Target::parse("/a%2fb").unwrap();
         assert!(slash.oddities().encoded_slash);
         assert_eq!(slash.path(), "/a%2Fb");
+        let url = Target::parse("/fetch/https:%2f%2Fa.example%2f.well-known").unwrap();
+        assert!(url.oddities().encoded_slash);
         let parameter = Target::parse("/a;x=1/b").unwrap();
         assert!(parameter.oddities().semicolon);
         assert_eq!(

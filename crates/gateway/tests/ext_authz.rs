@@ -170,6 +170,10 @@ async fn t_fwd_03_method_path_and_host_must_be_told() {
         spoilt(|http| http.method.clear()),
         spoilt(|http| http.path.clear()),
         spoilt(|http| http.host.clear()),
+        spoilt(|http| http.host.push_str("/x")),
+        spoilt(|http| http.host.push(' ')),
+        spoilt(|http| http.host.push_str(",other.example")),
+        spoilt(|http| http.host.insert_str(0, "user@")),
     ] {
         let told = answer(&question).await;
         assert_eq!(

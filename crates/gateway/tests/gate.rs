@@ -51,6 +51,21 @@ fn admitted(decision: Decision) -> Admission {
     }
 }
 
+/// Some applications take it for the method in upper case, for which there may be another route.
+#[tokio::test]
+async fn t_fwd_11_a_method_in_lower_case_is_refused() {
+    for method in ["post", "Post", "POSt", "get", "m-search"] {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let decision = decide(Preflight::Passes, Access::Public, method, &[]).await;
+        assert_eq!(reason(&decision), "method_case");
+    }
+    for method in ["POST", "M-SEARCH", "X2_Y~"] {
+        let method = Method::from_bytes(method.as_bytes());
+        let decision = decide(Preflight::Passes, Access::Public, method.unwrap(), &[]).await;
+        assert_eq!(reason(&decision), "admitted");
+    }
+}
+
 #[tokio::test]
 async fn a_req_04_nobody_passes_an_optional_route_without_identity() {
     let decision = decide(Preflight::Authenticated, Access::Optional, Method::GET, &[]).await;

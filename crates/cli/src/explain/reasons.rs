@@ -380,6 +380,12 @@ const REASONS: &[Reason] = &[
         remedy: "Keep the log around it, and report it.",
     },
     Reason {
+        code: "method_case",
+        means: "The method has a lower case letter: methods are case-sensitive, but some \
+            applications take `post` for `POST`, and a route for `POST` does not match it.",
+        remedy: "Let the client send the method in upper case.",
+    },
+    Reason {
         code: "no_rule",
         means: "No route matches the host, path and method of the request, and what is not \
             allowed is refused.",

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, Method, StatusCode};
 
 use super::{caddy::CADDY, envoy::ENVOY, nginx::NGINX, traefik::TRAEFIK};
 use crate::decision::Reason;
-use crate::original::Original;
+use crate::original::{Original, is_host};
 
 /// How one kind of proxy asks, and what it makes of the answer.
 #[derive(Debug)]
@@ -152,12 +152,9 @@ fn only<'r>(headers: &'r HeaderMap, name: &HeaderName) -> Result<&'r [u8], Reaso
 
 /// A host, or several joined to one value, which is none.
 fn host_of(value: &[u8]) -> Result<&str, Reason> {
-    let host = std::str::from_utf8(value).map_err(|_| Reason::DialectField)?;
-    let is_host = |byte: u8| byte.is_ascii_graphic() && !b",/?#@\\".contains(&byte);
-    if host.is_empty() || !host.bytes().all(is_host) {
-        return Err(Reason::DialectField);
-    }
-    Ok(host)
+    let host = std::str::from_utf8(value).ok();
+    host.filter(|host| is_host(host))
+        .ok_or(Reason::DialectField)
 }
 
 /// The host of the question: the authority of its target, or `Host`. Two that differ have two

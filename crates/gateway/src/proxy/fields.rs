@@ -30,13 +30,15 @@ const OVERRIDES: [&str; 4] = [
     "x-method-override",
 ];
 
-/// Fields by which some applications take another path than that of the request line.
-const REWRITES: [&str; 8] = [
+/// Fields by which some applications take another path, method or host than those of the request.
+const REWRITES: [&str; 10] = [
     "x-envoy-original-path",
     "x-forwarded-method",
     "x-forwarded-path",
     "x-forwarded-prefix",
     "x-forwarded-uri",
+    "x-original-host",
+    "x-original-method",
     "x-original-uri",
     "x-original-url",
     "x-rewrite-url",
@@ -62,6 +64,10 @@ pub(super) fn clean_request(headers: &mut HeaderMap, settings: &Settings, truste
         headers.remove(name);
     }
     join_cookies(headers);
+    // HTTP/2 lets it come twice if both say the same; HTTP/1.1 does not (RFC 9112 §6.3).
+    if let Some(length) = headers.get(CONTENT_LENGTH).cloned() {
+        headers.insert(CONTENT_LENGTH, length);
+    }
 }
 
 /// Takes the hop-by-hop fields out, and those that `Connection` names.
@@ -70,8 +76,12 @@ pub(super) fn end_hop(headers: &mut HeaderMap) {
     for name in named {
         headers.remove(name.as_str());
     }
-    for name in [CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE] {
+    for name in [CONNECTION, TE, TRAILER, UPGRADE] {
         headers.remove(name);
+    }
+    // It overrides the length, which is then another message's (RFC 9112 §6.3).
+    if headers.remove(TRANSFER_ENCODING).is_some() {
+        headers.remove(CONTENT_LENGTH);
     }
     let proxied: Vec<HeaderName> = headers
         .keys()
@@ -162,8 +172,17 @@ fn may_pass(name: &HeaderName, settings: &Settings, trusted: bool) -> bool {
     if framing {
         return folded == name.as_str();
     }
-    // `Expect` is ours to fulfil: the body is asked for when the upstream takes it.
-    !["expect", "http2-settings", "te", "upgrade", "connection"].contains(&folded.as_str())
+    // `Expect` is ours to fulfil: the body is asked for when the upstream takes it. `Proxy` is
+    // nobody's, and the proxy that CGI programs use for their own requests (CVE-2016-5385).
+    ![
+        "expect",
+        "http2-settings",
+        "te",
+        "upgrade",
+        "connection",
+        "proxy",
+    ]
+    .contains(&folded.as_str())
 }
 
 /// As readers fold that turn fields into variables: `X_Auth.User` is `x-auth-user`.

@@ -9,6 +9,7 @@ use super::body::Upload;
 use super::fields;
 use super::settings::Settings;
 use super::upstream::Upstream;
+use crate::original::is_host;
 
 /// The target and the host of a request, if both have one reading: origin-form, and one host that
 /// `Host` and `:authority` agree on.
@@ -67,12 +68,6 @@ pub(super) fn address(
     request.headers_mut().insert(HOST, host);
     *request.uri_mut() = Uri::from(target);
     Some(())
-}
-
-/// A name or an address, with a port or without: nothing that would need quoting, and no user.
-fn is_host(host: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:[]".contains(&byte);
-    !host.is_empty() && host.bytes().all(is_plain)
 }
 
 /// A change of protocol that a client asks for ([RFC 9110 §7.8]).

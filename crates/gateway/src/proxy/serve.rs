@@ -230,6 +230,8 @@ fn builder(limits: Limits) -> auto::Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
+        // Ours are told apart: a head has to come soon, the next request may take a while.
+        .header_read_timeout(None)
         .max_buf_size(HEAD_BUFFER);
     builder
         .http2()

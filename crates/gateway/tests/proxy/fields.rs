@@ -5,9 +5,9 @@ use bearward_gateway::forward_auth::TrustedPeers;
 use bearward_gateway::listener::Listener;
 use bearward_gateway::proxy::{Limits, Settings};
 use bearward_testing::token::SUBJECT;
-use http::{Method, StatusCode};
+use http::{Method, Request, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixStream;
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 
 use super::fixture::{
     App, Gateway, bare, bearer, body_of, empty, full, get, raw, request, send, upstream,
@@ -100,6 +100,7 @@ async fn t_hdr_04_connection_cannot_name_a_field_of_ours() {
         .header("proxy-authorization", "Basic eDp5")
         .header("proxy-connection", "keep-alive")
         .header("proxy_authorization", "Basic eDp5")
+        .header("proxy", "http://evil.example")
         .header("te", "trailers, gzip")
         .header("trailer", "x-auth-user")
         .header("upgrade", "h2c")
@@ -120,6 +121,7 @@ async fn t_hdr_04_connection_cannot_name_a_field_of_ours() {
         "proxy-authorization",
         "proxy-connection",
         "proxy_authorization",
+        "proxy",
         "te",
         "trailer",
         "upgrade",
@@ -138,6 +140,44 @@ async fn hop_by_hop_fields_of_an_answer_end_here() {
         assert!(!response.headers().contains_key(gone), "{gone}");
     }
     assert_eq!(response.headers()["x-end"], "2");
+}
+
+/// An application that answers the first request with these bytes; the request as it came.
+async fn answers(listener: TcpListener, answer: &[u8]) -> (String, TcpStream) {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut asked = Vec::new();
+    while !asked.windows(4).any(|end| end == b"\r\n\r\n") {
+        assert_ne!(stream.read_buf(&mut asked).await.unwrap(), 0);
+    }
+    stream.write_all(answer).await.unwrap();
+    (String::from_utf8(asked).unwrap(), stream)
+}
+
+#[tokio::test]
+async fn t_prx_04_a_length_that_came_twice_is_passed_on_once() {
+    let app = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gateway = Gateway::before(app.local_addr().unwrap()).await;
+    let request = Request::post("http://api.example/x")
+        .header("authorization", bearer())
+        .header("content-length", "5")
+        .header("content-length", "5");
+    let sent = send(gateway.addr, request.body(full("hello")).unwrap());
+    let answered = answers(app, b"HTTP/1.1 204 No Content\r\n\r\n");
+    let (response, (asked, _stream)) = tokio::join!(sent, answered);
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
+    assert_eq!(asked.matches("content-length: 5\r\n").count(), 1, "{asked}");
+}
+
+#[tokio::test]
+async fn t_prx_04_the_length_beside_a_transfer_coding_ends_here() {
+    let app = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gateway = Gateway::before(app.local_addr().unwrap()).await;
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n\
+        5\r\nhello\r\n0\r\n\r\n";
+    let sent = send(gateway.addr, get("/x").body(empty()).unwrap());
+    let (response, (_, _stream)) = tokio::join!(sent, answers(app, answer));
+    assert!(!response.headers().contains_key("content-length"));
+    assert_eq!(body_of(response).await, "hello");
 }
 
 #[tokio::test]
@@ -179,6 +219,9 @@ async fn t_fwd_01_a_client_says_nothing_of_who_forwarded_it() {
         "x-forwarded-port",
         "x-original-url",
         "x-original-uri",
+        "x-original-method",
+        "x-original-host",
+        "x_original_method",
         "x-rewrite-url",
         "x_rewrite_url",
         "x-envoy-original-path",
@@ -272,6 +315,9 @@ async fn t_fwd_08_what_is_not_origin_form_is_refused() {
             "Host: api.example\r\nHost: api.example\r\n",
         ),
         ("GET /x HTTP/1.1", "Host: user@api.example\r\n"),
+        ("GET /x HTTP/1.1", "Host: api.example..\r\n"),
+        ("GET /x HTTP/1.1", "Host: [api.example]\r\n"),
+        ("GET /x HTTP/1.1", "Host: :api.example\r\n"),
         ("GET /x HTTP/1.1", "Host: \r\n"),
         ("GET /x HTTP/1.1", ""),
         ("GET /x#y HTTP/1.1", "Host: api.example\r\n"),

@@ -88,6 +88,30 @@ async fn t_dos_01_an_idle_connection_ends() {
 }
 
 #[tokio::test]
+async fn a_dos_02_a_connection_may_be_silent_for_a_minute_between_requests() {
+    let (_app, addr) = App::start().await;
+    let gateway = limited(addr, Limits::new()).await;
+    let mut stream = TcpStream::connect(gateway.addr).await.unwrap();
+    let head = format!(
+        "GET /x HTTP/1.1\r\nHost: a\r\nAuthorization: {}\r\n",
+        bearer()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(b"\r\n").await.unwrap();
+    gateway.records(1).await;
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(60)).await;
+    tokio::time::resume();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream
+        .write_all(b"Connection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let answers = to_end(&mut stream).await;
+    assert_eq!(answers.matches("HTTP/1.1 200").count(), 2, "{answers}");
+}
+
+#[tokio::test]
 async fn t_dos_01_a_client_that_takes_nothing_is_cut() {
     let (_app, addr) = App::start().await;
     let gateway = limited(addr, Limits::new().stall_timeout(SHORT)).await;
