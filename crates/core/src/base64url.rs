@@ -17,18 +17,11 @@ pub(crate) fn decode(text: &[u8]) -> Result<Vec<u8>, NotCanonical> {
         .map_err(|_| NotCanonical)
 }
 
-/// Decodes to the end of `bytes`.
-pub(crate) fn decode_append(text: &[u8], bytes: &mut Vec<u8>) -> Result<(), NotCanonical> {
-    URL_SAFE_NO_PAD
-        .decode_append(text, bytes)
-        .map_err(|_| NotCanonical)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{NotCanonical, decode, decode_append};
+    use super::{NotCanonical, decode};
 
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -60,16 +53,6 @@ mod tests {
             if let Ok(bytes) = decode(&text) {
                 prop_assert_eq!(encode(&bytes), text);
             }
-        }
-
-        #[test]
-        fn what_was_there_before_stays(
-            before in prop::collection::vec(any::<u8>(), 0..20),
-            bytes in prop::collection::vec(any::<u8>(), 0..20),
-        ) {
-            let mut decoded = before.clone();
-            prop_assert_eq!(decode_append(&encode(&bytes), &mut decoded), Ok(()));
-            prop_assert_eq!(decoded, [before, bytes].concat());
         }
     }
 

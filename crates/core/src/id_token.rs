@@ -59,7 +59,7 @@ impl IdToken {
     /// [`IdTokenRefused`] with the first rule it breaks.
     pub fn check(
         policy: &Policy,
-        jws: VerifiedJws,
+        jws: VerifiedJws<'_>,
         principal: &Principal,
         now: UnixTime,
     ) -> Result<Self, IdTokenRefused> {

@@ -146,6 +146,12 @@ impl<'d> Value<'d> {
         Some(self.text_of(node))
     }
 
+    /// As [`Value::as_number`], as bytes.
+    pub(crate) fn number_bytes(self) -> Option<&'d [u8]> {
+        let node = self.node().filter(|node| node.kind == Kind::Number)?;
+        Some(self.bytes_of(node))
+    }
+
     /// The boolean, if it is one.
     #[must_use]
     pub fn as_bool(self) -> Option<bool> {

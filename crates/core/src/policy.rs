@@ -81,7 +81,7 @@ impl Policy {
     /// # Errors
     ///
     /// The first rule the token breaks.
-    pub fn check(&self, jws: VerifiedJws, now: UnixTime) -> Result<Principal, InvalidToken> {
+    pub fn check(&self, jws: VerifiedJws<'_>, now: UnixTime) -> Result<Principal, InvalidToken> {
         self.check_header(jws.header())?;
         for rule in Rule::ALL {
             self.check_rule(*rule, jws.claims(), jws.header(), now)?;

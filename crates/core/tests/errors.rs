@@ -9,7 +9,7 @@ use bearward_core::id_token::{IdToken, IdTokenRefused};
 use bearward_core::json::{JsonError, Value};
 use bearward_core::jwk::{SecretError, UnusableJwk, VerificationKey};
 use bearward_core::jwk_set::{JwkSet, JwkSetError};
-use bearward_core::jws::{UnverifiedJws, VerifiedJws};
+use bearward_core::jws::{KnownHeader, UnverifiedJws, VerifiedJws};
 use bearward_core::policy::{Policy, PolicyError, Rule};
 use bearward_core::protected_resource_metadata::ResourceError;
 use bearward_core::rejection::{
@@ -307,6 +307,8 @@ fn t_err_01_debug_shows_nothing_of_a_token() {
         format!("{verified:?}"),
         "VerifiedJws { algorithm: Rs256, .. }"
     );
+    let known = format!("{:?}", KnownHeader::of(&verified));
+    assert_eq!(known, format!("KnownHeader {{ header: {header}, .. }}"));
 
     let principal = policy().check(verified, NOW).unwrap();
     assert_eq!(
@@ -492,8 +494,9 @@ fn t_err_06_what_is_logged_of_a_refusal_is_fixed_text() {
 /// Claims come from a principal or say `unverified`; a refusal holds none.
 #[test]
 fn t_err_07_claims_exist_only_behind_the_checks() {
-    let _: fn(&Policy, VerifiedJws, UnixTime) -> Result<Principal, InvalidToken> = Policy::check;
-    let _: fn(UnverifiedJws<'static>, &VerificationKey) -> Result<VerifiedJws, InvalidToken> =
+    type Jws = VerifiedJws<'static>;
+    let _: fn(&Policy, Jws, UnixTime) -> Result<Principal, InvalidToken> = Policy::check;
+    let _: fn(UnverifiedJws<'static>, &VerificationKey) -> Result<Jws, InvalidToken> =
         UnverifiedJws::verify;
     let _: for<'p> fn(&'p Principal) -> &'p Claims = Principal::all_claims;
     let spoilt = good().claim("aud", "another");

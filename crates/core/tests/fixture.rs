@@ -150,8 +150,8 @@ pub(crate) fn unparsed(token: impl AsRef<[u8]>) -> InvalidToken {
 
 /// The token up to the signature, which holds.
 #[track_caller]
-pub(crate) fn verified(token: &Token) -> VerifiedJws {
-    let token = token.sign();
+pub(crate) fn verified(token: &Token) -> VerifiedJws<'static> {
+    let token = token.sign().leak();
     let jws = UnverifiedJws::parse(token.as_bytes()).unwrap();
     let keys = keys();
     let key = keys.select(jws.header()).unwrap();

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bearward_core::jws::UnverifiedJws;
+use bearward_core::jws::{KnownHeader, UnverifiedJws, VerifiedJws};
 use bearward_core::rejection::InvalidToken;
 use bearward_core::{JwkSet, Policy, RequestHead, authenticate, limits};
 use bearward_testing::generator::{AUDIENCE, Generator, ISSUER, NOW, Specimen, key_set};
@@ -80,6 +80,52 @@ fn every_generated_token_is_decided_as_it_was_made() {
     let (total, shown) = (wrong.len(), wrong.iter().take(20));
     let shown: Vec<&str> = shown.map(String::as_str).collect();
     assert!(wrong.is_empty(), "{total} wrong:\n{}", shown.join("\n"));
+}
+
+/// Whatever was known before, and whether it is of use or not: the verdict is that of a token whose
+/// header is parsed.
+#[test]
+fn a_known_header_changes_no_verdict() {
+    let keys = JwkSet::parse(key_set().to_string().as_bytes()).unwrap();
+    let policy = Policy::builder(ISSUER, AUDIENCE).build().unwrap();
+    let mut known: BTreeMap<Box<[u8]>, KnownHeader> = BTreeMap::new();
+    let mut last: Option<KnownHeader> = None;
+    let (mut used, mut unused) = (0, 0);
+    for Specimen {
+        token, expected, ..
+    } in Generator::from_seed(3).take(1_500)
+    {
+        let token = token.as_bytes();
+        let of_the_token = KnownHeader::encoded_in(token).and_then(|encoded| known.get(encoded));
+        for known in [of_the_token, last.as_ref()] {
+            let verified = verify_knowing(token, known, &keys, &policy);
+            let is_used = verified.as_ref().is_ok_and(|jws| !jws.header_is_new());
+            let found = verified.and_then(|jws| policy.check(jws, NOW).map(drop));
+            assert_eq!(found, expected);
+            *if is_used { &mut used } else { &mut unused } += 1;
+        }
+        if let Ok(verified) = verify_knowing(token, None, &keys, &policy) {
+            assert!(verified.header_is_new());
+            let header = KnownHeader::of(&verified);
+            assert_eq!(Some(header.encoded()), KnownHeader::encoded_in(token));
+            known.insert(header.encoded().into(), header.clone());
+            last = Some(header);
+        }
+    }
+    assert!(used > 200 && unused > 200, "{used} {unused}");
+}
+
+fn verify_knowing<'t>(
+    token: &'t [u8],
+    known: Option<&KnownHeader>,
+    keys: &JwkSet,
+    policy: &Policy,
+) -> Result<VerifiedJws<'t>, InvalidToken> {
+    let jws = UnverifiedJws::parse_knowing(token, known)?;
+    policy.check_issuer(&jws)?;
+    policy.check_header(jws.header())?;
+    let key = keys.select(jws.header())?;
+    jws.verify(key)
 }
 
 /// What the verdicts above are worth: nothing is left out, and no reason that a token of a default

@@ -38,6 +38,7 @@ pub mod fetch;
 pub mod issuer;
 mod key_source;
 pub mod key_store;
+mod known_headers;
 pub mod resource_server;
 mod schedule;
 mod snapshot;

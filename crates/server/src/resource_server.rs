@@ -18,6 +18,7 @@ use http::HeaderName;
 use crate::fetch::{FetchError, HttpTransport, HttpTransportError, Transport};
 use crate::issuer::Issuer;
 use crate::key_store::{KeyState, KeyStore, Selected};
+use crate::known_headers::KnownHeaders;
 use crate::token_cache::{Cache, Seen, TokenCache, TokenCacheState};
 
 pub(crate) type Clock = Arc<dyn Fn() -> UnixTime + Send + Sync>;
@@ -29,6 +30,7 @@ pub struct ResourceServer(Arc<Inner>);
 struct Inner {
     issuers: HashMap<Arc<str>, Arc<Trusted>>,
     cache: Option<Cache>,
+    headers: KnownHeaders,
     space: ProtectionSpace,
     metadata: Option<ProtectedResourceMetadata>,
     id_token_field: HeaderName,
@@ -84,13 +86,14 @@ impl ResourceServer {
         if let Some(seen) = self.0.cache.as_ref().and_then(|cache| cache.find(token)) {
             return Ok(seen.check(now)?);
         }
-        let jws = UnverifiedJws::parse(token)?;
+        let jws = self.0.headers.parse(token)?;
         let trusted = self.select_issuer(&jws)?;
         let Trusted { policy, keys } = &**trusted;
         policy.check_header(jws.header())?;
         let is_plausible = || policy.is_plausible(&jws, now);
         let Selected { key, generation } = keys.select(jws.header(), is_plausible).await?;
         let verified = jws.verify(&key)?;
+        self.0.headers.keep(&verified);
         let principal = policy.check(verified, now)?;
         if let Some(cache) = &self.0.cache {
             cache.keep(token, Seen::new(trusted, generation, &principal));
@@ -220,7 +223,7 @@ impl ResourceServer {
         principal: &Principal,
         now: UnixTime,
     ) -> Result<IdToken, IdTokenFailure> {
-        let jws = UnverifiedJws::parse(token)?;
+        let jws = self.0.headers.parse(token)?;
         let Trusted { policy, keys } = &**self.select_issuer(&jws)?;
         IdToken::check_header(policy, jws.header())?;
         let is_plausible = || IdToken::is_plausible(policy, &jws, principal, now);
@@ -388,6 +391,7 @@ impl ResourceServerBuilder {
         Ok(ResourceServer(Arc::new(Inner {
             issuers,
             cache: self.token_cache.and_then(TokenCache::build),
+            headers: KnownHeaders::new(),
             space,
             metadata: self.metadata,
             id_token_field: self.id_token_field,

@@ -37,10 +37,9 @@ const ONE_SPELLING: &str = "a character outside the alphabet of base64url is not
 /// All of [`super::UnverifiedJws::parse`] and [`super::UnverifiedJws::verify`] but the claims.
 fn verdict(token: &str, keys: &JwkSet) -> Result<(), InvalidToken> {
     let parts = split(token)?;
-    let [mut header, mut payload, mut signature] = [const { Vec::new() }; 3];
-    decode(parts.header, &mut header)?;
-    decode(parts.payload, &mut payload)?;
-    decode(parts.signature, &mut signature)?;
+    let header = decode(parts.header)?;
+    decode(parts.payload)?;
+    let signature = decode(parts.signature)?;
     let text = utf8(&header)?;
     let header = Header::parse(Tape::default().parse(text)?.root(text))?;
     keys.select(&header)?
