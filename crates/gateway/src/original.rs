@@ -91,15 +91,16 @@ pub(crate) fn is_host(host: &str) -> bool {
                 None => (host, None),
             };
             let name = name.strip_suffix('.').unwrap_or(name);
-            (name.split('.').all(is_label), port)
+            let mut labels = name.as_bytes().split(|byte| *byte == b'.');
+            (labels.all(is_label), port)
         }
     };
     is_named && port.is_none_or(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-fn is_label(label: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_~".contains(&byte);
-    !label.is_empty() && label.bytes().all(is_plain)
+fn is_label(label: &[u8]) -> bool {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_~".contains(byte);
+    !label.is_empty() && label.iter().all(is_plain)
 }
 
 /// Whether a message is gRPC, whose status stands in trailers.

@@ -6,6 +6,7 @@
 //!
 //! [RFC 9110 §7.6.1]: https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use http::header::{
@@ -112,21 +113,21 @@ pub(super) fn set_forwarded(headers: &mut HeaderMap, via: Via<'_>) {
         Peer::Ip(address) => Some(address.to_canonical()),
         Peer::UnixSocket => None,
     };
+    let text = address.map(|address| address.to_string());
+    let mut element = String::with_capacity(128);
     // An IPv6 address needs brackets, and so quotes; a process of this machine has no address
     // (RFC 7239 §6).
-    let node = match address {
-        Some(IpAddr::V4(address)) => address.to_string(),
-        Some(IpAddr::V6(address)) => format!("\"[{address}]\""),
-        None => "unknown".to_owned(),
-    };
-    let mut element = format!("for={node}");
-    if let Some(host) = via.host {
-        element.push_str(&format!(";host=\"{host}\""));
+    match (address, text.as_deref()) {
+        (Some(IpAddr::V6(_)), Some(text)) => element.extend(["for=\"[", text, "]\""]),
+        (_, text) => element.extend(["for=", text.unwrap_or("unknown")]),
     }
-    element.push_str(&format!(";proto={}", via.scheme));
+    if let Some(host) = via.host {
+        element.extend([";host=\"", host, "\""]);
+    }
+    element.extend([";proto=", via.scheme]);
     append(headers, FORWARDED, &element);
-    if let Some(address) = address {
-        append(headers, X_FORWARDED_FOR, &address.to_string());
+    if let Some(text) = text {
+        append(headers, X_FORWARDED_FOR, &text);
     }
     // A trusted proxy before us knows what the client asked for; we know what the proxy asked for.
     if let Some(Ok(host)) = via.host.map(HeaderValue::from_str) {
@@ -157,10 +158,10 @@ pub(super) fn is_stream(headers: &HeaderMap) -> bool {
 
 fn may_pass(name: &HeaderName, settings: &Settings, trusted: bool) -> bool {
     let folded = fold(name);
-    if OVERRIDES.contains(&folded.as_str()) {
+    if OVERRIDES.contains(&&*folded) {
         return settings.overrides.contains(name);
     }
-    if REWRITES.contains(&folded.as_str()) {
+    if REWRITES.contains(&&*folded) {
         return false;
     }
     let forwarded = folded == "forwarded" || folded.starts_with("x-forwarded-");
@@ -168,7 +169,7 @@ fn may_pass(name: &HeaderName, settings: &Settings, trusted: bool) -> bool {
         return trusted && folded == name.as_str();
     }
     // To a reader that folds, another spelling of these would be a second one.
-    let framing = ["content-length", "transfer-encoding", "host"].contains(&folded.as_str());
+    let framing = ["content-length", "transfer-encoding", "host"].contains(&&*folded);
     if framing {
         return folded == name.as_str();
     }
@@ -182,12 +183,16 @@ fn may_pass(name: &HeaderName, settings: &Settings, trusted: bool) -> bool {
         "connection",
         "proxy",
     ]
-    .contains(&folded.as_str())
+    .contains(&&*folded)
 }
 
 /// As readers fold that turn fields into variables: `X_Auth.User` is `x-auth-user`.
-fn fold(name: &HeaderName) -> String {
-    name.as_str().replace(['_', '.'], "-")
+fn fold(name: &HeaderName) -> Cow<'_, str> {
+    let name = name.as_str();
+    if memchr::memchr2(b'_', b'.', name.as_bytes()).is_none() {
+        return name.into();
+    }
+    name.replace(['_', '.'], "-").into()
 }
 
 fn append(headers: &mut HeaderMap, name: HeaderName, element: &str) {
