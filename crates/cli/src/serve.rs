@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use bearward_gateway::config::{Config, Surroundings};
+use bearward_gateway::config::{self, Config, Surroundings};
 use bearward_gateway::gateway::{Gateway, Reloads};
 
 use crate::log::Log;
@@ -114,7 +114,7 @@ const FILE: &str = "bearward.toml";
 
 /// The configuration in a file, and the text of it.
 pub(crate) fn load(file: &Path) -> Result<(String, Config), Failure> {
-    let text = std::fs::read_to_string(file).map_err(|error| Failure::Config {
+    let text = config::read_text(file).map_err(|error| Failure::Config {
         file: file.to_owned(),
         error,
     })?;

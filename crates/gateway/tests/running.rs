@@ -445,6 +445,46 @@ async fn t_cfg_04_with_a_broken_file_the_last_good_one_stays() {
     running.stop().await;
 }
 
+/// What a configuration refers to may take its time: here a pipe that nobody writes into yet.
+#[cfg(unix)]
+#[tokio::test]
+async fn t_dos_05_requests_are_answered_while_a_configuration_is_read() {
+    let issuer = DevIssuer::start().await.expect("a port");
+    let folder = TempDir::new().expect("a folder");
+    let text = forward_auth(&issuer, "/one");
+    let running = Running::start(&text).await;
+    let pipe = folder.path().join("keys");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo").success());
+    let more =
+        "[[issuers]]\nissuer = 'https://other.example'\naudiences = 'a'\njwks_file = 'keys'\n";
+    let file = write(folder.path(), &format!("{more}{text}"));
+    // On a runtime of one thread, which must not be the one that reads.
+    let reloader = running.reloader.clone();
+    let reload = tokio::spawn(async move { reloader.read(&file).await });
+    let written = {
+        let pipe = pipe.clone();
+        let keys = bearward_testing::conformance::key_set();
+        let (go, told) = std::sync::mpsc::channel::<()>();
+        let writer = std::thread::spawn(move || {
+            // Even if nobody says so: a test has an end.
+            let _ = told.recv_timeout(SOON);
+            std::fs::write(pipe, keys).expect("a reader");
+        });
+        (go, writer)
+    };
+    for _ in 0..20 {
+        let answer = get(running.address("admin"), "/livez", "").await;
+        assert_eq!(status(&answer), 200, "{answer}");
+        assert!(!reload.is_finished());
+    }
+    let (go, writer) = written;
+    go.send(()).expect("a writer that waits");
+    assert_eq!(reload.await.expect("no panic"), Reload::Applied);
+    writer.join().expect("it wrote");
+    running.stop().await;
+}
+
 /// Waits until the gate in force is another one than `before`.
 async fn replaced(gate: &SharedGate, before: &Arc<Gate>) {
     let is_replaced = async {

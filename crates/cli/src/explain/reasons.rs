@@ -529,6 +529,12 @@ const REASONS: &[Reason] = &[
         remedy: "Repair what the message points at.",
     },
     Reason {
+        code: "too_large",
+        means: "The configuration is longer than 1 MiB.",
+        remedy: "Put the paths of routes that ask for the same into one route, whose `path`, \
+            `path_prefix` and `path_glob` take lists; split what is left over several gateways.",
+    },
+    Reason {
         code: "type",
         means: "A value is of another type than its key takes.",
         remedy: "Write what the message says is expected.",

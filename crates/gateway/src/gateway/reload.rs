@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, mpsc};
 use super::StartError;
 use super::certificates::Certificates;
 use super::watch_file::Folders;
-use crate::config::{Config, Contents, FileRead, Surroundings, UpstreamSettings};
+use crate::config::{self, Config, Contents, FileRead, Surroundings, UpstreamSettings};
 use crate::gate::SharedGate;
 use crate::metrics::{Metrics, Reload};
 use crate::proxy::Upstreams;
@@ -131,7 +131,7 @@ impl Reloader {
     pub async fn read(&self, file: &Path) -> Reload {
         self.is_news(None);
         match read(file).await {
-            Ok(text) => self.parse(file, &text).await,
+            Ok(text) => self.parse(file, text).await,
             Err(error) => {
                 tracing::error!(
                     file = %file.display(),
@@ -143,8 +143,14 @@ impl Reloader {
         }
     }
 
-    async fn parse(&self, file: &Path, text: &str) -> Reload {
-        let parsed = Config::parse_in(text, &Surroundings::of(file));
+    async fn parse(&self, file: &Path, text: String) -> Reload {
+        let place = file.to_owned();
+        // A long one takes its time, and so do the files that it refers to.
+        let parsing = move || Config::parse_in(&text, &Surroundings::of(&place));
+        let Ok(parsed) = tokio::task::spawn_blocking(parsing).await else {
+            tracing::error!("the configuration was not read to its end");
+            return self.told(Reload::Refused);
+        };
         match parsed {
             Ok(config) => {
                 self.is_news(None);
@@ -163,6 +169,9 @@ impl Reloader {
                         message = ?mistake.message,
                         "a mistake in the configuration"
                     );
+                }
+                if mistakes.left_out() > 0 {
+                    tracing::error!(count = mistakes.left_out(), "there are more mistakes");
                 }
                 tracing::error!("the last good configuration stays in force");
                 self.told(Reload::Refused)
@@ -259,7 +268,7 @@ impl Reloads {
                 reloader.is_news(None);
             }
             let outcome = match there {
-                Ok(text) => reloader.parse(&self.file, &text).await,
+                Ok(text) => reloader.parse(&self.file, text).await,
                 Err(_) => reloader.read(&self.file).await,
             };
             seen = match outcome {
@@ -314,7 +323,7 @@ async fn start(config: &Config, before: &ResourceServer) -> Option<ResourceServe
 /// Away from the threads that serve.
 async fn read(file: &Path) -> std::io::Result<String> {
     let file = file.to_owned();
-    let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(file)).await;
+    let read = tokio::task::spawn_blocking(move || config::read_text(&file)).await;
     read.unwrap_or_else(|_| Err(std::io::ErrorKind::Interrupted.into()))
 }
 
