@@ -154,7 +154,7 @@ impl Config {
         self.server.build(Some(before))
     }
 
-    /// The gate of this configuration, for its resource server.
+    /// The gate of this configuration, for its resource server, without upstreams.
     #[must_use]
     pub fn gate(&self, server: ResourceServer) -> Gate {
         Gate::new(server, self.routes.clone(), self.identity.clone()).origins(self.origins.clone())

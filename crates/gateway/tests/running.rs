@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bearward_gateway::config::{Address, Config, Surroundings};
@@ -199,6 +200,102 @@ async fn the_reverse_proxy_is_served() {
         metrics.contains(r#"door="proxy",route="all",reason="admitted""#),
         "{metrics}"
     );
+    running.stop().await;
+}
+
+/// An application that says its name, and whether it was told of somebody under this field; and how
+/// often it was connected to.
+async fn application(name: &'static str, field: &'static str) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let count = Arc::<AtomicUsize>::default();
+    let connections = Arc::clone(&count);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            connections.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(say_name(stream, name, field));
+        }
+    });
+    (address, count)
+}
+
+async fn say_name(mut stream: TcpStream, name: &str, field: &str) {
+    let mut head = Vec::new();
+    while let Ok(byte) = stream.read_u8().await {
+        head.push(byte);
+        if !head.ends_with(b"\r\n\r\n") {
+            continue;
+        }
+        let is_told = String::from_utf8_lossy(&head).contains(field);
+        let answer =
+            format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Seen: {name} {is_told}\r\n\r\n");
+        let _ = stream.write_all(answer.as_bytes()).await;
+        head.clear();
+    }
+}
+
+fn proxied(issuer: &DevIssuer, upstream: SocketAddr, field: &str, more: &str) -> String {
+    format!(
+        "{}[identity]\npreset = 'none'\n[[identity.fields]]\nheader = '{field}'\nclaim = 'sub'\n\
+         [[routes]]\nname = 'all'\npath_prefix = '/'\nupstream = 'app'\n\
+         [upstreams.app]\nurls = 'http://{upstream}'\n{more}[listen.proxy]\naddress = '127.0.0.1:0'\n",
+        issuers(&[issuer])
+    )
+}
+
+#[tokio::test]
+async fn t_cfg_04_a_request_goes_where_the_configuration_that_decided_leads() {
+    let issuer = DevIssuer::start().await.expect("a port");
+    let (old, _) = application("old", "x-old").await;
+    let (new, _) = application("new", "x-new").await;
+    let running = Running::start(&proxied(&issuer, old, "X-Old", "")).await;
+    let door = running.address("proxy");
+    let known = issuer.user_token(issuer.url()).sign();
+    // A key that is not known yet: the decision about this one waits for it.
+    issuer.set_fault(Fault::Hang);
+    issuer.rotate().await.expect("a key");
+    let before = issuer.fetches();
+    let fresh = issuer.user_token(issuer.url()).sign();
+    let asked = tokio::spawn(async move {
+        let field = format!("Authorization: Bearer {fresh}\r\n");
+        get(door, "/", &field).await
+    });
+    issuer
+        .wait_for_fetches(|fetches| fetches.jwks > before.jwks)
+        .await;
+    // The same name leads to another application from now on, which is told of others.
+    let config = parse(&proxied(&issuer, new, "X-New", ""));
+    assert_eq!(running.reloader.apply(config).await, Reload::Applied);
+    issuer.clear_fault();
+    let answer = asked.await.expect("an answer");
+    assert!(answer.contains("x-seen: old true\r\n"), "{answer}");
+    let answer = get(door, "/", &format!("Authorization: Bearer {known}\r\n")).await;
+    assert!(answer.contains("x-seen: new true\r\n"), "{answer}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn an_upstream_that_stays_keeps_its_connections_over_a_reload() {
+    let issuer = DevIssuer::start().await.expect("a port");
+    let (app, connections) = application("app", "x-user").await;
+    let running = Running::start(&proxied(&issuer, app, "X-User", "")).await;
+    let door = running.address("proxy");
+    let token = issuer.user_token(issuer.url()).sign();
+    let asked = async || {
+        let answer = get(door, "/", &format!("Authorization: Bearer {token}\r\n")).await;
+        assert!(answer.contains("x-seen: app true\r\n"), "{answer}");
+    };
+    let reload = async |more: &str| {
+        let config = parse(&proxied(&issuer, app, "X-User", more));
+        assert_eq!(running.reloader.apply(config).await, Reload::Applied);
+    };
+    asked().await;
+    reload("[upstreams.other]\nurls = 'http://127.0.0.1:9'\n").await;
+    asked().await;
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+    reload("idle_timeout = '10s'\n").await;
+    asked().await;
+    assert_eq!(connections.load(Ordering::SeqCst), 2);
     running.stop().await;
 }
 

@@ -1,9 +1,10 @@
 //! Reload: another configuration takes the place of the one in force, or does not.
 //!
-//! The gate is replaced as a whole, between two requests. A configuration with mistakes changes
+//! The gate is replaced as a whole, upstreams included, between two requests. A configuration with mistakes changes
 //! nothing. Keys of issuers are kept if nothing was changed about them; otherwise the new ones are
 //! there before the gate is replaced, so that no request finds none.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -15,9 +16,9 @@ use super::StartError;
 use super::certificates::Certificates;
 use super::watch_file::Folders;
 use crate::config::{self, Config, Contents, FileRead, Surroundings, UpstreamSettings};
-use crate::gate::SharedGate;
+use crate::gate::{Gate, SharedGate};
 use crate::metrics::{Metrics, Reload};
-use crate::proxy::Upstreams;
+use crate::proxy::{TlsError, Upstreams};
 
 /// Puts other configurations in force. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -37,21 +38,12 @@ struct Inner {
 #[derive(Debug)]
 pub(super) struct Replaced {
     gate: SharedGate,
-    upstreams: Upstreams,
     certificates: Certificates,
 }
 
 impl Replaced {
-    pub(super) const fn of(
-        gate: SharedGate,
-        upstreams: Upstreams,
-        certificates: Certificates,
-    ) -> Self {
-        Self {
-            gate,
-            upstreams,
-            certificates,
-        }
+    pub(super) const fn of(gate: SharedGate, certificates: Certificates) -> Self {
+        Self { gate, certificates }
     }
 }
 
@@ -92,29 +84,10 @@ impl Reloader {
         current: &Config,
         server: ResourceServer,
     ) -> Result<(), StartError> {
-        let Replaced {
-            gate,
-            upstreams,
-            certificates,
-        } = &self.0.replaced;
+        let Replaced { gate, certificates } = &self.0.replaced;
         let renewed = certificates.renewed(&config.listen)?;
-        let next = config.gate(server);
-        if config.upstreams == current.upstreams {
-            gate.replace(next);
-        } else {
-            // The routes of both gates find their upstreams while one takes the other's place.
-            let is_gone = |old: &&UpstreamSettings| {
-                let mut names = config.upstreams.iter().map(UpstreamSettings::name);
-                !names.any(|name| name == old.name())
-            };
-            let gone = current.upstreams.iter().filter(is_gone);
-            let both = config.upstreams.iter().chain(gone);
-            let both = both
-                .map(UpstreamSettings::build)
-                .collect::<Result<Vec<_>, _>>()?;
-            upstreams.replace(both);
-            gate.replace(next);
-        }
+        let upstreams = upstreams(config, current, &gate.load())?;
+        gate.replace(config.gate(server).upstreams(upstreams));
         for certificate in renewed {
             certificate.present();
         }
@@ -289,6 +262,22 @@ async fn again(files: &[FileRead]) -> Vec<FileRead> {
     let looked = move || files.into_iter().map(FileRead::again).collect();
     let looked = tokio::task::spawn_blocking(looked).await;
     looked.unwrap_or_default()
+}
+
+/// The upstreams of a configuration. Those that stay as they are keep their connections, and what is
+/// known of their addresses.
+fn upstreams(config: &Config, current: &Config, before: &Gate) -> Result<Upstreams, TlsError> {
+    let named = |settings| (UpstreamSettings::name(settings), settings);
+    let current: HashMap<_, _> = current.upstreams.iter().map(named).collect();
+    let upstream = |settings: &UpstreamSettings| {
+        let is_same = current.get(settings.name()) == Some(&settings);
+        match before.all_upstreams().find(settings.name()) {
+            Some(upstream) if is_same => Ok(Arc::clone(upstream)),
+            _ => settings.build().map(Arc::new),
+        }
+    };
+    let upstreams = config.upstreams.iter().map(upstream);
+    Ok(Upstreams::shared(upstreams.collect::<Result<Vec<_>, _>>()?))
 }
 
 /// The resource server of a configuration, with its keys. `None` if an issuer whose tokens can be
