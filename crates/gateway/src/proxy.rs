@@ -19,6 +19,7 @@ mod framing;
 mod guarded;
 mod head;
 mod interruption;
+mod length;
 mod observe;
 mod serve;
 mod settings;
@@ -151,10 +152,13 @@ impl Proxy {
         }
         .request(peer, scheme, request)?;
         exchange.pass_on(request.headers_mut());
-        let response = upstream
+        let mut response = upstream
             .send(request)
             .await
             .map_err(|error| Box::new(Answer::from(error)))?;
+        if length::check(response.headers_mut()).is_err() {
+            return Err(Answer::bad_gateway(Interruption::UpstreamFraming).into());
+        }
         exchange.answered(ADMITTED, response.status());
 
         let remaining = match self.settings.expiry {

@@ -114,6 +114,147 @@ async fn what_is_not_http_is_502() {
     is_problem(response, StatusCode::BAD_GATEWAY).await;
 }
 
+/// An application that answers each request with these bytes, and closes the connection.
+async fn saying(answer: String) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        head_of(&mut stream).await;
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    });
+    addr
+}
+
+#[tokio::test]
+async fn t_prx_04_an_answer_whose_end_could_be_read_differently_is_502() {
+    for (method, head) in [
+        (Method::GET, "200 OK\r\nTransfer-Encoding: gzip\r\n"),
+        (Method::GET, "200 OK\r\nTransfer-Encoding: identity\r\n"),
+        (
+            Method::GET,
+            "200 OK\r\nTransfer-Encoding: gzip, chunked\r\n",
+        ),
+        (
+            Method::GET,
+            "200 OK\r\nTransfer-Encoding: chunked, gzip\r\n",
+        ),
+        (
+            Method::GET,
+            "200 OK\r\nTransfer-Encoding: chunked, chunked\r\n",
+        ),
+        (
+            Method::GET,
+            "200 OK\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
+        ),
+        (Method::HEAD, "200 OK\r\nTransfer-Encoding: gzip\r\n"),
+        (
+            Method::HEAD,
+            "200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n",
+        ),
+        (Method::HEAD, "200 OK\r\nContent-Length: 5, 6\r\n"),
+        (Method::HEAD, "200 OK\r\nContent-Length: +5\r\n"),
+        (Method::HEAD, "200 OK\r\nContent-Length: five\r\n"),
+        (Method::HEAD, "200 OK\r\nContent-Length:\r\n"),
+        (
+            Method::GET,
+            "304 Not Modified\r\nContent-Length: 5\r\nContent-Length: 6\r\n",
+        ),
+    ] {
+        let body = "5\r\nhello\r\n0\r\n\r\n";
+        let body = if head.contains("200") && method == Method::GET {
+            body
+        } else {
+            ""
+        };
+        let app = saying(format!("HTTP/1.1 {head}\r\n{body}")).await;
+        let gateway = Gateway::before(app).await;
+        let asked = request(method.clone(), "/x").body(empty()).unwrap();
+        let response = send(gateway.addr, asked).await;
+        assert_eq!(
+            response.status(),
+            StatusCode::BAD_GATEWAY,
+            "{method} {head}"
+        );
+        assert_eq!(
+            gateway.reason().await.0,
+            "upstream_framing",
+            "{method} {head}"
+        );
+    }
+    // Where there is a body the library refuses those itself.
+    let app =
+        saying("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello".into());
+    let gateway = Gateway::before(app.await).await;
+    let response = send(gateway.addr, get("/x").body(empty()).unwrap()).await;
+    is_problem(response, StatusCode::BAD_GATEWAY).await;
+    assert_eq!(gateway.reason().await.0, "upstream_failed");
+}
+
+#[tokio::test]
+async fn a_prx_04_an_answer_with_one_end_passes() {
+    for (method, answer, lengths, body) in [
+        (
+            Method::GET,
+            "200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+            &[][..],
+            "hello",
+        ),
+        (
+            Method::GET,
+            "200 OK\r\nContent-Length: 5\r\n\r\nhello",
+            &["5"][..],
+            "hello",
+        ),
+        (
+            Method::GET,
+            "200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
+            &["5"][..],
+            "hello",
+        ),
+        (Method::GET, "200 OK\r\n\r\nhello", &[][..], "hello"),
+        (
+            Method::HEAD,
+            "200 OK\r\nContent-Length: 5\r\n\r\n",
+            &["5"][..],
+            "",
+        ),
+        (
+            Method::HEAD,
+            "200 OK\r\nContent-Length: 5, 5\r\n\r\n",
+            &["5"][..],
+            "",
+        ),
+        (
+            Method::HEAD,
+            "200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            &[][..],
+            "",
+        ),
+        (
+            Method::GET,
+            "304 Not Modified\r\nContent-Length: 5\r\n\r\n",
+            &[][..],
+            "",
+        ),
+    ] {
+        let gateway = Gateway::before(saying(format!("HTTP/1.1 {answer}")).await).await;
+        let asked = request(method.clone(), "/x").body(empty()).unwrap();
+        let response = send(gateway.addr, asked).await;
+        assert_eq!(
+            response.status().as_str(),
+            answer.split(' ').next().unwrap()
+        );
+        let told = response.headers().get_all("content-length").iter();
+        assert!(
+            told.eq(lengths),
+            "{method} {answer} {:?}",
+            response.headers()
+        );
+        assert_eq!(body_of(response).await, body, "{method} {answer}");
+    }
+}
+
 async fn head_of(stream: &mut TcpStream) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
