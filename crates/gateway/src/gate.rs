@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use bearward::{Principal, Rejection, RequestHead, ResourceServer};
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CONTENT_LENGTH, ORIGIN, TRANSFER_ENCODING};
-use http::{Method, Uri};
+use http::{HeaderValue, Method, Uri};
 
 use crate::decision::{Admission, Decision, Reason, Refusal};
 use crate::identity::{Identity, IdentityError};
@@ -266,14 +266,20 @@ fn has_several_readings(method: &Method) -> bool {
 /// [Fetch §4.8]: https://fetch.spec.whatwg.org/#cors-preflight-fetch
 fn is_preflight(original: &Original<'_>) -> bool {
     let headers = original.headers;
-    let has_one = |name| headers.get_all(name).iter().count() == 1;
+    let the_one = |name| {
+        let mut lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+        lines.next().filter(|_| lines.next().is_none())
+    };
+    // `null`, or scheme and host: never nothing, never two words.
+    let is_origin = |origin: &[u8]| !origin.is_empty() && origin.iter().all(u8::is_ascii_graphic);
     let has_body = headers.contains_key(TRANSFER_ENCODING)
         || headers
             .get(CONTENT_LENGTH)
             .is_some_and(|length| length.as_bytes() != b"0");
     *original.method == Method::OPTIONS
         && !original.has_body
-        && has_one(ORIGIN)
-        && has_one(ACCESS_CONTROL_REQUEST_METHOD)
+        && the_one(ORIGIN).is_some_and(is_origin)
+        && the_one(ACCESS_CONTROL_REQUEST_METHOD)
+            .is_some_and(|name| Method::from_bytes(name).is_ok())
         && !has_body
 }
