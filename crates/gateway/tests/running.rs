@@ -152,6 +152,33 @@ async fn forward_auth_and_admin_are_served() {
     running.stop().await;
 }
 
+/// A listener of IPv6 that IPv4 comes to as well shows its addresses in the clothes of IPv6.
+#[tokio::test]
+async fn t_fwd_02_peers_of_ipv4_are_known_on_a_listener_of_ipv6() {
+    let issuer = DevIssuer::start().await.expect("a port");
+    let token = issuer.user_token(issuer.url()).sign();
+    for (trusted, expected) in [
+        ("127.0.0.0/8", 200),
+        ("::ffff:127.0.0.0/104", 200),
+        ("::ffff:127.0.0.1", 200),
+        ("::ffff:10.0.0.0/104", 403),
+        ("::1", 403),
+    ] {
+        let text = forward_auth(&issuer, "/app").replace(
+            "[listen.forward_auth]\naddress = '127.0.0.1:0'\n",
+            &format!(
+                "[listen.forward_auth]\naddress = '[::ffff:127.0.0.1]:0'\ntrusted_proxies = '{trusted}'\n"
+            ),
+        );
+        let running = Running::start(&text).await;
+        let port = running.address("forward auth").port();
+        let door = SocketAddr::from(([127, 0, 0, 1], port));
+        let answer = get(door, "/auth/nginx", &asking("/app", &token)).await;
+        assert_eq!(status(&answer), expected, "{trusted}: {answer}");
+        running.stop().await;
+    }
+}
+
 #[tokio::test]
 async fn the_reverse_proxy_is_served() {
     let issuer = DevIssuer::start().await.expect("a port");
