@@ -23,6 +23,7 @@ mod length;
 mod observe;
 mod serve;
 mod settings;
+mod streams;
 mod tunnel;
 mod upstream;
 

@@ -91,7 +91,7 @@ async fn t_prx_04_an_ambiguous_body_is_400_and_the_end() {
 }
 
 /// A field in HPACK: a literal without indexing.
-fn literal(name: &str, value: &str) -> Vec<u8> {
+pub(crate) fn literal(name: &str, value: &str) -> Vec<u8> {
     let mut field = vec![0];
     for text in [name, value] {
         // Lengths from 127 on go on in further bytes, seven bits each.

@@ -23,6 +23,7 @@ use super::fixture::{
     App, Gateway, SOON, bearer, body_of, empty, get, raw, request, send, to_end, try_send, until,
     upstream,
 };
+use super::framing::literal;
 
 const SHORT: Duration = Duration::from_millis(100);
 
@@ -147,6 +148,143 @@ async fn t_dos_01_a_client_that_opens_no_window_is_cut() {
     let records = gateway.records(2).await;
     assert_eq!(records[1].end, End::Aborted);
     drop(response);
+}
+
+/// The head of a request for `/many` over HTTP/2.
+fn many(stream: u32) -> Vec<u8> {
+    let mut fields = vec![0x82, 0x86];
+    for (name, value) in [
+        (":path", "/many"),
+        (":authority", "a"),
+        ("authorization", &bearer()),
+    ] {
+        fields.extend_from_slice(&literal(name, value));
+    }
+    frame(1, 5, stream, &fields)
+}
+
+/// The next frame: its kind, stream and payload.
+async fn next_frame(stream: &mut TcpStream) -> Option<(u8, u32, Vec<u8>)> {
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.ok()?;
+    let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+    let mut payload = vec![0; usize::try_from(length).unwrap()];
+    stream.read_exact(&mut payload).await.ok()?;
+    let [.., a, b, c, d] = head;
+    Some((head[3], u32::from_be_bytes([a, b, c, d]), payload))
+}
+
+/// Streams whose windows are closed, or opened by a byte now and then, beside one that goes on: they
+/// are reset, each for itself, and their connections to the application are free.
+#[tokio::test]
+async fn t_dos_01_streams_that_are_not_taken_are_reset_one_by_one() {
+    const CLOSED: u32 = 20;
+    let (_app, addr) = App::start().await;
+    let limits = Limits::new().take_timeout(SHORT * 5);
+    let gateway = limited(addr, limits).await;
+    let mut stream = TcpStream::connect(gateway.addr).await.unwrap();
+    // Windows of streams of 10 bytes; that of the connection is as wide as it can be.
+    let mut sent = PREFACE.to_vec();
+    sent.extend_from_slice(&frame(4, 0, 0, &[0, 4, 0, 0, 0, 10]));
+    sent.extend_from_slice(&frame(8, 0, 0, &0x7f00_0000_u32.to_be_bytes()));
+    let good = 2 * CLOSED + 1;
+    for id in (1..=good).step_by(2) {
+        sent.extend_from_slice(&many(id));
+    }
+    sent.extend_from_slice(&frame(8, 0, good, &(1_u32 << 20).to_be_bytes()));
+    stream.write_all(&sent).await.unwrap();
+    let count = usize::try_from(CLOSED).unwrap();
+    let watched = until_reset(&mut stream, good, count);
+    let taken = timeout(SOON, watched).await.expect("they are reset");
+    assert!(taken > 0);
+    let records = gateway.records(count).await;
+    assert_eq!(records.len(), count);
+    for record in records {
+        assert_eq!(
+            (record.reason, record.end),
+            ("client_timeout", End::Aborted)
+        );
+    }
+}
+
+/// Takes what comes of the good stream, and of every second other a byte each time, until so many
+/// others were reset. How much the good one was sent meanwhile.
+async fn until_reset(stream: &mut TcpStream, good: u32, count: usize) -> usize {
+    let (mut reset, mut taken) = (Vec::new(), 0_usize);
+    while reset.len() < count {
+        match next_frame(stream).await.expect("the connection goes on") {
+            (0, id, data) if id == good => {
+                taken = taken.saturating_add(data.len());
+                let room = u32::try_from(data.len()).unwrap().to_be_bytes();
+                stream.write_all(&frame(8, 0, good, &room)).await.unwrap();
+            }
+            (0, id, _) if id % 4 == 1 => {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                let byte = frame(8, 0, id, &[0, 0, 0, 1]);
+                stream.write_all(&byte).await.unwrap();
+            }
+            (3, id, code) => {
+                assert_ne!(id, good);
+                assert_eq!(code, [0, 0, 0, 8], "CANCEL");
+                reset.push(id);
+            }
+            _ => {}
+        }
+    }
+    taken
+}
+
+/// A client that is slow, and takes each piece within the limit, gets all of it.
+#[tokio::test]
+async fn a_dos_02_an_answer_that_is_taken_slowly_goes_on() {
+    let (_app, addr) = App::start().await;
+    let gateway = limited(addr, Limits::new().take_timeout(SHORT * 10)).await;
+    let mut stream = TcpStream::connect(gateway.addr).await.unwrap();
+    let mut sent = PREFACE.to_vec();
+    sent.extend_from_slice(&frame(4, 0, 0, &[0, 4, 0, 0, 0, 0]));
+    sent.extend_from_slice(&many(1));
+    stream.write_all(&sent).await.unwrap();
+    let mut taken: u32 = 0;
+    // Over three times the limit.
+    while taken < 30 * 4096 {
+        tokio::time::sleep(SHORT).await;
+        let room = [
+            frame(8, 0, 1, &4096_u32.to_be_bytes()),
+            frame(8, 0, 0, &4096_u32.to_be_bytes()),
+        ];
+        stream.write_all(&room.concat()).await.unwrap();
+        let before = taken;
+        while taken < before + 4096 {
+            match timeout(SOON, next_frame(&mut stream)).await.unwrap() {
+                Some((0, 1, data)) => taken += u32::try_from(data.len()).unwrap(),
+                Some((kind, _, _)) => assert!(kind != 3 && kind != 7, "{kind} after {taken}"),
+                None => panic!("cut after {taken}"),
+            }
+        }
+    }
+}
+
+/// Over HTTP/1.1 a client that reads a byte now and then makes no room that the system would tell of.
+#[tokio::test]
+async fn t_dos_01_a_client_that_reads_byte_by_byte_is_cut() {
+    let (_app, addr) = App::start().await;
+    let gateway = limited(addr, Limits::new().stall_timeout(SHORT * 5)).await;
+    let mut stream = TcpStream::connect(gateway.addr).await.unwrap();
+    let head = format!(
+        "GET /many HTTP/1.1\r\nHost: a\r\nAuthorization: {}\r\n\r\n",
+        bearer()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let reading = async {
+        while stream.read_u8().await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::select! {
+        cut = gateway.cut() => assert_eq!(cut, "client_timeout"),
+        () = reading => panic!("it ended otherwise"),
+    }
+    assert_eq!(gateway.reason().await.1, End::Aborted);
 }
 
 #[tokio::test]
