@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bearward_gateway::config::{Address, Config, Surroundings};
@@ -361,8 +361,8 @@ async fn ext_authz_is_served() {
     running.stop().await;
 }
 
-/// The status that Envoy is to answer to a GET without credentials.
-pub(crate) async fn checked(client: &mut AuthorizationClient<Channel>, path: &str) -> i32 {
+/// A question about a GET without credentials.
+fn question(path: &str) -> CheckRequest {
     let http = HttpRequest {
         method: "GET".to_owned(),
         path: path.to_owned(),
@@ -377,10 +377,14 @@ pub(crate) async fn checked(client: &mut AuthorizationClient<Channel>, path: &st
         request: Some(request),
         ..AttributeContext::default()
     };
-    let question = CheckRequest {
+    CheckRequest {
         attributes: Some(attributes),
-    };
-    let answered = client.check(question).await.expect("an answer");
+    }
+}
+
+/// The status that Envoy is to answer to a GET without credentials.
+pub(crate) async fn checked(client: &mut AuthorizationClient<Channel>, path: &str) -> i32 {
+    let answered = client.check(question(path)).await.expect("an answer");
     match answered.into_inner().http_response {
         Some(HttpResponse::DeniedResponse(denied)) => denied.status.expect("a status").code,
         other => panic!("not denied: {other:?}"),
@@ -609,6 +613,57 @@ async fn t_dos_05_requests_are_answered_while_a_configuration_is_read() {
     running.stop().await;
 }
 
+/// What a subscriber of this thread was told.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        std::io::Write::write(&mut *self.0.lock().expect("a log"), bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_as_it_was_at_the_start_needs_none() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    // Somebody listens in every thread: a place that nobody listens to is switched off for all.
+    let elsewhere = tracing_subscriber::fmt()
+        .with_writer(std::io::sink)
+        .finish();
+    let _ = tracing::subscriber::set_global_default(elsewhere);
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let issuer = DevIssuer::start().await.expect("a port");
+    let text = forward_auth(&issuer, "/one");
+    let other = text.replacen("127.0.0.1:0", "127.0.0.2:0", 1);
+    let running = Running::start(&text).await;
+    let told = || {
+        let text = String::from_utf8(log.0.lock().expect("a log").clone()).expect("text");
+        text.matches("listeners have changed").count()
+    };
+    for (text, expected) in [
+        (&text, 0),
+        (&other, 1),
+        // Told already.
+        (&other, 1),
+        // They are as they were started.
+        (&text, 1),
+        (&other, 2),
+    ] {
+        assert_eq!(running.reloader.apply(parse(text)).await, Reload::Applied);
+        assert_eq!(told(), expected);
+    }
+    running.stop().await;
+}
+
 /// Waits until the gate in force is another one than `before`.
 async fn replaced(gate: &SharedGate, before: &Arc<Gate>) {
     let is_replaced = async {
@@ -716,6 +771,51 @@ async fn a_request_under_way_is_answered_before_the_end() {
 }
 
 #[cfg(unix)]
+async fn call_until_it_ends(mut client: AuthorizationClient<Channel>, count: Arc<AtomicUsize>) {
+    while client.check(question("/x")).await.is_ok() {
+        count.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Calls without pause over several connections, while the gateway is told to stop: each one that was
+/// seen is answered.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dos_03_every_call_that_ext_authz_has_seen_is_answered() {
+    let issuer = DevIssuer::start().await.expect("a port");
+    let text = format!(
+        "{}[[routes]]\nname = 'all'\npath_prefix = '/'\n\
+         [listen.ext_authz]\naddress = '127.0.0.1:0'\n",
+        issuers(&[&issuer])
+    );
+    let running = Running::start(&text).await;
+    let url = format!("http://{}", running.address("ext_authz"));
+    let answered = Arc::<AtomicUsize>::default();
+    let mut callers = Vec::new();
+    for _ in 0..4 {
+        let client = AuthorizationClient::connect(url.clone()).await;
+        let client = client.expect("a connection");
+        callers.extend([(); 8].map(|()| {
+            let calls = call_until_it_ends(client.clone(), Arc::clone(&answered));
+            tokio::spawn(calls)
+        }));
+    }
+    while answered.load(Ordering::SeqCst) < 500 {
+        tokio::task::yield_now().await;
+    }
+    let metrics = Arc::clone(&running.metrics);
+    running.stop().await;
+    for caller in callers {
+        let ended = timeout(SOON, caller).await.expect("an end");
+        ended.expect("no panic");
+    }
+    let seen = format!(
+        r#"bearward_requests_total{{door="ext_authz",route="all",reason="no_credentials",shadowed=""}} {}"#,
+        answered.load(Ordering::SeqCst)
+    );
+    let metrics = metrics.encode().expect("metrics");
+    assert!(metrics.contains(&seen), "{seen}: {metrics}");
+}
+
 #[tokio::test]
 async fn a_unix_socket_is_listened_on_and_removed() {
     let issuer = DevIssuer::start().await.expect("a port");

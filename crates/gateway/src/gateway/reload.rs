@@ -15,7 +15,9 @@ use tokio::sync::{Mutex, mpsc};
 use super::StartError;
 use super::certificates::Certificates;
 use super::watch_file::Folders;
-use crate::config::{self, Config, Contents, FileRead, Surroundings, UpstreamSettings};
+use crate::config::{
+    self, Config, Contents, FileRead, Listen, Surroundings, TelemetrySettings, UpstreamSettings,
+};
 use crate::gate::{Gate, SharedGate};
 use crate::metrics::{Metrics, Reload};
 use crate::proxy::{TlsError, Upstreams};
@@ -30,8 +32,38 @@ struct Inner {
     metrics: Arc<Metrics>,
     /// The configuration in force. Held while one is replaced by another: never two at once.
     current: Mutex<Config>,
+    /// What was started, and stays as it is whatever is in force.
+    started: Started,
     /// The mistakes of a file that was refused, as they were told last.
     told: std::sync::Mutex<Option<String>>,
+}
+
+/// The parts of a configuration that take effect at a start alone.
+#[derive(Debug)]
+struct Started {
+    listen: Listen,
+    telemetry: Option<TelemetrySettings>,
+}
+
+impl Started {
+    fn of(config: &Config) -> Self {
+        Self {
+            listen: config.listen.clone(),
+            telemetry: config.telemetry.clone(),
+        }
+    }
+
+    /// Tells what is other than it was started, if it is new.
+    fn tell_changes(&self, config: &Config, before: &Config) {
+        let is_new = config.telemetry != before.telemetry;
+        if is_new && config.telemetry != self.telemetry {
+            tracing::warn!("telemetry has changed; that takes effect at the next start");
+        }
+        let is_same = |listen| config.listen.is_same_but_for_certificates(listen);
+        if !is_same(&before.listen) && !is_same(&self.listen) {
+            tracing::warn!("listeners have changed; that takes effect at the next start");
+        }
+    }
 }
 
 /// What takes another form with another configuration.
@@ -52,6 +84,7 @@ impl Reloader {
         Self(Arc::new(Inner {
             replaced,
             metrics,
+            started: Started::of(&config),
             current: Mutex::new(config),
             told: std::sync::Mutex::new(None),
         }))
@@ -91,12 +124,7 @@ impl Reloader {
         for certificate in renewed {
             certificate.present();
         }
-        if config.telemetry != current.telemetry {
-            tracing::warn!("telemetry has changed; that takes effect at the next start");
-        }
-        if !config.listen.is_same_but_for_certificates(&current.listen) {
-            tracing::warn!("listeners have changed; that takes effect at the next start");
-        }
+        self.0.started.tell_changes(config, current);
         Ok(())
     }
 
