@@ -8,17 +8,20 @@ use std::time::Duration;
 use bearward_gateway::proxy::{
     Address, End, Limits, Protocol, Settings, Tls, TlsError, Upstream, Upstreams,
 };
+use futures_util::FutureExt;
 use http::{Method, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::fixture::{App, Gateway, SOON, body_of, empty, full, get, request, send, upstream};
+use super::fixture::{
+    App, Gateway, SOON, body_of, empty, full, get, request, send, until, upstream,
+};
 
 /// An address at which nobody listens.
 async fn nobody() -> SocketAddr {
@@ -335,6 +338,74 @@ async fn a_new_connection_that_is_closed_is_not_tried_again() {
     is_problem(response, StatusCode::BAD_GATEWAY).await;
     assert!(!accepted.await.unwrap());
     assert_eq!(gateway.reason().await.0, "upstream_failed");
+}
+
+/// A listener whose queue is full: who connects next waits.
+async fn full_queue() -> (SocketAddr, TcpListener, Vec<TcpStream>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let addr = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    let short = Duration::from_millis(100);
+    while let Ok(stream) = timeout(short, TcpStream::connect(addr)).await {
+        waiting.push(stream.unwrap());
+        assert!(waiting.len() < 100, "no queue is that long");
+    }
+    (addr, listener, waiting)
+}
+
+#[tokio::test]
+async fn an_upstream_that_cannot_be_connected_to_in_time_is_502_or_passed_over() {
+    let (full, _listener, _waiting) = full_queue().await;
+    let (_app, addr) = App::start().await;
+    let slow = upstream(full).connect_timeout(Duration::from_millis(100));
+    let gateway = Gateway::with(slow, Settings::new(), Limits::new()).await;
+    let response = send(gateway.addr, get("/x").body(empty()).unwrap()).await;
+    is_problem(response, StatusCode::BAD_GATEWAY).await;
+    assert_eq!(gateway.reason().await.0, "upstream_connect");
+    // With the default of 2 s: longer than what is waited for here.
+    let both = [full, addr].map(|addr| addr.to_string().parse().unwrap());
+    let gateway = Gateway::to(Upstreams::new([Upstream::new("app", both)])).await;
+    let asked = tokio::spawn(send(gateway.addr, get("/x").body(empty()).unwrap()));
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!asked.is_finished());
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_millis(1_900)).await;
+    tokio::time::resume();
+    assert_eq!(asked.await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn no_more_connections_than_64_are_kept_when_they_are_idle() {
+    const MANY: usize = 70;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let (app, open) = (App::default(), Arc::<AtomicUsize>::default());
+    let (serving, counted) = (app.clone(), Arc::clone(&open));
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            let open = Arc::clone(&counted);
+            let served = serving.clone().serve(stream);
+            tokio::spawn(served.map(move |()| open.fetch_sub(1, Ordering::SeqCst)));
+        }
+    });
+    let gateway = Gateway::before(addr).await;
+    let asked: Vec<_> = (0..MANY)
+        .map(|_| tokio::spawn(send(gateway.addr, get("/stuck").body(empty()).unwrap())))
+        .collect();
+    until(|| app.arrived() == MANY).await;
+    assert_eq!(open.load(Ordering::SeqCst), MANY);
+    app.release.notify_waiters();
+    for asked in asked {
+        assert_eq!(body_of(asked.await.unwrap()).await, "released");
+    }
+    until(|| open.load(Ordering::SeqCst) == 64).await;
+    // And these are.
+    let response = send(gateway.addr, get("/x").body(empty()).unwrap()).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(open.load(Ordering::SeqCst), 64);
 }
 
 #[tokio::test]
