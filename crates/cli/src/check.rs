@@ -49,7 +49,8 @@ impl Check {
         let told = match self.format {
             Format::Json => {
                 let issuers: Vec<_> = issuers.iter().map(of_issuer).collect();
-                let told = json!({ "good": is_good, "mistakes": [], "issuers": issuers });
+                let told =
+                    json!({ "good": is_good, "mistakes": [], "left_out": 0, "issuers": issuers });
                 format!("{told}\n")
             }
             Format::Text => {
@@ -108,7 +109,8 @@ fn json_of(mistakes: &Mistakes) -> String {
             })
         })
         .collect();
-    let told = json!({ "good": false, "mistakes": list, "issuers": [] });
+    let left_out = mistakes.left_out();
+    let told = json!({ "good": false, "mistakes": list, "left_out": left_out, "issuers": [] });
     format!("{told}\n")
 }
 

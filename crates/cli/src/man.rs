@@ -59,8 +59,14 @@ fn name_of(command: &clap::Command) -> &str {
 
 fn page(command: &clap::Command) -> io::Result<Vec<u8>> {
     let mut page = Vec::new();
-    let man = clap_mangen::Man::new(command.clone()).manual("bearward");
+    let man = clap_mangen::Man::new(command.clone())
+        .source(concat!("bearward ", env!("CARGO_PKG_VERSION")))
+        .manual("bearward");
     man.render_title(&mut page)?;
+    // Ragged, with words as they are: else spaces are spread over each line, that of NAME first.
+    let mut ragged = Roff::new();
+    ragged.control("nh", []).control("ad", ["l"]);
+    ragged.to_writer(&mut page)?;
     man.render_name_section(&mut page)?;
     man.render_synopsis_section(&mut page)?;
     man.render_description_section(&mut page)?;

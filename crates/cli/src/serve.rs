@@ -3,8 +3,10 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use bearward_gateway::config::{Config, Surroundings};
+use bearward_gateway::SharedGate;
+use bearward_gateway::config::{self, Config, Surroundings};
 use bearward_gateway::gateway::{Gateway, Reloads};
 
 use crate::log::Log;
@@ -60,6 +62,7 @@ impl Serve {
             }
             say(&introduction(&gateway))?;
             systemd::tell(State::Ready);
+            tokio::spawn(say_when_ready(gateway.gate().clone()));
             let told = async {
                 stop.told().await;
                 systemd::tell(State::Stopping);
@@ -114,7 +117,7 @@ const FILE: &str = "bearward.toml";
 
 /// The configuration in a file, and the text of it.
 pub(crate) fn load(file: &Path) -> Result<(String, Config), Failure> {
-    let text = std::fs::read_to_string(file).map_err(|error| Failure::Config {
+    let text = config::read_text(file).map_err(|error| Failure::Config {
         file: file.to_owned(),
         error,
     })?;
@@ -147,8 +150,30 @@ fn introduction(gateway: &Gateway) -> String {
     let addresses = gateway.addresses();
     let line = |(door, address): &(&str, _)| format!("{door:<13} {address}\n");
     let lines: Vec<_> = addresses.iter().map(line).collect();
-    format!("{}ready\n", lines.concat())
+    format!("{}listening\n", lines.concat())
 }
+
+/// Says that it is ready when the tokens of every issuer can be verified, and before that which
+/// issuers are waited for, if their keys were asked for in vain.
+async fn say_when_ready(gate: SharedGate) {
+    let server = || gate.load().server().clone();
+    server().attempted().await;
+    let states = server().state();
+    let missing = states.iter().filter(|state| !state.keys.is_usable);
+    let missing: Vec<_> = missing.map(|state| state.issuer.as_str()).collect();
+    if !missing.is_empty() {
+        let missing = missing.join(" ");
+        // Who started it and does not read on is not told; everybody else asks /readyz.
+        let _ = say(&format!("not ready: no keys yet of issuer {missing}\n"));
+    }
+    while !server().is_ready() {
+        tokio::time::sleep(LOOKED_AT).await;
+    }
+    let _ = say("ready\n");
+}
+
+/// How often it is looked at whether keys have come.
+const LOOKED_AT: Duration = Duration::from_millis(200);
 
 fn say(text: &str) -> Result<(), Failure> {
     io::stdout()

@@ -108,17 +108,35 @@ fn options_alone_are_a_reverse_proxy() {
     command.args(["--listen", "127.0.0.1:0"]);
     let mut running = Running::start(command);
     let lines = running.printed_until("ready");
+    assert!(lines.contains(&"listening".to_owned()), "{lines:?}");
     let url = format!("http://{}/", value(&lines, "proxy"));
     let token = issuer.user_token("https://api.example").sign();
     let discovery = ".well-known/openid-configuration";
     let line = format!("curl -i {url}{discovery} -H \"Authorization: Bearer {token}\"");
-    let mut answer = http::curl(&line);
-    // Until there are keys.
-    while answer.status == 503 {
-        answer = http::curl(&line);
-    }
+    let answer = http::curl(&line);
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(http::get(&format!("{url}{discovery}")).status, 401);
+}
+
+#[test]
+fn it_says_that_it_is_ready_when_it_is() {
+    let runtime = Runtime::new().expect("threads");
+    let issuer = runtime.block_on(DevIssuer::start()).expect("a free port");
+    issuer.set_fault(bearward_testing::Fault::Error500);
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("b.toml");
+    std::fs::write(&file, configuration(issuer.url(), "")).expect("a file");
+    let mut command = program::command(["serve", "--config"]);
+    command.arg(&file);
+    let mut running = Running::start(command);
+    let lines = running.printed_until("not ready");
+    let missing = format!("not ready: no keys yet of issuer {}", issuer.url());
+    assert_eq!(lines[lines.len() - 2..], ["listening".to_owned(), missing]);
+    let ready = format!("http://{}/readyz", value(&lines, "admin"));
+    assert_eq!(http::get(&ready).status, 503);
+    issuer.clear_fault();
+    assert_eq!(running.printed_until("ready"), ["ready"]);
+    assert_eq!(http::get(&ready).status, 200);
 }
 
 #[cfg(unix)]
@@ -166,7 +184,7 @@ fn systemd_is_told_that_it_listens_and_that_it_stops() {
     command.arg(&file).env("NOTIFY_SOCKET", &path);
     let mut running = Running::start(command);
     assert_eq!(told(), "READY=1");
-    let lines = running.printed_until("ready");
+    let lines = running.printed_until("listening");
     assert_eq!(
         http::get(&format!("http://{}/livez", value(&lines, "admin"))).status,
         200
@@ -194,7 +212,7 @@ fn the_access_log_can_be_json() {
         child,
         stdout: BufReader::new(stdout),
     };
-    let lines = running.printed_until("ready");
+    let lines = running.printed_until("listening");
     let door = lines.iter().find(|line| line.starts_with("forward auth"));
     let address = door.and_then(|line| line.split_whitespace().last());
     let url = format!("http://{}/auth/nginx", address.expect("its address"));
@@ -321,7 +339,7 @@ fn t_err_06_the_log_may_be_json_of_which_a_sender_writes_nothing() {
     let mut child = command.spawn().expect("the program starts");
     let mut stdout = BufReader::new(child.stdout.take().expect("a pipe from stdout"));
     let mut printed = String::new();
-    while !printed.ends_with("ready\n") {
+    while !printed.ends_with("listening\n") {
         let read = stdout.read_line(&mut printed).expect("what it prints");
         assert_ne!(read, 0, "{printed}");
     }

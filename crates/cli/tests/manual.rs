@@ -26,7 +26,14 @@ fn plain(page: &str) -> String {
 fn a_page_says_what_help_does_not() {
     let serve = plain(&page(&["serve"]));
     for text in [
-        ".TH bearward-serve 1",
+        concat!(
+            ".TH bearward-serve 1  \"bearward ",
+            env!("CARGO_PKG_VERSION"),
+            "\" bearward\n"
+        ),
+        // Else the spaces of NAME are spread over its line.
+        "\n.nh\n.ad l\n",
+        "\n.SH NAME\nbearward-serve - Runs the gateway: ",
         "--upstream <URL>",
         ".SH \"EXIT STATUS\"",
         ".SH ENVIRONMENT",

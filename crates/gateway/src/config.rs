@@ -5,6 +5,9 @@
 //! that parses can be used; issuers are not asked.
 
 use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 
 use bearward::ResourceServer;
 use toml::de::{DeTable, Error as TomlError};
@@ -43,6 +46,29 @@ pub use self::upstreams::UpstreamSettings;
 use self::mistakes::Found;
 use self::reader::Fields;
 
+/// The size of a configuration: 10 000 routes have a third of it.
+const CONFIG_BYTES: usize = 1024 * 1024;
+
+/// Reads the text of a configuration file. What is longer than a configuration may be is read no
+/// further than that, and refused by [`Config::parse_in`].
+///
+/// # Errors
+///
+/// Why the file cannot be read, or that it is not UTF-8.
+pub fn read_text(file: &Path) -> io::Result<String> {
+    let most = u64::try_from(CONFIG_BYTES).unwrap_or(u64::MAX);
+    let mut bytes = Vec::new();
+    // One byte more, so that what is too large does not look as if it ended there.
+    let mut file = File::open(file)?.take(most.saturating_add(1));
+    file.read_to_end(&mut bytes)?;
+    if bytes.len() > CONFIG_BYTES {
+        // It may end within a character.
+        return Ok(String::from_utf8_lossy(&bytes).into_owned());
+    }
+    let not_text = |_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8");
+    String::from_utf8(bytes).map_err(not_text)
+}
+
 /// A configuration without mistakes.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -70,33 +96,38 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`Mistakes`], all of them.
+    /// [`Mistakes`], all of them, the first hundred in words.
     pub fn parse(text: &str) -> Result<Self, Mistakes> {
         Self::parse_in(text, &Surroundings::of("".as_ref()))
     }
 
     /// Reads a configuration that refers to these surroundings.
     ///
+    /// Files are read meanwhile, so it is not for a thread that serves.
+    ///
     /// # Errors
     ///
-    /// [`Mistakes`], all of them.
+    /// [`Mistakes`], all of them, the first hundred in words.
     pub fn parse_in(text: &str, surroundings: &Surroundings<'_>) -> Result<Self, Mistakes> {
         let found = Found::default();
+        if text.len() > CONFIG_BYTES {
+            tell_too_large(&found);
+            return Err(Mistakes::new("", found));
+        }
         let (table, errors) = DeTable::parse_recoverable(text);
         for error in &errors {
             tell_syntax(error, &found);
         }
         // Half a document would have mistakes that are none.
         if !errors.is_empty() {
-            return Err(Mistakes::new(text, found.into_list()));
+            return Err(Mistakes::new(text, found));
         }
         let start = 0..0;
         let fields = Fields::new(&description::ROOT, table.get_ref(), start, &found);
         let config = Self::read(&fields, surroundings);
-        let mistakes = found.into_list();
         match config {
-            Some(config) if mistakes.is_empty() => Ok(config),
-            _ => Err(Mistakes::new(text, mistakes)),
+            Some(config) if found.is_empty() => Ok(config),
+            _ => Err(Mistakes::new(text, found)),
         }
     }
 
@@ -123,7 +154,7 @@ impl Config {
         self.server.build(Some(before))
     }
 
-    /// The gate of this configuration, for its resource server.
+    /// The gate of this configuration, for its resource server, without upstreams.
     #[must_use]
     pub fn gate(&self, server: ResourceServer) -> Gate {
         Gate::new(server, self.routes.clone(), self.identity.clone()).origins(self.origins.clone())
@@ -151,6 +182,13 @@ impl Config {
             files: surroundings.files(),
         })
     }
+}
+
+fn tell_too_large(found: &Found) {
+    let message =
+        format!("a configuration has {CONFIG_BYTES} bytes at most, and this one has more");
+    let help = "a route may have many paths: `path`, `path_prefix` and `path_glob` take lists";
+    found.add(Code::TooLarge, &(0..0), message, Some(help.to_owned()));
 }
 
 fn tell_syntax(error: &TomlError, found: &Found) {

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use bearward::{Principal, Rejection, RequestHead, ResourceServer};
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CONTENT_LENGTH, ORIGIN, TRANSFER_ENCODING};
-use http::{Method, Uri};
+use http::{HeaderValue, Method, Uri};
 
 use crate::decision::{Admission, Decision, Reason, Refusal};
 use crate::identity::{Identity, IdentityError};
 use crate::original::Original;
 use crate::origins::Origins;
+use crate::proxy::{Upstream, Upstreams};
 use crate::publication::{Publication, Published};
 use crate::route::{Access, Mode, Preflight, Route, Routes};
 use crate::target::{Target, TargetError};
@@ -23,6 +24,7 @@ pub struct Gate {
     identity: Identity,
     origins: Origins,
     publication: Option<Publication>,
+    upstreams: Upstreams,
 }
 
 impl Gate {
@@ -35,6 +37,7 @@ impl Gate {
             routes,
             identity,
             origins: Origins::default(),
+            upstreams: Upstreams::default(),
         }
     }
 
@@ -42,6 +45,14 @@ impl Gate {
     #[must_use]
     pub fn origins(mut self, origins: Origins) -> Self {
         self.origins = origins;
+        self
+    }
+
+    /// Leads the routes to these upstreams, for the reverse proxy; to none by default. They are part
+    /// of the gate so that a request goes where the gate that decided about it leads.
+    #[must_use]
+    pub fn upstreams(mut self, upstreams: Upstreams) -> Self {
+        self.upstreams = upstreams;
         self
     }
 
@@ -108,6 +119,15 @@ impl Gate {
     #[must_use]
     pub const fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// The upstream of a route.
+    pub(crate) fn upstream(&self, route: &Route) -> Option<&Arc<Upstream>> {
+        self.upstreams.find(route.upstream.as_deref()?)
+    }
+
+    pub(crate) const fn all_upstreams(&self) -> &Upstreams {
+        &self.upstreams
     }
 
     /// Who sent the request, `None` for nobody where that is allowed.
@@ -187,7 +207,7 @@ impl Gate {
 }
 
 /// The gate that is in force, for all doors. A new configuration replaces it between two requests,
-/// never within one: a request is decided by the gate it [loaded](SharedGate::load).
+/// never within one: a request is decided and passed on by the gate it [loaded](SharedGate::load).
 #[derive(Clone, Debug)]
 pub struct SharedGate(Arc<ArcSwap<Gate>>);
 
@@ -246,14 +266,20 @@ fn has_several_readings(method: &Method) -> bool {
 /// [Fetch §4.8]: https://fetch.spec.whatwg.org/#cors-preflight-fetch
 fn is_preflight(original: &Original<'_>) -> bool {
     let headers = original.headers;
-    let has_one = |name| headers.get_all(name).iter().count() == 1;
+    let the_one = |name| {
+        let mut lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+        lines.next().filter(|_| lines.next().is_none())
+    };
+    // `null`, or scheme and host: never nothing, never two words.
+    let is_origin = |origin: &[u8]| !origin.is_empty() && origin.iter().all(u8::is_ascii_graphic);
     let has_body = headers.contains_key(TRANSFER_ENCODING)
         || headers
             .get(CONTENT_LENGTH)
             .is_some_and(|length| length.as_bytes() != b"0");
     *original.method == Method::OPTIONS
         && !original.has_body
-        && has_one(ORIGIN)
-        && has_one(ACCESS_CONTROL_REQUEST_METHOD)
+        && the_one(ORIGIN).is_some_and(is_origin)
+        && the_one(ACCESS_CONTROL_REQUEST_METHOD)
+            .is_some_and(|name| Method::from_bytes(name).is_ok())
         && !has_body
 }

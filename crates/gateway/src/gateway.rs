@@ -64,9 +64,10 @@ impl Gateway {
     ///
     /// [`StartError`] if it cannot.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let gate = SharedGate::new(config.gate(config.resource_server()?));
         let upstreams = upstreams(&config.upstreams)?;
-        let metrics = Arc::new(Metrics::new(gate.clone(), upstreams.clone()));
+        let gate = config.gate(config.resource_server()?).upstreams(upstreams);
+        let gate = SharedGate::new(gate);
+        let metrics = Arc::new(Metrics::new(gate.clone()));
         let telemetry = telemetry(config.telemetry.as_ref())?;
         let listen = &config.listen;
         let mut certificates = Certificates::default();
@@ -102,14 +103,14 @@ impl Gateway {
         let proxy = match &listen.proxy {
             Some(settings) => {
                 let passed_on = proxy_settings(settings, &metrics, &telemetry);
-                let proxy = Proxy::new(gate.clone(), upstreams.clone(), passed_on);
+                let proxy = Proxy::new(gate.clone(), passed_on);
                 let tls_of: SettingsOf = |listen| listen.proxy.as_ref()?.tls.as_ref();
                 let tls = certificates.of(listen, tls_of, &[b"h2", b"http/1.1"])?;
                 Some((bind(&settings.address, tls).await?, proxy))
             }
             None => None,
         };
-        let replaced = Replaced::of(gate.clone(), upstreams, certificates);
+        let replaced = Replaced::of(gate.clone(), certificates);
         Ok(Self {
             reloader: Reloader::new(config, replaced, Arc::clone(&metrics)),
             gate,

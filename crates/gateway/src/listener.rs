@@ -79,7 +79,7 @@ impl Listener {
                 // Answers are written whole, and someone waits for each. A client that has left
                 // already is found out later.
                 let _ = stream.set_nodelay(true);
-                (Box::new(stream), Peer::Ip(peer.ip()))
+                (Box::new(stream), Peer::from(peer))
             }
             #[cfg(unix)]
             Socket::Unix(listener, _) => {

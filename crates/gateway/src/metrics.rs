@@ -22,7 +22,7 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::access_log::AccessLog;
 use crate::decision::Decision;
 use crate::gate::SharedGate;
-use crate::proxy::{End, Observe, Record, Upstreams};
+use crate::proxy::{End, Observe, Record};
 use crate::publication::Published;
 use crate::telemetry::Trace;
 
@@ -41,7 +41,7 @@ pub struct Metrics {
 impl Metrics {
     /// Counts from zero; the state of keys and addresses is that of what is in force.
     #[must_use]
-    pub fn new(gate: SharedGate, upstreams: Upstreams) -> Self {
+    pub fn new(gate: SharedGate) -> Self {
         let mut registry = Registry::with_prefix("bearward");
         let requests = Family::default();
         let durations = Family::new_with_constructor(HISTOGRAM);
@@ -86,8 +86,8 @@ impl Metrics {
             "Lines of refusals that were too many for the access log",
             log.left_out().clone(),
         );
-        registry.register_collector(Box::new(KeySets(gate)));
-        registry.register_collector(Box::new(Addresses(upstreams)));
+        registry.register_collector(Box::new(KeySets(gate.clone())));
+        registry.register_collector(Box::new(Addresses(gate)));
         let metrics = Self {
             registry,
             requests,
@@ -441,14 +441,14 @@ fn encode_token_cache(
 
 /// Which addresses of upstreams can be connected to, looked up when it is asked for.
 #[derive(Debug)]
-struct Addresses(Upstreams);
+struct Addresses(SharedGate);
 
 impl Collector for Addresses {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let help = "1 if the address of an upstream can be connected to, as far as is known";
         let kind = ConstGauge::new(0.0).metric_type();
         let mut family = encoder.encode_descriptor("upstream_up", help, None, kind)?;
-        for state in self.0.state() {
+        for state in self.0.load().all_upstreams().state() {
             let labels = [
                 ("upstream", &*state.upstream),
                 ("address", state.address.as_str()),

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl TrustedPeers {
     /// ([`TrustedPeers::default`]) it is loopback alone.
     #[must_use]
     pub fn new(networks: impl IntoIterator<Item = IpNet>) -> Self {
-        Self(Some(networks.into_iter().collect()))
+        Self(Some(networks.into_iter().map(canonical).collect()))
     }
 
     /// Whether this peer may ask.
@@ -52,6 +52,20 @@ impl TrustedPeers {
             None => address.is_loopback(),
         }
     }
+}
+
+/// A network of IPv4 addresses in the clothes of IPv6 (`::ffff:10.0.0.0/104`, [RFC 4291 §2.5.5.2])
+/// is what it is, as a peer's address is.
+///
+/// [RFC 4291 §2.5.5.2]: https://www.rfc-editor.org/rfc/rfc4291#section-2.5.5.2
+fn canonical(network: IpNet) -> IpNet {
+    let IpNet::V6(mapped) = network else {
+        return network;
+    };
+    let length = mapped.prefix_len().checked_sub(96);
+    let v4 = mapped.addr().to_ipv4_mapped().zip(length);
+    let v4 = v4.and_then(|(address, length)| Ipv4Net::new(address, length).ok());
+    v4.map_or(network, IpNet::V4)
 }
 
 #[cfg(test)]
@@ -94,6 +108,15 @@ mod tests {
             assert!(!contains(&peers, address), "{address}");
         }
         assert!(!contains(&TrustedPeers::new([]), "127.0.0.1"));
+        // Written as IPv6: the same networks, and no others.
+        let networks = ["::ffff:10.1.0.0/112", "::ffff:10.2.0.7/128", "::/80"];
+        let mapped = TrustedPeers::new(networks.map(|network| network.parse().unwrap()));
+        for address in ["10.1.2.3", "::ffff:10.1.2.3", "10.2.0.7", "::7"] {
+            assert!(contains(&mapped, address), "{address}");
+        }
+        for address in ["10.2.0.1", "::ffff:10.2.0.1", "127.0.0.1"] {
+            assert!(!contains(&mapped, address), "{address}");
+        }
         assert!(peers.contains(Peer::UnixSocket));
     }
 }

@@ -19,9 +19,11 @@ mod framing;
 mod guarded;
 mod head;
 mod interruption;
+mod length;
 mod observe;
 mod serve;
 mod settings;
+mod streams;
 mod tunnel;
 mod upstream;
 
@@ -59,19 +61,14 @@ use crate::telemetry::Named;
 #[derive(Clone, Debug)]
 pub struct Proxy {
     gate: SharedGate,
-    upstreams: Upstreams,
     settings: Settings,
 }
 
 impl Proxy {
-    /// A proxy for the routes of `gate` to `upstreams`.
+    /// A proxy for the routes of `gate` to its upstreams.
     #[must_use]
-    pub const fn new(gate: SharedGate, upstreams: Upstreams, settings: Settings) -> Self {
-        Self {
-            gate,
-            upstreams,
-            settings,
-        }
+    pub const fn new(gate: SharedGate, settings: Settings) -> Self {
+        Self { gate, settings }
     }
 
     /// Answers a request of `peer`.
@@ -135,7 +132,7 @@ impl Proxy {
         let _active = connection.as_ref().map(Connection::active);
         let gate = self.gate.load();
         let admission = admitted(&gate, &request, exchange).await?;
-        let Some(upstream) = self.upstreams.find(admission.route.upstream.as_ref()) else {
+        let Some(upstream) = gate.upstream(&admission.route) else {
             tracing::error!(route = &*admission.route.name, "route without upstream");
             return Err(Answer::internal().into());
         };
@@ -150,16 +147,19 @@ impl Proxy {
             gate: &gate,
             settings: &self.settings,
             admission: &admission,
-            upstream: &upstream,
+            upstream,
             upgrade: upgrade.as_ref(),
             kind,
         }
         .request(peer, scheme, request)?;
         exchange.pass_on(request.headers_mut());
-        let response = upstream
+        let mut response = upstream
             .send(request)
             .await
             .map_err(|error| Box::new(Answer::from(error)))?;
+        if length::check(response.headers_mut()).is_err() {
+            return Err(Answer::bad_gateway(Interruption::UpstreamFraming).into());
+        }
         exchange.answered(ADMITTED, response.status());
 
         let remaining = match self.settings.expiry {

@@ -41,10 +41,10 @@ impl Setting {
         let config = Config::parse_in(text, &Surroundings::new("", secret));
         let config = config.expect("a good configuration");
         let server = config.resource_server().expect("a resource server");
-        let gate = SharedGate::new(Gate::new(server, config.routes, config.identity));
         let down = Upstream::new("app", ["127.0.0.1:9".parse().expect("an address")]);
-        let metrics = Metrics::new(gate.clone(), Upstreams::new([down]));
-        let metrics = Arc::new(metrics);
+        let gate = Gate::new(server, config.routes, config.identity);
+        let gate = SharedGate::new(gate.upstreams(Upstreams::new([down])));
+        let metrics = Arc::new(Metrics::new(gate.clone()));
         let hosts = ["bearward.internal".to_owned()];
         let admin = Admin::new(gate.clone(), Arc::clone(&metrics), hosts);
         Self {

@@ -442,6 +442,127 @@ fn t_dos_05_requirements_are_not_multiplied_without_end() {
 }
 
 #[test]
+fn t_dos_05_requirements_that_double_at_each_name_are_refused() {
+    // Twice the one before, sixty times: nobody could wait for the end, nor hold it.
+    let doubled = |count: usize| {
+        let tables: String = (1..count)
+            .map(|each| {
+                let before = each - 1;
+                format!("[requirements.r{each}]\nall = ['r{before}', 'r{before}']\n")
+            })
+            .collect();
+        with_more(&format!("[requirements.r0]\nscopes = ['a']\n{tables}"))
+    };
+    // 2⁶ requirements, and as many alternatives.
+    assert!(parse(&doubled(7)).is_ok());
+    assert!(parse(&doubled(7).replace("all =", "any =")).is_ok());
+    let found = |text: String| {
+        let found = parse(&text).unwrap_err();
+        found.iter().next().expect("a mistake").message.clone()
+    };
+    for count in [8, 30] {
+        assert_eq!(
+            found(doubled(count)),
+            "these are more than 64 requirements at once"
+        );
+        assert_eq!(
+            found(doubled(count).replace("all =", "any =")),
+            "multiplied out, these are more than 64 alternatives"
+        );
+    }
+}
+
+#[test]
+fn t_dos_05_names_lead_to_names_only_so_far() {
+    // Both ways round: from the first name in the order of the alphabet, and from the last.
+    let chain = |count: usize, name: fn(usize) -> usize| {
+        let last = name(count - 1);
+        let tables: String = (0..count - 1)
+            .map(|each| {
+                let (this, next) = (name(each), name(each + 1));
+                format!("[requirements.r{this:05}]\nall = ['r{next:05}']\n")
+            })
+            .collect();
+        with_more(&format!(
+            "{tables}[requirements.r{last:05}]\nscopes = ['a']\n"
+        ))
+    };
+    for name in [|each| each, |each| 20_000 - each] {
+        assert!(parse(&chain(32, name)).is_ok());
+        for count in [33, 15_000] {
+            let found = parse(&chain(count, name)).unwrap_err();
+            let message = "more than 32 names lead from one requirement to the last";
+            assert!(found.iter().all(|mistake| mistake.message == message));
+        }
+    }
+}
+
+#[test]
+fn t_dos_05_a_configuration_has_a_largest_size() {
+    const MOST: usize = 1024 * 1024;
+    let of = |length: usize| {
+        let comment = "#".repeat(length - GOOD.len());
+        with_more(&comment)
+    };
+    assert!(parse(&of(MOST)).is_ok());
+    assert_eq!(mistakes(&of(MOST + 1)), ["too_large 1:1"]);
+    let rendered = parse(&of(MOST + 1)).unwrap_err().render("b.toml");
+    assert!(
+        rendered.contains("has 1048576 bytes at most, and this one has more"),
+        "{rendered}"
+    );
+
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("b.toml");
+    let read = |bytes: &[u8]| {
+        std::fs::write(&file, bytes).expect("a file");
+        config::read_text(&file)
+    };
+    let whole = of(MOST);
+    assert_eq!(read(whole.as_bytes()).expect("a text"), whole);
+    // Read to where it is too long, which is within a character, and no further.
+    let text = read("# ✓".repeat(3 * MOST).as_bytes()).expect("a text");
+    assert!(text.len() > MOST && text.len() < MOST + 8);
+    assert_eq!(mistakes(&text), ["too_large 1:1"]);
+    let error = read(b"# \xff").expect_err("not a text");
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
+}
+
+#[test]
+fn t_dos_05_mistakes_without_number_are_told_as_a_hundred_and_a_number() {
+    let started = std::time::Instant::now();
+    let text = |count: usize| {
+        let routes: String = (0..count)
+            .map(|each| format!("[[routes]]\nname='r{each}'\npath='/'\nrequire='x{each}'\n"))
+            .collect();
+        let tables: String = (0..count)
+            .map(|each| format!("[requirements.y{each}]\nverified=true\n"))
+            .collect();
+        with_more(&format!("{routes}{tables}"))
+    };
+    for (count, told, left_out) in [(100, 100, 0), (101, 100, 1), (10_000, 100, 9_900)] {
+        let mistakes = parse(&text(count)).expect_err("mistakes");
+        assert_eq!(mistakes.iter().count(), told);
+        assert_eq!(mistakes.left_out(), left_out);
+        let rendered = mistakes.render("b.toml");
+        let more = format!("… and {left_out} more, which are not shown\n");
+        assert_eq!(rendered.contains(&more), left_out > 0, "{rendered}");
+        let end = format!("\n{count} mistakes in b.toml\n");
+        assert!(rendered.ends_with(&end), "{rendered}");
+    }
+    // A name that is as long as the file is compared with no other.
+    let long = "x".repeat(1024 * 1024 - 2 * GOOD.len());
+    let mistakes = parse(&with_more(&format!("{long} = 1\n"))).expect_err("a mistake");
+    let help = mistakes.iter().next().and_then(|told| told.help.clone());
+    assert!(help.expect("the keys").starts_with("the keys here are "));
+    let mistakes = parse(&"x = n\n".repeat(40_000)).expect_err("mistakes");
+    assert_eq!(mistakes.iter().count(), 100);
+    assert!(mistakes.render("b.toml").contains("more, which"));
+    // Each compared with each, and looked for from the beginning, they took minutes.
+    assert!(started.elapsed() < std::time::Duration::from_secs(30));
+}
+
+#[test]
 fn identity_fields_upstreams_and_listeners_are_checked() {
     for (more, place) in [
         ("[identity]\npreset = \"oathkeeper\"\n", "value 10:10"),

@@ -114,7 +114,8 @@ async fn the_reverse_proxy_conforms() -> Result<(), Failures> {
     let gate = gate(names, identity(), None);
     let upstream = Upstream::new("app", [address.parse().unwrap()]);
     let upstreams = Upstreams::new([upstream]);
-    let proxy = Proxy::new(SharedGate::new(gate), upstreams, Settings::new());
+    let gate = SharedGate::new(gate.upstreams(upstreams));
+    let proxy = Proxy::new(gate, Settings::new());
     let any = Address::Tcp("127.0.0.1:0".parse().unwrap());
     let listener = Listener::bind(&any).await.unwrap();
     let Address::Tcp(address) = listener.address() else {

@@ -13,7 +13,9 @@ use tokio::net::TcpStream;
 use tonic::Code;
 
 use crate::proxy::fixture::pipe;
-use crate::proxy::limits::{ENHANCE_YOUR_CALM, continuations, flood, resets};
+use crate::proxy::limits::{
+    ENHANCE_YOUR_CALM, FIELDS, PREFACE, continuations, flood, frame, next_frame, resets,
+};
 use crate::running::{Running, asking, get, issuers, status};
 
 const DOORS: [&str; 3] = ["forward auth", "admin", "ext_authz"];
@@ -83,6 +85,25 @@ async fn t_dos_02_rapid_resets_end_the_connection_of_ext_authz() {
     let error = flood(running.address("ext_authz"), resets()).await;
     assert_eq!(error, Some(ENHANCE_YOUR_CALM));
     running.stop().await;
+}
+
+#[tokio::test]
+async fn t_dos_02_a_peer_of_ext_authz_that_is_gone_is_found_out() {
+    let (running, _issuer) = running("127.0.0.1").await;
+    let mut stream = TcpStream::connect(running.address("ext_authz"))
+        .await
+        .unwrap();
+    let mut sent = PREFACE.to_vec();
+    sent.extend_from_slice(&frame(4, 0, 0, &[]));
+    sent.extend_from_slice(&frame(1, 5, 1, FIELDS));
+    stream.write_all(&sent).await.unwrap();
+    // The answer has come: it has asked something.
+    while next_frame(&mut stream).await.unwrap().1 != 1 {}
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    // Nothing is answered to its pings.
+    to_end(stream).await;
+    assert_eq!(began.elapsed().as_secs(), 40);
 }
 
 #[tokio::test]

@@ -126,6 +126,26 @@ async fn t_req_08_nothing_else_passes_for_a_preflight() {
             Method::OPTIONS,
             vec![origin, asked, ("content-length", "1")],
         ),
+        (
+            Preflight::Passes,
+            Method::OPTIONS,
+            vec![("origin", ""), asked],
+        ),
+        (
+            Preflight::Passes,
+            Method::OPTIONS,
+            vec![("origin", "https://a.example https://b.example"), asked],
+        ),
+        (
+            Preflight::Passes,
+            Method::OPTIONS,
+            vec![origin, ("access-control-request-method", "")],
+        ),
+        (
+            Preflight::Passes,
+            Method::OPTIONS,
+            vec![origin, ("access-control-request-method", "PUT, GET")],
+        ),
         (Preflight::Passes, Method::GET, vec![origin, asked]),
         (Preflight::Passes, Method::POST, vec![origin, asked]),
     ] {

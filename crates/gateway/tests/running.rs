@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bearward_gateway::config::{Address, Config, Surroundings};
@@ -151,6 +152,33 @@ async fn forward_auth_and_admin_are_served() {
     running.stop().await;
 }
 
+/// A listener of IPv6 that IPv4 comes to as well shows its addresses in the clothes of IPv6.
+#[tokio::test]
+async fn t_fwd_02_peers_of_ipv4_are_known_on_a_listener_of_ipv6() {
+    let issuer = DevIssuer::start().await.expect("a port");
+    let token = issuer.user_token(issuer.url()).sign();
+    for (trusted, expected) in [
+        ("127.0.0.0/8", 200),
+        ("::ffff:127.0.0.0/104", 200),
+        ("::ffff:127.0.0.1", 200),
+        ("::ffff:10.0.0.0/104", 403),
+        ("::1", 403),
+    ] {
+        let text = forward_auth(&issuer, "/app").replace(
+            "[listen.forward_auth]\naddress = '127.0.0.1:0'\n",
+            &format!(
+                "[listen.forward_auth]\naddress = '[::ffff:127.0.0.1]:0'\ntrusted_proxies = '{trusted}'\n"
+            ),
+        );
+        let running = Running::start(&text).await;
+        let port = running.address("forward auth").port();
+        let door = SocketAddr::from(([127, 0, 0, 1], port));
+        let answer = get(door, "/auth/nginx", &asking("/app", &token)).await;
+        assert_eq!(status(&answer), expected, "{trusted}: {answer}");
+        running.stop().await;
+    }
+}
+
 #[tokio::test]
 async fn the_reverse_proxy_is_served() {
     let issuer = DevIssuer::start().await.expect("a port");
@@ -202,6 +230,102 @@ async fn the_reverse_proxy_is_served() {
     running.stop().await;
 }
 
+/// An application that says its name, and whether it was told of somebody under this field; and how
+/// often it was connected to.
+async fn application(name: &'static str, field: &'static str) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let count = Arc::<AtomicUsize>::default();
+    let connections = Arc::clone(&count);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            connections.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(say_name(stream, name, field));
+        }
+    });
+    (address, count)
+}
+
+async fn say_name(mut stream: TcpStream, name: &str, field: &str) {
+    let mut head = Vec::new();
+    while let Ok(byte) = stream.read_u8().await {
+        head.push(byte);
+        if !head.ends_with(b"\r\n\r\n") {
+            continue;
+        }
+        let is_told = String::from_utf8_lossy(&head).contains(field);
+        let answer =
+            format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Seen: {name} {is_told}\r\n\r\n");
+        let _ = stream.write_all(answer.as_bytes()).await;
+        head.clear();
+    }
+}
+
+fn proxied(issuer: &DevIssuer, upstream: SocketAddr, field: &str, more: &str) -> String {
+    format!(
+        "{}[identity]\npreset = 'none'\n[[identity.fields]]\nheader = '{field}'\nclaim = 'sub'\n\
+         [[routes]]\nname = 'all'\npath_prefix = '/'\nupstream = 'app'\n\
+         [upstreams.app]\nurls = 'http://{upstream}'\n{more}[listen.proxy]\naddress = '127.0.0.1:0'\n",
+        issuers(&[issuer])
+    )
+}
+
+#[tokio::test]
+async fn t_cfg_04_a_request_goes_where_the_configuration_that_decided_leads() {
+    let issuer = DevIssuer::start().await.expect("a port");
+    let (old, _) = application("old", "x-old").await;
+    let (new, _) = application("new", "x-new").await;
+    let running = Running::start(&proxied(&issuer, old, "X-Old", "")).await;
+    let door = running.address("proxy");
+    let known = issuer.user_token(issuer.url()).sign();
+    // A key that is not known yet: the decision about this one waits for it.
+    issuer.set_fault(Fault::Hang);
+    issuer.rotate().await.expect("a key");
+    let before = issuer.fetches();
+    let fresh = issuer.user_token(issuer.url()).sign();
+    let asked = tokio::spawn(async move {
+        let field = format!("Authorization: Bearer {fresh}\r\n");
+        get(door, "/", &field).await
+    });
+    issuer
+        .wait_for_fetches(|fetches| fetches.jwks > before.jwks)
+        .await;
+    // The same name leads to another application from now on, which is told of others.
+    let config = parse(&proxied(&issuer, new, "X-New", ""));
+    assert_eq!(running.reloader.apply(config).await, Reload::Applied);
+    issuer.clear_fault();
+    let answer = asked.await.expect("an answer");
+    assert!(answer.contains("x-seen: old true\r\n"), "{answer}");
+    let answer = get(door, "/", &format!("Authorization: Bearer {known}\r\n")).await;
+    assert!(answer.contains("x-seen: new true\r\n"), "{answer}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn an_upstream_that_stays_keeps_its_connections_over_a_reload() {
+    let issuer = DevIssuer::start().await.expect("a port");
+    let (app, connections) = application("app", "x-user").await;
+    let running = Running::start(&proxied(&issuer, app, "X-User", "")).await;
+    let door = running.address("proxy");
+    let token = issuer.user_token(issuer.url()).sign();
+    let asked = async || {
+        let answer = get(door, "/", &format!("Authorization: Bearer {token}\r\n")).await;
+        assert!(answer.contains("x-seen: app true\r\n"), "{answer}");
+    };
+    let reload = async |more: &str| {
+        let config = parse(&proxied(&issuer, app, "X-User", more));
+        assert_eq!(running.reloader.apply(config).await, Reload::Applied);
+    };
+    asked().await;
+    reload("[upstreams.other]\nurls = 'http://127.0.0.1:9'\n").await;
+    asked().await;
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+    reload("idle_timeout = '10s'\n").await;
+    asked().await;
+    assert_eq!(connections.load(Ordering::SeqCst), 2);
+    running.stop().await;
+}
+
 #[tokio::test]
 async fn ext_authz_is_served() {
     let issuer = DevIssuer::start().await.expect("a port");
@@ -237,8 +361,8 @@ async fn ext_authz_is_served() {
     running.stop().await;
 }
 
-/// The status that Envoy is to answer to a GET without credentials.
-pub(crate) async fn checked(client: &mut AuthorizationClient<Channel>, path: &str) -> i32 {
+/// A question about a GET without credentials.
+fn question(path: &str) -> CheckRequest {
     let http = HttpRequest {
         method: "GET".to_owned(),
         path: path.to_owned(),
@@ -253,10 +377,14 @@ pub(crate) async fn checked(client: &mut AuthorizationClient<Channel>, path: &st
         request: Some(request),
         ..AttributeContext::default()
     };
-    let question = CheckRequest {
+    CheckRequest {
         attributes: Some(attributes),
-    };
-    let answered = client.check(question).await.expect("an answer");
+    }
+}
+
+/// The status that Envoy is to answer to a GET without credentials.
+pub(crate) async fn checked(client: &mut AuthorizationClient<Channel>, path: &str) -> i32 {
+    let answered = client.check(question(path)).await.expect("an answer");
     match answered.into_inner().http_response {
         Some(HttpResponse::DeniedResponse(denied)) => denied.status.expect("a status").code,
         other => panic!("not denied: {other:?}"),
@@ -445,6 +573,97 @@ async fn t_cfg_04_with_a_broken_file_the_last_good_one_stays() {
     running.stop().await;
 }
 
+/// What a configuration refers to may take its time: here a pipe that nobody writes into yet.
+#[cfg(unix)]
+#[tokio::test]
+async fn t_dos_05_requests_are_answered_while_a_configuration_is_read() {
+    let issuer = DevIssuer::start().await.expect("a port");
+    let folder = TempDir::new().expect("a folder");
+    let text = forward_auth(&issuer, "/one");
+    let running = Running::start(&text).await;
+    let pipe = folder.path().join("keys");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo").success());
+    let more =
+        "[[issuers]]\nissuer = 'https://other.example'\naudiences = 'a'\njwks_file = 'keys'\n";
+    let file = write(folder.path(), &format!("{more}{text}"));
+    // On a runtime of one thread, which must not be the one that reads.
+    let reloader = running.reloader.clone();
+    let reload = tokio::spawn(async move { reloader.read(&file).await });
+    let written = {
+        let pipe = pipe.clone();
+        let keys = bearward_testing::conformance::key_set();
+        let (go, told) = std::sync::mpsc::channel::<()>();
+        let writer = std::thread::spawn(move || {
+            // Even if nobody says so: a test has an end.
+            let _ = told.recv_timeout(SOON);
+            std::fs::write(pipe, keys).expect("a reader");
+        });
+        (go, writer)
+    };
+    for _ in 0..20 {
+        let answer = get(running.address("admin"), "/livez", "").await;
+        assert_eq!(status(&answer), 200, "{answer}");
+        assert!(!reload.is_finished());
+    }
+    let (go, writer) = written;
+    go.send(()).expect("a writer that waits");
+    assert_eq!(reload.await.expect("no panic"), Reload::Applied);
+    writer.join().expect("it wrote");
+    running.stop().await;
+}
+
+/// What a subscriber of this thread was told.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        std::io::Write::write(&mut *self.0.lock().expect("a log"), bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_as_it_was_at_the_start_needs_none() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    // Somebody listens in every thread: a place that nobody listens to is switched off for all.
+    let elsewhere = tracing_subscriber::fmt()
+        .with_writer(std::io::sink)
+        .finish();
+    let _ = tracing::subscriber::set_global_default(elsewhere);
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let issuer = DevIssuer::start().await.expect("a port");
+    let text = forward_auth(&issuer, "/one");
+    let other = text.replacen("127.0.0.1:0", "127.0.0.2:0", 1);
+    let running = Running::start(&text).await;
+    let told = || {
+        let text = String::from_utf8(log.0.lock().expect("a log").clone()).expect("text");
+        text.matches("listeners have changed").count()
+    };
+    for (text, expected) in [
+        (&text, 0),
+        (&other, 1),
+        // Told already.
+        (&other, 1),
+        // They are as they were started.
+        (&text, 1),
+        (&other, 2),
+    ] {
+        assert_eq!(running.reloader.apply(parse(text)).await, Reload::Applied);
+        assert_eq!(told(), expected);
+    }
+    running.stop().await;
+}
+
 /// Waits until the gate in force is another one than `before`.
 async fn replaced(gate: &SharedGate, before: &Arc<Gate>) {
     let is_replaced = async {
@@ -552,6 +771,51 @@ async fn a_request_under_way_is_answered_before_the_end() {
 }
 
 #[cfg(unix)]
+async fn call_until_it_ends(mut client: AuthorizationClient<Channel>, count: Arc<AtomicUsize>) {
+    while client.check(question("/x")).await.is_ok() {
+        count.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Calls without pause over several connections, while the gateway is told to stop: each one that was
+/// seen is answered.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dos_03_every_call_that_ext_authz_has_seen_is_answered() {
+    let issuer = DevIssuer::start().await.expect("a port");
+    let text = format!(
+        "{}[[routes]]\nname = 'all'\npath_prefix = '/'\n\
+         [listen.ext_authz]\naddress = '127.0.0.1:0'\n",
+        issuers(&[&issuer])
+    );
+    let running = Running::start(&text).await;
+    let url = format!("http://{}", running.address("ext_authz"));
+    let answered = Arc::<AtomicUsize>::default();
+    let mut callers = Vec::new();
+    for _ in 0..4 {
+        let client = AuthorizationClient::connect(url.clone()).await;
+        let client = client.expect("a connection");
+        callers.extend([(); 8].map(|()| {
+            let calls = call_until_it_ends(client.clone(), Arc::clone(&answered));
+            tokio::spawn(calls)
+        }));
+    }
+    while answered.load(Ordering::SeqCst) < 500 {
+        tokio::task::yield_now().await;
+    }
+    let metrics = Arc::clone(&running.metrics);
+    running.stop().await;
+    for caller in callers {
+        let ended = timeout(SOON, caller).await.expect("an end");
+        ended.expect("no panic");
+    }
+    let seen = format!(
+        r#"bearward_requests_total{{door="ext_authz",route="all",reason="no_credentials",shadowed=""}} {}"#,
+        answered.load(Ordering::SeqCst)
+    );
+    let metrics = metrics.encode().expect("metrics");
+    assert!(metrics.contains(&seen), "{seen}: {metrics}");
+}
+
 #[tokio::test]
 async fn a_unix_socket_is_listened_on_and_removed() {
     let issuer = DevIssuer::start().await.expect("a port");

@@ -1,6 +1,8 @@
 //! Traces: what a collector gets, and what an application is told.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use bearward_testing::DevIssuer;
 use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
@@ -278,4 +280,52 @@ async fn without_its_collector_the_gateway_serves_and_stops() {
         assert_eq!(status(&answer), 200, "{answer}");
     }
     running.stop().await;
+}
+
+/// Answers whoever comes with these bytes, over and over, as long as they are taken.
+async fn babbling(again: bool) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let refused = Arc::<AtomicUsize>::default();
+    let count = Arc::clone(&refused);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(babble(stream, again, Arc::clone(&count)));
+        }
+    });
+    (url, refused)
+}
+
+async fn babble(mut stream: TcpStream, again: bool, count: Arc<AtomicUsize>) {
+    let _ = stream.read(&mut [0; 1024]).await;
+    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+    while again && stream.write_all(&[0; 16 * 1024]).await.is_ok() {}
+    count.fetch_add(1, Ordering::SeqCst);
+    // Held open, without an end.
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_that_hangs_holds_up_no_stop_and_one_that_babbles_is_not_listened_to() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let (_app, app_url) = Server::start().await;
+    let token = issuer.user_token(issuer.url()).sign();
+    let fields = format!("Authorization: Bearer {token}\r\n");
+    for again in [false, true] {
+        let (collector, refused) = babbling(again).await;
+        let telemetry = format!("[telemetry]\nendpoint = '{collector}'\n");
+        let running = start(&issuer, &app_url, "", &telemetry).await;
+        let answer = get(running.address("proxy"), "/", &fields).await;
+        assert_eq!(status(&answer), 200, "{answer}");
+        let began = Instant::now();
+        running.stop().await;
+        // A batch may take 10 s; the last one 3.
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(8), "{took:?}");
+        if again {
+            // It was not read for as long as a batch may take.
+            assert_eq!(refused.load(Ordering::SeqCst), 1);
+            assert!(took < Duration::from_secs(3), "{took:?}");
+        }
+    }
 }

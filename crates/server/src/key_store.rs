@@ -482,8 +482,10 @@ impl Fetcher {
     }
 
     fn report(&self, keys: &Keys) {
-        let kids: Vec<_> = keys.set.kids().collect();
-        tracing::info!(issuer = %self.source.issuer, ?kids, generation = keys.generation, "keys fetched");
+        // One text with a space between them: a list would be text within text in a log of JSON.
+        let kids = keys.set.kids().map(|kid| kid.escape_debug().to_string());
+        let kids = kids.collect::<Vec<_>>().join(" ");
+        tracing::info!(issuer = %self.source.issuer, kids, generation = keys.generation, "keys fetched");
         for key in keys.set.unusable() {
             tracing::warn!(
                 issuer = %self.source.issuer,

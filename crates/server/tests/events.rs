@@ -214,7 +214,8 @@ async fn the_operator_learns_of_a_new_key_set_once() {
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].contains(" INFO "), "{lines:?}");
     assert!(lines[0].contains(&format!("issuer={ISSUER}")), "{lines:?}");
-    assert!(lines[0].contains(key().kid().unwrap()), "{lines:?}");
+    let kids = format!("kids=\"{}\"", key().kid().unwrap());
+    assert!(lines[0].contains(&kids), "{lines:?}");
     assert!(lines[0].contains("generation=1"), "{lines:?}");
 }
 

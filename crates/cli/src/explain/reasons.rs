@@ -456,6 +456,12 @@ const REASONS: &[Reason] = &[
             upstream.",
     },
     Reason {
+        code: "upstream_framing",
+        means: "Readers could differ about where the answer of the application ends.",
+        remedy: "Have the application, or the proxy in front of it, send one `Content-Length` or \
+            `Transfer-Encoding: chunked`, and compress with `Content-Encoding`.",
+    },
+    Reason {
         code: "upstream_timeout",
         means: "The application did not answer, or paused in its answer, for too long.",
         remedy: "Find what takes so long; raise `response_timeout` or `idle_timeout` of the \
@@ -527,6 +533,12 @@ const REASONS: &[Reason] = &[
         code: "syntax",
         means: "The file is not TOML.",
         remedy: "Repair what the message points at.",
+    },
+    Reason {
+        code: "too_large",
+        means: "The configuration is longer than 1 MiB.",
+        remedy: "Put the paths of routes that ask for the same into one route, whose `path`, \
+            `path_prefix` and `path_glob` take lists; split what is left over several gateways.",
     },
     Reason {
         code: "type",

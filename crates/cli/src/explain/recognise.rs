@@ -26,6 +26,11 @@ pub(super) fn hints(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<String> {
     hints
 }
 
+/// Whether its shape alone says what it is.
+pub(super) fn is_named(anatomy: &Anatomy<'_>) -> bool {
+    by_shape(anatomy.token, anatomy.parts).is_some()
+}
+
 fn pasted_along(pasted: Pasted, is_accepted_alone: bool) -> String {
     let found = pasted.found();
     let then = if is_accepted_alone {
@@ -188,7 +193,7 @@ fn audience(payload: &Members, asked: &Asked) -> Option<String> {
     Some(format!("It is a token for another audience: {shown}."))
 }
 
-const OPAQUE: &str = "This is an opaque access token of Authgear: 32 letters and digits. It can be \
+const OPAQUE: &str = "This is an opaque access token of Authgear, no JWT: 32 letters and digits. It can be \
     verified only after the application's option \"Issue JWT as access token\" is switched on in \
     the portal, which is off now, and the client got a new token.";
 

@@ -17,6 +17,8 @@ pub(super) struct Report {
     pub(super) decision: Decision,
     /// What the token was recognised as, or what it lacks by a hair, in sentences.
     pub(super) hints: Vec<String>,
+    /// It is no JWT at all and was recognised as what it is, so that its checks say nothing more.
+    pub(super) is_named: bool,
 }
 
 impl Report {
@@ -24,10 +26,13 @@ impl Report {
         let checks = checks::all(anatomy, asked);
         let decision = Decision::new(anatomy, asked, &checks);
         let hints = recognise::hints(anatomy, asked);
+        let is_named = matches!(decision, Decision::Refused("not_compact_jws"))
+            && recognise::is_named(anatomy);
         Self {
             checks,
             decision,
             hints,
+            is_named,
         }
     }
 

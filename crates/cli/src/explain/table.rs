@@ -7,17 +7,21 @@ use anstyle::{AnsiColor, Style};
 use super::report::{Check, Decision, Report, Verdict};
 use crate::escape;
 
-/// Writes the report.
+/// Writes the report. Of what is no JWT and known for what it is, that alone is said.
 pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
-    write_checks(&report.checks, out)?;
-    writeln!(out)?;
+    if !report.is_named {
+        write_checks(&report.checks, out)?;
+        writeln!(out)?;
+    }
     write_decision(report, out)?;
     for hint in &report.hints {
         write_labelled("hint", hint, out)?;
     }
     if let Some(reason) = report.reason() {
-        write_labelled("means", reason.means, out)?;
-        write_labelled("remedy", reason.remedy, out)?;
+        if !report.is_named {
+            write_labelled("means", reason.means, out)?;
+            write_labelled("remedy", reason.remedy, out)?;
+        }
         write_labelled("more", &format!("docs/reasons.md#{}", reason.code), out)?;
     }
     let others = report.other_failures();

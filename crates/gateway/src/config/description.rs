@@ -461,7 +461,11 @@ pub(super) static ROUTE: Table = Table {
             Kind::TextOrTexts,
             "The hosts it is for, without port. Without it: every host.",
         ),
-        optional("path", Kind::TextOrTexts, "Paths that match exactly."),
+        optional(
+            "path",
+            Kind::TextOrTexts,
+            "Paths that match exactly: `/orders` is neither `/orders/` nor `/orders/7`.",
+        ),
         optional(
             "path_prefix",
             Kind::TextOrTexts,
@@ -475,7 +479,7 @@ pub(super) static ROUTE: Table = Table {
         optional(
             "methods",
             Kind::TextOrTexts,
-            "The methods it is for. Without it: every method.",
+            "The methods it is for, no other: `GET` does not include `HEAD`, and a request with another one falls to the next route that matches. Without it: every method.",
         ),
         defaulted(
             "access",

@@ -5,11 +5,17 @@
 //! itself, and what stands before it if that holds no text.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fmt::{self, Write};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
+/// How many mistakes are told; the others are counted. Nobody repairs more at once, and each costs a
+/// look through the text.
+pub(super) const MISTAKES_MAX: usize = 100;
+
 /// What kind of mistake it is: a stable code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Code {
     /// Which tokens are for us is not said.
@@ -30,6 +36,8 @@ pub enum Code {
     SecretWeak,
     /// Not TOML.
     Syntax,
+    /// Longer than a configuration may be.
+    TooLarge,
     /// A value of the wrong type.
     Type,
     /// A key that does not exist.
@@ -52,6 +60,7 @@ impl Code {
         Self::RulePattern,
         Self::SecretWeak,
         Self::Syntax,
+        Self::TooLarge,
         Self::Type,
         Self::UnknownKey,
         Self::UrlScheme,
@@ -71,6 +80,7 @@ impl Code {
             Self::RulePattern => "rule_pattern",
             Self::SecretWeak => "secret_weak",
             Self::Syntax => "syntax",
+            Self::TooLarge => "too_large",
             Self::Type => "type",
             Self::UnknownKey => "unknown_key",
             Self::UrlScheme => "url_scheme",
@@ -80,7 +90,7 @@ impl Code {
 }
 
 /// One mistake.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Mistake {
     /// Its kind.
@@ -93,18 +103,21 @@ pub struct Mistake {
     pub help: Option<String>,
 }
 
-/// Every mistake of a configuration.
+/// The mistakes of a configuration: the first hundred that were found, and how many more there are.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Mistakes {
     text: String,
     list: Vec<Mistake>,
+    left_out: usize,
 }
 
 impl Mistakes {
-    pub(super) fn new(text: &str, mut list: Vec<Mistake>) -> Self {
+    pub(super) fn new(text: &str, found: Found) -> Self {
+        let All { mut list, seen } = found.0.into_inner();
         list.sort_by_key(|mistake| mistake.span.start);
         Self {
             text: text.to_owned(),
+            left_out: seen.len().saturating_sub(list.len()),
             list,
         }
     }
@@ -114,7 +127,13 @@ impl Mistakes {
         self.list.iter()
     }
 
-    /// All of them for a person, with the places in the file of this name.
+    /// How many there are beside those that are told.
+    #[must_use]
+    pub const fn left_out(&self) -> usize {
+        self.left_out
+    }
+
+    /// Those that are told, for a person, with the places in the file of this name.
     #[must_use]
     pub fn render(&self, file: &str) -> String {
         let mut rendered = String::new();
@@ -122,7 +141,11 @@ impl Mistakes {
             // Writing to a string does not fail.
             let _ = self.write(mistake, file, &mut rendered);
         }
-        let count = self.list.len();
+        if self.left_out > 0 {
+            let left_out = self.left_out;
+            let _ = writeln!(rendered, "… and {left_out} more, which are not shown\n");
+        }
+        let count = self.list.len().saturating_add(self.left_out);
         let plural = if count == 1 { "mistake" } else { "mistakes" };
         let _ = writeln!(rendered, "{count} {plural} in {file}");
         rendered
@@ -188,6 +211,7 @@ impl fmt::Debug for Mistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mistakes")
             .field("list", &self.list)
+            .field("left_out", &self.left_out)
             .finish_non_exhaustive()
     }
 }
@@ -196,7 +220,14 @@ impl std::error::Error for Mistakes {}
 
 /// The mistakes so far. Reading goes on after each, so that all are told at once.
 #[derive(Debug, Default)]
-pub(super) struct Found(RefCell<Vec<Mistake>>);
+pub(super) struct Found(RefCell<All>);
+
+#[derive(Debug, Default)]
+struct All {
+    list: Vec<Mistake>,
+    /// The hash of each that was found: a value that is read twice is wrong once.
+    seen: HashSet<u64>,
+}
 
 impl Found {
     pub(super) fn add(
@@ -212,15 +243,21 @@ impl Found {
             message: message.into(),
             help,
         };
-        // A value that is read twice is wrong once.
-        let mut list = self.0.borrow_mut();
-        if !list.contains(&mistake) {
+        let mut hasher = DefaultHasher::new();
+        mistake.hash(&mut hasher);
+        let All { list, seen } = &mut *self.0.borrow_mut();
+        if seen.insert(hasher.finish()) && list.len() < MISTAKES_MAX {
             list.push(mistake);
         }
     }
 
-    pub(super) fn into_list(self) -> Vec<Mistake> {
-        self.0.into_inner()
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.borrow().list.is_empty()
+    }
+
+    /// Whether one more would not be told, so that nothing is to be looked for that could help.
+    pub(super) fn is_full(&self) -> bool {
+        self.0.borrow().list.len() >= MISTAKES_MAX
     }
 }
 

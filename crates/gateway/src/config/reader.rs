@@ -388,16 +388,24 @@ impl<'t> Fields<'t> {
 
 /// What may have been meant.
 pub(super) fn nearest<'w>(written: &str, words: impl Iterator<Item = &'w str>) -> Option<String> {
+    // Each comparison takes as long as both lengths multiplied, and a slip is seen in a short one.
+    if written.len() > COMPARED_BYTES {
+        return None;
+    }
     let written = written.to_ascii_lowercase().replace('-', "_");
     let near = |word: &&str| {
         let distance = strsim::damerau_levenshtein(&written, word);
         distance.saturating_mul(3) <= word.len().max(3)
     };
     words
+        .filter(|word| word.len() <= COMPARED_BYTES)
         .filter(near)
         .min_by_key(|word| strsim::damerau_levenshtein(&written, word))
         .map(|word| format!("did you mean `{word}`?"))
 }
+
+/// Names that are longer are not compared with others.
+const COMPARED_BYTES: usize = 64;
 
 fn with_article(kind: &str) -> String {
     let article = if kind.starts_with(['a', 'i']) {

@@ -1,9 +1,10 @@
 //! `[requirements.NAME]`: what routes may ask for, composed by name.
 //!
 //! The gate knows groups of which one must be met, all of whose requirements must be met. `all` and
-//! `any` are multiplied out into that here, once.
+//! `any` are multiplied out into that here, once each, and not without end.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use bearward::core::requirements::{CannotReauthenticate, RequirementsBuilder, RequirementsError};
 use bearward::{ClaimPath, Requirements};
@@ -15,7 +16,7 @@ use super::reader::{At, Fields, nearest};
 pub(super) type Groups = Vec<Vec<Requirements>>;
 
 /// The requirements by name, multiplied out.
-pub(super) struct Named<'t>(HashMap<&'t str, Groups>);
+pub(super) struct Named<'t>(HashMap<&'t str, Rc<Groups>>);
 
 impl Named<'_> {
     /// All of these must be met.
@@ -23,12 +24,12 @@ impl Named<'_> {
         let mut groups = Vec::new();
         for name in names {
             match self.0.get(name.value) {
-                Some(more) => groups = product(&groups, more),
+                Some(more) => groups = product(groups, more),
                 None => tell_unknown(name, self.0.keys().copied(), fields),
             }
-        }
-        if groups.len() > GROUPS_MAX {
-            tell_too_many(fields);
+            if !is_within_limits(&mut groups, fields) {
+                break;
+            }
         }
         groups
     }
@@ -54,10 +55,11 @@ pub(super) fn read<'t>(fields: &Fields<'t>) -> Named<'t> {
         tables: &by_name,
         own: &own,
         under_way: Vec::new(),
+        done: HashMap::new(),
     };
     let named = tables
         .iter()
-        .map(|(name, _)| (name.value, expansion.expand(name.value)));
+        .map(|(name, _)| (name.value, expansion.expand(name.value).groups));
     Named(named.collect())
 }
 
@@ -66,57 +68,123 @@ struct Expansion<'e, 't> {
     tables: &'e HashMap<&'t str, &'e Fields<'t>>,
     own: &'e HashMap<&'t str, Option<Requirements>>,
     under_way: Vec<&'t str>,
+    done: HashMap<&'t str, Expanded>,
+}
+
+#[derive(Clone, Default)]
+struct Expanded {
+    groups: Rc<Groups>,
+    /// How many names lead to the last of them.
+    depth: usize,
 }
 
 impl<'t> Expansion<'_, 't> {
-    fn expand(&mut self, name: &'t str) -> Groups {
+    fn expand(&mut self, name: &'t str) -> Expanded {
+        if let Some(done) = self.done.get(name) {
+            return done.clone();
+        }
         let Some(table) = self.tables.get(name) else {
-            return Vec::new();
+            return Expanded::default();
         };
-        if self.under_way.contains(&name) {
-            // Told once, for the one that it comes back to.
-            if self.under_way.first() == Some(&name) {
-                let message = format!("the requirements {name:?} need themselves");
-                table.found().add(Code::Value, table.span(), message, None);
-            }
-            return Vec::new();
+        if let Some(first) = self.under_way.iter().position(|other| *other == name) {
+            self.tell_circle(first);
+            return Expanded::default();
+        }
+        if self.under_way.len() >= NAMES_DEEP {
+            tell_too_deep(table);
+            return Expanded::default();
         }
         self.under_way.push(name);
         let own = self.own.get(name).cloned().flatten();
         let mut groups: Groups = own.into_iter().map(|own| vec![own]).collect();
+        let mut depth = 0;
         for other in table.texts("all") {
-            groups = product(&groups, &self.expand(other.value));
+            let other = self.expand(other.value);
+            depth = depth.max(other.depth);
+            groups = product(groups, &other.groups);
+            if !is_within_limits(&mut groups, table) {
+                break;
+            }
         }
-        let any = table.texts("any");
         if table.is_empty("any") {
             let message = "`any` names none, so nobody could meet it";
             table.tell(Code::Value, "any", message, "");
         }
-        let choice: Groups = any
-            .iter()
-            .flat_map(|other| self.expand(other.value))
-            .collect();
-        groups = product(&groups, &choice);
-        self.under_way.pop();
-        if groups.len() > GROUPS_MAX {
-            tell_too_many(table);
-            groups.truncate(GROUPS_MAX);
+        let mut choice = Groups::new();
+        for other in table.texts("any") {
+            let other = self.expand(other.value);
+            depth = depth.max(other.depth);
+            choice.extend_from_slice(&other.groups);
+            if !is_within_limits(&mut choice, table) {
+                break;
+            }
         }
-        groups
+        groups = product(groups, &choice);
+        is_within_limits(&mut groups, table);
+        self.under_way.pop();
+        // Whether it was found from this end or from the other.
+        if depth >= NAMES_DEEP {
+            tell_too_deep(table);
+        }
+        let expanded = Expanded {
+            groups: Rc::new(groups),
+            depth: depth.saturating_add(1),
+        };
+        self.done.insert(name, expanded.clone());
+        expanded
+    }
+
+    /// Tells each of those that lead back to the first of them.
+    fn tell_circle(&self, first: usize) {
+        for name in self.under_way.iter().skip(first) {
+            if let Some(table) = self.tables.get(name) {
+                let message = format!("the requirements {name:?} need themselves");
+                table.found().add(Code::Value, table.span(), message, None);
+            }
+        }
     }
 }
 
+fn tell_too_deep(fields: &Fields<'_>) {
+    let message = format!("more than {NAMES_DEEP} names lead from one requirement to the last");
+    fields
+        .found()
+        .add(Code::Value, fields.span(), message, None);
+}
+
 /// Each group of one with each group of the other. None means that nothing is asked.
-fn product(ours: &Groups, more: &Groups) -> Groups {
-    if ours.is_empty() || more.is_empty() {
-        return [ours.as_slice(), more.as_slice()].concat();
+fn product(ours: Groups, more: &Groups) -> Groups {
+    if more.is_empty() {
+        return ours;
+    }
+    if ours.is_empty() {
+        return more.clone();
     }
     let with = |group: &Vec<Requirements>| {
         let group = group.clone();
         more.iter()
             .map(move |more| [group.as_slice(), more.as_slice()].concat())
     };
-    ours.iter().take(GROUPS_MAX).flat_map(with).collect()
+    ours.iter().flat_map(with).collect()
+}
+
+/// Whether these are not too many; if they are, that is told, and they are cut off.
+fn is_within_limits(groups: &mut Groups, fields: &Fields<'_>) -> bool {
+    let message = if groups.len() > GROUPS_MAX {
+        format!("multiplied out, these are more than {GROUPS_MAX} alternatives")
+    } else if groups.iter().any(|group| group.len() > GROUP_MAX) {
+        format!("these are more than {GROUP_MAX} requirements at once")
+    } else {
+        return true;
+    };
+    fields
+        .found()
+        .add(Code::Value, fields.span(), message, None);
+    groups.truncate(GROUPS_MAX);
+    for group in groups {
+        group.truncate(GROUP_MAX);
+    }
+    false
 }
 
 /// What a table asks for by itself.
@@ -218,7 +286,8 @@ fn tell_empty_lists(fields: &Fields<'_>) {
 }
 
 fn tell_unknown<'n>(name: &At<&str>, names: impl Iterator<Item = &'n str>, fields: &Fields<'_>) {
-    let help = nearest(name.value, names)
+    let known = names.filter(|_| !fields.found().is_full());
+    let help = nearest(name.value, known)
         .unwrap_or_else(|| format!("add a table [requirements.{}]", name.value));
     let message = format!("there are no requirements {:?}", name.value);
     fields
@@ -226,15 +295,14 @@ fn tell_unknown<'n>(name: &At<&str>, names: impl Iterator<Item = &'n str>, field
         .add(Code::Value, &name.span, message, Some(help));
 }
 
-fn tell_too_many(fields: &Fields<'_>) {
-    let message = format!("multiplied out, these are more than {GROUPS_MAX} alternatives");
-    fields
-        .found()
-        .add(Code::Value, fields.span(), message, None);
-}
-
 /// Each is tried for a request that meets none.
 const GROUPS_MAX: usize = 64;
+
+/// All of them are tried for a request that meets them.
+const GROUP_MAX: usize = 64;
+
+/// How many names may lead from one to the next. Nobody could follow more.
+const NAMES_DEEP: usize = 32;
 
 /// The keys that ask for something by themselves.
 const CONDITIONS: [&str; 11] = [

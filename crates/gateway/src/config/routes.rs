@@ -1,5 +1,6 @@
 //! `[[routes]]`: which requests may pass.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use http::Method;
@@ -23,7 +24,7 @@ pub(super) fn read(fields: &Fields<'_>, requirements: &Named<'_>, listen: &Liste
         let message = "`routes` is empty, so every request would be refused";
         fields.tell(Code::Missing, "routes", message, "");
     }
-    let upstreams: Vec<_> = fields
+    let upstreams: BTreeSet<_> = fields
         .named("upstreams")
         .iter()
         .map(|(name, _)| name.value)
@@ -77,7 +78,7 @@ fn read_one(fields: &Fields<'_>, requirements: &Named<'_>) -> Route {
     route
 }
 
-fn upstream(fields: &Fields<'_>, names: &[&str], listen: &Listen) -> Option<Arc<str>> {
+fn upstream(fields: &Fields<'_>, names: &BTreeSet<&str>, listen: &Listen) -> Option<Arc<str>> {
     let Some(given) = fields.text("upstream") else {
         if listen.proxy.is_some() {
             let message = "the route has no `upstream`, and the reverse proxy needs one";
@@ -88,9 +89,10 @@ fn upstream(fields: &Fields<'_>, names: &[&str], listen: &Listen) -> Option<Arc<
         }
         return None;
     };
-    if !names.contains(&given.value) {
+    if !names.contains(given.value) {
         let message = format!("there is no upstream {:?}", given.value);
-        let help = nearest(given.value, names.iter().copied())
+        let known = names.iter().copied().filter(|_| !fields.found().is_full());
+        let help = nearest(given.value, known)
             .unwrap_or_else(|| format!("add a table [upstreams.{}]", given.value));
         fields
             .found()
@@ -100,11 +102,8 @@ fn upstream(fields: &Fields<'_>, names: &[&str], listen: &Listen) -> Option<Arc<
 }
 
 /// The name of the only one.
-const fn only<'n>(names: &[&'n str]) -> Option<&'n str> {
-    match names {
-        [name] => Some(name),
-        _ => None,
-    }
+fn only<'n>(names: &BTreeSet<&'n str>) -> Option<&'n str> {
+    names.first().copied().filter(|_| names.len() == 1)
 }
 
 fn paths(fields: &Fields<'_>) -> Vec<PathPattern> {

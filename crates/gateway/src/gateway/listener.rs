@@ -72,9 +72,26 @@ pub(super) async fn serve<A, F, B>(
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
+    serve_at_once(CONNECTIONS, listener, protocol, answer, stop, grace).await;
+}
+
+/// The same over so many connections at a time.
+async fn serve_at_once<A, F, B>(
+    most: u32,
+    listener: Listener,
+    protocol: Protocol,
+    answer: A,
+    stop: Stop,
+    grace: Duration,
+) where
+    A: Fn(Peer, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
     let connections = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(
-        usize::try_from(CONNECTIONS).unwrap_or(Semaphore::MAX_PERMITS),
+        usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS),
     ));
     let stopped = stop.clone().told();
     tokio::pin!(stopped);
@@ -108,7 +125,7 @@ pub(super) async fn serve<A, F, B>(
     drop(listener);
     if protocol == Protocol::Http1 {
         // Questions may be on their way over connections that a proxy keeps open.
-        let _ = tokio::time::timeout(LAST_CALL, places.acquire_many(CONNECTIONS)).await;
+        let _ = tokio::time::timeout(LAST_CALL, places.acquire_many(most)).await;
     }
     if tokio::time::timeout(grace, connections.shutdown())
         .await
@@ -219,3 +236,49 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// Streams reset by the peer before we took them: rapid reset (CVE-2023-44487).
 const PENDING_RESETS: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http::{Request, Response};
+    use http_body_util::Full;
+    use hyper::body::{Bytes, Incoming};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio::sync::watch;
+    use tokio::time::timeout;
+
+    use super::{Protocol, Stop, serve_at_once};
+    use crate::config::Address;
+    use crate::listener::Listener;
+    use crate::peer::Peer;
+
+    #[tokio::test]
+    async fn t_dos_01_connections_past_the_cap_wait() {
+        let any = Address::Tcp("127.0.0.1:0".parse().unwrap());
+        let listener = Listener::bind(&any).await.unwrap();
+        let Address::Tcp(address) = listener.address() else {
+            panic!("not on TCP");
+        };
+        let (_told, stopped) = watch::channel(());
+        let answer = |_: Peer, _: Request<Incoming>| {
+            std::future::ready(Response::new(Full::<Bytes>::default()))
+        };
+        let (stop, grace) = (Stop::new(stopped), Duration::ZERO);
+        let served = serve_at_once(2, listener, Protocol::Http1, answer, stop, grace);
+        tokio::spawn(served);
+        let first = TcpStream::connect(address).await.unwrap();
+        let _second = TcpStream::connect(address).await.unwrap();
+        let mut third = TcpStream::connect(address).await.unwrap();
+        third
+            .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            .await
+            .unwrap();
+        let short = Duration::from_millis(100);
+        assert!(timeout(short, third.read_u8()).await.is_err());
+        drop(first);
+        let soon = Duration::from_secs(20);
+        assert_eq!(timeout(soon, third.read_u8()).await.unwrap().unwrap(), b'H');
+    }
+}

@@ -1,9 +1,10 @@
 //! Reload: another configuration takes the place of the one in force, or does not.
 //!
-//! The gate is replaced as a whole, between two requests. A configuration with mistakes changes
+//! The gate is replaced as a whole, upstreams included, between two requests. A configuration with mistakes changes
 //! nothing. Keys of issuers are kept if nothing was changed about them; otherwise the new ones are
 //! there before the gate is replaced, so that no request finds none.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -14,10 +15,12 @@ use tokio::sync::{Mutex, mpsc};
 use super::StartError;
 use super::certificates::Certificates;
 use super::watch_file::Folders;
-use crate::config::{Config, Contents, FileRead, Surroundings, UpstreamSettings};
-use crate::gate::SharedGate;
+use crate::config::{
+    self, Config, Contents, FileRead, Listen, Surroundings, TelemetrySettings, UpstreamSettings,
+};
+use crate::gate::{Gate, SharedGate};
 use crate::metrics::{Metrics, Reload};
-use crate::proxy::Upstreams;
+use crate::proxy::{TlsError, Upstreams};
 
 /// Puts other configurations in force. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -29,29 +32,50 @@ struct Inner {
     metrics: Arc<Metrics>,
     /// The configuration in force. Held while one is replaced by another: never two at once.
     current: Mutex<Config>,
+    /// What was started, and stays as it is whatever is in force.
+    started: Started,
     /// The mistakes of a file that was refused, as they were told last.
     told: std::sync::Mutex<Option<String>>,
+}
+
+/// The parts of a configuration that take effect at a start alone.
+#[derive(Debug)]
+struct Started {
+    listen: Listen,
+    telemetry: Option<TelemetrySettings>,
+}
+
+impl Started {
+    fn of(config: &Config) -> Self {
+        Self {
+            listen: config.listen.clone(),
+            telemetry: config.telemetry.clone(),
+        }
+    }
+
+    /// Tells what is other than it was started, if it is new.
+    fn tell_changes(&self, config: &Config, before: &Config) {
+        let is_new = config.telemetry != before.telemetry;
+        if is_new && config.telemetry != self.telemetry {
+            tracing::warn!("telemetry has changed; that takes effect at the next start");
+        }
+        let is_same = |listen| config.listen.is_same_but_for_certificates(listen);
+        if !is_same(&before.listen) && !is_same(&self.listen) {
+            tracing::warn!("listeners have changed; that takes effect at the next start");
+        }
+    }
 }
 
 /// What takes another form with another configuration.
 #[derive(Debug)]
 pub(super) struct Replaced {
     gate: SharedGate,
-    upstreams: Upstreams,
     certificates: Certificates,
 }
 
 impl Replaced {
-    pub(super) const fn of(
-        gate: SharedGate,
-        upstreams: Upstreams,
-        certificates: Certificates,
-    ) -> Self {
-        Self {
-            gate,
-            upstreams,
-            certificates,
-        }
+    pub(super) const fn of(gate: SharedGate, certificates: Certificates) -> Self {
+        Self { gate, certificates }
     }
 }
 
@@ -60,6 +84,7 @@ impl Reloader {
         Self(Arc::new(Inner {
             replaced,
             metrics,
+            started: Started::of(&config),
             current: Mutex::new(config),
             told: std::sync::Mutex::new(None),
         }))
@@ -92,38 +117,14 @@ impl Reloader {
         current: &Config,
         server: ResourceServer,
     ) -> Result<(), StartError> {
-        let Replaced {
-            gate,
-            upstreams,
-            certificates,
-        } = &self.0.replaced;
+        let Replaced { gate, certificates } = &self.0.replaced;
         let renewed = certificates.renewed(&config.listen)?;
-        let next = config.gate(server);
-        if config.upstreams == current.upstreams {
-            gate.replace(next);
-        } else {
-            // The routes of both gates find their upstreams while one takes the other's place.
-            let is_gone = |old: &&UpstreamSettings| {
-                let mut names = config.upstreams.iter().map(UpstreamSettings::name);
-                !names.any(|name| name == old.name())
-            };
-            let gone = current.upstreams.iter().filter(is_gone);
-            let both = config.upstreams.iter().chain(gone);
-            let both = both
-                .map(UpstreamSettings::build)
-                .collect::<Result<Vec<_>, _>>()?;
-            upstreams.replace(both);
-            gate.replace(next);
-        }
+        let upstreams = upstreams(config, current, &gate.load())?;
+        gate.replace(config.gate(server).upstreams(upstreams));
         for certificate in renewed {
             certificate.present();
         }
-        if config.telemetry != current.telemetry {
-            tracing::warn!("telemetry has changed; that takes effect at the next start");
-        }
-        if !config.listen.is_same_but_for_certificates(&current.listen) {
-            tracing::warn!("listeners have changed; that takes effect at the next start");
-        }
+        self.0.started.tell_changes(config, current);
         Ok(())
     }
 
@@ -131,7 +132,7 @@ impl Reloader {
     pub async fn read(&self, file: &Path) -> Reload {
         self.is_news(None);
         match read(file).await {
-            Ok(text) => self.parse(file, &text).await,
+            Ok(text) => self.parse(file, text).await,
             Err(error) => {
                 tracing::error!(
                     file = %file.display(),
@@ -143,8 +144,14 @@ impl Reloader {
         }
     }
 
-    async fn parse(&self, file: &Path, text: &str) -> Reload {
-        let parsed = Config::parse_in(text, &Surroundings::of(file));
+    async fn parse(&self, file: &Path, text: String) -> Reload {
+        let place = file.to_owned();
+        // A long one takes its time, and so do the files that it refers to.
+        let parsing = move || Config::parse_in(&text, &Surroundings::of(&place));
+        let Ok(parsed) = tokio::task::spawn_blocking(parsing).await else {
+            tracing::error!("the configuration was not read to its end");
+            return self.told(Reload::Refused);
+        };
         match parsed {
             Ok(config) => {
                 self.is_news(None);
@@ -163,6 +170,9 @@ impl Reloader {
                         message = ?mistake.message,
                         "a mistake in the configuration"
                     );
+                }
+                if mistakes.left_out() > 0 {
+                    tracing::error!(count = mistakes.left_out(), "there are more mistakes");
                 }
                 tracing::error!("the last good configuration stays in force");
                 self.told(Reload::Refused)
@@ -259,7 +269,7 @@ impl Reloads {
                 reloader.is_news(None);
             }
             let outcome = match there {
-                Ok(text) => reloader.parse(&self.file, &text).await,
+                Ok(text) => reloader.parse(&self.file, text).await,
                 Err(_) => reloader.read(&self.file).await,
             };
             seen = match outcome {
@@ -280,6 +290,22 @@ async fn again(files: &[FileRead]) -> Vec<FileRead> {
     let looked = move || files.into_iter().map(FileRead::again).collect();
     let looked = tokio::task::spawn_blocking(looked).await;
     looked.unwrap_or_default()
+}
+
+/// The upstreams of a configuration. Those that stay as they are keep their connections, and what is
+/// known of their addresses.
+fn upstreams(config: &Config, current: &Config, before: &Gate) -> Result<Upstreams, TlsError> {
+    let named = |settings| (UpstreamSettings::name(settings), settings);
+    let current: HashMap<_, _> = current.upstreams.iter().map(named).collect();
+    let upstream = |settings: &UpstreamSettings| {
+        let is_same = current.get(settings.name()) == Some(&settings);
+        match before.all_upstreams().find(settings.name()) {
+            Some(upstream) if is_same => Ok(Arc::clone(upstream)),
+            _ => settings.build().map(Arc::new),
+        }
+    };
+    let upstreams = config.upstreams.iter().map(upstream);
+    Ok(Upstreams::shared(upstreams.collect::<Result<Vec<_>, _>>()?))
 }
 
 /// The resource server of a configuration, with its keys. `None` if an issuer whose tokens can be
@@ -314,7 +340,7 @@ async fn start(config: &Config, before: &ResourceServer) -> Option<ResourceServe
 /// Away from the threads that serve.
 async fn read(file: &Path) -> std::io::Result<String> {
     let file = file.to_owned();
-    let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(file)).await;
+    let read = tokio::task::spawn_blocking(move || config::read_text(&file)).await;
     read.unwrap_or_else(|_| Err(std::io::ErrorKind::Interrupted.into()))
 }
 

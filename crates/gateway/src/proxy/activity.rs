@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::interruption::Interruption;
 use super::observe::Observe;
 use super::serve::Limits;
+use super::streams::{PIECE, Taking};
 
 /// How often a connection that is to end is looked at.
 const LOOKED_AT: Duration = Duration::from_millis(100);
@@ -190,6 +191,8 @@ impl Stall {
 #[derive(Debug)]
 pub(super) struct Owed {
     activity: Arc<Activity>,
+    /// There if it has a stream of its own.
+    stream: Option<Arc<Taking>>,
     is_owed: bool,
 }
 
@@ -197,6 +200,7 @@ impl Owed {
     pub(super) fn new(active: &Active) -> Self {
         let mut owed = Self {
             activity: Arc::clone(&active.0),
+            stream: Taking::of_stream(),
             is_owed: false,
         };
         owed.set(true);
@@ -209,7 +213,22 @@ impl Owed {
         self.set(is_owed);
     }
 
+    /// The most that may be handed over at once.
+    pub(super) fn piece(&self) -> usize {
+        self.stream.as_ref().map_or(usize::MAX, |_| PIECE)
+    }
+
+    /// Whether the client took too long with this answer, so that its stream was ended.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.stream
+            .as_ref()
+            .is_some_and(|stream| stream.is_overdue())
+    }
+
     fn set(&mut self, is_owed: bool) {
+        if let Some(stream) = &self.stream {
+            stream.taken(is_owed);
+        }
         match (self.is_owed, is_owed) {
             (false, true) => self.activity.owed.fetch_add(1, Ordering::Relaxed),
             (true, false) => self.activity.owed.fetch_sub(1, Ordering::Relaxed),

@@ -248,7 +248,8 @@ impl Body for ProxyBody {
         let frame = match &mut this.inner {
             Inner::Fixed(text) => text.take().map(|text| Ok(Frame::data(text))),
             Inner::Relayed(download) => {
-                let polled = download.poll(cx);
+                let piece = this.owed.as_ref().map_or(usize::MAX, Owed::piece);
+                let polled = download.poll_piece(cx, piece);
                 if let Some(owed) = &mut this.owed {
                     owed.taken(matches!(polled, Poll::Ready(Some(Ok(_)))));
                 }
@@ -274,7 +275,7 @@ impl Body for ProxyBody {
     fn is_end_stream(&self) -> bool {
         match &self.inner {
             Inner::Fixed(text) => text.is_none(),
-            Inner::Relayed(download) => download.body.as_ref().is_none_or(Body::is_end_stream),
+            Inner::Relayed(download) => download.is_over(),
         }
     }
 
@@ -284,16 +285,19 @@ impl Body for ProxyBody {
                 let length = text.as_ref().map_or(0, Bytes::len);
                 SizeHint::with_exact(u64::try_from(length).unwrap_or(u64::MAX))
             }
-            Inner::Relayed(download) => download
-                .body
-                .as_ref()
-                .map_or_else(|| SizeHint::with_exact(0), Body::size_hint),
+            Inner::Relayed(download) => download.size_hint(),
         }
     }
 }
 
 impl Drop for ProxyBody {
     fn drop(&mut self) {
+        if let (Some(exchange), Some(owed)) = (&mut self.exchange, &self.owed)
+            && owed.is_overdue()
+        {
+            exchange.interrupted(Interruption::ClientTimeout);
+            return;
+        }
         // What has no body is never polled: HEAD, 204, 304, and an empty answer.
         let is_broken = matches!(&self.inner, Inner::Relayed(download) if download.is_broken);
         let is_over = self.is_end_stream() && !is_broken;
@@ -320,6 +324,8 @@ impl From<BodyError> for Interruption {
 #[derive(Debug)]
 pub(super) struct Download {
     body: Option<Incoming>,
+    /// What is left of a frame that was longer than a piece.
+    rest: Bytes,
     idle: Idle,
     kind: Kind,
     expires: Option<Pin<Box<Sleep>>>,
@@ -340,6 +346,7 @@ impl Download {
     pub(super) fn new(body: Incoming, limit: Duration, kind: Kind) -> Self {
         Self {
             body: Some(body),
+            rest: Bytes::new(),
             idle: Idle::new(limit),
             kind,
             expires: None,
@@ -352,6 +359,44 @@ impl Download {
     pub(super) fn expiring(mut self, remaining: Option<Duration>) -> Self {
         self.expires = remaining.map(|remaining| Box::pin(sleep(remaining)));
         self
+    }
+
+    fn is_over(&self) -> bool {
+        self.rest.is_empty() && self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    /// How much comes, as far as that is known.
+    fn size_hint(&self) -> SizeHint {
+        let rest = u64::try_from(self.rest.len()).unwrap_or(u64::MAX);
+        let Some(body) = self.body.as_ref().map(Body::size_hint) else {
+            return SizeHint::with_exact(rest);
+        };
+        let mut hint = SizeHint::new();
+        hint.set_lower(body.lower().saturating_add(rest));
+        if let Some(upper) = body.upper() {
+            hint.set_upper(upper.saturating_add(rest));
+        }
+        hint
+    }
+
+    /// The next frame, cut to so many bytes at most.
+    fn poll_piece(
+        &mut self,
+        cx: &mut Context<'_>,
+        most: usize,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if self.rest.is_empty() {
+            let frame = match ready!(self.poll(cx)) {
+                Some(Ok(frame)) => frame,
+                other => return Poll::Ready(other),
+            };
+            match frame.into_data() {
+                Ok(data) => self.rest = data,
+                Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+            }
+        }
+        let piece = self.rest.split_to(most.min(self.rest.len()));
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {

@@ -318,7 +318,8 @@ impl Head {
     }
 }
 
-fn length(digits: &[u8]) -> Option<u64> {
+/// The value of a `Content-Length`.
+pub(super) fn length(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || digits.len() > 18 || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }

@@ -22,6 +22,8 @@ pub enum Interruption {
     UpstreamConnect,
     /// The upstream closed the connection, or answered something that is not HTTP.
     UpstreamFailed,
+    /// Readers could differ about where the answer of the upstream ends.
+    UpstreamFraming,
     /// The upstream took too long.
     UpstreamTimeout,
 }
@@ -38,6 +40,7 @@ impl Interruption {
         Self::TunnelIdle,
         Self::UpstreamConnect,
         Self::UpstreamFailed,
+        Self::UpstreamFraming,
         Self::UpstreamTimeout,
     ];
 
@@ -54,6 +57,7 @@ impl Interruption {
             Self::TunnelIdle => "tunnel_idle",
             Self::UpstreamConnect => "upstream_connect",
             Self::UpstreamFailed => "upstream_failed",
+            Self::UpstreamFraming => "upstream_framing",
             Self::UpstreamTimeout => "upstream_timeout",
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -17,6 +17,7 @@ use super::Proxy;
 use super::activity::{Active, Activity, Overdue};
 use super::guarded::Guarded;
 use super::interruption::Interruption;
+use super::streams::Streams;
 use crate::listener::{Accepted, Listener};
 use crate::peer::Peer;
 
@@ -50,6 +51,7 @@ pub struct Limits {
     pub(super) head: Duration,
     pub(super) idle: Duration,
     pub(super) stall: Duration,
+    take: Duration,
     drain: Duration,
 }
 
@@ -63,6 +65,7 @@ impl Limits {
             head: Duration::from_secs(10),
             idle: Duration::from_secs(75),
             stall: Duration::from_secs(30),
+            take: Duration::from_secs(60),
             drain: Duration::from_secs(30),
         }
     }
@@ -100,6 +103,14 @@ impl Limits {
     #[must_use]
     pub const fn stall_timeout(mut self, limit: Duration) -> Self {
         self.stall = limit;
+        self
+    }
+
+    /// How long a client may take for 16 KiB of an answer over HTTP/2, when there are so many; 60 s.
+    /// The stream is reset then, and the others of its connection go on.
+    #[must_use]
+    pub const fn take_timeout(mut self, limit: Duration) -> Self {
+        self.take = limit;
         self
     }
 
@@ -225,8 +236,8 @@ where
     }
 }
 
-fn builder(limits: Limits) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+fn builder(limits: Limits) -> auto::Builder<Streams> {
+    let mut builder = auto::Builder::new(Streams::new(limits.take));
     builder
         .http1()
         .timer(TokioTimer::new())

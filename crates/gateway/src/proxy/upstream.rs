@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use http::{HeaderValue, Method, Request, Response, Version};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -24,40 +23,36 @@ pub use self::connect::{Tls, TlsError};
 use self::pool::{Endpoint, Sender, Sent};
 use super::body::{BodyError, Upload};
 
-/// The upstreams by name, for every route.
-#[derive(Clone, Debug)]
-pub struct Upstreams(Arc<ArcSwap<HashMap<Arc<str>, Arc<Upstream>>>>);
+/// The upstreams by name, for every route. Cheap to clone, and immutable: others come with another
+/// [gate](crate::Gate).
+#[derive(Clone, Debug, Default)]
+pub struct Upstreams(Arc<HashMap<Arc<str>, Arc<Upstream>>>);
 
 impl Upstreams {
     /// These upstreams.
     #[must_use]
     pub fn new(upstreams: impl IntoIterator<Item = Upstream>) -> Self {
-        Self(Arc::new(ArcSwap::from_pointee(by_name(upstreams))))
+        Self::shared(upstreams.into_iter().map(Arc::new))
     }
 
-    /// Puts other upstreams in their place; requests on their way are not disturbed.
-    pub fn replace(&self, upstreams: impl IntoIterator<Item = Upstream>) {
-        self.0.store(Arc::new(by_name(upstreams)));
+    /// These upstreams, which others may have as well, with the connections to them.
+    pub(crate) fn shared(upstreams: impl IntoIterator<Item = Arc<Upstream>>) -> Self {
+        let named = |upstream: Arc<Upstream>| (Arc::clone(&upstream.name), upstream);
+        Self(Arc::new(upstreams.into_iter().map(named).collect()))
     }
 
     /// Each address, and whether it can be connected to as far as requests have shown, in the order of
     /// their names.
     #[must_use]
     pub fn state(&self) -> Vec<AddressState> {
-        let upstreams = self.0.load();
-        let mut states: Vec<_> = upstreams.values().flat_map(|each| each.state()).collect();
+        let mut states: Vec<_> = self.0.values().flat_map(|each| each.state()).collect();
         states.sort_by(|a, b| (&a.upstream, &a.address).cmp(&(&b.upstream, &b.address)));
         states
     }
 
-    pub(super) fn find(&self, name: Option<&Arc<str>>) -> Option<Arc<Upstream>> {
-        self.0.load().get(name?).map(Arc::clone)
+    pub(crate) fn find(&self, name: &str) -> Option<&Arc<Upstream>> {
+        self.0.get(name)
     }
-}
-
-fn by_name(upstreams: impl IntoIterator<Item = Upstream>) -> HashMap<Arc<str>, Arc<Upstream>> {
-    let named = |upstream: Upstream| (Arc::clone(&upstream.name), Arc::new(upstream));
-    upstreams.into_iter().map(named).collect()
 }
 
 /// One address of an upstream, for metrics.

@@ -360,7 +360,8 @@ impl Gateway {
         let observed = Arc::new(Observed::default());
         let observer: Arc<dyn Observe> = Arc::<Observed>::clone(&observed);
         let settings = settings.observer(observer);
-        let proxy = Proxy::new(SharedGate::new(gate()), upstreams, settings);
+        let gate = SharedGate::new(gate().upstreams(upstreams));
+        let proxy = Proxy::new(gate, settings);
         let addr = match listener.address() {
             Address::Tcp(address) => address,
             Address::Unix(_) => SocketAddr::from(([0, 0, 0, 0], 0)),

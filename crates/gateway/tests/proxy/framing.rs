@@ -91,7 +91,7 @@ async fn t_prx_04_an_ambiguous_body_is_400_and_the_end() {
 }
 
 /// A field in HPACK: a literal without indexing.
-fn literal(name: &str, value: &str) -> Vec<u8> {
+pub(crate) fn literal(name: &str, value: &str) -> Vec<u8> {
     let mut field = vec![0];
     for text in [name, value] {
         // Lengths from 127 on go on in further bytes, seven bits each.
@@ -143,6 +143,32 @@ async fn t_prx_04_http2_cannot_end_a_line() {
         assert_eq!(first == Some(HEADERS), is_good, "{name:?}: {value:?}");
     }
     assert_eq!(app.arrived(), 1);
+}
+
+/// The library behind this cuts a fragment off `:path`, which RFC 9113 §8.3.1 leaves no room for.
+/// There is one reading nevertheless: what is left is decided on, and it alone is sent on.
+#[tokio::test]
+async fn t_fwd_06_what_is_cut_off_a_path_goes_nowhere() {
+    let (app, addr) = App::start().await;
+    let gateway = Gateway::before(addr).await;
+    for (path, target) in [
+        ("/x?a=b#/../y?z", Some("/x?a=b")),
+        ("/x#", Some("/x")),
+        ("#/x", None),
+    ] {
+        let before = app.arrived();
+        let mut fields = vec![0x82, 0x86];
+        fields.extend_from_slice(&literal(":path", path));
+        fields.extend_from_slice(&literal(":authority", "a"));
+        fields.extend_from_slice(&literal("authorization", &bearer()));
+        let mut stream = TcpStream::connect(gateway.addr).await.unwrap();
+        let sent = [PREFACE, &frame(4, 0, 0, &[]), &frame(1, 5, 1, &fields)];
+        stream.write_all(&sent.concat()).await.unwrap();
+        timeout(SOON, first_of_stream(&mut stream)).await.unwrap();
+        let seen = app.seen().into_iter().skip(before);
+        let targets: Vec<_> = seen.map(|seen| seen.target).collect();
+        assert_eq!(targets, Vec::from_iter(target), "{path}");
+    }
 }
 
 /// The kind of the first frame that is about a stream, if the connection does not end before.

@@ -23,6 +23,7 @@ use super::fixture::{
     App, Gateway, SOON, bearer, body_of, empty, get, raw, request, send, to_end, try_send, until,
     upstream,
 };
+use super::framing::literal;
 
 const SHORT: Duration = Duration::from_millis(100);
 
@@ -147,6 +148,143 @@ async fn t_dos_01_a_client_that_opens_no_window_is_cut() {
     let records = gateway.records(2).await;
     assert_eq!(records[1].end, End::Aborted);
     drop(response);
+}
+
+/// The head of a request over HTTP/2.
+fn head_of(path: &str, stream: u32) -> Vec<u8> {
+    let mut fields = vec![0x82, 0x86];
+    for (name, value) in [
+        (":path", path),
+        (":authority", "a"),
+        ("authorization", &bearer()),
+    ] {
+        fields.extend_from_slice(&literal(name, value));
+    }
+    frame(1, 5, stream, &fields)
+}
+
+/// The next frame: its kind, stream and payload.
+pub(crate) async fn next_frame(stream: &mut TcpStream) -> Option<(u8, u32, Vec<u8>)> {
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.ok()?;
+    let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+    let mut payload = vec![0; usize::try_from(length).unwrap()];
+    stream.read_exact(&mut payload).await.ok()?;
+    let [.., a, b, c, d] = head;
+    Some((head[3], u32::from_be_bytes([a, b, c, d]), payload))
+}
+
+/// Streams whose windows are closed, or opened by a byte now and then, beside one that goes on: they
+/// are reset, each for itself, and their connections to the application are free.
+#[tokio::test]
+async fn t_dos_01_streams_that_are_not_taken_are_reset_one_by_one() {
+    const CLOSED: u32 = 20;
+    let (_app, addr) = App::start().await;
+    let limits = Limits::new().take_timeout(SHORT * 5);
+    let gateway = limited(addr, limits).await;
+    let mut stream = TcpStream::connect(gateway.addr).await.unwrap();
+    // Windows of streams of 10 bytes; that of the connection is as wide as it can be.
+    let mut sent = PREFACE.to_vec();
+    sent.extend_from_slice(&frame(4, 0, 0, &[0, 4, 0, 0, 0, 10]));
+    sent.extend_from_slice(&frame(8, 0, 0, &0x7f00_0000_u32.to_be_bytes()));
+    let good = 2 * CLOSED + 1;
+    for id in (1..=good).step_by(2) {
+        sent.extend_from_slice(&head_of("/many", id));
+    }
+    sent.extend_from_slice(&frame(8, 0, good, &(1_u32 << 20).to_be_bytes()));
+    stream.write_all(&sent).await.unwrap();
+    let count = usize::try_from(CLOSED).unwrap();
+    let watched = until_reset(&mut stream, good, count);
+    let taken = timeout(SOON, watched).await.expect("they are reset");
+    assert!(taken > 0);
+    let records = gateway.records(count).await;
+    assert_eq!(records.len(), count);
+    for record in records {
+        assert_eq!(
+            (record.reason, record.end),
+            ("client_timeout", End::Aborted)
+        );
+    }
+}
+
+/// Takes what comes of the good stream, and of every second other a byte each time, until so many
+/// others were reset. How much the good one was sent meanwhile.
+async fn until_reset(stream: &mut TcpStream, good: u32, count: usize) -> usize {
+    let (mut reset, mut taken) = (Vec::new(), 0_usize);
+    while reset.len() < count {
+        match next_frame(stream).await.expect("the connection goes on") {
+            (0, id, data) if id == good => {
+                taken = taken.saturating_add(data.len());
+                let room = u32::try_from(data.len()).unwrap().to_be_bytes();
+                stream.write_all(&frame(8, 0, good, &room)).await.unwrap();
+            }
+            (0, id, _) if id % 4 == 1 => {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                let byte = frame(8, 0, id, &[0, 0, 0, 1]);
+                stream.write_all(&byte).await.unwrap();
+            }
+            (3, id, code) => {
+                assert_ne!(id, good);
+                assert_eq!(code, [0, 0, 0, 8], "CANCEL");
+                reset.push(id);
+            }
+            _ => {}
+        }
+    }
+    taken
+}
+
+/// A client that is slow, and takes each piece within the limit, gets all of it.
+#[tokio::test]
+async fn a_dos_02_an_answer_that_is_taken_slowly_goes_on() {
+    let (_app, addr) = App::start().await;
+    let gateway = limited(addr, Limits::new().take_timeout(SHORT * 10)).await;
+    let mut stream = TcpStream::connect(gateway.addr).await.unwrap();
+    let mut sent = PREFACE.to_vec();
+    sent.extend_from_slice(&frame(4, 0, 0, &[0, 4, 0, 0, 0, 0]));
+    sent.extend_from_slice(&head_of("/many", 1));
+    stream.write_all(&sent).await.unwrap();
+    let mut taken: u32 = 0;
+    // Over three times the limit.
+    while taken < 30 * 4096 {
+        tokio::time::sleep(SHORT).await;
+        let room = [
+            frame(8, 0, 1, &4096_u32.to_be_bytes()),
+            frame(8, 0, 0, &4096_u32.to_be_bytes()),
+        ];
+        stream.write_all(&room.concat()).await.unwrap();
+        let before = taken;
+        while taken < before + 4096 {
+            match timeout(SOON, next_frame(&mut stream)).await.unwrap() {
+                Some((0, 1, data)) => taken += u32::try_from(data.len()).unwrap(),
+                Some((kind, _, _)) => assert!(kind != 3 && kind != 7, "{kind} after {taken}"),
+                None => panic!("cut after {taken}"),
+            }
+        }
+    }
+}
+
+/// Over HTTP/1.1 a client that reads a byte now and then makes no room that the system would tell of.
+#[tokio::test]
+async fn t_dos_01_a_client_that_reads_byte_by_byte_is_cut() {
+    let (_app, addr) = App::start().await;
+    let gateway = limited(addr, Limits::new().stall_timeout(SHORT * 5)).await;
+    let mut stream = TcpStream::connect(gateway.addr).await.unwrap();
+    let head = format!(
+        "GET /many HTTP/1.1\r\nHost: a\r\nAuthorization: {}\r\n\r\n",
+        bearer()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let reading = async {
+        while stream.read_u8().await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::select! {
+        cut = gateway.cut() => assert_eq!(cut, "client_timeout"),
+        () = reading => panic!("it ended otherwise"),
+    }
+    assert_eq!(gateway.reason().await.1, End::Aborted);
 }
 
 #[tokio::test]
@@ -470,6 +608,185 @@ async fn t_dos_02_a_flood_of_continuations_ends_the_connection() {
     let error = flood(gateway.addr, continuations()).await;
     assert_eq!(error, Some(ENHANCE_YOUR_CALM));
     assert_eq!(app.arrived(), 0);
+}
+
+/// Lets so much time pass.
+async fn later(seconds: u64) {
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(seconds)).await;
+    tokio::time::resume();
+}
+
+/// The next frame of this kind: its stream and payload.
+async fn next_of(stream: &mut TcpStream, wanted: u8) -> Option<(u32, Vec<u8>)> {
+    loop {
+        let (kind, id, payload) = timeout(SOON, next_frame(stream)).await.unwrap()?;
+        if kind == wanted {
+            return Some((id, payload));
+        }
+    }
+}
+
+/// A request over HTTP/2 that the application does not answer, and what is read of its connection
+/// after it has arrived there.
+async fn stuck(gateway: &Gateway, app: &App) -> TcpStream {
+    let mut stream = TcpStream::connect(gateway.addr).await.unwrap();
+    let mut sent = PREFACE.to_vec();
+    sent.extend_from_slice(&frame(4, 0, 0, &[]));
+    sent.extend_from_slice(&head_of("/stuck", 1));
+    stream.write_all(&sent).await.unwrap();
+    let before = app.arrived();
+    until(|| app.arrived() > before).await;
+    stream
+}
+
+#[tokio::test]
+async fn t_dos_02_requests_past_the_cap_of_a_connection_are_refused() {
+    const SETTINGS: u8 = 4;
+    const RESET: u8 = 3;
+    let (app, addr) = App::start().await;
+    let gateway = limited(addr, Limits::new().streams(2)).await;
+    let mut stream = TcpStream::connect(gateway.addr).await.unwrap();
+    let mut sent = PREFACE.to_vec();
+    sent.extend_from_slice(&frame(4, 0, 0, &[]));
+    for id in [1, 3, 5] {
+        sent.extend_from_slice(&head_of("/stuck", id));
+    }
+    stream.write_all(&sent).await.unwrap();
+    let (_, settings) = next_of(&mut stream, SETTINGS).await.unwrap();
+    let most = settings.chunks(6).find(|setting| setting[..2] == [0, 3]);
+    assert_eq!(most.unwrap()[2..], [0, 0, 0, 2]);
+    let refused = next_of(&mut stream, RESET).await.unwrap();
+    assert_eq!(refused, (5, vec![0, 0, 0, 7]), "REFUSED_STREAM");
+    until(|| app.arrived() == 2).await;
+    // What a client is told by default.
+    let gateway = Gateway::before(addr).await;
+    let mut stream = TcpStream::connect(gateway.addr).await.unwrap();
+    stream.write_all(PREFACE).await.unwrap();
+    let (_, settings) = next_of(&mut stream, SETTINGS).await.unwrap();
+    let most = settings.chunks(6).find(|setting| setting[..2] == [0, 3]);
+    assert_eq!(most.unwrap()[2..], [0, 0, 0, 200]);
+    assert_eq!(app.arrived(), 2);
+}
+
+#[tokio::test]
+async fn t_dos_02_a_peer_of_http2_that_is_gone_is_found_out() {
+    const PING: u8 = 6;
+    let (app, addr) = App::start().await;
+    let patient = upstream(addr).response_timeout(Duration::from_secs(3600));
+    let gateway = Gateway::with(patient, Settings::new(), Limits::new()).await;
+    let mut stream = stuck(&gateway, &app).await;
+    // It answers, and goes on.
+    for _ in 0..2 {
+        later(20).await;
+        let (_, payload) = next_of(&mut stream, PING).await.unwrap();
+        let answer = frame(PING, 1, 0, &payload);
+        stream.write_all(&answer).await.unwrap();
+        // Read by the other side before the clock is moved again.
+        let probe = frame(PING, 0, 0, &[7; 8]);
+        stream.write_all(&probe).await.unwrap();
+        let (_, payload) = next_of(&mut stream, PING).await.unwrap();
+        assert_eq!(payload, [7; 8]);
+    }
+    // It does not.
+    later(20).await;
+    next_of(&mut stream, PING).await.unwrap();
+    later(20).await;
+    assert_eq!(next_of(&mut stream, PING).await, None);
+    assert_eq!(gateway.reason().await.1, End::Aborted);
+}
+
+#[tokio::test]
+async fn a_connection_that_does_not_say_goodbye_is_cut() {
+    const GOING_AWAY: u8 = 7;
+    let (_app, addr) = App::start().await;
+    let mut gateway = Gateway::before(addr).await;
+    let mut stream = TcpStream::connect(gateway.addr).await.unwrap();
+    let mut sent = PREFACE.to_vec();
+    sent.extend_from_slice(&frame(4, 0, 0, &[]));
+    sent.extend_from_slice(&head_of("/x", 1));
+    stream.write_all(&sent).await.unwrap();
+    gateway.records(1).await;
+    gateway.stop();
+    next_of(&mut stream, GOING_AWAY).await.unwrap();
+    // It would have to answer the ping that comes with it.
+    assert!(timeout(SHORT, &mut gateway.done).await.is_err());
+    later(5).await;
+    assert_eq!(next_of(&mut stream, 0xff).await, None);
+    timeout(SOON, &mut gateway.done).await.unwrap().unwrap();
+}
+
+/// Sends this over so many connections, one after the other, and holds them; the answers are thrown
+/// away.
+async fn sent_by_many(addr: SocketAddr, bytes: Vec<u8>, count: usize) {
+    let mut held = Vec::new();
+    for _ in 0..count {
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        let _ = stream.write_all(&bytes).await;
+        held.push(stream);
+    }
+    std::future::pending::<()>().await;
+}
+
+/// Whatever others do at the same time, good clients are served.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dos_02_good_clients_are_served_during_each_attack() {
+    let (_app, addr) = App::start().await;
+    let gateway = Gateway::before(addr).await;
+    let to = gateway.addr;
+    let many_fields: String = (0..2_000)
+        .map(|field| format!("x-{field}: a\r\n"))
+        .collect();
+    let huge_token = "a".repeat(40_000);
+    let body_to_come = format!(
+        "POST /x HTTP/1.1\r\nHost: a\r\nAuthorization: {}\r\nContent-Length: 9\r\n\r\na",
+        bearer()
+    );
+    let with = |fields: String| format!("GET /x HTTP/1.1\r\nHost: a\r\n{fields}\r\n").into_bytes();
+    type Attack = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+    let attacks: [(&str, Attack); 7] = [
+        (
+            "connections that say nothing",
+            Box::pin(sent_by_many(to, Vec::new(), 200)),
+        ),
+        (
+            "slow heads",
+            Box::pin(sent_by_many(to, b"GET /x HTTP/1.1\r\nHo".to_vec(), 200)),
+        ),
+        (
+            "slow bodies",
+            Box::pin(sent_by_many(to, body_to_come.into_bytes(), 100)),
+        ),
+        (
+            "floods of fields",
+            Box::pin(sent_by_many(to, with(many_fields), 100)),
+        ),
+        (
+            "huge tokens",
+            Box::pin(sent_by_many(
+                to,
+                with(format!("Authorization: Bearer {huge_token}\r\n")),
+                100,
+            )),
+        ),
+        (
+            "rapid resets",
+            Box::pin(async move { while flood(to, resets()).await.is_some() {} }),
+        ),
+        (
+            "floods of continuations",
+            Box::pin(async move { while flood(to, continuations()).await.is_some() {} }),
+        ),
+    ];
+    for (name, attack) in attacks {
+        let attack = tokio::spawn(attack);
+        for target in ["/x", "http://api.example/x"].repeat(20) {
+            let response = send(to, get(target).body(empty()).unwrap()).await;
+            assert_eq!(response.status(), StatusCode::OK, "{name}");
+        }
+        assert!(!attack.is_finished(), "{name}");
+        attack.abort();
+    }
 }
 
 #[tokio::test]

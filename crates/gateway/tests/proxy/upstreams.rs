@@ -8,17 +8,20 @@ use std::time::Duration;
 use bearward_gateway::proxy::{
     Address, End, Limits, Protocol, Settings, Tls, TlsError, Upstream, Upstreams,
 };
+use futures_util::FutureExt;
 use http::{Method, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::fixture::{App, Gateway, SOON, body_of, empty, full, get, request, send, upstream};
+use super::fixture::{
+    App, Gateway, SOON, body_of, empty, full, get, request, send, until, upstream,
+};
 
 /// An address at which nobody listens.
 async fn nobody() -> SocketAddr {
@@ -114,6 +117,147 @@ async fn what_is_not_http_is_502() {
     is_problem(response, StatusCode::BAD_GATEWAY).await;
 }
 
+/// An application that answers each request with these bytes, and closes the connection.
+async fn saying(answer: String) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        head_of(&mut stream).await;
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    });
+    addr
+}
+
+#[tokio::test]
+async fn t_prx_04_an_answer_whose_end_could_be_read_differently_is_502() {
+    for (method, head) in [
+        (Method::GET, "200 OK\r\nTransfer-Encoding: gzip\r\n"),
+        (Method::GET, "200 OK\r\nTransfer-Encoding: identity\r\n"),
+        (
+            Method::GET,
+            "200 OK\r\nTransfer-Encoding: gzip, chunked\r\n",
+        ),
+        (
+            Method::GET,
+            "200 OK\r\nTransfer-Encoding: chunked, gzip\r\n",
+        ),
+        (
+            Method::GET,
+            "200 OK\r\nTransfer-Encoding: chunked, chunked\r\n",
+        ),
+        (
+            Method::GET,
+            "200 OK\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
+        ),
+        (Method::HEAD, "200 OK\r\nTransfer-Encoding: gzip\r\n"),
+        (
+            Method::HEAD,
+            "200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n",
+        ),
+        (Method::HEAD, "200 OK\r\nContent-Length: 5, 6\r\n"),
+        (Method::HEAD, "200 OK\r\nContent-Length: +5\r\n"),
+        (Method::HEAD, "200 OK\r\nContent-Length: five\r\n"),
+        (Method::HEAD, "200 OK\r\nContent-Length:\r\n"),
+        (
+            Method::GET,
+            "304 Not Modified\r\nContent-Length: 5\r\nContent-Length: 6\r\n",
+        ),
+    ] {
+        let body = "5\r\nhello\r\n0\r\n\r\n";
+        let body = if head.contains("200") && method == Method::GET {
+            body
+        } else {
+            ""
+        };
+        let app = saying(format!("HTTP/1.1 {head}\r\n{body}")).await;
+        let gateway = Gateway::before(app).await;
+        let asked = request(method.clone(), "/x").body(empty()).unwrap();
+        let response = send(gateway.addr, asked).await;
+        assert_eq!(
+            response.status(),
+            StatusCode::BAD_GATEWAY,
+            "{method} {head}"
+        );
+        assert_eq!(
+            gateway.reason().await.0,
+            "upstream_framing",
+            "{method} {head}"
+        );
+    }
+    // Where there is a body the library refuses those itself.
+    let app =
+        saying("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello".into());
+    let gateway = Gateway::before(app.await).await;
+    let response = send(gateway.addr, get("/x").body(empty()).unwrap()).await;
+    is_problem(response, StatusCode::BAD_GATEWAY).await;
+    assert_eq!(gateway.reason().await.0, "upstream_failed");
+}
+
+#[tokio::test]
+async fn a_prx_04_an_answer_with_one_end_passes() {
+    for (method, answer, lengths, body) in [
+        (
+            Method::GET,
+            "200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+            &[][..],
+            "hello",
+        ),
+        (
+            Method::GET,
+            "200 OK\r\nContent-Length: 5\r\n\r\nhello",
+            &["5"][..],
+            "hello",
+        ),
+        (
+            Method::GET,
+            "200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
+            &["5"][..],
+            "hello",
+        ),
+        (Method::GET, "200 OK\r\n\r\nhello", &[][..], "hello"),
+        (
+            Method::HEAD,
+            "200 OK\r\nContent-Length: 5\r\n\r\n",
+            &["5"][..],
+            "",
+        ),
+        (
+            Method::HEAD,
+            "200 OK\r\nContent-Length: 5, 5\r\n\r\n",
+            &["5"][..],
+            "",
+        ),
+        (
+            Method::HEAD,
+            "200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            &[][..],
+            "",
+        ),
+        (
+            Method::GET,
+            "304 Not Modified\r\nContent-Length: 5\r\n\r\n",
+            &[][..],
+            "",
+        ),
+    ] {
+        let gateway = Gateway::before(saying(format!("HTTP/1.1 {answer}")).await).await;
+        let asked = request(method.clone(), "/x").body(empty()).unwrap();
+        let response = send(gateway.addr, asked).await;
+        assert_eq!(
+            response.status().as_str(),
+            answer.split(' ').next().unwrap()
+        );
+        let told = response.headers().get_all("content-length").iter();
+        assert!(
+            told.eq(lengths),
+            "{method} {answer} {:?}",
+            response.headers()
+        );
+        assert_eq!(body_of(response).await, body, "{method} {answer}");
+    }
+}
+
 async fn head_of(stream: &mut TcpStream) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -194,6 +338,74 @@ async fn a_new_connection_that_is_closed_is_not_tried_again() {
     is_problem(response, StatusCode::BAD_GATEWAY).await;
     assert!(!accepted.await.unwrap());
     assert_eq!(gateway.reason().await.0, "upstream_failed");
+}
+
+/// A listener whose queue is full: who connects next waits.
+async fn full_queue() -> (SocketAddr, TcpListener, Vec<TcpStream>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let addr = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    let short = Duration::from_millis(100);
+    while let Ok(stream) = timeout(short, TcpStream::connect(addr)).await {
+        waiting.push(stream.unwrap());
+        assert!(waiting.len() < 100, "no queue is that long");
+    }
+    (addr, listener, waiting)
+}
+
+#[tokio::test]
+async fn an_upstream_that_cannot_be_connected_to_in_time_is_502_or_passed_over() {
+    let (full, _listener, _waiting) = full_queue().await;
+    let (_app, addr) = App::start().await;
+    let slow = upstream(full).connect_timeout(Duration::from_millis(100));
+    let gateway = Gateway::with(slow, Settings::new(), Limits::new()).await;
+    let response = send(gateway.addr, get("/x").body(empty()).unwrap()).await;
+    is_problem(response, StatusCode::BAD_GATEWAY).await;
+    assert_eq!(gateway.reason().await.0, "upstream_connect");
+    // With the default of 2 s: longer than what is waited for here.
+    let both = [full, addr].map(|addr| addr.to_string().parse().unwrap());
+    let gateway = Gateway::to(Upstreams::new([Upstream::new("app", both)])).await;
+    let asked = tokio::spawn(send(gateway.addr, get("/x").body(empty()).unwrap()));
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!asked.is_finished());
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_millis(1_900)).await;
+    tokio::time::resume();
+    assert_eq!(asked.await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn no_more_connections_than_64_are_kept_when_they_are_idle() {
+    const MANY: usize = 70;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let (app, open) = (App::default(), Arc::<AtomicUsize>::default());
+    let (serving, counted) = (app.clone(), Arc::clone(&open));
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            let open = Arc::clone(&counted);
+            let served = serving.clone().serve(stream);
+            tokio::spawn(served.map(move |()| open.fetch_sub(1, Ordering::SeqCst)));
+        }
+    });
+    let gateway = Gateway::before(addr).await;
+    let asked: Vec<_> = (0..MANY)
+        .map(|_| tokio::spawn(send(gateway.addr, get("/stuck").body(empty()).unwrap())))
+        .collect();
+    until(|| app.arrived() == MANY).await;
+    assert_eq!(open.load(Ordering::SeqCst), MANY);
+    app.release.notify_waiters();
+    for asked in asked {
+        assert_eq!(body_of(asked.await.unwrap()).await, "released");
+    }
+    until(|| open.load(Ordering::SeqCst) == 64).await;
+    // And these are.
+    let response = send(gateway.addr, get("/x").body(empty()).unwrap()).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(open.load(Ordering::SeqCst), 64);
 }
 
 #[tokio::test]

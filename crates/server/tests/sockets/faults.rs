@@ -5,10 +5,12 @@
 
 use bearward::core::jwk_set::JwkSetError;
 use bearward::fetch::{FetchError, HttpTransport};
-use bearward::{Issuer, ResourceServer};
+use bearward::{Issuer, Policy, ResourceServer};
 use bearward_testing::issuer::Tls;
 use bearward_testing::keys::OddJwk;
 use bearward_testing::{DevIssuer, Fault};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
 
 use super::{decide, dev_issuer, discovering, policy, serving, warm, with_kid};
 use crate::fixture::{
@@ -41,6 +43,30 @@ async fn cold(fault: Fault) -> (DevIssuer, ResourceServer) {
     assert_eq!(refused.unwrap_err().reason(), "keys_unavailable", "{fault}");
     assert!(!server.is_ready(), "{fault}");
     (issuer, server)
+}
+
+/// Two seconds of the five that a flight has, so that there is time for another address.
+#[tokio::test]
+async fn t_key_13_a_connection_that_does_not_come_about_ends_after_2_seconds() {
+    // The queue of this listener is full: who connects next waits.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let addr = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    let short = 100 * MILLISECOND;
+    while let Ok(stream) = timeout(short, TcpStream::connect(addr)).await {
+        waiting.push(stream.unwrap());
+        assert!(waiting.len() < 100, "no queue is that long");
+    }
+    let policy = Policy::builder("https://id.example", AUDIENCE).build();
+    let source = Issuer::jwks_uri(policy.unwrap(), format!("http://{addr}/jwks"));
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    let server = serving(source, HttpTransport::new().unwrap());
+    server.attempted().await;
+    assert_eq!(began.elapsed().as_secs(), 2);
+    assert!(last_error(&server).is_some());
 }
 
 #[tokio::test]
