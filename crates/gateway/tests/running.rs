@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bearward::ResourceServer;
 use bearward_gateway::config::{Address, Config, Surroundings};
 use bearward_gateway::gateway::{Gateway, Reloader, Reloads, Trigger};
 use bearward_gateway::metrics::{Metrics, Reload};
@@ -41,6 +42,17 @@ impl Running {
     }
 
     pub(crate) async fn of(config: Config) -> Self {
+        let running = Self::launch_of(config).await;
+        running.server().attempted().await;
+        running
+    }
+
+    /// The same, without waiting for keys.
+    pub(crate) async fn launch(text: &str) -> Self {
+        Self::launch_of(parse(text)).await
+    }
+
+    async fn launch_of(config: Config) -> Self {
         let gateway = Gateway::start(config).await.expect("free ports");
         let (stop, stopped) = oneshot::channel();
         let (addresses, reloader) = (gateway.addresses(), gateway.reloader());
@@ -48,7 +60,6 @@ impl Running {
         let served = tokio::spawn(gateway.serve(async {
             let _ = stopped.await;
         }));
-        gate.load().server().attempted().await;
         Self {
             addresses,
             reloader,
@@ -57,6 +68,10 @@ impl Running {
             stop,
             served,
         }
+    }
+
+    pub(crate) fn server(&self) -> ResourceServer {
+        self.gate.load().server().clone()
     }
 
     pub(crate) fn address(&self, door: &str) -> SocketAddr {

@@ -20,6 +20,7 @@ mod freshness;
 mod generated;
 mod issuers;
 mod key_set;
+mod matrix;
 mod network;
 mod outage;
 mod refusals;

@@ -56,6 +56,32 @@ async fn bad_tls_is_refused_even_by_who_trusts_the_ca() {
 }
 
 #[tokio::test]
+async fn tls_turns_bad_and_good_again_on_demand() {
+    let issuer = start(Tls::SignedByCa).await;
+    let client = trusting(&issuer);
+    let fetch = || client.get(issuer.jwks_uri()).send();
+    for (tls, expected) in [
+        (Tls::Expired, "Expired"),
+        (Tls::SelfSigned, "UnknownIssuer"),
+        (Tls::WrongName, "NotValidForName"),
+        (Tls::Off, "InvalidMessage"),
+    ] {
+        // The connection that is kept open is not used again.
+        assert_eq!(fetch().await.unwrap().status(), 200, "{tls:?}");
+        let fetches = issuer.fetches();
+        issuer.set_tls(tls).unwrap();
+        let mut error = format!("{:?}", fetch().await.unwrap_err());
+        if !error.contains(expected) {
+            // It was on its way when its connection was closed.
+            error = format!("{:?}", fetch().await.unwrap_err());
+        }
+        assert!(error.contains(expected), "{tls:?}: {error}");
+        assert_eq!(issuer.fetches(), fetches, "{tls:?}");
+        issuer.set_tls(Tls::SignedByCa).unwrap();
+    }
+}
+
+#[tokio::test]
 async fn stop_closes_the_port() {
     let issuer = DevIssuer::start().await.unwrap();
     let address = issuer.addr();

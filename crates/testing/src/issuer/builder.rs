@@ -18,7 +18,7 @@ use super::keyring::Keyring;
 use super::registered::{Client, User};
 use super::session::Store;
 use super::state::{Answers, Etags, Origin, State};
-use super::tls::Tls;
+use super::tls::{Certificates, Tls};
 use super::{DevIssuer, authorize, connection, control, published, token_endpoint};
 use crate::keys::SigningKey;
 
@@ -165,11 +165,9 @@ impl DevIssuerBuilder {
         if !self.public_origin.iter().all(|origin| is_origin(origin)) {
             return Err(StartError::PublicOrigin);
         }
-        let identity = self.tls.identity()?;
-        let (acceptor, ca_pem) = match identity {
-            Some(identity) => (Some(identity.acceptor), identity.ca_pem),
-            None => (None, None),
-        };
+        let certificates = Certificates::new()?;
+        let ca_pem = certificates.ca_pem(self.tls);
+        let acceptor = certificates.acceptor(self.tls)?;
         let scheme = if acceptor.is_some() { "https" } else { "http" };
 
         let listener = bind(self.address).await?;
@@ -201,9 +199,10 @@ impl DevIssuerBuilder {
             fetches: watch::Sender::new(FetchCounts::default()),
         });
         let (stop, stopped) = oneshot::channel();
+        let (tls, acceptors) = watch::channel(acceptor);
         let task = tokio::spawn(connection::serve(
             listener,
-            acceptor,
+            acceptors,
             routes(&state),
             stopped,
         ));
@@ -211,6 +210,8 @@ impl DevIssuerBuilder {
             state,
             address,
             ca_pem,
+            certificates,
+            tls,
             stop,
             task,
         })

@@ -14,7 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
@@ -23,25 +23,29 @@ use tower_service::Service;
 #[derive(Clone, Copy)]
 pub(super) struct Cut;
 
-/// Serves until `stop` is dropped; then every connection is closed.
+/// Serves until `stop` is dropped; then every connection is closed, as also when TLS changes.
 pub(super) async fn serve(
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    mut tls: watch::Receiver<Option<TlsAcceptor>>,
     router: Router,
     mut stop: oneshot::Receiver<Infallible>,
 ) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
+            biased;
             _ = &mut stop => break,
+            // What is kept open has had its handshake.
+            Ok(()) = tls.changed() => connections.shutdown().await,
+            Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(secure(stream, tls.clone(), router.clone()));
+                    let tls = tls.borrow().clone();
+                    connections.spawn(secure(stream, tls, router.clone()));
                 }
                 // Out of file descriptors, most likely: until some are free there is no hurry.
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             },
-            Some(_) = connections.join_next() => {}
         }
     }
     drop(listener);

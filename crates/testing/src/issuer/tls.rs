@@ -32,35 +32,48 @@ pub enum Tls {
     WrongName,
 }
 
-/// What a listener needs to speak TLS.
-pub(super) struct Identity {
-    pub(super) acceptor: TlsAcceptor,
-    pub(super) ca_pem: Option<String>,
+/// What certificates are made with: the authority that a client may trust, always the same.
+pub(super) struct Certificates {
+    authority: CertifiedIssuer<'static, KeyPair>,
 }
 
-impl Tls {
-    /// Makes a certificate; `None` when TLS is off.
+impl Certificates {
+    /// # Errors
+    ///
+    /// [`StartError::Tls`] if the system could not generate the authority.
+    pub(super) fn new() -> Result<Self, StartError> {
+        let authority = authority()?;
+        Ok(Self { authority })
+    }
+
+    /// The authority's certificate, if it signs those of this kind.
+    pub(super) fn ca_pem(&self, kind: Tls) -> Option<String> {
+        match kind {
+            Tls::Off | Tls::SelfSigned => None,
+            Tls::Expired | Tls::SignedByCa | Tls::WrongName => Some(self.authority.pem()),
+        }
+    }
+
+    /// Makes a certificate, for a listener to speak TLS with; `None` when TLS is off.
     ///
     /// # Errors
     ///
     /// [`StartError::Tls`] if the system could not generate it.
-    pub(super) fn identity(self) -> Result<Option<Identity>, StartError> {
+    pub(super) fn acceptor(&self, kind: Tls) -> Result<Option<TlsAcceptor>, StartError> {
         let key = KeyPair::generate().map_err(tls)?;
-        let (certificate, ca_pem) = match self {
-            Self::Off => return Ok(None),
-            Self::SelfSigned => (loopback()?.self_signed(&key).map_err(tls)?, None),
-            Self::Expired | Self::SignedByCa | Self::WrongName => {
-                let ca = authority()?;
-                let certificate = self.params()?.signed_by(&key, &ca).map_err(tls)?;
-                (certificate, Some(ca.pem()))
+        let certificate = match kind {
+            Tls::Off => return Ok(None),
+            Tls::SelfSigned => loopback()?.self_signed(&key),
+            Tls::Expired | Tls::SignedByCa | Tls::WrongName => {
+                kind.params()?.signed_by(&key, &self.authority)
             }
         };
-        Ok(Some(Identity {
-            acceptor: acceptor(certificate.der().clone(), &key)?,
-            ca_pem,
-        }))
+        let certificate = certificate.map_err(tls)?;
+        acceptor(certificate.der().clone(), &key).map(Some)
     }
+}
 
+impl Tls {
     fn params(self) -> Result<CertificateParams, StartError> {
         if self == Self::WrongName {
             return CertificateParams::new(["elsewhere.example".to_owned()]).map_err(tls);
