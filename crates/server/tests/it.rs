@@ -13,6 +13,7 @@
 
 mod authorize;
 mod build;
+mod clock;
 mod discovery;
 mod events;
 mod fixture;
