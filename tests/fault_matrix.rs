@@ -54,7 +54,13 @@ pub(crate) enum Trouble {
 
 impl Trouble {
     pub(crate) fn all() -> Vec<Self> {
-        let tls = [Tls::Expired, Tls::Off, Tls::SelfSigned, Tls::WrongName];
+        let tls = [
+            Tls::Expired,
+            Tls::Off,
+            Tls::SelfSigned,
+            Tls::Silent,
+            Tls::WrongName,
+        ];
         let mut all = vec![Self::None];
         all.extend(Fault::ALL.iter().copied().map(Self::Fault));
         all.extend([Self::Refused, Self::Unresolvable]);
@@ -70,6 +76,7 @@ impl Trouble {
             Self::Tls(Tls::Expired) => "TLS: expired".to_owned(),
             Self::Tls(Tls::Off) => "TLS: not spoken".to_owned(),
             Self::Tls(Tls::SelfSigned) => "TLS: self-signed".to_owned(),
+            Self::Tls(Tls::Silent) => "TLS: silent".to_owned(),
             Self::Tls(Tls::WrongName) => "TLS: wrong name".to_owned(),
             Self::Tls(other) => panic!("{other:?}"),
             Self::Unresolvable => "name unresolvable".to_owned(),
@@ -78,7 +85,10 @@ impl Trouble {
 
     /// Whether the issuer holds up those who fetch.
     fn holds_up(self) -> bool {
-        matches!(self, Self::Fault(Fault::Hang | Fault::Slow))
+        matches!(
+            self,
+            Self::Fault(Fault::Hang | Fault::Slow) | Self::Tls(Tls::Silent)
+        )
     }
 }
 
@@ -259,11 +269,11 @@ pub(crate) async fn too_old<D: Door>(rows: &[Trouble]) {
 /// A door whose keys were fetched so long ago, when the trouble began.
 async fn aged<D: Door>(row: Trouble, by: Duration) -> (Issuer, D) {
     let (issuer, door) = warm::<D>(row).await;
-    let (fetches, flights) = (issuer.fetches(), ended(&door));
+    let flights = ended(&door);
     advance(by).await;
     // The attempt that was due has failed, or is held up.
     still(|| match row.holds_up() {
-        true => issuer.fetches() > fetches,
+        true => issuer.holds_one(),
         false => ended(&door) > flights,
     })
     .await;
@@ -330,7 +340,11 @@ impl Issuer {
         match row {
             Trouble::Refused => return running.stop().await,
             Trouble::Fault(fault) => running.set_fault(fault),
-            Trouble::Tls(tls) => running.set_tls(tls).unwrap(),
+            Trouble::Tls(tls) => {
+                running.set_tls(tls).unwrap();
+                // Who kept a connection open sees that it is closed.
+                still_for(MOMENT / 4).await;
+            }
             Trouble::None | Trouble::Unresolvable => {}
         }
         self.running = Some(running);
@@ -415,8 +429,8 @@ impl Issuer {
         }
         let waited = match waited.as_millis() {
             0 => "0".to_owned(),
-            // Timers go by the millisecond.
-            millis if millis % 1000 <= 2 => format!("{} s", millis / 1000),
+            // Timers go by the millisecond, and requests come a millisecond after one another.
+            millis if (millis + 2) % 1000 <= 4 => format!("{} s", (millis + 2) / 1000),
             millis => format!("{millis} ms"),
         };
         let text = format!("{}, {waited}, {}", answer.status, self.fetches() - fetches);
@@ -426,12 +440,17 @@ impl Issuer {
     /// Until a request that is not answered by now waits for what the issuer holds up; or for what
     /// it must not wait for.
     async fn held_up(&self) {
-        if self.trouble.holds_up() {
-            still(|| self.fetches() > self.fetches_before).await;
-            still_for(MOMENT).await;
-            return;
+        if !self.trouble.holds_up() {
+            return still_for(PATIENCE / 2).await;
         }
-        still_for(PATIENCE / 2).await;
+        still(|| self.holds_one()).await;
+        still_for(MOMENT).await;
+    }
+
+    /// Whether it holds up a fetch. With a handshake that is not answered nobody can tell: there it is
+    /// one that is under way for a moment.
+    fn holds_one(&self) -> bool {
+        self.trouble == Trouble::Tls(Tls::Silent) || self.fetches() > self.fetches_before
     }
 }
 

@@ -49,11 +49,10 @@ use std::sync::Arc;
 use http::HeaderValue;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
 
 use self::keyring::Old;
 use self::state::State;
-use self::tls::Certificates;
+use self::tls::{Certificates, Speech};
 use crate::keys::{KeyError, SigningKey};
 use crate::token::Token;
 
@@ -82,7 +81,7 @@ pub struct DevIssuer {
     address: SocketAddr,
     ca_pem: Option<String>,
     certificates: Certificates,
-    tls: watch::Sender<Option<TlsAcceptor>>,
+    tls: watch::Sender<Speech>,
     /// Dropping it stops the task.
     stop: oneshot::Sender<Infallible>,
     task: JoinHandle<()>,
@@ -182,7 +181,7 @@ impl DevIssuer {
     ///
     /// [`StartError::Tls`] if the system could not generate the certificate.
     pub fn set_tls(&self, tls: Tls) -> Result<(), StartError> {
-        self.tls.send_replace(self.certificates.acceptor(tls)?);
+        self.tls.send_replace(self.certificates.speech(tls)?);
         Ok(())
     }
 

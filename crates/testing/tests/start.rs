@@ -7,7 +7,9 @@ use std::time::Duration;
 use bearward_testing::issuer::{StartError, Tls, User};
 use bearward_testing::{Algorithm, DevIssuer, Fault, SigningKey};
 use reqwest::{Certificate, Client};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::browser::{self, Browser, json};
 
@@ -82,6 +84,19 @@ async fn tls_turns_bad_and_good_again_on_demand() {
 }
 
 #[tokio::test]
+async fn silence_is_a_connection_and_nothing_more() {
+    let issuer = start(Tls::Silent).await;
+    assert!(issuer.url().starts_with("https://"));
+    let mut stream = TcpStream::connect(issuer.addr()).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    let mut byte = [0];
+    let heard = timeout(Duration::from_millis(100), stream.read(&mut byte)).await;
+    assert!(heard.is_err(), "{heard:?}");
+    issuer.set_tls(Tls::SignedByCa).unwrap();
+    assert_eq!(stream.read(&mut byte).await.unwrap_or(0), 0);
+}
+
+#[tokio::test]
 async fn stop_closes_the_port() {
     let issuer = DevIssuer::start().await.unwrap();
     let address = issuer.addr();
@@ -113,7 +128,7 @@ async fn an_issuer_that_is_dropped_stops() {
         }
     };
     let patience = Duration::from_secs(10);
-    tokio::time::timeout(patience, refused).await.unwrap();
+    timeout(patience, refused).await.unwrap();
 }
 
 #[tokio::test]

@@ -167,8 +167,13 @@ impl DevIssuerBuilder {
         }
         let certificates = Certificates::new()?;
         let ca_pem = certificates.ca_pem(self.tls);
-        let acceptor = certificates.acceptor(self.tls)?;
-        let scheme = if acceptor.is_some() { "https" } else { "http" };
+        let speech = certificates.speech(self.tls)?;
+        let scheme = match self.tls {
+            Tls::Off => "http",
+            Tls::Expired | Tls::SelfSigned | Tls::SignedByCa | Tls::Silent | Tls::WrongName => {
+                "https"
+            }
+        };
 
         let listener = bind(self.address).await?;
         let address = listener.local_addr().map_err(|error| StartError::Bind {
@@ -199,13 +204,8 @@ impl DevIssuerBuilder {
             fetches: watch::Sender::new(FetchCounts::default()),
         });
         let (stop, stopped) = oneshot::channel();
-        let (tls, acceptors) = watch::channel(acceptor);
-        let task = tokio::spawn(connection::serve(
-            listener,
-            acceptors,
-            routes(&state),
-            stopped,
-        ));
+        let (tls, speech) = watch::channel(speech);
+        let task = tokio::spawn(connection::serve(listener, speech, routes(&state), stopped));
         Ok(DevIssuer {
             state,
             address,

@@ -25,6 +25,8 @@ pub enum Tls {
     Off,
     /// TLS with a certificate that nobody signed but itself.
     SelfSigned,
+    /// A connection is accepted, and then nothing is said, whatever comes.
+    Silent,
     /// TLS with a certificate of [`ca_pem`](super::DevIssuer::ca_pem), good for `localhost` and the
     /// loopback addresses.
     SignedByCa,
@@ -49,28 +51,37 @@ impl Certificates {
     /// The authority's certificate, if it signs those of this kind.
     pub(super) fn ca_pem(&self, kind: Tls) -> Option<String> {
         match kind {
-            Tls::Off | Tls::SelfSigned => None,
+            Tls::Off | Tls::SelfSigned | Tls::Silent => None,
             Tls::Expired | Tls::SignedByCa | Tls::WrongName => Some(self.authority.pem()),
         }
     }
 
-    /// Makes a certificate, for a listener to speak TLS with; `None` when TLS is off.
+    /// Makes a certificate, for a listener to speak TLS with, if it is to.
     ///
     /// # Errors
     ///
     /// [`StartError::Tls`] if the system could not generate it.
-    pub(super) fn acceptor(&self, kind: Tls) -> Result<Option<TlsAcceptor>, StartError> {
+    pub(super) fn speech(&self, kind: Tls) -> Result<Speech, StartError> {
         let key = KeyPair::generate().map_err(tls)?;
         let certificate = match kind {
-            Tls::Off => return Ok(None),
+            Tls::Off => return Ok(Speech::Plain),
+            Tls::Silent => return Ok(Speech::None),
             Tls::SelfSigned => loopback()?.self_signed(&key),
             Tls::Expired | Tls::SignedByCa | Tls::WrongName => {
                 kind.params()?.signed_by(&key, &self.authority)
             }
         };
         let certificate = certificate.map_err(tls)?;
-        acceptor(certificate.der().clone(), &key).map(Some)
+        acceptor(certificate.der().clone(), &key).map(Speech::Tls)
     }
+}
+
+/// What a connection that was accepted gets to hear first.
+#[derive(Clone)]
+pub(super) enum Speech {
+    None,
+    Plain,
+    Tls(TlsAcceptor),
 }
 
 impl Tls {
