@@ -52,6 +52,8 @@ impl Serve {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let (config, file) = self.config()?;
         self.log.start()?;
+        #[cfg(unix)]
+        raise_descriptor_limit();
         running::run(async |stop| {
             let gateway = Gateway::start(config).await?;
             if let Some((file, text)) = file {
@@ -127,6 +129,19 @@ pub(crate) fn load(file: &Path) -> Result<(String, Config), Failure> {
         mistakes,
     })?;
     Ok((text, config))
+}
+
+/// A shell gives 1024 descriptors, for the sake of programs that cannot count further, where the
+/// system grants more. Each connection takes one, and one to the application.
+#[cfg(unix)]
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let current = maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current, maximum }) {
+        tracing::warn!(%error, "the limit of file descriptors stays as it is");
+    }
 }
 
 /// Asks for a reload at each SIGHUP.

@@ -5,6 +5,7 @@
 mod deploy;
 mod explain;
 mod explain_url;
+mod faults;
 mod gateway;
 mod http;
 mod manual;

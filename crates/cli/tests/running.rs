@@ -65,7 +65,7 @@ pub(crate) fn value<'l>(lines: &'l [String], name: &str) -> &'l str {
 }
 
 #[track_caller]
-fn until(mut is_done: impl FnMut() -> bool) {
+pub(crate) fn until(mut is_done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_done() {
         assert!(

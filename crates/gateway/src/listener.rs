@@ -1,8 +1,8 @@
 //! Where connections come in: an address or a Unix socket, with TLS above it or without.
 
 use std::io;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -19,6 +19,7 @@ use crate::proxy::Interruption;
 #[derive(Debug)]
 pub struct Listener {
     socket: Socket,
+    failures: Mutex<Failures>,
     tls: Option<Arc<ArcSwap<ServerConfig>>>,
 }
 
@@ -51,7 +52,11 @@ impl Listener {
             #[cfg(not(unix))]
             Address::Unix(_) => return Err(io::ErrorKind::Unsupported.into()),
         };
-        Ok(Self { socket, tls: None })
+        Ok(Self {
+            socket,
+            failures: Mutex::default(),
+            tls: None,
+        })
     }
 
     /// Speaks TLS: what is stored there serves the connections that are accepted from then on.
@@ -71,8 +76,25 @@ impl Listener {
         }
     }
 
-    /// The next connection.
-    pub(crate) async fn accept(&self) -> io::Result<Accepted> {
+    /// The next connection. Why there is none is told here, and seldom: out of file descriptors, it
+    /// fails again and again until others have ended. Whoever calls waits a moment then.
+    pub(crate) async fn accept(&self) -> Option<Accepted> {
+        match self.try_accept().await {
+            Ok(accepted) => Some(accepted),
+            Err(error) => {
+                let failures = self.failures.lock();
+                // Numbers are whole between any two statements.
+                let mut failures = failures.unwrap_or_else(PoisonError::into_inner);
+                if let Some(times) = failures.count(Instant::now()) {
+                    let address = self.address();
+                    tracing::warn!(%address, %error, times, "connections are not accepted");
+                }
+                None
+            }
+        }
+    }
+
+    async fn try_accept(&self) -> io::Result<Accepted> {
         let (stream, peer): (Box<dyn Stream>, _) = match &self.socket {
             Socket::Tcp(listener, _) => {
                 let (stream, peer) = listener.accept().await?;
@@ -91,6 +113,29 @@ impl Listener {
         Ok(Accepted { stream, peer, tls })
     }
 }
+
+/// Connections that could not be accepted. A rule without a clock.
+#[derive(Debug, Default)]
+struct Failures {
+    told: Option<Instant>,
+    untold: u64,
+}
+
+impl Failures {
+    /// One more; how many to tell of, if it is time to.
+    fn count(&mut self, now: Instant) -> Option<u64> {
+        self.untold = self.untold.saturating_add(1);
+        let told = self.told.map(|told| now.saturating_duration_since(told));
+        if told.is_some_and(|ago| ago < TELLING) {
+            return None;
+        }
+        self.told = Some(now);
+        Some(std::mem::take(&mut self.untold))
+    }
+}
+
+/// An operator sees the first at once, and that it goes on.
+const TELLING: Duration = Duration::from_secs(60);
 
 /// A connection that was accepted, before anything was said.
 pub(crate) struct Accepted {
@@ -150,5 +195,25 @@ async fn remove_stale(path: &std::path::Path) -> io::Result<()> {
             std::fs::remove_file(path)
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::Failures;
+
+    #[test]
+    fn t_dos_06_failures_are_told_once_a_minute_with_their_number() {
+        let start = Instant::now();
+        let mut failures = Failures::default();
+        assert_eq!(failures.count(start), Some(1));
+        for millis in (0..60_000).step_by(50) {
+            let now = start + Duration::from_millis(millis);
+            assert_eq!(failures.count(now), None);
+        }
+        assert_eq!(failures.count(start + Duration::from_secs(60)), Some(1201));
+        assert_eq!(failures.count(start + Duration::from_secs(61)), None);
     }
 }

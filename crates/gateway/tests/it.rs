@@ -1,6 +1,10 @@
 //! The gateway from outside.
 
 #![cfg(test)]
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "an overflow in a test is a failed test"
+)]
 
 mod admin;
 mod config;
@@ -10,6 +14,7 @@ mod ext_authz;
 mod forward_auth;
 mod gate;
 mod identity;
+mod matrix;
 mod proxy;
 mod publication;
 mod recipes;

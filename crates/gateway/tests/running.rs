@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bearward::ResourceServer;
 use bearward_gateway::config::{Address, Config, Surroundings};
 use bearward_gateway::gateway::{Gateway, Reloader, Reloads, Trigger};
 use bearward_gateway::metrics::{Metrics, Reload};
@@ -42,6 +43,17 @@ impl Running {
     }
 
     pub(crate) async fn of(config: Config) -> Self {
+        let running = Self::launch_of(config).await;
+        running.server().attempted().await;
+        running
+    }
+
+    /// The same, without waiting for keys.
+    pub(crate) async fn launch(text: &str) -> Self {
+        Self::launch_of(parse(text)).await
+    }
+
+    async fn launch_of(config: Config) -> Self {
         let gateway = Gateway::start(config).await.expect("free ports");
         let (stop, stopped) = oneshot::channel();
         let (addresses, reloader) = (gateway.addresses(), gateway.reloader());
@@ -49,7 +61,6 @@ impl Running {
         let served = tokio::spawn(gateway.serve(async {
             let _ = stopped.await;
         }));
-        gate.load().server().attempted().await;
         Self {
             addresses,
             reloader,
@@ -58,6 +69,10 @@ impl Running {
             stop,
             served,
         }
+    }
+
+    pub(crate) fn server(&self) -> ResourceServer {
+        self.gate.load().server().clone()
     }
 
     pub(crate) fn address(&self, door: &str) -> SocketAddr {

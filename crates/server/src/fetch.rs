@@ -62,7 +62,7 @@ pub struct Answer {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
-    /// No connection: refused, unreachable, or the name does not resolve.
+    /// No connection within 2 s: refused, unreachable, silent, or the name does not resolve.
     #[error("connect: no connection to the issuer")]
     Connect,
     /// None of the well-known URLs had the metadata.

@@ -5,7 +5,7 @@
 //! who can write it can choose the keys, so it is readable and writable by its owner alone.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,30 +64,40 @@ impl Snapshot {
     /// Keeps the latest document until there are no more to come. On a thread that may block and in
     /// a task of its own: a disk that hangs holds up no fetch.
     pub(crate) async fn follow(self, mut latest: watch::Receiver<Option<Latest>>) {
+        let mut told = None;
         while latest.changed().await.is_ok() {
             let Some(latest) = latest.borrow_and_update().clone() else {
                 continue;
             };
             let snapshot = self.clone();
-            let written = spawn_blocking(move || snapshot.write(&latest));
             // It does not panic, and a runtime that is shutting down has no use for it.
-            let _ = written.await;
+            if let Ok(written) = spawn_blocking(move || snapshot.write(&latest)).await {
+                self.tell(written.err(), &mut told);
+            }
         }
     }
 
-    /// Replaces the snapshot.
-    fn write(&self, latest: &Latest) {
-        if let Err(error) = self.try_write(latest) {
-            tracing::warn!(path = %self.path.display(), %error, "key snapshot not written");
+    /// Says what is wrong once, not at each refresh for as long as the disk is full.
+    fn tell(&self, error: Option<SnapshotError>, told: &mut Option<SnapshotError>) {
+        let path = self.path.display();
+        match error {
+            Some(error) if *told != Some(error) => {
+                tracing::warn!(%path, %error, "key snapshot not written");
+            }
+            None if told.is_some() => tracing::info!(%path, "key snapshot written again"),
+            Some(_) | None => {}
         }
+        *told = error;
     }
 
     fn try_read(&self, now: UnixTime) -> Result<Restored, SnapshotError> {
-        let size = fs::metadata(&self.path)?.len();
-        if size > MAX_BYTES {
-            return Err(SnapshotError::NotASnapshot);
+        // A pipe would be waited for, and a device has no end.
+        if !fs::metadata(&self.path)?.is_file() {
+            return Err(SnapshotError::NotAFile);
         }
-        let text = fs::read(&self.path)?;
+        let mut text = Vec::new();
+        let file = fs::File::open(&self.path)?;
+        file.take(MAX_BYTES).read_to_end(&mut text)?;
         let file: File = serde_json::from_slice(&text).map_err(|_| SnapshotError::NotASnapshot)?;
         if file.issuer != self.issuer || file.url != self.url {
             return Err(SnapshotError::OfAnother);
@@ -106,7 +116,11 @@ impl Snapshot {
     }
 
     /// Beside the old one, then renamed over it: a reader finds the old one or the new, whole.
-    fn try_write(&self, latest: &Latest) -> Result<(), SnapshotError> {
+    fn write(&self, latest: &Latest) -> Result<(), SnapshotError> {
+        // A folder, a pipe or a device that is there by mistake is not replaced.
+        if fs::metadata(&self.path).is_ok_and(|there| !there.is_file()) {
+            return Err(SnapshotError::NotAFile);
+        }
         let file = File {
             issuer: self.issuer.clone(),
             url: self.url.clone(),
@@ -134,6 +148,8 @@ impl Snapshot {
 enum SnapshotError {
     #[error("it says it was fetched in the future")]
     FromTheFuture,
+    #[error("what is there is not a file")]
+    NotAFile,
     #[error("it is not a key snapshot")]
     NotASnapshot,
     #[error("it is of another issuer or URL")]
@@ -148,7 +164,7 @@ impl From<io::Error> for SnapshotError {
     }
 }
 
-/// A document as a JSON string, escaped, and the rest.
+/// A document as a JSON string, escaped, and the rest. What is cut off there is not JSON.
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
 const _: () = assert!(limits::DOCUMENT_BYTES * 6 + 4096 < 8 * 1024 * 1024);

@@ -317,6 +317,36 @@ async fn a_snapshot_that_is_not_used_is_an_event_and_a_missing_one_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_snapshot_that_cannot_be_written_is_an_event_once_and_once_when_it_can() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("folder");
+    let (log, _guard) = Log::start();
+    let source = Issuer::jwks_uri(policy(), JWKS).snapshot(folder.join("keys.json"));
+    let network = issuer();
+    let server = crate::fixture::serving(&network, source);
+    sleep(HOUR).await;
+    assert!(network.count() > 5);
+    let lines = log.lines("key snapshot not written");
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains(" WARN "), "{lines:?}");
+    assert!(lines[0].contains("entity not found"), "{lines:?}");
+
+    // Another reason is another event.
+    std::fs::write(&folder, "").unwrap();
+    sleep(HOUR).await;
+    assert_eq!(log.lines("key snapshot not written").len(), 2);
+
+    std::fs::remove_file(&folder).unwrap();
+    std::fs::create_dir(&folder).unwrap();
+    sleep(HOUR).await;
+    let lines = log.lines("key snapshot written again");
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains(" INFO "), "{lines:?}");
+    assert_eq!(log.lines("key snapshot not written").len(), 2);
+    assert!(server.is_ready());
+}
+
+#[tokio::test(start_paused = true)]
 async fn t_err_01_a_generated_key_is_never_shown() {
     let (log, _guard) = Log::start();
     let network = issuer();

@@ -13,6 +13,7 @@
 
 mod authorize;
 mod build;
+mod clock;
 mod discovery;
 mod events;
 mod fixture;
@@ -20,6 +21,7 @@ mod freshness;
 mod generated;
 mod issuers;
 mod key_set;
+mod matrix;
 mod network;
 mod outage;
 mod refusals;

@@ -354,3 +354,29 @@ async fn a_place_that_cannot_be_written_stops_nothing() {
         assert!(network.count_of(JWKS) > 5);
     }
 }
+
+/// A start that read a pipe would wait for a writer, and one that read a device for its end. Neither
+/// is replaced by a file.
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn what_is_not_a_file_is_neither_read_nor_replaced() {
+    use std::os::unix::fs::FileTypeExt;
+
+    let place = Place::new();
+    let pipe = place.folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    // By a link, so that a test that fails leaves the device alone.
+    let device = place.folder.path().join("device");
+    std::os::unix::fs::symlink("/dev/zero", &device).unwrap();
+    for path in [&pipe, &device] {
+        let network = issuer();
+        let server = start(&network, START, Issuer::discover(policy()).snapshot(path));
+        assert!(!server.is_ready());
+        settled(&server).await;
+        assert!(decide_at_once(&server, &good()).is_ok());
+        let there = fs::metadata(path).unwrap().file_type();
+        assert!(there.is_fifo() || there.is_char_device(), "{there:?}");
+    }
+    assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), 2);
+}

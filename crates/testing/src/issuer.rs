@@ -47,11 +47,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::HeaderValue;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use self::keyring::Old;
 use self::state::State;
+use self::tls::{Certificates, Speech};
 use crate::keys::{KeyError, SigningKey};
 use crate::token::Token;
 
@@ -79,6 +80,8 @@ pub struct DevIssuer {
     state: Arc<State>,
     address: SocketAddr,
     ca_pem: Option<String>,
+    certificates: Certificates,
+    tls: watch::Sender<Speech>,
     /// Dropping it stops the task.
     stop: oneshot::Sender<Infallible>,
     task: JoinHandle<()>,
@@ -169,6 +172,17 @@ impl DevIssuer {
     #[must_use]
     pub fn fault(&self) -> Option<Fault> {
         *self.state.fault.borrow()
+    }
+
+    /// Has a certificate of this kind from now on, of the same authority, and closes all
+    /// connections. The URL stays as it is, so that TLS can be had badly on demand.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Tls`] if the system could not generate the certificate.
+    pub fn set_tls(&self, tls: Tls) -> Result<(), StartError> {
+        self.tls.send_replace(self.certificates.speech(tls)?);
+        Ok(())
     }
 
     /// How often metadata and keys were fetched until now.

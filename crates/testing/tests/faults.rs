@@ -178,6 +178,16 @@ async fn jwks_uri_downgrade_and_file() {
 }
 
 #[tokio::test]
+async fn jwks_uri_unresolvable() {
+    let (issuer, metadata) = metadata(Fault::JwksUriUnresolvable).await;
+    assert_eq!(metadata["issuer"], issuer.url());
+    let url = metadata["jwks_uri"].as_str().unwrap();
+    assert!(url.starts_with("https://"), "{url}");
+    let error = reqwest::get(url).await.unwrap_err();
+    assert!(error.is_connect(), "{error:?}");
+}
+
+#[tokio::test]
 async fn odd_keys_surround_the_good_one() {
     let (issuer, keys, _) = keys(Fault::OddKeys).await;
     let good = issuer.signing_key().public_jwk();

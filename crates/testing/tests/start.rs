@@ -7,7 +7,9 @@ use std::time::Duration;
 use bearward_testing::issuer::{StartError, Tls, User};
 use bearward_testing::{Algorithm, DevIssuer, Fault, SigningKey};
 use reqwest::{Certificate, Client};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::browser::{self, Browser, json};
 
@@ -56,6 +58,45 @@ async fn bad_tls_is_refused_even_by_who_trusts_the_ca() {
 }
 
 #[tokio::test]
+async fn tls_turns_bad_and_good_again_on_demand() {
+    let issuer = start(Tls::SignedByCa).await;
+    let client = trusting(&issuer);
+    let fetch = || client.get(issuer.jwks_uri()).send();
+    for (tls, expected) in [
+        (Tls::Expired, "Expired"),
+        (Tls::SelfSigned, "UnknownIssuer"),
+        (Tls::WrongName, "NotValidForName"),
+        (Tls::Off, "InvalidMessage"),
+    ] {
+        // The connection that is kept open is not used again.
+        assert_eq!(fetch().await.unwrap().status(), 200, "{tls:?}");
+        let fetches = issuer.fetches();
+        issuer.set_tls(tls).unwrap();
+        let mut error = format!("{:?}", fetch().await.unwrap_err());
+        if !error.contains(expected) {
+            // It was on its way when its connection was closed.
+            error = format!("{:?}", fetch().await.unwrap_err());
+        }
+        assert!(error.contains(expected), "{tls:?}: {error}");
+        assert_eq!(issuer.fetches(), fetches, "{tls:?}");
+        issuer.set_tls(Tls::SignedByCa).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn silence_is_a_connection_and_nothing_more() {
+    let issuer = start(Tls::Silent).await;
+    assert!(issuer.url().starts_with("https://"));
+    let mut stream = TcpStream::connect(issuer.addr()).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    let mut byte = [0];
+    let heard = timeout(Duration::from_millis(100), stream.read(&mut byte)).await;
+    assert!(heard.is_err(), "{heard:?}");
+    issuer.set_tls(Tls::SignedByCa).unwrap();
+    assert_eq!(stream.read(&mut byte).await.unwrap_or(0), 0);
+}
+
+#[tokio::test]
 async fn stop_closes_the_port() {
     let issuer = DevIssuer::start().await.unwrap();
     let address = issuer.addr();
@@ -87,7 +128,7 @@ async fn an_issuer_that_is_dropped_stops() {
         }
     };
     let patience = Duration::from_secs(10);
-    tokio::time::timeout(patience, refused).await.unwrap();
+    timeout(patience, refused).await.unwrap();
 }
 
 #[tokio::test]

@@ -106,14 +106,10 @@ async fn serve_at_once<A, F, B>(
             accepted = accept => accepted,
             () = &mut stopped => break,
         };
-        let accepted = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Out of file descriptors, or the client has left already.
-                tracing::warn!(%error, "a connection was not accepted");
-                tokio::time::sleep(PAUSE).await;
-                continue;
-            }
+        let Some(accepted) = accepted else {
+            // Out of file descriptors, most likely: others have to end first.
+            tokio::time::sleep(PAUSE).await;
+            continue;
         };
         let watcher = connections.watcher();
         let driven = drive(accepted, protocol, answer.clone(), stop.clone(), watcher);

@@ -183,7 +183,7 @@ async fn accept(
     places: &Arc<Semaphore>,
 ) -> Option<(Accepted, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
-    Some((listener.accept().await.ok()?, place))
+    Some((listener.accept().await?, place))
 }
 
 async fn open(accepted: Accepted, proxy: Arc<Proxy>, limits: Limits, mut connection: Connection) {

@@ -148,7 +148,8 @@ fn list(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 }
 
 fn told_apart(error: &reqwest::Error) -> FetchError {
-    if error.is_timeout() {
+    // A connection that does not come about in its own, shorter time is none.
+    if error.is_timeout() && !error.is_connect() {
         return FetchError::Timeout;
     }
     if is_tls(error) {

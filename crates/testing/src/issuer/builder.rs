@@ -18,7 +18,7 @@ use super::keyring::Keyring;
 use super::registered::{Client, User};
 use super::session::Store;
 use super::state::{Answers, Etags, Origin, State};
-use super::tls::Tls;
+use super::tls::{Certificates, Tls};
 use super::{DevIssuer, authorize, connection, control, published, token_endpoint};
 use crate::keys::SigningKey;
 
@@ -165,12 +165,15 @@ impl DevIssuerBuilder {
         if !self.public_origin.iter().all(|origin| is_origin(origin)) {
             return Err(StartError::PublicOrigin);
         }
-        let identity = self.tls.identity()?;
-        let (acceptor, ca_pem) = match identity {
-            Some(identity) => (Some(identity.acceptor), identity.ca_pem),
-            None => (None, None),
+        let certificates = Certificates::new()?;
+        let ca_pem = certificates.ca_pem(self.tls);
+        let speech = certificates.speech(self.tls)?;
+        let scheme = match self.tls {
+            Tls::Off => "http",
+            Tls::Expired | Tls::SelfSigned | Tls::SignedByCa | Tls::Silent | Tls::WrongName => {
+                "https"
+            }
         };
-        let scheme = if acceptor.is_some() { "https" } else { "http" };
 
         let listener = bind(self.address).await?;
         let address = listener.local_addr().map_err(|error| StartError::Bind {
@@ -201,16 +204,14 @@ impl DevIssuerBuilder {
             fetches: watch::Sender::new(FetchCounts::default()),
         });
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(connection::serve(
-            listener,
-            acceptor,
-            routes(&state),
-            stopped,
-        ));
+        let (tls, speech) = watch::channel(speech);
+        let task = tokio::spawn(connection::serve(listener, speech, routes(&state), stopped));
         Ok(DevIssuer {
             state,
             address,
             ca_pem,
+            certificates,
+            tls,
             stop,
             task,
         })

@@ -3,6 +3,7 @@
 //! It serves HTTP/1.1 only, which every fetcher speaks.
 
 use std::convert::Infallible;
+use std::future::pending;
 use std::time::Duration;
 
 use axum::Router;
@@ -14,48 +15,56 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
+
+use super::tls::Speech;
 
 /// Stands in the extensions of a response that must not be sent: the connection is closed instead.
 #[derive(Clone, Copy)]
 pub(super) struct Cut;
 
-/// Serves until `stop` is dropped; then every connection is closed.
+/// Serves until `stop` is dropped; then every connection is closed, as also when TLS changes.
 pub(super) async fn serve(
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    mut speech: watch::Receiver<Speech>,
     router: Router,
     mut stop: oneshot::Receiver<Infallible>,
 ) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
+            biased;
             _ = &mut stop => break,
+            // What is kept open has had its handshake.
+            Ok(()) = speech.changed() => connections.shutdown().await,
+            Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(secure(stream, tls.clone(), router.clone()));
+                    let speech = speech.borrow().clone();
+                    connections.spawn(secure(stream, speech, router.clone()));
                 }
                 // Out of file descriptors, most likely: until some are free there is no hurry.
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             },
-            Some(_) = connections.join_next() => {}
         }
     }
     drop(listener);
     connections.shutdown().await;
 }
 
-async fn secure(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router) {
+async fn secure(stream: TcpStream, speech: Speech, router: Router) {
     // Answers are small; without this a byte of a slow one would wait for the next.
     let _ = stream.set_nodelay(true);
-    let Some(tls) = tls else {
-        return answer(stream, router).await;
-    };
-    if let Ok(stream) = tls.accept(stream).await {
-        answer(stream, router).await;
+    match speech {
+        Speech::None => pending().await,
+        Speech::Plain => answer(stream, router).await,
+        Speech::Tls(acceptor) => {
+            if let Ok(stream) = acceptor.accept(stream).await {
+                answer(stream, router).await;
+            }
+        }
     }
 }
 

@@ -28,6 +28,8 @@ pub enum Fault {
     JwksUriDowngrade,
     /// The metadata's `jwks_uri` is a `file` URL.
     JwksUriFile,
+    /// The metadata's `jwks_uri` is at a host whose name no resolver can be asked for.
+    JwksUriUnresolvable,
     /// The key set has only the keys of [`OddJwk`](crate::keys::OddJwk).
     NoUsableKey,
     /// The key set has the keys of [`OddJwk`](crate::keys::OddJwk) around the good ones.
@@ -54,6 +56,7 @@ impl Fault {
         Self::HugeBody,
         Self::JwksUriDowngrade,
         Self::JwksUriFile,
+        Self::JwksUriUnresolvable,
         Self::NoUsableKey,
         Self::OddKeys,
         Self::Redirect,
@@ -75,6 +78,7 @@ impl Fault {
             Self::HugeBody => "huge-body",
             Self::JwksUriDowngrade => "jwks-uri-downgrade",
             Self::JwksUriFile => "jwks-uri-file",
+            Self::JwksUriUnresolvable => "jwks-uri-unresolvable",
             Self::NoUsableKey => "no-usable-key",
             Self::OddKeys => "odd-keys",
             Self::Redirect => "redirect",

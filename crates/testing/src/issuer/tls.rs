@@ -25,6 +25,8 @@ pub enum Tls {
     Off,
     /// TLS with a certificate that nobody signed but itself.
     SelfSigned,
+    /// A connection is accepted, and then nothing is said, whatever comes.
+    Silent,
     /// TLS with a certificate of [`ca_pem`](super::DevIssuer::ca_pem), good for `localhost` and the
     /// loopback addresses.
     SignedByCa,
@@ -32,35 +34,57 @@ pub enum Tls {
     WrongName,
 }
 
-/// What a listener needs to speak TLS.
-pub(super) struct Identity {
-    pub(super) acceptor: TlsAcceptor,
-    pub(super) ca_pem: Option<String>,
+/// What certificates are made with: the authority that a client may trust, always the same.
+pub(super) struct Certificates {
+    authority: CertifiedIssuer<'static, KeyPair>,
 }
 
-impl Tls {
-    /// Makes a certificate; `None` when TLS is off.
+impl Certificates {
+    /// # Errors
+    ///
+    /// [`StartError::Tls`] if the system could not generate the authority.
+    pub(super) fn new() -> Result<Self, StartError> {
+        let authority = authority()?;
+        Ok(Self { authority })
+    }
+
+    /// The authority's certificate, if it signs those of this kind.
+    pub(super) fn ca_pem(&self, kind: Tls) -> Option<String> {
+        match kind {
+            Tls::Off | Tls::SelfSigned | Tls::Silent => None,
+            Tls::Expired | Tls::SignedByCa | Tls::WrongName => Some(self.authority.pem()),
+        }
+    }
+
+    /// Makes a certificate, for a listener to speak TLS with, if it is to.
     ///
     /// # Errors
     ///
     /// [`StartError::Tls`] if the system could not generate it.
-    pub(super) fn identity(self) -> Result<Option<Identity>, StartError> {
+    pub(super) fn speech(&self, kind: Tls) -> Result<Speech, StartError> {
         let key = KeyPair::generate().map_err(tls)?;
-        let (certificate, ca_pem) = match self {
-            Self::Off => return Ok(None),
-            Self::SelfSigned => (loopback()?.self_signed(&key).map_err(tls)?, None),
-            Self::Expired | Self::SignedByCa | Self::WrongName => {
-                let ca = authority()?;
-                let certificate = self.params()?.signed_by(&key, &ca).map_err(tls)?;
-                (certificate, Some(ca.pem()))
+        let certificate = match kind {
+            Tls::Off => return Ok(Speech::Plain),
+            Tls::Silent => return Ok(Speech::None),
+            Tls::SelfSigned => loopback()?.self_signed(&key),
+            Tls::Expired | Tls::SignedByCa | Tls::WrongName => {
+                kind.params()?.signed_by(&key, &self.authority)
             }
         };
-        Ok(Some(Identity {
-            acceptor: acceptor(certificate.der().clone(), &key)?,
-            ca_pem,
-        }))
+        let certificate = certificate.map_err(tls)?;
+        acceptor(certificate.der().clone(), &key).map(Speech::Tls)
     }
+}
 
+/// What a connection that was accepted gets to hear first.
+#[derive(Clone)]
+pub(super) enum Speech {
+    None,
+    Plain,
+    Tls(TlsAcceptor),
+}
+
+impl Tls {
     fn params(self) -> Result<CertificateParams, StartError> {
         if self == Self::WrongName {
             return CertificateParams::new(["elsewhere.example".to_owned()]).map_err(tls);

@@ -51,6 +51,7 @@ pub(super) async fn answer(
         | Fault::Hang
         | Fault::JwksUriDowngrade
         | Fault::JwksUriFile
+        | Fault::JwksUriUnresolvable
         | Fault::NoUsableKey
         | Fault::OddKeys
         | Fault::TooManyKeys
@@ -70,6 +71,9 @@ fn spoilt(state: &State, document: Document, fault: Fault, value: Value) -> Valu
         }
         Document::Metadata if fault == Fault::JwksUriFile => {
             with(value, "jwks_uri", "file:///oauth2/jwks")
+        }
+        Document::Metadata if fault == Fault::JwksUriUnresolvable => {
+            with(value, "jwks_uri", &unresolvable())
         }
         Document::Metadata if fault == Fault::WrongIssuer => {
             with(value, "issuer", "https://another.example")
@@ -118,6 +122,13 @@ fn with(mut document: Value, name: &str, value: &str) -> Value {
         members.insert(name.into(), value.into());
     }
     document
+}
+
+/// A label of a name has 63 octets at most ([RFC 1035 §2.3.4]), so no resolver asks anybody for it.
+///
+/// [RFC 1035 §2.3.4]: https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4
+fn unresolvable() -> String {
+    format!("https://{}.invalid/oauth2/jwks", "x".repeat(64))
 }
 
 fn odd() -> Vec<Value> {

@@ -1,0 +1,419 @@
+//! The program when the machine around it fails: descriptors, disk, names, certificates, and the
+//! program's own sudden end. What an issuer's answers can do is in the fault matrix.
+
+#![cfg(unix)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bearward_testing::issuer::Tls;
+use bearward_testing::{DevIssuer, Fault, Token, UnixTime};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::http::{self, Answer};
+use crate::program::{self, AUDIENCE};
+use crate::running::{Running, until, value};
+
+/// A gateway that serves.
+struct Gateway {
+    running: Running,
+    door: String,
+    admin: String,
+    log: Arc<Mutex<String>>,
+}
+
+impl Gateway {
+    /// Starts it with a shell's line before, which sets limits.
+    fn start(place: &Place, before: &str, environment: &[(&str, &str)]) -> Self {
+        let serve = program::command(["serve"]);
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", &format!("{before} exec \"$0\" serve --config \"$1\"")])
+            .arg(serve.get_program())
+            .arg(place.config())
+            .env_remove("RUST_LOG")
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+        let log = Arc::<Mutex<String>>::default();
+        let written = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                let mut log = written.lock().expect("the log");
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut running = Running { child, stdout };
+        let lines = running.printed_until("ready");
+        let door = lines.iter().find(|line| line.starts_with("forward auth"));
+        let door = door.and_then(|line| line.split_whitespace().last());
+        Self {
+            door: door.expect("its address").to_owned(),
+            admin: format!("http://{}", value(&lines, "admin")),
+            running,
+            log,
+        }
+    }
+
+    fn ask(&self, token: &str) -> Answer {
+        http::curl(&format!(
+            "curl -i http://{}/auth/traefik -H \"X-Forwarded-Method: GET\" \
+             -H \"X-Forwarded-Host: a.example\" -H \"X-Forwarded-Uri: /orders\" \
+             -H \"Authorization: Bearer {token}\"",
+            self.door
+        ))
+    }
+
+    fn readiness(&self) -> Answer {
+        http::get(&format!("{}/readyz", self.admin))
+    }
+
+    /// How many lines of the log say this.
+    fn told(&self, what: &str) -> usize {
+        self.log()
+            .lines()
+            .filter(|line| line.contains(what))
+            .count()
+    }
+
+    fn log(&self) -> String {
+        self.log.lock().expect("the log").clone()
+    }
+
+    /// Ends it as nothing else does: it cannot do anything about it.
+    fn kill(mut self) {
+        self.running.child.kill().expect("SIGKILL");
+        self.running.child.wait().expect("its end");
+    }
+}
+
+/// A folder with a configuration, and room for a snapshot.
+struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    fn new(issuer: &str, more: &str) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let place = Self { folder };
+        let text = format!(
+            "[[issuers]]\nissuer = '{issuer}'\naudiences = '{AUDIENCE}'\n{more}\n\
+             [[routes]]\nname = 'all'\npath_prefix = '/'\n\
+             [listen.forward_auth]\naddress = '127.0.0.1:0'\n\
+             [listen.admin]\naddress = '127.0.0.1:0'\n"
+        );
+        let text = text.replace("SNAPSHOT", &place.snapshot().display().to_string());
+        std::fs::write(place.config(), text).expect("a file");
+        place
+    }
+
+    fn with_snapshot(issuer: &str) -> Self {
+        Self::new(issuer, "snapshot = 'SNAPSHOT'")
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.path().join("b.toml")
+    }
+
+    fn snapshot(&self) -> PathBuf {
+        self.folder.path().join("keys").join("keys.json")
+    }
+
+    fn files_beside_the_snapshot(&self) -> usize {
+        let folder = std::fs::read_dir(self.folder.path().join("keys"));
+        folder.map_or(0, Iterator::count)
+    }
+}
+
+fn dev_issuer(runtime: &Runtime) -> DevIssuer {
+    runtime.block_on(DevIssuer::start()).expect("a free port")
+}
+
+#[track_caller]
+fn assert_unavailable(answer: &Answer) {
+    assert_eq!(answer.status, 503, "{answer:?}");
+    let head = answer.head.to_ascii_lowercase();
+    let field = head
+        .lines()
+        .find_map(|line| line.strip_prefix("retry-after: "));
+    let seconds: u64 = field.expect("Retry-After").trim().parse().expect("seconds");
+    assert!((1..=60).contains(&seconds), "{seconds}");
+}
+
+#[test]
+fn t_key_06_a_restart_during_an_outage_serves_at_once_from_the_snapshot() {
+    let runtime = Runtime::new().expect("threads");
+    let issuer = dev_issuer(&runtime);
+    let token = issuer.user_token(AUDIENCE).sign();
+    let place = Place::with_snapshot(issuer.url());
+    std::fs::create_dir(place.folder.path().join("keys")).expect("a folder");
+    let gateway = Gateway::start(&place, "", &[]);
+    until(|| gateway.ask(&token).status == 200 && place.snapshot().exists());
+    issuer.set_fault(Fault::Down);
+    gateway.kill();
+
+    for _ in 0..3 {
+        let gateway = Gateway::start(&place, "", &[]);
+        // The very first answer.
+        let answer = gateway.ask(&token);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let readiness = gateway.readiness();
+        assert_eq!(readiness.status, 200, "{readiness:?}");
+        assert!(readiness.body.contains("\"stale\":true"), "{readiness:?}");
+        gateway.kill();
+    }
+    let gateway = Gateway::start(&place, "", &[]);
+    until(|| gateway.told("keys not fetched") > 0);
+    let rotated = runtime.block_on(issuer.rotate()).expect("a key");
+    let rotated = issuer.user_token(AUDIENCE).key(rotated).sign();
+    assert_unavailable(&gateway.ask(&rotated));
+    issuer.clear_fault();
+    until(|| gateway.ask(&rotated).status == 200);
+}
+
+#[test]
+fn a_key_05_a_restart_during_an_outage_without_a_snapshot_heals_by_itself() {
+    let runtime = Runtime::new().expect("threads");
+    let issuer = dev_issuer(&runtime);
+    let token = issuer.user_token(AUDIENCE).sign();
+    let place = Place::new(issuer.url(), "");
+    let gateway = Gateway::start(&place, "", &[]);
+    until(|| gateway.ask(&token).status == 200);
+    issuer.set_fault(Fault::Down);
+    gateway.kill();
+
+    let gateway = Gateway::start(&place, "", &[]);
+    assert_unavailable(&gateway.ask(&token));
+    assert_eq!(gateway.readiness().status, 503);
+    until(|| gateway.told("keys not fetched") > 1);
+    assert_unavailable(&gateway.ask(&token));
+    issuer.clear_fault();
+    until(|| gateway.ask(&token).status == 200);
+    assert_eq!(gateway.readiness().status, 200);
+}
+
+/// The end may come between any two steps of writing it.
+#[test]
+fn a_snapshot_is_whole_whenever_the_program_is_killed() {
+    let runtime = Runtime::new().expect("threads");
+    let issuer = dev_issuer(&runtime);
+    let place = Place::with_snapshot(issuer.url());
+    std::fs::create_dir(place.folder.path().join("keys")).expect("a folder");
+    let mut whole = 0;
+    for millis in 0..12 {
+        let gateway = Gateway::start(&place, "", &[]);
+        std::thread::sleep(Duration::from_millis(millis));
+        gateway.kill();
+        if let Ok(text) = std::fs::read(place.snapshot()) {
+            let file: serde_json::Value = serde_json::from_slice(&text).expect("a whole snapshot");
+            assert_eq!(file["issuer"], issuer.url());
+            whole += 1;
+        }
+    }
+    let gateway = Gateway::start(&place, "", &[]);
+    until(|| place.snapshot().exists());
+    drop(gateway);
+    eprintln!("{whole} of 12 had a snapshot");
+}
+
+/// What a write past the limit of a file's size is told, EFBIG, is to the program what a full disk is.
+#[test]
+fn a_full_disk_stops_nothing_tears_nothing_and_is_told_once() {
+    let runtime = Runtime::new().expect("threads");
+    let issuer = dev_issuer(&runtime);
+    let place = Place::with_snapshot(issuer.url());
+    std::fs::create_dir(place.folder.path().join("keys")).expect("a folder");
+    let token = issuer.user_token(AUDIENCE).sign();
+    let gateway = Gateway::start(&place, "", &[]);
+    until(|| gateway.ask(&token).status == 200 && place.snapshot().exists());
+    drop(gateway);
+    let before = std::fs::read(place.snapshot()).expect("the snapshot");
+
+    let gateway = Gateway::start(&place, "trap '' XFSZ; ulimit -f 0;", &[]);
+    until(|| gateway.told("key snapshot not written") == 1);
+    for rotation in 0..2 {
+        runtime.block_on(issuer.rotate()).expect("a key");
+        let token = issuer.user_token(AUDIENCE).sign();
+        until(|| gateway.ask(&token).status == 200);
+        let fetched = format!("generation={}", rotation + 2);
+        until(|| gateway.told(&fetched) == 1);
+    }
+    assert_eq!(gateway.ask(&token).status, 200);
+    assert_eq!(
+        gateway.told("key snapshot not written"),
+        1,
+        "{}",
+        gateway.log()
+    );
+    assert_eq!(
+        std::fs::read(place.snapshot()).expect("the snapshot"),
+        before
+    );
+    assert_eq!(place.files_beside_the_snapshot(), 1);
+}
+
+#[test]
+fn t_key_12_a_certificate_that_goes_bad_is_an_outage_and_no_more() {
+    let runtime = Runtime::new().expect("threads");
+    let issuer = DevIssuer::builder().tls(Tls::SignedByCa).start();
+    let issuer = runtime.block_on(issuer).expect("a free port");
+    let place = Place::new(issuer.url(), "");
+    let ca = place.folder.path().join("ca.pem");
+    std::fs::write(&ca, issuer.ca_pem().expect("an authority")).expect("a file");
+    let trusting = [("SSL_CERT_FILE", ca.to_str().expect("a name"))];
+    let old = issuer.user_token(AUDIENCE).sign();
+
+    let stranger = Gateway::start(&place, "", &[]);
+    assert_unavailable(&stranger.ask(&old));
+    until(|| stranger.told("tls: ") > 0);
+    drop(stranger);
+
+    for tls in [Tls::Expired, Tls::SelfSigned, Tls::WrongName] {
+        let gateway = Gateway::start(&place, "", &trusting);
+        let old = issuer.user_token(AUDIENCE).sign();
+        until(|| gateway.ask(&old).status == 200);
+        issuer.set_tls(tls).expect("a certificate");
+        runtime.block_on(issuer.rotate()).expect("a key");
+        let new = issuer.user_token(AUDIENCE).sign();
+        assert_unavailable(&gateway.ask(&new));
+        until(|| gateway.told("tls: ") > 0);
+        assert_eq!(gateway.ask(&old).status, 200, "{tls:?}");
+        assert_unavailable(&gateway.ask(&new));
+        issuer.set_tls(Tls::SignedByCa).expect("a certificate");
+        until(|| gateway.ask(&new).status == 200);
+    }
+}
+
+#[test]
+fn a_key_05_a_name_that_does_not_resolve_is_an_outage() {
+    // A label of 64 octets, one too many, so no resolver is asked for it.
+    let issuer = format!("https://{}.invalid", "x".repeat(64));
+    let place = Place::new(&issuer, "");
+    let gateway = Gateway::start(&place, "", &[]);
+    let now = UnixTime::from(std::time::SystemTime::now());
+    assert_unavailable(&gateway.ask(&Token::user(&issuer, AUDIENCE, now).sign()));
+    assert_eq!(gateway.readiness().status, 503);
+    until(|| gateway.told("connect: no connection to the issuer") > 0);
+    assert_eq!(http::get(&format!("{}/livez", gateway.admin)).status, 200);
+}
+
+/// Someone opens connections until the program has no descriptor left for one more, and leaves.
+#[cfg(target_os = "linux")]
+#[test]
+fn t_dos_01_out_of_file_descriptors_it_serves_on_and_recovers() {
+    let runtime = Runtime::new().expect("threads");
+    let issuer = dev_issuer(&runtime);
+    let token = issuer.user_token(AUDIENCE).sign();
+    let place = Place::new(issuer.url(), "");
+    let mut text = std::fs::read_to_string(place.config()).expect("a file");
+    text.push_str("[listen.proxy]\naddress = '127.0.0.1:0'\n");
+    text.push_str("[upstreams.app]\nurls = 'http://127.0.0.1:9'\n");
+    let text = text.replace("path_prefix = '/'", "path_prefix = '/'\nupstream = 'app'");
+    std::fs::write(place.config(), text).expect("a file");
+    let gateway = Gateway::start(&place, "ulimit -n 48;", &[]);
+    until(|| gateway.ask(&token).status == 200);
+    let mut kept = TcpStream::connect(&gateway.door).expect("a connection");
+    assert_eq!(asked_over(&mut kept, &token), "HTTP/1.1 200 OK");
+
+    let door: SocketAddr = gateway.door.parse().expect("an address");
+    let crowd: Vec<_> = (0..100).map(|_| TcpStream::connect(door)).collect();
+    until(|| gateway.told("connections are not accepted") > 0);
+    let (cpu, began) = (cpu_ticks(&gateway), Instant::now());
+    // Who is connected is served, again and again.
+    while began.elapsed() < Duration::from_secs(2) {
+        assert_eq!(asked_over(&mut kept, &token), "HTTP/1.1 200 OK");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    // Of a hundred a second, by the kernel's clock for user space.
+    let used = cpu_ticks(&gateway) - cpu;
+    assert!(used <= 30, "{used} ticks of CPU in 2 s");
+    let told = gateway.told("connections are not accepted");
+    assert!(
+        told <= 3,
+        "one for each listener at most: {}",
+        gateway.log()
+    );
+
+    // Neither has the program one for the issuer, unless its connection is still open.
+    runtime.block_on(issuer.rotate()).expect("a key");
+    let rotated = issuer.user_token(AUDIENCE).sign();
+    let answer = asked_over(&mut kept, &rotated);
+    assert!(
+        answer.contains(" 200 ") || answer.contains(" 503 "),
+        "{answer}"
+    );
+
+    drop(crowd);
+    until(|| {
+        let stream = TcpStream::connect(door);
+        stream.is_ok_and(|mut stream| asked_over(&mut stream, &token) == "HTTP/1.1 200 OK")
+    });
+    until(|| gateway.ask(&rotated).status == 200);
+    assert_eq!(gateway.ask(&token).status, 200);
+    assert_eq!(gateway.readiness().status, 200);
+    assert!(gateway.log().lines().count() < 100, "{}", gateway.log());
+}
+
+/// Shells give 1024, in the way of ten thousand connections; what may be had is taken.
+#[cfg(target_os = "linux")]
+#[test]
+fn it_takes_as_many_file_descriptors_as_it_may() {
+    // Nothing listens there.
+    let place = Place::new("http://127.0.0.1:9", "");
+    let gateway = Gateway::start(&place, "ulimit -Sn 64; ulimit -Hn 512;", &[]);
+    let path = format!("/proc/{}/limits", gateway.running.child.id());
+    let limits = std::fs::read_to_string(path).expect("its limits");
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    let numbers: Vec<_> = line.expect("a line").split_whitespace().skip(3).collect();
+    assert_eq!(numbers, ["512", "512", "files"]);
+}
+
+/// Asks over a connection that stays; the status line.
+#[cfg(target_os = "linux")]
+fn asked_over(stream: &mut TcpStream, token: &str) -> String {
+    let request = format!(
+        "GET /auth/traefik HTTP/1.1\r\nHost: a\r\nX-Forwarded-Method: GET\r\n\
+         X-Forwarded-Host: a.example\r\nX-Forwarded-Uri: /orders\r\n\
+         Authorization: Bearer {token}\r\n\r\n"
+    );
+    let limit = Some(Duration::from_secs(10));
+    stream.set_read_timeout(limit).expect("a limit");
+    if stream.write_all(request.as_bytes()).is_err() {
+        return String::new();
+    }
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut byte) {
+            Ok(1) => head.push(byte[0]),
+            _ => break,
+        }
+    }
+    let head = String::from_utf8_lossy(&head);
+    // The answer of an admission has no body.
+    head.lines().next().unwrap_or_default().to_owned()
+}
+
+/// What the program has used, in user and system mode.
+#[cfg(target_os = "linux")]
+fn cpu_ticks(gateway: &Gateway) -> u64 {
+    let path = format!("/proc/{}/stat", gateway.running.child.id());
+    let stat = std::fs::read_to_string(path).expect("its state");
+    let (_, fields) = stat.rsplit_once(") ").expect("its name");
+    let ticks = fields.split(' ').skip(11).take(2);
+    ticks
+        .map(|ticks| ticks.parse::<u64>().expect("ticks"))
+        .sum()
+}
