@@ -387,7 +387,8 @@ fn requirements_are_composed_by_name() {
     assert_eq!(groups(named, "\"all\""), [2]);
     assert_eq!(groups(named, "\"own\""), [3, 3]);
     assert_eq!(groups(named, "\"deep\""), [3, 3, 1]);
-    assert_eq!(groups(named, "[\"any\", \"any\"]"), [2, 2, 2, 2]);
+    // a, a and b, b and a, b: what is asked twice is asked once.
+    assert_eq!(groups(named, "[\"any\", \"any\"]"), [1, 2, 2, 1]);
 }
 
 #[test]
@@ -439,6 +440,33 @@ fn t_dos_05_requirements_are_not_multiplied_without_end() {
         found,
         ["multiplied out, these are more than 64 alternatives"]
     );
+}
+
+/// Each names the next one twice: as many ways as 2 to the power of their number.
+#[test]
+fn t_dos_05_requirements_are_expanded_once() {
+    let of = |name: usize| format!("[requirements.p{name}]\nall = ['p{0}', 'p{0}']\n", name + 1);
+    let tables: String = (0..64).map(of).collect();
+    let text = with_more(&format!("{tables}[requirements.p64]\nscopes = ['a']\n"));
+    let config = parse(&text).expect("a good configuration");
+    assert_eq!(config.routes.iter().count(), 1);
+    // In a circle, too.
+    let text = with_more(&format!("{tables}[requirements.p64]\nany = ['p0', 'p0']\n"));
+    let found = parse(&text).unwrap_err();
+    let codes: Vec<_> = found.iter().map(|mistake| mistake.code).collect();
+    assert_eq!(codes, [Code::Value; 65]);
+}
+
+/// Of two names that are equally near, always the same one.
+#[test]
+fn the_same_mistakes_are_told_each_time() {
+    let text = with_more(
+        "require = \"x\"\n[requirements.y]\nverified = true\n[requirements.z]\nverified = true\n",
+    );
+    let first = parse(&text).unwrap_err();
+    for _ in 0..20 {
+        assert_eq!(parse(&text).unwrap_err(), first);
+    }
 }
 
 #[test]

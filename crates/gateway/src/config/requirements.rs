@@ -3,7 +3,7 @@
 //! The gate knows groups of which one must be met, all of whose requirements must be met. `all` and
 //! `any` are multiplied out into that here, once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bearward::core::requirements::{CannotReauthenticate, RequirementsBuilder, RequirementsError};
 use bearward::{ClaimPath, Requirements};
@@ -15,7 +15,7 @@ use super::reader::{At, Fields, nearest};
 pub(super) type Groups = Vec<Vec<Requirements>>;
 
 /// The requirements by name, multiplied out.
-pub(super) struct Named<'t>(HashMap<&'t str, Groups>);
+pub(super) struct Named<'t>(BTreeMap<&'t str, Groups>);
 
 impl Named<'_> {
     /// All of these must be met.
@@ -36,7 +36,7 @@ impl Named<'_> {
 
 pub(super) fn read<'t>(fields: &Fields<'t>) -> Named<'t> {
     let tables = fields.named("requirements");
-    let by_name: HashMap<_, _> = tables
+    let by_name: BTreeMap<_, _> = tables
         .iter()
         .map(|(name, table)| (name.value, table))
         .collect();
@@ -46,7 +46,7 @@ pub(super) fn read<'t>(fields: &Fields<'t>) -> Named<'t> {
             tell_unknown(&name, by_name.keys().copied(), table);
         }
     }
-    let own: HashMap<_, _> = tables
+    let own: BTreeMap<_, _> = tables
         .iter()
         .map(|(name, table)| (name.value, conditions(name.value, table)))
         .collect();
@@ -54,7 +54,9 @@ pub(super) fn read<'t>(fields: &Fields<'t>) -> Named<'t> {
         tables: &by_name,
         own: &own,
         under_way: Vec::new(),
+        done: BTreeMap::new(),
     };
+    expansion.tell_circles();
     let named = tables
         .iter()
         .map(|(name, _)| (name.value, expansion.expand(name.value)));
@@ -63,22 +65,48 @@ pub(super) fn read<'t>(fields: &Fields<'t>) -> Named<'t> {
 
 /// Follows names, each of which may lead to others.
 struct Expansion<'e, 't> {
-    tables: &'e HashMap<&'t str, &'e Fields<'t>>,
-    own: &'e HashMap<&'t str, Option<Requirements>>,
+    tables: &'e BTreeMap<&'t str, &'e Fields<'t>>,
+    own: &'e BTreeMap<&'t str, Option<Requirements>>,
     under_way: Vec<&'t str>,
+    /// Each is expanded once, however many others name it.
+    done: BTreeMap<&'t str, Groups>,
 }
 
 impl<'t> Expansion<'_, 't> {
-    fn expand(&mut self, name: &'t str) -> Groups {
-        let Some(table) = self.tables.get(name) else {
-            return Vec::new();
-        };
-        if self.under_way.contains(&name) {
-            // Told once, for the one that it comes back to.
-            if self.under_way.first() == Some(&name) {
+    fn tell_circles(&self) {
+        for (name, table) in self.tables {
+            if self.needs_itself(name) {
                 let message = format!("the requirements {name:?} need themselves");
                 table.found().add(Code::Value, table.span(), message, None);
             }
+        }
+    }
+
+    /// Whether it is among those that it names, or that they name in turn.
+    fn needs_itself(&self, name: &str) -> bool {
+        let mut reached = BTreeSet::new();
+        let mut waiting = vec![name];
+        while let Some(table) = waiting.pop().map(|name| self.tables.get(name)) {
+            let Some(table) = table else { continue };
+            let others = table.texts("all").into_iter().chain(table.texts("any"));
+            waiting.extend(
+                others
+                    .map(|other| other.value)
+                    .filter(|other| reached.insert(*other)),
+            );
+        }
+        reached.contains(name)
+    }
+
+    fn expand(&mut self, name: &'t str) -> Groups {
+        if let Some(groups) = self.done.get(name) {
+            return groups.clone();
+        }
+        let Some(table) = self.tables.get(name) else {
+            return Vec::new();
+        };
+        // A circle, which has been told.
+        if self.under_way.contains(&name) {
             return Vec::new();
         }
         self.under_way.push(name);
@@ -102,6 +130,7 @@ impl<'t> Expansion<'_, 't> {
             tell_too_many(table);
             groups.truncate(GROUPS_MAX);
         }
+        self.done.insert(name, groups.clone());
         groups
     }
 }
@@ -113,10 +142,18 @@ fn product(ours: &Groups, more: &Groups) -> Groups {
     }
     let with = |group: &Vec<Requirements>| {
         let group = group.clone();
-        more.iter()
-            .map(move |more| [group.as_slice(), more.as_slice()].concat())
+        more.iter().map(move |more| both(&group, more))
     };
     ours.iter().take(GROUPS_MAX).flat_map(with).collect()
+}
+
+/// All of one group and of the other. What two ways lead to is asked once: names tell them apart.
+fn both(ours: &[Requirements], more: &[Requirements]) -> Vec<Requirements> {
+    let is_new = |one: &&Requirements| ours.iter().all(|known| known.name() != one.name());
+    ours.iter()
+        .chain(more.iter().filter(is_new))
+        .cloned()
+        .collect()
 }
 
 /// What a table asks for by itself.
