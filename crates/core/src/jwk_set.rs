@@ -37,12 +37,14 @@ impl JwkSet {
         if document.len() > limits::DOCUMENT_BYTES {
             return Err(JwkSetError::TooLarge);
         }
+        // RFC 8259 §8.1: all of it is UTF-8. serde_json looks only at what it keeps.
+        let document = str::from_utf8(document).map_err(|_| JwkSetError::NotAJwkSet)?;
         // To serde, an array of the members' values is one too.
-        if !document.trim_ascii_start().starts_with(b"{") {
+        if !document.trim_ascii_start().starts_with('{') {
             return Err(JwkSetError::NotAJwkSet);
         }
         let document: Document<'_> =
-            serde_json::from_slice(document).map_err(|_| JwkSetError::NotAJwkSet)?;
+            serde_json::from_str(document).map_err(|_| JwkSetError::NotAJwkSet)?;
         if document.keys.len() > limits::JWK_SET_KEYS {
             return Err(JwkSetError::TooManyKeys);
         }

@@ -166,6 +166,16 @@ fn t_key_05_what_has_no_usable_key_is_no_set() {
         .flat_map(u16::to_be_bytes)
         .collect();
     assert_eq!(JwkSet::parse(&utf16).unwrap_err(), JwkSetError::NotAJwkSet);
+    // RFC 8259 §8.1: UTF-8, also where nobody looks.
+    let with = |byte: u8| {
+        let document = format!(r#"{{"keys":[{key}],"x":"?"}}"#).into_bytes();
+        let spoilt = document
+            .iter()
+            .map(|old| if *old == b'?' { byte } else { *old });
+        JwkSet::parse(&spoilt.collect::<Vec<u8>>()).map(|_| ())
+    };
+    assert_eq!(with(b'y'), Ok(()));
+    assert_eq!(with(0xFF), Err(JwkSetError::NotAJwkSet));
 }
 
 #[test]

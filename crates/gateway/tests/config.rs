@@ -387,7 +387,8 @@ fn requirements_are_composed_by_name() {
     assert_eq!(groups(named, "\"all\""), [2]);
     assert_eq!(groups(named, "\"own\""), [3, 3]);
     assert_eq!(groups(named, "\"deep\""), [3, 3, 1]);
-    assert_eq!(groups(named, "[\"any\", \"any\"]"), [2, 2, 2, 2]);
+    // a, a and b, b and a, b: what is asked twice is asked once.
+    assert_eq!(groups(named, "[\"any\", \"any\"]"), [1, 2, 2, 1]);
 }
 
 #[test]
@@ -441,6 +442,33 @@ fn t_dos_05_requirements_are_not_multiplied_without_end() {
     );
 }
 
+/// Each names the next one twice: as many ways as 2 to the power of their number.
+#[test]
+fn t_dos_05_requirements_are_expanded_once() {
+    let of = |name: usize| format!("[requirements.p{name}]\nall = ['p{0}', 'p{0}']\n", name + 1);
+    let tables: String = (0..31).map(of).collect();
+    let text = with_more(&format!("{tables}[requirements.p31]\nscopes = ['a']\n"));
+    let config = parse(&text).expect("a good configuration");
+    assert_eq!(config.routes.iter().count(), 1);
+    // In a circle, too.
+    let text = with_more(&format!("{tables}[requirements.p31]\nany = ['p0', 'p0']\n"));
+    let found = parse(&text).unwrap_err();
+    let codes: Vec<_> = found.iter().map(|mistake| mistake.code).collect();
+    assert_eq!(codes, [Code::Value; 32]);
+}
+
+/// Of two names that are equally near, always the same one.
+#[test]
+fn the_same_mistakes_are_told_each_time() {
+    let text = with_more(
+        "require = \"x\"\n[requirements.y]\nverified = true\n[requirements.z]\nverified = true\n",
+    );
+    let first = parse(&text).unwrap_err();
+    for _ in 0..20 {
+        assert_eq!(parse(&text).unwrap_err(), first);
+    }
+}
+
 #[test]
 fn t_dos_05_requirements_that_double_at_each_name_are_refused() {
     // Twice the one before, sixty times: nobody could wait for the end, nor hold it.
@@ -453,8 +481,8 @@ fn t_dos_05_requirements_that_double_at_each_name_are_refused() {
             .collect();
         with_more(&format!("[requirements.r0]\nscopes = ['a']\n{tables}"))
     };
-    // 2⁶ requirements, and as many alternatives.
-    assert!(parse(&doubled(7)).is_ok());
+    // What two ways lead to is asked once; of alternatives there are 2⁶.
+    assert!(parse(&doubled(30)).is_ok());
     assert!(parse(&doubled(7).replace("all =", "any =")).is_ok());
     let found = |text: String| {
         let found = parse(&text).unwrap_err();
@@ -462,14 +490,22 @@ fn t_dos_05_requirements_that_double_at_each_name_are_refused() {
     };
     for count in [8, 30] {
         assert_eq!(
-            found(doubled(count)),
-            "these are more than 64 requirements at once"
-        );
-        assert_eq!(
             found(doubled(count).replace("all =", "any =")),
             "multiplied out, these are more than 64 alternatives"
         );
     }
+    let side_by_side = |count: usize| {
+        let names: Vec<String> = (0..count).map(|each| format!("r{each}")).collect();
+        let table = |name: &String| format!("[requirements.{name}]\nscopes = ['{name}']\n");
+        let tables: String = names.iter().map(table).collect();
+        let names = names.join("', '");
+        with_more(&format!("{tables}[requirements.x]\nall = ['{names}']\n"))
+    };
+    assert!(parse(&side_by_side(64)).is_ok());
+    assert_eq!(
+        found(side_by_side(65)),
+        "these are more than 64 requirements at once"
+    );
 }
 
 #[test]

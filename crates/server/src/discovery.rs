@@ -33,12 +33,13 @@ pub(crate) fn well_known_urls(issuer: &Url) -> Vec<Url> {
 
 /// The `jwks_uri` of metadata that is of `issuer`.
 pub(crate) fn jwks_uri(metadata: &[u8], issuer: &str) -> Result<Url, FetchError> {
+    // RFC 8259 §8.1: all of it is UTF-8. serde_json looks only at what it keeps.
+    let metadata = str::from_utf8(metadata).map_err(|_| FetchError::NotMetadata)?;
     // To serde, an array of the members' values is one too.
-    if !metadata.trim_ascii_start().starts_with(b"{") {
+    if !metadata.trim_ascii_start().starts_with('{') {
         return Err(FetchError::NotMetadata);
     }
-    let metadata: Metadata =
-        serde_json::from_slice(metadata).map_err(|_| FetchError::NotMetadata)?;
+    let metadata: Metadata = serde_json::from_str(metadata).map_err(|_| FetchError::NotMetadata)?;
     // RFC 8414 §3.3: identical, or the metadata must not be used.
     if metadata.issuer != issuer {
         return Err(FetchError::IssuerMismatch);
@@ -158,6 +159,19 @@ mod tests {
             let refused = jwks_uri(text.as_bytes(), "https://id.example.com");
             assert_eq!(refused, Err(FetchError::NotMetadata), "{text}");
         }
+    }
+
+    #[test]
+    fn all_of_it_is_utf_8() {
+        let with = |byte: u8| {
+            let mut text =
+                br#"{"issuer":"https://id.example.com","jwks_uri":"https://a/b","x":"?"}"#.to_vec();
+            let at = text.iter().position(|byte| *byte == b'?').unwrap();
+            text[at] = byte;
+            jwks_uri(&text, "https://id.example.com")
+        };
+        assert!(with(b'y').is_ok());
+        assert_eq!(with(0xFF), Err(FetchError::NotMetadata));
     }
 
     #[test]

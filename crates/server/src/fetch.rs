@@ -157,7 +157,7 @@ fn shortened(text: &str) -> String {
 /// [RFC 9111 §5.2.2.1]: https://www.rfc-editor.org/rfc/rfc9111#section-5.2.2.1
 pub(crate) fn max_age(cache_control: &str) -> Option<Duration> {
     let mut max_age = None;
-    for directive in cache_control.split(',') {
+    for directive in directives(cache_control) {
         let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
         match name.trim().to_ascii_lowercase().as_str() {
             "no-store" | "no-cache" => return Some(Duration::ZERO),
@@ -171,6 +171,22 @@ pub(crate) fn max_age(cache_control: &str) -> Option<Duration> {
         }
     }
     max_age
+}
+
+/// The directives: what stands between commas, but for those in a quoted string ([RFC 9110 §5.6.4]),
+/// which may list the names of fields.
+///
+/// [RFC 9110 §5.6.4]: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.4
+fn directives(cache_control: &str) -> impl Iterator<Item = &str> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    cache_control.split(move |char| {
+        if std::mem::take(&mut is_escaped) {
+            return false;
+        }
+        is_escaped = is_quoted && char == '\\';
+        is_quoted ^= char == '"';
+        char == ',' && !is_quoted
+    })
 }
 
 /// What RFC 9111 §1.2.2 has for a number too large to hold: 2³¹ seconds.
@@ -196,6 +212,10 @@ mod tests {
         assert_eq!(seconds("max-age=300, no-store"), Some(0));
         assert_eq!(seconds("s-maxage=300"), None);
         assert_eq!(seconds("max-age=-1"), None);
+        // What is quoted is no directive.
+        assert_eq!(seconds(r#"private="a, b", max-age=300"#), Some(300));
+        assert_eq!(seconds(r#"x="y, max-age=1", max-age=300"#), Some(300));
+        assert_eq!(seconds(r#"x="\", no-store, \\", max-age=300"#), Some(300));
         assert_eq!(seconds("max-age="), None);
         assert_eq!(seconds(""), None);
     }

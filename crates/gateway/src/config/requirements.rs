@@ -3,7 +3,7 @@
 //! The gate knows groups of which one must be met, all of whose requirements must be met. `all` and
 //! `any` are multiplied out into that here, once each, and not without end.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use bearward::core::requirements::{CannotReauthenticate, RequirementsBuilder, RequirementsError};
@@ -16,7 +16,7 @@ use super::reader::{At, Fields, nearest};
 pub(super) type Groups = Vec<Vec<Requirements>>;
 
 /// The requirements by name, multiplied out.
-pub(super) struct Named<'t>(HashMap<&'t str, Rc<Groups>>);
+pub(super) struct Named<'t>(BTreeMap<&'t str, Rc<Groups>>);
 
 impl Named<'_> {
     /// All of these must be met.
@@ -37,7 +37,7 @@ impl Named<'_> {
 
 pub(super) fn read<'t>(fields: &Fields<'t>) -> Named<'t> {
     let tables = fields.named("requirements");
-    let by_name: HashMap<_, _> = tables
+    let by_name: BTreeMap<_, _> = tables
         .iter()
         .map(|(name, table)| (name.value, table))
         .collect();
@@ -47,7 +47,7 @@ pub(super) fn read<'t>(fields: &Fields<'t>) -> Named<'t> {
             tell_unknown(&name, by_name.keys().copied(), table);
         }
     }
-    let own: HashMap<_, _> = tables
+    let own: BTreeMap<_, _> = tables
         .iter()
         .map(|(name, table)| (name.value, conditions(name.value, table)))
         .collect();
@@ -55,7 +55,8 @@ pub(super) fn read<'t>(fields: &Fields<'t>) -> Named<'t> {
         tables: &by_name,
         own: &own,
         under_way: Vec::new(),
-        done: HashMap::new(),
+        done: BTreeMap::new(),
+        in_circles: BTreeSet::new(),
     };
     let named = tables
         .iter()
@@ -65,10 +66,12 @@ pub(super) fn read<'t>(fields: &Fields<'t>) -> Named<'t> {
 
 /// Follows names, each of which may lead to others.
 struct Expansion<'e, 't> {
-    tables: &'e HashMap<&'t str, &'e Fields<'t>>,
-    own: &'e HashMap<&'t str, Option<Requirements>>,
+    tables: &'e BTreeMap<&'t str, &'e Fields<'t>>,
+    own: &'e BTreeMap<&'t str, Option<Requirements>>,
     under_way: Vec<&'t str>,
-    done: HashMap<&'t str, Expanded>,
+    done: BTreeMap<&'t str, Expanded>,
+    /// Those of a circle, once that was told.
+    in_circles: BTreeSet<&'t str>,
 }
 
 #[derive(Clone, Default)]
@@ -135,9 +138,10 @@ impl<'t> Expansion<'_, 't> {
     }
 
     /// Tells each of those that lead back to the first of them.
-    fn tell_circle(&self, first: usize) {
+    fn tell_circle(&mut self, first: usize) {
         for name in self.under_way.iter().skip(first) {
-            if let Some(table) = self.tables.get(name) {
+            let is_new = self.in_circles.insert(name);
+            if let Some(table) = self.tables.get(name).filter(|_| is_new) {
                 let message = format!("the requirements {name:?} need themselves");
                 table.found().add(Code::Value, table.span(), message, None);
             }
@@ -162,8 +166,7 @@ fn product(ours: Groups, more: &Groups) -> Groups {
     }
     let with = |group: &Vec<Requirements>| {
         let group = group.clone();
-        more.iter()
-            .map(move |more| [group.as_slice(), more.as_slice()].concat())
+        more.iter().map(move |more| both(&group, more))
     };
     ours.iter().flat_map(with).collect()
 }
@@ -185,6 +188,15 @@ fn is_within_limits(groups: &mut Groups, fields: &Fields<'_>) -> bool {
         group.truncate(GROUP_MAX);
     }
     false
+}
+
+/// All of one group and of the other. What two ways lead to is asked once: names tell them apart.
+fn both(ours: &[Requirements], more: &[Requirements]) -> Vec<Requirements> {
+    let is_new = |one: &&Requirements| ours.iter().all(|known| known.name() != one.name());
+    ours.iter()
+        .chain(more.iter().filter(is_new))
+        .cloned()
+        .collect()
 }
 
 /// What a table asks for by itself.
