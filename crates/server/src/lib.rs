@@ -41,6 +41,7 @@ pub mod key_store;
 pub mod resource_server;
 mod schedule;
 mod snapshot;
+mod sync;
 pub mod token_cache;
 
 pub use bearward_core as core;
