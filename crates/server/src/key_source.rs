@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bearward_core::JwkSet;
-use tokio::time::{Instant, timeout};
 use url::Url;
 
 use crate::discovery::{self, PlainHttp};
 use crate::fetch::{self, Answer, DiscoveryFailures, FetchError, Get, TIMEOUT, Transport, max_age};
+use crate::sync::{Instant, timeout};
 
 /// Where the keys come from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,25 +5,24 @@
 //! only as a `kid` to look up.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use bearward_core::jwk::VerificationKey;
 use bearward_core::jwk_set::UnusableKey;
 use bearward_core::jws::Header;
 use bearward_core::rejection::{InvalidToken, Rejection, Unavailable};
 use bearward_core::{JwkSet, UnixTime};
-use tokio::sync::{Notify, watch};
-use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::fetch::{FetchError, TIMEOUT, Transport};
 use crate::key_source::{Fetched, Found, KeySource};
 use crate::resource_server::Clock;
 use crate::schedule::{Answer, Freshness, Jitter, Plan, Schedule, after};
 use crate::snapshot::{Latest, Restored, Snapshot};
+use crate::sync::{
+    ArcSwapOption, Instant, JoinHandle, JoinSet, Mutex, MutexGuard, Notify, spawn, timeout_at,
+    watch,
+};
 
 /// The keys of one issuer.
 #[derive(Debug)]
@@ -62,12 +61,20 @@ struct Shared {
     /// Held for the time of a calculation, never while waiting; requests whose key is at hand do
     /// not touch it.
     schedule: Mutex<Schedule>,
-    last_error: Mutex<Option<FetchError>>,
     wake: Notify,
-    /// How many flights have ended.
-    flights: watch::Sender<u64>,
+    /// Those that have ended; whoever waits for the end of one is told.
+    flights: watch::Sender<Flights>,
+}
+
+/// What became of the flights. One value, so that nobody sees a failure of a flight that is not
+/// counted yet.
+#[derive(Debug, Default)]
+struct Flights {
+    ended: u64,
     /// How many of them brought nothing.
-    failures: AtomicU64,
+    failed: u64,
+    /// Why the last one did.
+    last_error: Option<FetchError>,
 }
 
 /// A key set with what is known about it.
@@ -134,7 +141,7 @@ impl KeyStore {
         if let Some(restored) = fetcher.restore() {
             shared.restore(restored, fetcher.freshness, now);
         }
-        let task = tokio::spawn(Arc::new(fetcher).fetch_for_ever(Arc::clone(&shared)));
+        let task = spawn(Arc::new(fetcher).fetch_for_ever(Arc::clone(&shared)));
         Self::Fetched(FetchedKeys {
             origin,
             shared,
@@ -189,7 +196,7 @@ impl KeyStore {
         if let Self::Fetched(keys) = self {
             let mut flights = keys.shared.flights.subscribe();
             // The sender lives in `keys`, so this does not fail.
-            let _ = flights.wait_for(|ended| *ended > 0).await;
+            let _ = flights.wait_for(|flights| flights.ended > 0).await;
         }
     }
 
@@ -231,10 +238,8 @@ impl Shared {
         Self {
             current: ArcSwapOption::empty(),
             schedule: Mutex::new(Schedule::new(now)),
-            last_error: Mutex::new(None),
             wake: Notify::new(),
-            flights: watch::Sender::new(0),
-            failures: AtomicU64::new(0),
+            flights: watch::Sender::new(Flights::default()),
         }
     }
 
@@ -381,6 +386,7 @@ impl Shared {
         let now = Instant::now();
         let current = self.current.load_full();
         let keys = current.as_deref();
+        let flights = self.flights.borrow();
         KeyState {
             kids: keys.map_or_else(Vec::new, |keys| {
                 keys.set.kids().map(str::to_owned).collect()
@@ -390,25 +396,35 @@ impl Shared {
             fetched_at: keys.map(|keys| keys.fetched_at),
             is_usable: keys.is_some_and(|keys| now < keys.usable_until),
             is_stale: keys.is_some_and(|keys| now >= keys.fresh_until),
-            fetches: *self.flights.borrow(),
-            failed_fetches: self.failures.load(Ordering::Relaxed),
-            last_error: lock(&self.last_error).clone(),
+            fetches: flights.ended,
+            failed_fetches: flights.failed,
+            last_error: flights.last_error.clone(),
         }
     }
 
-    fn failed(&self) {
-        self.failures.fetch_add(1, Ordering::Relaxed);
+    /// Counts a flight that was good, and lets those who wait look again.
+    fn flight_succeeded(&self) {
+        self.flights.send_modify(|flights| {
+            flights.ended = flights.ended.wrapping_add(1);
+            flights.last_error = None;
+        });
+    }
+
+    /// The same for one that brought nothing; a panic has no error to tell.
+    fn flight_failed(&self, error: Option<FetchError>) {
         self.schedule().failed(Instant::now(), Jitter::random());
+        self.flights.send_modify(|flights| {
+            flights.ended = flights.ended.wrapping_add(1);
+            flights.failed = flights.failed.wrapping_add(1);
+            if error.is_some() {
+                flights.last_error = error;
+            }
+        });
     }
 
-    /// Lets those who wait look again.
-    fn flight_ended(&self) {
-        self.flights
-            .send_modify(|ended| *ended = ended.wrapping_add(1));
-    }
-
+    /// A panic while a calculation was under way leaves at worst a fetch too many or too few.
     fn schedule(&self) -> MutexGuard<'_, Schedule> {
-        lock(&self.schedule)
+        self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -421,8 +437,7 @@ impl Fetcher {
             task.spawn(Arc::clone(&self).run(Arc::clone(&shared)));
             task.join_next().await;
             tracing::error!(issuer = %self.source.issuer, "fetching keys panicked; trying again");
-            shared.failed();
-            shared.flight_ended();
+            shared.flight_failed(None);
         }
     }
 
@@ -430,55 +445,48 @@ impl Fetcher {
         let mut found = Found::default();
         let latest = watch::Sender::new(None);
         if let Some(snapshot) = self.snapshot.clone() {
-            tokio::spawn(snapshot.follow(latest.subscribe()));
+            spawn(snapshot.follow(latest.subscribe()));
         }
         loop {
             let plan = shared.schedule().plan(Instant::now());
             match plan {
-                Plan::WaitUntil(then) => tokio::select! {
-                    () = sleep_until(then) => {}
-                    () = shared.wake.notified() => {}
-                },
-                Plan::Fetch => {
-                    self.fly(&shared, &mut found, &latest).await;
-                    shared.flight_ended();
+                Plan::WaitUntil(then) => {
+                    // Whichever comes first, the plan is made anew.
+                    let _ = timeout_at(then, shared.wake.notified()).await;
                 }
+                Plan::Fetch => match self.fly(&shared, &mut found, &latest).await {
+                    Ok(()) => shared.flight_succeeded(),
+                    Err(error) => {
+                        tracing::warn!(issuer = %self.source.issuer, %error, "keys not fetched");
+                        shared.flight_failed(Some(error));
+                    }
+                },
             }
         }
     }
 
-    /// One flight. Whatever it brings, the schedule hears of its end.
+    /// One flight, and what it brings put in force.
     async fn fly(
         &self,
         shared: &Shared,
         found: &mut Found,
         latest: &watch::Sender<Option<Latest>>,
-    ) {
+    ) -> Result<(), FetchError> {
         let old = shared.current.load_full();
-        match self.source.fetch(&*self.transport, found).await {
-            Ok(fetched) => {
-                let fetched_at = (self.clock)();
-                let Some(keys) = shared.renew(fetched, fetched_at, self.freshness) else {
-                    // 304 to a request without an entity tag: nothing we could use.
-                    return self.failed(shared, FetchError::Status(304));
-                };
-                *lock(&shared.last_error) = None;
-                if old.is_none_or(|old| old.generation != keys.generation) {
-                    self.report(&keys);
-                }
-                latest.send_replace(Some(Latest {
-                    document: Arc::clone(&keys.document),
-                    fetched_at: keys.fetched_at,
-                }));
-            }
-            Err(error) => self.failed(shared, error),
+        let fetched = self.source.fetch(&*self.transport, found).await?;
+        let fetched_at = (self.clock)();
+        // 304 to a request without an entity tag: nothing we could use.
+        let keys = shared
+            .renew(fetched, fetched_at, self.freshness)
+            .ok_or(FetchError::Status(304))?;
+        if old.is_none_or(|old| old.generation != keys.generation) {
+            self.report(&keys);
         }
-    }
-
-    fn failed(&self, shared: &Shared, error: FetchError) {
-        tracing::warn!(issuer = %self.source.issuer, %error, "keys not fetched");
-        *lock(&shared.last_error) = Some(error);
-        shared.failed();
+        latest.send_replace(Some(Latest {
+            document: Arc::clone(&keys.document),
+            fetched_at: keys.fetched_at,
+        }));
+        Ok(())
     }
 
     fn report(&self, keys: &Keys) {
@@ -499,11 +507,6 @@ impl Fetcher {
     fn restore(&self) -> Option<Restored> {
         self.snapshot.as_ref()?.read((self.clock)())
     }
-}
-
-/// A panic while a calculation was under way leaves at worst a fetch too many or too few.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The generation of keys that never change.

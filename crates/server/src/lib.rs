@@ -42,6 +42,7 @@ mod known_headers;
 pub mod resource_server;
 mod schedule;
 mod snapshot;
+mod sync;
 pub mod token_cache;
 
 pub use bearward_core as core;

@@ -19,6 +19,7 @@ use crate::fetch::{FetchError, HttpTransport, HttpTransportError, Transport};
 use crate::issuer::Issuer;
 use crate::key_store::{KeyState, KeyStore, Selected};
 use crate::known_headers::KnownHeaders;
+use crate::sync;
 use crate::token_cache::{Cache, Seen, TokenCache, TokenCacheState};
 
 pub(crate) type Clock = Arc<dyn Fn() -> UnixTime + Send + Sync>;
@@ -368,7 +369,7 @@ impl ResourceServerBuilder {
         if self.issuers.is_empty() {
             return Err(BuildError::IssuerMissing);
         }
-        if tokio::runtime::Handle::try_current().is_err() {
+        if !sync::has_runtime() {
             return Err(BuildError::NoRuntime);
         }
         let transport = match self.transport {

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use crate::sync::Instant;
 
 /// The rules of time, each with its default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,8 +13,8 @@ use std::time::Duration;
 use bearward_core::{JwkSet, UnixTime, limits};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
-use tokio::sync::watch;
-use tokio::task::spawn_blocking;
+
+use crate::sync::{spawn_blocking, watch};
 
 /// A place on disk for the keys of one issuer.
 #[derive(Clone, Debug)]

@@ -16,9 +16,10 @@ use std::sync::Arc;
 use bearward_core::rejection::InvalidToken;
 use bearward_core::{Principal, UnixTime};
 use quick_cache::Weighter;
-use quick_cache::sync::{Cache as QuickCache, DefaultLifecycle};
+use quick_cache::sync::DefaultLifecycle;
 
 use crate::resource_server::Trusted;
+use crate::sync::QuickCache;
 
 /// How much a cache of verified tokens may hold.
 ///
