@@ -457,6 +457,20 @@ fn t_dos_05_requirements_are_expanded_once() {
     assert_eq!(codes, [Code::Value; 32]);
 }
 
+/// A terminal would obey them.
+#[test]
+fn what_is_rendered_has_no_control_characters() {
+    for escape in [r"\t", r"\u001b[2J", r"\u009b2J", r"\n"] {
+        let text = with_more(&format!(
+            "require = \"x{escape}\"\nupstream = \"y{escape}\"\n"
+        ));
+        let rendered = parse(&text).unwrap_err().render("bearward.toml");
+        let is_obeyed = |char: char| char.is_control() && char != '\n';
+        assert!(!rendered.contains(is_obeyed), "{rendered:?}");
+        assert!(rendered.contains("2 mistakes"), "{rendered}");
+    }
+}
+
 /// Of two names that are equally near, always the same one.
 #[test]
 fn the_same_mistakes_are_told_each_time() {

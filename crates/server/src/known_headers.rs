@@ -10,10 +10,11 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use arc_swap::ArcSwapOption;
 use bearward_core::jws::{KnownHeader, UnverifiedJws, VerifiedJws};
 use bearward_core::rejection::InvalidToken;
 use foldhash::fast::RandomState;
+
+use crate::sync::ArcSwapOption;
 
 /// A header has one place, by its hash.
 pub(crate) struct KnownHeaders {

@@ -164,7 +164,7 @@ impl Mistakes {
         let (line, column) = self.place(mistake);
         let code = mistake.code.as_str();
         let margin = " ".repeat(line.to_string().len());
-        writeln!(to, "error[{code}]: {}", mistake.message)?;
+        writeln!(to, "error[{code}]: {}", printable(&mistake.message))?;
         writeln!(to, "{margin}--> {file}:{line}:{column}")?;
         let (before, place) = self.excerpt(mistake);
         if !place.is_empty() {
@@ -175,7 +175,7 @@ impl Mistakes {
             writeln!(to, "{margin} | {indent}{carets}")?;
         }
         if let Some(help) = &mistake.help {
-            writeln!(to, "{margin} = help: {help}")?;
+            writeln!(to, "{margin} = help: {}", printable(help))?;
         }
         writeln!(to)
     }

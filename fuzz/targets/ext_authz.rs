@@ -1,0 +1,21 @@
+//! Questions of Envoy over ext_authz: who passes has presented a good token, or need not; what a
+//! client says of its identity ends here; and no answer can be turned into an admission.
+
+#![no_main]
+
+use bearward_fuzz::question::{Question, assert_answer};
+use bearward_fuzz::setting::paused;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|question: Question| {
+    let question = question.write();
+    let (answer, again) = paused(async {
+        let door = bearward_fuzz::question::door();
+        (
+            door.answer(question.peer, &question.check).await,
+            door.answer(question.peer, &question.check).await,
+        )
+    });
+    assert_eq!(answer.get_ref(), again.get_ref());
+    assert_answer(&question, &answer);
+});

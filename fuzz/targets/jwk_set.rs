@@ -1,0 +1,33 @@
+//! Bytes as a JWK Set: what is kept can verify and nothing else, and what is left out has a reason.
+
+#![no_main]
+
+use bearward_core::jwk_set::JwkSetError;
+use bearward_core::{JwkSet, limits};
+use bearward_fuzz::jwks;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|document: &[u8]| {
+    let outcome = JwkSet::parse(document);
+    let keys = match jwks::read(document) {
+        Some(keys) => keys,
+        None => {
+            assert_eq!(outcome.err(), Some(JwkSetError::NotAJwkSet));
+            return;
+        }
+    };
+    if keys.len() > limits::JWK_SET_KEYS {
+        assert_eq!(outcome.err(), Some(JwkSetError::TooManyKeys));
+        return;
+    }
+    match &outcome {
+        Ok(set) => jwks::assert_kept(set, &keys),
+        Err(error) => {
+            assert_eq!(*error, JwkSetError::NoUsableKey);
+            assert!(
+                !keys.iter().any(jwks::is_plainly_good),
+                "a good key is not used"
+            );
+        }
+    }
+});
