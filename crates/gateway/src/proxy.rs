@@ -314,8 +314,10 @@ impl Passed {
             let ends = self.kind == Kind::Grpc || fields::is_stream(response.headers());
             let remaining = self.remaining.filter(|_| ends);
             let active = connection.as_ref().map(Connection::active);
+            let load = response.extensions_mut().remove();
             return response.map(|body| {
-                let body = Download::new(body, self.idle, self.kind).expiring(remaining);
+                let body = Download::new(body, self.idle, self.kind);
+                let body = body.of(load).expiring(remaining);
                 ProxyBody::relayed(body, exchange, active)
             });
         };

@@ -16,6 +16,7 @@ use super::activity::{Active, Owed};
 use super::fields;
 use super::interruption::Interruption;
 use super::observe::Exchange;
+use super::upstream::Load;
 use crate::gate::Gate;
 
 /// Why a body ended before its end.
@@ -326,6 +327,8 @@ pub(super) struct Download {
     body: Option<Incoming>,
     /// What is left of a frame that was longer than a piece.
     rest: Bytes,
+    /// There if others share its connection.
+    _load: Option<Load>,
     idle: Idle,
     kind: Kind,
     expires: Option<Pin<Box<Sleep>>>,
@@ -347,12 +350,19 @@ impl Download {
         Self {
             body: Some(body),
             rest: Bytes::new(),
+            _load: None,
             idle: Idle::new(limit),
             kind,
             expires: None,
             is_expired: false,
             is_broken: false,
         }
+    }
+
+    /// The same, on this connection.
+    pub(super) fn of(mut self, load: Option<Load>) -> Self {
+        self._load = load;
+        self
     }
 
     /// The same, ended after `remaining`.

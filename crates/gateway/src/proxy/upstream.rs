@@ -20,6 +20,7 @@ use tokio::time::timeout;
 
 pub use self::address::{Address, AddressError};
 pub use self::connect::{Tls, TlsError};
+pub(super) use self::pool::Load;
 use self::pool::{Endpoint, Sender, Sent};
 use super::body::{BodyError, Upload};
 

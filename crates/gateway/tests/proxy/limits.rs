@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bearward_gateway::config::Address;
 use bearward_gateway::listener::Listener;
-use bearward_gateway::proxy::{End, Limits, Settings};
+use bearward_gateway::proxy::{End, Limits, Protocol, Settings};
 use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use rcgen::{CertifiedKey, KeyPair};
@@ -232,6 +232,46 @@ async fn until_reset(stream: &mut TcpStream, good: u32, count: usize) -> usize {
         }
     }
     taken
+}
+
+/// All clients share the connections to an application that speaks HTTP/2: what some do not take must
+/// leave room for the others.
+#[tokio::test]
+async fn t_dos_01_who_takes_nothing_stops_nobody_else_at_an_http2_upstream() {
+    let (app, addr) = App::start().await;
+    let gateway = Gateway::speaking(addr, Protocol::Http2).await;
+    // A connection is there.
+    send(gateway.addr, get("/x").body(empty()).unwrap()).await;
+    let mut stream = TcpStream::connect(gateway.addr).await.unwrap();
+    let mut sent = PREFACE.to_vec();
+    sent.extend_from_slice(&frame(4, 0, 0, &[0, 4, 0, 0, 0, 0]));
+    for id in (1..300).step_by(2) {
+        sent.extend_from_slice(&head_of("/many", id));
+    }
+    stream.write_all(&sent).await.unwrap();
+    until(|| app.arrived() == 151).await;
+    for target in ["/x", "http://api.example/x"].repeat(5) {
+        let response = send(gateway.addr, get(target).body(empty()).unwrap()).await;
+        assert_eq!(body_of(response).await, "hello");
+    }
+}
+
+/// An application takes no more than so many requests over one connection, and these may be long.
+#[tokio::test]
+async fn a_dos_02_more_requests_than_fit_on_a_connection_get_another() {
+    const MANY: usize = 250;
+    let (app, addr) = App::start().await;
+    let gateway = Gateway::speaking(addr, Protocol::Http2).await;
+    // A connection is there.
+    send(gateway.addr, get("/x").body(empty()).unwrap()).await;
+    let asked: Vec<_> = (0..MANY)
+        .map(|_| tokio::spawn(send(gateway.addr, get("/stuck").body(empty()).unwrap())))
+        .collect();
+    until(|| app.arrived() == MANY + 1).await;
+    app.release.notify_waiters();
+    for asked in asked {
+        assert_eq!(body_of(asked.await.unwrap()).await, "released");
+    }
 }
 
 /// A client that is slow, and takes each piece within the limit, gets all of it.

@@ -1,4 +1,7 @@
-//! The connections to one address: idle ones for HTTP/1.1, a shared one for HTTP/2.
+//! The connections to one address: idle ones for HTTP/1.1, shared ones for HTTP/2.
+//!
+//! Clients who share a connection must not be able to stop one another. So there is room on it for
+//! all that its streams may hold back together, and another one for what is beyond its streams.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,11 +22,24 @@ use super::connect::{Tls, connect};
 /// How many idle connections are kept to one address.
 const IDLE_MAX: usize = 64;
 
+/// How many requests share a connection. Applications allow 100 at least ([RFC 9113 §6.5.2]), and what
+/// is more would wait for one of these to end.
+///
+/// [RFC 9113 §6.5.2]: https://www.rfc-editor.org/rfc/rfc9113#section-6.5.2
+const SHARED_MAX: usize = 100;
+
+/// How much of one answer is held for a client who does not take it.
+const STREAM_WINDOW: u32 = 128 * 1024;
+
+/// The same for all that share a connection: `SHARED_MAX` times as much, and some. Else a few who take
+/// nothing would use it up, and nobody else would get an answer.
+const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
+
 #[derive(Debug)]
 pub(super) struct Endpoint {
     address: Address,
     idle: Arc<Mutex<Vec<Idle>>>,
-    shared: Mutex<Option<http2::SendRequest<Upload>>>,
+    shared: Mutex<Vec<Shared>>,
     /// There if it could not be connected to: until when it is passed over.
     resting: Mutex<Option<Instant>>,
 }
@@ -32,6 +48,24 @@ pub(super) struct Endpoint {
 pub(super) struct Idle {
     sender: http1::SendRequest<Upload>,
     since: Instant,
+}
+
+/// A connection of HTTP/2.
+#[derive(Debug)]
+struct Shared {
+    sender: http2::SendRequest<Upload>,
+    load: Load,
+}
+
+/// One of the requests that share a connection, as long as it is kept.
+#[derive(Clone, Debug, Default)]
+pub(in super::super) struct Load(Arc<()>);
+
+impl Load {
+    /// How many there are beside this one.
+    fn others(&self) -> usize {
+        Arc::strong_count(&self.0).saturating_sub(1)
+    }
 }
 
 impl Endpoint {
@@ -71,9 +105,11 @@ impl Endpoint {
     /// A connection that is there already.
     pub(super) fn pooled(&self, version: Version, limit: Duration) -> Option<Sender> {
         if version == Version::HTTP_2 {
-            let shared = lock(&self.shared);
-            let sender = shared.as_ref().filter(|sender| !sender.is_closed())?;
-            return Some(Sender::Http2(sender.clone(), Origin::Pool));
+            let mut shared = lock(&self.shared);
+            keep_needed(&mut shared);
+            let free = shared.iter().find(|each| each.load.others() < SHARED_MAX)?;
+            let (sender, load) = (free.sender.clone(), free.load.clone());
+            return Some(Sender::Http2(sender, Origin::Pool, load));
         }
         let mut idle = lock(&self.idle);
         idle.retain(|idle| idle.sender.is_ready() && idle.since.elapsed() < limit);
@@ -92,12 +128,19 @@ impl Endpoint {
                 .timer(TokioTimer::new())
                 .keep_alive_interval(KEEP_ALIVE)
                 .max_header_list_size(HEAD_LIMIT)
+                .initial_stream_window_size(STREAM_WINDOW)
+                .initial_connection_window_size(CONNECTION_WINDOW)
                 .handshake(io)
                 .await
                 .map_err(io::Error::other)?;
             tokio::spawn(connection);
-            *lock(&self.shared) = Some(sender.clone());
-            Sender::Http2(sender, Origin::New)
+            let load = Load::default();
+            let shared = Shared {
+                sender: sender.clone(),
+                load: load.clone(),
+            };
+            lock(&self.shared).push(shared);
+            Sender::Http2(sender, Origin::New, load)
         } else {
             let (sender, connection) = http1::handshake(io).await.map_err(io::Error::other)?;
             tokio::spawn(connection.with_upgrades());
@@ -110,6 +153,20 @@ impl Endpoint {
     }
 }
 
+/// Lets go of connections that are closed, and of those that nothing is on but for one.
+fn keep_needed(shared: &mut Vec<Shared>) {
+    let mut has_idle = false;
+    shared.retain(|each| {
+        if each.sender.is_closed() {
+            return false;
+        }
+        let is_idle = each.load.others() == 0;
+        let is_spare = is_idle && has_idle;
+        has_idle |= is_idle;
+        !is_spare
+    });
+}
+
 /// A connection, for one request.
 #[derive(Debug)]
 pub(super) enum Sender {
@@ -118,7 +175,7 @@ pub(super) enum Sender {
         Origin,
         Arc<Mutex<Vec<Idle>>>,
     ),
-    Http2(http2::SendRequest<Upload>, Origin),
+    Http2(http2::SendRequest<Upload>, Origin, Load),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,7 +197,7 @@ pub(super) enum Sent {
 
 impl Sender {
     pub(super) fn is_reused(&self) -> bool {
-        let (Self::Http1(_, origin, _) | Self::Http2(_, origin)) = self;
+        let (Self::Http1(_, origin, _) | Self::Http2(_, origin, _)) = self;
         *origin == Origin::Pool
     }
 
@@ -156,7 +213,14 @@ impl Sender {
                 }
                 outcome(sent)
             }
-            Self::Http2(sender, _) => outcome(sender.try_send_request(request).await),
+            Self::Http2(sender, _, load) => {
+                let mut sent = outcome(sender.try_send_request(request).await);
+                if let Sent::Answered(response) = &mut sent {
+                    // It is on its connection until its body ends.
+                    response.extensions_mut().insert(load.clone());
+                }
+                sent
+            }
         }
     }
 }
