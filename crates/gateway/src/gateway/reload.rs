@@ -12,11 +12,11 @@ use std::time::Duration;
 use bearward::ResourceServer;
 use tokio::sync::{Mutex, mpsc};
 
-use super::StartError;
 use super::certificates::Certificates;
 use super::watch_file::Folders;
 use crate::config::{
-    self, Config, Contents, FileRead, Listen, Surroundings, TelemetrySettings, UpstreamSettings,
+    self, Config, Contents, FileRead, Listen, Surroundings, TelemetrySettings, TlsSettingsError,
+    UpstreamSettings,
 };
 use crate::gate::{Gate, SharedGate};
 use crate::metrics::{Metrics, Reload};
@@ -102,7 +102,11 @@ impl Reloader {
                 None => return self.told(Reload::Refused),
             }
         };
-        if let Err(error) = self.replace(&config, &current, server) {
+        let upstreams = upstreams(&config, &current, before).await;
+        let Some(upstreams) = upstreams else {
+            return self.told(Reload::Refused);
+        };
+        if let Err(error) = self.replace(&config, &current, server, upstreams) {
             tracing::error!(%error, "TLS cannot be set up");
             return self.told(Reload::Refused);
         }
@@ -116,10 +120,10 @@ impl Reloader {
         config: &Config,
         current: &Config,
         server: ResourceServer,
-    ) -> Result<(), StartError> {
+        upstreams: Upstreams,
+    ) -> Result<(), TlsSettingsError> {
         let Replaced { gate, certificates } = &self.0.replaced;
         let renewed = certificates.renewed(&config.listen)?;
-        let upstreams = upstreams(config, current, &gate.load())?;
         gate.replace(config.gate(server).upstreams(upstreams));
         for certificate in renewed {
             certificate.present();
@@ -293,19 +297,33 @@ async fn again(files: &[FileRead]) -> Vec<FileRead> {
 }
 
 /// The upstreams of a configuration. Those that stay as they are keep their connections, and what is
-/// known of their addresses.
-fn upstreams(config: &Config, current: &Config, before: &Gate) -> Result<Upstreams, TlsError> {
-    let named = |settings| (UpstreamSettings::name(settings), settings);
-    let current: HashMap<_, _> = current.upstreams.iter().map(named).collect();
-    let upstream = |settings: &UpstreamSettings| {
-        let is_same = current.get(settings.name()) == Some(&settings);
-        match before.all_upstreams().find(settings.name()) {
-            Some(upstream) if is_same => Ok(Arc::clone(upstream)),
-            _ => settings.build().map(Arc::new),
-        }
+/// known of their addresses. Made away from the threads that serve: the authorities of the system are
+/// read for each that has TLS.
+async fn upstreams(config: &Config, current: &Config, before: Arc<Gate>) -> Option<Upstreams> {
+    let (config, current) = (config.upstreams.clone(), current.upstreams.clone());
+    let made = move || -> Result<Vec<_>, TlsError> {
+        let named = |settings| (UpstreamSettings::name(settings), settings);
+        let current: HashMap<_, _> = current.iter().map(named).collect();
+        let upstream = |settings: &UpstreamSettings| {
+            let is_same = current.get(settings.name()) == Some(&settings);
+            match before.all_upstreams().find(settings.name()) {
+                Some(upstream) if is_same => Ok(Arc::clone(upstream)),
+                _ => settings.build().map(Arc::new),
+            }
+        };
+        config.iter().map(upstream).collect()
     };
-    let upstreams = config.upstreams.iter().map(upstream);
-    Ok(Upstreams::shared(upstreams.collect::<Result<Vec<_>, _>>()?))
+    match tokio::task::spawn_blocking(made).await {
+        Ok(Ok(upstreams)) => Some(Upstreams::shared(upstreams)),
+        Ok(Err(error)) => {
+            tracing::error!(%error, "TLS to an upstream cannot be set up");
+            None
+        }
+        Err(error) => {
+            tracing::error!(%error, "upstreams were not set up");
+            None
+        }
+    }
 }
 
 /// The resource server of a configuration, with its keys. `None` if an issuer whose tokens can be
