@@ -1,18 +1,28 @@
-//! Bytes as the payload of a token that its issuer signed: read as `serde_json` reads them, and
+//! Bytes as the payload of a token that its issuer signed, and as one of its claims: read as `serde_json` reads them, and
 //! decided on as RFC 9068 §4 says.
 
 #![no_main]
 
+use std::sync::LazyLock;
+
+use bearward_core::jwk::VerificationKey;
 use bearward_core::jws::UnverifiedJws;
 use bearward_core::rejection::InvalidToken;
-use bearward_core::{Policy, Profile, limits};
+use bearward_core::{Algorithm, Policy, Profile, limits};
 use bearward_fuzz::claims::{Verdict, assert_is, verdict};
 use bearward_fuzz::json::{self, Json, Reading};
 use bearward_fuzz::setting::{AUDIENCE, ISSUER, KEY, KEYS, NOW, POLICY, base64url};
+use bearward_testing::SigningKey;
 use bearward_testing::token::Parts;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|payload: &[u8]| {
+fuzz_target!(|bytes: &[u8]| {
+    assert_decided(bytes);
+    assert_claim(bytes);
+});
+
+/// As the payload.
+fn assert_decided(payload: &[u8]) {
     let kid = KEY.kid().unwrap_or_default();
     let header = format!("{{\"alg\":\"EdDSA\",\"kid\":{kid:?},\"typ\":\"at+jwt\"}}");
     let unsigned = format!("{}.{}.", base64url(header.as_bytes()), base64url(payload));
@@ -89,4 +99,50 @@ fuzz_target!(|payload: &[u8]| {
     let principal = POLICY.check(verified, NOW).expect("what no rule refused");
     assert_is(&principal, &claims);
     assert!(POLICY.check_times(&principal, NOW).is_ok());
+}
+
+/// As the value of a claim beside good ones: what the principal has is that value.
+fn assert_claim(value: &[u8]) {
+    let payload = [BEFORE, value, b"}"].concat();
+    let header = br#"{"alg":"HS256","typ":"at+jwt"}"#;
+    let token = Parts::sign(header, &payload, &SECRET).encode();
+    if token.len() > limits::TOKEN_BYTES {
+        return;
+    }
+    let outcome = UnverifiedJws::parse(token.as_bytes());
+    let claims = match json::read(&payload) {
+        Reading::Accepted(claims) => claims,
+        Reading::Refused(reasons) => {
+            let reason = outcome.expect_err("JSON that is refused");
+            assert!(
+                reasons.contains(&reason),
+                "{reason:?} is none of {reasons:?}"
+            );
+            return;
+        }
+        Reading::OutOfRange => return,
+    };
+    let secret = SECRET.secret().unwrap_or_default();
+    let key = VerificationKey::secret(Algorithm::Hs256, secret).expect("a long secret");
+    let verified = outcome
+        .expect("good JSON")
+        .verify(&key)
+        .expect("a good signature");
+    // It may be more than a value: `0,"nbf":9999999999`.
+    match (verdict(&claims), SYMMETRIC.check(verified, NOW)) {
+        (Verdict::Accepted, Ok(principal)) => assert_is(&principal, &claims),
+        (Verdict::Refused(expected), Err(reason)) => assert_eq!(reason, expected),
+        (Verdict::Undecided, _) => {}
+        (expected, _) => panic!("{expected:?}, and not so"),
+    }
+}
+
+const BEFORE: &[u8] = br#"{"iss":"https://auth.example","aud":"https://api.example","sub":"user","client_id":"client","exp":1700001800,"iat":1700000000,"jti":"1","x":"#;
+
+/// Signs and verifies a hundred times as fast as the other key.
+static SECRET: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::first(Algorithm::Hs256));
+
+static SYMMETRIC: LazyLock<Policy> = LazyLock::new(|| {
+    let policy = Policy::builder(ISSUER, AUDIENCE).algorithms([Algorithm::Hs256]);
+    policy.build().expect("a policy")
 });
