@@ -27,11 +27,7 @@ fn generations_are_seen_whole_and_in_their_order() {
         let readers = [(); 2].map(|()| {
             let (server, seen, is_done) = (server.clone(), Arc::clone(&seen), Arc::clone(&is_done));
             spawn(async move {
-                let mut last = (0, "");
-                while !is_done.load(Ordering::SeqCst) {
-                    last = look(&server, &seen, last);
-                    yield_now().await;
-                }
+                let last = look_until(&is_done, &server, &seen).await;
                 look(&server, &seen, last);
             })
         });
@@ -49,6 +45,19 @@ fn generations_are_seen_whole_and_in_their_order() {
         assert_eq!(state.kids, ["b", "c"]);
         assert!(look(&server, &seen, (state.generation, "c")).0 == state.generation);
     });
+}
+
+async fn look_until<'a>(
+    is_done: &AtomicBool,
+    server: &ResourceServer,
+    seen: &Seen,
+) -> (u64, &'a str) {
+    let mut last = (0, "");
+    while !is_done.load(Ordering::SeqCst) {
+        last = look(server, seen, last);
+        yield_now().await;
+    }
+    last
 }
 
 /// What a reader sees next is nothing older than the `last` it saw.
