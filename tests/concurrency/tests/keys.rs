@@ -1,6 +1,7 @@
 //! The key set: whoever looks sees one generation, whole, and never an older one after a newer.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,29 +23,41 @@ fn generations_are_seen_whole_and_in_their_order() {
         let origin = Origin::publishing(&[&A]);
         let server = server(&origin);
         let seen = Seen::default();
+        let is_done = Arc::new(AtomicBool::new(false));
         let readers = [(); 2].map(|()| {
-            let (server, seen) = (server.clone(), Arc::clone(&seen));
-            spawn(async move { (0..4).fold((0, ""), |last, _| look(&server, &seen, last)) })
+            let (server, seen, is_done) = (server.clone(), Arc::clone(&seen), Arc::clone(&is_done));
+            spawn(async move {
+                let last = look_until(&is_done, &server, &seen).await;
+                look(&server, &seen, last);
+            })
         });
-        for keys in [[&*A, &*B], [&*B, &*C]] {
-            origin.publish(&keys);
-            time::pass(REFRESH);
-        }
+        server.attempted().await;
+        // Each brings a set, and the newest is not replaced by one that was read before.
+        origin.publish(&[&A, &B]);
+        assert!(ask(&server, &B).await.is_ok());
+        origin.publish(&[&B, &C]);
+        assert!(ask(&server, &C).await.is_ok());
+        is_done.store(true, Ordering::SeqCst);
         for reader in readers {
             reader.await.unwrap();
-        }
-        // Whatever was under way: the newest set is not replaced by one that was read before.
-        // A flight whose time ran out meanwhile is tried again, later.
-        let mut outcome = ask(&server, &C).await;
-        while outcome.is_err() {
-            assert_unavailable(&outcome);
-            fetch_again(&server).await;
-            outcome = ask(&server, &C).await;
         }
         let state = state(&server);
         assert_eq!(state.kids, ["b", "c"]);
         assert!(look(&server, &seen, (state.generation, "c")).0 == state.generation);
     });
+}
+
+async fn look_until<'a>(
+    is_done: &AtomicBool,
+    server: &ResourceServer,
+    seen: &Seen,
+) -> (u64, &'a str) {
+    let mut last = (0, "");
+    while !is_done.load(Ordering::SeqCst) {
+        last = look(server, seen, last);
+        yield_now().await;
+    }
+    last
 }
 
 /// What a reader sees next is nothing older than the `last` it saw.
@@ -129,15 +142,6 @@ fn t_key_06_keys_that_are_too_old_are_used_by_nobody() {
             reader.await.unwrap();
         }
     });
-}
-
-/// Lets the time of the next flight come, and waits for the end of one.
-async fn fetch_again(server: &ResourceServer) {
-    let before = state(server).fetches;
-    time::pass(REFRESH);
-    while state(server).fetches == before {
-        yield_now().await;
-    }
 }
 
 fn state(server: &ResourceServer) -> KeyState {

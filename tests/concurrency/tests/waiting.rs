@@ -80,5 +80,7 @@ fn t_key_02_who_waits_is_told_that_the_issuer_is_down() {
         let other = spawn(async move { ask(&other, &B).await });
         assert_unavailable(&ask(&server, &B).await);
         assert_unavailable(&other.await.unwrap());
+        // What is known is served on.
+        assert!(ask(&server, &A).await.is_ok());
     });
 }

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use shuttle::sync::Mutex;
 
-use crate::lock;
+use crate::{is_over, lock};
 
 /// Wakes one who waits, or leaves a permit for who comes next.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl Future for Notified<'_> {
 impl Drop for Notified<'_> {
     /// Who was woken and does not look any more passes it on.
     fn drop(&mut self) {
-        let Some(id) = self.id else {
+        let Some(id) = self.id.filter(|_| !is_over()) else {
             return;
         };
         let mut state = lock(&self.notify.0);

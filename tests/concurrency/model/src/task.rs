@@ -2,6 +2,8 @@
 
 use shuttle::future::{JoinError, JoinHandle, spawn};
 
+use crate::is_over;
+
 /// Tasks that end with the set.
 #[derive(Debug)]
 pub struct JoinSet<T>(Vec<JoinHandle<T>>);
@@ -26,6 +28,9 @@ impl<T: Send + 'static> JoinSet<T> {
 
 impl<T> Drop for JoinSet<T> {
     fn drop(&mut self) {
+        if is_over() {
+            return;
+        }
         for task in &self.0 {
             task.abort();
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use shuttle::sync::Mutex;
 
-use crate::lock;
+use crate::{is_over, lock};
 
 shuttle::lazy_static! {
     static ref CLOCK: Mutex<Clock> = Mutex::new(Clock::default());
@@ -121,7 +121,7 @@ impl Timer {
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        if let Some(id) = self.id {
+        if let Some(id) = self.id.filter(|_| !is_over()) {
             lock(&CLOCK).timers.remove(&(self.deadline.0, id));
         }
     }

@@ -7,7 +7,7 @@ use std::task::{Poll, Waker};
 
 use shuttle::sync::{Mutex, MutexGuard};
 
-use crate::lock;
+use crate::{is_over, lock};
 
 /// Holds the value.
 #[derive(Debug)]
@@ -73,6 +73,9 @@ impl<T> Sender<T> {
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
+        if is_over() {
+            return;
+        }
         let mut state = lock(&self.0);
         state.is_closed = true;
         wake(state);
