@@ -226,13 +226,18 @@ class Attacks:
                     send(connection, PingFrame(0, opaque_data=frame.opaque_data, flags=["ACK"]).serialize())
 
     def _flood(self, what, frames):
-        """The connection ends before all of it was taken."""
+        """The connection ends: amid the flood, or after what still came in the meantime was thrown away."""
         ended = False
         with self._connected() as connection:
             connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SettingsFrame(0).serialize())
             try:
                 for frame in frames:
                     connection.sendall(frame)
+                while connection.recv(65536):
+                    pass
+                ended = True
+            except TimeoutError:
+                pass
             except OSError:
                 ended = True
         self._holds(f"{what}: it ends", ended, ended)
