@@ -333,7 +333,7 @@ fn numeric_date(value: Value<'_>) -> Result<UnixTime, InvalidToken> {
     let date = match whole_seconds(number) {
         Some(seconds) => UnixTime::from_secs(seconds),
         None => {
-            let digits = value.as_number().unwrap_or_default();
+            let digits = std::str::from_utf8(number).unwrap_or_default();
             let seconds = digits.parse().map_err(|_| InvalidToken::DateType)?;
             let since = Duration::try_from_secs_f64(seconds);
             UnixTime::from_duration(since.map_err(|_| InvalidToken::DateRange)?)
