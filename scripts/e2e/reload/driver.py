@@ -13,7 +13,8 @@ import urllib.request
 
 from clients import Account, Asking, Fresh, Http1, Http2
 from client import ask, bearer
-from processes import Program, free_port, until
+from ports import free_port
+from processes import Program, until
 from run import INVALID, Gateway, Run, filled, main
 
 HERE = pathlib.Path(__file__).parent

@@ -17,7 +17,8 @@ import time
 from churn import Changing, Churn, Reloads
 from client import ask, bearer
 from doors import ForwardAuth
-from processes import Program, free_port, until
+from ports import free_port
+from processes import Program, until
 from run import Gateway, Issuer, Run, filled, main
 from tokens import Mint, forged, of_unknown_keys, spoilt
 from watch import MIB, Watch

@@ -20,7 +20,8 @@ import smuggling
 import sockets
 from application import BLOCK, BLOCKS, SIZE, Application, checksum_of_all
 from client import ask, bearer
-from processes import Program, free_port, until
+from ports import free_port
+from processes import Program, until
 from run import Gateway, Run, main
 
 HERE = pathlib.Path(__file__).parent
