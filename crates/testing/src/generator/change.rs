@@ -106,11 +106,8 @@ impl Change {
         reason: InvalidToken,
     ) -> Self {
         Self {
-            name,
-            touches,
-            applies: |_| true,
-            edit,
             breaks: Some((check, reason)),
+            ..Self::edge(name, touches, edit)
         }
     }
 
