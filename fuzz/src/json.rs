@@ -35,6 +35,24 @@ pub enum Reading {
     OutOfRange,
 }
 
+impl Reading {
+    /// The value, if there is one. Where it is refused, the outcome must be one of the reasons.
+    pub fn agreed<T>(self, outcome: Result<T, InvalidToken>) -> Option<Json> {
+        match self {
+            Self::Accepted(value) => Some(value),
+            Self::Refused(reasons) => {
+                let reason = outcome.map(|_| ()).expect_err("JSON that is refused");
+                assert!(
+                    reasons.contains(&reason),
+                    "{reason:?} is none of {reasons:?}"
+                );
+                None
+            }
+            Self::OutOfRange => None,
+        }
+    }
+}
+
 /// Reads a text of a token.
 pub fn read(text: &[u8]) -> Reading {
     let value: Json = match serde_json::from_slice(text) {

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::path::Path;
 use std::process::Command;
 
 use bearward_testing::DevIssuer;
@@ -18,6 +19,14 @@ fn configuration(issuer: &str, more: &str) -> String {
          [listen.forward_auth]\naddress = '127.0.0.1:0'\n\
          [listen.admin]\naddress = '127.0.0.1:0'\n{more}"
     )
+}
+
+/// `bearward serve` with this configuration in this file.
+fn serve(file: &Path, text: &str) -> Running {
+    std::fs::write(file, text).expect("a file");
+    let mut command = program::command(["serve", "--config"]);
+    command.arg(file);
+    Running::start(command)
 }
 
 #[test]
@@ -125,10 +134,7 @@ fn it_says_that_it_is_ready_when_it_is() {
     issuer.set_fault(bearward_testing::Fault::Error500);
     let folder = TempDir::new().expect("a folder");
     let file = folder.path().join("b.toml");
-    std::fs::write(&file, configuration(issuer.url(), "")).expect("a file");
-    let mut command = program::command(["serve", "--config"]);
-    command.arg(&file);
-    let mut running = Running::start(command);
+    let mut running = serve(&file, &configuration(issuer.url(), ""));
     let lines = running.printed_until("not ready");
     let missing = format!("not ready: no keys yet of issuer {}", issuer.url());
     assert_eq!(lines[lines.len() - 2..], ["listening".to_owned(), missing]);
@@ -146,10 +152,7 @@ fn t_cfg_04_a_hang_up_reloads_and_a_signal_ends_it_well() {
     let issuer = runtime.block_on(DevIssuer::start()).expect("a free port");
     let folder = TempDir::new().expect("a folder");
     let file = folder.path().join("b.toml");
-    std::fs::write(&file, configuration(issuer.url(), "")).expect("a file");
-    let mut command = program::command(["serve", "--config"]);
-    command.arg(&file);
-    let mut running = Running::start(command);
+    let mut running = serve(&file, &configuration(issuer.url(), ""));
     let lines = running.printed_until("ready");
     let metrics = format!("http://{}/metrics", value(&lines, "admin"));
     let id = running.child.id().to_string();

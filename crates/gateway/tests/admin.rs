@@ -1,7 +1,6 @@
 //! The admin listener's answers (THREATS T-CFG-05, T-CFG-08, T-FWD-10).
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bearward::RequestHead;
@@ -14,6 +13,8 @@ use bearward_gateway::{Gate, SharedGate};
 use bearward_testing::{DevIssuer, Fault};
 use http::{HeaderMap, Method, Response, StatusCode, Uri};
 use serde_json::{Value, json};
+
+use crate::log::Log;
 
 struct Setting {
     admin: Admin,
@@ -272,31 +273,9 @@ async fn metrics_are_by_route_and_reason() {
 }
 
 /// What is logged, as text.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("a log").write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn t_dos_06_a_flood_of_refusals_does_not_fill_the_log() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    // Somebody listens in every thread: a place that nobody listens to is switched off for all.
-    let elsewhere = tracing_subscriber::fmt().with_writer(io::sink).finish();
-    let _ = tracing::subscriber::set_global_default(elsewhere);
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = Log::listen();
     let setting = Setting::new();
     let gate = setting.gate.load();
     let (post, headers) = (Method::POST, HeaderMap::new());
@@ -311,7 +290,7 @@ async fn t_dos_06_a_flood_of_refusals_does_not_fill_the_log() {
     for _ in 0..500 {
         setting.metrics.request(&admitted);
     }
-    let text = String::from_utf8(log.0.lock().expect("a log").clone()).expect("text");
+    let text = log.text();
     let lines = |what: &str| text.lines().filter(|line| line.contains(what)).count();
     let written = lines("no_credentials");
     // However slow this machine is: it is far from all of them, and what is good is all there.

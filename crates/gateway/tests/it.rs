@@ -14,6 +14,7 @@ mod ext_authz;
 mod forward_auth;
 mod gate;
 mod identity;
+mod log;
 mod matrix;
 mod proxy;
 mod publication;

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bearward::ResourceServer;
@@ -23,6 +23,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tonic::transport::Channel;
+
+use crate::log::Log;
 
 /// Longer than anything here takes.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
@@ -341,14 +343,19 @@ async fn an_upstream_that_stays_keeps_its_connections_over_a_reload() {
     running.stop().await;
 }
 
+/// One route, asked about over gRPC.
+fn ext_authz(issuer: &DevIssuer, address: &str) -> String {
+    format!(
+        "{}[[routes]]\nname = 'all'\npath_prefix = '/'\n\
+         [listen.ext_authz]\naddress = '{address}'\n",
+        issuers(&[issuer])
+    )
+}
+
 #[tokio::test]
 async fn ext_authz_is_served() {
     let issuer = DevIssuer::start().await.expect("a port");
-    let text = format!(
-        "{}[[routes]]\nname = 'all'\npath_prefix = '/'\n\
-         [listen.ext_authz]\naddress = '127.0.0.1:0'\n",
-        issuers(&[&issuer])
-    );
+    let text = ext_authz(&issuer, "127.0.0.1:0");
     let running = Running::start(&text).await;
     let url = format!("http://{}", running.address("ext_authz"));
     let mut client = AuthorizationClient::connect(url)
@@ -411,12 +418,7 @@ async fn ext_authz_listens_on_a_unix_socket() {
     let issuer = DevIssuer::start().await.expect("a port");
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("s");
-    let text = format!(
-        "{}[[routes]]\nname = 'all'\npath_prefix = '/'\n\
-         [listen.ext_authz]\naddress = 'unix:{}'\n",
-        issuers(&[&issuer]),
-        path.display()
-    );
+    let text = ext_authz(&issuer, &format!("unix:{}", path.display()));
     let running = Running::start(&text).await;
     let url = format!("unix://{}", path.display());
     let mut client = AuthorizationClient::connect(url)
@@ -628,40 +630,15 @@ async fn t_dos_05_requests_are_answered_while_a_configuration_is_read() {
     running.stop().await;
 }
 
-/// What a subscriber of this thread was told.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        std::io::Write::write(&mut *self.0.lock().expect("a log"), bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn a_file_that_is_as_it_was_at_the_start_needs_none() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    // Somebody listens in every thread: a place that nobody listens to is switched off for all.
-    let elsewhere = tracing_subscriber::fmt()
-        .with_writer(std::io::sink)
-        .finish();
-    let _ = tracing::subscriber::set_global_default(elsewhere);
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = Log::listen();
     let issuer = DevIssuer::start().await.expect("a port");
     let text = forward_auth(&issuer, "/one");
     let other = text.replacen("127.0.0.1:0", "127.0.0.2:0", 1);
     let running = Running::start(&text).await;
     let told = || {
-        let text = String::from_utf8(log.0.lock().expect("a log").clone()).expect("text");
+        let text = log.text();
         text.matches("listeners have changed").count()
     };
     for (text, expected) in [
@@ -797,11 +774,7 @@ async fn call_until_it_ends(mut client: AuthorizationClient<Channel>, count: Arc
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dos_03_every_call_that_ext_authz_has_seen_is_answered() {
     let issuer = DevIssuer::start().await.expect("a port");
-    let text = format!(
-        "{}[[routes]]\nname = 'all'\npath_prefix = '/'\n\
-         [listen.ext_authz]\naddress = '127.0.0.1:0'\n",
-        issuers(&[&issuer])
-    );
+    let text = ext_authz(&issuer, "127.0.0.1:0");
     let running = Running::start(&text).await;
     let url = format!("http://{}", running.address("ext_authz"));
     let answered = Arc::<AtomicUsize>::default();
