@@ -2,9 +2,10 @@
 //!
 //! Holding a [`Principal`] is the proof that every stage ran: nothing else makes one.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
 
@@ -27,6 +28,7 @@ struct Inner {
     client_id: Option<Text>,
     times: Times,
     claims: Claims,
+    derived: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
 /// The times that decide anew each time the token is presented.
@@ -60,6 +62,7 @@ impl Principal {
                 issued_at: claims.issued_at().ok().flatten(),
             },
             claims,
+            derived: OnceLock::new(),
         }))
     }
 
@@ -131,6 +134,26 @@ impl Principal {
     #[must_use]
     pub fn all_claims(&self) -> &Claims {
         &self.0.claims
+    }
+
+    /// What `derive` makes of this principal, made once: all clones share it, and so does the same token
+    /// when it comes again and a cache of verified tokens still holds it. For what is derived from
+    /// claims in the same way for every request.
+    ///
+    /// There is one for each principal. `None` if it is of another type than `T`: then something else
+    /// was derived first.
+    ///
+    /// ```
+    /// # fn example(principal: &bearward_core::Principal) {
+    /// struct Name(String);
+    ///
+    /// let name = principal.derived(|principal| Name(principal.subject().to_uppercase()));
+    /// # let _ = name;
+    /// # }
+    /// ```
+    pub fn derived<T: Any + Send + Sync>(&self, derive: impl FnOnce(&Self) -> T) -> Option<&T> {
+        let derived = self.0.derived.get_or_init(|| Box::new(derive(self)));
+        derived.downcast_ref()
     }
 
     pub(crate) fn times(&self) -> Times {

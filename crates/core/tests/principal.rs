@@ -218,3 +218,24 @@ fn an_empty_client_is_none_and_an_empty_subject_nobody() {
     let nobody = good().claim("sub", "");
     assert_eq!(refused_by(&generic, &nobody), InvalidToken::ClaimMissing);
 }
+
+#[test]
+fn what_is_derived_is_derived_once_and_shared_by_clones() {
+    struct Length(usize);
+
+    let principal = accepted(&good());
+    let clone = principal.clone();
+    let expected = principal.subject().len();
+    let first = principal.derived(|principal| Length(principal.subject().len()));
+    assert_eq!(first.unwrap().0, expected);
+    let second = clone.derived(|_| -> Length { panic!("derived twice") });
+    assert!(std::ptr::eq(first.unwrap(), second.unwrap()));
+}
+
+#[test]
+fn another_type_is_not_derived_besides() {
+    let principal = accepted(&good());
+    assert_eq!(principal.derived(|_| 1_u8), Some(&1));
+    assert_eq!(principal.derived(|_| "another"), None);
+    assert_eq!(principal.derived(|_| 2_u8), Some(&1));
+}

@@ -10,6 +10,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::identity::IdentityFields;
+use crate::publication::Published;
 use crate::route::Route;
 
 /// What becomes of a request.
@@ -23,6 +24,32 @@ pub enum Decision {
     Refuse(Box<Refusal>),
 }
 
+/// What became of a question, for whoever counts and logs.
+#[derive(Clone, Debug)]
+pub(crate) enum Told {
+    /// It was decided on.
+    Decided(Decision),
+    /// It was one for the protected resource metadata.
+    Published(Published),
+}
+
+impl Told {
+    /// Puts it among the extensions of an answer, with what a refusal is about.
+    pub(crate) fn insert_into(self, extensions: &mut http::Extensions) {
+        match self {
+            Self::Decided(decision) => {
+                if let Decision::Refuse(refusal) = &decision {
+                    refusal.reason.insert_into(extensions);
+                }
+                extensions.insert(decision);
+            }
+            Self::Published(published) => {
+                extensions.insert(published);
+            }
+        }
+    }
+}
+
 /// A request that passes, and as whom.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -32,7 +59,7 @@ pub struct Admission {
     /// Who sent it; nobody on a public route, or an optional one without credentials.
     pub principal: Option<Principal>,
     /// The identity fields, each to be set or removed.
-    pub identity: IdentityFields,
+    pub identity: Arc<IdentityFields>,
     /// Why it would have been refused, on a route in shadow mode.
     pub shadowed: Option<Reason>,
 }
@@ -139,6 +166,13 @@ pub enum Reason {
 }
 
 impl Reason {
+    fn insert_into(&self, extensions: &mut http::Extensions) {
+        if let Self::Rejected(rejection) = self {
+            extensions.insert(rejection.clone());
+        }
+        extensions.insert(self.clone());
+    }
+
     /// The stable code, for logs, metrics and `docs/reasons.md`.
     #[must_use]
     pub fn code(&self) -> &'static str {

@@ -15,7 +15,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, Method};
 use tonic::{Code, Request, Response, Status};
 
-use crate::decision::{Admission, Decision, Reason, Refusal};
+use crate::decision::{Admission, Decision, Reason, Refusal, Told};
 use crate::forward_auth::{Peer, TrustedPeers};
 use crate::gate::{Gate, SharedGate};
 use crate::original::{Original, is_grpc, is_host};
@@ -45,6 +45,21 @@ impl ExtAuthz {
     /// Decides on a question of `peer`. The response has the [`Decision`] among its extensions, or
     /// [`Published`] if it is the protected resource metadata.
     pub async fn answer(&self, peer: Peer, question: &CheckRequest) -> Response<CheckResponse> {
+        telling(self.answered(peer, question).await)
+    }
+
+    /// The answer to a question over gRPC, and what is told of it.
+    pub(crate) async fn checked(&self, request: &Request<CheckRequest>) -> Answered {
+        // Whoever serves this says who asks; the address is that of tonic's own transport.
+        let told = request.extensions().get::<Peer>().copied();
+        let address = request.remote_addr().map(Peer::from);
+        match told.or(address) {
+            Some(peer) => self.answered(peer, request.get_ref()).await,
+            None => refused(Refusal::plain(None, Reason::UntrustedPeer), Body::Problem),
+        }
+    }
+
+    async fn answered(&self, peer: Peer, question: &CheckRequest) -> Answered {
         let gate = self.gate.load();
         if !self.trusted.contains(peer) {
             return refused(Refusal::plain(None, Reason::UntrustedPeer), Body::Problem);
@@ -64,12 +79,21 @@ impl ExtAuthz {
         match gate.decide(&original).await {
             Decision::Admit(admission) => {
                 let response = admitted(&gate, &admission, &asked.headers);
-                answered(response, Decision::Admit(admission))
+                (response, Told::Decided(Decision::Admit(admission)))
             }
             Decision::Refuse(refusal) if is_grpc(&asked.headers) => refused(*refusal, Body::None),
             Decision::Refuse(refusal) => refused(*refusal, Body::Problem),
         }
     }
+}
+
+/// An answer, and what is told of it.
+type Answered = (CheckResponse, Told);
+
+fn telling((response, told): Answered) -> Response<CheckResponse> {
+    let mut response = Response::new(response);
+    told.insert_into(response.extensions_mut());
+    response
 }
 
 #[tonic::async_trait]
@@ -78,14 +102,7 @@ impl Authorization for ExtAuthz {
         &self,
         request: Request<CheckRequest>,
     ) -> Result<Response<CheckResponse>, Status> {
-        // Whoever serves this says who asks; the address is that of tonic's own transport.
-        let told = request.extensions().get::<Peer>().copied();
-        let address = request.remote_addr().map(Peer::from);
-        let Some(peer) = told.or(address) else {
-            let refusal = Refusal::plain(None, Reason::UntrustedPeer);
-            return Ok(refused(refusal, Body::Problem));
-        };
-        Ok(self.answer(peer, request.get_ref()).await)
+        Ok(telling(self.checked(&request).await))
     }
 }
 
@@ -179,14 +196,14 @@ enum Body {
     Problem,
 }
 
-fn refused(refusal: Refusal, body: Body) -> Response<CheckResponse> {
+fn refused(refusal: Refusal, body: Body) -> Answered {
     let response = denied(&refusal, body);
-    answered(response, Decision::Refuse(Box::new(refusal)))
+    (response, Told::Decided(Decision::Refuse(Box::new(refusal))))
 }
 
 /// The metadata, as an answer of Envoy's own: nothing else keeps the request from the application,
 /// which does not have it.
-fn publish(published: Published) -> Response<CheckResponse> {
+fn publish(published: Published) -> Answered {
     let denied = DeniedHttpResponse {
         status: Some(HttpStatus {
             code: i32::from(published.status.as_u16()),
@@ -194,13 +211,12 @@ fn publish(published: Published) -> Response<CheckResponse> {
         headers: fields_of(&published.headers),
         body: published.body.to_string(),
     };
-    let mut response = Response::new(CheckResponse {
+    let response = CheckResponse {
         status: Some(status(Code::PermissionDenied)),
         dynamic_metadata: None,
         http_response: Some(HttpResponse::DeniedResponse(denied)),
-    });
-    response.extensions_mut().insert(published);
-    response
+    };
+    (response, Told::Published(published))
 }
 
 fn fields_of(headers: &HeaderMap) -> Vec<HeaderValueOption> {
@@ -208,12 +224,6 @@ fn fields_of(headers: &HeaderMap) -> Vec<HeaderValueOption> {
         .iter()
         .map(|(name, value)| field(name, value))
         .collect()
-}
-
-fn answered(response: CheckResponse, decision: Decision) -> Response<CheckResponse> {
-    let mut response = Response::new(response);
-    response.extensions_mut().insert(decision);
-    response
 }
 
 fn denied(refusal: &Refusal, body: Body) -> CheckResponse {

@@ -22,7 +22,7 @@ use bearward::RequestHead;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
-use crate::decision::{Admission, Decision, Reason, Refusal};
+use crate::decision::{Admission, Decision, Reason, Refusal, Told};
 use crate::gate::{Gate, SharedGate};
 use crate::publication::Published;
 
@@ -54,65 +54,78 @@ impl ForwardAuth {
         peer: impl Into<Peer>,
         head: RequestHead<'_>,
     ) -> Response<Cow<'static, str>> {
+        let (mut response, told) = self.answered(peer.into(), head).await;
+        if let Some(told) = told {
+            told.insert_into(response.extensions_mut());
+        }
+        response
+    }
+
+    /// The same, with what is told beside the response.
+    pub(crate) async fn answered(&self, peer: Peer, head: RequestHead<'_>) -> Answered {
         let gate = self.gate.load();
         // For everybody: the proxy sends those who ask for it here.
         if let Some(published) = gate.published(head.method, head.uri.path()) {
             return publish(published);
         }
         let dialect = Dialect::of(head.uri.path());
-        if !self.trusted.contains(peer.into()) {
+        if !self.trusted.contains(peer) {
             let refusal = Refusal::plain(None, Reason::UntrustedPeer);
             return refused(refusal, Statuses::All);
         }
         let Some(dialect) = dialect else {
-            return not_found();
+            return (not_found(), None);
         };
         let asked = match dialect.read(head) {
             Ok(asked) => asked,
             Err(reason) => return refused(Refusal::plain(None, reason), dialect.statuses),
         };
         match gate.decide(&asked.original()).await {
-            Decision::Admit(admission) => admitted(*admission, dialect, &gate, head.headers),
+            Decision::Admit(admission) => admitted(admission, dialect, &gate, head.headers),
             Decision::Refuse(refusal) => refused(*refusal, dialect.statuses),
         }
     }
 }
 
+/// An answer, and what is told of it: nothing, where there was no question.
+type Answered = (Response<Cow<'static, str>>, Option<Told>);
+
 /// 200, which means the same in every dialect, with each identity field set or removed.
 fn admitted(
-    admission: Admission,
+    admission: Box<Admission>,
     dialect: &Dialect,
     gate: &Gate,
     sent: &HeaderMap,
-) -> Response<Cow<'static, str>> {
+) -> Answered {
+    let identity = &admission.identity;
     let mut response = answer(StatusCode::OK, StatusCode::OK, "");
     let headers = response.headers_mut();
+    headers.reserve(identity.set.len().saturating_add(identity.remove.len()));
     match &dialect.removal {
         Removal::Empty => {
-            for name in &admission.identity.remove {
+            for name in &identity.remove {
                 headers.insert(name, HeaderValue::from_static(""));
             }
         }
         Removal::Listed(field) => {
-            let names = gate.identity().to_remove(&admission.identity, sent);
+            let names = gate.identity().to_remove(identity, sent);
             let list = names.collect::<Vec<_>>().join(", ");
             match HeaderValue::try_from(list) {
                 Ok(list) => headers.insert(field, list),
-                Err(_) => return refused(internal(admission), dialect.statuses),
+                Err(_) => return refused(internal(*admission), dialect.statuses),
             };
         }
         Removal::Omitted => {}
     }
-    for (name, value) in &admission.identity.set {
+    for (name, value) in &identity.set {
         headers.insert(name, value.clone());
     }
-    let decision = Decision::Admit(Box::new(admission));
-    response.extensions_mut().insert(decision);
-    response
+    let told = Told::Decided(Decision::Admit(admission));
+    (response, Some(told))
 }
 
 /// The refusal, under a status that the proxy carries out as one.
-fn refused(refusal: Refusal, statuses: Statuses) -> Response<Cow<'static, str>> {
+fn refused(refusal: Refusal, statuses: Statuses) -> Answered {
     let has_challenge = refusal.headers.contains_key(WWW_AUTHENTICATE);
     let status = statuses.carried(refusal.status, has_challenge);
     let mut response = answer(status, refusal.status, refusal.body);
@@ -126,13 +139,8 @@ fn refused(refusal: Refusal, statuses: Statuses) -> Response<Cow<'static, str>> 
         headers.remove(CONTENT_TYPE);
         *response.body_mut() = Cow::Borrowed("");
     }
-    let extensions = response.extensions_mut();
-    if let Reason::Rejected(rejection) = &refusal.reason {
-        extensions.insert(rejection.clone());
-    }
-    extensions.insert(refusal.reason.clone());
-    extensions.insert(Decision::Refuse(Box::new(refusal)));
-    response
+    let told = Told::Decided(Decision::Refuse(Box::new(refusal)));
+    (response, Some(told))
 }
 
 fn internal(admission: Admission) -> Refusal {
@@ -140,12 +148,11 @@ fn internal(admission: Admission) -> Refusal {
 }
 
 /// The metadata. It says nothing about any request, so it may be stored.
-fn publish(published: Published) -> Response<Cow<'static, str>> {
+fn publish(published: Published) -> Answered {
     let mut response = Response::new(Cow::Owned(published.body.to_string()));
     *response.status_mut() = published.status;
     *response.headers_mut() = published.headers.clone();
-    response.extensions_mut().insert(published);
-    response
+    (response, Some(Told::Published(published)))
 }
 
 fn not_found() -> Response<Cow<'static, str>> {

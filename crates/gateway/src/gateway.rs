@@ -298,9 +298,10 @@ async fn asked(
     // Who is not one of the proxies is refused.
     let named = Named::ByProxy(&head.headers);
     let trace = telemetry.trace(Door::ForwardAuth, &head.method, named);
-    let response = door.answer(peer, RequestHead::from(&head)).await;
-    let (told, took) = (response.extensions(), started.elapsed());
-    metrics.answered(Door::ForwardAuth, told, took, trace);
+    let (response, told) = door.answered(peer, RequestHead::from(&head)).await;
+    if let Some(told) = &told {
+        metrics.answered(Door::ForwardAuth, told, started.elapsed(), trace);
+    }
     response.map(|body| match body {
         Cow::Borrowed(body) => Full::new(Bytes::from_static(body.as_bytes())),
         Cow::Owned(body) => Full::new(Bytes::from(body)),

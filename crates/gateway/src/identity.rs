@@ -13,9 +13,11 @@ mod spelling;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::mem::size_of;
 use std::sync::Arc;
 
 use bearward::Principal;
+use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -31,6 +33,16 @@ pub struct Identity(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    settings: Settings,
+    /// The names that are stripped, with `_` for one of their hyphens or several.
+    spellings: Vec<HeaderName>,
+    /// What is told of nobody.
+    of_nobody: Arc<IdentityFields>,
+}
+
+/// All that decides what is told.
+#[derive(Debug, PartialEq, Eq)]
+struct Settings {
     fields: Vec<Field>,
     /// Names of the preset in which nothing ever is said.
     never_set: Vec<HeaderName>,
@@ -38,18 +50,16 @@ struct Inner {
     id_token_field: HeaderName,
     underscores: Underscores,
     max_bytes: usize,
-    /// The names that are stripped, with `_` for one of their hyphens or several.
-    spellings: Vec<HeaderName>,
 }
 
 /// One field, and what it says.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Field {
     name: HeaderName,
     says: Says,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Says {
     /// What Authgear's resolver says under this name.
     Authgear(authgear::Field),
@@ -66,6 +76,15 @@ pub struct IdentityFields {
     /// To be removed: there is nothing to say, or it is a credential that is not forwarded.
     pub remove: Vec<HeaderName>,
 }
+
+/// What was told of a principal before, and by which settings.
+struct Told {
+    by: Identity,
+    /// `None` if it is too much to be remembered.
+    fields: Option<Outcome>,
+}
+
+type Outcome = Result<Arc<IdentityFields>, IdentityError>;
 
 impl fmt::Debug for IdentityFields {
     /// Shows the names alone: claims are personal.
@@ -119,26 +138,44 @@ impl Identity {
         IdentityBuilder::default()
     }
 
-    /// The identity fields of a request that `principal` sent.
+    /// The identity fields of a request that `principal` sent. They are written once for a principal
+    /// that comes again.
     ///
     /// # Errors
     ///
     /// [`IdentityError`] if a claim cannot be told.
-    pub fn of(&self, principal: Option<&Principal>) -> Result<IdentityFields, IdentityError> {
-        let mut told = IdentityFields::default();
-        for Field { name, says } in &self.0.fields {
-            let text = match principal {
-                Some(principal) => says.of(principal)?,
-                None => None,
-            };
-            match text {
-                Some(text) => told.set.push((name.clone(), self.value(&text)?)),
-                None => told.remove.push(name.clone()),
+    pub fn of(&self, principal: Option<&Principal>) -> Result<Arc<IdentityFields>, IdentityError> {
+        let Some(principal) = principal else {
+            return Ok(Arc::clone(&self.0.of_nobody));
+        };
+        let mut written = None;
+        let told = principal.derived(|principal| {
+            let outcome = self.0.settings.tell(principal).map(Arc::new);
+            let is_small = outcome.as_ref().map_or(true, |fields| fields.is_small());
+            written = Some(outcome.clone());
+            Told {
+                by: self.clone(),
+                fields: is_small.then_some(outcome),
             }
+        });
+        let kept = || told.filter(|told| told.by.is(self))?.fields.clone();
+        match written.or_else(kept) {
+            Some(outcome) => outcome,
+            // Under settings that were in force when the token came first.
+            None => self.0.settings.tell(principal).map(Arc::new),
         }
-        told.remove.extend(self.0.never_set.iter().cloned());
-        told.remove.extend(self.credentials().cloned());
-        Ok(told)
+    }
+
+    /// This one, or `other` if that tells the same: what it told of principals before is kept then.
+    pub(crate) fn or_same(self, other: &Self) -> Self {
+        match self.0.settings == other.0.settings {
+            true => other.clone(),
+            false => self,
+        }
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Takes every identity field out of what a client sent, in every spelling, and the credentials
@@ -176,31 +213,31 @@ impl Identity {
     /// Every identity field by name, those of the preset that are never set included: what a proxy
     /// has to replace or remove.
     pub fn names(&self) -> impl Iterator<Item = &HeaderName> {
-        self.0.names()
+        self.0.settings.names()
     }
 
     /// The fields that a proxy has to remove besides: `Authorization` and the ID token's, unless
     /// they are forwarded.
     pub fn credentials(&self) -> impl Iterator<Item = &HeaderName> {
-        self.0.credentials()
+        self.0.settings.credentials()
     }
 
     /// The field in which an ID token comes.
     #[must_use]
     pub fn id_token_field(&self) -> &HeaderName {
-        &self.0.id_token_field
+        &self.0.settings.id_token_field
     }
 
     /// What becomes of client fields with `_` in their names.
     #[must_use]
     pub fn underscores(&self) -> Underscores {
-        self.0.underscores
+        self.0.settings.underscores
     }
 
     /// Whether the application gets the credentials.
     #[must_use]
     pub fn token(&self) -> Token {
-        self.0.token
+        self.0.settings.token
     }
 
     /// [`names`](Self::names) and [`credentials`](Self::credentials) with `_` for one of their
@@ -224,19 +261,12 @@ impl Identity {
     #[must_use]
     pub fn is_stripped(&self, name: &HeaderName) -> bool {
         let name = name.as_str();
-        self.0.underscores == Underscores::Drop && name.contains('_')
+        let settings = &self.0.settings;
+        settings.underscores == Underscores::Drop && name.contains('_')
             || has_reserved_prefix(name)
-            || self
-                .0
+            || settings
                 .stripped()
                 .any(|ours| spelling::is_same(name, ours.as_str()))
-    }
-
-    fn value(&self, text: &str) -> Result<HeaderValue, IdentityError> {
-        if text.len() > self.0.max_bytes {
-            return Err(IdentityError::TooLarge);
-        }
-        HeaderValue::from_str(text).map_err(|_| IdentityError::NotHeaderSafe)
     }
 }
 
@@ -247,7 +277,70 @@ impl Default for Identity {
     }
 }
 
-impl Inner {
+impl From<Settings> for Identity {
+    fn from(settings: Settings) -> Self {
+        let spellings = settings.stripped().flat_map(spelling::with_underscores);
+        let remove = settings.stripped();
+        Self(Arc::new(Inner {
+            spellings: spellings.collect(),
+            of_nobody: Arc::new(IdentityFields {
+                set: Vec::new(),
+                remove: remove.cloned().collect(),
+            }),
+            settings,
+        }))
+    }
+}
+
+impl IdentityFields {
+    /// Whether they may be remembered. The texts of the names are shared.
+    fn is_small(&self) -> bool {
+        let values = self.set.iter().map(|(_, value)| value.len());
+        let lines = self.set.len().saturating_add(self.remove.len());
+        let line = size_of::<(HeaderName, HeaderValue)>();
+        let bytes = values
+            .sum::<usize>()
+            .saturating_add(lines.saturating_mul(line));
+        u32::try_from(bytes).is_ok_and(|bytes| bytes <= DERIVED_BYTES)
+    }
+}
+
+/// The most that is remembered of what was told of a principal.
+pub(crate) const DERIVED_BYTES: u32 = 1536;
+
+impl Settings {
+    fn tell(&self, principal: &Principal) -> Result<IdentityFields, IdentityError> {
+        // The values stand in one text, of which each is a part.
+        let mut text = String::with_capacity(256);
+        let mut ends = Vec::with_capacity(self.fields.len());
+        let mut remove = Vec::with_capacity(self.fields.len());
+        for Field { name, says } in &self.fields {
+            let Some(value) = says.of(principal)? else {
+                remove.push(name.clone());
+                continue;
+            };
+            if value.len() > self.max_bytes {
+                return Err(IdentityError::TooLarge);
+            }
+            text.push_str(&value);
+            ends.push((name, text.len()));
+        }
+        let mut text = Bytes::from(text);
+        let mut begin = 0_usize;
+        let set = ends.into_iter().map(|(name, end)| {
+            let value = text.split_to(end.saturating_sub(begin));
+            begin = end;
+            let value = HeaderValue::from_maybe_shared(value);
+            Ok((
+                name.clone(),
+                value.map_err(|_| IdentityError::NotHeaderSafe)?,
+            ))
+        });
+        let set = set.collect::<Result<_, _>>()?;
+        remove.extend(self.never_set.iter().chain(self.credentials()).cloned());
+        Ok(IdentityFields { set, remove })
+    }
+
     fn names(&self) -> impl Iterator<Item = &HeaderName> {
         let set = self.fields.iter().map(|field| &field.name);
         set.chain(&self.never_set)

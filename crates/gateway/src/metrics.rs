@@ -20,10 +20,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::access_log::AccessLog;
-use crate::decision::Decision;
+use crate::decision::{Decision, Told};
 use crate::gate::SharedGate;
 use crate::proxy::{End, Observe, Record};
-use crate::publication::Published;
 use crate::telemetry::Trace;
 
 /// The counters, and where they are registered.
@@ -111,20 +110,11 @@ impl Metrics {
         self.loaded();
     }
 
-    /// Logs and counts what a door answered, which stands among the extensions of its answer.
-    pub(crate) fn answered(
-        &self,
-        door: Door,
-        told: &http::Extensions,
-        duration: Duration,
-        mut trace: Trace,
-    ) {
-        let request = if let Some(decision) = told.get::<Decision>() {
-            Request::decided(door, decision, duration)
-        } else if let Some(published) = told.get::<Published>() {
-            Request::published(door, published.status, duration)
-        } else {
-            return;
+    /// Logs and counts what a door answered.
+    pub(crate) fn answered(&self, door: Door, told: &Told, duration: Duration, mut trace: Trace) {
+        let request = match told {
+            Told::Decided(decision) => Request::decided(door, decision, duration),
+            Told::Published(published) => Request::published(door, published.status, duration),
         };
         trace.end(&request);
         self.request(&request);
@@ -136,14 +126,14 @@ impl Metrics {
         let route = request.route.cloned().unwrap_or_else(|| NO_ROUTE.into());
         let labels = RequestLabels {
             door: request.door.as_str(),
-            route: route.to_string(),
+            route: Arc::clone(&route),
             reason: request.reason,
             shadowed: request.shadowed.unwrap_or_default(),
         };
         self.requests.get_or_create(&labels).inc();
         let labels = RouteLabels {
             door: request.door.as_str(),
-            route: route.to_string(),
+            route,
         };
         let durations = self.durations.get_or_create(&labels);
         durations.observe(request.duration.as_secs_f64());
@@ -334,7 +324,7 @@ impl Reload {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
     door: &'static str,
-    route: String,
+    route: Arc<str>,
     reason: &'static str,
     shadowed: &'static str,
 }
@@ -342,7 +332,7 @@ struct RequestLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RouteLabels {
     door: &'static str,
-    route: String,
+    route: Arc<str>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

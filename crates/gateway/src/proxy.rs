@@ -34,6 +34,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use hyper::body::{Body, Incoming};
 use hyper::upgrade::OnUpgrade;
 
+use self::activity::Active;
 use self::answer::Answer;
 pub use self::body::{BodyError, ProxyBody};
 use self::body::{Download, Kind, Upload};
@@ -46,10 +47,10 @@ use self::serve::Connection;
 pub use self::serve::{Limits, serve};
 pub use self::settings::{Expiry, Settings};
 use self::tunnel::Tunnel;
-use self::upstream::Upstream as Target;
 pub use self::upstream::{
     Address, AddressError, AddressState, Protocol, Tls, TlsError, Upstream, Upstreams,
 };
+use self::upstream::{Held, Upstream as Target};
 use crate::decision::{Admission, Decision, Reason, Refusal};
 use crate::gate::{Gate, SharedGate};
 use crate::metrics::{ADMITTED, Door};
@@ -93,14 +94,18 @@ impl Proxy {
             && (request.headers().contains_key(http::header::UPGRADE)
                 || request.method() == Method::CONNECT);
         let is_grpc = request.version() == Version::HTTP_2 && original::is_grpc(request.headers());
-        let passed = self.pass(peer, request, &mut exchange).await;
+        // A request is under way from here on, until its answer is over.
+        let active = connection.as_ref().map(Connection::active);
+        let scheme = connection
+            .as_ref()
+            .map_or("http", |connection| connection.scheme);
+        let passed = self.pass(peer, scheme, request, &mut exchange).await;
         let is_last = is_http1 && connection.as_ref().is_some_and(Connection::is_draining);
         let mut response = match passed {
-            Ok(passed) => passed.answered(exchange, connection),
+            Ok(passed) => passed.answered(exchange, connection, active),
             Err(answer) => {
                 exchange.answered(answer.reason, answer.status);
                 let answer = if is_grpc { answer.into_grpc() } else { *answer };
-                let active = connection.as_ref().map(Connection::active);
                 let mut response = Response::new(ProxyBody::fixed(answer.body, exchange, active));
                 *response.status_mut() = answer.status;
                 *response.headers_mut() = answer.headers;
@@ -124,12 +129,10 @@ impl Proxy {
     async fn pass(
         &self,
         peer: Peer,
+        scheme: &'static str,
         mut request: Request<Incoming>,
         exchange: &mut Exchange,
     ) -> Result<Passed, Box<Answer>> {
-        // A request is under way from here on, though its answer is what will count.
-        let connection = request.extensions().get::<Connection>().cloned();
-        let _active = connection.as_ref().map(Connection::active);
         let gate = self.gate.load();
         let admission = admitted(&gate, &request, exchange).await?;
         let Some(upstream) = gate.upstream(&admission.route) else {
@@ -142,7 +145,6 @@ impl Proxy {
         let upgrade = Upgrade::asked(&request, &self.settings)
             .filter(|_| upstream.version(request.version()) == Version::HTTP_11);
         let kind = kind_of(request.headers());
-        let scheme = connection.map_or("http", |connection| connection.scheme);
         let mut request = Outbound {
             gate: &gate,
             settings: &self.settings,
@@ -153,7 +155,7 @@ impl Proxy {
         }
         .request(peer, scheme, request)?;
         exchange.pass_on(request.headers_mut());
-        let mut response = upstream
+        let (mut response, held) = upstream
             .send(request)
             .await
             .map_err(|error| Box::new(Answer::from(error)))?;
@@ -179,6 +181,7 @@ impl Proxy {
         };
         Ok(Passed {
             response,
+            held,
             tunnel,
             remaining,
             kind,
@@ -299,6 +302,7 @@ impl Outbound<'_> {
 /// A request that was passed on, and answered.
 struct Passed {
     response: Response<Incoming>,
+    held: Held,
     tunnel: Option<(Upgrade, OnUpgrade)>,
     remaining: Option<Duration>,
     kind: Kind,
@@ -306,18 +310,21 @@ struct Passed {
 }
 
 impl Passed {
-    fn answered(self, exchange: Exchange, connection: Option<Connection>) -> Response<ProxyBody> {
+    fn answered(
+        self,
+        exchange: Exchange,
+        connection: Option<Connection>,
+        active: Option<Active>,
+    ) -> Response<ProxyBody> {
         let Self { mut response, .. } = self;
         let Some((upgrade, client)) = self.tunnel else {
             fields::end_hop(response.headers_mut());
             *response.version_mut() = Version::HTTP_11;
             let ends = self.kind == Kind::Grpc || fields::is_stream(response.headers());
             let remaining = self.remaining.filter(|_| ends);
-            let active = connection.as_ref().map(Connection::active);
-            let load = response.extensions_mut().remove();
             return response.map(|body| {
                 let body = Download::new(body, self.idle, self.kind);
-                let body = body.of(load).expiring(remaining);
+                let body = body.holding(self.held).expiring(remaining);
                 ProxyBody::relayed(body, exchange, active)
             });
         };

@@ -1,6 +1,7 @@
 //! Identity fields: what they say, what they refuse to say, and what is stripped (THREATS table 7).
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bearward::{Issuer, JwkSet, Policy, Principal, Profile, ResourceServer};
 use bearward_gateway::identity::{
@@ -421,6 +422,57 @@ async fn a_token_without_client_says_nothing_of_it() {
     let told = set(&identity.of(Some(&principal)).unwrap());
     assert_eq!(value(&told, "x-bearward-client-id"), None);
     assert_eq!(value(&told, "x-bearward-subject"), Some(token::SUBJECT));
+}
+
+// --- remembered ---
+
+#[tokio::test]
+async fn fields_of_a_principal_that_comes_again_are_not_written_again() {
+    let (identity, principal) = (authgear(), principal(&user()).await);
+    let first = identity.of(Some(&principal)).unwrap();
+    let again = identity.of(Some(&principal.clone())).unwrap();
+    assert!(Arc::ptr_eq(&first, &again));
+    assert_eq!(set(&first), told(&identity, &user()).await);
+}
+
+/// What was remembered under one configuration is not told under another.
+#[tokio::test]
+async fn t_cch_04_other_settings_tell_by_themselves() {
+    let principal = principal(&user()).await;
+    let before = own().build().unwrap();
+    let then = set(&before.of(Some(&principal)).unwrap());
+    assert_eq!(then, owned(&[("x-auth-user", token::SUBJECT)]));
+    let after = Identity::builder().field("X-Other", ClaimSource::Subject, Encoding::Plain);
+    let after = after.token(Credentials::Forward).build().unwrap();
+    for _ in 0..2 {
+        let now = after.of(Some(&principal)).unwrap();
+        assert_eq!(set(&now), owned(&[("x-other", token::SUBJECT)]));
+        assert!(now.remove.is_empty());
+        assert_eq!(set(&before.of(Some(&principal)).unwrap()), then);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_remembered_as_one() {
+    let principal = principal(&user().claim("told", "a\nb")).await;
+    let identity = field("told", Encoding::Plain);
+    for _ in 0..2 {
+        let refused = identity.of(Some(&principal));
+        assert_eq!(refused.unwrap_err(), IdentityError::NotHeaderSafe);
+    }
+}
+
+/// The cache of verified tokens is bounded in bytes, so what it does not count stays small.
+#[tokio::test]
+async fn t_dos_05_what_is_long_is_not_remembered() {
+    for (length, is_remembered) in [(1000, true), (2000, false)] {
+        let token = user().claim("told", "a".repeat(length));
+        let (identity, principal) = (field("told", Encoding::Plain), principal(&token).await);
+        let [first, again] = [(); 2].map(|()| identity.of(Some(&principal)).unwrap());
+        assert_eq!(value(&set(&first), "x-told").unwrap().len(), length);
+        assert_eq!(set(&first), set(&again));
+        assert_eq!(Arc::ptr_eq(&first, &again), is_remembered, "{length}");
+    }
 }
 
 // --- stripping ---

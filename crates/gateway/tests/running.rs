@@ -9,6 +9,7 @@ use std::time::Duration;
 use bearward::ResourceServer;
 use bearward_gateway::config::{Address, Config, Surroundings};
 use bearward_gateway::gateway::{Gateway, Reloader, Reloads, Trigger};
+use bearward_gateway::identity::IdentityFields;
 use bearward_gateway::metrics::{Metrics, Reload};
 use bearward_gateway::{Gate, SharedGate};
 use bearward_testing::{DevIssuer, Fault};
@@ -488,6 +489,33 @@ async fn a_cfg_02_t_cch_04_verified_tokens_stay_with_unchanged_policies() {
     );
     assert_eq!(asked("/two").await, 401);
     assert_eq!(counted(), (0, 1));
+    running.stop().await;
+}
+
+/// What was told of a token is told again after a reload, unless it would be told otherwise.
+#[tokio::test]
+async fn a_cfg_02_t_cch_04_identity_fields_stay_with_unchanged_settings() {
+    let issuer = DevIssuer::start().await.expect("a port");
+    let running = Running::start(&forward_auth(&issuer, "/one")).await;
+    let token = issuer.user_token(issuer.url()).sign();
+    let told = async || {
+        let gate = running.gate.load();
+        let principal = gate.server().authenticate_token(token.as_bytes()).await;
+        let principal = principal.expect("a good token");
+        gate.identity().of(Some(&principal)).expect("plain claims")
+    };
+    let sets = |fields: &IdentityFields, name: &str| fields.set.iter().any(|(set, _)| set == name);
+    let first = told().await;
+    assert!(sets(&first, "x-bearward-subject"));
+
+    let text = forward_auth(&issuer, "/two");
+    assert_eq!(running.reloader.apply(parse(&text)).await, Reload::Applied);
+    assert!(Arc::ptr_eq(&first, &told().await));
+
+    let other = format!("{text}[identity]\npreset = 'authgear'\n");
+    assert_eq!(running.reloader.apply(parse(&other)).await, Reload::Applied);
+    let other = told().await;
+    assert!(sets(&other, "x-authgear-user-id") && !sets(&other, "x-bearward-subject"));
     running.stop().await;
 }
 

@@ -31,6 +31,7 @@ use crate::sync::QuickCache;
 pub struct TokenCache {
     max_entries: u32,
     max_bytes: u32,
+    derived_bytes: u32,
 }
 
 impl TokenCache {
@@ -39,6 +40,7 @@ impl TokenCache {
         Self {
             max_entries: 10_000,
             max_bytes: 32 * 1024 * 1024,
+            derived_bytes: 0,
         }
     }
 
@@ -54,6 +56,13 @@ impl TokenCache {
         self
     }
 
+    /// The bytes that each entry counts besides, for what is [derived](Principal::derived) of its
+    /// principal. Default: 0.
+    pub const fn derived_bytes(mut self, derived_bytes: u32) -> Self {
+        self.derived_bytes = derived_bytes;
+        self
+    }
+
     /// `None` if nothing may be kept.
     pub(crate) fn build(self) -> Option<Cache> {
         let max_entries = NonZeroU32::new(self.max_entries)?;
@@ -61,6 +70,7 @@ impl TokenCache {
         let weight = Weight {
             // A light entry counts as much as keeps their number within bounds.
             least: u64::from(max_bytes.get().div_ceil(max_entries.get())),
+            derived: u64::from(self.derived_bytes),
         };
         Some(Cache(QuickCache::with(
             usize::try_from(max_entries.get()).unwrap_or(usize::MAX),
@@ -164,6 +174,7 @@ impl Seen {
 #[derive(Clone)]
 struct Weight {
     least: u64,
+    derived: u64,
 }
 
 impl Weighter<Box<[u8]>, Seen> for Weight {
@@ -172,6 +183,7 @@ impl Weighter<Box<[u8]>, Seen> for Weight {
         const OVERHEAD: usize = 400;
         let claims = seen.principal.all_claims().memory_bytes();
         let bytes = token.len().saturating_add(claims).saturating_add(OVERHEAD);
-        u64::try_from(bytes).unwrap_or(u64::MAX).max(self.least)
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        bytes.saturating_add(self.derived).max(self.least)
     }
 }

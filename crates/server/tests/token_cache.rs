@@ -350,6 +350,20 @@ async fn t_cch_08_t_dos_05_it_is_bounded_in_entries_and_in_bytes() {
     }
 }
 
+/// What is derived of a principal is not seen by the cache; who derives tells how much it is.
+#[tokio::test(start_paused = true)]
+async fn t_cch_08_t_dos_05_what_is_derived_counts_as_it_is_told() {
+    let token = good().sign();
+    let bytes = async |derived| {
+        // So many that none counts for more than it takes.
+        let cache = TokenCache::new().max_entries(1_000_000);
+        let server = remembering(&issuer(), cache.derived_bytes(derived)).await;
+        assert!(decide_text(&server, &token).await.is_ok());
+        counted(&server).bytes
+    };
+    assert_eq!(bytes(1000).await, bytes(0).await + 1000);
+}
+
 /// Users who come again and again stay, though ten times as many tokens pass that come once.
 #[tokio::test(start_paused = true)]
 async fn t_cch_08_tokens_seen_once_do_not_drive_out_the_others() {

@@ -196,7 +196,7 @@ pub(super) static TOKEN_CACHE: Table = Table {
             "max_bytes",
             Kind::Count,
             "33554432",
-            "The most memory they take, in bytes; a usual token takes 3000. `0` turns the cache off.",
+            "The most memory they take, in bytes; a usual token takes 4500. `0` turns the cache off.",
         ),
     ],
 };

@@ -13,6 +13,8 @@ use bearward::{
 use http::HeaderName;
 use url::{Host, Url};
 
+use crate::identity::DERIVED_BYTES;
+
 use super::mistakes::Code;
 use super::reader::{At, Fields, nearest};
 use super::surroundings::{Secret, Surroundings};
@@ -215,7 +217,7 @@ impl ServerSettings {
 
 /// On, with the limits of its description, unless it is turned off.
 fn token_cache(fields: &Fields<'_>) -> TokenCache {
-    let default = TokenCache::new();
+    let default = TokenCache::new().derived_bytes(DERIVED_BYTES);
     let Some(table) = fields.table("token_cache") else {
         return default;
     };

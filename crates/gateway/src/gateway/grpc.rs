@@ -80,13 +80,9 @@ impl Authorization for Observed {
         // The trace is that of Envoy's own call: who else asks is refused.
         let named = Named::ByProxy(request.metadata().as_ref());
         let trace = self.telemetry.trace(Door::ExtAuthz, &Method::POST, named);
-        let answered = self.door.check(request).await?;
-        self.metrics.answered(
-            Door::ExtAuthz,
-            answered.extensions(),
-            started.elapsed(),
-            trace,
-        );
-        Ok(answered)
+        let (response, told) = self.door.checked(&request).await;
+        self.metrics
+            .answered(Door::ExtAuthz, &told, started.elapsed(), trace);
+        Ok(Response::new(response))
     }
 }

@@ -91,8 +91,9 @@ impl Reloader {
     }
 
     /// Puts `config` in force.
-    pub async fn apply(&self, config: Config) -> Reload {
+    pub async fn apply(&self, mut config: Config) -> Reload {
         let mut current = self.0.current.lock().await;
+        config.identity = config.identity.or_same(&current.identity);
         let before = self.0.replaced.gate.load();
         let server = if config.server == current.server {
             before.server().clone()

@@ -13,7 +13,7 @@ use super::encoding::{Encoding, joined, plain};
 use super::{IdentityError, claim::Claim};
 
 /// What a field of the resolver says.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Field {
     /// `true` or `false`: this claim.
     Boolean(&'static str),

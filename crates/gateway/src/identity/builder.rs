@@ -1,10 +1,8 @@
 //! Settings of the identity fields.
 
-use std::sync::Arc;
-
 use http::HeaderName;
 
-use super::{ClaimSource, Encoding, Field, Identity, Inner, Says, Token, Underscores};
+use super::{ClaimSource, Encoding, Field, Identity, Says, Settings, Token, Underscores};
 use super::{authgear, spelling};
 
 /// A set of fields under known names.
@@ -123,20 +121,14 @@ impl IdentityBuilder {
 
     /// The identity of these fields, with all other settings as they are.
     pub(super) fn identity(self, fields: Vec<Field>, never_set: Vec<HeaderName>) -> Identity {
-        let mut inner = Inner {
+        Identity::from(Settings {
             fields,
             never_set,
             token: self.token,
             id_token_field: self.id_token_field,
             underscores: self.underscores,
             max_bytes: self.max_bytes,
-            spellings: Vec::new(),
-        };
-        inner.spellings = inner
-            .stripped()
-            .flat_map(spelling::with_underscores)
-            .collect();
-        Identity(Arc::new(inner))
+        })
     }
 }
 

@@ -10,13 +10,13 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::activity::{Active, Owed};
 use super::fields;
 use super::interruption::Interruption;
 use super::observe::Exchange;
-use super::upstream::Load;
+use super::upstream::Held;
 use crate::gate::Gate;
 
 /// Why a body ended before its end.
@@ -159,15 +159,21 @@ impl Progress {
     /// Resolves when for `limit` nothing has passed, and it was not the client who kept us waiting.
     pub(super) async fn overdue(&self, limit: Duration) {
         let began = self.started.elapsed();
+        let mut now = began;
         loop {
             let last = Duration::from_millis(self.last.load(Ordering::Relaxed)).max(began);
-            let still = limit.saturating_sub(self.started.elapsed().saturating_sub(last));
+            let still = limit.saturating_sub(now.saturating_sub(last));
             let waits = self.waits_for_client.load(Ordering::Relaxed);
-            match (waits, still.is_zero()) {
-                (true, _) => sleep(limit).await,
+            let wait = match (waits, still.is_zero()) {
+                (true, _) => limit,
                 (false, true) => return,
-                (false, false) => sleep(still).await,
+                (false, false) => still,
+            };
+            match self.started.checked_add(now.saturating_add(wait)) {
+                Some(due) => sleep_until(due).await,
+                None => std::future::pending().await,
             }
+            now = self.started.elapsed();
         }
     }
 
@@ -327,8 +333,8 @@ pub(super) struct Download {
     body: Option<Incoming>,
     /// What is left of a frame that was longer than a piece.
     rest: Bytes,
-    /// There if others share its connection.
-    _load: Option<Load>,
+    /// Its connection.
+    held: Option<Held>,
     idle: Idle,
     kind: Kind,
     expires: Option<Pin<Box<Sleep>>>,
@@ -350,7 +356,7 @@ impl Download {
         Self {
             body: Some(body),
             rest: Bytes::new(),
-            _load: None,
+            held: None,
             idle: Idle::new(limit),
             kind,
             expires: None,
@@ -359,9 +365,9 @@ impl Download {
         }
     }
 
-    /// The same, on this connection.
-    pub(super) fn of(mut self, load: Option<Load>) -> Self {
-        self._load = load;
+    /// The same, by this connection.
+    pub(super) fn holding(mut self, held: Held) -> Self {
+        self.held = Some(held);
         self
     }
 

@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 pub use self::address::{Address, AddressError};
 pub use self::connect::{Tls, TlsError};
-pub(super) use self::pool::Load;
+pub(super) use self::pool::Held;
 use self::pool::{Endpoint, Sender, Sent};
 use super::body::{BodyError, Upload};
 
@@ -214,11 +214,11 @@ impl Upstream {
     pub(super) async fn send(
         &self,
         request: Request<Upload>,
-    ) -> Result<Response<Incoming>, UpstreamError> {
+    ) -> Result<(Response<Incoming>, Held), UpstreamError> {
         let copy = copy_of(&request);
         let mut sender = self.sender(request.version(), Pooled::Any).await?;
         let unsent = match self.attempt(&mut sender, request).await {
-            Sent::Answered(response) => return Ok(response),
+            Sent::Answered(response, held) => return Ok((response, held)),
             Sent::Failed(error) => return Err(error),
             Sent::Closed(unsent) if sender.is_reused() => unsent,
             Sent::Closed(_) => return Err(UpstreamError::Lost),
@@ -228,7 +228,7 @@ impl Upstream {
         };
         let mut sender = self.sender(request.version(), Pooled::None).await?;
         match self.attempt(&mut sender, request).await {
-            Sent::Answered(response) => Ok(response),
+            Sent::Answered(response, held) => Ok((response, held)),
             Sent::Failed(error) => Err(error),
             Sent::Closed(_) => Err(UpstreamError::Lost),
         }
@@ -237,13 +237,14 @@ impl Upstream {
     async fn attempt(&self, sender: &mut Sender, request: Request<Upload>) -> Sent {
         let progress = Arc::clone(request.body().progress());
         let sent = tokio::select! {
+            biased;
             sent = sender.send(request) => sent,
             () = progress.overdue(self.limits.response) => {
                 Sent::Failed(UpstreamError::Timeout)
             }
         };
         match (sent, progress.fault()) {
-            (Sent::Answered(response), _) => Sent::Answered(response),
+            (answered @ Sent::Answered(..), _) => answered,
             (_, Some(error)) => Sent::Failed(UpstreamError::Client(error)),
             (sent, None) => sent,
         }
@@ -253,11 +254,15 @@ impl Upstream {
     async fn sender(&self, version: Version, pooled: Pooled) -> Result<Sender, UpstreamError> {
         let count = self.endpoints.len();
         let first = self.next.fetch_add(1, Ordering::Relaxed);
+        let first = first.checked_rem(count).unwrap_or(0);
+        if pooled == Pooled::Any
+            && let Some(next) = self.endpoints.get(first).filter(|next| next.is_up())
+            && let Some(sender) = next.pooled(version, self.limits.idle)
+        {
+            return Ok(sender);
+        }
         let turn = self.endpoints.iter().cycle();
-        let turn: Vec<&Endpoint> = turn
-            .skip(first.checked_rem(count).unwrap_or(0))
-            .take(count)
-            .collect();
+        let turn: Vec<&Endpoint> = turn.skip(first).take(count).collect();
         // Those known to be down come last: if all are, one of them may be back.
         let (up, down): (Vec<_>, Vec<_>) = turn.into_iter().partition(|endpoint| endpoint.is_up());
         for endpoint in up.into_iter().chain(down) {

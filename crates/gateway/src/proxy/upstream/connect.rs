@@ -16,6 +16,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 
 use super::address::Address;
+use crate::listener::Tcp;
 
 pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
@@ -116,7 +117,7 @@ pub(super) async fn connect(
         Address::Tcp(address) => {
             let stream = TcpStream::connect(address).await?;
             stream.set_nodelay(true)?;
-            Box::new(stream)
+            Box::new(Tcp(stream))
         }
         #[cfg(unix)]
         Address::Unix(path) => Box::new(UnixStream::connect(path).await?),

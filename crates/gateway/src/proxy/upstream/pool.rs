@@ -3,6 +3,7 @@
 //! Clients who share a connection must not be able to stop one another. So there is room on it for
 //! all that its streams may hold back together, and another one for what is beyond its streams.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::super::body::Upload;
@@ -38,16 +40,80 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Endpoint {
     address: Address,
-    idle: Arc<Mutex<Vec<Idle>>>,
+    idle: Arc<Pool>,
     shared: Mutex<Vec<Shared>>,
     /// There if it could not be connected to: until when it is passed over.
     resting: Mutex<Option<Instant>>,
 }
 
+/// The idle connections to one address, those that were put back last at the end.
+#[derive(Debug, Default)]
+pub(super) struct Pool(Mutex<VecDeque<Idle>>);
+
 #[derive(Debug)]
-pub(super) struct Idle {
+struct Idle {
     sender: http1::SendRequest<Upload>,
     since: Instant,
+}
+
+impl Pool {
+    /// The one that was used last. Those that have waited for longer than `limit` are closed.
+    fn take(&self, limit: Duration) -> Option<http1::SendRequest<Upload>> {
+        let mut idle = lock(&self.0);
+        let now = Instant::now();
+        let is_old = |idle: &Idle| now.saturating_duration_since(idle.since) >= limit;
+        while idle.front().is_some_and(is_old) {
+            idle.pop_front();
+        }
+        std::iter::from_fn(|| idle.pop_back())
+            .map(|idle| idle.sender)
+            .find(http1::SendRequest::is_ready)
+    }
+
+    fn put(&self, sender: http1::SendRequest<Upload>) {
+        let mut idle = lock(&self.0);
+        if idle.len() >= IDLE_MAX {
+            idle.retain(|idle| !idle.sender.is_closed());
+        }
+        if idle.len() < IDLE_MAX {
+            let since = Instant::now();
+            idle.push_back(Idle { sender, since });
+        }
+    }
+}
+
+/// What an answer holds of the connection that it comes by, until it has been read to its end.
+#[derive(Debug)]
+#[expect(dead_code, reason = "held, not read")]
+pub(in super::super) enum Held {
+    /// It has the connection to itself, which goes back to the pool then.
+    Alone(Returned),
+    /// It shares the connection.
+    Shared(Load),
+}
+
+/// A connection that is put back when this is dropped.
+#[derive(Debug)]
+pub(in super::super) struct Returned {
+    sender: Option<http1::SendRequest<Upload>>,
+    pool: Arc<Pool>,
+}
+
+impl Drop for Returned {
+    fn drop(&mut self) {
+        let Some(sender) = self.sender.take() else {
+            return;
+        };
+        if sender.is_ready() {
+            return self.pool.put(sender);
+        }
+        // The end of the answer may be on its way still; without a runtime, nothing is.
+        if !sender.is_closed()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(keep(sender, Arc::clone(&self.pool)));
+        }
+    }
 }
 
 /// A connection of HTTP/2.
@@ -111,14 +177,9 @@ impl Endpoint {
             let (sender, load) = (free.sender.clone(), free.load.clone());
             return Some(Sender::Http2(sender, Origin::Pool, load));
         }
-        let mut idle = lock(&self.idle);
-        idle.retain(|idle| idle.sender.is_ready() && idle.since.elapsed() < limit);
-        let sender = idle.pop()?.sender;
-        Some(Sender::Http1(
-            Some(sender),
-            Origin::Pool,
-            Arc::clone(&self.idle),
-        ))
+        let sender = self.idle.take(limit)?;
+        let pool = Arc::clone(&self.idle);
+        Some(Sender::Http1(Some(sender), Origin::Pool, pool))
     }
 
     pub(super) async fn connect(&self, version: Version, tls: Option<&Tls>) -> io::Result<Sender> {
@@ -170,11 +231,7 @@ fn keep_needed(shared: &mut Vec<Shared>) {
 /// A connection, for one request.
 #[derive(Debug)]
 pub(super) enum Sender {
-    Http1(
-        Option<http1::SendRequest<Upload>>,
-        Origin,
-        Arc<Mutex<Vec<Idle>>>,
-    ),
+    Http1(Option<http1::SendRequest<Upload>>, Origin, Arc<Pool>),
     Http2(http2::SendRequest<Upload>, Origin, Load),
 }
 
@@ -188,7 +245,7 @@ pub(super) enum Origin {
 #[derive(Debug)]
 pub(super) enum Sent {
     /// The head of the answer came.
-    Answered(Response<Incoming>),
+    Answered(Response<Incoming>, Held),
     /// The connection was closed. Here is the request, if nothing of it was sent.
     Closed(Option<Box<Request<Upload>>>),
     /// It did not get an answer.
@@ -203,44 +260,39 @@ impl Sender {
 
     pub(super) async fn send(&mut self, request: Request<Upload>) -> Sent {
         match self {
-            Self::Http1(sender, _, idle) => {
+            Self::Http1(sender, _, pool) => {
                 let Some(mut sender) = sender.take() else {
                     return Sent::Closed(Some(Box::new(request)));
                 };
                 let sent = sender.try_send_request(request).await;
-                if sent.is_ok() {
-                    tokio::spawn(keep(sender, Arc::clone(idle)));
-                }
-                outcome(sent)
+                outcome(sent, || {
+                    Held::Alone(Returned {
+                        sender: Some(sender),
+                        pool: Arc::clone(pool),
+                    })
+                })
             }
             Self::Http2(sender, _, load) => {
-                let mut sent = outcome(sender.try_send_request(request).await);
-                if let Sent::Answered(response) = &mut sent {
-                    // It is on its connection until its body ends.
-                    response.extensions_mut().insert(load.clone());
-                }
-                sent
+                let sent = sender.try_send_request(request).await;
+                outcome(sent, || Held::Shared(load.clone()))
             }
         }
     }
 }
 
 /// Puts a connection back once its answer has been read to the end.
-async fn keep(mut sender: http1::SendRequest<Upload>, idle: Arc<Mutex<Vec<Idle>>>) {
-    if sender.ready().await.is_err() {
-        return;
-    }
-    let since = Instant::now();
-    let mut idle = lock(&idle);
-    idle.retain(|idle| !idle.sender.is_closed());
-    if idle.len() < IDLE_MAX {
-        idle.push(Idle { sender, since });
+async fn keep(mut sender: http1::SendRequest<Upload>, pool: Arc<Pool>) {
+    if sender.ready().await.is_ok() {
+        pool.put(sender);
     }
 }
 
-fn outcome(sent: Result<Response<Incoming>, TrySendError<Request<Upload>>>) -> Sent {
+fn outcome(
+    sent: Result<Response<Incoming>, TrySendError<Request<Upload>>>,
+    held: impl FnOnce() -> Held,
+) -> Sent {
     match sent {
-        Ok(response) => Sent::Answered(response),
+        Ok(response) => Sent::Answered(response, held()),
         Err(error) if error.error().is_parse() => Sent::Failed(UpstreamError::Lost),
         Err(mut error) => Sent::Closed(error.take_message().map(Box::new)),
     }
