@@ -67,6 +67,16 @@ impl VerificationKey {
         })
     }
 
+    /// Whether it verifies what `other` verifies, and nothing else. Secrets are not looked at, so no
+    /// two of them are the same.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let (Material::Public(ours), Material::Public(theirs)) = (&self.material, &other.material)
+        else {
+            return false;
+        };
+        self.algorithm == other.algorithm && ours.as_ref() == theirs.as_ref()
+    }
+
     /// Checks `signature` over `signing_input`.
     pub(crate) fn verify(
         &self,

@@ -70,6 +70,18 @@ impl JwkSet {
         set
     }
 
+    /// The same set, with the keys of `other` in the place of those that are the same: whoever holds
+    /// one of them can see that [`select`](Self::select) still finds it.
+    #[must_use]
+    pub fn sharing(mut self, other: &Self) -> Self {
+        for key in &mut self.keys {
+            if let Some(same) = other.keys.iter().find(|theirs| theirs.is_same(key)) {
+                *key = Arc::clone(same);
+            }
+        }
+        self
+    }
+
     /// The one key that fits the header.
     ///
     /// A token with a `kid` means the key of that name; without, the only one that can do its

@@ -22,7 +22,7 @@ use crate::rejection::InvalidToken;
 use crate::time::UnixTime;
 
 /// What an issuer's access tokens must say to be accepted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     issuer: Arc<str>,
     audiences: Box<[Box<str>]>,

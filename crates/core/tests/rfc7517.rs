@@ -1,6 +1,8 @@
 //! JSON Web Key: what becomes a key of the issuer, and which one a token means.
 
-use bearward_core::jwk::UnusableJwk;
+use std::sync::Arc;
+
+use bearward_core::jwk::{UnusableJwk, VerificationKey};
 use bearward_core::jwk_set::{JwkSet, JwkSetError, UnusableKey};
 use bearward_core::jws::UnverifiedJws;
 use bearward_core::limits;
@@ -824,6 +826,59 @@ fn beside_keys_with_names_one_without_is_not_meant_by_a_kid() {
     );
     let token = good().without_header("kid").sign();
     decide(&token, &keys, &policy()).unwrap();
+}
+
+/// The key that this set has for a token of `key`.
+fn selected(set: &JwkSet, key: &SigningKey) -> Arc<VerificationKey> {
+    let token = good().key(key.clone()).sign();
+    let jws = UnverifiedJws::parse(token.as_bytes()).unwrap();
+    Arc::clone(set.select(jws.header()).unwrap())
+}
+
+#[test]
+fn a_set_shares_the_keys_that_are_the_same_and_no_other() {
+    let (one, other) = (key(), key_beside());
+    let before = keys_of([&one, &other]);
+    // The name is not the key, nor is the place.
+    let renamed = one.clone().with_kid("renamed");
+    let replaced = SigningKey::second(one.algorithm()).with_kid(one.kid().unwrap());
+    let now = keys_of([&other, &replaced, &renamed]).sharing(&before);
+    let shares =
+        |before_of, now_of| Arc::ptr_eq(&selected(&before, before_of), &selected(&now, now_of));
+    assert!(shares(&other, &other));
+    assert!(shares(&one, &renamed));
+    assert!(!shares(&one, &replaced));
+    assert!(!Arc::ptr_eq(
+        &selected(&before, &one),
+        &selected(&keys_of([&one]), &one)
+    ));
+}
+
+/// One JWK without `alg` is several keys, of the same material.
+#[test]
+fn a_key_for_another_algorithm_is_not_the_same() {
+    let one = key();
+    let with_alg = |alg: &str| {
+        let mut jwk = one.public_jwk();
+        jwk["alg"] = alg.into();
+        keys_from([jwk])
+    };
+    let now = with_alg("RS256").sharing(&with_alg("RS384"));
+    let token = good().key(one.clone()).sign();
+    assert!(decide(&token, &now, &policy()).is_ok());
+}
+
+#[test]
+fn secrets_are_never_taken_for_the_same() {
+    let secret = || VerificationKey::secret(Algorithm::Hs256, &[7; 32]).unwrap();
+    let set = || JwkSet::from_secrets([(None, secret())]);
+    let before = set();
+    let now = set().sharing(&before);
+    let key = SigningKey::from_secret(Algorithm::Hs256, &[7; 32]).unwrap();
+    assert!(!Arc::ptr_eq(
+        &selected(&before, &key),
+        &selected(&now, &key)
+    ));
 }
 
 #[test]

@@ -478,6 +478,13 @@ async fn a_cfg_02_t_cch_04_verified_tokens_stay_with_unchanged_policies() {
         "a hit, and nobody to look up where no route matches"
     );
 
+    // Challenges say something else, and accept the same tokens.
+    let text = forward_auth(&issuer, "/two");
+    let realm = parse(&format!("{text}[protection]\nrealm = 'other'\n"));
+    assert_eq!(running.reloader.apply(realm).await, Reload::Applied);
+    assert_eq!(asked("/two").await, 200);
+    assert_eq!(counted(), (3, 1));
+
     // The same keys, but the token is not for us any more.
     let audience = format!("audiences = '{}'", issuer.url());
     let text = forward_auth(&issuer, "/two");

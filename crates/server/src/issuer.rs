@@ -8,7 +8,7 @@ use bearward_core::{JwkSet, Policy};
 use url::Url;
 
 use crate::discovery::PlainHttp;
-use crate::fetch::{FetchError, Transport};
+use crate::fetch::{FetchError, HttpTransportError, Transport};
 use crate::key_source::{Found, KeySource, Location};
 use crate::key_store::{KeyStore, Origin};
 use crate::resource_server::{BuildError, Clock};
@@ -103,7 +103,7 @@ impl Issuer {
     /// The keys, kept fresh from now on; those of `kept` that are come by in the same way.
     pub(crate) fn start(
         self,
-        transport: &Arc<dyn Transport>,
+        transport: &mut impl FnMut() -> Result<Arc<dyn Transport>, HttpTransportError>,
         clock: &Clock,
         kept: &[Arc<KeyStore>],
     ) -> Result<(Vec<Policy>, Arc<KeyStore>), BuildError> {
@@ -119,7 +119,7 @@ impl Issuer {
                 };
                 match kept.iter().find(|keys| keys.is_of(&origin)) {
                     Some(keys) => Arc::clone(keys),
-                    None => Arc::new(KeyStore::start(origin, transport, clock)),
+                    None => Arc::new(KeyStore::start(origin, transport()?, clock)),
                 }
             }
         };

@@ -123,7 +123,7 @@ pub struct KeyState {
 
 impl KeyStore {
     /// Starts fetching, in a task that ends when the store is dropped. Needs a tokio runtime.
-    pub(crate) fn start(origin: Origin, transport: &Arc<dyn Transport>, clock: &Clock) -> Self {
+    pub(crate) fn start(origin: Origin, transport: Arc<dyn Transport>, clock: &Clock) -> Self {
         let source = origin.source.clone();
         let fetcher = Fetcher {
             snapshot: origin.snapshot.clone().map(|path| Snapshot {
@@ -132,7 +132,7 @@ impl KeyStore {
                 url: source.url().to_string(),
             }),
             source,
-            transport: Arc::clone(transport),
+            transport,
             freshness: origin.freshness,
             clock: Arc::clone(clock),
         };
@@ -157,12 +157,12 @@ impl KeyStore {
         }
     }
 
-    /// Whether what was verified with the keys of this generation would be verified again: the keys
-    /// have not changed since, and are not too old to be used.
-    pub(crate) fn is_current(&self, generation: u64) -> bool {
+    /// Whether this key would be selected again by the same header: the set has not changed since, and
+    /// is not too old to be used.
+    pub(crate) fn is_current(&self, selected: &Selected) -> bool {
         match self {
-            Self::Static(_) => generation == STATIC_GENERATION,
-            Self::Fetched(keys) => keys.shared.is_current(generation),
+            Self::Static(_) => true,
+            Self::Fetched(keys) => keys.shared.is_current(selected.generation),
         }
     }
 
@@ -219,7 +219,7 @@ impl KeyStore {
 }
 
 /// The key for a token.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Selected {
     pub(crate) key: Arc<VerificationKey>,
     /// The generation of the set that it was in.
@@ -358,10 +358,12 @@ impl Shared {
                 Arc::clone(&old.set),
                 old.generation,
             ),
-            (Some((document, set)), old) => {
-                let generation = old.as_ref().map_or(0, |keys| keys.generation);
-                (document.into(), Arc::new(set), generation.saturating_add(1))
-            }
+            (Some((document, set)), Some(old)) => (
+                document.into(),
+                Arc::new(set.sharing(&old.set)),
+                old.generation.saturating_add(1),
+            ),
+            (Some((document, set)), None) => (document.into(), Arc::new(set), 1),
             (None, Some(old)) => (
                 Arc::clone(&old.document),
                 Arc::clone(&old.set),
@@ -519,12 +521,13 @@ const KID_WAIT: Duration = Duration::from_secs(1);
 mod tests {
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
+    use std::time::Duration;
 
     use bearward_core::jws::UnverifiedJws;
     use bearward_core::{Algorithm, JwkSet, UnixTime};
     use bearward_testing::keys::jwk_set;
     use bearward_testing::{SigningKey, Token};
-    use tokio::time::Instant;
+    use tokio::time::{Instant, advance};
 
     use super::Shared;
     use crate::key_source::Fetched;
@@ -545,6 +548,21 @@ mod tests {
         };
         shared.renew(fetched, NOW, Freshness::default()).unwrap();
         shared
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn t_cch_01_what_was_selected_counts_for_its_set_until_that_is_too_old() {
+        let shared = after_a_flight(&SigningKey::first(Algorithm::EdDsa));
+        let generation = shared.state().generation;
+        assert!(shared.is_current(generation));
+        assert!(!shared.is_current(generation + 1) && !shared.is_current(generation - 1));
+        let usable_until = shared.current.load_full().unwrap().usable_until;
+        let short = Duration::from_millis(1);
+        advance(usable_until - short - Instant::now()).await;
+        assert!(shared.is_current(generation));
+        advance(short).await;
+        assert_eq!(Instant::now(), usable_until);
+        assert!(!shared.is_current(generation));
     }
 
     /// A flight on another thread can end between any two lines of a request.

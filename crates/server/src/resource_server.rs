@@ -20,7 +20,7 @@ use crate::issuer::Issuer;
 use crate::key_store::{KeyState, KeyStore, Selected};
 use crate::known_headers::KnownHeaders;
 use crate::sync;
-use crate::token_cache::{Cache, Seen, TokenCache, TokenCacheState};
+use crate::token_cache::{Cache, Found, Seen, TokenCache, TokenCacheState};
 
 pub(crate) type Clock = Arc<dyn Fn() -> UnixTime + Send + Sync>;
 
@@ -30,7 +30,8 @@ pub struct ResourceServer(Arc<Inner>);
 
 struct Inner {
     issuers: HashMap<Arc<str>, Arc<Trusted>>,
-    cache: Option<Cache>,
+    cache: Option<Arc<Cache>>,
+    cache_settings: Option<TokenCache>,
     headers: KnownHeaders,
     space: ProtectionSpace,
     metadata: Option<ProtectedResourceMetadata>,
@@ -43,6 +44,13 @@ struct Inner {
 pub(crate) struct Trusted {
     pub(crate) policy: Policy,
     pub(crate) keys: Arc<KeyStore>,
+}
+
+impl Trusted {
+    /// Whether the same tokens are accepted, by the same keys.
+    fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.keys, &other.keys) && self.policy == other.policy
+    }
 }
 
 impl ResourceServer {
@@ -84,20 +92,27 @@ impl ResourceServer {
     /// Why the token is refused.
     pub async fn authenticate_token(&self, token: &[u8]) -> Result<Principal, Rejection> {
         let now = self.now();
-        if let Some(seen) = self.0.cache.as_ref().and_then(|cache| cache.find(token)) {
-            return Ok(seen.check(now)?);
-        }
+        let before = match self.0.cache.as_ref().and_then(|cache| cache.find(token)) {
+            Some(Found::Current(seen)) => return Ok(seen.check(now)?),
+            Some(Found::Outdated(seen)) => Some(seen),
+            None => None,
+        };
         let jws = self.0.headers.parse(token)?;
         let trusted = self.select_issuer(&jws)?;
         let Trusted { policy, keys } = &**trusted;
         policy.check_header(jws.header())?;
         let is_plausible = || policy.is_plausible(&jws, now);
-        let Selected { key, generation } = keys.select(jws.header(), is_plausible).await?;
-        let verified = jws.verify(&key)?;
-        self.0.headers.keep(&verified);
-        let principal = policy.check(verified, now)?;
+        let selected = keys.select(jws.header(), is_plausible).await?;
+        let principal = match before.filter(|seen| seen.is_by(trusted, &selected)) {
+            Some(seen) => seen.check(now)?,
+            None => {
+                let verified = jws.verify(&selected.key)?;
+                self.0.headers.keep(&verified);
+                policy.check(verified, now)?
+            }
+        };
         if let Some(cache) = &self.0.cache {
-            cache.keep(token, Seen::new(trusted, generation, &principal));
+            cache.keep(token, Seen::new(trusted, selected, &principal));
         }
         Ok(principal)
     }
@@ -164,7 +179,7 @@ impl ResourceServer {
     /// The state of the cache of verified tokens, if there is one, for metrics.
     #[must_use]
     pub fn token_cache(&self) -> Option<TokenCacheState> {
-        self.0.cache.as_ref().map(Cache::state)
+        self.0.cache.as_deref().map(Cache::state)
     }
 
     /// Whether every issuer's tokens can be verified now.
@@ -198,10 +213,11 @@ impl ResourceServer {
     /// The claimed issuer chooses among the configured ones, and for nothing else.
     fn select_issuer(&self, jws: &UnverifiedJws<'_>) -> Result<&Arc<Trusted>, InvalidToken> {
         let issuer = jws.unverified_issuer()?;
-        self.0
-            .issuers
-            .get(&*issuer)
-            .ok_or(InvalidToken::IssuerUnknown)
+        self.trusted(&issuer).ok_or(InvalidToken::IssuerUnknown)
+    }
+
+    fn trusted(&self, issuer: &str) -> Option<&Arc<Trusted>> {
+        self.0.issuers.get(issuer)
     }
 
     /// The same stages for an ID token. The outer error is that its key cannot be had now.
@@ -285,7 +301,7 @@ pub struct ResourceServerBuilder {
     space: ProtectionSpace,
     metadata: Option<ProtectedResourceMetadata>,
     token_cache: Option<TokenCache>,
-    kept: Vec<Arc<KeyStore>>,
+    kept: Kept,
     id_token_field: HeaderName,
     transport: Option<Arc<dyn Transport>>,
     clock: Clock,
@@ -298,7 +314,7 @@ impl Default for ResourceServerBuilder {
             space: ProtectionSpace::default(),
             metadata: None,
             token_cache: None,
-            kept: Vec::new(),
+            kept: Kept::default(),
             id_token_field: HeaderName::from_static("x-id-token"),
             transport: None,
             clock: Arc::new(|| SystemTime::now().into()),
@@ -336,9 +352,11 @@ impl ResourceServerBuilder {
     /// Takes over the keys that `other` has of issuers that are here too, if they are come by in the
     /// same way (same name, URL, times): nothing is fetched anew, and an issuer that is down now
     /// costs nothing. For a program that changes its settings while it runs.
+    ///
+    /// The tokens that it verified as well, if all its issuers are here with the same keys and
+    /// policies, and the cache has the same limits.
     pub fn keep_keys_of(mut self, other: &ResourceServer) -> Self {
-        let keys = other.0.issuers.values().map(|trusted| &trusted.keys);
-        self.kept.extend(keys.cloned());
+        self.kept.0.push(other.clone());
         self
     }
 
@@ -372,18 +390,31 @@ impl ResourceServerBuilder {
         if !sync::has_runtime() {
             return Err(BuildError::NoRuntime);
         }
-        let transport = match self.transport {
-            Some(transport) => transport,
-            None => Arc::new(HttpTransport::new()?),
+        // Set up for keys that are to be fetched, and for them alone: it reads the authorities of the
+        // system.
+        let mut transport = self.transport;
+        let mut transport = || match &transport {
+            Some(transport) => Ok(Arc::clone(transport)),
+            None => {
+                let made: Arc<dyn Transport> = Arc::new(HttpTransport::new()?);
+                transport = Some(Arc::clone(&made));
+                Ok(made)
+            }
         };
         let mut issuers = HashMap::new();
         for issuer in self.issuers {
-            let (policies, keys) = issuer.start(&transport, &self.clock, &self.kept)?;
+            let kept = self.kept.keys_of(&issuer);
+            let (policies, keys) = issuer.start(&mut transport, &self.clock, &kept)?;
             for policy in policies {
                 let keys = Arc::clone(&keys);
-                trust(&mut issuers, Trusted { policy, keys })?;
+                let trusted = self.kept.or_same(Trusted { policy, keys });
+                trust(&mut issuers, trusted)?;
             }
         }
+        let cache = self.token_cache.and_then(|settings| {
+            let kept = self.kept.cache(settings, &issuers);
+            kept.or_else(|| settings.build().map(Arc::new))
+        });
         let mut space = self.space;
         if let Some(metadata) = &self.metadata {
             let named = space.resource_metadata(metadata.url());
@@ -391,7 +422,8 @@ impl ResourceServerBuilder {
         }
         Ok(ResourceServer(Arc::new(Inner {
             issuers,
-            cache: self.token_cache.and_then(TokenCache::build),
+            cache,
+            cache_settings: self.token_cache,
             headers: KnownHeaders::new(),
             space,
             metadata: self.metadata,
@@ -401,12 +433,54 @@ impl ResourceServerBuilder {
     }
 }
 
+/// Resource servers from which another takes over what stays the same.
+#[derive(Default)]
+struct Kept(Vec<ResourceServer>);
+
+impl Kept {
+    fn named<'k>(&'k self, issuer: &'k str) -> impl Iterator<Item = &'k Arc<Trusted>> {
+        let named = move |server: &'k ResourceServer| server.trusted(issuer);
+        self.0.iter().filter_map(named)
+    }
+
+    fn keys_of(&self, issuer: &Issuer) -> Vec<Arc<KeyStore>> {
+        let name = issuer.policies.first().map(Policy::issuer);
+        let named = name.into_iter().flat_map(|name| self.named(name));
+        named.map(|trusted| Arc::clone(&trusted.keys)).collect()
+    }
+
+    /// This issuer, or the same one if it was there before: what it verified then stays.
+    fn or_same(&self, trusted: Trusted) -> Arc<Trusted> {
+        let mut named = self.named(trusted.policy.issuer());
+        let same = named.find(|before| before.is_same(&trusted)).cloned();
+        drop(named);
+        same.unwrap_or_else(|| Arc::new(trusted))
+    }
+
+    /// The cache of one whose issuers are all among these: whatever is in it holds here as well.
+    fn cache(
+        &self,
+        settings: TokenCache,
+        issuers: &HashMap<Arc<str>, Arc<Trusted>>,
+    ) -> Option<Arc<Cache>> {
+        let is_here = |(name, before): (&Arc<str>, &Arc<Trusted>)| {
+            let now = issuers.get(name);
+            now.is_some_and(|now| Arc::ptr_eq(now, before))
+        };
+        let mut servers = self.0.iter().map(|server| &*server.0);
+        let same = servers.find(|server| {
+            server.cache_settings == Some(settings) && server.issuers.iter().all(is_here)
+        });
+        same?.cache.clone()
+    }
+}
+
 fn trust(
     issuers: &mut HashMap<Arc<str>, Arc<Trusted>>,
-    trusted: Trusted,
+    trusted: Arc<Trusted>,
 ) -> Result<(), BuildError> {
     let issuer = Arc::clone(trusted.policy.issuer());
-    match issuers.insert(issuer, Arc::new(trusted)) {
+    match issuers.insert(issuer, trusted) {
         Some(_) => Err(BuildError::Duplicate),
         None => Ok(()),
     }

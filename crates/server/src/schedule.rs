@@ -245,7 +245,9 @@ mod tests {
 
     use tokio::time::Instant;
 
-    use super::{ABSENT_KIDS, Answer, BUDGET_REFILL, Flight, Freshness, Jitter, Plan, Schedule};
+    use super::{
+        ABSENT_KIDS, Answer, BUDGET_REFILL, Flight, Freshness, Jitter, Plan, Schedule, after,
+    };
 
     const NONE: Jitter = Jitter(0.0);
     const SECOND: Duration = Duration::from_secs(1);
@@ -261,6 +263,14 @@ mod tests {
     fn the_first_attempt_is_due_at_once() {
         let now = Instant::now();
         assert_eq!(Schedule::new(now).plan(now), Plan::Fetch);
+    }
+
+    #[test]
+    fn for_ever_is_a_year() {
+        let now = Instant::now();
+        let days = |days: u64| Duration::from_secs(days * 86_400);
+        assert_eq!(after(now, days(364)) - now, days(364));
+        assert_eq!(after(now, Duration::MAX) - now, days(365));
     }
 
     #[test]

@@ -1,15 +1,16 @@
 //! The cache of verified tokens: a token that comes again costs no signature check.
 //!
 //! What is remembered is that *these bytes* were verified, and whom they name; what depends on the
-//! moment is checked each time. An entry counts only while its key set is the current one, so a key
-//! that its issuer took back ends it at once. Times are checked on every hit, and what a route asks
-//! for is decided elsewhere, per request. A refused token is never remembered.
+//! moment is checked each time. An entry counts only while its key set is the current one; in another
+//! set the key is selected anew, and the signature is good if it is the same key. So a key that its
+//! issuer took back ends what it verified at once, and one that came beside it ends nothing. Times
+//! are checked on every hit, and what a route asks for is decided elsewhere, per request. A refused
+//! token is never remembered.
 //!
 //! An entry is found by a seeded hash of the token and by the equality of all its bytes: two tokens
-//! cannot share one. The cache belongs to one resource server, so one set of policies: other
-//! settings are another server with an empty cache.
+//! cannot share one. The cache belongs to one set of issuers and policies: other ones have an empty
+//! cache.
 
-use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use bearward_core::{Principal, UnixTime};
 use quick_cache::Weighter;
 use quick_cache::sync::DefaultLifecycle;
 
+use crate::key_store::Selected;
 use crate::resource_server::Trusted;
 use crate::sync::QuickCache;
 
@@ -110,14 +112,14 @@ pub(crate) struct Cache(
 type Lifecycle = DefaultLifecycle<Box<[u8]>, Seen>;
 
 impl Cache {
-    /// What is remembered of this token, unless its keys have changed since.
-    pub(crate) fn find(&self, token: &[u8]) -> Option<Seen> {
+    /// What is remembered of this token.
+    pub(crate) fn find(&self, token: &[u8]) -> Option<Found> {
         let seen = self.0.get(token)?;
         if seen.is_current() {
-            return Some(seen);
+            return Some(Found::Current(seen));
         }
         self.0.remove_if(token, |seen| !seen.is_current());
-        None
+        Some(Found::Outdated(seen))
     }
 
     /// Remembers a token that was verified and admitted.
@@ -135,26 +137,27 @@ impl Cache {
     }
 }
 
-impl fmt::Debug for Cache {
-    /// Without the tokens.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Cache").field(&self.state()).finish()
-    }
+/// What is remembered of a token.
+pub(crate) enum Found {
+    /// Its keys are the same as then.
+    Current(Seen),
+    /// They have changed. It is forgotten, and worth something to whoever finds the same key again.
+    Outdated(Seen),
 }
 
-/// Whom a token names, and by which policy and keys.
+/// Whom a token names, and by which policy and key.
 #[derive(Clone)]
 pub(crate) struct Seen {
     trusted: Arc<Trusted>,
-    generation: u64,
+    selected: Selected,
     principal: Principal,
 }
 
 impl Seen {
-    pub(crate) fn new(trusted: &Arc<Trusted>, generation: u64, principal: &Principal) -> Self {
+    pub(crate) fn new(trusted: &Arc<Trusted>, selected: Selected, principal: &Principal) -> Self {
         Self {
             trusted: Arc::clone(trusted),
-            generation,
+            selected,
             principal: principal.clone(),
         }
     }
@@ -166,7 +169,12 @@ impl Seen {
     }
 
     fn is_current(&self) -> bool {
-        self.trusted.keys.is_current(self.generation)
+        self.trusted.keys.is_current(&self.selected)
+    }
+
+    /// Whether it was verified by this very key under this very policy.
+    pub(crate) fn is_by(&self, trusted: &Arc<Trusted>, selected: &Selected) -> bool {
+        Arc::ptr_eq(&self.trusted, trusted) && Arc::ptr_eq(&self.selected.key, &selected.key)
     }
 }
 

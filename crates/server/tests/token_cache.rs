@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bearward::core::rejection::InvalidToken;
 use bearward::fetch::FetchError;
+use bearward::resource_server::ResourceServerBuilder;
 use bearward::token_cache::TokenCacheState;
 use bearward::{
-    Issuer, JwkSet, Policy, Rejection, Requirements, ResourceServer, TokenCache, UnixTime,
+    Issuer, JwkSet, Policy, ProtectionSpace, Rejection, Requirements, ResourceServer, TokenCache,
+    UnixTime,
 };
 use bearward_testing::keys::jwk_set;
 use bearward_testing::{SigningKey, Token};
@@ -15,10 +17,13 @@ use tokio::time::sleep;
 
 use crate::fixture::{
     AUDIENCE, DAY, HOUR, ISSUER, JWKS, KID_UNKNOWN, MILLISECOND, MINUTE, SECOND, START, builder,
-    decide, decide_at_once, decide_text, good, issuer, key, next_key, policy, poll_once, reason,
-    refetch, request, settings,
+    decide, decide_at_once, decide_text, good, issuer, key, next_key, policy, policy_of, poll_once,
+    reason, refetch, request, settings, state,
 };
 use crate::network::{Network, Reply};
+
+const OTHER: &str = "https://other.example";
+const OTHER_JWKS: &str = "https://other.example/jwks";
 
 /// Keys from the network, verified tokens remembered; after its first flight.
 async fn remembering(network: &Network, cache: TokenCache) -> ResourceServer {
@@ -104,6 +109,144 @@ async fn t_cch_01_a_key_replaced_under_its_name_ends_what_it_verified() {
     let _ = refetch(&server).await;
     let refused = decide(&server, &good()).await;
     assert_eq!(reason(&refused), "signature_invalid");
+}
+
+/// Whether this token is decided on by what was remembered of it, its signature not verified again: the
+/// principal is the very one of then.
+async fn is_remembered(server: &ResourceServer, token: &Token) -> bool {
+    let principal = decide(server, token).await.unwrap();
+    let mut is_new = false;
+    principal.derived(|_| is_new = true);
+    !is_new
+}
+
+/// An issuer that rotates publishes the new key beside the old one first.
+#[tokio::test(start_paused = true)]
+async fn a_cch_01_a_key_that_comes_beside_it_ends_nothing() {
+    let network = issuer();
+    let server = remembering(&network, TokenCache::new()).await;
+    assert!(!is_remembered(&server, &good()).await);
+    assert!(is_remembered(&server, &good()).await);
+    let generation = state(&server).generation;
+    network.serve(JWKS, Reply::keys([&next_key(), &key()]));
+    let _ = refetch(&server).await;
+    assert_eq!(state(&server).generation, generation + 1);
+    for _ in 0..2 {
+        assert!(is_remembered(&server, &good()).await);
+    }
+    let of_new = good().key(next_key());
+    assert!(!is_remembered(&server, &of_new).await);
+    assert_eq!(counted(&server).entries, 2);
+}
+
+/// The same key, and still nothing that a token could mean by its `kid`, or by none.
+#[tokio::test(start_paused = true)]
+async fn t_cch_01_the_key_is_selected_anew_when_its_set_changes() {
+    let (named, alone) = (good(), good().key(key().without_kid()));
+    let renamed = key().with_kid("another name");
+    let mut for_another = key().public_jwk();
+    for_another["alg"] = "Ed25519".into();
+    for (token, keys, expected) in [
+        (&named, Reply::keys([&renamed]), "kid_unknown"),
+        (&named, Reply::jwks([for_another]), "alg_key_mismatch"),
+        (&alone, Reply::keys([&key(), &next_key()]), "kid_missing"),
+    ] {
+        let network = issuer();
+        let server = remembering(&network, TokenCache::new()).await;
+        assert!(decide(&server, token).await.is_ok());
+        network.serve(JWKS, keys);
+        let _ = refetch(&server).await;
+        for _ in 0..2 {
+            assert_eq!(reason(&decide(&server, token).await), expected);
+        }
+        assert_eq!(counted(&server).entries, 0);
+    }
+}
+
+/// What was selected anew is checked anew, too.
+#[tokio::test(start_paused = true)]
+async fn t_cch_02_beside_a_new_key_an_expired_token_is_expired() {
+    let network = issuer();
+    let server = remembering(&network, TokenCache::new()).await;
+    let token = good().claim("exp", START.plus(10 * MINUTE).as_secs());
+    assert!(decide(&server, &token).await.is_ok());
+    sleep(12 * MINUTE).await;
+    network.serve(JWKS, Reply::keys([&key(), &next_key()]));
+    let _ = refetch(&server).await;
+    assert_eq!(reason(&decide(&server, &token).await), "token_expired");
+}
+
+/// The same issuer under this policy, in the place of `before`.
+fn after(network: &Network, before: &ResourceServer, policy: Policy) -> ResourceServerBuilder {
+    builder(network.clone())
+        .issuer(Issuer::jwks_uri(policy, JWKS))
+        .keep_keys_of(before)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cch_02_another_server_takes_over_what_holds_there_as_well() {
+    let network = issuer();
+    let limits = TokenCache::new();
+    let before = remembering(&network, limits).await;
+    assert!(!is_remembered(&before, &good()).await);
+
+    let space = ProtectionSpace::new("elsewhere").unwrap();
+    let other_space = after(&network, &before, policy()).protection_space(space);
+    let other_space = other_space.token_cache(limits).build().unwrap();
+    assert!(is_remembered(&other_space, &good()).await);
+
+    network.serve(OTHER_JWKS, Reply::keys([&next_key()]));
+    let more = Issuer::jwks_uri(policy_of(OTHER), OTHER_JWKS);
+    let one_more = after(&network, &before, policy()).issuer(more);
+    let one_more = one_more.token_cache(limits).build().unwrap();
+    one_more.attempted().await;
+    assert!(is_remembered(&one_more, &good()).await);
+    let of_other = good().claim("iss", OTHER).key(next_key());
+    assert!(decide(&one_more, &of_other).await.is_ok());
+
+    // The other issuer goes, and takes along what it verified.
+    let without = after(&network, &one_more, policy())
+        .token_cache(limits)
+        .build()
+        .unwrap();
+    assert_eq!(reason(&decide(&without, &of_other).await), "issuer_unknown");
+    assert_eq!(counted(&without).entries, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn t_cch_04_nothing_is_taken_over_by_another_policy() {
+    let network = issuer();
+    let limits = TokenCache::new();
+    let before = remembering(&network, limits).await;
+    assert!(!is_remembered(&before, &good()).await);
+    let stricter = settings().required_claim("nowhere").build().unwrap();
+    let stricter = after(&network, &before, stricter)
+        .token_cache(limits)
+        .build()
+        .unwrap();
+    assert_eq!(reason(&decide(&stricter, &good()).await), "claim_missing");
+    let fewer = after(&network, &before, policy()).token_cache(limits.max_entries(1));
+    assert!(!is_remembered(&fewer.build().unwrap(), &good()).await);
+    let none = after(&network, &before, policy()).build().unwrap();
+    assert!(none.token_cache().is_none());
+    assert!(is_remembered(&before, &good()).await);
+}
+
+/// `kid` and all: another issuer's keys are others, whatever they are.
+#[tokio::test(start_paused = true)]
+async fn t_cch_04_nothing_is_taken_over_by_keys_from_elsewhere() {
+    let network = issuer();
+    let before = remembering(&network, TokenCache::new()).await;
+    assert!(decide(&before, &good()).await.is_ok());
+    network.serve(OTHER_JWKS, Reply::keys([&key().with_kid("another")]));
+    let elsewhere = builder(network.clone())
+        .issuer(Issuer::jwks_uri(policy(), OTHER_JWKS))
+        .keep_keys_of(&before)
+        .token_cache(TokenCache::new())
+        .build()
+        .unwrap();
+    elsewhere.attempted().await;
+    assert_eq!(decide(&elsewhere, &good()).await.unwrap_err(), KID_UNKNOWN);
 }
 
 /// Keys too old to be used verify nothing, and neither does what they verified.

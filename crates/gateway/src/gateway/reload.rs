@@ -330,10 +330,20 @@ async fn upstreams(config: &Config, current: &Config, before: Arc<Gate>) -> Opti
 /// The resource server of a configuration, with its keys. `None` if an issuer whose tokens can be
 /// verified now would be one whose tokens cannot.
 async fn start(config: &Config, before: &ResourceServer) -> Option<ResourceServer> {
-    let server = config
-        .resource_server_after(before)
-        .map_err(|error| tracing::error!(%error, "there is no resource server"))
-        .ok()?;
+    // Away from the threads that serve: to fetch from others, the authorities of the system are read.
+    let (config, kept) = (config.clone(), before.clone());
+    let built = move || config.resource_server_after(&kept);
+    let server = match tokio::task::spawn_blocking(built).await {
+        Ok(Ok(server)) => server,
+        Ok(Err(error)) => {
+            tracing::error!(%error, "there is no resource server");
+            return None;
+        }
+        Err(error) => {
+            tracing::error!(%error, "there is no resource server");
+            return None;
+        }
+    };
     // What has not answered by then is as good as down.
     let _ = tokio::time::timeout(KEYS_WITHIN, server.attempted()).await;
     let usable: Vec<_> = before
