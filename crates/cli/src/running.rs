@@ -2,14 +2,17 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::thread;
 
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
 use crate::{Exit, Failure};
 
 /// Runs a command that needs a network, to its end.
 pub(crate) fn run(command: impl AsyncFnOnce(Stop) -> Result<(), Failure>) -> Result<Exit, Failure> {
-    let runtime = tokio::runtime::Runtime::new().map_err(Failure::Runtime)?;
+    let runtime = runtime().map_err(Failure::Runtime)?;
     runtime.block_on(async { command(Stop::listen().map_err(Failure::Runtime)?).await })?;
     Ok(Exit::Good)
 }
@@ -61,4 +64,14 @@ fn signal() -> io::Result<impl Future<Output = ()>> {
 /// This port on 127.0.0.1; 0 is a free one.
 pub(crate) const fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+/// As many threads that serve as there are processors for us; where that is one, the thread we have,
+/// which need not be told of what is to do.
+fn runtime() -> io::Result<Runtime> {
+    let mut builder = match thread::available_parallelism().map_or(1, NonZeroUsize::get) {
+        1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    builder.enable_all().build()
 }

@@ -48,7 +48,10 @@ impl Encoding {
 ///
 /// [RFC 9110 §5.5]: https://www.rfc-editor.org/rfc/rfc9110#section-5.5
 pub(super) fn plain(text: Cow<'_, str>) -> Result<Cow<'_, str>, IdentityError> {
-    let is_printable = text.bytes().all(|byte| matches!(byte, 0x20..=0x7E));
+    // Without a way out in the middle, so that many are looked at at a time.
+    let is_printable = text
+        .bytes()
+        .fold(true, |all, byte| all & matches!(byte, 0x20..=0x7E));
     if !is_printable || text.starts_with(' ') || text.ends_with(' ') {
         return Err(IdentityError::NotHeaderSafe);
     }
