@@ -32,23 +32,52 @@ pub(crate) fn shown(text: &str, cap: usize) -> String {
 /// could steer a terminal as `\u` escapes, which mean the same. Nothing else changes: numbers keep
 /// their digits, members their order.
 pub(crate) fn push_json(json: &str, line: &mut Vec<u8>) {
-    let mut is_in_string = false;
-    let mut is_escaped = false;
-    for char in json.chars() {
-        if is_in_string {
-            push_string_char(char, line);
-            is_in_string = is_escaped || char != '"';
-            is_escaped = !is_escaped && char == '\\';
-        } else if !matches!(char, ' ' | '\t' | '\r' | '\n') {
-            push_char(char, line);
-            is_in_string = char == '"';
-        }
+    let mut rest = json;
+    while let Some((between, behind)) = rest.split_once('"') {
+        push_between(between, line);
+        line.push(b'"');
+        let (string, after) = behind.split_at(end_of_string(behind.as_bytes()));
+        push_string(string, line);
+        rest = after;
     }
+    push_between(rest, line);
+}
+
+/// Behind the quote that ends a string. What a backslash stands before ends none.
+fn end_of_string(text: &[u8]) -> usize {
+    let mut at = 0_usize;
+    while let Some(rest) = text.get(at..) {
+        let Some(special) = memchr::memchr2(b'"', b'\\', rest) else {
+            break;
+        };
+        let is_end = rest.get(special) == Some(&b'"');
+        at = at.saturating_add(special).saturating_add(1);
+        if is_end {
+            return at;
+        }
+        at = at.saturating_add(1);
+    }
+    text.len()
+}
+
+/// Numbers, literals and punctuation.
+fn push_between(tokens: &str, line: &mut Vec<u8>) {
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+    let tokens = tokens.as_bytes().split(is_space);
+    tokens.for_each(|token| line.extend_from_slice(token));
+}
+
+fn push_string(string: &str, line: &mut Vec<u8>) {
+    let is_plain = |so_far: bool, byte| so_far & (byte < 0x7F);
+    if string.bytes().fold(true, is_plain) {
+        return line.extend_from_slice(string.as_bytes());
+    }
+    string.chars().for_each(|char| push_char(char, line));
 }
 
 /// What is not text can only stand in a string: DEL, C1 controls, line separators, and the marks
 /// that turn the direction of reading.
-fn push_string_char(char: char, line: &mut Vec<u8>) {
+fn push_char(char: char, line: &mut Vec<u8>) {
     let steers = matches!(char,
         '\u{7f}'..='\u{9f}'
         | '\u{61c}'
@@ -58,12 +87,8 @@ fn push_string_char(char: char, line: &mut Vec<u8>) {
     if steers {
         line.extend_from_slice(format!("\\u{:04x}", u32::from(char)).as_bytes());
     } else {
-        push_char(char, line);
+        line.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
     }
-}
-
-fn push_char(char: char, line: &mut Vec<u8>) {
-    line.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
 }
 
 #[cfg(test)]
@@ -96,6 +121,25 @@ mod tests {
         );
         let text = String::from_utf8(line).expect("UTF-8");
         assert_eq!(text, r#"{"a b":[1.50e400,"\\","\" x"]}"#);
+    }
+
+    #[test]
+    fn strings_of_json_end_where_they_end() {
+        for (json, expected) in [
+            (r#" "" "#, r#""""#),
+            (r#" "\\" , " " "#, r#""\\"," ""#),
+            (r#" "\"" , " " "#, r#""\""," ""#),
+            (r#" "\\\" , " "#, r#""\\\" , ""#),
+            (r#"{"a":" \" ","é ":" é"}"#, r#"{"a":" \" ","é ":" é"}"#),
+            ("\"\u{7f}\\\\\" \"\u{9b}\"", r#""\u007f\\""\u009b""#),
+            // What is no JSON is not lost.
+            (r#" "a "#, r#""a "#),
+            (r#" "a\"#, r#""a\"#),
+        ] {
+            let mut line = Vec::new();
+            push_json(json, &mut line);
+            assert_eq!(String::from_utf8(line).expect("UTF-8"), expected, "{json}");
+        }
     }
 
     #[test]

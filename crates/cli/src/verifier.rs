@@ -1,6 +1,6 @@
 //! The stages of the pipeline for a token without a request.
 
-use bearward_core::jws::UnverifiedJws;
+use bearward_core::jws::{KnownHeader, UnverifiedJws};
 use bearward_core::rejection::InvalidToken;
 use bearward_core::{JwkSet, Policy, Principal, UnixTime};
 
@@ -15,10 +15,25 @@ pub(crate) fn verify(
     policy: &Policy,
     now: UnixTime,
 ) -> Result<Principal, InvalidToken> {
-    let jws = UnverifiedJws::parse(token)?;
+    verify_knowing(&mut None, token, keys, policy, now)
+}
+
+/// The same for one token after the other: the header of the last one that was verified need not be
+/// parsed again.
+pub(crate) fn verify_knowing(
+    known: &mut Option<KnownHeader>,
+    token: &[u8],
+    keys: &JwkSet,
+    policy: &Policy,
+    now: UnixTime,
+) -> Result<Principal, InvalidToken> {
+    let jws = UnverifiedJws::parse_knowing(token, known.as_ref())?;
     policy.check_issuer(&jws)?;
     policy.check_header(jws.header())?;
     let key = keys.select(jws.header())?;
     let verified = jws.verify(key)?;
+    if verified.header_is_new() {
+        *known = Some(KnownHeader::of(&verified));
+    }
     policy.check(verified, now)
 }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
+use bearward_core::jws::KnownHeader;
 use bearward_core::rejection::InvalidToken;
 use bearward_core::{JwkSet, Policy, Principal};
 
@@ -78,12 +79,17 @@ struct Verifier {
 }
 
 impl Verifier {
-    fn verify(&self, token: &[u8]) -> Result<Principal, InvalidToken> {
-        verifier::verify(token, &self.keys, &self.policy, self.clock.now())
+    fn verify(
+        &self,
+        known: &mut Option<KnownHeader>,
+        token: &[u8],
+    ) -> Result<Principal, InvalidToken> {
+        let now = self.clock.now();
+        verifier::verify_knowing(known, token, &self.keys, &self.policy, now)
     }
 
     fn verify_one(&self, token: &[u8], format: Format) -> Result<Exit, Failure> {
-        let verdict = self.verify(token);
+        let verdict = self.verify(&mut None, token);
         let mut line = Vec::new();
         verdict::push_line(&verdict, format, self.clock.now(), &mut line);
         match io::stdout().write_all(&line) {

@@ -549,7 +549,7 @@ fn t_dos_05_names_lead_to_names_only_so_far() {
 
 #[test]
 fn t_dos_05_a_configuration_has_a_largest_size() {
-    const MOST: usize = 1024 * 1024;
+    const MOST: usize = 4 * 1024 * 1024;
     let of = |length: usize| {
         let comment = "#".repeat(length - GOOD.len());
         with_more(&comment)
@@ -558,7 +558,7 @@ fn t_dos_05_a_configuration_has_a_largest_size() {
     assert_eq!(mistakes(&of(MOST + 1)), ["too_large 1:1"]);
     let rendered = parse(&of(MOST + 1)).unwrap_err().render("b.toml");
     assert!(
-        rendered.contains("has 1048576 bytes at most, and this one has more"),
+        rendered.contains("has 4194304 bytes at most, and this one has more"),
         "{rendered}"
     );
 
@@ -601,7 +601,7 @@ fn t_dos_05_mistakes_without_number_are_told_as_a_hundred_and_a_number() {
         assert!(rendered.ends_with(&end), "{rendered}");
     }
     // A name that is as long as the file is compared with no other.
-    let long = "x".repeat(1024 * 1024 - 2 * GOOD.len());
+    let long = "x".repeat(4 * 1024 * 1024 - 2 * GOOD.len());
     let mistakes = parse(&with_more(&format!("{long} = 1\n"))).expect_err("a mistake");
     let help = mistakes.iter().next().and_then(|told| told.help.clone());
     assert!(help.expect("the keys").starts_with("the keys here are "));

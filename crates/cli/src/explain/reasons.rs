@@ -536,7 +536,7 @@ const REASONS: &[Reason] = &[
     },
     Reason {
         code: "too_large",
-        means: "The configuration is longer than 1 MiB.",
+        means: "The configuration is longer than 4 MiB.",
         remedy: "Put the paths of routes that ask for the same into one route, whose `path`, \
             `path_prefix` and `path_glob` take lists; split what is left over several gateways.",
     },

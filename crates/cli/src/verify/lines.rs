@@ -30,19 +30,31 @@ impl Chunk {
         })
     }
 
+    /// How many bytes the lines have.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     pub(super) const fn consumed(&self) -> u64 {
         self.consumed
     }
 
     /// Adds to the line that is not complete.
     fn push(&mut self, bytes: &[u8]) {
+        self.consume(bytes.len());
         let room = LINE_BYTES.saturating_sub(self.open().len());
         self.bytes
             .extend_from_slice(bytes.get(..room).unwrap_or(bytes));
     }
 
     fn end_line(&mut self) {
+        self.consume(1);
         self.ends.push(self.bytes.len());
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.consumed = self.consumed.saturating_add(bytes);
     }
 
     /// The line that is not complete.
@@ -53,9 +65,10 @@ impl Chunk {
 
     /// Takes the complete lines out and leaves the one that is not.
     fn take_complete(&mut self) -> Self {
-        let open = self.open().to_vec();
+        let mut bytes = Vec::with_capacity(BLOCK_BYTES);
+        bytes.extend_from_slice(self.open());
         let rest = Self {
-            bytes: open,
+            bytes,
             ..Self::default()
         };
         let mut complete = std::mem::replace(self, rest);
@@ -80,27 +93,23 @@ pub(super) fn read(
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
-        let block = block.get(..length).unwrap_or_default();
-        for piece in block.split_inclusive(|byte| *byte == b'\n') {
-            chunk.consumed = chunk
-                .consumed
-                .saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
-            let Some(end) = piece.strip_suffix(b"\n") else {
-                chunk.push(piece);
-                continue;
-            };
-            chunk.push(end);
+        let mut rest = block.get(..length).unwrap_or_default();
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            let (line, behind) = rest.split_at(end);
+            chunk.push(line);
             chunk.end_line();
+            rest = behind.get(1..).unwrap_or_default();
             if chunk.ends.len() == CHUNK_LINES && hand_on(chunk.take_complete()).is_break() {
                 return Ok(());
             }
         }
+        chunk.push(rest);
         if !chunk.ends.is_empty() && hand_on(chunk.take_complete()).is_break() {
             return Ok(());
         }
     }
     if !chunk.open().is_empty() {
-        chunk.end_line();
+        chunk.ends.push(chunk.bytes.len());
         let _ = hand_on(chunk);
     }
     Ok(())

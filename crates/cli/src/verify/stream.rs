@@ -12,6 +12,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
+use bearward_core::jws::KnownHeader;
+
 use super::Verifier;
 use super::lines::{self, Chunk};
 use super::progress::Progress;
@@ -93,10 +95,12 @@ impl Worker {
         let (answer, answers) = sync_channel(QUEUE_CHUNKS);
         let verifier = Arc::clone(verifier);
         let thread = thread::spawn(move || {
-            let mut chunks = chunks.into_iter();
+            let (mut chunks, mut known) = (chunks.into_iter(), None);
             // Until there are no more chunks, or nobody reads the results any more.
-            let _ =
-                chunks.try_for_each(|chunk| answer.send(Answers::to(&chunk, &verifier, format)));
+            let _ = chunks.try_for_each(|chunk| {
+                let answers = Answers::to(&chunk, &verifier, format, &mut known);
+                answer.send(answers)
+            });
         });
         (hand, Self { answers, thread })
     }
@@ -111,15 +115,21 @@ struct Answers {
 }
 
 impl Answers {
-    fn to(chunk: &Chunk, verifier: &Verifier, format: Format) -> Self {
+    fn to(
+        chunk: &Chunk,
+        verifier: &Verifier,
+        format: Format,
+        known: &mut Option<KnownHeader>,
+    ) -> Self {
         let mut answers = Self {
-            lines: Vec::new(),
+            // Claims are shorter than the token that they come in, and so is a refusal.
+            lines: Vec::with_capacity(chunk.bytes()),
             tokens: 0,
             refused: 0,
             consumed: chunk.consumed(),
         };
         for token in chunk.lines() {
-            let verdict = verifier.verify(token);
+            let verdict = verifier.verify(known, token);
             answers.tokens = answers.tokens.saturating_add(1);
             answers.refused = answers.refused.saturating_add(verdict.is_err().into());
             verdict::push_line(&verdict, format, verifier.clock.now(), &mut answers.lines);
