@@ -20,6 +20,8 @@ use crate::base64url;
 use crate::rejection::InvalidToken;
 
 mod weak;
+#[cfg(test)]
+mod wycheproof;
 
 /// A key with the one algorithm it verifies.
 pub struct VerificationKey {

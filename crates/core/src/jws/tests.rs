@@ -109,13 +109,19 @@ fn wycheproof(
     for group in file["testGroups"].as_array().unwrap() {
         let keys = keys(&keys_of(group));
         for test in group["tests"].as_array().unwrap() {
-            let decided = verdict(test["jws"].as_str().unwrap(), &keys);
+            let decided = verdict(&in_compact(&test["jws"]), &keys);
             let id = test["tcId"].as_u64().unwrap();
             cases.push((id, test["result"] == "valid", decided));
         }
     }
     assert_eq!(file["numberOfTests"], cases.len());
     cases
+}
+
+/// A token. Some are JSON, in the other serialisation: a text as well, as long as nobody parses it.
+fn in_compact(token: &Value) -> String {
+    let text = token.as_str().map(str::to_owned);
+    text.unwrap_or_else(|| token.to_string())
 }
 
 /// A public key where there is one; else the secret.
@@ -188,6 +194,44 @@ fn wycheproof_key_sets() {
     for id in (6..=9).chain(19..=24) {
         assert_eq!(reason(id), Err(InvalidToken::KidUnknown), "tcId {id}");
     }
+}
+
+/// Its signatures, and its JWE, which are none.
+#[test]
+fn t_jws_05_wycheproof_crypto() {
+    let Some(folder) = vector_files::folder() else {
+        return;
+    };
+    let mut file = vector_files::json(folder.join("wycheproof/json_web_crypto_test.json"));
+    let is_jwe = |group: &Value| group["comment"].as_str().unwrap().starts_with("jwe_");
+    let groups = file["testGroups"].as_array_mut().unwrap();
+    let jwe: Vec<Value> = groups.extract_if(.., |group| is_jwe(group)).collect();
+    let jwe: Vec<&Value> = jwe
+        .iter()
+        .flat_map(|group| group["tests"].as_array().unwrap())
+        .collect();
+    for test in &jwe {
+        let token = &test["jwe"];
+        // In one it is JSON.
+        let token = token
+            .as_str()
+            .map_or_else(|| token.to_string(), str::to_owned);
+        let refused = split(&token).map(|_| ());
+        // Some have not the parts of one either.
+        let reasons = [InvalidToken::JweNotSupported, InvalidToken::NotCompactJws];
+        let is_one = refused.is_err_and(|reason| reasons.contains(&reason));
+        assert!(is_one, "{}", test["tcId"]);
+    }
+    file["numberOfTests"] = 49.into();
+    let cases = wycheproof(&file, |group| {
+        let one = one_of(group);
+        one.get("keys").cloned().unwrap_or_else(|| json!([one]))
+    });
+    let otherwise: Vec<_> = cases
+        .iter()
+        .filter(|(_, valid, decided)| *valid != decided.is_ok())
+        .collect();
+    assert_eq!((jwe.len(), cases.len(), otherwise), (34, 49, vec![]));
 }
 
 #[test]
