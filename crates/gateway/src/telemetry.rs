@@ -294,3 +294,30 @@ const ANSWER_BYTES: usize = 64 * 1024;
 const SERVICE_NAME: &str = "service.name";
 
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use opentelemetry_http::HttpClient;
+    use tokio::net::TcpListener;
+    use tokio::time::Instant;
+
+    use super::{Client, EXPORT};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_that_takes_too_long_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/v1/traces", listener.local_addr().unwrap());
+        // Taken, read and never answered.
+        let silent = tokio::spawn(async move {
+            let (_stream, _) = listener.accept().await.unwrap();
+            std::future::pending::<()>().await;
+        });
+        let client = Client::new().unwrap();
+        let began = Instant::now();
+        let request = http::Request::post(url).body(Bytes::from_static(b"spans"));
+        assert!(client.send_bytes(request.unwrap()).await.is_err());
+        assert_eq!(began.elapsed().as_secs(), EXPORT.as_secs());
+        silent.abort();
+    }
+}
