@@ -325,19 +325,20 @@ impl Settings {
             text.push_str(&value);
             ends.push((name, text.len()));
         }
+        // They may be remembered.
+        text.shrink_to_fit();
         let mut text = Bytes::from(text);
         let mut begin = 0_usize;
-        let set = ends.into_iter().map(|(name, end)| {
+        let mut set = Vec::with_capacity(ends.len());
+        for (name, end) in ends {
             let value = text.split_to(end.saturating_sub(begin));
             begin = end;
             let value = HeaderValue::from_maybe_shared(value);
-            Ok((
-                name.clone(),
-                value.map_err(|_| IdentityError::NotHeaderSafe)?,
-            ))
-        });
-        let set = set.collect::<Result<_, _>>()?;
+            let value = value.map_err(|_| IdentityError::NotHeaderSafe)?;
+            set.push((name.clone(), value));
+        }
         remove.extend(self.never_set.iter().chain(self.credentials()).cloned());
+        remove.shrink_to_fit();
         Ok(IdentityFields { set, remove })
     }
 

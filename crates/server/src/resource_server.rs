@@ -353,8 +353,8 @@ impl ResourceServerBuilder {
     /// same way (same name, URL, times): nothing is fetched anew, and an issuer that is down now
     /// costs nothing. For a program that changes its settings while it runs.
     ///
-    /// The tokens that it verified as well, if all its issuers are here with the same keys and
-    /// policies, and the cache has the same limits.
+    /// The tokens that it verified as well, if both have the same issuers with the same keys and
+    /// policies, and the cache has the same limits. The two share it.
     pub fn keep_keys_of(mut self, other: &ResourceServer) -> Self {
         self.kept.0.push(other.clone());
         self
@@ -457,7 +457,8 @@ impl Kept {
         same.unwrap_or_else(|| Arc::new(trusted))
     }
 
-    /// The cache of one whose issuers are all among these: whatever is in it holds here as well.
+    /// The cache of one with these very issuers, no more and no less: both fill it from now on, and
+    /// whatever is in it holds for both.
     fn cache(
         &self,
         settings: TokenCache,
@@ -469,7 +470,9 @@ impl Kept {
         };
         let mut servers = self.0.iter().map(|server| &*server.0);
         let same = servers.find(|server| {
-            server.cache_settings == Some(settings) && server.issuers.iter().all(is_here)
+            let is_same_many = server.issuers.len() == issuers.len();
+            let has_same_limits = server.cache_settings == Some(settings);
+            has_same_limits && is_same_many && server.issuers.iter().all(is_here)
         });
         same?.cache.clone()
     }

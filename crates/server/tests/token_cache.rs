@@ -186,31 +186,48 @@ fn after(network: &Network, before: &ResourceServer, policy: Policy) -> Resource
 #[tokio::test(start_paused = true)]
 async fn a_cch_02_another_server_takes_over_what_holds_there_as_well() {
     let network = issuer();
-    let limits = TokenCache::new();
-    let before = remembering(&network, limits).await;
+    let before = remembering(&network, TokenCache::new()).await;
     assert!(!is_remembered(&before, &good()).await);
-
     let space = ProtectionSpace::new("elsewhere").unwrap();
-    let other_space = after(&network, &before, policy()).protection_space(space);
-    let other_space = other_space.token_cache(limits).build().unwrap();
-    assert!(is_remembered(&other_space, &good()).await);
-
-    network.serve(OTHER_JWKS, Reply::keys([&next_key()]));
-    let more = Issuer::jwks_uri(policy_of(OTHER), OTHER_JWKS);
-    let one_more = after(&network, &before, policy()).issuer(more);
-    let one_more = one_more.token_cache(limits).build().unwrap();
-    one_more.attempted().await;
-    assert!(is_remembered(&one_more, &good()).await);
-    let of_other = good().claim("iss", OTHER).key(next_key());
-    assert!(decide(&one_more, &of_other).await.is_ok());
-
-    // The other issuer goes, and takes along what it verified.
-    let without = after(&network, &one_more, policy())
-        .token_cache(limits)
+    let now = after(&network, &before, policy())
+        .protection_space(space)
+        .token_cache(TokenCache::new())
         .build()
         .unwrap();
-    assert_eq!(reason(&decide(&without, &of_other).await), "issuer_unknown");
-    assert_eq!(counted(&without).entries, 0);
+    assert!(is_remembered(&now, &good()).await);
+    // Both go on with it.
+    let another = good().claim("sub", "another");
+    assert!(!is_remembered(&now, &another).await);
+    assert!(is_remembered(&before, &another).await);
+}
+
+/// A cache belongs to its issuers: with one more or one less, there is another.
+#[tokio::test(start_paused = true)]
+async fn t_cch_04_no_verdict_crosses_to_a_server_with_other_issuers() {
+    let network = issuer();
+    network.serve(OTHER_JWKS, Reply::keys([&next_key()]));
+    let of_other = good().claim("iss", OTHER).key(next_key());
+    let before = remembering(&network, TokenCache::new()).await;
+    assert!(!is_remembered(&before, &good()).await);
+
+    let more = after(&network, &before, policy())
+        .issuer(Issuer::jwks_uri(policy_of(OTHER), OTHER_JWKS))
+        .token_cache(TokenCache::new())
+        .build()
+        .unwrap();
+    more.attempted().await;
+    assert!(!is_remembered(&more, &good()).await);
+    for _ in 0..2 {
+        assert!(decide(&more, &of_other).await.is_ok());
+        assert_eq!(reason(&decide(&before, &of_other).await), "issuer_unknown");
+    }
+
+    let less = after(&network, &more, policy())
+        .token_cache(TokenCache::new())
+        .build()
+        .unwrap();
+    assert_eq!(reason(&decide(&less, &of_other).await), "issuer_unknown");
+    assert_eq!(counted(&less).entries, 0);
 }
 
 #[tokio::test(start_paused = true)]

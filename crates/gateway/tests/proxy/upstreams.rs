@@ -11,16 +11,17 @@ use bearward_gateway::proxy::{
 use futures_util::FutureExt;
 use http::{Method, Response, StatusCode};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Bytes, Frame, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::fixture::{
-    App, Gateway, SOON, body_of, empty, full, get, request, send, until, upstream,
+    App, Gateway, SOON, body_of, empty, full, get, pipe, request, send, until, upstream,
 };
 
 /// An address at which nobody listens.
@@ -430,6 +431,49 @@ async fn a_connection_is_used_again() {
         sender.ready().await.unwrap();
     }
     assert_eq!(app.arrived(), 10);
+}
+
+/// As an application does that speaks HTTP/1.0 and keeps connections. Chunks are told as they came.
+async fn answer_in_http_1_0(mut stream: TcpStream, told: mpsc::Sender<[u8; 14]>) {
+    let answer = b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok";
+    while let Some(head) = head_of(&mut stream).await {
+        let mut body = [0; 14];
+        if head.contains("chunked") {
+            stream.read_exact(&mut body).await.unwrap();
+            told.send(body).await.unwrap();
+        }
+        stream.write_all(answer).await.unwrap();
+    }
+}
+
+/// After an answer in HTTP/1.0 the library would write the next request in it as well, which knows no
+/// chunks.
+#[tokio::test]
+async fn a_body_without_length_is_not_lost_behind_an_answer_of_http_1_0() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gateway = Gateway::before(listener.local_addr().unwrap()).await;
+    let (told, mut bodies) = mpsc::channel(1);
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(answer_in_http_1_0(stream, told.clone()));
+        }
+    });
+    let first = send(gateway.addr, get("/x").body(empty()).unwrap()).await;
+    assert_eq!(body_of(first).await, "ok");
+    gateway.records(1).await;
+    tokio::task::yield_now().await;
+    let (pieces, body) = pipe();
+    let second = request(Method::POST, "/x").body(body).unwrap();
+    let sent = tokio::spawn(send(gateway.addr, second));
+    pieces
+        .send(Frame::data(Bytes::from_static(b"paid")))
+        .await
+        .unwrap();
+    drop(pieces);
+    let body = timeout(SOON, bodies.recv()).await.unwrap();
+    assert_eq!(body.unwrap(), *b"4\r\npaid\r\n0\r\n\r\n");
+    assert_eq!(sent.await.unwrap().status(), StatusCode::OK);
 }
 
 #[tokio::test]

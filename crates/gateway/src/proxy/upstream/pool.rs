@@ -92,16 +92,17 @@ pub(in super::super) enum Held {
     Shared(Load),
 }
 
-/// A connection that is put back when this is dropped.
+/// A connection that is put back when this is dropped, if it may be.
 #[derive(Debug)]
 pub(in super::super) struct Returned {
     sender: Option<http1::SendRequest<Upload>>,
     pool: Arc<Pool>,
+    is_reusable: bool,
 }
 
 impl Drop for Returned {
     fn drop(&mut self) {
-        let Some(sender) = self.sender.take() else {
+        let Some(sender) = self.sender.take().filter(|_| self.is_reusable) else {
             return;
         };
         if sender.is_ready() {
@@ -265,16 +266,19 @@ impl Sender {
                     return Sent::Closed(Some(Box::new(request)));
                 };
                 let sent = sender.try_send_request(request).await;
-                outcome(sent, || {
+                outcome(sent, |response| {
                     Held::Alone(Returned {
                         sender: Some(sender),
                         pool: Arc::clone(pool),
+                        // Whoever speaks HTTP/1.0 takes no chunks (RFC 9112 §6.1), so the next body
+                        // would be lost whose length is not known.
+                        is_reusable: response.version() != Version::HTTP_10,
                     })
                 })
             }
             Self::Http2(sender, _, load) => {
                 let sent = sender.try_send_request(request).await;
-                outcome(sent, || Held::Shared(load.clone()))
+                outcome(sent, |_| Held::Shared(load.clone()))
             }
         }
     }
@@ -289,10 +293,13 @@ async fn keep(mut sender: http1::SendRequest<Upload>, pool: Arc<Pool>) {
 
 fn outcome(
     sent: Result<Response<Incoming>, TrySendError<Request<Upload>>>,
-    held: impl FnOnce() -> Held,
+    held: impl FnOnce(&Response<Incoming>) -> Held,
 ) -> Sent {
     match sent {
-        Ok(response) => Sent::Answered(response, held()),
+        Ok(response) => {
+            let held = held(&response);
+            Sent::Answered(response, held)
+        }
         Err(error) if error.error().is_parse() => Sent::Failed(UpstreamError::Lost),
         Err(mut error) => Sent::Closed(error.take_message().map(Box::new)),
     }
