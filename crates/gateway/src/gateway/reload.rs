@@ -333,17 +333,13 @@ async fn start(config: &Config, before: &ResourceServer) -> Option<ResourceServe
     // Away from the threads that serve: to fetch from others, the authorities of the system are read.
     let (config, kept) = (config.clone(), before.clone());
     let built = move || config.resource_server_after(&kept);
-    let server = match tokio::task::spawn_blocking(built).await {
-        Ok(Ok(server)) => server,
-        Ok(Err(error)) => {
-            tracing::error!(%error, "there is no resource server");
-            return None;
-        }
-        Err(error) => {
-            tracing::error!(%error, "there is no resource server");
-            return None;
-        }
+    let built = match tokio::task::spawn_blocking(built).await {
+        Ok(built) => built.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
     };
+    let server = built
+        .map_err(|error| tracing::error!(%error, "there is no resource server"))
+        .ok()?;
     // What has not answered by then is as good as down.
     let _ = tokio::time::timeout(KEYS_WITHIN, server.attempted()).await;
     let usable: Vec<_> = before

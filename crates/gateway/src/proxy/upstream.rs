@@ -255,17 +255,11 @@ impl Upstream {
         let count = self.endpoints.len();
         let first = self.next.fetch_add(1, Ordering::Relaxed);
         let first = first.checked_rem(count).unwrap_or(0);
-        if pooled == Pooled::Any
-            && let Some(next) = self.endpoints.get(first).filter(|next| next.is_up())
-            && let Some(sender) = next.pooled(version, self.limits.idle)
-        {
-            return Ok(sender);
-        }
         let turn = self.endpoints.iter().cycle();
-        let turn: Vec<&Endpoint> = turn.skip(first).take(count).collect();
+        let mut turn: Vec<&Endpoint> = turn.skip(first).take(count).collect();
         // Those known to be down come last: if all are, one of them may be back.
-        let (up, down): (Vec<_>, Vec<_>) = turn.into_iter().partition(|endpoint| endpoint.is_up());
-        for endpoint in up.into_iter().chain(down) {
+        turn.sort_by_cached_key(|endpoint| !endpoint.is_up());
+        for endpoint in turn {
             if pooled == Pooled::Any
                 && let Some(sender) = endpoint.pooled(version, self.limits.idle)
             {
