@@ -133,6 +133,10 @@ impl Claims {
             .filter(|time| time.as_secs() > 0)
     }
 
+    pub(crate) fn token_id(&self) -> Result<Option<Cow<'_, str>>, InvalidToken> {
+        string(self.registered(self.found.jti))
+    }
+
     pub(crate) fn subject(&self) -> Result<Option<Cow<'_, str>>, InvalidToken> {
         string(self.registered(self.found.sub))
     }
@@ -173,16 +177,11 @@ impl Claims {
         self.registered(self.found.email)
     }
 
-    /// The claim called `name`, if it is a string that is not empty, found once and for all.
-    pub(crate) fn text_of(&self, name: &str) -> Option<Text> {
-        let claim = self.get(name)?;
-        match claim.as_str().filter(|text| !text.is_empty())? {
-            Cow::Borrowed(_) => Some(Text::Within(claim.index())),
-            Cow::Owned(unescaped) => Some(Text::Unescaped(unescaped.into())),
-        }
+    pub(crate) fn subject_text(&self) -> Option<Text> {
+        self.registered(self.found.sub).and_then(Text::of)
     }
 
-    /// The string that [`Claims::text_of`] found in these claims.
+    /// The string that [`Text::of`] found in these claims.
     pub(crate) fn resolve<'d>(&'d self, text: &'d Text) -> &'d str {
         match text {
             Text::Unescaped(text) => text,
@@ -214,6 +213,16 @@ impl fmt::Debug for Claims {
 pub(crate) enum Text {
     Within(u32),
     Unescaped(Box<str>),
+}
+
+impl Text {
+    /// The string that `claim` is, found once and for all, unless it is empty.
+    pub(crate) fn of(claim: Value<'_>) -> Option<Self> {
+        match claim.as_str().filter(|text| !text.is_empty())? {
+            Cow::Borrowed(_) => Some(Self::Within(claim.index())),
+            Cow::Owned(unescaped) => Some(Self::Unescaped(unescaped.into())),
+        }
+    }
 }
 
 /// The way to a claim: a list of member names, taken literally. Names may hold dots and slashes.
@@ -316,7 +325,7 @@ fn first_word(text: &str) -> (&str, &str) {
 }
 
 /// A claim that must be a string if it is there; empty counts as absent.
-fn string(value: Option<Value<'_>>) -> Result<Option<Cow<'_, str>>, InvalidToken> {
+pub(crate) fn string(value: Option<Value<'_>>) -> Result<Option<Cow<'_, str>>, InvalidToken> {
     let Some(value) = value else {
         return Ok(None);
     };
@@ -345,17 +354,21 @@ fn numeric_date(value: Value<'_>) -> Result<UnixTime, InvalidToken> {
     Ok(date)
 }
 
-/// The digits as a number, if they are digits alone and no more than the twelve that a date has.
-fn whole_seconds(digits: &[u8]) -> Option<u64> {
+/// The JSON number as whole seconds, if it has digits alone and no more than the twelve of a date.
+fn whole_seconds(number: &[u8]) -> Option<u64> {
     const MOST: usize = 12;
-    if digits.len() > MOST {
+    if number.len() > MOST {
         return None;
     }
-    // Twelve digits are far from the end of 64 bits.
-    digits.iter().try_fold(0, |seconds: u64, digit| {
-        let value = digit.wrapping_sub(b'0');
-        (value <= 9).then(|| seconds.wrapping_mul(10).wrapping_add(value.into()))
-    })
+    let (mut seconds, mut bits) = (0_u64, 0);
+    for byte in number {
+        let digit = byte.wrapping_sub(b'0');
+        // The other bytes of a number, `+`, `-`, `.`, `E` and `e`, set a bit that no digit has.
+        bits |= digit;
+        // Twelve digits are far from the end of 64 bits.
+        seconds = seconds.wrapping_mul(10).wrapping_add(digit.into());
+    }
+    (bits < 16).then_some(seconds)
 }
 
 /// Where the registered claims stand on the tape. Small, since it travels with the claims: a tape

@@ -76,13 +76,17 @@ struct Node {
     /// The text of the value; of a string, what stands between its quotes.
     start: u32,
     end: u32,
-    /// The index of the node behind this value and all it holds.
-    next: u32,
+    /// How many nodes are of this value, itself and all it holds.
+    size: u32,
 }
 
 impl Node {
     fn len(&self) -> usize {
         to_usize(self.end.saturating_sub(self.start))
+    }
+
+    fn size(&self) -> usize {
+        to_usize(self.size)
     }
 }
 
@@ -161,11 +165,14 @@ impl<'d> Value<'d> {
 
     /// The elements, if it is an array; nothing otherwise.
     pub fn elements(self) -> impl Iterator<Item = Self> {
-        let end = self.end_if(Kind::Array);
-        let mut index = self.index.saturating_add(1);
+        let nodes = self.nodes_if(Kind::Array);
+        let mut next = self.index.wrapping_add(1);
         std::iter::from_fn(move || {
-            let element = self.at(index).filter(|_| index < end)?;
-            index = element.next();
+            let element = Self {
+                index: next,
+                ..self
+            };
+            next = next.wrapping_add(nodes.get(next)?.size());
             Some(element)
         })
     }
@@ -191,6 +198,7 @@ impl<'d> Value<'d> {
 
     /// The member called `name`, exactly.
     #[must_use]
+    #[inline(never)]
     pub fn get(self, name: &str) -> Option<Self> {
         self.member_values()
             .find_map(|(key, value)| key.is_str(name).then_some(value))
@@ -236,30 +244,32 @@ impl<'d> Value<'d> {
     }
 
     fn member_values(self) -> impl Iterator<Item = (Self, Self)> {
-        let end = self.end_if(Kind::Object);
-        let mut index = self.index.saturating_add(1);
+        let nodes = self.nodes_if(Kind::Object);
+        let mut next = self.index.wrapping_add(1);
         std::iter::from_fn(move || {
-            let name = self.at(index).filter(|_| index < end)?;
-            let value = self.at(name.next())?;
-            index = value.next();
+            let name = Self {
+                index: next,
+                ..self
+            };
+            // A name is one node.
+            let value = Self {
+                index: next.wrapping_add(1),
+                ..self
+            };
+            next = value.index.wrapping_add(nodes.get(value.index)?.size());
             Some((name, value))
         })
-    }
-
-    fn at(self, index: usize) -> Option<Self> {
-        self.nodes.get(index).map(|_| Self { index, ..self })
     }
 
     fn node(self) -> Option<&'d Node> {
         self.nodes.get(self.index)
     }
 
-    fn next(self) -> usize {
-        self.node().map_or(usize::MAX, |node| to_usize(node.next))
-    }
-
-    fn end_if(self, kind: Kind) -> usize {
-        if self.kind() == kind { self.next() } else { 0 }
+    /// The nodes up to the end of this value, if it is of this kind; none otherwise.
+    fn nodes_if(self, kind: Kind) -> &'d [Node] {
+        let node = self.node().filter(|node| node.kind == kind);
+        let end = node.map_or(0, |node| self.index.wrapping_add(node.size()));
+        self.nodes.get(..end).unwrap_or_default()
     }
 
     /// As [`Value::text_of`], without looking for the ends of characters.

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::algorithm::Algorithm;
-use crate::claims::{ClaimPath, Claims, StringOrStrings};
-use crate::json::Kind;
+use crate::claims::{self, ClaimPath, Claims, StringOrStrings};
+use crate::json::{Kind, Value};
 use crate::jws::{Header, UnverifiedJws, VerifiedJws};
 use crate::limits;
 use crate::principal::Principal;
@@ -283,14 +283,11 @@ impl Policy {
     }
 
     fn check_client_id(&self, claims: &Claims) -> Result<(), InvalidToken> {
-        let client_id = self.client_id_claim(claims);
-        let client_id = client_id
-            .map(|name| claims.string_claim(name))
-            .transpose()?;
+        let client_id = claims::string(self.client_id(claims))?;
         if self.client_ids.is_empty() {
             return Ok(());
         }
-        let client_id = client_id.flatten().ok_or(InvalidToken::ClaimMissing)?;
+        let client_id = client_id.ok_or(InvalidToken::ClaimMissing)?;
         if !self.client_ids.iter().any(|ours| **ours == *client_id) {
             return Err(InvalidToken::ClaimMismatch);
         }
@@ -311,9 +308,9 @@ impl Policy {
     }
 
     /// The claim that names the client in this token.
-    pub(crate) fn client_id_claim(&self, claims: &Claims) -> Option<&'static str> {
-        let names = self.profile.client_id_claims().iter().copied();
-        names.into_iter().find(|name| claims.get(name).is_some())
+    pub(crate) fn client_id<'c>(&self, claims: &'c Claims) -> Option<Value<'c>> {
+        let names = self.profile.client_id_claims();
+        names.iter().find_map(|name| claims.get(name))
     }
 }
 
@@ -369,7 +366,7 @@ impl Rule {
 /// differently. An address with several `@` is read as another domain by some.
 fn check_claim_types(claims: &Claims) -> Result<(), InvalidToken> {
     claims.subject()?;
-    claims.string_claim("jti")?;
+    claims.token_id()?;
     claims.scope()?;
     if let Some(email) = claims.email() {
         let email = email.as_str().ok_or(InvalidToken::ClaimType)?;

@@ -42,9 +42,7 @@ pub(crate) struct Times {
 impl Principal {
     /// The policy has checked the claims: `exp` is there and the strings are strings.
     pub(crate) fn new(policy: &Policy, claims: Claims) -> Self {
-        let client_id = policy
-            .client_id_claim(&claims)
-            .and_then(|name| claims.text_of(name));
+        let client_id = policy.client_id(&claims).and_then(Text::of);
         let named = client_id.as_ref().map(|text| claims.resolve(text));
         let kind = if policy.profile().is_machine(&claims, named) {
             PrincipalKind::Machine
@@ -54,7 +52,7 @@ impl Principal {
         Self(Arc::new(Inner {
             issuer: Arc::clone(policy.issuer()),
             kind,
-            subject: claims.text_of("sub"),
+            subject: claims.subject_text(),
             client_id,
             times: Times {
                 expires_at: claims.expires_at().ok().flatten().unwrap_or_default(),
