@@ -34,7 +34,9 @@ pub struct Identity(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     settings: Settings,
-    /// The names that are stripped, with `_` for one of their hyphens or several.
+    /// The names that are stripped.
+    stripped: Vec<HeaderName>,
+    /// The same, with `_` for one of their hyphens or several.
     spellings: Vec<HeaderName>,
     /// What is told of nobody.
     of_nobody: Arc<IdentityFields>,
@@ -264,8 +266,10 @@ impl Identity {
         let settings = &self.0.settings;
         settings.underscores == Underscores::Drop && name.contains('_')
             || has_reserved_prefix(name)
-            || settings
-                .stripped()
+            || self
+                .0
+                .stripped
+                .iter()
                 .any(|ours| spelling::is_same(name, ours.as_str()))
     }
 }
@@ -279,14 +283,15 @@ impl Default for Identity {
 
 impl From<Settings> for Identity {
     fn from(settings: Settings) -> Self {
-        let spellings = settings.stripped().flat_map(spelling::with_underscores);
-        let remove = settings.stripped();
+        let stripped: Vec<_> = settings.stripped().cloned().collect();
+        let spellings = stripped.iter().flat_map(spelling::with_underscores);
         Self(Arc::new(Inner {
             spellings: spellings.collect(),
             of_nobody: Arc::new(IdentityFields {
                 set: Vec::new(),
-                remove: remove.cloned().collect(),
+                remove: stripped.clone(),
             }),
+            stripped,
             settings,
         }))
     }

@@ -30,7 +30,7 @@ mod upstream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::{Body, Incoming};
 use hyper::upgrade::OnUpgrade;
 
@@ -38,7 +38,7 @@ use self::activity::Active;
 use self::answer::Answer;
 pub use self::body::{BodyError, ProxyBody};
 use self::body::{Download, Kind, Upload};
-use self::fields::Via;
+use self::fields::{PeerName, Via};
 use self::head::Upgrade;
 pub use self::interruption::Interruption;
 use self::observe::Exchange;
@@ -76,7 +76,7 @@ impl Proxy {
     pub async fn serve_request(
         &self,
         peer: impl Into<Peer>,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
     ) -> Response<ProxyBody> {
         let peer = peer.into();
         let named = if self.settings.trusted.contains(peer) {
@@ -87,7 +87,7 @@ impl Proxy {
         let telemetry = &self.settings.telemetry;
         let trace = telemetry.trace(Door::Proxy, request.method(), named);
         let mut exchange = Exchange::start(&self.settings.observer, trace);
-        let connection = request.extensions().get::<Connection>().cloned();
+        let connection = request.extensions_mut().remove::<Connection>();
         let is_http1 = request.version() <= Version::HTTP_11;
         // Behind such a head may stand another protocol, so no request is read there.
         let closes = is_http1
@@ -96,10 +96,17 @@ impl Proxy {
         let is_grpc = request.version() == Version::HTTP_2 && original::is_grpc(request.headers());
         // A request is under way from here on, until its answer is over.
         let active = connection.as_ref().map(Connection::active);
-        let scheme = connection
-            .as_ref()
-            .map_or("http", |connection| connection.scheme);
-        let passed = self.pass(peer, scheme, request, &mut exchange).await;
+        let sender = Sender {
+            peer,
+            name: connection.as_ref().map_or_else(
+                || Arc::new(PeerName::of(peer)),
+                |connection| Arc::clone(&connection.peer_name),
+            ),
+            scheme: connection
+                .as_ref()
+                .map_or("http", |connection| connection.scheme),
+        };
+        let passed = self.pass(&sender, request, &mut exchange).await;
         let is_last = is_http1 && connection.as_ref().is_some_and(Connection::is_draining);
         let mut response = match passed {
             Ok(passed) => passed.answered(exchange, connection, active),
@@ -113,10 +120,9 @@ impl Proxy {
             }
         };
         if (closes || is_last) && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            response.headers_mut().insert(
-                http::header::CONNECTION,
-                http::HeaderValue::from_static("close"),
-            );
+            response
+                .headers_mut()
+                .insert(http::header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }
@@ -128,13 +134,16 @@ impl Proxy {
     /// Sends a request to its upstream, if it is admitted.
     async fn pass(
         &self,
-        peer: Peer,
-        scheme: &'static str,
+        sender: &Sender,
         mut request: Request<Incoming>,
         exchange: &mut Exchange,
     ) -> Result<Passed, Box<Answer>> {
         let gate = self.gate.load();
-        let admission = admitted(&gate, &request, exchange).await?;
+        let Some((target, host)) = head::read(&request) else {
+            return Err(Box::new(Refusal::plain(None, Reason::TargetForm).into()));
+        };
+        let admission = admitted(&gate, &request, target, host, exchange).await?;
+        let host = host.and_then(|host| HeaderValue::from_str(host).ok());
         let Some(upstream) = gate.upstream(&admission.route) else {
             tracing::error!(route = &*admission.route.name, "route without upstream");
             return Err(Answer::internal().into());
@@ -153,7 +162,7 @@ impl Proxy {
             upgrade: upgrade.as_ref(),
             kind,
         }
-        .request(peer, scheme, request)?;
+        .request(sender, host, request)?;
         exchange.pass_on(request.headers_mut());
         let (mut response, held) = upstream
             .send(request)
@@ -194,11 +203,10 @@ impl Proxy {
 async fn admitted(
     gate: &Gate,
     request: &Request<Incoming>,
+    target: &str,
+    host: Option<&str>,
     exchange: &mut Exchange,
 ) -> Result<Box<Admission>, Box<Answer>> {
-    let Some((target, host)) = head::read(request) else {
-        return Err(Box::new(Refusal::plain(None, Reason::TargetForm).into()));
-    };
     if let Some(published) = gate.published(request.method(), target) {
         return Err(Box::new(published.into()));
     }
@@ -234,6 +242,13 @@ fn kind_of(headers: &HeaderMap) -> Kind {
     }
 }
 
+/// Who sent a request, and how.
+struct Sender {
+    peer: Peer,
+    name: Arc<PeerName>,
+    scheme: &'static str,
+}
+
 /// A request as it goes to the upstream.
 struct Outbound<'r> {
     gate: &'r Arc<Gate>,
@@ -247,55 +262,50 @@ struct Outbound<'r> {
 impl Outbound<'_> {
     fn request(
         &self,
-        peer: Peer,
-        scheme: &'static str,
+        sender: &Sender,
+        host: Option<HeaderValue>,
         request: Request<Incoming>,
     ) -> Result<Request<Upload>, Box<Answer>> {
-        let asked = head::read(&request).and_then(|(_, host)| host.map(str::to_owned));
-        let (head, body) = request.into_parts();
-        let wants_trailers =
-            fields::tokens(&head.headers, &http::header::TE).any(|coding| coding == "trailers");
+        let (mut head, body) = request.into_parts();
         let version = self.upstream.version(head.version);
-        let mut headers = head.headers;
+        let headers = &mut head.headers;
+        let wants_trailers = version == Version::HTTP_2
+            && fields::tokens(headers, &http::header::TE).any(|coding| coding == "trailers");
         let via = Via {
-            peer,
-            host: asked.as_deref(),
-            scheme,
+            peer: &sender.name,
+            host: host.as_ref(),
+            scheme: sender.scheme,
         };
-        let trusted = self.settings.trusted.contains(peer);
-        fields::clean_request(&mut headers, self.settings, trusted);
-        self.gate.identity().strip(&mut headers);
-        fields::set_forwarded(&mut headers, via);
+        let trusted = self.settings.trusted.contains(sender.peer);
+        let identity = self.gate.identity();
+        fields::clean_request(headers, self.settings, trusted, identity);
+        fields::set_forwarded(headers, via);
         if let Some(upgrade) = self.upgrade {
-            upgrade.set(&mut headers);
+            upgrade.set(headers);
         }
-        if wants_trailers && version == Version::HTTP_2 {
-            headers.insert(http::header::TE, http::HeaderValue::from_static("trailers"));
+        if wants_trailers {
+            headers.insert(http::header::TE, HeaderValue::from_static("trailers"));
         }
-        // Last, so that nothing above can take them away.
-        for name in &self.admission.identity.remove {
-            headers.remove(name);
-        }
+        // Last, so that nothing above can take them away. What a client sent under these names is gone.
         for (name, value) in &self.admission.identity.set {
             headers.insert(name, value.clone());
         }
-        let trailers = (self.kind == Kind::Grpc).then(|| Arc::clone(self.gate));
         let has_length = body.size_hint().exact().is_some();
-        let body = Upload::new(body, self.settings.client_idle, trailers);
-        let mut request = Request::new(body);
-        *request.method_mut() = head.method;
-        *request.headers_mut() = headers;
-        *request.version_mut() = version;
-        head::address(&mut request, &head.uri, asked.as_deref(), self.upstream)
-            .ok_or_else(|| Box::new(Answer::internal()))?;
         if version == Version::HTTP_11 && !has_length {
             // Said aloud: a GET would be taken to have no body.
-            request.headers_mut().insert(
+            headers.insert(
                 http::header::TRANSFER_ENCODING,
-                http::HeaderValue::from_static("chunked"),
+                HeaderValue::from_static("chunked"),
             );
         }
-        Ok(request)
+        head.version = version;
+        // They are about the client's connection.
+        head.extensions = Extensions::new();
+        head::address(&mut head, host, self.upstream)
+            .ok_or_else(|| Box::new(Answer::internal()))?;
+        let trailers = (self.kind == Kind::Grpc).then(|| Arc::clone(self.gate));
+        let body = Upload::new(body, self.settings.client_idle, trailers);
+        Ok(Request::from_parts(head, body))
     }
 }
 

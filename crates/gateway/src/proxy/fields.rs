@@ -10,12 +10,13 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, FORWARDED, HOST, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, Entry, FORWARDED, HOST, TRANSFER_ENCODING,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
+use hyper::body::Bytes;
 
 use super::settings::Settings;
+use crate::identity::Identity;
 use crate::original::media_type;
 use crate::peer::Peer;
 
@@ -23,47 +24,61 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// Fields by which some applications take another method than that of the request line.
-const OVERRIDES: [&str; 4] = [
-    "-method",
-    "x-http-method",
-    "x-http-method-override",
-    "x-method-override",
-];
-
-/// Fields by which some applications take another path, method or host than those of the request.
-const REWRITES: [&str; 10] = [
-    "x-envoy-original-path",
-    "x-forwarded-method",
-    "x-forwarded-path",
-    "x-forwarded-prefix",
-    "x-forwarded-uri",
-    "x-original-host",
-    "x-original-method",
-    "x-original-uri",
-    "x-original-url",
-    "x-rewrite-url",
-];
-
 /// Who is on the other side, and how it reached us.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Via<'r> {
-    pub(super) peer: Peer,
-    pub(super) host: Option<&'r str>,
+    pub(super) peer: &'r PeerName,
+    pub(super) host: Option<&'r HeaderValue>,
     pub(super) scheme: &'static str,
 }
 
-/// Takes out of a client's request what must not reach an application.
-pub(super) fn clean_request(headers: &mut HeaderMap, settings: &Settings, trusted: bool) {
-    end_hop(headers);
-    let dropped: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| !may_pass(name, settings, trusted))
-        .cloned()
-        .collect();
-    for name in dropped {
-        headers.remove(name);
+/// How applications are told of a peer: the same for every request of a connection.
+#[derive(Debug)]
+pub(super) struct PeerName {
+    /// For `X-Forwarded-For`: a process of this machine has no address.
+    address: Option<HeaderValue>,
+    /// For `Forwarded`: `for=` and a node ([RFC 7239 §6]).
+    ///
+    /// [RFC 7239 §6]: https://www.rfc-editor.org/rfc/rfc7239#section-6
+    node: Box<str>,
+}
+
+impl PeerName {
+    pub(super) fn of(peer: Peer) -> Self {
+        let Peer::Ip(address) = peer else {
+            return Self {
+                address: None,
+                node: "for=unknown".into(),
+            };
+        };
+        let address = address.to_canonical();
+        // An IPv6 address needs brackets, and so quotes.
+        let node = match address {
+            IpAddr::V4(address) => format!("for={address}"),
+            IpAddr::V6(address) => format!("for=\"[{address}]\""),
+        };
+        Self {
+            address: HeaderValue::try_from(address.to_string()).ok(),
+            node: node.into(),
+        }
     }
+}
+
+/// Takes out of a client's request what must not reach an application: what ends here, what only a
+/// proxy may say, and what would pass for an identity field.
+pub(super) fn clean_request(
+    headers: &mut HeaderMap,
+    settings: &Settings,
+    trusted: bool,
+    identity: &Identity,
+) {
+    let hop = Hop::of(headers);
+    take_out(headers, |name| {
+        let folded = fold(name);
+        hop.ends(name, &folded)
+            || !may_pass(name, &folded, settings, trusted)
+            || identity.is_stripped(name)
+    });
     join_cookies(headers);
     // HTTP/2 lets it come twice if both say the same; HTTP/1.1 does not (RFC 9112 §6.3).
     if let Some(length) = headers.get(CONTENT_LENGTH).cloned() {
@@ -73,26 +88,46 @@ pub(super) fn clean_request(headers: &mut HeaderMap, settings: &Settings, truste
 
 /// Takes the hop-by-hop fields out, and those that `Connection` names.
 pub(super) fn end_hop(headers: &mut HeaderMap) {
-    let named: Vec<String> = tokens(headers, &CONNECTION).collect();
-    for name in named {
-        headers.remove(name.as_str());
+    let hop = Hop::of(headers);
+    take_out(headers, |name| hop.ends(name, &fold(name)));
+}
+
+/// What ends here of a message.
+struct Hop {
+    /// The names that `Connection` has.
+    named: Vec<String>,
+    is_chunked: bool,
+}
+
+impl Hop {
+    fn of(headers: &HeaderMap) -> Self {
+        Self {
+            named: tokens(headers, &CONNECTION).collect(),
+            is_chunked: headers.contains_key(TRANSFER_ENCODING),
+        }
     }
-    for name in [CONNECTION, TE, TRAILER, UPGRADE] {
-        headers.remove(name);
+
+    fn ends(&self, name: &HeaderName, folded: &str) -> bool {
+        match name.as_str() {
+            "connection" | "te" | "trailer" | "transfer-encoding" | "upgrade" => true,
+            // The coding overrides the length, which is then another message's (RFC 9112 §6.3).
+            "content-length" if self.is_chunked => true,
+            _ => {
+                folded.starts_with("proxy-")
+                    || folded == "keep-alive"
+                    || self.named.iter().any(|named| name == named.as_str())
+            }
+        }
     }
-    // It overrides the length, which is then another message's (RFC 9112 §6.3).
-    if headers.remove(TRANSFER_ENCODING).is_some() {
-        headers.remove(CONTENT_LENGTH);
-    }
-    let proxied: Vec<HeaderName> = headers
+}
+
+fn take_out(headers: &mut HeaderMap, is_out: impl Fn(&HeaderName) -> bool) {
+    let names: Vec<HeaderName> = headers
         .keys()
-        .filter(|name| {
-            let folded = fold(name);
-            folded.starts_with("proxy-") || folded == "keep-alive"
-        })
+        .filter(|name| is_out(name))
         .cloned()
         .collect();
-    for name in proxied {
+    for name in names {
         headers.remove(name);
     }
 }
@@ -109,29 +144,26 @@ pub(super) fn clean_trailers(trailers: &mut HeaderMap) {
 
 /// Says who sent the request, for which host and how.
 pub(super) fn set_forwarded(headers: &mut HeaderMap, via: Via<'_>) {
-    let address = match via.peer {
-        Peer::Ip(address) => Some(address.to_canonical()),
-        Peer::UnixSocket => None,
-    };
-    let text = address.map(|address| address.to_string());
-    let mut element = String::with_capacity(128);
-    // An IPv6 address needs brackets, and so quotes; a process of this machine has no address
-    // (RFC 7239 §6).
-    match (address, text.as_deref()) {
-        (Some(IpAddr::V6(_)), Some(text)) => element.extend(["for=\"[", text, "]\""]),
-        (_, text) => element.extend(["for=", text.unwrap_or("unknown")]),
-    }
+    let mut element = Vec::with_capacity(128);
+    element.extend_from_slice(via.peer.node.as_bytes());
     if let Some(host) = via.host {
-        element.extend([";host=\"", host, "\""]);
+        element.extend_from_slice(b";host=\"");
+        element.extend_from_slice(host.as_bytes());
+        element.push(b'"');
     }
-    element.extend([";proto=", via.scheme]);
-    append(headers, FORWARDED, &element);
-    if let Some(text) = text {
-        append(headers, X_FORWARDED_FOR, &text);
+    element.extend_from_slice(b";proto=");
+    element.extend_from_slice(via.scheme.as_bytes());
+    if let Ok(element) = HeaderValue::from_maybe_shared(Bytes::from(element)) {
+        append(headers, FORWARDED, element);
+    }
+    if let Some(address) = &via.peer.address {
+        append(headers, X_FORWARDED_FOR, address.clone());
     }
     // A trusted proxy before us knows what the client asked for; we know what the proxy asked for.
-    if let Some(Ok(host)) = via.host.map(HeaderValue::from_str) {
-        headers.entry(X_FORWARDED_HOST).or_insert(host);
+    if let Some(host) = via.host {
+        headers
+            .entry(X_FORWARDED_HOST)
+            .or_insert_with(|| host.clone());
     }
     headers
         .entry(X_FORWARDED_PROTO)
@@ -156,34 +188,33 @@ pub(super) fn is_stream(headers: &HeaderMap) -> bool {
         .is_some_and(|media| media == "text/event-stream" || media.starts_with("application/grpc"))
 }
 
-fn may_pass(name: &HeaderName, settings: &Settings, trusted: bool) -> bool {
-    let folded = fold(name);
-    if OVERRIDES.contains(&&*folded) {
-        return settings.overrides.contains(name);
+/// Whether a client may say this to an application; `folded` is the name as readers may take it.
+fn may_pass(name: &HeaderName, folded: &str, settings: &Settings, trusted: bool) -> bool {
+    match folded {
+        // By these some applications take another method than that of the request line.
+        "-method" | "x-http-method" | "x-http-method-override" | "x-method-override" => {
+            settings.overrides.contains(name)
+        }
+        // By these some take another path, method or host than those of the request.
+        "x-envoy-original-path"
+        | "x-forwarded-method"
+        | "x-forwarded-path"
+        | "x-forwarded-prefix"
+        | "x-forwarded-uri"
+        | "x-original-host"
+        | "x-original-method"
+        | "x-original-uri"
+        | "x-original-url"
+        | "x-rewrite-url" => false,
+        "forwarded" | "x-real-ip" => trusted && folded == name.as_str(),
+        // To a reader that folds, another spelling of these would be a second one.
+        "content-length" | "transfer-encoding" | "host" => folded == name.as_str(),
+        // `Expect` is ours to fulfil: the body is asked for when the upstream takes it. `Proxy` is
+        // nobody's, and the proxy that CGI programs use for their own requests (CVE-2016-5385).
+        "expect" | "http2-settings" | "te" | "upgrade" | "connection" | "proxy" => false,
+        _ if folded.starts_with("x-forwarded-") => trusted && folded == name.as_str(),
+        _ => true,
     }
-    if REWRITES.contains(&&*folded) {
-        return false;
-    }
-    let forwarded = folded == "forwarded" || folded.starts_with("x-forwarded-");
-    if forwarded || folded == "x-real-ip" {
-        return trusted && folded == name.as_str();
-    }
-    // To a reader that folds, another spelling of these would be a second one.
-    let framing = ["content-length", "transfer-encoding", "host"].contains(&&*folded);
-    if framing {
-        return folded == name.as_str();
-    }
-    // `Expect` is ours to fulfil: the body is asked for when the upstream takes it. `Proxy` is
-    // nobody's, and the proxy that CGI programs use for their own requests (CVE-2016-5385).
-    ![
-        "expect",
-        "http2-settings",
-        "te",
-        "upgrade",
-        "connection",
-        "proxy",
-    ]
-    .contains(&&*folded)
 }
 
 /// As readers fold that turn fields into variables: `X_Auth.User` is `x-auth-user`.
@@ -195,16 +226,18 @@ fn fold(name: &HeaderName) -> Cow<'_, str> {
     name.replace(['_', '.'], "-").into()
 }
 
-fn append(headers: &mut HeaderMap, name: HeaderName, element: &str) {
-    let lines = headers.get_all(&name).iter();
-    let mut list: Vec<u8> = Vec::new();
-    for line in lines {
-        list.extend_from_slice(line.as_bytes());
-        list.extend_from_slice(b", ");
-    }
-    list.extend_from_slice(element.as_bytes());
-    if let Ok(value) = HeaderValue::from_bytes(&list) {
-        headers.insert(name, value);
+fn append(headers: &mut HeaderMap, name: HeaderName, element: HeaderValue) {
+    let mut entry = match headers.entry(name) {
+        Entry::Vacant(entry) => {
+            entry.insert(element);
+            return;
+        }
+        Entry::Occupied(entry) => entry,
+    };
+    let lines = entry.iter().chain([&element]).map(HeaderValue::as_bytes);
+    let lines: Vec<&[u8]> = lines.collect();
+    if let Ok(list) = HeaderValue::from_bytes(&lines.join(&b", "[..])) {
+        entry.insert(list);
     }
 }
 

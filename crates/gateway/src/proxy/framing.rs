@@ -109,15 +109,21 @@ impl Framing {
     }
 
     fn step(&mut self, byte: u8) -> Result<(), Ambiguous> {
+        // In its place, since most lines are of heads.
+        if let State::Head(head) = &mut self.state {
+            let taken = head.take(byte);
+            if matches!(taken, Ok(None)) {
+                return Ok(());
+            }
+            self.state = State::Opaque;
+            if let Some(next) = taken? {
+                self.heads = self.heads.wrapping_add(1);
+                self.state = next;
+            }
+            return Ok(());
+        }
         self.state = match mem::replace(&mut self.state, State::Opaque) {
             State::Preface(matched) => return self.preface(matched, byte),
-            State::Head(mut head) => match head.take(byte)? {
-                Some(next) => {
-                    self.heads = self.heads.wrapping_add(1);
-                    next
-                }
-                None => State::Head(head),
-            },
             State::ChunkSize(size) => chunk_size(size, byte)?,
             State::ChunkSizeLf(size) => match (byte, size) {
                 (b'\n', 0) => State::Trailers(Line::default()),
@@ -132,7 +138,9 @@ impl Framing {
                 false => State::Trailers(line),
             },
             State::ChunkDataCr | State::ChunkDataLf => return Err(Ambiguous),
-            state @ (State::Body(_) | State::ChunkData(_) | State::Opaque) => state,
+            state @ (State::Head(_) | State::Body(_) | State::ChunkData(_) | State::Opaque) => {
+                state
+            }
         };
         Ok(())
     }
@@ -199,8 +207,9 @@ impl Line {
         }
         let end = memchr::memchr2(b'\r', b'\n', bytes).unwrap_or(bytes.len());
         let room = self.start.get_mut(self.length..).unwrap_or_default();
-        for (slot, byte) in room.iter_mut().zip(bytes.iter().take(end)) {
-            *slot = *byte;
+        let kept = end.min(room.len());
+        if let (Some(room), Some(bytes)) = (room.get_mut(..kept), bytes.get(..kept)) {
+            room.copy_from_slice(bytes);
         }
         self.length = self.length.saturating_add(end);
         end
@@ -226,6 +235,12 @@ impl Line {
         self.length == 0
     }
 
+    /// Begins the next one.
+    const fn clear(&mut self) {
+        self.length = 0;
+        self.cr = false;
+    }
+
     /// The line, or its beginning if it is long.
     fn bytes(&self) -> &[u8] {
         self.start.get(..self.length).unwrap_or(&self.start)
@@ -237,6 +252,12 @@ impl Line {
 struct Head {
     line: Line,
     has_request_line: bool,
+    fields: Fields,
+}
+
+/// What its fields say about framing.
+#[derive(Debug, Default)]
+struct Fields {
     content_length: Option<u64>,
     is_chunked: bool,
     upgrade: bool,
@@ -265,20 +286,22 @@ impl Head {
         if !self.line.take(byte)? {
             return Ok(None);
         }
-        let line = mem::take(&mut self.line);
-        if !self.has_request_line {
+        if self.has_request_line {
+            if self.line.is_empty() {
+                return Ok(Some(self.fields.next()));
+            }
+            self.fields.take(&self.line)?;
+        } else {
             // Empty lines before a request are passed over (RFC 9112 §2.2).
-            self.has_request_line = !line.is_empty();
-            return Ok(None);
+            self.has_request_line = !self.line.is_empty();
         }
-        if line.is_empty() {
-            return Ok(Some(self.next()));
-        }
-        self.field(&line)?;
+        self.line.clear();
         Ok(None)
     }
+}
 
-    fn field(&mut self, line: &Line) -> Result<(), Ambiguous> {
+impl Fields {
+    fn take(&mut self, line: &Line) -> Result<(), Ambiguous> {
         // A folded line.
         if line.bytes().first().is_some_and(u8::is_ascii_whitespace) {
             return Err(Ambiguous);

@@ -1,11 +1,11 @@
 //! The head of a request: which target and host it names, and which protocol it wants to change to.
 
 use http::header::{CONNECTION, HOST, UPGRADE};
+use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use hyper::body::{Body, Incoming};
 
-use super::body::Upload;
 use super::fields;
 use super::settings::Settings;
 use super::upstream::Upstream;
@@ -44,19 +44,16 @@ pub(super) fn read<B>(request: &Request<B>) -> Option<(&str, Option<&str>)> {
 
 /// Says where a request goes: the target as it came, and the host.
 pub(super) fn address(
-    request: &mut Request<Upload>,
-    uri: &Uri,
-    host: Option<&str>,
+    head: &mut Parts,
+    asked: Option<HeaderValue>,
     upstream: &Upstream,
 ) -> Option<()> {
-    let target: PathAndQuery = uri.path_and_query()?.clone();
-    let own = upstream.own_host();
-    let asked = host.and_then(|host| HeaderValue::from_str(host).ok());
-    let host = own.cloned().or(asked);
-    if request.version() == Version::HTTP_2 {
-        request.headers_mut().remove(HOST);
+    let target: PathAndQuery = head.uri.path_and_query()?.clone();
+    let host = upstream.own_host().cloned().or(asked);
+    if head.version == Version::HTTP_2 {
+        head.headers.remove(HOST);
         let host = host.unwrap_or(HeaderValue::from_static("localhost"));
-        *request.uri_mut() = Uri::builder()
+        head.uri = Uri::builder()
             .scheme(upstream.scheme())
             .authority(host.as_bytes())
             .path_and_query(target)
@@ -65,8 +62,8 @@ pub(super) fn address(
         return Some(());
     }
     let host = host.unwrap_or(HeaderValue::from_static(""));
-    request.headers_mut().insert(HOST, host);
-    *request.uri_mut() = Uri::from(target);
+    head.headers.insert(HOST, host);
+    head.uri = Uri::from(target);
     Some(())
 }
 

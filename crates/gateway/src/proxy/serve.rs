@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use super::Proxy;
 use super::activity::{Active, Activity, Overdue};
+use super::fields::PeerName;
 use super::guarded::Guarded;
 use super::interruption::Interruption;
 use super::streams::Streams;
@@ -166,6 +167,7 @@ pub async fn serve(
         };
         let connection = Connection {
             scheme: "http",
+            peer_name: Arc::new(PeerName::of(accepted.peer)),
             activity: Arc::new(Activity::new(proxy.observer())),
             place: Arc::new(place),
             phase: phases.clone(),
@@ -267,6 +269,7 @@ enum Phase {
 #[derive(Clone, Debug)]
 pub(super) struct Connection {
     pub(super) scheme: &'static str,
+    pub(super) peer_name: Arc<PeerName>,
     activity: Arc<Activity>,
     /// Free again when the last one who holds it is gone.
     #[expect(dead_code, reason = "held, not read")]

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use http::{HeaderValue, Method, Request, Response, Version};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -27,7 +28,7 @@ use super::body::{BodyError, Upload};
 /// The upstreams by name, for every route. Cheap to clone, and immutable: others come with another
 /// [gate](crate::Gate).
 #[derive(Clone, Debug, Default)]
-pub struct Upstreams(Arc<HashMap<Arc<str>, Arc<Upstream>>>);
+pub struct Upstreams(Arc<HashMap<Arc<str>, Arc<Upstream>, RandomState>>);
 
 impl Upstreams {
     /// These upstreams.
