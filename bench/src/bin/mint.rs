@@ -64,23 +64,22 @@ fn tokens(issuer: &str, count: u32, algorithm: Algorithm, which: &str) {
         token.claim("sub", format!("user-{user:07}")).key(key(user))
     };
     let next = AtomicU32::new(0);
+    let sign = || loop {
+        let start = next.fetch_add(BATCH, Ordering::Relaxed);
+        if start >= count {
+            break;
+        }
+        let lines = (start..count.min(start + BATCH)).map(|user| token(user).sign());
+        let mut lines = lines.collect::<Vec<_>>().join("\n");
+        lines.push('\n');
+        // Whoever reads may have had enough.
+        if io::stdout().lock().write_all(lines.as_bytes()).is_err() {
+            break;
+        }
+    };
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().unwrap().get() {
-            scope.spawn(|| {
-                loop {
-                    let start = next.fetch_add(BATCH, Ordering::Relaxed);
-                    if start >= count {
-                        break;
-                    }
-                    let lines = (start..count.min(start + BATCH)).map(|user| token(user).sign());
-                    let mut lines = lines.collect::<Vec<_>>().join("\n");
-                    lines.push('\n');
-                    // Whoever reads may have had enough.
-                    if io::stdout().lock().write_all(lines.as_bytes()).is_err() {
-                        break;
-                    }
-                }
-            });
+            scope.spawn(sign);
         }
     });
 }
