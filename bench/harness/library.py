@@ -1,37 +1,41 @@
-"""What the benchmark in process prints, as findings like those of the others."""
+"""What the benchmarks in process print, as findings like those of the others."""
 
 import re
 import subprocess
 
 from . import place, programs, results
 
+# What is counted has a program of its own: an allocator that counts takes time.
+TOOLS = ("bearward-bench", "allocations")
+
 
 def run(quick):
-    """Runs it on the server's core."""
+    """Runs them on the server's core."""
     found = results.Found("library", "In process", quick)
-    command = ["taskset", "-c", str(place.SERVER_CORE), programs.tool("bearward-bench")]
-    done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, text=True, check=True)
-    for columns, rows in tables(done.stdout):
-        if columns[:3] == ["what", "at most", "measured"]:
-            for what, target, measured, *_ in rows:
-                found.at_most(what, float(target), float(measured))
-        else:
-            found.table("In process", columns, rows)
+    for tool in TOOLS:
+        command = ["taskset", "-c", str(place.SERVER_CORE), programs.tool(tool)]
+        done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, text=True, check=True)
+        for title, columns, rows in tables(done.stdout):
+            if columns[:3] == ["what", "at most", "measured"]:
+                for what, target, measured, *_ in rows:
+                    found.at_most(what, float(target), float(measured))
+            else:
+                found.table(title, columns, rows)
     found.keep()
 
 
 def tables(text):
-    """Header and rows of each table, cells by `|`, with a line of dashes below the header."""
-    found, rows = [], None
+    """Title, header and rows of each table: cells by `|`, a line of dashes below the header, the title before it."""
+    found, rows, title = [], None, ""
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
         if len(cells) < 2:
-            rows = None
+            rows, title = None, line.strip() or title
         elif re.fullmatch(r"[-:|\s]+", line):
             pass
         elif rows is None:
             rows = []
-            found.append((cells, rows))
+            found.append((title, cells, rows))
         else:
             rows.append(cells)
     return found

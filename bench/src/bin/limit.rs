@@ -8,8 +8,9 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
+use aws_lc_rs::signature::ParsedPublicKey;
 use base64_simd::URL_SAFE_NO_PAD;
+use bearward_bench::contestants::parsed_key;
 use bearward_core::Algorithm;
 use bearward_testing::SigningKey;
 use http::header::AUTHORIZATION;
@@ -33,7 +34,7 @@ async fn main() {
     let [address, application] = &arguments[..] else {
         panic!("limit ADDRESS APPLICATION");
     };
-    let key = Arc::new(key());
+    let key = Arc::new(parsed_key(&SigningKey::first(Algorithm::Rs256)));
     let listener = TcpListener::bind(address).await.unwrap();
     println!("ready");
     loop {
@@ -96,20 +97,4 @@ fn is_signed(request: &Request<Incoming>, key: &ParsedPublicKey) -> bool {
     };
     let signature = URL_SAFE_NO_PAD.decode_to_vec(signature);
     signature.is_ok_and(|signature| key.verify_sig(signed.as_bytes(), &signature).is_ok())
-}
-
-/// The first fixed key.
-fn key() -> ParsedPublicKey {
-    let jwk = SigningKey::first(Algorithm::Rs256).public_jwk();
-    let member = |name: &str| {
-        let text = jwk[name].as_str().unwrap();
-        URL_SAFE_NO_PAD.decode_to_vec(text).unwrap()
-    };
-    let components = RsaPublicKeyComponents {
-        n: member("n"),
-        e: member("e"),
-    };
-    components
-        .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
-        .unwrap()
 }
