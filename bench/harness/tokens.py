@@ -31,6 +31,16 @@ def first(file, count, folder):
     return some
 
 
+def halves(file, folder):
+    """Both halves of a file, in files of their own."""
+    lines = file.read_text().splitlines(keepends=True)
+    middle = len(lines) // 2
+    files = folder / "first-half", folder / "second-half"
+    for half, part in zip(files, (lines[:middle], lines[middle:])):
+        half.write_text("".join(part))
+    return files
+
+
 def one(file):
     """The first token of a file."""
     with file.open() as lines:
