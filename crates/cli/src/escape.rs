@@ -32,6 +32,14 @@ pub(crate) fn shown(text: &str, cap: usize) -> String {
 /// could steer a terminal as `\u` escapes, which mean the same. Nothing else changes: numbers keep
 /// their digits, members their order.
 pub(crate) fn push_json(json: &str, line: &mut Vec<u8>) {
+    if is_settled(json.as_bytes()) {
+        line.extend_from_slice(json.as_bytes());
+    } else {
+        push_anew(json, line);
+    }
+}
+
+fn push_anew(json: &str, line: &mut Vec<u8>) {
     let mut rest = json;
     while let Some((between, behind)) = rest.split_once('"') {
         push_between(between, line);
@@ -41,6 +49,16 @@ pub(crate) fn push_json(json: &str, line: &mut Vec<u8>) {
         rest = after;
     }
     push_between(rest, line);
+}
+
+/// Whether nothing is to be changed, as in most claims: all is printable ASCII, and each space stands
+/// between two letters or digits, so in a string.
+fn is_settled(json: &[u8]) -> bool {
+    let is_printable = |so_far: bool, byte: &u8| so_far & matches!(byte, b' '..=b'~');
+    let is_alphanumeric = |at: usize| json.get(at).is_some_and(u8::is_ascii_alphanumeric);
+    let is_in_string =
+        |at: usize| is_alphanumeric(at.wrapping_sub(1)) && is_alphanumeric(at.wrapping_add(1));
+    json.iter().fold(true, is_printable) && memchr::memchr_iter(b' ', json).all(is_in_string)
 }
 
 /// Behind the quote that ends a string. What a backslash stands before ends none.
@@ -139,6 +157,33 @@ mod tests {
             let mut line = Vec::new();
             push_json(json, &mut line);
             assert_eq!(String::from_utf8(line).expect("UTF-8"), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_settled_is_what_it_would_become() {
+        for (json, is_as_it_is) in [
+            (r#"{"scope":"openid profile","n":[1,null,true]}"#, true),
+            (r#"{"a b":1}"#, true),
+            (r#"{"a":"\u0020b \" c"}"#, false),
+            (r#"{"a": 1}"#, false),
+            (r#"{"a" :1}"#, false),
+            ("[1, 2]", false),
+            (" 1", false),
+            ("1 ", false),
+            ("[1,\n2]", false),
+            ("\"a\u{7f}b\"", false),
+            ("\"\u{e9}\"", false),
+            // In a string, which only the long way tells.
+            (r#""a  b""#, false),
+            (r#""a, b""#, false),
+        ] {
+            assert_eq!(is_settled(json.as_bytes()), is_as_it_is, "{json}");
+            if is_as_it_is {
+                let mut line = Vec::new();
+                push_anew(json, &mut line);
+                assert_eq!(line, json.as_bytes(), "{json}");
+            }
         }
     }
 

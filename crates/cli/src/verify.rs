@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bearward_core::jws::KnownHeader;
 use bearward_core::rejection::InvalidToken;
-use bearward_core::{JwkSet, Policy, Principal};
+use bearward_core::{JwkSet, Policy, Principal, UnixTime};
 
 use crate::format::Format;
 use crate::keys::KeySource;
@@ -83,15 +83,16 @@ impl Verifier {
         &self,
         known: &mut Option<KnownHeader>,
         token: &[u8],
+        now: UnixTime,
     ) -> Result<Principal, InvalidToken> {
-        let now = self.clock.now();
         verifier::verify_knowing(known, token, &self.keys, &self.policy, now)
     }
 
     fn verify_one(&self, token: &[u8], format: Format) -> Result<Exit, Failure> {
-        let verdict = self.verify(&mut None, token);
+        let now = self.clock.now();
+        let verdict = self.verify(&mut None, token, now);
         let mut line = Vec::new();
-        verdict::push_line(&verdict, format, self.clock.now(), &mut line);
+        verdict::push_line(&verdict, format, now, &mut line);
         match io::stdout().write_all(&line) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Write(error)),
             _ if verdict.is_ok() => Ok(Exit::Good),

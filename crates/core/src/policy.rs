@@ -370,7 +370,8 @@ fn check_claim_types(claims: &Claims) -> Result<(), InvalidToken> {
     claims.scope()?;
     if let Some(email) = claims.email() {
         let email = email.as_str().ok_or(InvalidToken::ClaimType)?;
-        if email.matches('@').count() > 1 {
+        let ats = memchr::memchr_iter(b'@', email.as_bytes());
+        if ats.take(2).count() > 1 {
             return Err(InvalidToken::ClaimType);
         }
     }

@@ -129,10 +129,11 @@ impl Answers {
             consumed: chunk.consumed(),
         };
         for token in chunk.lines() {
-            let verdict = verifier.verify(known, token);
+            let now = verifier.clock.now();
+            let verdict = verifier.verify(known, token, now);
             answers.tokens = answers.tokens.saturating_add(1);
             answers.refused = answers.refused.saturating_add(verdict.is_err().into());
-            verdict::push_line(&verdict, format, verifier.clock.now(), &mut answers.lines);
+            verdict::push_line(&verdict, format, now, &mut answers.lines);
         }
         answers
     }
