@@ -363,12 +363,12 @@ fn whole_seconds(number: &[u8]) -> Option<u64> {
     let (mut seconds, mut bits) = (0_u64, 0);
     for byte in number {
         let digit = byte.wrapping_sub(b'0');
-        // The other bytes of a number, `+`, `-`, `.`, `E` and `e`, set a bit that no digit has.
+        // The other bytes of a number, `+`, `-`, `.`, `E` and `e`, set a high bit, which no digit has.
         bits |= digit;
         // Twelve digits are far from the end of 64 bits.
         seconds = seconds.wrapping_mul(10).wrapping_add(digit.into());
     }
-    (bits < 16).then_some(seconds)
+    (bits & 0xF0 == 0).then_some(seconds)
 }
 
 /// Where the registered claims stand on the tape. Small, since it travels with the claims: a tape
