@@ -94,17 +94,27 @@ pub(super) fn end_hop(headers: &mut HeaderMap) {
 
 /// What ends here of a message.
 struct Hop {
-    /// The names that `Connection` has.
+    /// The fields that `Connection` names, ascending. Those that are not there are left out: it may name
+    /// thousands.
     named: Vec<String>,
     is_chunked: bool,
 }
 
 impl Hop {
     fn of(headers: &HeaderMap) -> Self {
+        let named = tokens(headers, &CONNECTION).filter(|name| headers.contains_key(name));
+        let mut named: Vec<_> = named.collect();
+        named.sort_unstable();
+        named.dedup();
         Self {
-            named: tokens(headers, &CONNECTION).collect(),
+            named,
             is_chunked: headers.contains_key(TRANSFER_ENCODING),
         }
+    }
+
+    fn is_named(&self, name: &HeaderName) -> bool {
+        let order = |named: &String| named.as_str().cmp(name.as_str());
+        self.named.binary_search_by(order).is_ok()
     }
 
     fn ends(&self, name: &HeaderName, folded: &str) -> bool {
@@ -112,11 +122,7 @@ impl Hop {
             "connection" | "te" | "trailer" | "transfer-encoding" | "upgrade" => true,
             // The coding overrides the length, which is then another message's (RFC 9112 §6.3).
             "content-length" if self.is_chunked => true,
-            _ => {
-                folded.starts_with("proxy-")
-                    || folded == "keep-alive"
-                    || self.named.iter().any(|named| name == named.as_str())
-            }
+            _ => folded.starts_with("proxy-") || folded == "keep-alive" || self.is_named(name),
         }
     }
 }
