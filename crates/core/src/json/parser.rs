@@ -76,6 +76,7 @@ impl<'t> Parser<'t> {
             return self.close(object);
         }
         let mut seen = Names::default();
+        self.count_member()?;
         self.expect(b'"')?;
         loop {
             self.name(object, &mut seen)?;
@@ -89,6 +90,7 @@ impl<'t> Parser<'t> {
                 self.value(depth)?;
             }
             if self.takes_both(*b",\"") {
+                self.count_member()?;
                 continue;
             }
             self.white_space();
@@ -97,6 +99,7 @@ impl<'t> Parser<'t> {
             }
             self.expect(b',')?;
             self.white_space();
+            self.count_member()?;
             self.expect(b'"')?;
         }
     }
@@ -143,12 +146,17 @@ impl<'t> Parser<'t> {
         Ok(())
     }
 
-    /// A member's name, which no earlier member of `object` may have; the opening quote is behind.
-    fn name(&mut self, object: usize, seen: &mut Names) -> Result<(), JsonError> {
+    #[inline(always)]
+    fn count_member(&mut self) -> Result<(), JsonError> {
         self.members = self.members.wrapping_add(1);
         if self.members > limits::JSON_MEMBERS {
             return Err(JsonError::Limits);
         }
+        Ok(())
+    }
+
+    /// A member's name, which no earlier member of `object` may have; the opening quote is behind.
+    fn name(&mut self, object: usize, seen: &mut Names) -> Result<(), JsonError> {
         let index = self.nodes.len();
         let name = self.string()?;
         if name.escaped {

@@ -425,6 +425,12 @@ fn limits_are_exact() {
     for count in [limits::JSON_MEMBERS.saturating_add(1), 10_000] {
         assert_eq!(parse(&members(count)), Err(JsonError::Limits), "{count}");
     }
+    // Whatever stands in the place of the first one too many.
+    let full = members(limits::JSON_MEMBERS);
+    for end in ["\"a\":0}", "0}", " \"a\":0}", ""] {
+        let text = format!("{},{end}", full.trim_end_matches('}'));
+        assert_eq!(parse(&text), Err(JsonError::Limits), "{end}");
+    }
     // Elements of arrays are not counted.
     assert!(parse(&format!("[{}0]", "0,".repeat(5_000))).is_ok());
 }
