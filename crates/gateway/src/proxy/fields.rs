@@ -52,13 +52,14 @@ impl PeerName {
             };
         };
         let address = address.to_canonical();
+        let text = address.to_string();
         // An IPv6 address needs brackets, and so quotes.
         let node = match address {
-            IpAddr::V4(address) => format!("for={address}"),
-            IpAddr::V6(address) => format!("for=\"[{address}]\""),
+            IpAddr::V4(_) => format!("for={text}"),
+            IpAddr::V6(_) => format!("for=\"[{text}]\""),
         };
         Self {
-            address: HeaderValue::try_from(address.to_string()).ok(),
+            address: HeaderValue::try_from(text).ok(),
             node: node.into(),
         }
     }
