@@ -34,12 +34,12 @@ pub struct Identity(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     settings: Settings,
-    /// The names that are stripped.
-    stripped: Vec<HeaderName>,
-    /// The same, with `_` for one of their hyphens or several.
-    spellings: Vec<HeaderName>,
-    /// What is told of nobody.
+    /// What is told of nobody: every name is removed. They are those that are stripped.
     of_nobody: Arc<IdentityFields>,
+    /// Those of them in which nothing is said of anybody.
+    never_said: Vec<HeaderName>,
+    /// All of them, with `_` for one of their hyphens or several.
+    spellings: Vec<HeaderName>,
 }
 
 /// All that decides what is told.
@@ -152,7 +152,7 @@ impl Identity {
         };
         let mut written = None;
         let told = principal.derived(|principal| {
-            let outcome = self.0.settings.tell(principal).map(Arc::new);
+            let outcome = self.0.tell(principal).map(Arc::new);
             let is_small = outcome.as_ref().map_or(true, |fields| fields.is_small());
             written = Some(outcome.clone());
             Told {
@@ -164,7 +164,7 @@ impl Identity {
         match written.or_else(kept) {
             Some(outcome) => outcome,
             // Under settings that were in force when the token came first.
-            None => self.0.settings.tell(principal).map(Arc::new),
+            None => self.0.tell(principal).map(Arc::new),
         }
     }
 
@@ -268,7 +268,8 @@ impl Identity {
             || has_reserved_prefix(name)
             || self
                 .0
-                .stripped
+                .of_nobody
+                .remove
                 .iter()
                 .any(|ours| spelling::is_same(name, ours.as_str()))
     }
@@ -283,15 +284,16 @@ impl Default for Identity {
 
 impl From<Settings> for Identity {
     fn from(settings: Settings) -> Self {
-        let stripped: Vec<_> = settings.stripped().cloned().collect();
-        let spellings = stripped.iter().flat_map(spelling::with_underscores);
+        let remove: Vec<_> = settings.stripped().cloned().collect();
+        let spellings = remove.iter().flat_map(spelling::with_underscores);
+        let never_said = settings.never_set.iter().chain(settings.credentials());
         Self(Arc::new(Inner {
             spellings: spellings.collect(),
+            never_said: never_said.cloned().collect(),
             of_nobody: Arc::new(IdentityFields {
                 set: Vec::new(),
-                remove: stripped.clone(),
+                remove,
             }),
-            stripped,
             settings,
         }))
     }
@@ -313,40 +315,50 @@ impl IdentityFields {
 /// The most that is remembered of what was told of a principal.
 pub(crate) const DERIVED_BYTES: u32 = 1536;
 
-impl Settings {
+impl Inner {
     fn tell(&self, principal: &Principal) -> Result<IdentityFields, IdentityError> {
-        // The values stand in one text, of which each is a part.
-        let mut text = String::with_capacity(256);
-        let mut ends = Vec::with_capacity(self.fields.len());
-        let mut remove = Vec::with_capacity(self.fields.len());
-        for Field { name, says } in &self.fields {
-            let Some(value) = says.of(principal)? else {
+        let Settings {
+            fields, max_bytes, ..
+        } = &self.settings;
+        let mut values = Vec::with_capacity(fields.len());
+        let (mut said, mut bytes) = (0_usize, 0_usize);
+        for field in fields {
+            let value = field.says.of(principal)?;
+            if let Some(value) = &value {
+                if value.len() > *max_bytes {
+                    return Err(IdentityError::TooLarge);
+                }
+                said = said.saturating_add(1);
+                bytes = bytes.saturating_add(value.len());
+            }
+            values.push(value);
+        }
+        // They stand in one text, of which each is a part. All is as long as it needs to be, since it
+        // may be remembered.
+        let mut text = String::with_capacity(bytes);
+        values
+            .iter()
+            .flatten()
+            .for_each(|value| text.push_str(value));
+        let mut text = Bytes::from(text);
+        let unsaid = fields.len().saturating_sub(said);
+        let mut set = Vec::with_capacity(said);
+        let mut remove = Vec::with_capacity(unsaid.saturating_add(self.never_said.len()));
+        for (Field { name, .. }, value) in fields.iter().zip(&values) {
+            let Some(value) = value else {
                 remove.push(name.clone());
                 continue;
             };
-            if value.len() > self.max_bytes {
-                return Err(IdentityError::TooLarge);
-            }
-            text.push_str(&value);
-            ends.push((name, text.len()));
-        }
-        // They may be remembered.
-        text.shrink_to_fit();
-        let mut text = Bytes::from(text);
-        let mut begin = 0_usize;
-        let mut set = Vec::with_capacity(ends.len());
-        for (name, end) in ends {
-            let value = text.split_to(end.saturating_sub(begin));
-            begin = end;
-            let value = HeaderValue::from_maybe_shared(value);
+            let value = HeaderValue::from_maybe_shared(text.split_to(value.len()));
             let value = value.map_err(|_| IdentityError::NotHeaderSafe)?;
             set.push((name.clone(), value));
         }
-        remove.extend(self.never_set.iter().chain(self.credentials()).cloned());
-        remove.shrink_to_fit();
+        remove.extend_from_slice(&self.never_said);
         Ok(IdentityFields { set, remove })
     }
+}
 
+impl Settings {
     fn names(&self) -> impl Iterator<Item = &HeaderName> {
         let set = self.fields.iter().map(|field| &field.name);
         set.chain(&self.never_set)

@@ -3,13 +3,15 @@
 //! INVARIANT: labels are from configuration (routes, issuers) or fixed codes. Nothing a sender chose
 //! becomes one, so that nobody can make their number grow.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bearward::fetch::FetchError;
 use bearward::token_cache::TokenCacheState;
 use bearward::{IssuerState, UnixTime};
+use foldhash::fast::RandomState;
 use http::StatusCode;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
@@ -30,6 +32,8 @@ pub struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    /// Both of each kind of request there was, since each request asks for them.
+    known: RwLock<HashMap<RequestLabels, (Counter, Histogram), RandomState>>,
     reloads: Family<ReloadLabels, Counter>,
     cuts: Family<CutLabels, Counter>,
     is_current: Gauge,
@@ -91,6 +95,7 @@ impl Metrics {
             registry,
             requests,
             durations,
+            known: RwLock::default(),
             reloads,
             cuts,
             is_current,
@@ -126,17 +131,26 @@ impl Metrics {
         let route = request.route.cloned().unwrap_or_else(|| NO_ROUTE.into());
         let labels = RequestLabels {
             door: request.door.as_str(),
-            route: Arc::clone(&route),
+            route,
             reason: request.reason,
             shadowed: request.shadowed.unwrap_or_default(),
         };
-        self.requests.get_or_create(&labels).inc();
-        let labels = RouteLabels {
-            door: request.door.as_str(),
-            route,
+        let count = |(requests, durations): &(Counter, Histogram)| {
+            requests.inc();
+            durations.observe(request.duration.as_secs_f64());
         };
-        let durations = self.durations.get_or_create(&labels);
-        durations.observe(request.duration.as_secs_f64());
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(&labels) {
+            return count(known);
+        }
+        drop(known);
+        let requests = self.requests.get_or_create_owned(&labels);
+        let durations = self.durations.get_or_create_owned(&RouteLabels {
+            door: labels.door,
+            route: Arc::clone(&labels.route),
+        });
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        count(known.entry(labels).or_insert((requests, durations)));
     }
 
     /// Counts a configuration that was read again.

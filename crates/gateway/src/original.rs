@@ -105,15 +105,22 @@ fn is_label(label: &[u8]) -> bool {
 
 /// Whether a message is gRPC, whose status stands in trailers.
 pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
-    media_type(headers)
-        .is_some_and(|media| media == "application/grpc" || media.starts_with("application/grpc+"))
+    media_type(headers).is_some_and(|media| {
+        media.eq_ignore_ascii_case(b"application/grpc") || starts_with(media, b"application/grpc+")
+    })
 }
 
-/// The media type of a message, in lower case and without parameters.
-pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    let media = value.split(';').next().unwrap_or_default();
-    Some(media.trim().to_ascii_lowercase())
+/// The media type of a message, without parameters. Its case means nothing.
+pub(crate) fn media_type(headers: &HeaderMap) -> Option<&[u8]> {
+    let value = headers.get(CONTENT_TYPE)?.as_bytes();
+    let media = value.split(|byte| *byte == b';').next()?;
+    Some(media.trim_ascii())
+}
+
+/// Whether a media type starts like this, in whatever case.
+pub(crate) fn starts_with(media: &[u8], start: &[u8]) -> bool {
+    let beginning = media.get(..start.len());
+    beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(start))
 }
 
 #[cfg(test)]

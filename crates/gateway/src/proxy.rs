@@ -30,6 +30,7 @@ mod upstream;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::{Body, Incoming};
 use hyper::upgrade::OnUpgrade;
@@ -37,7 +38,7 @@ use hyper::upgrade::OnUpgrade;
 use self::activity::Active;
 use self::answer::Answer;
 pub use self::body::{BodyError, ProxyBody};
-use self::body::{Download, Kind, Upload};
+use self::body::{Download, Kind, Progress, Upload};
 use self::fields::{PeerName, Via};
 use self::head::Upgrade;
 pub use self::interruption::Interruption;
@@ -50,7 +51,7 @@ use self::tunnel::Tunnel;
 pub use self::upstream::{
     Address, AddressError, AddressState, Protocol, Tls, TlsError, Upstream, Upstreams,
 };
-use self::upstream::{Held, Upstream as Target};
+use self::upstream::{Held, Upstream as Target, is_repeatable};
 use crate::decision::{Admission, Decision, Reason, Refusal};
 use crate::gate::{Gate, SharedGate};
 use crate::metrics::{ADMITTED, Door};
@@ -154,18 +155,32 @@ impl Proxy {
         let upgrade = Upgrade::asked(&request, &self.settings)
             .filter(|_| upstream.version(request.version()) == Version::HTTP_11);
         let kind = kind_of(request.headers());
-        let mut request = Outbound {
+        let (head, body) = request.into_parts();
+        let outbound = Outbound {
             gate: &gate,
             settings: &self.settings,
             admission: &admission,
             upstream,
             upgrade: upgrade.as_ref(),
-            kind,
-        }
-        .request(sender, host, request)?;
-        exchange.pass_on(request.headers_mut());
+            sender,
+            host,
+            exchange,
+            has_length: body.size_hint().exact().is_some(),
+            wants_trailers: upstream.version(head.version) == Version::HTTP_2
+                && fields::wants_trailers(&head.headers),
+        };
+        let head = outbound.cleaned(head);
+        let is_repeatable = body.is_end_stream() && is_repeatable(&head.method);
+        let copy = is_repeatable.then(|| head.clone());
+        let trailers = (kind == Kind::Grpc).then(|| Arc::clone(&gate));
+        let body = Upload::new(body, self.settings.client_idle, trailers);
+        let again = |progress: &Arc<Progress>| {
+            outbound.request(copy.clone()?, Upload::empty(Arc::clone(progress)))
+        };
+        let request = outbound.request(head, body);
+        let request = request.ok_or_else(|| Box::new(Answer::internal()))?;
         let (mut response, held) = upstream
-            .send(request)
+            .send(request, &again)
             .await
             .map_err(|error| Box::new(Answer::from(error)))?;
         if length::check(response.headers_mut()).is_err() {
@@ -173,10 +188,6 @@ impl Proxy {
         }
         exchange.answered(ADMITTED, response.status());
 
-        let remaining = match self.settings.expiry {
-            Expiry::Ends(leeway) => remaining(&gate, &admission, leeway),
-            Expiry::Ignored => None,
-        };
         let tunnel = match (response.status(), upgrade, client) {
             (StatusCode::SWITCHING_PROTOCOLS, Some(upgrade), Some(client))
                 if upgrade.is_agreed(response.headers()) =>
@@ -186,6 +197,11 @@ impl Proxy {
             (StatusCode::SWITCHING_PROTOCOLS, ..) => {
                 return Err(Answer::bad_gateway(Interruption::UpstreamFailed).into());
             }
+            _ => None,
+        };
+        let ends = tunnel.is_some() || kind == Kind::Grpc || fields::is_stream(response.headers());
+        let remaining = match self.settings.expiry {
+            Expiry::Ends(leeway) if ends => remaining(&gate, &admission, leeway),
             _ => None,
         };
         Ok(Passed {
@@ -249,65 +265,71 @@ struct Sender {
     scheme: &'static str,
 }
 
-/// A request as it goes to the upstream.
+/// What becomes of a request on its way to the upstream.
 struct Outbound<'r> {
-    gate: &'r Arc<Gate>,
+    gate: &'r Gate,
     settings: &'r Settings,
     admission: &'r Admission,
     upstream: &'r Target,
     upgrade: Option<&'r Upgrade>,
-    kind: Kind,
+    sender: &'r Sender,
+    host: Option<HeaderValue>,
+    exchange: &'r Exchange,
+    has_length: bool,
+    wants_trailers: bool,
 }
 
 impl Outbound<'_> {
-    fn request(
-        &self,
-        sender: &Sender,
-        host: Option<HeaderValue>,
-        request: Request<Incoming>,
-    ) -> Result<Request<Upload>, Box<Answer>> {
-        let (mut head, body) = request.into_parts();
-        let version = self.upstream.version(head.version);
-        let headers = &mut head.headers;
-        let wants_trailers = version == Version::HTTP_2
-            && fields::tokens(headers, &http::header::TE).any(|coding| coding == "trailers");
-        let via = Via {
-            peer: &sender.name,
-            host: host.as_ref(),
-            scheme: sender.scheme,
-        };
-        let trusted = self.settings.trusted.contains(sender.peer);
+    /// The head without what must not reach the application.
+    fn cleaned(&self, mut head: Parts) -> Parts {
+        head.version = self.upstream.version(head.version);
+        // They are about the client's connection.
+        head.extensions = Extensions::new();
+        let trusted = self.settings.trusted.contains(self.sender.peer);
         let identity = self.gate.identity();
-        fields::clean_request(headers, self.settings, trusted, identity);
-        fields::set_forwarded(headers, via);
+        fields::clean_request(&mut head.headers, self.settings, trusted, identity);
+        head
+    }
+
+    /// A cleaned request with what the application is told.
+    fn request(&self, mut head: Parts, body: Upload) -> Option<Box<Request<Upload>>> {
+        let headers = &mut head.headers;
+        let told = &self.admission.identity.set;
+        headers.reserve(told.len().saturating_add(OWN_FIELDS));
+        fields::set_forwarded(
+            headers,
+            Via {
+                peer: &self.sender.name,
+                host: self.host.as_ref(),
+                scheme: self.sender.scheme,
+            },
+        );
         if let Some(upgrade) = self.upgrade {
             upgrade.set(headers);
         }
-        if wants_trailers {
+        if self.wants_trailers {
             headers.insert(http::header::TE, HeaderValue::from_static("trailers"));
         }
         // Last, so that nothing above can take them away. What a client sent under these names is gone.
-        for (name, value) in &self.admission.identity.set {
+        for (name, value) in told {
             headers.insert(name, value.clone());
         }
-        let has_length = body.size_hint().exact().is_some();
-        if version == Version::HTTP_11 && !has_length {
+        if head.version == Version::HTTP_11 && !self.has_length {
             // Said aloud: a GET would be taken to have no body.
             headers.insert(
                 http::header::TRANSFER_ENCODING,
                 HeaderValue::from_static("chunked"),
             );
         }
-        head.version = version;
-        // They are about the client's connection.
-        head.extensions = Extensions::new();
-        head::address(&mut head, host, self.upstream)
-            .ok_or_else(|| Box::new(Answer::internal()))?;
-        let trailers = (self.kind == Kind::Grpc).then(|| Arc::clone(self.gate));
-        let body = Upload::new(body, self.settings.client_idle, trailers);
-        Ok(Request::from_parts(head, body))
+        head::address(&mut head, self.host.clone(), self.upstream)?;
+        self.exchange.pass_on(&mut head.headers);
+        Some(Box::new(Request::from_parts(head, body)))
     }
 }
+
+/// How many fields are set besides those of the identity, at most: `Forwarded` and three more of its
+/// kind, `Host`, two each of an upgrade and of a trace, `TE` or `Transfer-Encoding`.
+const OWN_FIELDS: usize = 10;
 
 /// A request that was passed on, and answered.
 struct Passed {
@@ -330,11 +352,9 @@ impl Passed {
         let Some((upgrade, client)) = self.tunnel else {
             fields::end_hop(response.headers_mut());
             *response.version_mut() = Version::HTTP_11;
-            let ends = self.kind == Kind::Grpc || fields::is_stream(response.headers());
-            let remaining = self.remaining.filter(|_| ends);
             return response.map(|body| {
                 let body = Download::new(body, self.idle, self.kind);
-                let body = body.holding(self.held).expiring(remaining);
+                let body = body.holding(self.held).expiring(self.remaining);
                 ProxyBody::relayed(body, exchange, active)
             });
         };

@@ -13,13 +13,19 @@ use crate::target::{Oddities, Target};
 
 /// The routes, in the order in which they are tried.
 #[derive(Clone, Debug, Default)]
-pub struct Routes(Vec<Arc<Route>>);
+pub struct Routes {
+    routes: Vec<Arc<Route>>,
+    /// Whether any of them is for some hosts alone.
+    name_hosts: bool,
+}
 
 impl Routes {
     /// Routes in the order in which they are tried.
     #[must_use]
     pub fn new(routes: impl IntoIterator<Item = Route>) -> Self {
-        Self(routes.into_iter().map(Arc::new).collect())
+        let routes: Vec<_> = routes.into_iter().map(Arc::new).collect();
+        let name_hosts = routes.iter().any(|route| !route.hosts.is_empty());
+        Self { routes, name_hosts }
     }
 
     /// The first route that matches.
@@ -30,15 +36,15 @@ impl Routes {
         host: Option<&str>,
         target: &Target<'_>,
     ) -> Option<&Arc<Route>> {
-        let host = host.map(canonical_host);
-        self.0
+        let host = host.filter(|_| self.name_hosts).map(canonical_host);
+        self.routes
             .iter()
             .find(|route| route.fit(method, host.as_deref(), target).is_match())
     }
 
     /// Every route, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Route> {
-        self.0.iter().map(AsRef::as_ref)
+        self.routes.iter().map(AsRef::as_ref)
     }
 }
 

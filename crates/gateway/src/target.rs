@@ -35,6 +35,18 @@ impl<'t> Target<'t> {
     ///
     /// [`TargetError`] if it is not in origin-form or has several readings.
     pub fn parse(raw: &'t str) -> Result<Self, TargetError> {
+        if is_plain(raw) {
+            return Ok(Self {
+                raw,
+                path: Cow::Borrowed(raw),
+                query: None,
+                oddities: Oddities::default(),
+            });
+        }
+        Self::parse_any(raw)
+    }
+
+    fn parse_any(raw: &'t str) -> Result<Self, TargetError> {
         // absolute-form, authority-form and `*` name something else than a path of ours; a fragment
         // is never sent, and a reader may cut it off.
         if !raw.starts_with('/') || raw.contains('#') || !raw.bytes().all(is_printable) {
@@ -129,6 +141,21 @@ pub enum Ambiguity {
     NotUtf8,
 }
 
+/// A path like most: words of letters, digits, `-` and `_` with a slash before each, and nothing that
+/// would have to be looked at twice.
+fn is_plain(raw: &str) -> bool {
+    let mut is_word = true;
+    let is_plain = raw.bytes().all(|byte| {
+        let was_word = is_word;
+        is_word = byte != b'/';
+        match byte {
+            b'/' => was_word,
+            byte => byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'),
+        }
+    });
+    is_plain && raw.starts_with('/')
+}
+
 /// Visible ASCII and bytes above it, which some clients send unescaped: never a control or a space.
 const fn is_printable(byte: u8) -> bool {
     byte > 0x20 && byte != 0x7F
@@ -200,7 +227,29 @@ fn several_readings(path: &str) -> Option<Ambiguity> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Ambiguity, Target, TargetError};
+    use proptest::prelude::*;
+
+    use super::{Ambiguity, Target, TargetError, is_plain};
+
+    proptest! {
+        /// The short way leads where the long one does.
+        #[test]
+        fn t_fwd_04_a_plain_path_has_one_reading(raw in "[/a-c0Z_.;%?#\\\\ -]{0,8}") {
+            prop_assert_eq!(Target::parse(&raw), Target::parse_any(&raw));
+        }
+    }
+
+    #[test]
+    fn most_paths_are_plain() {
+        for raw in ["/", "/orders", "/orders/7/", "/a-b_c/D"] {
+            assert!(is_plain(raw), "{raw}");
+        }
+        for raw in [
+            "", "orders", "//", "/a//b", "/a.", "/a?b", "/a%20b", "/a b", "/\u{e9}",
+        ] {
+            assert!(!is_plain(raw), "{raw}");
+        }
+    }
 
     #[test]
     fn a_plain_path_is_as_it_came() {

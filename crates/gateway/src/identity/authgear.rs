@@ -66,7 +66,7 @@ impl Field {
             // The resolver sends it empty where there is none.
             Self::SessionAmr => {
                 let methods = strings(claim(principal, "amr"))?;
-                joined(&methods, " ", &[' ']).map(|amr| Some(amr.into()))
+                joined(&methods, " ", |byte| byte == b' ').map(|amr| Some(amr.into()))
             }
             Self::SessionAuthenticatedAt => Ok(principal
                 .auth_time()

@@ -34,11 +34,14 @@ impl Encoding {
                 let text = claim.scalar()?;
                 Ok(URL_SAFE_NO_PAD.encode_to_string(text.as_bytes()).into())
             }
-            Self::Comma => joined(&claim.list()?, ",", &[',', ';', '"']).map(Cow::Owned),
+            Self::Comma => {
+                let is_special = |byte| matches!(byte, b',' | b';' | b'"');
+                joined(&claim.list()?, ",", is_special).map(Cow::Owned)
+            }
             Self::Json => Ok(json(&claim).into()),
             Self::Percent => Ok(percent(&claim.scalar()?).into()),
             Self::Plain => plain(claim.scalar()?),
-            Self::Space => joined(&claim.list()?, " ", &[' ']).map(Cow::Owned),
+            Self::Space => joined(&claim.list()?, " ", |byte| byte == b' ').map(Cow::Owned),
         }
     }
 }
@@ -62,10 +65,13 @@ pub(super) fn plain(text: Cow<'_, str>) -> Result<Cow<'_, str>, IdentityError> {
 pub(super) fn joined(
     elements: &[Cow<'_, str>],
     separator: &str,
-    special: &[char],
+    is_special: impl Fn(u8) -> bool,
 ) -> Result<String, IdentityError> {
     for element in elements {
-        if element.is_empty() || element.contains(special) {
+        let is_divided = element
+            .bytes()
+            .fold(false, |any, byte| any | is_special(byte));
+        if element.is_empty() || is_divided {
             return Err(IdentityError::NotHeaderSafe);
         }
         plain(Cow::Borrowed(element))?;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::activity::{Active, Owed};
 use super::fields;
@@ -157,7 +157,8 @@ impl Progress {
     }
 
     /// Resolves when for `limit` nothing has passed, and it was not the client who kept us waiting.
-    pub(super) async fn overdue(&self, limit: Duration) {
+    /// The timer may ring before: then it is put off.
+    pub(super) async fn overdue(&self, limit: Duration, mut timer: Pin<&mut Sleep>) {
         let began = self.started.elapsed();
         let mut now = began;
         loop {
@@ -169,10 +170,13 @@ impl Progress {
                 (false, true) => return,
                 (false, false) => still,
             };
-            match self.started.checked_add(now.saturating_add(wait)) {
-                Some(due) => sleep_until(due).await,
-                None => std::future::pending().await,
+            let Some(due) = self.started.checked_add(now.saturating_add(wait)) else {
+                return std::future::pending().await;
+            };
+            if timer.is_elapsed() || timer.deadline() > due {
+                timer.as_mut().reset(due);
             }
+            timer.as_mut().await;
             now = self.started.elapsed();
         }
     }

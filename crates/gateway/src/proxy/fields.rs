@@ -10,14 +10,15 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, Entry, FORWARDED, HOST, TRANSFER_ENCODING,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, Entry, FORWARDED, HOST, TE,
+    TRANSFER_ENCODING,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use hyper::body::Bytes;
 
 use super::settings::Settings;
 use crate::identity::Identity;
-use crate::original::media_type;
+use crate::original::{media_type, starts_with};
 use crate::peer::Peer;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -103,14 +104,23 @@ struct Hop {
 
 impl Hop {
     fn of(headers: &HeaderMap) -> Self {
+        Self {
+            named: Self::named(headers),
+            is_chunked: headers.contains_key(TRANSFER_ENCODING),
+        }
+    }
+
+    fn named(headers: &HeaderMap) -> Vec<String> {
+        // What nearly all say, of a field that ends here by its own name.
+        let is_usual = |value: &HeaderValue| value == "keep-alive";
+        if headers.get_all(CONNECTION).iter().all(is_usual) {
+            return Vec::new();
+        }
         let named = tokens(headers, &CONNECTION).filter(|name| headers.contains_key(name));
         let mut named: Vec<_> = named.collect();
         named.sort_unstable();
         named.dedup();
-        Self {
-            named,
-            is_chunked: headers.contains_key(TRANSFER_ENCODING),
-        }
+        named
     }
 
     fn is_named(&self, name: &HeaderName) -> bool {
@@ -188,11 +198,17 @@ pub(super) fn tokens(headers: &HeaderMap, name: &HeaderName) -> impl Iterator<It
         .filter(|token| !token.is_empty())
 }
 
+/// Whether a client takes trailers.
+pub(super) fn wants_trailers(headers: &HeaderMap) -> bool {
+    tokens(headers, &TE).any(|coding| coding == "trailers")
+}
+
 /// Whether an answer is a stream that has no end of its own: of events, or of a call.
 pub(super) fn is_stream(headers: &HeaderMap) -> bool {
     // `application/grpc-web` among them.
-    media_type(headers)
-        .is_some_and(|media| media == "text/event-stream" || media.starts_with("application/grpc"))
+    media_type(headers).is_some_and(|media| {
+        media.eq_ignore_ascii_case(b"text/event-stream") || starts_with(media, b"application/grpc")
+    })
 }
 
 /// Whether a client may say this to an application; `folded` is the name as readers may take it.
@@ -227,7 +243,8 @@ fn may_pass(name: &HeaderName, folded: &str, settings: &Settings, trusted: bool)
 /// As readers fold that turn fields into variables: `X_Auth.User` is `x-auth-user`.
 fn fold(name: &HeaderName) -> Cow<'_, str> {
     let name = name.as_str();
-    if memchr::memchr2(b'_', b'.', name.as_bytes()).is_none() {
+    // Names are too short for a search to be worth its start.
+    if !name.bytes().any(|byte| matches!(byte, b'_' | b'.')) {
         return name.into();
     }
     name.replace(['_', '.'], "-").into()

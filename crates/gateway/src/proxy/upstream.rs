@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use http::{HeaderValue, Method, Request, Response, Version};
-use http_body::Body;
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
@@ -23,7 +22,7 @@ pub use self::address::{Address, AddressError};
 pub use self::connect::{Tls, TlsError};
 pub(super) use self::pool::Held;
 use self::pool::{Endpoint, Sender, Sent};
-use super::body::{BodyError, Upload};
+use super::body::{BodyError, Progress, Upload};
 
 /// The upstreams by name, for every route. Cheap to clone, and immutable: others come with another
 /// [gate](crate::Gate).
@@ -209,43 +208,57 @@ impl Upstream {
     ///
     /// A connection that waited in the pool may have been closed by the application meanwhile. Then
     /// the request is sent once more, over a new one, if nothing of it was sent before, or if it has
-    /// no body and may be repeated ([RFC 9110 §9.2.2]).
+    /// no body and may be repeated ([RFC 9110 §9.2.2]): `again` makes it once more, if it may.
     ///
     /// [RFC 9110 §9.2.2]: https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2
     pub(super) async fn send(
         &self,
-        request: Request<Upload>,
+        request: Box<Request<Upload>>,
+        again: &impl Fn(&Arc<Progress>) -> Option<Box<Request<Upload>>>,
     ) -> Result<(Response<Incoming>, Held), UpstreamError> {
-        let copy = copy_of(&request);
+        let progress = Arc::clone(request.body().progress());
         let mut sender = self.sender(request.version(), Pooled::Any).await?;
-        let unsent = match self.attempt(&mut sender, request).await {
+        let unsent = match self.attempt(&mut sender, request, &progress).await {
             Sent::Answered(response, held) => return Ok((response, held)),
             Sent::Failed(error) => return Err(error),
             Sent::Closed(unsent) if sender.is_reused() => unsent,
             Sent::Closed(_) => return Err(UpstreamError::Lost),
         };
-        let Some(request) = unsent.map(|unsent| *unsent).or(copy) else {
+        let Some(request) = unsent.or_else(|| again(&progress)) else {
             return Err(UpstreamError::Lost);
         };
+        Box::pin(self.send_anew(request, &progress)).await
+    }
+
+    async fn send_anew(
+        &self,
+        request: Box<Request<Upload>>,
+        progress: &Progress,
+    ) -> Result<(Response<Incoming>, Held), UpstreamError> {
         let mut sender = self.sender(request.version(), Pooled::None).await?;
-        match self.attempt(&mut sender, request).await {
+        match self.attempt(&mut sender, request, progress).await {
             Sent::Answered(response, held) => Ok((response, held)),
             Sent::Failed(error) => Err(error),
             Sent::Closed(_) => Err(UpstreamError::Lost),
         }
     }
 
-    async fn attempt(&self, sender: &mut Sender, request: Request<Upload>) -> Sent {
-        let progress = Arc::clone(request.body().progress());
+    async fn attempt(
+        &self,
+        sender: &mut Sender,
+        request: Box<Request<Upload>>,
+        progress: &Progress,
+    ) -> Sent {
+        let mut timer = sender.timer(self.limits.response);
         let sent = tokio::select! {
             biased;
             sent = sender.send(request) => sent,
-            () = progress.overdue(self.limits.response) => {
+            () = progress.overdue(self.limits.response, timer.as_mut()) => {
                 Sent::Failed(UpstreamError::Timeout)
             }
         };
         match (sent, progress.fault()) {
-            (answered @ Sent::Answered(..), _) => answered,
+            (Sent::Answered(response, held), _) => Sent::Answered(response, held.with(timer)),
             (_, Some(error)) => Sent::Failed(UpstreamError::Client(error)),
             (sent, None) => sent,
         }
@@ -258,15 +271,18 @@ impl Upstream {
         let first = first.checked_rem(count).unwrap_or(0);
         let turn = self.endpoints.iter().cycle();
         let mut turn: Vec<&Endpoint> = turn.skip(first).take(count).collect();
-        // Those known to be down come last: if all are, one of them may be back.
-        turn.sort_by_cached_key(|endpoint| !endpoint.is_up());
+        if count > 1 {
+            // Those known to be down come last: if all are, one of them may be back.
+            turn.sort_by_cached_key(|endpoint| !endpoint.is_up());
+        }
         for endpoint in turn {
             if pooled == Pooled::Any
                 && let Some(sender) = endpoint.pooled(version, self.limits.idle)
             {
                 return Ok(sender);
             }
-            let connecting = endpoint.connect(version, self.tls.as_ref());
+            // Boxed, since it is rare: what every request carries along has to be moved.
+            let connecting = Box::pin(endpoint.connect(version, self.tls.as_ref()));
             match timeout(self.limits.connect, connecting).await {
                 Ok(Ok(sender)) => return Ok(sender),
                 Ok(Err(error)) => endpoint.rest(self.limits.cooldown, &self.name, &error),
@@ -299,9 +315,9 @@ pub(super) enum UpstreamError {
     Timeout,
 }
 
-/// The request once more, if sending it twice does what sending it once does.
-fn copy_of(request: &Request<Upload>) -> Option<Request<Upload>> {
-    let repeatable = [
+/// Whether sending a request of this method twice does what sending it once does.
+pub(super) fn is_repeatable(method: &Method) -> bool {
+    [
         Method::GET,
         Method::HEAD,
         Method::OPTIONS,
@@ -309,14 +325,5 @@ fn copy_of(request: &Request<Upload>) -> Option<Request<Upload>> {
         Method::PUT,
         Method::DELETE,
     ]
-    .contains(request.method());
-    if !repeatable || !request.body().is_end_stream() {
-        return None;
-    }
-    let mut copy = Request::new(Upload::empty(Arc::clone(request.body().progress())));
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.version_mut() = request.version();
-    *copy.headers_mut() = request.headers().clone();
-    Some(copy)
+    .contains(method)
 }

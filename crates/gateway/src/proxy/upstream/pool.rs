@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::runtime::Handle;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::super::body::Upload;
 use super::super::serve::{HEAD_LIMIT, KEEP_ALIVE};
@@ -52,13 +53,24 @@ pub(super) struct Pool(Mutex<VecDeque<Idle>>);
 
 #[derive(Debug)]
 struct Idle {
-    sender: http1::SendRequest<Upload>,
+    connection: Connection,
     since: Instant,
 }
 
+/// A connection that has one request at a time.
+#[derive(Debug)]
+pub(super) struct Connection {
+    sender: http1::SendRequest<Upload>,
+    timer: Option<Timer>,
+}
+
+/// Waits for the time limit of a request. It stays with the connection, since the next request is over
+/// before it rings, nearly always: then it is put off, which costs less than another one.
+pub(super) type Timer = Pin<Box<Sleep>>;
+
 impl Pool {
     /// The one that was used last. Those that have waited for longer than `limit` are closed.
-    fn take(&self, limit: Duration) -> Option<http1::SendRequest<Upload>> {
+    fn take(&self, limit: Duration) -> Option<Connection> {
         let mut idle = lock(&self.0);
         let now = Instant::now();
         let is_old = |idle: &Idle| now.saturating_duration_since(idle.since) >= limit;
@@ -66,18 +78,18 @@ impl Pool {
             idle.pop_front();
         }
         std::iter::from_fn(|| idle.pop_back())
-            .map(|idle| idle.sender)
-            .find(http1::SendRequest::is_ready)
+            .map(|idle| idle.connection)
+            .find(|connection| connection.sender.is_ready())
     }
 
-    fn put(&self, sender: http1::SendRequest<Upload>) {
+    fn put(&self, connection: Connection) {
         let mut idle = lock(&self.0);
         if idle.len() >= IDLE_MAX {
-            idle.retain(|idle| !idle.sender.is_closed());
+            idle.retain(|idle| !idle.connection.sender.is_closed());
         }
         if idle.len() < IDLE_MAX {
             let since = Instant::now();
-            idle.push_back(Idle { sender, since });
+            idle.push_back(Idle { connection, since });
         }
     }
 }
@@ -92,27 +104,41 @@ pub(in super::super) enum Held {
     Shared(Load),
 }
 
+impl Held {
+    /// The same, with the timer of its request.
+    pub(super) fn with(mut self, timer: Timer) -> Self {
+        if let Self::Alone(Returned {
+            connection: Some(connection),
+            ..
+        }) = &mut self
+        {
+            connection.timer = Some(timer);
+        }
+        self
+    }
+}
+
 /// A connection that is put back when this is dropped, if it may be.
 #[derive(Debug)]
 pub(in super::super) struct Returned {
-    sender: Option<http1::SendRequest<Upload>>,
+    connection: Option<Connection>,
     pool: Arc<Pool>,
     is_reusable: bool,
 }
 
 impl Drop for Returned {
     fn drop(&mut self) {
-        let Some(sender) = self.sender.take().filter(|_| self.is_reusable) else {
+        let Some(connection) = self.connection.take().filter(|_| self.is_reusable) else {
             return;
         };
-        if sender.is_ready() {
-            return self.pool.put(sender);
+        if connection.sender.is_ready() {
+            return self.pool.put(connection);
         }
         // The end of the answer may be on its way still; without a runtime, nothing is.
-        if !sender.is_closed()
+        if !connection.sender.is_closed()
             && let Ok(runtime) = Handle::try_current()
         {
-            runtime.spawn(keep(sender, Arc::clone(&self.pool)));
+            runtime.spawn(keep(connection, Arc::clone(&self.pool)));
         }
     }
 }
@@ -178,9 +204,9 @@ impl Endpoint {
             let (sender, load) = (free.sender.clone(), free.load.clone());
             return Some(Sender::Http2(sender, Origin::Pool, load));
         }
-        let sender = self.idle.take(limit)?;
+        let connection = self.idle.take(limit)?;
         let pool = Arc::clone(&self.idle);
-        Some(Sender::Http1(Some(sender), Origin::Pool, pool))
+        Some(Sender::Http1(Some(connection), Origin::Pool, pool))
     }
 
     pub(super) async fn connect(&self, version: Version, tls: Option<&Tls>) -> io::Result<Sender> {
@@ -206,7 +232,11 @@ impl Endpoint {
         } else {
             let (sender, connection) = http1::handshake(io).await.map_err(io::Error::other)?;
             tokio::spawn(connection.with_upgrades());
-            Sender::Http1(Some(sender), Origin::New, Arc::clone(&self.idle))
+            let connection = Connection {
+                sender,
+                timer: None,
+            };
+            Sender::Http1(Some(connection), Origin::New, Arc::clone(&self.idle))
         };
         if lock(&self.resting).take().is_some() {
             tracing::info!(address = %self.address, "an upstream is back");
@@ -232,7 +262,7 @@ fn keep_needed(shared: &mut Vec<Shared>) {
 /// A connection, for one request.
 #[derive(Debug)]
 pub(super) enum Sender {
-    Http1(Option<http1::SendRequest<Upload>>, Origin, Arc<Pool>),
+    Http1(Option<Connection>, Origin, Arc<Pool>),
     Http2(http2::SendRequest<Upload>, Origin, Load),
 }
 
@@ -259,16 +289,25 @@ impl Sender {
         *origin == Origin::Pool
     }
 
-    pub(super) async fn send(&mut self, request: Request<Upload>) -> Sent {
+    /// A timer for its request, not later than this if it is a new one.
+    pub(super) fn timer(&mut self, limit: Duration) -> Timer {
+        let kept = match self {
+            Self::Http1(connection, ..) => connection.as_mut().and_then(|of| of.timer.take()),
+            Self::Http2(..) => None,
+        };
+        kept.unwrap_or_else(|| Box::pin(sleep(limit)))
+    }
+
+    pub(super) async fn send(&mut self, request: Box<Request<Upload>>) -> Sent {
         match self {
-            Self::Http1(sender, _, pool) => {
-                let Some(mut sender) = sender.take() else {
-                    return Sent::Closed(Some(Box::new(request)));
+            Self::Http1(connection, _, pool) => {
+                let Some(mut connection) = connection.take() else {
+                    return Sent::Closed(Some(request));
                 };
-                let sent = sender.try_send_request(request).await;
+                let sent = connection.sender.try_send_request(*request).await;
                 outcome(sent, |response| {
                     Held::Alone(Returned {
-                        sender: Some(sender),
+                        connection: Some(connection),
                         pool: Arc::clone(pool),
                         // Whoever speaks HTTP/1.0 takes no chunks (RFC 9112 §6.1), so the next body
                         // would be lost whose length is not known.
@@ -277,7 +316,7 @@ impl Sender {
                 })
             }
             Self::Http2(sender, _, load) => {
-                let sent = sender.try_send_request(request).await;
+                let sent = sender.try_send_request(*request).await;
                 outcome(sent, |_| Held::Shared(load.clone()))
             }
         }
@@ -285,9 +324,9 @@ impl Sender {
 }
 
 /// Puts a connection back once its answer has been read to the end.
-async fn keep(mut sender: http1::SendRequest<Upload>, pool: Arc<Pool>) {
-    if sender.ready().await.is_ok() {
-        pool.put(sender);
+async fn keep(mut connection: Connection, pool: Arc<Pool>) {
+    if connection.sender.ready().await.is_ok() {
+        pool.put(connection);
     }
 }
 
