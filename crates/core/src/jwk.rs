@@ -360,7 +360,10 @@ const fn hash(algorithm: Algorithm) -> Option<&'static digest::Algorithm> {
         Algorithm::Es256 | Algorithm::Ps256 | Algorithm::Rs256 => Some(&digest::SHA256),
         Algorithm::Es384 | Algorithm::Ps384 | Algorithm::Rs384 => Some(&digest::SHA384),
         Algorithm::Es512 | Algorithm::Ps512 | Algorithm::Rs512 => Some(&digest::SHA512),
-        _ => None,
+        Algorithm::EdDsa | Algorithm::Ed25519 => None,
+        Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => None,
+        #[cfg(feature = "ml-dsa")]
+        Algorithm::MlDsa44 | Algorithm::MlDsa65 | Algorithm::MlDsa87 => None,
     }
 }
 

@@ -98,9 +98,9 @@ fn admitted(
     sent: &HeaderMap,
 ) -> Answered {
     let identity = &admission.identity;
-    let mut response = answer(StatusCode::OK, StatusCode::OK, "");
+    let fields = identity.set.len().saturating_add(identity.remove.len());
+    let mut response = answer(StatusCode::OK, StatusCode::OK, "", fields);
     let headers = response.headers_mut();
-    headers.reserve(identity.set.len().saturating_add(identity.remove.len()));
     match &dialect.removal {
         Removal::Empty => {
             for name in &identity.remove {
@@ -128,7 +128,8 @@ fn admitted(
 fn refused(refusal: Refusal, statuses: Statuses) -> Answered {
     let has_challenge = refusal.headers.contains_key(WWW_AUTHENTICATE);
     let status = statuses.carried(refusal.status, has_challenge);
-    let mut response = answer(status, refusal.status, refusal.body);
+    let fields = refusal.headers.len();
+    let mut response = answer(status, refusal.status, refusal.body, fields);
     let headers = response.headers_mut();
     for (name, value) in &refusal.headers {
         headers.append(name, value.clone());
@@ -162,14 +163,17 @@ fn not_found() -> Response<Cow<'static, str>> {
     response
 }
 
+/// An answer with room for so many more fields.
 fn answer(
     status: StatusCode,
     true_status: StatusCode,
     body: &'static str,
+    fields: usize,
 ) -> Response<Cow<'static, str>> {
     let mut response = Response::new(Cow::Borrowed(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
+    headers.reserve(fields.saturating_add(2));
     headers.insert(CACHE_CONTROL, NO_STORE);
     headers.insert(STATUS, HeaderValue::from(true_status.as_u16()));
     response

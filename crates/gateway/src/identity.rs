@@ -317,32 +317,20 @@ pub(crate) const DERIVED_BYTES: u32 = 1536;
 
 impl Inner {
     fn tell(&self, principal: &Principal) -> Result<IdentityFields, IdentityError> {
-        let Settings {
-            fields, max_bytes, ..
-        } = &self.settings;
+        let fields = &self.settings.fields;
         let mut values = Vec::with_capacity(fields.len());
-        let (mut said, mut bytes) = (0_usize, 0_usize);
         for field in fields {
-            let value = field.says.of(principal)?;
-            if let Some(value) = &value {
-                if value.len() > *max_bytes {
-                    return Err(IdentityError::TooLarge);
-                }
-                said = said.saturating_add(1);
-                bytes = bytes.saturating_add(value.len());
-            }
-            values.push(value);
+            values.push(self.value(field, principal)?);
         }
+        let said = || values.iter().flatten();
         // They stand in one text, of which each is a part. All is as long as it needs to be, since it
         // may be remembered.
-        let mut text = String::with_capacity(bytes);
-        values
-            .iter()
-            .flatten()
-            .for_each(|value| text.push_str(value));
+        let mut text = String::with_capacity(said().map(|value| value.len()).sum());
+        said().for_each(|value| text.push_str(value));
         let mut text = Bytes::from(text);
-        let unsaid = fields.len().saturating_sub(said);
-        let mut set = Vec::with_capacity(said);
+        let count = said().count();
+        let unsaid = fields.len().saturating_sub(count);
+        let mut set = Vec::with_capacity(count);
         let mut remove = Vec::with_capacity(unsaid.saturating_add(self.never_said.len()));
         for (Field { name, .. }, value) in fields.iter().zip(&values) {
             let Some(value) = value else {
@@ -355,6 +343,19 @@ impl Inner {
         }
         remove.extend_from_slice(&self.never_said);
         Ok(IdentityFields { set, remove })
+    }
+
+    fn value<'p>(
+        &self,
+        field: &Field,
+        principal: &'p Principal,
+    ) -> Result<Option<Cow<'p, str>>, IdentityError> {
+        let value = field.says.of(principal)?;
+        let is_too_large = |value: &Cow<'_, str>| value.len() > self.settings.max_bytes;
+        match value.as_ref().is_some_and(is_too_large) {
+            true => Err(IdentityError::TooLarge),
+            false => Ok(value),
+        }
     }
 }
 

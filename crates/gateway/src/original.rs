@@ -99,7 +99,7 @@ pub(crate) fn is_host(host: &str) -> bool {
 }
 
 fn is_label(label: &[u8]) -> bool {
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_~".contains(byte);
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~');
     !label.is_empty() && label.iter().all(is_plain)
 }
 

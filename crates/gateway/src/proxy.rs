@@ -162,30 +162,12 @@ impl Proxy {
             admission: &admission,
             upstream,
             upgrade: upgrade.as_ref(),
+            kind,
             sender,
             host,
             exchange,
-            has_length: body.size_hint().exact().is_some(),
-            wants_trailers: upstream.version(head.version) == Version::HTTP_2
-                && fields::wants_trailers(&head.headers),
         };
-        let head = outbound.cleaned(head);
-        let is_repeatable = body.is_end_stream() && is_repeatable(&head.method);
-        let copy = is_repeatable.then(|| head.clone());
-        let trailers = (kind == Kind::Grpc).then(|| Arc::clone(&gate));
-        let body = Upload::new(body, self.settings.client_idle, trailers);
-        let again = |progress: &Arc<Progress>| {
-            outbound.request(copy.clone()?, Upload::empty(Arc::clone(progress)))
-        };
-        let request = outbound.request(head, body);
-        let request = request.ok_or_else(|| Box::new(Answer::internal()))?;
-        let (mut response, held) = upstream
-            .send(request, &again)
-            .await
-            .map_err(|error| Box::new(Answer::from(error)))?;
-        if length::check(response.headers_mut()).is_err() {
-            return Err(Answer::bad_gateway(Interruption::UpstreamFraming).into());
-        }
+        let (response, held) = outbound.send(head, body).await?;
         exchange.answered(ADMITTED, response.status());
 
         let tunnel = match (response.status(), upgrade, client) {
@@ -199,11 +181,10 @@ impl Proxy {
             }
             _ => None,
         };
-        let ends = tunnel.is_some() || kind == Kind::Grpc || fields::is_stream(response.headers());
-        let remaining = match self.settings.expiry {
-            Expiry::Ends(leeway) if ends => remaining(&gate, &admission, leeway),
-            _ => None,
-        };
+        let is_endless =
+            tunnel.is_some() || kind == Kind::Grpc || fields::is_stream(response.headers());
+        let expiry = Some(self.settings.expiry).filter(|_| is_endless);
+        let remaining = expiry.and_then(|expiry| remaining(&gate, &admission, expiry));
         Ok(Passed {
             response,
             held,
@@ -243,10 +224,12 @@ async fn admitted(
     }
 }
 
-/// How long a token is still good for; for ever, if there is none.
-fn remaining(gate: &Gate, admission: &Admission, leeway: Duration) -> Option<Duration> {
-    let principal = admission.principal.as_ref()?;
-    let end = principal.expires_at().plus(leeway);
+/// How long what has no end of its own may go on; for ever, if there is no token.
+fn remaining(gate: &Gate, admission: &Admission, expiry: Expiry) -> Option<Duration> {
+    let Expiry::Ends(leeway) = expiry else {
+        return None;
+    };
+    let end = admission.principal.as_ref()?.expires_at().plus(leeway);
     Some(end.since(gate.server().now()).unwrap_or_default())
 }
 
@@ -267,54 +250,87 @@ struct Sender {
 
 /// What becomes of a request on its way to the upstream.
 struct Outbound<'r> {
-    gate: &'r Gate,
+    gate: &'r Arc<Gate>,
     settings: &'r Settings,
     admission: &'r Admission,
     upstream: &'r Target,
     upgrade: Option<&'r Upgrade>,
+    kind: Kind,
     sender: &'r Sender,
     host: Option<HeaderValue>,
     exchange: &'r Exchange,
+}
+
+/// What the head of a request says that is not passed on as it came.
+#[derive(Clone, Copy)]
+struct Asked {
     has_length: bool,
     wants_trailers: bool,
 }
 
 impl Outbound<'_> {
-    /// The head without what must not reach the application.
-    fn cleaned(&self, mut head: Parts) -> Parts {
+    /// Sends it, and waits for the head of the answer.
+    async fn send(
+        &self,
+        mut head: Parts,
+        body: Incoming,
+    ) -> Result<(Response<Incoming>, Held), Box<Answer>> {
         head.version = self.upstream.version(head.version);
+        let asked = Asked {
+            has_length: body.size_hint().exact().is_some(),
+            wants_trailers: head.version == Version::HTTP_2
+                && fields::wants_trailers(&head.headers),
+        };
+        self.clean(&mut head);
+        let is_repeatable = body.is_end_stream() && is_repeatable(&head.method);
+        let copy = is_repeatable.then(|| head.clone());
+        let again = |progress: &Arc<Progress>| {
+            let body = Upload::empty(Arc::clone(progress));
+            self.request(copy.clone()?, asked, body)
+        };
+        let trailers = (self.kind == Kind::Grpc).then(|| Arc::clone(self.gate));
+        let body = Upload::new(body, self.settings.client_idle, trailers);
+        let request = self.request(head, asked, body);
+        let request = request.ok_or_else(|| Box::new(Answer::internal()))?;
+        let sent = self.upstream.send(request, &again).await;
+        let (mut response, held) = sent.map_err(|error| Box::new(Answer::from(error)))?;
+        if length::check(response.headers_mut()).is_err() {
+            return Err(Answer::bad_gateway(Interruption::UpstreamFraming).into());
+        }
+        Ok((response, held))
+    }
+
+    /// Takes out of the head what must not reach the application.
+    fn clean(&self, head: &mut Parts) {
         // They are about the client's connection.
         head.extensions = Extensions::new();
         let trusted = self.settings.trusted.contains(self.sender.peer);
         let identity = self.gate.identity();
         fields::clean_request(&mut head.headers, self.settings, trusted, identity);
-        head
     }
 
-    /// A cleaned request with what the application is told.
-    fn request(&self, mut head: Parts, body: Upload) -> Option<Box<Request<Upload>>> {
+    /// A clean request with what the application is told.
+    fn request(&self, mut head: Parts, asked: Asked, body: Upload) -> Option<Box<Request<Upload>>> {
         let headers = &mut head.headers;
         let told = &self.admission.identity.set;
         headers.reserve(told.len().saturating_add(OWN_FIELDS));
-        fields::set_forwarded(
-            headers,
-            Via {
-                peer: &self.sender.name,
-                host: self.host.as_ref(),
-                scheme: self.sender.scheme,
-            },
-        );
+        let via = Via {
+            peer: &self.sender.name,
+            host: self.host.as_ref(),
+            scheme: self.sender.scheme,
+        };
+        fields::set_forwarded(headers, via);
         if let Some(upgrade) = self.upgrade {
             upgrade.set(headers);
         }
-        if self.wants_trailers {
+        if asked.wants_trailers {
             headers.insert(http::header::TE, HeaderValue::from_static("trailers"));
         }
         // Last, so that nothing above can take them away. What a client sent under these names is gone.
         for (name, value) in told {
             headers.insert(name, value.clone());
         }
-        if head.version == Version::HTTP_11 && !self.has_length {
+        if head.version == Version::HTTP_11 && !asked.has_length {
             // Said aloud: a GET would be taken to have no body.
             headers.insert(
                 http::header::TRANSFER_ENCODING,

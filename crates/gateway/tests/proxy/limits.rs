@@ -736,6 +736,39 @@ async fn t_dos_02_a_peer_of_http2_that_is_gone_is_found_out() {
     assert_eq!(gateway.reason().await.1, End::Aborted);
 }
 
+/// They share a timer, one after the other.
+#[tokio::test]
+async fn each_request_over_a_connection_to_an_application_has_all_its_time() {
+    let (app, addr) = App::start().await;
+    let slow = upstream(addr).response_timeout(Duration::from_secs(12));
+    let gateway = Gateway::with(slow, Settings::new(), Limits::new()).await;
+    let stuck = || {
+        let request = get("/stuck").body(empty()).unwrap();
+        tokio::spawn(send(gateway.addr, request))
+    };
+    let first = send(gateway.addr, get("/x").body(empty()).unwrap()).await;
+    assert_eq!(body_of(first).await, "hello");
+    // 16 s after the first, and 8 s after its own beginning, it still waits.
+    later(8).await;
+    let second = stuck();
+    until(|| app.arrived() == 2).await;
+    later(8).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!second.is_finished());
+    app.release.notify_one();
+    assert_eq!(second.await.unwrap().status(), StatusCode::OK);
+    // The timer rings while the connection waits for the third.
+    later(100).await;
+    let third = stuck();
+    until(|| app.arrived() == 3).await;
+    later(10).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!third.is_finished());
+    later(4).await;
+    let third = timeout(SOON, third).await.unwrap().unwrap();
+    assert_eq!(third.status(), StatusCode::GATEWAY_TIMEOUT);
+}
+
 #[tokio::test]
 async fn a_connection_that_does_not_say_goodbye_is_cut() {
     const GOING_AWAY: u8 = 7;

@@ -64,8 +64,9 @@ pub(super) struct Connection {
     timer: Option<Timer>,
 }
 
-/// Waits for the time limit of a request. It stays with the connection, since the next request is over
-/// before it rings, nearly always: then it is put off, which costs less than another one.
+/// Waits for the time limit of a request, which is over before it rings, nearly always. So the next
+/// request over the connection takes it as it stands, and puts it off if it rings too soon: that costs
+/// less than to set it for each.
 pub(super) type Timer = Pin<Box<Sleep>>;
 
 impl Pool {
@@ -289,7 +290,7 @@ impl Sender {
         *origin == Origin::Pool
     }
 
-    /// A timer for its request, not later than this if it is a new one.
+    /// The timer for its request, set for this if it is a new one.
     pub(super) fn timer(&mut self, limit: Duration) -> Timer {
         let kept = match self {
             Self::Http1(connection, ..) => connection.as_mut().and_then(|of| of.timer.take()),
