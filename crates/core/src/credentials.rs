@@ -74,6 +74,19 @@ impl<'r> Credentials<'r> {
     /// [`Rejection::NoCredentials`] if there are none of scheme `Bearer`;
     /// [`Rejection::InvalidRequest`] if there are several, or the field is malformed.
     pub fn parse(head: RequestHead<'r>) -> Result<Self, Rejection> {
+        let credentials = Self::parse_all_but_characters(head)?;
+        credentials.check_characters()?;
+        Ok(credentials)
+    }
+
+    /// The same, but for the characters of the token, which may be any: for who lets a JWS in, and
+    /// nothing else. All of a JWS are those of a token, and it is looked at once less then. When the
+    /// token is refused, [`refusal`](Self::refusal) has the reason.
+    ///
+    /// # Errors
+    ///
+    /// As [`Credentials::parse`].
+    pub fn parse_all_but_characters(head: RequestHead<'r>) -> Result<Self, Rejection> {
         let mut fields = head.headers.get_all(AUTHORIZATION).iter();
         let Some(field) = fields.next() else {
             return Err(Rejection::NoCredentials);
@@ -82,10 +95,27 @@ impl<'r> Credentials<'r> {
             return Err(InvalidRequest::MultipleCredentials.into());
         }
         let access_token = bearer(field.as_bytes())?;
+        let credentials = Self { access_token };
         if has_access_token(head.uri) {
-            return Err(InvalidRequest::MultipleCredentials.into());
+            let several = InvalidRequest::MultipleCredentials;
+            return Err(credentials.refusal(several.into()));
         }
-        Ok(Self { access_token })
+        Ok(credentials)
+    }
+
+    /// Why the request is refused whose token is refused for this reason: if the token is none by its
+    /// characters, that is why.
+    #[must_use]
+    pub fn refusal(self, of_token: Rejection) -> Rejection {
+        let malformed = self.check_characters().err();
+        malformed.map_or(of_token, Rejection::from)
+    }
+
+    fn check_characters(self) -> Result<(), InvalidRequest> {
+        match is_b64token(self.access_token) {
+            true => Ok(()),
+            false => Err(InvalidRequest::MalformedCredentials),
+        }
     }
 
     /// The access token, as sent.
@@ -101,7 +131,8 @@ impl fmt::Debug for Credentials<'_> {
     }
 }
 
-/// `credentials = "Bearer" 1*SP b64token` ([RFC 6750 §2.1]).
+/// `credentials = "Bearer" 1*SP b64token` ([RFC 6750 §2.1]): what stands for the token, of whatever
+/// characters.
 ///
 /// [RFC 6750 §2.1]: https://www.rfc-editor.org/rfc/rfc6750#section-2.1
 fn bearer(field: &[u8]) -> Result<&[u8], Rejection> {
@@ -118,7 +149,7 @@ fn bearer(field: &[u8]) -> Result<&[u8], Rejection> {
     }
     let token = without_leading_spaces(rest);
     let is_separated = token.len() < rest.len();
-    if !is_separated || token.is_empty() || !is_b64token(token) {
+    if !is_separated || token.is_empty() {
         return Err(InvalidRequest::MalformedCredentials.into());
     }
     Ok(token)
@@ -186,8 +217,13 @@ fn has_access_token(uri: &Uri) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{bearer, is_b64token, unusual};
+    use super::{Credentials, bearer, is_b64token, unusual};
     use crate::rejection::{InvalidRequest, Rejection};
+
+    fn token_of(field: &[u8]) -> Result<(), Rejection> {
+        let access_token = bearer(field)?;
+        Ok(Credentials { access_token }.check_characters()?)
+    }
 
     /// What no `HeaderValue` holds, refused all the same.
     #[test]
@@ -201,7 +237,7 @@ mod tests {
                 [&[byte], b"Bearer a".as_slice()].concat(),
             ] {
                 let refused: Rejection = InvalidRequest::MalformedCredentials.into();
-                assert_eq!(bearer(&field), Err(refused), "{byte:#x}");
+                assert_eq!(token_of(&field), Err(refused), "{byte:#x}");
             }
         }
     }

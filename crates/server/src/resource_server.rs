@@ -81,8 +81,9 @@ impl ResourceServer {
         &self,
         head: impl Into<RequestHead<'r>>,
     ) -> Result<Principal, Rejection> {
-        let credentials = Credentials::parse(head.into())?;
-        self.authenticate_token(credentials.access_token()).await
+        let credentials = Credentials::parse_all_but_characters(head.into())?;
+        let principal = self.authenticate_token(credentials.access_token()).await;
+        principal.map_err(|refused| credentials.refusal(refused))
     }
 
     /// Whose access token is this, apart from any request?

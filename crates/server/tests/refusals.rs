@@ -3,8 +3,9 @@
 
 use std::pin::pin;
 
+use bearward::core::credentials::Credentials;
 use bearward::core::rejection::{InvalidRequest, InvalidToken};
-use bearward::{Rejection, ResourceServer};
+use bearward::{Rejection, RequestHead, ResourceServer};
 use bearward_testing::SigningKey;
 use http::HeaderValue;
 use serde_json::json;
@@ -82,6 +83,35 @@ async fn t_req_07_malformed_or_several_credentials_are_400() {
     let rejection = server.authenticate(&request).await.unwrap_err();
     assert_eq!(rejection, InvalidRequest::MultipleCredentials.into());
     assert_eq!(network.count(), 1);
+}
+
+/// They are looked at when the token has been refused, and go before every other reason.
+#[tokio::test(start_paused = true)]
+async fn t_req_06_characters_of_no_token_are_the_reason() {
+    let (_network, server) = ready().await;
+    let token = good().sign();
+    let places = [0, 20, token.len() / 2, token.len() - 1, token.len()];
+    for (byte, place) in (0..=0xFF_u8).flat_map(|byte| places.map(|place| (byte, place))) {
+        let mut field = format!("Bearer {token}").into_bytes();
+        field.insert("Bearer ".len() + place, byte);
+        let Ok(value) = HeaderValue::from_bytes(&field) else {
+            continue;
+        };
+        for uri in ["/", "/?access_token=x"] {
+            let request = http::Request::get(uri).header("authorization", value.clone());
+            let request = request.body(()).unwrap();
+            let decision = server.authenticate(&request).await;
+            match Credentials::parse(RequestHead::from(&request)) {
+                Err(refused) => assert_eq!(decision.unwrap_err(), refused, "{value:?}"),
+                // One more space, and else what is wrong with the token.
+                Ok(_) if byte == b' ' => assert!(decision.is_ok(), "{value:?}"),
+                Ok(_) => assert!(
+                    matches!(decision, Err(Rejection::InvalidToken(_))),
+                    "{value:?}"
+                ),
+            }
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
