@@ -87,16 +87,18 @@ class Http1(Client):
 
     def _once(self):
         identifier = self.account.next_id(self.kind)
+        unwritten = None
         try:
             self._write(identifier)
-        except OSError:
+        except OSError as error:
             # Whether all of it was written cannot be known, so it counts.
-            pass
+            unwritten = error
         self.account.wrote(identifier)
         try:
             status, closes = self._answer()
         except (OSError, ValueError) as error:
-            if self.closes and isinstance(error, ConnectionResetError):
+            # A reset is told once: to who writes, if it came before.
+            if self.closes and isinstance(unwritten or error, ConnectionResetError):
                 # By the system: nobody had accepted it.
                 self.account.reset(identifier)
                 return False
