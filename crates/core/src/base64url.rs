@@ -11,6 +11,8 @@ use base64_simd::URL_SAFE_NO_PAD;
 #[error("not canonical base64url without padding")]
 pub(crate) struct NotCanonical;
 
+// INVARIANT: characters outside the alphabet are refused. That no token is admitted which has one rests
+// on this.
 pub(crate) fn decode(text: &[u8]) -> Result<Vec<u8>, NotCanonical> {
     URL_SAFE_NO_PAD
         .decode_to_vec(text)
@@ -70,6 +72,21 @@ mod tests {
                     "{first} {second}"
                 );
             }
+        }
+    }
+
+    /// Over whole blocks of whatever is decoded at once, and behind them.
+    #[test]
+    fn t_req_06_no_other_character_anywhere() {
+        let text = [b'A'; 140];
+        assert!(decode(&text).is_ok());
+        let others = || (0..=0xFF_u8).filter(|byte| !ALPHABET.contains(byte));
+        for (place, byte) in
+            (0..text.len()).flat_map(|place| others().map(move |byte| (place, byte)))
+        {
+            let mut spoilt = text;
+            spoilt[place] = byte;
+            assert_eq!(decode(&spoilt), Err(NotCanonical), "{byte:#x} at {place}");
         }
     }
 

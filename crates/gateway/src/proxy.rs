@@ -183,7 +183,7 @@ impl Proxy {
         };
         let is_endless =
             tunnel.is_some() || kind == Kind::Grpc || fields::is_stream(response.headers());
-        let expiry = Some(self.settings.expiry).filter(|_| is_endless);
+        let expiry = is_endless.then_some(self.settings.expiry);
         let remaining = expiry.and_then(|expiry| remaining(&gate, &admission, expiry));
         Ok(Passed {
             response,

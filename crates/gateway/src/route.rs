@@ -16,7 +16,7 @@ use crate::target::{Oddities, Target};
 pub struct Routes {
     routes: Vec<Arc<Route>>,
     /// Whether any of them is for some hosts alone.
-    name_hosts: bool,
+    has_hosts: bool,
 }
 
 impl Routes {
@@ -24,8 +24,8 @@ impl Routes {
     #[must_use]
     pub fn new(routes: impl IntoIterator<Item = Route>) -> Self {
         let routes: Vec<_> = routes.into_iter().map(Arc::new).collect();
-        let name_hosts = routes.iter().any(|route| !route.hosts.is_empty());
-        Self { routes, name_hosts }
+        let has_hosts = routes.iter().any(|route| !route.hosts.is_empty());
+        Self { routes, has_hosts }
     }
 
     /// The first route that matches.
@@ -36,7 +36,7 @@ impl Routes {
         host: Option<&str>,
         target: &Target<'_>,
     ) -> Option<&Arc<Route>> {
-        let host = host.filter(|_| self.name_hosts).map(canonical_host);
+        let host = host.filter(|_| self.has_hosts).map(canonical_host);
         self.routes
             .iter()
             .find(|route| route.fit(method, host.as_deref(), target).is_match())

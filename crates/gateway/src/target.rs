@@ -145,7 +145,7 @@ pub enum Ambiguity {
 /// would have to be looked at twice.
 fn is_plain(raw: &str) -> bool {
     let mut is_word = true;
-    let is_plain = raw.bytes().all(|byte| {
+    let are_words = raw.bytes().all(|byte| {
         let was_word = is_word;
         is_word = byte != b'/';
         match byte {
@@ -153,7 +153,7 @@ fn is_plain(raw: &str) -> bool {
             byte => byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'),
         }
     });
-    is_plain && raw.starts_with('/')
+    are_words && raw.starts_with('/')
 }
 
 /// Visible ASCII and bytes above it, which some clients send unescaped: never a control or a space.

@@ -81,6 +81,7 @@ impl ResourceServer {
         &self,
         head: impl Into<RequestHead<'r>>,
     ) -> Result<Principal, Rejection> {
+        // INVARIANT: only a JWS is admitted, whose three parts are base64url, so no other character is.
         let credentials = Credentials::parse_all_but_characters(head.into())?;
         let principal = self.authenticate_token(credentials.access_token()).await;
         principal.map_err(|refused| credentials.refusal(refused))

@@ -173,6 +173,7 @@ impl Progress {
             let Some(due) = self.started.checked_add(now.saturating_add(wait)) else {
                 return std::future::pending().await;
             };
+            // Too late it would be if it had been set for a longer limit.
             if timer.is_elapsed() || timer.deadline() > due {
                 timer.as_mut().reset(due);
             }

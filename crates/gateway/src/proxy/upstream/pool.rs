@@ -66,7 +66,7 @@ pub(super) struct Connection {
 
 /// Waits for the time limit of a request, which is over before it rings, nearly always. So the next
 /// request over the connection takes it as it stands, and puts it off if it rings too soon: that costs
-/// less than to set it for each.
+/// less than to set it for each. Until then it keeps what is left of the task that waited for it last.
 pub(super) type Timer = Pin<Box<Sleep>>;
 
 impl Pool {
