@@ -261,13 +261,6 @@ struct Outbound<'r> {
     exchange: &'r Exchange,
 }
 
-/// What the head of a request says that is not passed on as it came.
-#[derive(Clone, Copy)]
-struct Asked {
-    has_length: bool,
-    wants_trailers: bool,
-}
-
 impl Outbound<'_> {
     /// Sends it, and waits for the head of the answer.
     async fn send(
@@ -276,21 +269,18 @@ impl Outbound<'_> {
         body: Incoming,
     ) -> Result<(Response<Incoming>, Held), Box<Answer>> {
         head.version = self.upstream.version(head.version);
-        let asked = Asked {
-            has_length: body.size_hint().exact().is_some(),
-            wants_trailers: head.version == Version::HTTP_2
-                && fields::wants_trailers(&head.headers),
-        };
+        let wants_trailers =
+            head.version == Version::HTTP_2 && fields::wants_trailers(&head.headers);
         self.clean(&mut head);
         let is_repeatable = body.is_end_stream() && is_repeatable(&head.method);
         let copy = is_repeatable.then(|| head.clone());
         let again = |progress: &Arc<Progress>| {
             let body = Upload::empty(Arc::clone(progress));
-            self.request(copy.clone()?, asked, body)
+            self.request(copy.clone()?, wants_trailers, body)
         };
         let trailers = (self.kind == Kind::Grpc).then(|| Arc::clone(self.gate));
         let body = Upload::new(body, self.settings.client_idle, trailers);
-        let request = self.request(head, asked, body);
+        let request = self.request(head, wants_trailers, body);
         let request = request.ok_or_else(|| Box::new(Answer::internal()))?;
         let sent = self.upstream.send(request, &again).await;
         let (mut response, held) = sent.map_err(|error| Box::new(Answer::from(error)))?;
@@ -310,7 +300,12 @@ impl Outbound<'_> {
     }
 
     /// A clean request with what the application is told.
-    fn request(&self, mut head: Parts, asked: Asked, body: Upload) -> Option<Box<Request<Upload>>> {
+    fn request(
+        &self,
+        mut head: Parts,
+        wants_trailers: bool,
+        body: Upload,
+    ) -> Option<Box<Request<Upload>>> {
         let headers = &mut head.headers;
         let told = &self.admission.identity.set;
         headers.reserve(told.len().saturating_add(OWN_FIELDS));
@@ -323,14 +318,15 @@ impl Outbound<'_> {
         if let Some(upgrade) = self.upgrade {
             upgrade.set(headers);
         }
-        if asked.wants_trailers {
+        if wants_trailers {
             headers.insert(http::header::TE, HeaderValue::from_static("trailers"));
         }
         // Last, so that nothing above can take them away. What a client sent under these names is gone.
         for (name, value) in told {
             headers.insert(name, value.clone());
         }
-        if head.version == Version::HTTP_11 && !asked.has_length {
+        let has_length = body.size_hint().exact().is_some();
+        if head.version == Version::HTTP_11 && !has_length {
             // Said aloud: a GET would be taken to have no body.
             headers.insert(
                 http::header::TRANSFER_ENCODING,

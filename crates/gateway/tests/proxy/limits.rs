@@ -13,6 +13,7 @@ use http_body_util::BodyExt;
 use rcgen::{CertifiedKey, KeyPair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
@@ -746,24 +747,25 @@ async fn each_request_over_a_connection_to_an_application_has_all_its_time() {
         let request = get("/stuck").body(empty()).unwrap();
         tokio::spawn(send(gateway.addr, request))
     };
+    // It has arrived as so-many-th, and waits after so many seconds.
+    let still_waits = async |sent: &JoinHandle<_>, arrived, seconds| {
+        until(|| app.arrived() == arrived).await;
+        later(seconds).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(!sent.is_finished());
+    };
     let first = send(gateway.addr, get("/x").body(empty()).unwrap()).await;
     assert_eq!(body_of(first).await, "hello");
-    // 16 s after the first, and 8 s after its own beginning, it still waits.
+    // 16 s after the first, and 8 s after its own beginning.
     later(8).await;
     let second = stuck();
-    until(|| app.arrived() == 2).await;
-    later(8).await;
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    assert!(!second.is_finished());
+    still_waits(&second, 2, 8).await;
     app.release.notify_one();
     assert_eq!(second.await.unwrap().status(), StatusCode::OK);
     // The timer rings while the connection waits for the third.
     later(100).await;
     let third = stuck();
-    until(|| app.arrived() == 3).await;
-    later(10).await;
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    assert!(!third.is_finished());
+    still_waits(&third, 3, 10).await;
     later(4).await;
     let third = timeout(SOON, third).await.unwrap().unwrap();
     assert_eq!(third.status(), StatusCode::GATEWAY_TIMEOUT);
