@@ -20,9 +20,9 @@ def filled(recipe, file, **values):
 class Bearward:
     """`bearward serve`. `keys` is a JWK Set in a file; without it the issuer is asked. `cache` is what stands in
     `[token_cache]`; without it that is as by default. Nothing is logged of requests, as by the peers, unless `log` says
-    otherwise."""
+    otherwise. `program` is another build than the one of this checkout."""
 
-    def __init__(self, name, folder, issuer, keys=None, cache=None, application=9, log="warn"):
+    def __init__(self, name, folder, issuer, keys=None, cache=None, application=9, log="warn", program=None):
         self.name = name
         self.forward_auth, self.proxy, self.admin = free_port(), free_port(), free_port()
         self._file = folder / f"{name.replace(' ', '-')}.toml"
@@ -36,7 +36,7 @@ class Bearward:
             "ADMIN": self.admin,
         }
         self.write(realm="api")
-        command = [programs.bearward(), "serve", "--config", self._file, "--log", log]
+        command = [program or programs.bearward(), "serve", "--config", self._file, "--log", log]
         self.program = Program(name, command, folder, place.SERVER_CORE)
         self.program.until(self.is_ready, 60, "is ready", pause=0.002)
 
