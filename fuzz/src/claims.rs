@@ -58,6 +58,11 @@ pub fn assert_is(principal: &Principal, claims: &Json) {
 }
 
 fn decide(claims: &Json) -> Result<(), Option<InvalidToken>> {
+    // Keycloak says in this claim what a token is.
+    let kind = claims.get("typ").map(Json::as_str);
+    if kind.is_some_and(|kind| !["Bearer", "JWT", "at+jwt"].map(Some).contains(&kind)) {
+        return Err(Some(InvalidToken::TypNotAccepted));
+    }
     check_strings(claims)?;
     let exp = date(claims.get("exp"))?.ok_or(InvalidToken::ExpMissing)?;
     // RFC 7519 §4.1.4: before `exp`; §4.1.5: at or after `nbf`.
@@ -140,10 +145,22 @@ fn check_confirmation(claims: &Json) -> Result<(), Option<InvalidToken>> {
             [(name, Json::String(_))] if ["jkt", "x5t#S256"].contains(&name.as_str()) => {
                 Err(Some(InvalidToken::CnfNotProven))
             }
+            // Keycloak's, in either order.
+            [_, _]
+                if matches!(member(members, "jkt"), Some(Json::String(_)))
+                    && member(members, "kc-jkt-type").and_then(Json::as_str) == Some("DPoP") =>
+            {
+                Err(Some(InvalidToken::CnfNotProven))
+            }
             _ => Err(Some(InvalidToken::CnfUnsupported)),
         },
         Some(_) => Err(Some(InvalidToken::CnfUnsupported)),
     }
+}
+
+fn member<'m>(members: &'m [(String, Json)], name: &str) -> Option<&'m Json> {
+    let found = members.iter().find(|(found, _)| found == name);
+    found.map(|(_, value)| value)
 }
 
 /// RFC 7519 §2: a number of seconds, from 1970 to 9999.

@@ -318,7 +318,7 @@ impl Policy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rule {
-    /// An access token by its claims, where `typ` does not say so.
+    /// An access token by its claims: none says another kind, and they say so where `typ` does not.
     Kind,
     /// `iss` is the issuer.
     Issuer,
@@ -387,13 +387,21 @@ fn check_confirmation(claims: &Claims) -> Result<(), InvalidToken> {
     let Some(cnf) = claims.confirmation() else {
         return Ok(());
     };
-    let mut members = cnf.members();
-    let (Some((name, thumbprint)), None) = (members.next(), members.next()) else {
-        return Err(InvalidToken::CnfUnsupported);
+    let is_string = |name: &str| {
+        let member = cnf.get(name);
+        member.is_some_and(|member| member.kind() == Kind::String)
     };
-    // `jkt`: RFC 9449 §6.1; `x5t#S256`: RFC 8705 §3.1.
-    let is_known = matches!(name.as_ref(), "jkt" | "x5t#S256");
-    if is_known && thumbprint.kind() == Kind::String {
+    let is_understood = match cnf.members().count() {
+        // `jkt`: RFC 9449 §6.1; `x5t#S256`: RFC 8705 §3.1.
+        1 => is_string("jkt") || is_string("x5t#S256"),
+        // Keycloak writes next to `jkt` by what it is proven.
+        2 => {
+            let proof = cnf.get("kc-jkt-type");
+            is_string("jkt") && proof.is_some_and(|proof| proof.is_str("DPoP"))
+        }
+        _ => false,
+    };
+    if is_understood {
         return Err(InvalidToken::CnfNotProven);
     }
     Err(InvalidToken::CnfUnsupported)

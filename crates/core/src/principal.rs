@@ -44,11 +44,7 @@ impl Principal {
     pub(crate) fn new(policy: &Policy, claims: Claims) -> Self {
         let client_id = policy.client_id(&claims).and_then(Text::of);
         let named = client_id.as_ref().map(|text| claims.resolve(text));
-        let kind = if policy.profile().is_machine(&claims, named) {
-            PrincipalKind::Machine
-        } else {
-            PrincipalKind::User
-        };
+        let kind = policy.profile().principal_kind(&claims, named);
         Self(Arc::new(Inner {
             issuer: Arc::clone(policy.issuer()),
             kind,
@@ -77,7 +73,7 @@ impl Principal {
         self.resolve(self.0.subject.as_ref()).unwrap_or_default()
     }
 
-    /// Whether it is a user or a machine.
+    /// Whether it is a user or a machine, as far as the issuer tells.
     #[must_use]
     pub fn kind(&self) -> PrincipalKind {
         self.0.kind
@@ -174,14 +170,31 @@ impl fmt::Debug for Principal {
 }
 
 /// Whether a principal is a user, or a client that acts for itself.
+///
+/// It is told by marks that the issuer alone sets (see [`Profile`](crate::Profile)), never by a name
+/// that users choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "RFC 9068 §2.2 knows a resource owner or none"
+    reason = "RFC 9068 §2.2 knows a resource owner or none; an issuer says which, or does not"
 )]
 pub enum PrincipalKind {
     /// A user, through a client.
     User,
     /// A client for itself: client credentials.
     Machine,
+    /// Either: the issuer marks neither. Who asks for a user or for a machine does not get it.
+    Unknown,
+}
+
+impl PrincipalKind {
+    /// How it is spelt where it is told: `user`, `machine` or `unknown`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Machine => "machine",
+            Self::Unknown => "unknown",
+        }
+    }
 }

@@ -1,15 +1,16 @@
 //! What kinds of access token issuers write: RFC 9068, and named presets for those that do not.
 //!
 //! A preset says how an access token is told from the other tokens of its issuer, which claims it
-//! must have, and where the client is named. It does not loosen signature, issuer, audience or
-//! times.
+//! must have, where the client is named, and by which marks a machine is told from a user. It does
+//! not loosen signature, issuer, audience or times.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::claims::Claims;
-use crate::json::Kind;
+use crate::json::{Kind, Value};
 use crate::jws::Typ;
+use crate::principal::PrincipalKind;
 use crate::rejection::InvalidToken;
 
 /// How an issuer writes access tokens.
@@ -17,25 +18,32 @@ use crate::rejection::InvalidToken;
 #[non_exhaustive]
 pub enum Profile {
     /// [RFC 9068]: `typ` `at+jwt`; `iss aud exp sub iat jti client_id`. Authgear conforms to it.
-    /// The default: no other token of the issuer can be taken for an access token.
+    /// The default: no other token of the issuer can be taken for an access token. A machine's
+    /// `sub` is its `client_id`, at Authgear with `client_id_` in front of it.
     ///
     /// [RFC 9068]: https://www.rfc-editor.org/rfc/rfc9068
     #[default]
     Rfc9068,
-    /// Auth0's own dialect: `typ` `JWT`; the client in `azp`.
+    /// Auth0: in its own dialect `typ` is `JWT` and the client in `azp`. A machine's `gty` is
+    /// `client-credentials`, or its `sub` the client with `@clients` behind it.
     Auth0,
     /// Amazon Cognito: no `typ`, no `aud`; `token_use` is `access`, and the audience is compared
-    /// with `client_id`.
+    /// with `client_id`. A user has a `username`; a machine has none, and its `sub` is its
+    /// `client_id`.
     Cognito,
-    /// Microsoft Entra ID: `typ` `JWT`; the client in `azp` or `appid`.
+    /// Microsoft Entra ID: `typ` `JWT`; the client in `azp` or `appid`. A machine's `idtyp` is
+    /// `app`, or it has neither `idtyp` nor `scp`.
     Entra,
     /// Any `typ` but that of another kind of token; ID, logout and DPoP tokens are still refused
     /// by their claims. An ID token without any mark of its kind is known by the login it tells of
-    /// while it names no scope and no client.
+    /// while it names no scope and no client. No mark of a machine is known: where `sub` is the
+    /// client or an audience, the kind of the principal is unknown.
     Generic,
-    /// Keycloak: header `typ` `JWT`, claim `typ` `Bearer`; the client in `azp`.
+    /// Keycloak: header `typ` `JWT`, claim `typ` `Bearer`; the client in `azp`. A machine's
+    /// `client_id` is its `azp`, or its `jti` names the grant of client credentials.
     Keycloak,
-    /// Okta: the client in `cid`, the scope in `scp`.
+    /// Okta: the client in `cid`, the scope in `scp`. A user has a `uid`; a machine has none, and
+    /// its `sub` is its `cid`.
     Okta,
 }
 
@@ -120,22 +128,26 @@ impl Profile {
 
     /// Tells an access token by its claims from the issuer's other tokens, where `typ` does not.
     pub(crate) fn check_kind(self, claims: &Claims, typ: Typ) -> Result<(), InvalidToken> {
-        let is =
-            |name: &str, value: &str| claims.get(name).is_some_and(|claim| claim.is_str(value));
+        let kind = claims.get("typ");
+        if kind.is_some_and(|kind| !self.is_of_access(kind, claims)) {
+            return Err(InvalidToken::TypNotAccepted);
+        }
         let is_access_token = match self {
             Self::Rfc9068 => true,
-            Self::Cognito => is("token_use", "access"),
-            Self::Keycloak => is("typ", "Bearer"),
+            Self::Cognito => is(claims, "token_use", "access"),
+            Self::Keycloak => kind.is_some(),
             Self::Okta => typ == Typ::AtJwt || !has_mark_of_another_kind(claims),
-            // Their ID tokens may lack every mark, but do not name a client beside `aud`.
+            // Their own ID tokens may lack every mark, but do not name a client next to `aud`;
+            // those of other issuers may do that, too.
             Self::Auth0 | Self::Entra => {
-                typ == Typ::AtJwt || self.names_client(claims) && !has_mark_of_another_kind(claims)
+                typ == Typ::AtJwt
+                    || self.names_client(claims)
+                        && !has_mark_of_another_kind(claims)
+                        && self.is_more_than_a_login(claims)
             }
             Self::Generic => {
                 typ == Typ::AtJwt
-                    || !has_mark_of_another_kind(claims)
-                        && !says_another_kind(claims)
-                        && (!tells_of_a_login(claims) || is_for_access(claims))
+                    || !has_mark_of_another_kind(claims) && self.is_more_than_a_login(claims)
             }
         };
         if is_access_token {
@@ -144,40 +156,152 @@ impl Profile {
         Err(InvalidToken::TypNotAccepted)
     }
 
+    /// Whether the claim `typ`, by which Keycloak says what a token is, says access token.
+    ///
+    /// Such a token that is bound to a key says `DPoP`: what it lacks is the proof, so that is what
+    /// it is refused for.
+    fn is_of_access(self, kind: Value<'_>, claims: &Claims) -> bool {
+        let is_bound = || {
+            let jkt = claims.confirmation().and_then(|cnf| cnf.get("jkt"));
+            jkt.is_some_and(|jkt| jkt.kind() == Kind::String)
+        };
+        match self {
+            Self::Keycloak => kind.is_str("Bearer") || kind.is_str("DPoP") && is_bound(),
+            Self::Generic if kind.is_str("DPoP") => is_bound(),
+            Self::Rfc9068
+            | Self::Auth0
+            | Self::Cognito
+            | Self::Entra
+            | Self::Generic
+            | Self::Okta => ["Bearer", "JWT", "at+jwt"]
+                .iter()
+                .any(|access| kind.is_str(access)),
+        }
+    }
+
     fn names_client(self, claims: &Claims) -> bool {
         let mut names = self.client_id_claims().iter();
         names.any(|name| has(claims, name))
     }
 
-    /// Whether the token was issued to a client for itself and stands for no user.
-    pub(crate) fn is_machine(self, claims: &Claims, client_id: Option<&str>) -> bool {
-        let is =
-            |name: &str, value: &str| claims.get(name).is_some_and(|claim| claim.is_str(value));
-        let subject = claims.subject().ok().flatten();
-        // RFC 9068 §2.2: without a resource owner, `sub` is an identifier of the client. Authgear
-        // and Auth0 write it with a mark of their own.
-        let is_client = match (&subject, client_id) {
-            (Some(subject), Some(client_id)) => {
-                subject == client_id
-                    || subject.strip_prefix("client_id_") == Some(client_id)
-                    || subject.strip_suffix("@clients") == Some(client_id)
+    /// Whether it says to whom or for what access was given, if it tells how somebody logged in,
+    /// which is what ID tokens are for. `azp` is one of their claims, too; these are not.
+    fn is_more_than_a_login(self, claims: &Claims) -> bool {
+        let of_access: &[&str] = match self {
+            Self::Auth0 | Self::Entra => &[
+                "scope",
+                "scp",
+                "permissions",
+                "roles",
+                "gty",
+                "idtyp",
+                "appid",
+            ],
+            Self::Rfc9068 | Self::Cognito | Self::Generic | Self::Keycloak | Self::Okta => {
+                &["scope", "scp", "client_id", "cid", "appid"]
             }
-            _ => false,
         };
+        !tells_of_a_login(claims) || of_access.iter().any(|name| has(claims, name))
+    }
+
+    /// Whom the token stands for, by marks that the issuer alone sets: never by a name that users
+    /// choose, such as `preferred_username`.
+    pub(crate) fn principal_kind(self, claims: &Claims, client_id: Option<&str>) -> PrincipalKind {
+        let subject = claims.subject().ok().flatten();
+        let subject = subject.as_deref().unwrap_or_default();
+        let is_client = |written: Option<&str>| written.is_some() && written == client_id;
         match self {
-            Self::Auth0 => is_client || is("gty", "client-credentials"),
-            Self::Entra => {
-                is("idtyp", "app")
-                    || ["idtyp", "scp"]
-                        .iter()
-                        .all(|name| claims.get(name).is_none())
+            // RFC 9068 §2.2: without a resource owner, `sub` is an identifier of the client; §5:
+            // the issuer makes sure that no user is called so.
+            Self::Rfc9068 if is_client(Some(subject)) => PrincipalKind::Machine,
+            Self::Rfc9068 if is_client(subject.strip_prefix(AUTHGEAR_MACHINE)) => {
+                PrincipalKind::Machine
             }
-            Self::Keycloak => {
-                let name = claims.string_claim("preferred_username").ok().flatten();
-                is_client || name.is_some_and(|name| name.starts_with("service-account-"))
+            // Auth0 writes machines so in this dialect as well; at another issuer it may be a user.
+            Self::Rfc9068 if is_client(subject.strip_suffix(AUTH0_MACHINE)) => {
+                PrincipalKind::Unknown
             }
-            Self::Rfc9068 | Self::Cognito | Self::Generic | Self::Okta => is_client,
+            // A user's `sub` has `|` in it.
+            Self::Auth0
+                if is(claims, "gty", "client-credentials")
+                    || is_client(subject.strip_suffix(AUTH0_MACHINE)) =>
+            {
+                PrincipalKind::Machine
+            }
+            // Amazon Cognito's developer guide ("Understanding the access token") has `username` in
+            // the tokens of users. Those of client credentials have none, and the client in `sub`.
+            Self::Cognito => by_claim_of_users(claims, "username", is_client(Some(subject))),
+            // Okta's reference of OpenID Connect & OAuth 2.0, access token payload: `uid` "isn't
+            // included in the access token if there is no user bound to it"; `sub` is "a name for
+            // the user or a unique identifier for the client".
+            Self::Okta => by_claim_of_users(claims, "uid", is_client(Some(subject))),
+            Self::Entra => entra_kind(claims),
+            Self::Keycloak => keycloak_kind(claims, client_id),
+            // Spring Authorization Server writes client and audience into `sub` alike, and lets
+            // users have that name.
+            Self::Generic
+                if is_client(Some(subject))
+                    || is_client(subject.strip_prefix(AUTHGEAR_MACHINE))
+                    || is_client(subject.strip_suffix(AUTH0_MACHINE))
+                    || claims.audience().is_ok_and(|aud| aud.contains(subject)) =>
+            {
+                PrincipalKind::Unknown
+            }
+            Self::Rfc9068 | Self::Auth0 | Self::Generic => PrincipalKind::User,
         }
+    }
+}
+
+/// What Authgear writes in front of the client in a machine's `sub`.
+const AUTHGEAR_MACHINE: &str = "client_id_";
+
+/// What Auth0 writes behind the client in a machine's `sub`.
+const AUTH0_MACHINE: &str = "@clients";
+
+/// The kind where the issuer has a claim for users alone, which says that there is one.
+fn by_claim_of_users(claims: &Claims, name: &str, is_client: bool) -> PrincipalKind {
+    match (has(claims, name), is_client) {
+        (true, _) => PrincipalKind::User,
+        (false, true) => PrincipalKind::Machine,
+        (false, false) => PrincipalKind::Unknown,
+    }
+}
+
+/// Microsoft's reference of access token claims: `scp` is "only included for user tokens"; the
+/// optional claim `idtyp` is `app` in app-only tokens, and "the most accurate way" to tell them.
+fn entra_kind(claims: &Claims) -> PrincipalKind {
+    if is(claims, "idtyp", "app") {
+        return PrincipalKind::Machine;
+    }
+    let is_there = |name: &&str| claims.get(name).is_some();
+    if ["idtyp", "scp"].iter().any(is_there) {
+        return PrincipalKind::User;
+    }
+    if tells_of_a_login(claims) {
+        return PrincipalKind::Unknown;
+    }
+    PrincipalKind::Machine
+}
+
+/// Keycloak: the scope `service_account` puts the note `client_id` of a session into the token,
+/// and only a service account's session has it. Without that scope, the front of `jti` tells the
+/// grant: two letters each for the kind of session, `rt` or `lt` (a lightweight token), and the
+/// grant (`DefaultTokenContextEncoderProvider`).
+fn keycloak_kind(claims: &Claims, client_id: Option<&str>) -> PrincipalKind {
+    let jti = claims.token_id().ok().flatten();
+    let grant = jti.as_ref().and_then(|jti| jti.as_bytes().get(2..7));
+    if matches!(grant, Some(b"rtcc:" | b"ltcc:")) {
+        return PrincipalKind::Machine;
+    }
+    let Some(service_account) = claims.get("client_id") else {
+        return PrincipalKind::User;
+    };
+    let is_its_own = has(claims, "azp") && client_id.is_some_and(|azp| service_account.is_str(azp));
+    match service_account.kind() {
+        Kind::Null => PrincipalKind::User,
+        _ if is_its_own => PrincipalKind::Machine,
+        // Another client has exchanged it.
+        _ => PrincipalKind::Unknown,
     }
 }
 
@@ -206,35 +330,23 @@ impl FromStr for Profile {
 pub struct UnknownProfile;
 
 /// Claims that only another kind of token has: ID token (OIDC Core §2, §3.3.2.11), logout token and
-/// security event (RFC 8417 §2.2), DPoP proof (RFC 9449 §4.2).
+/// security event (RFC 8417 §2.2), DPoP proof (RFC 9449 §4.2). Cognito says what it is.
 fn has_mark_of_another_kind(claims: &Claims) -> bool {
+    let is_other_use = || {
+        let token_use = claims.get("token_use");
+        token_use.is_some_and(|token_use| !token_use.is_str("access"))
+    };
     [
         "nonce", "at_hash", "c_hash", "s_hash", "events", "htm", "htu",
     ]
     .iter()
     .any(|name| has(claims, name))
+        || is_other_use()
 }
 
-/// Whether a claim of Keycloak's or Cognito's says that it is not an access token.
-fn says_another_kind(claims: &Claims) -> bool {
-    let says = |name: &str, access: &[&str]| {
-        let claim = claims.get(name);
-        claim.is_some_and(|claim| !access.iter().any(|kind| claim.is_str(kind)))
-    };
-    says("typ", &["Bearer", "JWT", "at+jwt"]) || says("token_use", &["access"])
-}
-
-/// Whether it tells how somebody logged in, which is what ID tokens are for.
+/// Whether it tells how somebody logged in.
 fn tells_of_a_login(claims: &Claims) -> bool {
     ["auth_time", "sid", "acr", "amr"]
-        .iter()
-        .any(|name| has(claims, name))
-}
-
-/// Whether it says to whom or for what access was given, which ID tokens do not: `azp` is one of
-/// their claims, these are not.
-fn is_for_access(claims: &Claims) -> bool {
-    ["scope", "scp", "client_id", "cid", "appid"]
         .iter()
         .any(|name| has(claims, name))
 }
@@ -243,4 +355,8 @@ fn has(claims: &Claims, name: &str) -> bool {
     claims
         .get(name)
         .is_some_and(|claim| claim.kind() != Kind::Null)
+}
+
+fn is(claims: &Claims, name: &str, value: &str) -> bool {
+    claims.get(name).is_some_and(|claim| claim.is_str(value))
 }

@@ -493,8 +493,14 @@ fn t_jws_30_generic_believes_a_token_that_says_it_is_of_another_kind() {
                 let reason = refused_by(&generic, &token.claim(name, kind.clone()));
                 assert_eq!(reason, InvalidToken::TypNotAccepted, "{name} {kind}");
             }
+            // The header's `typ` makes up for the one claim, and not for the claim of its name.
             let typed = plain().header("typ", "at+jwt").claim(name, kind.clone());
-            accepted_by(&generic, &typed);
+            if name == "typ" {
+                let reason = refused_by(&generic, &typed);
+                assert_eq!(reason, InvalidToken::TypNotAccepted, "{name} {kind}");
+            } else {
+                accepted_by(&generic, &typed);
+            }
         }
     }
 }
@@ -569,55 +575,328 @@ fn t_clm_14_without_a_subject_there_is_nobody() {
     }
 }
 
-#[test]
-fn machines_of_each_issuer() {
-    let kind = |profile, token: &Token| accepted_by(&by(profile), token).kind();
-    let machine = PrincipalKind::Machine;
-    let user = PrincipalKind::User;
+/// Each token of the profile's own issuer, and Authgear's.
+fn of_each_profile() -> [(Profile, Token); 7] {
+    [
+        (Profile::Rfc9068, good()),
+        (Profile::Auth0, auth0()),
+        (Profile::Cognito, cognito()),
+        (Profile::Entra, entra()),
+        (Profile::Generic, plain()),
+        (Profile::Keycloak, keycloak()),
+        (Profile::Okta, okta()),
+    ]
+}
 
+#[test]
+fn t_clm_22_a_claim_typ_of_another_kind_refuses_under_every_profile() {
+    for (profile, token) in of_each_profile() {
+        accepted_by(&by(profile), &token);
+        accepted_by(&by(profile), &token.clone().claim("typ", "Bearer"));
+        for kind in [
+            json!("ID"),
+            json!("Refresh"),
+            json!("Offline"),
+            json!("Logout"),
+            json!("InitialAccessToken"),
+            json!("RegistrationAccessToken"),
+            json!("DPoP"),
+            json!("id"),
+            json!(""),
+            json!(1),
+            json!(["Bearer"]),
+            json!({ "Bearer": "Bearer" }),
+            json!(null),
+        ] {
+            let spoilt = token.clone().claim("typ", kind.clone());
+            // No header and no scope makes up for it.
+            let typed = spoilt.clone().header("typ", "at+jwt");
+            for token in [spoilt.clone(), typed, spoilt.claim("scope", "read")] {
+                let reason = refused_by(&by(profile), &token);
+                assert_eq!(reason, InvalidToken::TypNotAccepted, "{profile} {kind}");
+            }
+        }
+    }
+}
+
+#[test]
+fn t_clm_22_an_id_token_after_a_refresh_is_refused() {
+    // Spring Authorization Server's, which has no mark of an ID token; `aud` is the client.
+    let claims = json!({
+        "aud": AUDIENCE,
+        "auth_time": 1_700_000_000,
+        "azp": AUDIENCE,
+        "sid": "s",
+        "sub": USER,
+    });
+    let id_token = bare(&claims);
+    for token in [
+        id_token.clone().without_header("typ"),
+        id_token.clone().header("typ", "JWT"),
+    ] {
+        for profile in Profile::ALL {
+            let reason = refused_by(&by(*profile), &token);
+            // Okta's is told by what it lacks.
+            let expected = match profile {
+                Profile::Okta => InvalidToken::ClaimMissing,
+                _ => InvalidToken::TypNotAccepted,
+            };
+            assert_eq!(reason, expected, "{profile}");
+        }
+    }
+}
+
+#[test]
+fn t_clm_22_under_auth0_and_entra_a_login_is_for_something() {
+    let unmarked = |token: Token| {
+        ["scope", "scp"]
+            .into_iter()
+            .fold(token, |token, name| token.without_claim(name))
+    };
+    for (profile, token) in [
+        (Profile::Auth0, unmarked(auth0())),
+        (Profile::Entra, unmarked(entra())),
+    ] {
+        // Nothing tells of a login, and the client is named.
+        accepted_by(&by(profile), &token);
+        for (login, value) in [
+            ("auth_time", json!(1_700_000_000)),
+            ("sid", json!("s")),
+            ("acr", json!("1")),
+            ("amr", json!(["pwd"])),
+        ] {
+            let login = token.clone().claim(login, value);
+            for token in [
+                login.clone(),
+                login.clone().claim("scope", json!(null)),
+                // By these another issuer would say it.
+                login.clone().claim("cid", CLIENT),
+                login.clone().claim("jti", "1"),
+            ] {
+                let reason = refused_by(&by(profile), &token);
+                assert_eq!(reason, InvalidToken::TypNotAccepted, "{profile}");
+            }
+            for (access, value) in [
+                ("scope", json!("read")),
+                ("scp", json!("read")),
+                ("permissions", json!(["read:x"])),
+                ("roles", json!(["x"])),
+                ("gty", json!("password")),
+                ("idtyp", json!("user")),
+                ("appid", json!(CLIENT)),
+            ] {
+                accepted_by(&by(profile), &login.clone().claim(access, value));
+            }
+            accepted_by(&by(profile), &login.header("typ", "at+jwt"));
+        }
+    }
+}
+
+#[test]
+fn t_pop_01_a_bound_token_of_keycloak_lacks_its_proof() {
+    let jkt = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
+    let cnf = json!({ "jkt": jkt, "kc-jkt-type": "DPoP" });
+    let bound = |token: Token| token.claim("typ", "DPoP").claim("cnf", cnf.clone());
+    for (profile, token) in of_each_profile() {
+        let expected = match profile {
+            Profile::Generic | Profile::Keycloak => InvalidToken::CnfNotProven,
+            _ => InvalidToken::TypNotAccepted,
+        };
+        let reason = refused_by(&by(profile), &bound(token.clone()));
+        assert_eq!(reason, expected, "{profile}");
+        let typed = bound(token.clone()).header("typ", "at+jwt");
+        assert_eq!(refused_by(&by(profile), &typed), expected, "{profile}");
+        let alone = bound(token.clone()).claim("cnf", json!({ "jkt": jkt }));
+        assert_eq!(refused_by(&by(profile), &alone), expected, "{profile}");
+        // Bound by nothing, or otherwise.
+        for cnf in [
+            json!({}),
+            json!(null),
+            json!({ "jkt": 1 }),
+            json!({ "x5t#S256": jkt }),
+            json!(jkt),
+        ] {
+            let token = bound(token.clone()).claim("cnf", cnf);
+            let reason = refused_by(&by(profile), &token);
+            assert_eq!(reason, InvalidToken::TypNotAccepted, "{profile}");
+        }
+    }
+}
+
+fn kind(profile: Profile, token: &Token) -> PrincipalKind {
+    accepted_by(&by(profile), token).kind()
+}
+
+const MACHINE: PrincipalKind = PrincipalKind::Machine;
+const UNKNOWN: PrincipalKind = PrincipalKind::Unknown;
+const A_USER: PrincipalKind = PrincipalKind::User;
+
+#[test]
+fn the_marks_of_a_machine_at_each_issuer() {
     let token = auth0().claim("sub", format!("{CLIENT}@clients"));
-    assert_eq!(kind(Profile::Auth0, &token), machine);
+    assert_eq!(kind(Profile::Auth0, &token), MACHINE);
     let token = auth0().claim("gty", "client-credentials");
-    assert_eq!(kind(Profile::Auth0, &token), machine);
-    assert_eq!(
-        kind(Profile::Auth0, &auth0().claim("gty", "password")),
-        user
-    );
+    assert_eq!(kind(Profile::Auth0, &token), MACHINE);
+    let token = auth0().claim("gty", "password");
+    assert_eq!(kind(Profile::Auth0, &token), A_USER);
 
     let token = entra().claim("idtyp", "app");
-    assert_eq!(kind(Profile::Entra, &token), machine);
+    assert_eq!(kind(Profile::Entra, &token), MACHINE);
     let token = entra().without_claim("scp").claim("roles", json!(["x"]));
-    assert_eq!(kind(Profile::Entra, &token), machine);
+    assert_eq!(kind(Profile::Entra, &token), MACHINE);
+    // A machine does not log in.
+    assert_eq!(kind(Profile::Entra, &token.claim("sid", "s")), UNKNOWN);
     let token = entra().without_claim("scp").claim("idtyp", "user");
-    assert_eq!(kind(Profile::Entra, &token), user);
-    assert_eq!(kind(Profile::Entra, &entra().claim("sub", CLIENT)), user);
+    assert_eq!(kind(Profile::Entra, &token), A_USER);
 
-    let token = keycloak().claim("preferred_username", "service-account-worker");
-    assert_eq!(kind(Profile::Keycloak, &token), machine);
-    let token = keycloak().without_claim("preferred_username");
-    assert_eq!(kind(Profile::Keycloak, &token), user);
-    assert_eq!(
-        kind(Profile::Keycloak, &token.claim("sub", CLIENT)),
-        machine
-    );
-    let token = keycloak().claim("preferred_username", "xservice-account-");
-    assert_eq!(kind(Profile::Keycloak, &token), user);
+    let machine = okta().without_claim("uid").claim("sub", CLIENT);
+    assert_eq!(kind(Profile::Okta, &machine), MACHINE);
+    let machine = machine.claim("uid", json!(null));
+    assert_eq!(kind(Profile::Okta, &machine), MACHINE);
+    let neither = okta().without_claim("uid");
+    assert_eq!(kind(Profile::Okta, &neither), UNKNOWN);
 
-    assert_eq!(kind(Profile::Okta, &okta().claim("sub", CLIENT)), machine);
-    assert_eq!(
-        kind(Profile::Cognito, &cognito().claim("sub", AUDIENCE)),
-        machine
-    );
-    let token = bare(&json!({"aud": AUDIENCE, "sub": USER}));
-    assert_eq!(kind(Profile::Generic, &token), user);
-    let token = token.claim("client_id", CLIENT);
-    assert_eq!(kind(Profile::Generic, &token), user);
-    assert_eq!(kind(Profile::Generic, &token.claim("sub", CLIENT)), machine);
+    let machine = cognito().without_claim("username").claim("sub", AUDIENCE);
+    assert_eq!(kind(Profile::Cognito, &machine), MACHINE);
+    let neither = cognito().without_claim("username");
+    assert_eq!(kind(Profile::Cognito, &neither), UNKNOWN);
+
     // The marks of one issuer mean nothing at another.
     let token = good()
         .claim("gty", "client-credentials")
-        .claim("idtyp", "app");
-    assert_eq!(kind(Profile::Rfc9068, &token), user);
+        .claim("idtyp", "app")
+        .claim("jti", "trrtcc:1");
+    assert_eq!(kind(Profile::Rfc9068, &token), A_USER);
+}
+
+#[test]
+fn the_marks_of_a_machine_at_keycloak() {
+    let kind = |token: Token| kind(Profile::Keycloak, &token);
+    assert_eq!(kind(keycloak()), A_USER);
+    // A service account has this claim, and alone has it; the name that goes with it is no matter.
+    let service_account = || keycloak().claim("client_id", CLIENT);
+    assert_eq!(kind(service_account()), MACHINE);
+    let nameless = service_account().without_claim("preferred_username");
+    assert_eq!(kind(nameless), MACHINE);
+    assert_eq!(kind(keycloak().claim("client_id", json!(null))), A_USER);
+    // Exchanged by another client, or not to be compared: who it is, is not told.
+    let exchanged = service_account().claim("client_id", "another");
+    assert_eq!(kind(exchanged), UNKNOWN);
+    assert_eq!(kind(service_account().without_claim("azp")), UNKNOWN);
+    let empty = service_account().claim("azp", "").claim("client_id", "");
+    assert_eq!(kind(empty), UNKNOWN);
+    // Without the scope that puts it there, the grant tells.
+    for jti in ["trrtcc:1", "trltcc:1", "onrtcc:1", "ofltcc:"] {
+        assert_eq!(kind(keycloak().claim("jti", jti)), MACHINE, "{jti}");
+    }
+    for jti in [
+        "onrtro:1",
+        "onrtac:1",
+        "ntrtte:1",
+        "trrtcc",
+        "trrtcc-1",
+        "rtcc:1",
+        "xtrrtcc:1",
+        "trxxcc:1",
+        "TRRTCC:1",
+        "1:trrtcc:",
+        "é",
+        "ééétcc:",
+    ] {
+        assert_eq!(kind(keycloak().claim("jti", jti)), A_USER, "{jti}");
+    }
+}
+
+#[test]
+fn t_clm_21_a_name_that_users_choose_makes_no_machine() {
+    for name in [
+        "service-account-evil",
+        &format!("service-account-{CLIENT}"),
+        &format!("{CLIENT}@clients"),
+        &format!("client_id_{CLIENT}"),
+        CLIENT,
+        "trrtcc:1",
+    ] {
+        for (profile, token) in [
+            (Profile::Auth0, auth0()),
+            (Profile::Cognito, cognito()),
+            (Profile::Entra, entra()),
+            (Profile::Generic, auth0()),
+            (Profile::Keycloak, keycloak()),
+            (Profile::Okta, okta()),
+            (Profile::Rfc9068, good()),
+        ] {
+            let token = token
+                .claim("preferred_username", name)
+                .claim("name", name)
+                .claim("nickname", name)
+                .claim("email", "client-credentials@example.com");
+            assert_eq!(kind(profile, &token), A_USER, "{profile} {name}");
+        }
+    }
+    // Where `sub` is the name of an account, it may be chosen as well.
+    for subject in [CLIENT.to_owned(), format!("client_id_{CLIENT}")] {
+        for (profile, token) in [
+            (Profile::Auth0, auth0()),
+            (Profile::Cognito, cognito()),
+            (Profile::Entra, entra()),
+            (Profile::Keycloak, keycloak()),
+            (Profile::Okta, okta()),
+        ] {
+            let token = token.claim("sub", subject.clone());
+            assert_eq!(kind(profile, &token), A_USER, "{profile} {subject}");
+        }
+    }
+    let name = cognito().claim("sub", AUDIENCE);
+    assert_eq!(kind(Profile::Cognito, &name), A_USER);
+    let name = okta().claim("sub", CLIENT);
+    assert_eq!(kind(Profile::Okta, &name), A_USER);
+}
+
+#[test]
+fn t_clm_21_where_nothing_marks_a_machine_the_kind_is_unknown() {
+    let kind = |token: &Token| kind(Profile::Generic, token);
+    assert_eq!(kind(&plain()), A_USER);
+    // Spring Authorization Server: `sub` and `aud` are the client, and a user may have its name.
+    let named = |aud| plain().claim("aud", aud).claim("sub", AUDIENCE);
+    assert_eq!(kind(&named(json!(AUDIENCE))), UNKNOWN);
+    assert_eq!(kind(&named(json!(["other", AUDIENCE]))), UNKNOWN);
+    assert_eq!(
+        kind(&plain().claim("aud", json!([AUDIENCE, USER]))),
+        UNKNOWN
+    );
+    for name in ["client_id", "azp", "cid", "appid"] {
+        let token = plain().claim(name, CLIENT);
+        assert_eq!(kind(&token), A_USER, "{name}");
+        for subject in [
+            CLIENT.to_owned(),
+            format!("client_id_{CLIENT}"),
+            format!("{CLIENT}@clients"),
+        ] {
+            let token = token.clone().claim("sub", subject);
+            assert_eq!(kind(&token), UNKNOWN, "{name}");
+        }
+        for subject in [
+            CLIENT.to_uppercase(),
+            format!("{CLIENT}x"),
+            format!("{CLIENT}@client"),
+            "client_id_".to_owned(),
+            "@clients".to_owned(),
+        ] {
+            let token = token.clone().claim("sub", subject);
+            assert_eq!(kind(&token), A_USER, "{name}");
+        }
+    }
+    // Without a client there is none to be like.
+    for subject in ["client_id_", "@clients", "client_id_x", "x@clients"] {
+        assert_eq!(kind(&plain().claim("sub", subject)), A_USER, "{subject}");
+    }
+}
+
+#[test]
+fn kinds_are_spelt_one_way() {
+    let spelt = [A_USER, MACHINE, UNKNOWN].map(PrincipalKind::as_str);
+    assert_eq!(spelt, ["user", "machine", "unknown"]);
 }
 
 #[test]

@@ -20,6 +20,10 @@ fn t_pop_01_a_bound_token_is_not_accepted_as_bearer() {
         let token = good().claim("cnf", cnf);
         assert_eq!(refused_by(&generic, &token), InvalidToken::CnfNotProven);
     }
+    // As Keycloak writes it.
+    let cnf = json!({ "kc-jkt-type": "DPoP", "jkt": THUMBPRINT });
+    let token = good().claim("cnf", cnf);
+    assert_eq!(refused(&token), InvalidToken::CnfNotProven);
     let empty = good().claim("cnf", json!({ "jkt": "" }));
     assert_eq!(refused(&empty), InvalidToken::CnfNotProven);
 }
@@ -51,6 +55,12 @@ fn t_pop_02_a_cnf_that_is_not_understood_is_refused() {
         json!({ "jkt": THUMBPRINT, "x5t#S256": THUMBPRINT }),
         json!({ "jkt": THUMBPRINT, "kid": "k" }),
         json!({ "jkt": THUMBPRINT, "a": null, "b": null }),
+        json!({ "kc-jkt-type": "DPoP" }),
+        json!({ "jkt": THUMBPRINT, "kc-jkt-type": "dpop" }),
+        json!({ "jkt": THUMBPRINT, "kc-jkt-type": 1 }),
+        json!({ "jkt": 1, "kc-jkt-type": "DPoP" }),
+        json!({ "x5t#S256": THUMBPRINT, "kc-jkt-type": "DPoP" }),
+        json!({ "jkt": THUMBPRINT, "kc-jkt-type": "DPoP", "kid": "k" }),
     ] {
         let token = good().claim("cnf", cnf.clone());
         assert_eq!(refused(&token), InvalidToken::CnfUnsupported, "{cnf}");

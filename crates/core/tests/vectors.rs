@@ -18,8 +18,8 @@ use bearward_testing::Token;
 use serde_json::Value;
 
 use crate::fixture::{
-    AUDIENCE, LEEWAY, decide, decide_at, good, invalid, key, keys, keys_from, refused, settings,
-    unparsed, without,
+    AUDIENCE, LEEWAY, decide, decide_at, from_base64url, good, invalid, key, keys, keys_from,
+    refused, settings, unparsed, without,
 };
 use crate::vector_files;
 
@@ -298,6 +298,164 @@ fn authgear_key_sets() {
         keys_from([file["dpop_thumbprint"]["jwk"].clone()]).unusable(),
         []
     );
+}
+
+/// What a token is to be: admitted as this kind of principal, or refused for this reason.
+fn decided(token: &Value, keys: &JwkSet, profile: Profile, audience: &str) -> String {
+    let policy = Policy::builder(text(&token["issuer"]), audience).profile(profile);
+    let policy = policy.build().unwrap();
+    match decide_at(text(&token["token"]), keys, &policy, at(&token["at"])) {
+        Ok(principal) => format!("admitted {}", principal.kind().as_str()),
+        Err(rejection) => rejection.reason().to_owned(),
+    }
+}
+
+fn keycloak_tokens(folder: &Path) -> (JwkSet, Vec<Value>) {
+    let file = vector_files::json(folder.join("keycloak/tokens.json"));
+    let tokens = list(&file["tokens"]).to_vec();
+    assert_eq!(tokens.len(), 51);
+    // An Ed448 key is among them, which is not used.
+    (set(&file["jwks"]), tokens)
+}
+
+/// A running Keycloak's tokens of every kind, each with the verdict that is right.
+#[test]
+fn t_clm_21_keycloak_tokens_are_who_they_are() {
+    let Some(folder) = vector_files::folder() else {
+        return;
+    };
+    let (keys, tokens) = keycloak_tokens(&folder);
+    // It has more members than a token may have.
+    let too_large = ["many_130_clients"];
+    for token in &tokens {
+        let name = text(&token["name"]);
+        let right = match token["right"].as_str() {
+            Some("admitted") => format!("admitted {}", text(&token["kind"])),
+            reason => reason.unwrap().to_owned(),
+        };
+        let profile: Profile = text(&token["profile"]).parse().unwrap();
+        let decided = decided(token, &keys, profile, text(&token["audience"]));
+        if too_large.contains(&name) {
+            assert_eq!(
+                (decided.as_str(), right.as_str()),
+                ("json_limits", "admitted user")
+            );
+        } else {
+            assert_eq!(decided, right, "{name}");
+        }
+    }
+}
+
+/// What is no access token is none under any profile, also where the client is the audience.
+#[test]
+fn t_clm_22_keycloak_tokens_of_another_kind_are_refused_under_every_profile() {
+    let Some(folder) = vector_files::folder() else {
+        return;
+    };
+    let (keys, tokens) = keycloak_tokens(&folder);
+    let mut count = 0;
+    for token in &tokens {
+        let name = text(&token["name"]);
+        let of_another_kind = [
+            "id_token",
+            "refresh",
+            "offline_token",
+            "initial_access_token",
+            "registration_access_token",
+            "jarm_response",
+            "signed_userinfo",
+            "logout_token",
+            "set_session_revoked",
+        ];
+        if !of_another_kind.iter().any(|kind| name.contains(kind)) {
+            continue;
+        }
+        count += 1;
+        for audience in audiences(text(&token["token"])) {
+            for profile in Profile::ALL {
+                let decided = decided(token, &keys, *profile, &audience);
+                assert!(
+                    !decided.starts_with("admitted"),
+                    "{name} {profile} {audience}"
+                );
+            }
+        }
+    }
+    assert_eq!(count, 17);
+    // The one that Auth0's and Entra's profiles admitted, for its own reason.
+    let exchanged = tokens
+        .iter()
+        .find(|token| token["name"] == "exchanged_id_token");
+    for profile in Profile::ALL {
+        let decided = decided(exchanged.unwrap(), &keys, *profile, "api");
+        assert_eq!(decided, "typ_not_accepted", "{profile}");
+    }
+}
+
+/// Our own audience, and each string anywhere in the payload that it might be for.
+fn audiences(token: &str) -> Vec<String> {
+    let payload = token.split('.').nth(1).unwrap();
+    let payload = from_base64url(payload);
+    let mut all = vec![AUDIENCE.to_owned()];
+    // The last of two members of one name counts, which makes no difference here.
+    if let Ok(claims) = serde_json::from_slice::<Value>(&payload) {
+        for name in ["aud", "azp", "client_id"] {
+            match &claims[name] {
+                Value::String(one) => all.push(one.clone()),
+                Value::Array(several) => all.extend(several.iter().map(text).map(str::to_owned)),
+                _ => {}
+            }
+        }
+    }
+    all
+}
+
+/// Access tokens of a running Authgear, each with its verdict.
+#[test]
+fn authgear_live_tokens() {
+    let Some(folder) = vector_files::folder() else {
+        return;
+    };
+    let folder = folder.join("authgear/live");
+    let file = vector_files::json(folder.join("tokens.json"));
+    let tokens = list(&file["tokens"]);
+    assert_eq!(tokens.len(), 37);
+    for token in tokens {
+        let name = text(&token["name"]);
+        let keys = match text(&token["jwks"]) {
+            "rotation.json: step 4" => {
+                let rotation = vector_files::json(folder.join("rotation.json"));
+                JwkSet::parse(text(&rotation["steps"][3]["body"]).as_bytes()).unwrap()
+            }
+            file => JwkSet::parse(&vector_files::bytes(folder.join(file))).unwrap(),
+        };
+        let mut policy = Policy::builder(text(&token["issuer"]), text(&token["audiences"][0]));
+        for audience in &list(&token["audiences"])[1..] {
+            policy = policy.audience(text(audience));
+        }
+        let decided = decide_at(
+            text(&token["token"]),
+            &keys,
+            &policy.build().unwrap(),
+            at(&token["at"]),
+        );
+        match (text(&token["expect"]), decided) {
+            ("valid", Ok(principal)) => {
+                let is_machine = principal.subject().starts_with("client_id_");
+                let expected = if is_machine {
+                    PrincipalKind::Machine
+                } else {
+                    PrincipalKind::User
+                };
+                assert_eq!(principal.kind(), expected, "{name}");
+            }
+            (expect, decided) => {
+                let reason = decided.map(|_| ()).unwrap_err();
+                assert_eq!(expect, "invalid", "{name}: {}", reason.reason());
+                assert_eq!(reason.reason(), text(&token["reason"]), "{name}");
+            }
+        }
+    }
 }
 
 /// Why each key of a JWK or JWK Set of the RFCs is left out; `None` for those that are used.

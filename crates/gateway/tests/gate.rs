@@ -1,13 +1,14 @@
 //! What the gate decides of its own: requests without credentials (THREATS table 1), and routes in
 //! shadow mode.
 
-use bearward::Requirements;
+use bearward::{Issuer, JwkSet, Policy, Profile, Requirements, ResourceServer};
+use bearward_gateway::Gate;
 use bearward_gateway::decision::{Admission, Decision};
 use bearward_gateway::identity::{ClaimSource, Encoding, Identity};
 use bearward_gateway::original::Original;
-use bearward_gateway::route::{Access, Mode, PathPattern, Preflight, Route};
+use bearward_gateway::route::{Access, Mode, PathPattern, Preflight, Route, Routes};
 use bearward_testing::Token;
-use bearward_testing::conformance::{AUDIENCE, ISSUER, NOW};
+use bearward_testing::conformance::{AUDIENCE, ISSUER, NOW, key_set};
 use http::{HeaderMap, Method};
 
 use crate::forward_auth::setting::gate;
@@ -63,6 +64,89 @@ async fn t_fwd_11_a_method_in_lower_case_is_refused() {
         let method = Method::from_bytes(method.as_bytes());
         let decision = decide(Preflight::Passes, Access::Public, method.unwrap(), &[]).await;
         assert_eq!(reason(&decision), "admitted");
+    }
+}
+
+/// What a route decides that asks for this kind, with the kind that the application is told.
+async fn decide_by_kind(profile: Profile, asked: &str, token: &Token) -> (&'static str, String) {
+    let policy = Policy::builder(ISSUER, AUDIENCE).profile(profile);
+    let keys = JwkSet::parse(key_set().as_bytes()).unwrap();
+    let server = ResourceServer::builder()
+        .issuer(Issuer::jwk_set(policy.build().unwrap(), keys))
+        .clock(|| NOW);
+    let mut route = Route::new("all", [PathPattern::prefix("/").unwrap()]);
+    let requirements = match asked {
+        "user" => Requirements::builder().user(),
+        "machine" => Requirements::builder().machine(),
+        _ => Requirements::builder(),
+    };
+    route.require = vec![vec![requirements.build().unwrap()]];
+    let identity = Identity::builder().field("X-Kind", ClaimSource::Kind, Encoding::Plain);
+    let routes = Routes::new([route]);
+    let gate = Gate::new(server.build().unwrap(), routes, identity.build().unwrap());
+    let mut headers = HeaderMap::new();
+    let credentials = format!("Bearer {}", token.sign());
+    headers.append("authorization", credentials.parse().unwrap());
+    let original = Original::new(&Method::GET, "/orders", Some("api.example"), &headers);
+    let decision = gate.decide(&original).await;
+    let code = reason(&decision);
+    let told = match decision {
+        Decision::Admit(admission) => admission.identity.set,
+        Decision::Refuse(refusal) => {
+            assert_eq!(refusal.status, 403);
+            Vec::new()
+        }
+    };
+    let told = told
+        .first()
+        .map(|(_, value)| value.to_str().unwrap().to_owned());
+    (code, told.unwrap_or_default())
+}
+
+#[tokio::test]
+async fn t_clm_21_a_user_called_like_a_service_account_is_no_machine() {
+    let evil = Token::user(ISSUER, AUDIENCE, NOW)
+        .header("typ", "JWT")
+        .without_claim("client_id")
+        .claim("typ", "Bearer")
+        .claim("azp", "spa")
+        .claim("jti", "onrtac:1dce488d-7095-51ba-5a71-d61accdc8b78")
+        .claim("preferred_username", "service-account-evil");
+    let service_account = evil.clone().claim("azp", "svc").claim("client_id", "svc");
+    let exchanged = service_account.clone().claim("azp", "api");
+    let refused = || ("principal_kind", String::new());
+    let admitted = |kind: &str| ("admitted", kind.to_owned());
+    for (token, kind) in [
+        (&evil, "user"),
+        (&service_account, "machine"),
+        (&exchanged, "unknown"),
+    ] {
+        for asked in ["user", "machine", "either"] {
+            let expected = if asked == kind || asked == "either" {
+                admitted(kind)
+            } else {
+                refused()
+            };
+            let decided = decide_by_kind(Profile::Keycloak, asked, token).await;
+            assert_eq!(decided, expected, "{kind} where {asked} is asked for");
+        }
+    }
+}
+
+/// Spring Authorization Server: the client in `sub` and `aud`, or a user of that name.
+#[tokio::test]
+async fn t_clm_21_an_unknown_kind_is_neither_user_nor_machine() {
+    let either = Token::user(ISSUER, AUDIENCE, NOW)
+        .header("typ", "JWT")
+        .without_claim("client_id")
+        .claim("sub", AUDIENCE);
+    for (asked, code, told) in [
+        ("user", "principal_kind", ""),
+        ("machine", "principal_kind", ""),
+        ("either", "admitted", "unknown"),
+    ] {
+        let decided = decide_by_kind(Profile::Generic, asked, &either).await;
+        assert_eq!(decided, (code, told.to_owned()), "{asked}");
     }
 }
 

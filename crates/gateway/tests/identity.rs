@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bearward::{Issuer, JwkSet, Policy, Principal, Profile, ResourceServer};
+use bearward::{Issuer, JwkSet, Policy, Principal, PrincipalKind, Profile, ResourceServer};
 use bearward_gateway::identity::{
     ClaimSource, Encoding, Identity, IdentityBuildError, IdentityBuilder, IdentityError,
     IdentityFields, Preset, Token as Credentials, Underscores,
@@ -114,6 +114,18 @@ async fn who_never_authenticated_did_so_at_no_time() {
     }
 }
 
+/// The resolver knows users alone, and this may be none.
+#[tokio::test]
+async fn t_clm_21_of_an_unknown_kind_the_preset_authgear_says_nothing() {
+    let either = user().claim("sub", format!("{}@clients", token::CLIENT_ID));
+    let principal = principal(&either).await;
+    assert_eq!(principal.kind(), PrincipalKind::Unknown);
+    let fields = authgear().of(Some(&principal)).unwrap();
+    assert_eq!(set(&fields), owned(&[]));
+    let nobody = authgear().of(None).unwrap();
+    assert_eq!(fields.remove, nobody.remove);
+}
+
 #[tokio::test]
 async fn a_machine_is_named_by_its_client_alone() {
     let machine = Token::machine(ISSUER, AUDIENCE, NOW);
@@ -193,6 +205,9 @@ async fn the_preset_bearward() {
     let machine = told(&identity, &Token::machine(ISSUER, AUDIENCE, NOW)).await;
     assert_eq!(value(&machine, "x-bearward-kind"), Some("machine"));
     assert_eq!(value(&machine, "x-bearward-auth-time"), None);
+    let either = user().claim("sub", format!("{}@clients", token::CLIENT_ID));
+    let either = told(&identity, &either).await;
+    assert_eq!(value(&either, "x-bearward-kind"), Some("unknown"));
     let bare = told(&identity, &user().without_claim("scope")).await;
     assert_eq!(value(&bare, "x-bearward-scope"), None);
 }

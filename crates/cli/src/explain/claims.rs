@@ -171,11 +171,15 @@ pub(super) const fn expected_typ(profile: Profile) -> &'static str {
 
 const fn expected_kind(profile: Profile) -> &'static str {
     match profile {
-        Profile::Rfc9068 => "any claims, as typ decides",
+        Profile::Rfc9068 => "no claim that says otherwise",
         Profile::Cognito => "token_use is \"access\"",
         Profile::Keycloak => "the claim typ is \"Bearer\"",
-        Profile::Auth0 => "azp or client_id, and no claim of another kind of token",
-        Profile::Entra => "azp or appid, and no claim of another kind of token",
+        Profile::Auth0 => {
+            "azp or client_id, no claim of another kind of token, and none of a login without access"
+        }
+        Profile::Entra => {
+            "azp or appid, no claim of another kind of token, and none of a login without access"
+        }
         Profile::Generic => {
             "no claim of another kind of token, and none of a login without scope or client"
         }
@@ -315,12 +319,12 @@ fn marks(claims: &Members, profile: Profile) -> String {
         "htu",
     ];
     // What tells of a login is looked at where `typ` tells nothing.
-    let login: &[&str] = if profile == Profile::Generic {
+    let must_name_client = matches!(profile, Profile::Auth0 | Profile::Entra);
+    let login: &[&str] = if must_name_client || profile == Profile::Generic {
         &["auth_time", "sid", "acr", "amr"]
     } else {
         &[]
     };
-    let must_name_client = matches!(profile, Profile::Auth0 | Profile::Entra);
     let mut names = profile.client_id_claims().iter();
     let names_client = names.any(|name| claims.has(name));
     let mut found: Vec<String> = telling

@@ -286,7 +286,8 @@ const REASONS: &[Reason] = &[
     },
     Reason {
         code: "principal_kind",
-        means: "A machine where a user is asked for, or a user where a machine is asked for.",
+        means: "A machine where a user is asked for, or a user where a machine is asked for; or the \
+            issuer does not say which it is.",
         remedy: "Use a token of the right kind, or change what the route asks for.",
     },
     Reason {

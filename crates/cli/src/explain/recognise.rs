@@ -95,8 +95,24 @@ fn kind(header: &Members, payload: &Members) -> Option<&'static str> {
         .any(|name| payload.has(name))
         || payload.get("typ") == Some("\"ID\"")
         || payload.get("token_use") == Some("\"id\"")
-        || (["auth_time", "sid"].iter().any(|name| payload.has(name)) && !has_client(payload));
+        || (["auth_time", "sid"].iter().any(|name| payload.has(name)) && !is_for_access(payload));
     is_id_token.then_some(ID_TOKEN)
+}
+
+/// Whether it says to whom or for what access was given, as ID tokens do not; they may have `azp`.
+fn is_for_access(payload: &Members) -> bool {
+    [
+        "client_id",
+        "cid",
+        "appid",
+        "scope",
+        "scp",
+        "permissions",
+        "gty",
+        "idtyp",
+    ]
+    .iter()
+    .any(|name| payload.has(name))
 }
 
 /// Whether it says which client it was issued to and for what, as access tokens do.

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use bearward_core::rejection::InvalidToken;
-use bearward_core::{Principal, PrincipalKind, UnixTime};
+use bearward_core::{Principal, UnixTime};
 
 use crate::escape;
 use crate::format::Format;
@@ -48,10 +48,7 @@ fn push_refused(reason: InvalidToken, line: &mut Vec<u8>) {
 }
 
 fn push_valid_text(principal: &Principal, now: UnixTime, line: &mut Vec<u8>) {
-    let kind = match principal.kind() {
-        PrincipalKind::User => "user",
-        PrincipalKind::Machine => "machine",
-    };
+    let kind = principal.kind().as_str();
     let subject = escape::shown(principal.subject(), TEXT_CHARS);
     let issuer = escape::shown(principal.issuer(), TEXT_CHARS);
     let expires = time::relative(principal.expires_at(), now);

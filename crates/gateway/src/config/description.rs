@@ -226,7 +226,7 @@ pub(super) static ISSUER: Table = Table {
                 "rfc9068", "auth0", "cognito", "entra", "generic", "keycloak", "okta",
             ]),
             "rfc9068",
-            "How the issuer writes access tokens.",
+            "How the issuer writes access tokens, and by what a machine is told: `rfc9068` by `sub` = `client_id` (or `client_id_` in front of it), `auth0` by `gty` or `@clients` in `sub`, `cognito` by `sub` = `client_id` without `username`, `entra` by `idtyp` (or neither `idtyp` nor `scp`), `keycloak` by `client_id` = `azp` or the grant in `jti`, `okta` by `sub` = `cid` without `uid`. `generic` knows no mark: where `sub` is the client or an audience, the kind is unknown.",
         ),
         optional(
             "algorithms",
@@ -403,7 +403,7 @@ pub(super) static REQUIREMENTS: Table = Table {
         optional(
             "kind",
             Kind::Choice(&["user", "machine"]),
-            "A user, or a client that acts for itself. Without it: either.",
+            "A user, or a client that acts for itself, by marks that the issuer alone sets. Without it: either, and those of unknown kind, who pass neither. The profile says what marks a machine; `generic` knows no mark.",
         ),
         defaulted(
             "verified",

@@ -1,6 +1,6 @@
 //! The fields of Authgear's resolver, from a token: the same names, byte for byte the same values.
 //!
-//! The resolver knows no machines, so for them none is set.
+//! The resolver knows no machines, so for them none is set, nor for one who may be a machine.
 
 use std::borrow::Cow;
 
@@ -56,8 +56,12 @@ pub(super) const NEVER_SET: HeaderName = name("x-authgear-session-acr");
 
 impl Field {
     pub(super) fn of(self, principal: &Principal) -> Result<Option<Cow<'_, str>>, IdentityError> {
-        let is_machine = principal.kind() == PrincipalKind::Machine;
-        if is_machine != matches!(self, Self::MachineClientId) {
+        let is_for = match principal.kind() {
+            PrincipalKind::User => !matches!(self, Self::MachineClientId),
+            PrincipalKind::Machine => matches!(self, Self::MachineClientId),
+            PrincipalKind::Unknown => false,
+        };
+        if !is_for {
             return Ok(None);
         }
         match self {

@@ -12,10 +12,10 @@ pub enum Preset {
     /// Those of Authgear's resolver, for applications written for it: `X-Authgear-Session-Valid`,
     /// `-User-Id`, `-User-Anonymous`, `-User-Verified`, `-User-Can-Reauthenticate`, `-User-Roles`,
     /// `-Session-Amr`, `-Session-Authenticated-At`. For machines, which the resolver does not know,
-    /// `X-Bearward-Client-Id` alone.
+    /// `X-Bearward-Client-Id` alone; where it is unknown whether it is one, none.
     Authgear,
-    /// `X-Bearward-Subject`, `-Issuer`, `-Client-Id`, `-Kind` (`user` or `machine`), `-Scope`
-    /// (words with a space between them), `-Auth-Time` and `-Expires-At` (Unix seconds).
+    /// `X-Bearward-Subject`, `-Issuer`, `-Client-Id`, `-Kind` (`user`, `machine` or
+    /// `unknown`), `-Scope` (words with a space between them), `-Auth-Time` and `-Expires-At` (Unix seconds).
     Bearward,
     /// No fields. The default.
     #[default]

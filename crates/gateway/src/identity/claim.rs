@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bearward::core::json::{Kind, Value};
-use bearward::{ClaimPath, Principal, PrincipalKind};
+use bearward::{ClaimPath, Principal};
 
 use super::IdentityError;
 
@@ -21,7 +21,7 @@ pub enum ClaimSource {
     ExpiresAt,
     /// The issuer.
     Issuer,
-    /// `user` or `machine`.
+    /// `user`, `machine` or `unknown`.
     Kind,
     /// The scopes, a list.
     Scopes,
@@ -43,10 +43,7 @@ impl ClaimSource {
             Self::ClientId => principal.client_id().map(Claim::Text),
             Self::ExpiresAt => Some(Claim::Number(principal.expires_at().as_secs())),
             Self::Issuer => Some(Claim::Text(principal.issuer())),
-            Self::Kind => Some(Claim::Text(match principal.kind() {
-                PrincipalKind::Machine => "machine",
-                PrincipalKind::User => "user",
-            })),
+            Self::Kind => Some(Claim::Text(principal.kind().as_str())),
             Self::Scopes => Some(Claim::Words(principal.scopes().collect())),
             Self::Subject => Some(Claim::Text(principal.subject())),
         }

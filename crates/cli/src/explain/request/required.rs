@@ -137,6 +137,7 @@ const fn kind_of(kind: PrincipalKind) -> &'static str {
     match kind {
         PrincipalKind::Machine => "a machine",
         PrincipalKind::User => "a user",
+        PrincipalKind::Unknown => "unknown",
     }
 }
 
