@@ -23,6 +23,7 @@ use crate::running::{Running, until, value};
 struct Gateway {
     running: Running,
     door: String,
+    proxy: Option<String>,
     admin: String,
     log: Arc<Mutex<String>>,
 }
@@ -57,7 +58,10 @@ impl Gateway {
         let lines = running.printed_until("ready");
         let door = lines.iter().find(|line| line.starts_with("forward auth"));
         let door = door.and_then(|line| line.split_whitespace().last());
+        let proxy = lines.iter().find(|line| line.starts_with("proxy"));
+        let proxy = proxy.and_then(|line| line.split_whitespace().last());
         Self {
+            proxy: proxy.map(str::to_owned),
             door: door.expect("its address").to_owned(),
             admin: format!("http://{}", value(&lines, "admin")),
             running,
@@ -308,6 +312,18 @@ fn a_key_05_a_name_that_does_not_resolve_is_an_outage() {
     assert_eq!(http::get(&format!("{}/livez", gateway.admin)).status, 200);
 }
 
+/// The program may have no more descriptors than these from now on. It made its caps for more.
+#[cfg(target_os = "linux")]
+fn take_descriptors(gateway: &Gateway, left: u64) {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    let pid = i32::try_from(gateway.running.child.id()).expect("a process");
+    let limit = Rlimit {
+        current: Some(left),
+        maximum: Some(left),
+    };
+    prlimit(Pid::from_raw(pid), Resource::Nofile, limit).expect("a limit");
+}
+
 /// Someone opens connections until the program has no descriptor left for one more, and leaves.
 #[cfg(target_os = "linux")]
 #[test]
@@ -321,8 +337,9 @@ fn t_dos_01_out_of_file_descriptors_it_serves_on_and_recovers() {
     text.push_str("[upstreams.app]\nurls = 'http://127.0.0.1:9'\n");
     let text = text.replace("path_prefix = '/'", "path_prefix = '/'\nupstream = 'app'");
     std::fs::write(place.config(), text).expect("a file");
-    let gateway = Gateway::start(&place, "ulimit -n 48;", &[]);
+    let gateway = Gateway::start(&place, "", &[]);
     until(|| gateway.ask(&token).status == 200);
+    take_descriptors(&gateway, 48);
     let mut kept = TcpStream::connect(&gateway.door).expect("a connection");
     assert_eq!(asked_over(&mut kept, &token), "HTTP/1.1 200 OK");
 
@@ -363,6 +380,62 @@ fn t_dos_01_out_of_file_descriptors_it_serves_on_and_recovers() {
     assert_eq!(gateway.ask(&token).status, 200);
     assert_eq!(gateway.readiness().status, 200);
     assert!(gateway.log().lines().count() < 100, "{}", gateway.log());
+}
+
+/// Few descriptors, and a client that takes as many as it can get: one is left for whoever comes next.
+#[cfg(target_os = "linux")]
+#[test]
+fn t_dos_08_few_descriptors_are_shared_out_so_that_everybody_gets_an_answer() {
+    let runtime = Runtime::new().expect("threads");
+    let issuer = dev_issuer(&runtime);
+    let token = issuer.user_token(AUDIENCE).sign();
+    // It accepts, and never answers.
+    let app = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = app.local_addr().expect("its address");
+    std::thread::spawn(move || app.incoming().collect::<Vec<_>>());
+    let place = Place::new(issuer.url(), "");
+    let mut text = std::fs::read_to_string(place.config()).expect("a file");
+    text.push_str("[listen.proxy]\naddress = '127.0.0.1:0'\n");
+    text.push_str(&format!("[upstreams.app]\nurls = 'http://{address}'\n"));
+    let text = text.replace("path_prefix = '/'", "path_prefix = '/'\nupstream = 'app'");
+    std::fs::write(place.config(), text).expect("a file");
+    let gateway = Gateway::start(&place, "ulimit -n 512;", &[]);
+    until(|| gateway.ask(&token).status == 200);
+    assert_eq!(gateway.told("too few file descriptors"), 1);
+
+    let door = gateway.proxy.clone().expect("a reverse proxy");
+    let request = format!("GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n");
+    let crowd: Vec<_> = (0..300)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&door).expect("a connection");
+            let _ = stream.write_all(request.as_bytes());
+            stream
+        })
+        .collect();
+    until(|| gateway.told("too_many_requests") > 0);
+    until(|| gateway.told("too_many_connections") > 0);
+    let other = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        let source = "127.0.0.2:0".parse().expect("an address");
+        socket.bind(source).expect("an address of this machine");
+        let stream = socket.connect(door.parse().expect("an address")).await;
+        stream
+            .and_then(tokio::net::TcpStream::into_std)
+            .expect("a connection")
+    });
+    other.set_nonblocking(false).expect("a socket");
+    let mut other = other;
+    let bare = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    other.write_all(bare).expect("a connection");
+    let mut answer = String::new();
+    let _ = other.set_read_timeout(Some(Duration::from_secs(5)));
+    other.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    assert_eq!(gateway.ask(&token).status, 200);
+    assert_eq!(gateway.readiness().status, 200);
+    assert_eq!(gateway.told("connections are not accepted"), 0);
+    assert_eq!(gateway.told("cannot be connected to"), 0);
+    drop(crowd);
 }
 
 /// Shells give 1024, in the way of ten thousand connections; what may be had is taken.

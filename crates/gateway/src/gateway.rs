@@ -33,6 +33,7 @@ use crate::proxy::{self, Expiry, Limits, Observe, Proxy, Settings, TlsError, Ups
 use crate::telemetry::{Named, Telemetry, TelemetryError};
 
 mod certificates;
+mod descriptors;
 mod grpc;
 mod listener;
 mod reload;
@@ -41,6 +42,7 @@ mod watch_file;
 pub use self::reload::{Reloader, Reloads, Trigger};
 
 use self::certificates::{Certificates, SettingsOf};
+use self::descriptors::Shares;
 use self::listener::{Protocol, Stop};
 use self::reload::Replaced;
 
@@ -50,6 +52,7 @@ pub struct Gateway {
     gate: SharedGate,
     metrics: Arc<Metrics>,
     telemetry: Telemetry,
+    shares: Shares,
     reloader: Reloader,
     admin: Option<(Listener, Admin)>,
     forward_auth: Option<(Listener, ForwardAuth)>,
@@ -64,7 +67,10 @@ impl Gateway {
     ///
     /// [`StartError`] if it cannot.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        let shares = Shares::of(&config);
+        shares.tell(&config);
         let upstreams = upstreams(&config.upstreams)?;
+        upstreams.keep_idle(shares.idle);
         let gate = config.gate(config.resource_server()?).upstreams(upstreams);
         let gate = SharedGate::new(gate);
         let metrics = Arc::new(Metrics::new(gate.clone()));
@@ -102,7 +108,9 @@ impl Gateway {
         };
         let proxy = match &listen.proxy {
             Some(settings) => {
-                let passed_on = proxy_settings(settings, &metrics, &telemetry);
+                let passed_on = proxy_settings(settings, &metrics, &telemetry)
+                    .max_requests(shares.most.requests)
+                    .max_streams(shares.most.streams);
                 let proxy = Proxy::new(gate.clone(), passed_on);
                 let tls_of: SettingsOf = |listen| listen.proxy.as_ref()?.tls.as_ref();
                 let tls = certificates.of(listen, tls_of, &[b"h2", b"http/1.1"])?;
@@ -110,12 +118,14 @@ impl Gateway {
             }
             None => None,
         };
-        let replaced = Replaced::of(gate.clone(), certificates);
+        let proxied = proxy.as_ref().map(|(_, proxy)| Arc::clone(proxy.most()));
+        let replaced = Replaced::of(gate.clone(), certificates, proxied);
         Ok(Self {
             reloader: Reloader::new(config, replaced, Arc::clone(&metrics)),
             gate,
             metrics,
             telemetry,
+            shares,
             admin,
             forward_auth,
             ext_authz,
@@ -159,19 +169,23 @@ impl Gateway {
     /// Serves until `stop` ends, and then as long as requests are under way, 30 s at most.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
         let (flushed, telemetry) = (Arc::clone(&self.metrics), self.telemetry.clone());
+        let others = self.shares.others;
         let (told, stopped) = watch::channel(());
         let stopped = Stop::new(stopped);
         let mut doors = JoinSet::new();
         if let Some((listener, proxy)) = self.proxy {
             let stopped = stopped.clone().told();
-            let limits = Limits::new().drain_timeout(GRACE);
+            let limits = Limits::new().connections(self.shares.clients);
+            let limits = limits.drain_timeout(GRACE);
             doors.spawn(proxy::serve(listener, Arc::new(proxy), limits, stopped));
         }
         if let Some((listener, door)) = self.ext_authz {
             let answer = grpc::answer(door, Arc::clone(&self.metrics), self.telemetry.clone());
             let stopped = stopped.clone();
             let protocol = Protocol::Http2;
-            doors.spawn(listener::serve(listener, protocol, answer, stopped, GRACE));
+            doors.spawn(listener::serve(
+                others, listener, protocol, answer, stopped, GRACE,
+            ));
         }
         if let Some((listener, door)) = self.forward_auth {
             let (metrics, telemetry) = (self.metrics, self.telemetry.clone());
@@ -180,7 +194,9 @@ impl Gateway {
                 asked(door.clone(), told, peer, request)
             };
             let protocol = Protocol::Http1;
-            doors.spawn(listener::serve(listener, protocol, answer, stopped, GRACE));
+            doors.spawn(listener::serve(
+                others, listener, protocol, answer, stopped, GRACE,
+            ));
         }
         // The admin listener answers as long as there is anything to tell.
         let (told_admin, stopped_admin) = watch::channel(());
@@ -191,7 +207,14 @@ impl Gateway {
                 std::future::ready(response.map(|body| Full::new(Bytes::from(body))))
             };
             let stopped = Stop::new(stopped_admin);
-            let served = listener::serve(listener, Protocol::Http1, answer, stopped, ADMIN_GRACE);
+            let served = listener::serve(
+                others,
+                listener,
+                Protocol::Http1,
+                answer,
+                stopped,
+                ADMIN_GRACE,
+            );
             tokio::spawn(served)
         });
         stop.await;

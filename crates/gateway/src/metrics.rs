@@ -24,7 +24,7 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::access_log::AccessLog;
 use crate::decision::{Decision, Told};
 use crate::gate::SharedGate;
-use crate::proxy::{End, Observe, Record};
+use crate::proxy::{End, Observe, Record, UpstreamLoad};
 use crate::telemetry::Trace;
 
 /// The counters, and where they are registered.
@@ -90,7 +90,8 @@ impl Metrics {
             log.left_out().clone(),
         );
         registry.register_collector(Box::new(KeySets(gate.clone())));
-        registry.register_collector(Box::new(Addresses(gate)));
+        registry.register_collector(Box::new(Addresses(gate.clone())));
+        registry.register_collector(Box::new(Loads(gate)));
         let metrics = Self {
             registry,
             requests,
@@ -463,6 +464,41 @@ impl Collector for Addresses {
         Ok(())
     }
 }
+
+/// How much is under way to each upstream, looked up when it is asked for.
+#[derive(Debug)]
+struct Loads(SharedGate);
+
+impl Collector for Loads {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let loads = self.0.load().all_upstreams().loads();
+        for (name, help, value) in LOADS {
+            let kind = ConstGauge::new(0.0).metric_type();
+            let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+            for load in &loads {
+                let labels = [("upstream", &*load.upstream)];
+                let value = f64::from(value(load));
+                ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+type LoadValue = fn(&UpstreamLoad) -> u32;
+
+const LOADS: [(&str, &str, LoadValue); 2] = [
+    (
+        "upstream_requests_in_progress",
+        "Requests that are under way to an upstream",
+        |load| load.requests,
+    ),
+    (
+        "upstream_streams_in_progress",
+        "WebSockets, streams of events and gRPC calls that are under way to an upstream",
+        |load| load.streams,
+    ),
+];
 
 type KeySetValue = fn(&IssuerState, UnixTime) -> Option<f64>;
 

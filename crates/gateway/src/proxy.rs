@@ -14,6 +14,8 @@
 mod activity;
 mod answer;
 mod body;
+mod client;
+mod entrance;
 mod fields;
 mod framing;
 mod guarded;
@@ -21,6 +23,7 @@ mod head;
 mod interruption;
 mod length;
 mod observe;
+mod places;
 mod serve;
 mod settings;
 mod streams;
@@ -39,11 +42,15 @@ use self::activity::Active;
 use self::answer::Answer;
 pub use self::body::{BodyError, ProxyBody};
 use self::body::{Download, Kind, Progress, Upload};
+use self::client::Client;
+use self::entrance::{Entrance, Outlook};
 use self::fields::{PeerName, Via};
 use self::head::Upgrade;
 pub use self::interruption::Interruption;
 use self::observe::Exchange;
 pub use self::observe::{End, Observe, Record, Traced};
+pub(crate) use self::places::{Most, SharedMost};
+use self::places::{Place, Purpose, Room};
 use self::serve::Connection;
 pub use self::serve::{Limits, serve};
 pub use self::settings::{Expiry, Settings};
@@ -52,6 +59,7 @@ pub use self::upstream::{
     Address, AddressError, AddressState, Protocol, Tls, TlsError, Upstream, Upstreams,
 };
 use self::upstream::{Held, Upstream as Target, is_repeatable};
+pub(crate) use self::upstream::{IDLE_MAX, UpstreamLoad};
 use crate::decision::{Admission, Decision, Reason, Refusal};
 use crate::gate::{Gate, SharedGate};
 use crate::metrics::{ADMITTED, Door};
@@ -64,13 +72,25 @@ use crate::telemetry::Named;
 pub struct Proxy {
     gate: SharedGate,
     settings: Settings,
+    most: Arc<SharedMost>,
+    room: Arc<Room>,
 }
 
 impl Proxy {
     /// A proxy for the routes of `gate` to its upstreams.
     #[must_use]
-    pub const fn new(gate: SharedGate, settings: Settings) -> Self {
-        Self { gate, settings }
+    pub fn new(gate: SharedGate, settings: Settings) -> Self {
+        Self {
+            most: Arc::new(SharedMost::new(settings.most)),
+            room: Arc::default(),
+            gate,
+            settings,
+        }
+    }
+
+    /// How much may be under way at a time, to be replaced.
+    pub(crate) const fn most(&self) -> &Arc<SharedMost> {
+        &self.most
     }
 
     /// Answers a request of `peer`.
@@ -80,10 +100,12 @@ impl Proxy {
         mut request: Request<Incoming>,
     ) -> Response<ProxyBody> {
         let peer = peer.into();
-        let named = if self.settings.trusted.contains(peer) {
-            Named::ByProxy(request.headers())
+        let trusted = &self.settings.trusted;
+        let (named, client) = if trusted.contains(peer) {
+            let client = Client::behind(peer, trusted, request.headers());
+            (Named::ByProxy(request.headers()), client)
         } else {
-            Named::ByStranger
+            (Named::ByStranger, Client::of(peer))
         };
         let telemetry = &self.settings.telemetry;
         let trace = telemetry.trace(Door::Proxy, request.method(), named);
@@ -99,6 +121,7 @@ impl Proxy {
         let active = connection.as_ref().map(Connection::active);
         let sender = Sender {
             peer,
+            client,
             name: connection.as_ref().map_or_else(
                 || Arc::new(PeerName::of(peer)),
                 |connection| Arc::clone(&connection.peer_name),
@@ -113,6 +136,7 @@ impl Proxy {
             Ok(passed) => passed.answered(exchange, connection, active),
             Err(answer) => {
                 exchange.answered(answer.reason, answer.status);
+                exchange.leave();
                 let answer = if is_grpc { answer.into_grpc() } else { *answer };
                 let mut response = Response::new(ProxyBody::fixed(answer.body, exchange, active));
                 *response.status_mut() = answer.status;
@@ -128,6 +152,17 @@ impl Proxy {
         response
     }
 
+    /// Takes a place at the gateway.
+    fn enter(&self, client: Client, exchange: &mut Exchange) -> Result<(), Box<Answer>> {
+        let place = Place::take(&self.room, client, Purpose::Request, self.most.load());
+        exchange.places().gateway = Some(place.ok_or_else(entrance::full)?);
+        Ok(())
+    }
+
+    fn trusts(&self, peer: Peer) -> bool {
+        self.settings.trusted.contains(peer)
+    }
+
     const fn observer(&self) -> &Arc<dyn Observe> {
         &self.settings.observer
     }
@@ -139,6 +174,8 @@ impl Proxy {
         mut request: Request<Incoming>,
         exchange: &mut Exchange,
     ) -> Result<Passed, Box<Answer>> {
+        // Before anything of it is looked at: a refusal has to cost less than what it refuses.
+        self.enter(sender.client, exchange)?;
         let gate = self.gate.load();
         let Some((target, host)) = head::read(&request) else {
             return Err(Box::new(Refusal::plain(None, Reason::TargetForm).into()));
@@ -155,6 +192,10 @@ impl Proxy {
         let upgrade = Upgrade::asked(&request, &self.settings)
             .filter(|_| upstream.version(request.version()) == Version::HTTP_11);
         let kind = kind_of(request.headers());
+        let version = upstream.version(request.version());
+        let outlook = Outlook::of(kind, version, upgrade.as_ref());
+        let entrance = Entrance::new(self, upstream);
+        entrance.enter(sender.client, outlook, exchange)?;
         let (head, body) = request.into_parts();
         let outbound = Outbound {
             gate: &gate,
@@ -170,19 +211,12 @@ impl Proxy {
         let (response, held) = outbound.send(head, body).await?;
         exchange.answered(ADMITTED, response.status());
 
-        let tunnel = match (response.status(), upgrade, client) {
-            (StatusCode::SWITCHING_PROTOCOLS, Some(upgrade), Some(client))
-                if upgrade.is_agreed(response.headers()) =>
-            {
-                Some((upgrade, client))
-            }
-            (StatusCode::SWITCHING_PROTOCOLS, ..) => {
-                return Err(Answer::bad_gateway(Interruption::UpstreamFailed).into());
-            }
-            _ => None,
-        };
+        let tunnel = agreed(&response, upgrade, client)?;
         let is_endless =
             tunnel.is_some() || kind == Kind::Grpc || fields::is_stream(response.headers());
+        if is_endless {
+            entrance.turn_into_stream(exchange)?;
+        }
         let expiry = is_endless.then_some(self.settings.expiry);
         let remaining = expiry.and_then(|expiry| remaining(&gate, &admission, expiry));
         Ok(Passed {
@@ -193,6 +227,25 @@ impl Proxy {
             kind,
             idle: upstream.idle(),
         })
+    }
+}
+
+/// The two ends of a tunnel, if the application agreed to what was asked for.
+fn agreed(
+    response: &Response<Incoming>,
+    upgrade: Option<Upgrade>,
+    client: Option<OnUpgrade>,
+) -> Result<Option<(Upgrade, OnUpgrade)>, Box<Answer>> {
+    match (response.status(), upgrade, client) {
+        (StatusCode::SWITCHING_PROTOCOLS, Some(upgrade), Some(client))
+            if upgrade.is_agreed(response.headers()) =>
+        {
+            Ok(Some((upgrade, client)))
+        }
+        (StatusCode::SWITCHING_PROTOCOLS, ..) => {
+            Err(Answer::bad_gateway(Interruption::UpstreamFailed).into())
+        }
+        _ => Ok(None),
     }
 }
 
@@ -244,6 +297,7 @@ fn kind_of(headers: &HeaderMap) -> Kind {
 /// Who sent a request, and how.
 struct Sender {
     peer: Peer,
+    client: Client,
     name: Arc<PeerName>,
     scheme: &'static str,
 }

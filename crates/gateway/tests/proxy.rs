@@ -5,6 +5,7 @@ pub(crate) mod fixture;
 mod framing;
 mod grpc;
 pub(crate) mod limits;
+mod places;
 mod streams;
 mod upgrades;
 mod upstreams;

@@ -345,6 +345,77 @@ async fn an_upstream_that_stays_keeps_its_connections_over_a_reload() {
 }
 
 /// One route, asked about over gRPC.
+/// A request that the application does not answer: it reads, and no more.
+async fn silent() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            held.push(stream);
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn t_dos_08_a_reload_changes_caps_and_what_is_under_way_still_counts() {
+    let issuer = DevIssuer::start().await.expect("a port");
+    let app = silent().await;
+    let proxied = |upstream: &str, gateway: &str| {
+        let more = format!("max_requests = {upstream}\n");
+        let text = proxied(&issuer, app, "X-User", &more);
+        format!("{text}max_requests = {gateway}\n[listen.admin]\naddress = '127.0.0.1:0'\n")
+    };
+    let running = Running::start(&proxied("2", "9")).await;
+    let door = running.address("proxy");
+    let field = format!(
+        "Authorization: Bearer {}\r\n",
+        issuer.user_token(issuer.url()).sign()
+    );
+    let in_progress = |count: u32| {
+        let line =
+            format!("bearward_upstream_requests_in_progress{{upstream=\"app\"}} {count}.0\n");
+        let text = running.metrics.encode().expect("metrics");
+        text.contains(&line)
+    };
+    let asked = async || {
+        let field = field.clone();
+        tokio::spawn(async move { get(door, "/", &field).await })
+    };
+    let reload = async |upstream: &str, gateway: &str| {
+        let config = parse(&proxied(upstream, gateway));
+        assert_eq!(running.reloader.apply(config).await, Reload::Applied);
+    };
+    assert!(in_progress(0));
+    let _first = asked().await;
+    let come = async |count: u32| {
+        let waited = async {
+            while !in_progress(count) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(SOON, waited).await.expect("requests under way");
+    };
+    come(1).await;
+    // One client has half of two.
+    let refused = get(door, "/", &field).await;
+    assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
+    reload("4", "9").await;
+    assert!(in_progress(1), "the same upstream by another cap");
+    let _second = asked().await;
+    come(2).await;
+    let refused = get(door, "/", &field).await;
+    assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
+    // The same for the gateway, which refuses before it decides.
+    reload("40", "4").await;
+    let refused = get(door, "/", "").await;
+    assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
+    reload("40", "9").await;
+    let refused = get(door, "/", "").await;
+    assert!(refused.starts_with("HTTP/1.1 401"), "{refused}");
+}
+
 fn ext_authz(issuer: &DevIssuer, address: &str) -> String {
     format!(
         "{}[[routes]]\nname = 'all'\npath_prefix = '/'\n\

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import zlib
 
@@ -27,6 +28,10 @@ from run import Gateway, Run, main
 HERE = pathlib.Path(__file__).parent
 # KiB that the gateway may take more of while a GiB passes.
 GROWTH = 16 * 1024
+# What 100 connections of 200 streams each may cost, in KiB: this, and so much for each that is admitted.
+FLOOD, ADMITTED = 20 * 1024, 64
+# Seconds in which another client has the first byte of its answer then.
+FIRST_BYTE = 0.1
 
 
 class StreamRun(Run):
@@ -54,6 +59,7 @@ class StreamRun(Run):
             APPLICATION=self.application.address,
             FAST=f"127.0.0.1:{fast}",
             ECHO=f"127.0.0.1:{echo}",
+            SLOW=silent(),
             SOCKET=self.sockets.address,
             CALLS=self.calls.address,
             NOBODY=f"127.0.0.1:{free_port()}",
@@ -68,6 +74,7 @@ class StreamRun(Run):
         yield "smuggling", self.smuggling
         if self.options.h2load:
             yield "HTTP/2 load", self.load
+            yield "requests without number", self.without_number
         yield "a GiB over HTTP/1.1", self.http1
         if self.options.curl:
             yield "a GiB over HTTP/2", self.http2
@@ -161,6 +168,46 @@ class StreamRun(Run):
             self.check(f"HTTP/2 load, {what}: all requests succeed", found, ((count, count, 0, 0), count))
             rate = re.search(r"([\d.]+) req/s", done.stdout)
             print(f"fact  HTTP/2 load, {what}: {rate[1] if rate else '?'} requests/s")
+
+    def without_number(self):
+        """20 000 requests at a time of one client, to an application that does not answer."""
+        before, _ = self.gateway.memory()
+        self.gateway.forget_peak()
+        url = f"http://127.0.0.1:{self.gateway.port}/slow"
+        command = [self.options.h2load, "--requests=20000", "--clients=100", "--max-concurrent-streams=200", url]
+        flood = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            times = [self.first_byte("/app/x") for _ in range(20)]
+            until("the flood is answered", 30, lambda: self.refused() >= 20000 - 512)
+            times += [self.first_byte("/app/x") for _ in range(20)]
+            held = self.gateway.metric("bearward_upstream_requests_in_progress", upstream="slow")
+            self.check("requests without number: one client has half of the places", held, 512)
+            worst = max(took for _, took in times)
+            self.check("requests without number: others are served", {status for status, _ in times}, {b"200"})
+            self.holds("requests without number: within 100 ms", worst <= FIRST_BYTE, f"{worst * 1000:.0f} ms")
+            _, peak = self.gateway.memory()
+            memory = f"{before} KiB before, {peak} at most"
+            most = FLOOD + ADMITTED * int(held)
+            self.holds("requests without number: memory", peak - before <= most, memory)
+            print(f"fact  requests without number: {memory}; {worst * 1000:.0f} ms for another client")
+        finally:
+            flood.kill()
+            flood.wait()
+        none = lambda: self.gateway.metric("bearward_upstream_requests_in_progress", upstream="slow") == 0
+        until("their places are free again", 30, none)
+
+    def refused(self):
+        return self.gateway.metric("bearward_requests_total", reason="too_many_requests") or 0
+
+    def first_byte(self, path):
+        """The status that a client at another address gets, and how long its first byte takes."""
+        head = f"GET {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {self.token}\r\nConnection: close\r\n\r\n"
+        began = time.monotonic()
+        address = ("127.0.0.1", self.gateway.port)
+        with socket.create_connection(address, timeout=10, source_address=("127.0.0.2", 0)) as connection:
+            connection.sendall(head.encode())
+            first = connection.recv(12)
+            return first[9:12], time.monotonic() - began
 
     # Large bodies
 
@@ -273,6 +320,19 @@ class StreamRun(Run):
         self.check("no panic", "panicked" in self.gateway.log_text(), False)
         self.sockets.stop()
         self.calls.stop()
+
+
+def silent():
+    """An application that accepts and never answers; its address."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    held = []
+
+    def accept():
+        while True:
+            held.append(listener.accept())
+
+    threading.Thread(target=accept, daemon=True).start()
+    return f"127.0.0.1:{listener.getsockname()[1]}"
 
 
 def drained(stream):

@@ -440,6 +440,19 @@ const REASONS: &[Reason] = &[
             certificate.",
     },
     Reason {
+        code: "too_many_connections",
+        means: "A client has more connections than are free for others, and opened one more.",
+        remedy: "Add a proxy in front to `trusted_proxies` of `[listen.proxy]`; else nothing: \
+            others are served.",
+    },
+    Reason {
+        code: "too_many_requests",
+        means: "As many requests or streams are under way as may be, at the upstream, at the \
+            gateway, or of this client, which may have no more than are free for others.",
+        remedy: "Add a proxy in front to `trusted_proxies`; raise `max_requests` or `max_streams` \
+            where the application bears more.",
+    },
+    Reason {
         code: "tunnel_idle",
         means: "Nothing went through a tunnel for as long as the upstream's `idle_timeout`.",
         remedy: "Let the application or the client send pings, or raise `idle_timeout` of the \

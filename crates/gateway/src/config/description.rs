@@ -526,7 +526,7 @@ pub(super) static ROUTE: Table = Table {
 
 pub(super) static LISTEN: Table = Table {
     name: "[listen]",
-    meaning: "The listeners. Changes of this table need a restart, but for certificates.",
+    meaning: "The listeners. Changes of this table need a restart, but for certificates, `max_requests` and `max_streams`.",
     fields: &[
         optional(
             "forward_auth",
@@ -647,6 +647,18 @@ pub(super) static UPSTREAM: Table = Table {
             "5s",
             "How long an address is passed over that could not be connected to.",
         ),
+        defaulted(
+            "max_requests",
+            Kind::Count,
+            "1024",
+            "How many requests are under way to it at a time. More are answered with 503 (`too_many_requests`). A client has no more of them than are free for others: half, if it is the only one.",
+        ),
+        defaulted(
+            "max_streams",
+            Kind::Count,
+            "4096",
+            "The same for WebSockets, streams of events and gRPC calls, which are not counted as requests.",
+        ),
     ],
 };
 
@@ -687,6 +699,18 @@ pub(super) static LISTEN_PROXY: Table = Table {
             Kind::Duration,
             "30s",
             "How long the next piece of a request's body may take.",
+        ),
+        defaulted(
+            "max_requests",
+            Kind::Count,
+            "4096",
+            "How many requests are under way at a time, to all upstreams. More are answered with 503 (`too_many_requests`) before they are decided on. A client has no more of them than are free for others: half, if it is the only one. Where file descriptors are scarce it is fewer.",
+        ),
+        defaulted(
+            "max_streams",
+            Kind::Count,
+            "8192",
+            "The same for WebSockets, streams of events and gRPC calls, which are not counted as requests.",
         ),
         optional(
             "method_overrides",

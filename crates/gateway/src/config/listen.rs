@@ -58,13 +58,14 @@ impl Listen {
 }
 
 impl Listen {
-    /// Whether only certificates differ, which are replaced while the listener stays.
-    pub(crate) fn is_same_but_for_certificates(&self, other: &Self) -> bool {
-        self.without_certificates() == other.without_certificates()
+    /// Whether nothing differs but what a reload replaces while the listener stays: certificates, and
+    /// how much may be under way.
+    pub(crate) fn is_same_at_a_start(&self, other: &Self) -> bool {
+        self.as_started() == other.as_started()
     }
 
     /// The same, with the same certificate wherever there is one.
-    fn without_certificates(&self) -> Self {
+    fn as_started(&self) -> Self {
         let mut listen = self.clone();
         let listeners = [
             listen.admin.as_mut().map(|admin| &mut admin.tls),
@@ -74,6 +75,9 @@ impl Listen {
         ];
         for tls in listeners.into_iter().flatten().flatten() {
             *tls = TlsSettings::blank();
+        }
+        if let Some(proxy) = &mut listen.proxy {
+            (proxy.max_requests, proxy.max_streams) = (0, 0);
         }
         listen
     }
@@ -176,6 +180,10 @@ pub struct ProxySettings {
     pub expiry_leeway: Option<Duration>,
     /// How long the next piece of a request's body may take.
     pub client_idle: Duration,
+    /// How many requests are under way at a time.
+    pub max_requests: u32,
+    /// How many WebSockets, streams of events and gRPC calls.
+    pub max_streams: u32,
     /// Fields that name another method and are passed on.
     pub method_overrides: Vec<HeaderName>,
 }
@@ -206,6 +214,8 @@ impl ProxySettings {
             trusted_proxies,
             expiry_leeway: expiry_leeway.filter(|_| ends),
             client_idle: fields.duration("client_idle")?.value,
+            max_requests: fields.count_from_one("max_requests")?,
+            max_streams: fields.count_from_one("max_streams")?,
             method_overrides,
         })
     }

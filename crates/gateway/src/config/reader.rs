@@ -161,6 +161,16 @@ impl<'t> Fields<'t> {
         count
     }
 
+    /// A number that would let nothing through if it were 0.
+    pub(super) fn count_from_one(&self, key: &str) -> Option<u32> {
+        let count = self.count(key)?;
+        if count == 0 {
+            let message = format!("`{key}` is 1 at least");
+            self.tell(Code::Value, key, message, "");
+        }
+        Some(count)
+    }
+
     pub(super) fn duration(&self, key: &str) -> Option<At<Duration>> {
         let given = self.text(key)?;
         let parsed = given.value.parse::<SignedDuration>().ok();

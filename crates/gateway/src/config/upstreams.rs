@@ -24,6 +24,8 @@ pub struct UpstreamSettings {
     response_timeout: Duration,
     idle_timeout: Duration,
     cooldown: Duration,
+    max_requests: u32,
+    max_streams: u32,
 }
 
 impl UpstreamSettings {
@@ -73,7 +75,9 @@ impl UpstreamSettings {
             .connect_timeout(self.connect_timeout)
             .response_timeout(self.response_timeout)
             .idle_timeout(self.idle_timeout)
-            .cooldown(self.cooldown);
+            .cooldown(self.cooldown)
+            .max_requests(self.max_requests)
+            .max_streams(self.max_streams);
         if let Some(tls) = self.tls()? {
             upstream = upstream.tls(tls);
         }
@@ -115,6 +119,8 @@ impl UpstreamSettings {
             response_timeout: fields.duration("response_timeout")?.value,
             idle_timeout: fields.duration("idle_timeout")?.value,
             cooldown: fields.duration("cooldown")?.value,
+            max_requests: fields.count_from_one("max_requests")?,
+            max_streams: fields.count_from_one("max_streams")?,
         };
         if let Err(error) = upstream.tls() {
             let is_ca = error == TlsError::Certificates;

@@ -58,25 +58,9 @@ impl Protocol {
     }
 }
 
-/// Answers every request, until it is told to stop and those under way are answered, or `grace` is
+/// Answers every request, over so many connections at a time, until it is told to stop and those under way are answered, or `grace` is
 /// over.
 pub(super) async fn serve<A, F, B>(
-    listener: Listener,
-    protocol: Protocol,
-    answer: A,
-    stop: Stop,
-    grace: Duration,
-) where
-    A: Fn(Peer, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Response<B>> + Send + 'static,
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
-    serve_at_once(CONNECTIONS, listener, protocol, answer, stop, grace).await;
-}
-
-/// The same over so many connections at a time.
-async fn serve_at_once<A, F, B>(
     most: u32,
     listener: Listener,
     protocol: Protocol,
@@ -209,9 +193,6 @@ async fn end(mut served: Served, was_asked: &AtomicBool) {
 /// A connection on its way.
 type Served = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
 
-/// How many are open at a time; more wait to be accepted.
-const CONNECTIONS: u32 = 10_000;
-
 /// How long a connection may be silent before it is closed, when all are to end.
 const LAST_CALL: Duration = Duration::from_secs(1);
 
@@ -245,7 +226,7 @@ mod tests {
     use tokio::sync::watch;
     use tokio::time::timeout;
 
-    use super::{Protocol, Stop, serve_at_once};
+    use super::{Protocol, Stop, serve};
     use crate::config::Address;
     use crate::listener::Listener;
     use crate::peer::Peer;
@@ -262,7 +243,7 @@ mod tests {
             std::future::ready(Response::new(Full::<Bytes>::default()))
         };
         let (stop, grace) = (Stop::new(stopped), Duration::ZERO);
-        let served = serve_at_once(2, listener, Protocol::Http1, answer, stop, grace);
+        let served = serve(2, listener, Protocol::Http1, answer, stop, grace);
         tokio::spawn(served);
         let first = TcpStream::connect(address).await.unwrap();
         let _second = TcpStream::connect(address).await.unwrap();

@@ -13,6 +13,7 @@ use bearward::ResourceServer;
 use tokio::sync::{Mutex, mpsc};
 
 use super::certificates::Certificates;
+use super::descriptors::Shares;
 use super::watch_file::Folders;
 use crate::config::{
     self, Config, Contents, FileRead, Listen, Surroundings, TelemetrySettings, TlsSettingsError,
@@ -20,7 +21,7 @@ use crate::config::{
 };
 use crate::gate::{Gate, SharedGate};
 use crate::metrics::{Metrics, Reload};
-use crate::proxy::{TlsError, Upstreams};
+use crate::proxy::{SharedMost, TlsError, Upstreams};
 
 /// Puts other configurations in force. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -59,7 +60,7 @@ impl Started {
         if is_new && config.telemetry != self.telemetry {
             tracing::warn!("telemetry has changed; that takes effect at the next start");
         }
-        let is_same = |listen| config.listen.is_same_but_for_certificates(listen);
+        let is_same = |listen| config.listen.is_same_at_a_start(listen);
         if !is_same(&before.listen) && !is_same(&self.listen) {
             tracing::warn!("listeners have changed; that takes effect at the next start");
         }
@@ -71,11 +72,21 @@ impl Started {
 pub(super) struct Replaced {
     gate: SharedGate,
     certificates: Certificates,
+    /// How much of the reverse proxy may be under way, if there is one.
+    most: Option<Arc<SharedMost>>,
 }
 
 impl Replaced {
-    pub(super) const fn of(gate: SharedGate, certificates: Certificates) -> Self {
-        Self { gate, certificates }
+    pub(super) const fn of(
+        gate: SharedGate,
+        certificates: Certificates,
+        most: Option<Arc<SharedMost>>,
+    ) -> Self {
+        Self {
+            gate,
+            certificates,
+            most,
+        }
     }
 }
 
@@ -123,8 +134,18 @@ impl Reloader {
         server: ResourceServer,
         upstreams: Upstreams,
     ) -> Result<(), TlsSettingsError> {
-        let Replaced { gate, certificates } = &self.0.replaced;
+        let Replaced {
+            gate,
+            certificates,
+            most,
+        } = &self.0.replaced;
         let renewed = certificates.renewed(&config.listen)?;
+        let shares = Shares::of(config);
+        shares.tell(config);
+        upstreams.keep_idle(shares.idle);
+        if let Some(most) = most {
+            most.replace(shares.most);
+        }
         gate.replace(config.gate(server).upstreams(upstreams));
         for certificate in renewed {
             certificate.present();
@@ -309,7 +330,8 @@ async fn upstreams(config: &Config, current: &Config, before: Arc<Gate>) -> Opti
             let is_same = current.get(settings.name()) == Some(&settings);
             match before.all_upstreams().find(settings.name()) {
                 Some(upstream) if is_same => Ok(Arc::clone(upstream)),
-                _ => settings.build().map(Arc::new),
+                Some(upstream) => Ok(Arc::new(settings.build()?.succeeding(upstream))),
+                None => settings.build().map(Arc::new),
             }
         };
         config.iter().map(upstream).collect()

@@ -2,7 +2,7 @@
 //! and nothing of the upstream is in them.
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::body::BodyError;
@@ -85,6 +85,16 @@ impl Answer {
     /// The upstream did not answer, or not sensibly.
     pub(super) fn bad_gateway(reason: Interruption) -> Self {
         Self::problem(StatusCode::BAD_GATEWAY, r#"{"status":502}"#, reason.code())
+    }
+
+    /// There is no place for it. Nothing was sent to the upstream, so it may be sent again.
+    pub(super) fn too_many() -> Self {
+        let reason = Interruption::TooManyRequests.code();
+        let mut answer =
+            Self::problem(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":503}"#, reason);
+        let soon = HeaderValue::from_static("1");
+        answer.headers.insert(RETRY_AFTER, soon);
+        answer
     }
 
     /// A mistake of ours.

@@ -16,6 +16,10 @@ pub enum Interruption {
     StreamExpired,
     /// A TLS handshake was not completed.
     TlsHandshake,
+    /// The client has more connections than are free for others.
+    TooManyConnections,
+    /// As many requests or streams are under way as may be, or as this client may have.
+    TooManyRequests,
     /// Nothing went through a tunnel for too long.
     TunnelIdle,
     /// No address of the upstream could be connected to.
@@ -37,6 +41,8 @@ impl Interruption {
         Self::Shutdown,
         Self::StreamExpired,
         Self::TlsHandshake,
+        Self::TooManyConnections,
+        Self::TooManyRequests,
         Self::TunnelIdle,
         Self::UpstreamConnect,
         Self::UpstreamFailed,
@@ -54,6 +60,8 @@ impl Interruption {
             Self::Shutdown => "shutdown",
             Self::StreamExpired => "stream_expired",
             Self::TlsHandshake => "tls_handshake",
+            Self::TooManyConnections => "too_many_connections",
+            Self::TooManyRequests => "too_many_requests",
             Self::TunnelIdle => "tunnel_idle",
             Self::UpstreamConnect => "upstream_connect",
             Self::UpstreamFailed => "upstream_failed",

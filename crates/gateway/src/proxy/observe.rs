@@ -12,6 +12,7 @@ use crate::metrics::Request;
 use crate::telemetry::Trace;
 
 use super::interruption::Interruption;
+use super::places::Place;
 
 /// Is told of every request once it is over.
 pub trait Observe: fmt::Debug + Send + Sync {
@@ -62,6 +63,14 @@ pub(super) struct Exchange {
     started: Instant,
     observer: Arc<dyn Observe>,
     trace: Trace,
+    places: Places,
+}
+
+/// The places that a request has taken, for as long as it lasts.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    pub(super) gateway: Option<Place>,
+    pub(super) upstream: Option<Place>,
 }
 
 impl Exchange {
@@ -80,6 +89,7 @@ impl Exchange {
             started: Instant::now(),
             observer: Arc::clone(observer),
             trace,
+            places: Places::default(),
         }
     }
 
@@ -106,6 +116,15 @@ impl Exchange {
         self.record.reason = by.code();
     }
 
+    pub(super) const fn places(&mut self) -> &mut Places {
+        &mut self.places
+    }
+
+    /// Gives the places back: what is answered now costs nothing any more.
+    pub(super) fn leave(&mut self) {
+        self.places = Places::default();
+    }
+
     pub(super) const fn complete(&mut self) {
         self.record.end = End::Complete;
     }
@@ -113,6 +132,7 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
+        self.leave();
         self.record.duration = self.started.elapsed();
         self.trace.end(&Request::from(&self.record));
         self.observer.ended(&self.record);

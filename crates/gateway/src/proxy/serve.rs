@@ -15,9 +15,11 @@ use tokio::time::{sleep, timeout};
 
 use super::Proxy;
 use super::activity::{Active, Activity, Overdue};
+use super::client::Client;
 use super::fields::PeerName;
 use super::guarded::Guarded;
 use super::interruption::Interruption;
+use super::places::{Guest, Places};
 use super::streams::Streams;
 use crate::listener::{Accepted, Listener};
 use crate::peer::Peer;
@@ -140,6 +142,7 @@ pub async fn serve(
     let places = Arc::new(Semaphore::new(
         usize::try_from(limits.connections).unwrap_or(Semaphore::MAX_PERMITS),
     ));
+    let crowd = Arc::new(Places::default());
     tokio::pin!(shutdown);
     let mut waiting = None;
     loop {
@@ -165,11 +168,14 @@ pub async fn serve(
             sleep(Duration::from_millis(20)).await;
             continue;
         };
+        let Some(guest) = admit(&proxy, &crowd, accepted.peer, limits.connections) else {
+            continue;
+        };
         let connection = Connection {
             scheme: "http",
             peer_name: Arc::new(PeerName::of(accepted.peer)),
             activity: Arc::new(Activity::new(proxy.observer())),
-            place: Arc::new(place),
+            place: Arc::new((place, guest)),
             phase: phases.clone(),
         };
         tokio::spawn(open(accepted, Arc::clone(&proxy), limits, connection));
@@ -186,6 +192,20 @@ async fn accept(
 ) -> Option<(Accepted, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     Some((listener.accept().await?, place))
+}
+
+/// Whether a peer may have one more connection. One that has more than are free for others is cut, at no
+/// further cost; a trusted proxy has those of many clients.
+fn admit(proxy: &Proxy, crowd: &Arc<Places>, peer: Peer, most: u32) -> Option<Option<Guest>> {
+    if proxy.trusts(peer) {
+        return Some(None);
+    }
+    let guest = Guest::admit(crowd, Client::of(peer), most);
+    if guest.is_none() {
+        let reason = Interruption::TooManyConnections;
+        proxy.observer().cut(reason.code());
+    }
+    guest.map(Some)
 }
 
 async fn open(accepted: Accepted, proxy: Arc<Proxy>, limits: Limits, mut connection: Connection) {
@@ -273,7 +293,7 @@ pub(super) struct Connection {
     activity: Arc<Activity>,
     /// Free again when the last one who holds it is gone.
     #[expect(dead_code, reason = "held, not read")]
-    place: Arc<OwnedSemaphorePermit>,
+    place: Arc<(OwnedSemaphorePermit, Option<Guest>)>,
     phase: watch::Receiver<Phase>,
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::HeaderName;
 
 use super::observe::{Observe, Traced};
+use super::places::Most;
 use crate::peer::TrustedPeers;
 use crate::telemetry::Telemetry;
 
@@ -19,6 +20,7 @@ pub struct Settings {
     pub(super) trusted: TrustedPeers,
     pub(super) observer: Arc<dyn Observe>,
     pub(super) telemetry: Telemetry,
+    pub(super) most: Most,
 }
 
 /// What becomes of tunnels and streams of events whose token expires.
@@ -43,6 +45,10 @@ impl Settings {
             trusted: TrustedPeers::new([]),
             observer: Arc::new(Traced),
             telemetry: Telemetry::default(),
+            most: Most {
+                requests: 4096,
+                streams: 8192,
+            },
         }
     }
 
@@ -73,6 +79,21 @@ impl Settings {
     #[must_use]
     pub fn allow_upgrade(mut self, protocol: &str) -> Self {
         self.upgrades.push(protocol.to_ascii_lowercase());
+        self
+    }
+
+    /// How many requests are under way at a time; 4096. More are answered with 503, and one client
+    /// has no more than are free for others.
+    #[must_use]
+    pub const fn max_requests(mut self, count: u32) -> Self {
+        self.most.requests = count;
+        self
+    }
+
+    /// The same for WebSockets, streams of events and gRPC calls; 8192.
+    #[must_use]
+    pub const fn max_streams(mut self, count: u32) -> Self {
+        self.most.streams = count;
         self
     }
 

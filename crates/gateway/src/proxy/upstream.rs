@@ -21,8 +21,10 @@ use tokio::time::timeout;
 pub use self::address::{Address, AddressError};
 pub use self::connect::{Tls, TlsError};
 pub(super) use self::pool::Held;
+pub(crate) use self::pool::IDLE_MAX;
 use self::pool::{Endpoint, Sender, Sent};
 use super::body::{BodyError, Progress, Upload};
+use super::places::{Most, Purpose, Room};
 
 /// The upstreams by name, for every route. Cheap to clone, and immutable: others come with another
 /// [gate](crate::Gate).
@@ -51,6 +53,25 @@ impl Upstreams {
         states
     }
 
+    /// How much is under way to each, in the order of their names.
+    pub(crate) fn loads(&self) -> Vec<UpstreamLoad> {
+        let load = |upstream: &Arc<Upstream>| UpstreamLoad {
+            upstream: Arc::clone(&upstream.name),
+            requests: upstream.room.taken(Purpose::Request),
+            streams: upstream.room.taken(Purpose::Stream),
+        };
+        let mut loads: Vec<_> = self.0.values().map(load).collect();
+        loads.sort_by(|a, b| a.upstream.cmp(&b.upstream));
+        loads
+    }
+
+    /// How many idle connections are kept to each address.
+    pub(crate) fn keep_idle(&self, count: usize) {
+        for upstream in self.0.values() {
+            upstream.keep_idle(count);
+        }
+    }
+
     pub(crate) fn find(&self, name: &str) -> Option<&Arc<Upstream>> {
         self.0.get(name)
     }
@@ -68,6 +89,14 @@ pub struct AddressState {
     pub is_up: bool,
 }
 
+/// How much is under way to an upstream, for metrics.
+#[derive(Clone, Debug)]
+pub(crate) struct UpstreamLoad {
+    pub(crate) upstream: Arc<str>,
+    pub(crate) requests: u32,
+    pub(crate) streams: u32,
+}
+
 /// One application.
 #[derive(Debug)]
 pub struct Upstream {
@@ -78,6 +107,8 @@ pub struct Upstream {
     tls: Option<Tls>,
     host: Option<HeaderValue>,
     limits: Limits,
+    most: Most,
+    room: Arc<Room>,
 }
 
 /// Which protocol an upstream is spoken to in.
@@ -118,6 +149,11 @@ impl Upstream {
                 idle: Duration::from_secs(300),
                 cooldown: Duration::from_secs(5),
             },
+            most: Most {
+                requests: 1024,
+                streams: 4096,
+            },
+            room: Arc::default(),
         }
     }
 
@@ -169,6 +205,42 @@ impl Upstream {
     pub const fn cooldown(mut self, cooldown: Duration) -> Self {
         self.limits.cooldown = cooldown;
         self
+    }
+
+    /// How many requests are under way to it at a time; 1024. More are answered with 503, and one
+    /// client has no more than are free for others.
+    #[must_use]
+    pub const fn max_requests(mut self, count: u32) -> Self {
+        self.most.requests = count;
+        self
+    }
+
+    /// The same for WebSockets, streams of events and gRPC calls; 4096.
+    #[must_use]
+    pub const fn max_streams(mut self, count: u32) -> Self {
+        self.most.streams = count;
+        self
+    }
+
+    /// Takes the place of `before`, so that what is under way there still counts.
+    pub(crate) fn succeeding(mut self, before: &Self) -> Self {
+        self.room = Arc::clone(&before.room);
+        self
+    }
+
+    /// How many idle connections are kept to each address, 64 at most.
+    pub(crate) fn keep_idle(&self, count: usize) {
+        for endpoint in &self.endpoints {
+            endpoint.keep_idle(count);
+        }
+    }
+
+    pub(super) const fn most(&self) -> Most {
+        self.most
+    }
+
+    pub(super) const fn room(&self) -> &Arc<Room> {
+        &self.room
     }
 
     fn state(&self) -> impl Iterator<Item = AddressState> {

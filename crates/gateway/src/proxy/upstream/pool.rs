@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use super::address::Address;
 use super::connect::{Tls, connect};
 
 /// How many idle connections are kept to one address.
-const IDLE_MAX: usize = 64;
+pub(crate) const IDLE_MAX: usize = 64;
 
 /// How many requests share a connection. Applications allow 100 at least ([RFC 9113 §6.5.2]), and what
 /// is more would wait for one of these to end.
@@ -48,8 +49,21 @@ pub(super) struct Endpoint {
 }
 
 /// The idle connections to one address, those that were put back last at the end.
-#[derive(Debug, Default)]
-pub(super) struct Pool(Mutex<VecDeque<Idle>>);
+#[derive(Debug)]
+pub(super) struct Pool {
+    idle: Mutex<VecDeque<Idle>>,
+    /// Fewer than `IDLE_MAX` where file descriptors are scarce.
+    most: AtomicUsize,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self {
+            idle: Mutex::default(),
+            most: AtomicUsize::new(IDLE_MAX),
+        }
+    }
+}
 
 #[derive(Debug)]
 struct Idle {
@@ -72,7 +86,7 @@ pub(super) type Timer = Pin<Box<Sleep>>;
 impl Pool {
     /// The one that was used last. Those that have waited for longer than `limit` are closed.
     fn take(&self, limit: Duration) -> Option<Connection> {
-        let mut idle = lock(&self.0);
+        let mut idle = lock(&self.idle);
         let now = Instant::now();
         let is_old = |idle: &Idle| now.saturating_duration_since(idle.since) >= limit;
         while idle.front().is_some_and(is_old) {
@@ -84,11 +98,12 @@ impl Pool {
     }
 
     fn put(&self, connection: Connection) {
-        let mut idle = lock(&self.0);
-        if idle.len() >= IDLE_MAX {
+        let most = self.most.load(Ordering::Relaxed);
+        let mut idle = lock(&self.idle);
+        if idle.len() >= most {
             idle.retain(|idle| !idle.connection.sender.is_closed());
         }
-        if idle.len() < IDLE_MAX {
+        if idle.len() < most {
             let since = Instant::now();
             idle.push_back(Idle { connection, since });
         }
@@ -170,6 +185,10 @@ impl Endpoint {
             shared: Mutex::default(),
             resting: Mutex::default(),
         }
+    }
+
+    pub(super) fn keep_idle(&self, count: usize) {
+        self.idle.most.store(count.min(IDLE_MAX), Ordering::Relaxed);
     }
 
     pub(super) fn is_up(&self) -> bool {

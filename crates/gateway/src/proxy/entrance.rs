@@ -1,0 +1,93 @@
+//! How a request that was admitted comes to its places, at its upstream and at the gateway.
+
+use http::Version;
+
+use super::Proxy;
+use super::answer::Answer;
+use super::body::Kind;
+use super::client::Client;
+use super::head::Upgrade;
+use super::observe::Exchange;
+use super::places::{Place, Purpose};
+use super::upstream::Upstream;
+
+/// A request that was admitted, and looks for its places.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entrance<'r> {
+    proxy: &'r Proxy,
+    upstream: &'r Upstream,
+}
+
+impl<'r> Entrance<'r> {
+    pub(super) const fn new(proxy: &'r Proxy, upstream: &'r Upstream) -> Self {
+        Self { proxy, upstream }
+    }
+
+    /// Takes what it needs before anything is sent.
+    pub(super) fn enter(
+        self,
+        client: Client,
+        outlook: Outlook,
+        exchange: &mut Exchange,
+    ) -> Result<(), Box<Answer>> {
+        let (room, most) = (self.upstream.room(), self.upstream.most());
+        let purpose = match outlook {
+            Outlook::Stream => Purpose::Stream,
+            Outlook::MayStream | Outlook::Request => Purpose::Request,
+        };
+        let place = Place::take(room, client, purpose, most).ok_or_else(full)?;
+        // The application would have agreed to what cannot be.
+        let is_open = outlook != Outlook::MayStream || place.may_stream(most);
+        let places = exchange.places();
+        places.upstream = Some(place);
+        let most = self.proxy.most.load();
+        let is_open = is_open
+            && match (&mut places.gateway, outlook) {
+                (Some(place), Outlook::Stream) => place.turn_into_stream(most),
+                (Some(place), Outlook::MayStream) => place.may_stream(most),
+                _ => true,
+            };
+        is_open.then_some(()).ok_or_else(full)
+    }
+
+    /// Counts as a stream from here on.
+    pub(super) fn turn_into_stream(self, exchange: &mut Exchange) -> Result<(), Box<Answer>> {
+        let places = exchange.places();
+        let with_most = [
+            (&mut places.upstream, self.upstream.most()),
+            (&mut places.gateway, self.proxy.most.load()),
+        ];
+        for (place, most) in with_most {
+            if let Some(place) = place
+                && !place.turn_into_stream(most)
+            {
+                return Err(full());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a request may turn out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outlook {
+    Request,
+    /// A WebSocket, if the application agrees.
+    MayStream,
+    Stream,
+}
+
+impl Outlook {
+    pub(super) const fn of(kind: Kind, version: Version, upgrade: Option<&Upgrade>) -> Self {
+        match (kind, version, upgrade) {
+            // A call may go on for long before it is answered.
+            (Kind::Grpc, Version::HTTP_2, _) => Self::Stream,
+            (_, _, Some(_)) => Self::MayStream,
+            _ => Self::Request,
+        }
+    }
+}
+
+pub(super) fn full() -> Box<Answer> {
+    Box::new(Answer::too_many())
+}

@@ -1,0 +1,332 @@
+//! Places for requests and for streams: how many there are at a time, and who may take one.
+//!
+//! Nothing waits for a place. A client may hold as many as are free for others: one alone half of
+//! them, and each that comes after it finds some. So a greedy client stops nobody, and below half of
+//! the cap nobody notices it. Shares follow from two numbers, so that none has to be configured.
+
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use foldhash::fast::RandomState;
+
+use super::client::Client;
+
+/// How many may be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Most {
+    pub(crate) requests: u32,
+    pub(crate) streams: u32,
+}
+
+impl Most {
+    const fn of(self, purpose: Purpose) -> u32 {
+        match purpose {
+            Purpose::Request => self.requests,
+            Purpose::Stream => self.streams,
+        }
+    }
+}
+
+/// The same, which a reload replaces.
+#[derive(Debug)]
+pub(crate) struct SharedMost {
+    requests: AtomicU32,
+    streams: AtomicU32,
+}
+
+impl SharedMost {
+    pub(super) const fn new(most: Most) -> Self {
+        Self {
+            requests: AtomicU32::new(most.requests),
+            streams: AtomicU32::new(most.streams),
+        }
+    }
+
+    pub(crate) fn replace(&self, most: Most) {
+        self.requests.store(most.requests, Ordering::Relaxed);
+        self.streams.store(most.streams, Ordering::Relaxed);
+    }
+
+    pub(super) fn load(&self) -> Most {
+        Most {
+            requests: self.requests.load(Ordering::Relaxed),
+            streams: self.streams.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// What a place is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// It has an end of its own.
+    Request,
+    /// It goes on until somebody ends it: a WebSocket, events, a gRPC call.
+    Stream,
+}
+
+/// The places that are taken, at the gateway or at one upstream.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    requests: Places,
+    streams: Places,
+}
+
+impl Room {
+    pub(super) fn taken(&self, purpose: Purpose) -> u32 {
+        self.of(purpose).taken.load(Ordering::Relaxed)
+    }
+
+    const fn of(&self, purpose: Purpose) -> &Places {
+        match purpose {
+            Purpose::Request => &self.requests,
+            Purpose::Stream => &self.streams,
+        }
+    }
+}
+
+/// A place, free again when this is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    room: Arc<Room>,
+    client: Client,
+    purpose: Purpose,
+}
+
+impl Place {
+    /// A place for this client, if there is one.
+    pub(super) fn take(
+        room: &Arc<Room>,
+        client: Client,
+        purpose: Purpose,
+        most: Most,
+    ) -> Option<Self> {
+        let is_taken = room.of(purpose).take(client, most.of(purpose), 0);
+        is_taken.then(|| Self {
+            room: Arc::clone(room),
+            client,
+            purpose,
+        })
+    }
+
+    /// Becomes that of a stream. Whether there was one.
+    #[must_use]
+    pub(super) fn turn_into_stream(&mut self, most: Most) -> bool {
+        if self.purpose == Purpose::Stream {
+            return true;
+        }
+        let is_taken = self.room.streams.take(self.client, most.streams, 0);
+        if is_taken {
+            self.room.requests.leave(self.client);
+            self.purpose = Purpose::Stream;
+        }
+        is_taken
+    }
+
+    /// Whether it could become that of a stream now.
+    pub(super) fn may_stream(&self, most: Most) -> bool {
+        let streams = &self.room.streams;
+        let is_free = streams.take(self.client, most.streams, 0);
+        if is_free {
+            streams.leave(self.client);
+        }
+        is_free
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.room.of(self.purpose).leave(self.client);
+    }
+}
+
+/// A connection of a client, as long as it is open.
+#[derive(Debug)]
+pub(super) struct Guest {
+    crowd: Arc<Places>,
+    client: Client,
+}
+
+impl Guest {
+    /// One more, if this client may have another of `most`.
+    pub(super) fn admit(crowd: &Arc<Places>, client: Client, most: u32) -> Option<Self> {
+        let is_admitted = crowd.take(client, most, CONNECTIONS_GRANTED);
+        is_admitted.then(|| Self {
+            crowd: Arc::clone(crowd),
+            client,
+        })
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.crowd.leave(self.client);
+    }
+}
+
+/// So many connections a client may have as long as there are any: a household, or an office.
+const CONNECTIONS_GRANTED: u32 = 64;
+
+/// Counts what is taken, in all and by client. A client that has nothing is not in the map, so it is
+/// never larger than the cap.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    taken: AtomicU32,
+    hasher: RandomState,
+    /// In parts, so that threads seldom wait for one another.
+    clients: [Mutex<HashMap<Client, u32, RandomState>>; 16],
+}
+
+impl Places {
+    /// Takes one of `most` for a client, whether or not others have so many if it has `least` at most.
+    pub(super) fn take(&self, client: Client, most: u32, least: u32) -> bool {
+        let taken = self.taken.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        let is_taken = taken <= most && {
+            let mut clients = self.part(client);
+            let own = clients.get(&client).copied().unwrap_or(0);
+            let own = own.saturating_add(1);
+            // No more than are free for others, its new one among them.
+            let free = most.saturating_sub(taken).saturating_add(1);
+            let may = own <= free.max(least);
+            if may {
+                clients.insert(client, own);
+            }
+            may
+        };
+        if !is_taken {
+            self.taken.fetch_sub(1, Ordering::Relaxed);
+        }
+        is_taken
+    }
+
+    pub(super) fn leave(&self, client: Client) {
+        let mut clients = self.part(client);
+        let own = clients.get(&client).copied().unwrap_or(0);
+        match own.checked_sub(1) {
+            None | Some(0) => clients.remove(&client),
+            Some(rest) => clients.insert(client, rest),
+        };
+        drop(clients);
+        self.taken.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn part(&self, client: Client) -> MutexGuard<'_, HashMap<Client, u32, RandomState>> {
+        let hash = self.hasher.hash_one(client);
+        let [first, rest @ ..] = &self.clients;
+        let part = usize::try_from(hash >> 60).unwrap_or(0);
+        let part = part.checked_sub(1).and_then(|part| rest.get(part));
+        // Numbers are whole between any two statements.
+        let part = part.unwrap_or(first).lock();
+        part.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::sync::Arc;
+
+    use super::{Client, Most, Place, Places, Purpose, Room};
+
+    fn client(number: u32) -> Client {
+        Client::V4(Ipv4Addr::from(number))
+    }
+
+    /// How many a client gets of 50 until it is refused.
+    fn as_many_as_it_gets(places: &Places, number: u32) -> u32 {
+        let taken = std::iter::repeat_with(|| places.take(client(number), 50, 0));
+        u32::try_from(taken.take_while(|is_taken| *is_taken).count()).unwrap()
+    }
+
+    #[test]
+    fn t_dos_08_a_client_gets_as_many_as_stay_free_for_others() {
+        let places = Places::default();
+        assert_eq!(as_many_as_it_gets(&places, 1), 25);
+        // Whoever comes next gets some, and the first no more.
+        assert_eq!(as_many_as_it_gets(&places, 2), 13);
+        assert!(!places.take(client(1), 50, 0));
+        assert!(places.take(client(3), 50, 0));
+        // What is free again is for whoever has less.
+        places.leave(client(1));
+        assert!(!places.take(client(1), 50, 0));
+        assert!(places.take(client(3), 50, 0));
+    }
+
+    #[test]
+    fn t_dos_08_the_cap_holds_whoever_asks() {
+        let places = Places::default();
+        for number in 0..50 {
+            assert!(places.take(client(number), 50, 0), "{number}");
+        }
+        assert!(!places.take(client(99), 50, 0));
+        assert!(!places.take(client(99), 50, 9));
+        for number in 0..50 {
+            places.leave(client(number));
+        }
+        assert!(
+            places
+                .clients
+                .iter()
+                .all(|part| part.lock().unwrap().is_empty())
+        );
+        // A cap of one is one.
+        assert!(places.take(client(1), 1, 0));
+        assert!(!places.take(client(2), 1, 0));
+    }
+
+    #[test]
+    fn a_dos_01_a_few_are_always_granted_while_there_are_any() {
+        let places = Places::default();
+        let taken = std::iter::repeat_with(|| places.take(client(1), 50, 40));
+        assert_eq!(taken.take_while(|is_taken| *is_taken).count(), 40);
+    }
+
+    #[test]
+    fn t_dos_08_a_place_is_free_again_when_it_is_dropped_whatever_it_became() {
+        let room = Arc::new(Room::default());
+        let most = Most {
+            requests: 2,
+            streams: 1,
+        };
+        let take = || Place::take(&room, client(1), Purpose::Request, most);
+        let mut first = take().unwrap();
+        assert!(take().is_none());
+        assert!(first.may_stream(most));
+        assert!(first.turn_into_stream(most));
+        assert!(first.turn_into_stream(most), "it is one");
+        let mut second = take().unwrap();
+        assert!(!second.may_stream(most));
+        assert!(!second.turn_into_stream(most));
+        assert_eq!(room.taken(Purpose::Request), 1, "it stays what it was");
+        drop(first);
+        assert!(second.turn_into_stream(most));
+        assert_eq!(room.taken(Purpose::Request), 0);
+        drop(second);
+        assert_eq!(room.taken(Purpose::Stream), 0);
+    }
+
+    #[test]
+    fn t_dos_08_threads_that_come_and_go_leave_nothing_behind() {
+        let places = Places::default();
+        std::thread::scope(|scope| {
+            for number in 0..4 {
+                let places = &places;
+                scope.spawn(move || {
+                    for _ in 0..10_000 {
+                        if places.take(client(number % 2), 3, 0) {
+                            places.leave(client(number % 2));
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(places.taken.into_inner(), 0);
+        assert!(
+            places
+                .clients
+                .iter()
+                .all(|part| part.lock().unwrap().is_empty())
+        );
+    }
+}
