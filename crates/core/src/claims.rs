@@ -141,11 +141,6 @@ impl Claims {
         string(self.registered(self.found.sub))
     }
 
-    /// The claim called `name`, which must be a string if it is there; empty counts as absent.
-    pub(crate) fn string_claim(&self, name: &str) -> Result<Option<Cow<'_, str>>, InvalidToken> {
-        string(self.get(name))
-    }
-
     /// `scope`, or where there is none `scp` (Okta, Entra): words separated by spaces, or an array.
     pub(crate) fn scope(&self) -> Result<Option<StringOrStrings<'_>>, InvalidToken> {
         let strings = |index| {
