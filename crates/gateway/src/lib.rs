@@ -12,6 +12,7 @@
 mod access_log;
 pub mod admin;
 pub mod config;
+mod date;
 pub mod decision;
 pub mod ext_authz;
 pub mod forward_auth;

@@ -18,6 +18,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::sync::{Semaphore, watch};
 
+use crate::date;
 use crate::listener::{Accepted, Listener};
 use crate::peer::Peer;
 
@@ -143,6 +144,7 @@ async fn drive<A, F, B>(
         let stop = stop.clone();
         async move {
             let mut response = answered.await;
+            date::add(response.headers_mut());
             // HTTP/2 has its own way to say so, and no such field.
             if protocol == Protocol::Http1 && stop.is_told() {
                 let last = HeaderValue::from_static("close");

@@ -21,6 +21,7 @@ use super::guarded::Guarded;
 use super::interruption::Interruption;
 use super::places::{Guest, Places};
 use super::streams::Streams;
+use crate::date;
 use crate::listener::{Accepted, Listener};
 use crate::peer::Peer;
 
@@ -229,7 +230,11 @@ where
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(told.clone());
         let proxy = Arc::clone(&proxy);
-        async move { Ok::<_, Infallible>(proxy.serve_request(peer, request).await) }
+        async move {
+            let mut response = proxy.serve_request(peer, request).await;
+            date::add(response.headers_mut());
+            Ok::<_, Infallible>(response)
+        }
     });
     let builder = builder(limits);
     let served = builder.serve_connection_with_upgrades(io, service);

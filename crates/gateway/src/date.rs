@@ -1,0 +1,91 @@
+//! The `Date` of answers ([RFC 9110 §6.6.1]), by the clock as it is now.
+//!
+//! hyper adds one as well, but remembers the latest it wrote: after the clock was set back by an hour,
+//! its answers would come from the future for that hour.
+//!
+//! [RFC 9110 §6.6.1]: https://www.rfc-editor.org/rfc/rfc9110#section-6.6.1
+
+use std::cell::RefCell;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use http::header::DATE;
+use http::{HeaderMap, HeaderValue};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
+
+thread_local! {
+    /// The value of the second that was asked for last.
+    static LAST: RefCell<Option<(u64, HeaderValue)>> = const { RefCell::new(None) };
+}
+
+/// Adds it to an answer that has none. An application's own stays as it is.
+pub(crate) fn add(headers: &mut HeaderMap) {
+    add_at(headers, SystemTime::now());
+}
+
+fn add_at(headers: &mut HeaderMap, now: SystemTime) {
+    if headers.contains_key(DATE) {
+        return;
+    }
+    if let Some(value) = value(now) {
+        headers.insert(DATE, value);
+    }
+}
+
+/// `None` where the clock says what no date can, so that hyper adds what it takes for one.
+fn value(now: SystemTime) -> Option<HeaderValue> {
+    let second = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    LAST.with_borrow_mut(|last| {
+        if let Some((of, value)) = last
+            && *of == second
+        {
+            return Some(value.clone());
+        }
+        let at = Timestamp::from_second(i64::try_from(second).ok()?).ok()?;
+        let text = DateTimePrinter::new()
+            .timestamp_to_rfc9110_string(&at)
+            .ok()?;
+        let value = HeaderValue::try_from(text).ok()?;
+        *last = Some((second, value.clone()));
+        Some(value)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+    use http::header::DATE;
+    use http::{HeaderMap, HeaderValue};
+
+    use super::add_at;
+
+    fn date_at(now: SystemTime) -> String {
+        let mut headers = HeaderMap::new();
+        add_at(&mut headers, now);
+        let date = headers.get(DATE).unwrap();
+        date.to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn the_date_follows_the_clock_back() {
+        let noon = UNIX_EPOCH + Duration::from_secs(784_111_777);
+        assert_eq!(date_at(noon), "Sun, 06 Nov 1994 08:49:37 GMT");
+        let within = noon + Duration::from_millis(999);
+        assert_eq!(date_at(within), "Sun, 06 Nov 1994 08:49:37 GMT");
+        let next = noon + Duration::from_secs(1);
+        assert_eq!(date_at(next), "Sun, 06 Nov 1994 08:49:38 GMT");
+        let set_back = noon - Duration::from_secs(3600);
+        assert_eq!(date_at(set_back), "Sun, 06 Nov 1994 07:49:37 GMT");
+        let before = UNIX_EPOCH - Duration::from_secs(1);
+        assert_eq!(date_at(before), "Thu, 01 Jan 1970 00:00:00 GMT");
+    }
+
+    #[test]
+    fn an_application_says_itself_when_it_answered() {
+        let theirs = HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT");
+        let mut headers = HeaderMap::from_iter([(DATE, theirs.clone())]);
+        add_at(&mut headers, UNIX_EPOCH);
+        assert_eq!(headers.get_all(DATE).iter().collect::<Vec<_>>(), [&theirs]);
+    }
+}
