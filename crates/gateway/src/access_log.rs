@@ -5,11 +5,13 @@
 //! disk and hide what matters. How many lines were left out is told, and all of them are counted in
 //! the metrics.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use prometheus_client::metrics::counter::Counter;
+use tracing::Level;
 
+use crate::log::{Line, LogFormat, LogQueue};
 use crate::metrics::{ADMITTED, Request};
 
 /// Writes lines, as many as it may.
@@ -18,6 +20,8 @@ pub(crate) struct AccessLog {
     limit: Mutex<Limit>,
     /// How many were left out, for ever.
     left_out: Counter,
+    /// Where the log goes, if we know it.
+    queue: OnceLock<LogQueue>,
 }
 
 impl AccessLog {
@@ -25,13 +29,32 @@ impl AccessLog {
         &self.left_out
     }
 
+    /// Writes requests into this queue, past the machinery of `tracing` but by its filter.
+    pub(crate) fn write_to(&self, queue: LogQueue) {
+        // The first one stays: a program has one log.
+        let _ = self.queue.set(queue);
+    }
+
+    /// How many lines the queue dropped.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.queue.get().map_or(0, LogQueue::dropped)
+    }
+
     /// Writes the line of a request.
     pub(crate) fn request(&self, request: &Request<'_>) {
         if request.reason != ADMITTED && !self.may_write() {
             return;
         }
+        let queue = self.queue.get();
+        // Colours are for a person, who does not read so fast.
+        if let Some(queue) = queue.filter(|queue| queue.format() != LogFormat::Coloured) {
+            if tracing::enabled!(target: TARGET, Level::INFO) {
+                queue.push(&line(queue.format(), request));
+            }
+            return;
+        }
         tracing::info!(
-            target: "bearward::access",
+            target: TARGET,
             door = request.door.as_str(),
             route = request.route.map(AsRef::as_ref),
             reason = request.reason,
@@ -47,7 +70,7 @@ impl AccessLog {
     /// Writes the line of a connection that was cut outside of any request.
     pub(crate) fn cut(&self, reason: &'static str) {
         if self.may_write() {
-            tracing::info!(target: "bearward::access", reason, "a connection was cut");
+            tracing::info!(target: TARGET, reason, "a connection was cut");
         }
     }
 
@@ -71,11 +94,37 @@ impl AccessLog {
     }
 }
 
+/// The same bytes as those of the event.
+fn line(format: LogFormat, request: &Request<'_>) -> Vec<u8> {
+    let mut line = Line::info(format, TARGET, "request");
+    line.text("door", request.door.as_str());
+    if let Some(route) = request.route {
+        line.text("route", route);
+    }
+    line.text("reason", request.reason);
+    if let Some(shadowed) = request.shadowed {
+        line.text("shadowed", shadowed);
+    }
+    line.number("status", request.status.as_u16().into());
+    if let Some(upstream) = request.upstream {
+        line.text("upstream", upstream);
+    }
+    if let Some(is_complete) = request.is_complete {
+        line.truth("complete", is_complete);
+    }
+    let micros = request.duration.as_micros();
+    line.number("duration_us", u64::try_from(micros).unwrap_or(u64::MAX));
+    line.finish()
+}
+
 fn tell(left_out: u64) {
     if left_out > 0 {
-        tracing::warn!(target: "bearward::access", left_out, "lines were left out");
+        tracing::warn!(target: TARGET, left_out, "lines were left out");
     }
 }
+
+/// What filters know it by.
+const TARGET: &str = "bearward::access";
 
 /// So many lines a second. A rule without a clock.
 #[derive(Debug, Default)]
@@ -119,9 +168,146 @@ const SECOND: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
     use std::time::{Duration, Instant};
 
-    use super::{LINES, Limit};
+    use http::StatusCode;
+    use tracing::subscriber::with_default;
+    use tracing_subscriber::EnvFilter;
+    use tracing_subscriber::fmt::SubscriberBuilder;
+
+    use super::{AccessLog, LINES, Limit};
+    use crate::log::{LogFormat, LogQueue};
+    use crate::metrics::{ADMITTED, Door, Request};
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Written {
+        /// Its lines, without their times.
+        fn lines(&self) -> Vec<String> {
+            let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+            let lines = text.split_inclusive('\n').map(|line| {
+                // As 2026-11-29T00:41:57.123456Z.
+                let (before, rest) = line.split_at(line.find("20").unwrap());
+                let (time, after) = rest.split_at(27);
+                assert_eq!(time.as_bytes()[19], b'.');
+                assert!(time.ends_with('Z') && time.as_bytes()[10] == b'T', "{time}");
+                format!("{before}{after}")
+            });
+            lines.collect()
+        }
+    }
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn builder(
+        written: &Written,
+        filter: &str,
+    ) -> SubscriberBuilder<
+        tracing_subscriber::fmt::format::DefaultFields,
+        tracing_subscriber::fmt::format::Format,
+        EnvFilter,
+        impl Fn() -> Written + 'static + use<>,
+    > {
+        let writer = written.clone();
+        tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_env_filter(filter)
+            .with_writer(move || writer.clone())
+    }
+
+    /// What is written of a request by an event and by the queue.
+    fn both(format: LogFormat, filter: &str, request: &Request<'_>) -> [Vec<String>; 2] {
+        let (by_event, by_queue) = (Written::default(), Written::default());
+        let log = AccessLog::default();
+        let write = || {
+            log.request(request);
+            let queue = LogQueue::start(by_queue.clone(), format).unwrap();
+            log.write_to(queue.clone());
+            log.request(request);
+            assert!(queue.flush(Duration::from_secs(20)));
+        };
+        let builder = builder(&by_event, filter);
+        if format == LogFormat::Json {
+            with_default(builder.json().finish(), write);
+        } else {
+            with_default(builder.finish(), write);
+        }
+        [by_event.lines(), by_queue.lines()]
+    }
+
+    #[test]
+    fn a_line_has_the_bytes_of_its_event() {
+        let names = [
+            "all",
+            "",
+            "a\"quote\\ and\ttab",
+            "\u{1b}[31m\u{7f}\n",
+            "Größe 日本 \u{200b}\u{e000}",
+        ];
+        for format in [LogFormat::Text, LogFormat::Json] {
+            for filter in ["info", "bearward::access=info", "warn,bearward=trace"] {
+                let [event, queue] = both(format, filter, &request());
+                assert_eq!(event, queue);
+                assert_eq!(event.len(), 1);
+            }
+            for name in names {
+                let name: Arc<str> = name.into();
+                let mut request = request();
+                request.reason = "no_scope";
+                request.shadowed = Some("token_expired");
+                request.status = StatusCode::FORBIDDEN;
+                request.is_complete = Some(false);
+                request.duration = Duration::from_micros(1_234_567);
+                request.route = Some(&name);
+                request.upstream = Some(&name);
+                let [event, queue] = both(format, "info", &request);
+                assert_eq!(event, queue);
+                assert_eq!(event.len(), 1);
+            }
+            let mut longest = request();
+            longest.is_complete = Some(true);
+            longest.duration = Duration::MAX;
+            let [event, queue] = both(format, "info", &longest);
+            assert_eq!(event, queue);
+        }
+    }
+
+    #[test]
+    fn the_filter_holds_for_lines_past_it() {
+        for filter in [
+            "warn",
+            "off",
+            "info,bearward::access=warn",
+            "bearward::gateway=info",
+        ] {
+            let [event, queue] = both(LogFormat::Text, filter, &request());
+            assert_eq!((event.len(), queue.len()), (0, 0), "{filter}");
+        }
+    }
+
+    fn request() -> Request<'static> {
+        Request {
+            door: Door::Proxy,
+            route: None,
+            reason: ADMITTED,
+            shadowed: None,
+            status: StatusCode::OK,
+            upstream: None,
+            is_complete: None,
+            duration: Duration::from_micros(12),
+        }
+    }
 
     #[test]
     fn t_dos_06_a_flood_is_cut_off_and_its_size_told() {

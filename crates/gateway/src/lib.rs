@@ -20,6 +20,7 @@ pub mod gate;
 pub mod gateway;
 pub mod identity;
 pub mod listener;
+pub mod log;
 pub mod metrics;
 pub mod original;
 pub mod origins;

@@ -24,6 +24,7 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::access_log::AccessLog;
 use crate::decision::{Decision, Told};
 use crate::gate::SharedGate;
+use crate::log::LogQueue;
 use crate::proxy::{End, Observe, Record, UpstreamLoad};
 use crate::telemetry::Trace;
 
@@ -38,7 +39,7 @@ pub struct Metrics {
     cuts: Family<CutLabels, Counter>,
     is_current: Gauge,
     loaded_at: Gauge,
-    log: AccessLog,
+    log: Arc<AccessLog>,
 }
 
 impl Metrics {
@@ -83,12 +84,13 @@ impl Metrics {
             Unit::Seconds,
             loaded_at.clone(),
         );
-        let log = AccessLog::default();
+        let log = Arc::new(AccessLog::default());
         registry.register(
             "log_lines_left_out",
             "Lines of refusals that were too many for the access log",
             log.left_out().clone(),
         );
+        registry.register_collector(Box::new(DroppedLines(Arc::clone(&log))));
         registry.register_collector(Box::new(KeySets(gate.clone())));
         registry.register_collector(Box::new(Addresses(gate.clone())));
         registry.register_collector(Box::new(Loads(gate)));
@@ -152,6 +154,12 @@ impl Metrics {
         });
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         count(known.entry(labels).or_insert((requests, durations)));
+    }
+
+    /// Writes the access log into this queue, by the filter that holds for `tracing`, and counts the
+    /// lines that the queue drops.
+    pub fn write_log_to(&self, queue: LogQueue) {
+        self.log.write_to(queue);
     }
 
     /// Counts a configuration that was read again.
@@ -358,6 +366,21 @@ struct ReloadLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CutLabels {
     reason: &'static str,
+}
+
+/// The lines of the log that nobody took in time.
+#[derive(Debug)]
+struct DroppedLines(Arc<AccessLog>);
+
+impl Collector for DroppedLines {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let help =
+            "Lines of the log that were dropped because its reader stalled or writing failed";
+        let dropped = ConstCounter::new(self.0.dropped());
+        let kind = dropped.metric_type();
+        let family = encoder.encode_descriptor("log_lines_dropped", help, None, kind)?;
+        dropped.encode(family)
+    }
 }
 
 /// The state of keys, looked up when it is asked for.

@@ -1,0 +1,409 @@
+//! The log's way out: a bounded queue, and one thread that writes what is in it.
+//!
+//! Whoever reads the log may stop reading, and a disk may be full. Neither may hold up a request, a
+//! reload or the end of the program, so nobody but this thread ever waits for the writer. Lines that
+//! do not fit are dropped and counted, and the log says so as soon as it flows again.
+//!
+//! Lines gather for some milliseconds and are written together: a write for each would cost a
+//! request more than everything else about its line. `tracing-appender` makes one write a line and
+//! bounds its queue by lines, not by bytes.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use prometheus_client::metrics::counter::Counter;
+
+mod line;
+mod timestamp;
+
+pub(crate) use self::line::Line;
+
+/// How a line is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a log has these forms here")]
+pub enum LogFormat {
+    /// For a person at a terminal.
+    Coloured,
+    /// One JSON object a line.
+    Json,
+    /// For a person.
+    Text,
+}
+
+/// A log that nobody waits for. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct LogQueue(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    format: LogFormat,
+    queue: Mutex<Queue>,
+    /// There is something to write, and somebody asks for it.
+    wanted: Condvar,
+    /// Everything has been written.
+    written: Condvar,
+    /// How many lines were dropped, ever.
+    dropped: Counter,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    lines: Vec<u8>,
+    /// How many were dropped that the log has not mentioned.
+    dropped: u64,
+    is_writing: bool,
+    /// The writer waits for the first line.
+    is_asleep: bool,
+    /// The writer is not to wait for more lines.
+    is_urgent: bool,
+}
+
+impl Queue {
+    const fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.dropped == 0
+    }
+}
+
+impl LogQueue {
+    /// Starts the thread that writes lines of this format.
+    ///
+    /// # Errors
+    ///
+    /// There is no thread to be had.
+    pub fn start(to: impl Write + Send + 'static, format: LogFormat) -> io::Result<Self> {
+        let log = Self(Arc::new(Inner {
+            format,
+            queue: Mutex::default(),
+            wanted: Condvar::new(),
+            written: Condvar::new(),
+            dropped: Counter::default(),
+        }));
+        let writer = Writer {
+            log: log.clone(),
+            to,
+            is_within_line: false,
+        };
+        let thread = thread::Builder::new().name("log".to_owned());
+        thread.spawn(move || writer.run())?;
+        Ok(log)
+    }
+
+    /// Adds a line, which ends with a line feed. One that does not fit is dropped and counted.
+    pub fn push(&self, line: &[u8]) {
+        let mut queue = self.queue();
+        let length = queue.lines.len().saturating_add(line.len());
+        if length > QUEUE_BYTES {
+            queue.dropped = queue.dropped.saturating_add(1);
+            drop(queue);
+            self.0.dropped.inc();
+            return;
+        }
+        queue.lines.extend_from_slice(line);
+        let is_half_full = length > QUEUE_BYTES / 2 && !queue.is_urgent;
+        queue.is_urgent |= is_half_full;
+        if queue.is_asleep || is_half_full {
+            queue.is_asleep = false;
+            drop(queue);
+            self.0.wanted.notify_all();
+        }
+    }
+
+    /// Waits until what is in the queue has been written, but no longer than this. Says whether it
+    /// was.
+    #[must_use]
+    pub fn flush(&self, within: Duration) -> bool {
+        let mut queue = self.queue();
+        queue.is_urgent = true;
+        self.0.wanted.notify_all();
+        let is_busy = |queue: &mut Queue| queue.is_writing || !queue.is_empty();
+        let waited = self.0.written.wait_timeout_while(queue, within, is_busy);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+
+    /// How its lines are written.
+    #[must_use]
+    pub fn format(&self) -> LogFormat {
+        self.0.format
+    }
+
+    /// How many lines were dropped since it was started.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.0.dropped.get()
+    }
+
+    /// Waits for lines, and takes them and the number of those that were dropped after them.
+    fn take(&self, lines: &mut Vec<u8>) -> u64 {
+        let mut queue = self.queue();
+        queue.is_writing = false;
+        if queue.is_empty() {
+            queue.is_urgent = false;
+            self.0.written.notify_all();
+        }
+        while queue.is_empty() {
+            queue.is_asleep = true;
+            let woken = self.0.wanted.wait(queue);
+            queue = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+        queue.is_asleep = false;
+        let may_gather = |queue: &mut Queue| !queue.is_urgent;
+        let gathered = self.0.wanted.wait_timeout_while(queue, GATHER, may_gather);
+        queue = gathered.unwrap_or_else(PoisonError::into_inner).0;
+        queue.is_urgent = false;
+        queue.is_writing = true;
+        std::mem::swap(&mut queue.lines, lines);
+        std::mem::take(&mut queue.dropped)
+    }
+
+    fn add_dropped(&self, count: u64) {
+        self.0.dropped.inc_by(count);
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        // It is whole between any two statements.
+        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Each write is one line, whole: what `tracing-subscriber` wants.
+impl Write for LogQueue {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.push(line);
+        Ok(line.len())
+    }
+
+    /// Nobody waits for the log.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The one who waits.
+struct Writer<W> {
+    log: LogQueue,
+    to: W,
+    /// The last write ended within a line.
+    is_within_line: bool,
+}
+
+impl<W: Write> Writer<W> {
+    fn run(mut self) {
+        let mut lines = Vec::new();
+        let mut dropped: u64 = 0;
+        loop {
+            let more = self.log.take(&mut lines);
+            let lost = self.write(&lines);
+            self.log.add_dropped(lost);
+            dropped = dropped.saturating_add(more).saturating_add(lost);
+            if dropped > 0 && lost == 0 && self.write(&self.notice(dropped)) == 0 {
+                dropped = 0;
+            }
+            lines.clear();
+            lines.shrink_to(KEPT_BYTES);
+        }
+    }
+
+    /// Says how many lines were dropped.
+    fn notice(&self, count: u64) -> Vec<u8> {
+        let mut line = Line::warning(self.log.format(), "bearward::log", "lines were dropped");
+        line.number("dropped", count);
+        line.finish()
+    }
+
+    /// Writes lines, and returns how many of them were lost to an error.
+    fn write(&mut self, lines: &[u8]) -> u64 {
+        let mut rest = lines;
+        if self.is_within_line {
+            // What is left of an earlier line is no part of this one.
+            let ended = self.write_some(b"\n");
+            self.is_within_line = ended.is_err();
+        }
+        while !rest.is_empty() && !self.is_within_line {
+            match self.write_some(rest) {
+                Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+                Err(_) => {
+                    let before = lines.len().saturating_sub(rest.len()).checked_sub(1);
+                    let last = before.and_then(|last| lines.get(last));
+                    self.is_within_line = last.is_some_and(|last| *last != b'\n');
+                    break;
+                }
+            }
+        }
+        let lost = rest.iter().filter(|byte| **byte == b'\n').count();
+        u64::try_from(lost).unwrap_or(u64::MAX)
+    }
+
+    fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            match self.to.write(bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => return Ok(count),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Another program that shares the pipe does not want to wait for it; we do.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(GATHER),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// What waits to be written. As much again is on its way.
+const QUEUE_BYTES: usize = 1024 * 1024;
+
+/// What is kept of a buffer that was larger.
+const KEPT_BYTES: usize = 64 * 1024;
+
+/// How long the first line waits for others.
+const GATHER: Duration = Duration::from_millis(10);
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::mpsc;
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use super::{LogFormat, LogQueue, QUEUE_BYTES};
+
+    const SOON: Duration = Duration::from_secs(20);
+
+    /// Writes when it may.
+    struct Gated {
+        may: mpsc::Receiver<io::Result<usize>>,
+        written: Arc<Mutex<Vec<u8>>>,
+    }
+
+    impl Write for Gated {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            // Whatever it likes when nobody is at the gate.
+            let may = self.may.recv().unwrap_or(Ok(usize::MAX))?.min(bytes.len());
+            self.written
+                .lock()
+                .unwrap()
+                .extend_from_slice(&bytes[..may]);
+            Ok(may)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    struct Setting {
+        queue: LogQueue,
+        gate: mpsc::Sender<io::Result<usize>>,
+        written: Arc<Mutex<Vec<u8>>>,
+    }
+
+    fn start(format: LogFormat) -> Setting {
+        let (gate, may) = mpsc::channel();
+        let written = Arc::<Mutex<Vec<u8>>>::default();
+        let to = Gated {
+            may,
+            written: Arc::clone(&written),
+        };
+        let queue = LogQueue::start(to, format).unwrap();
+        Setting {
+            queue,
+            gate,
+            written,
+        }
+    }
+
+    fn text(written: &Mutex<Vec<u8>>) -> String {
+        String::from_utf8(written.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn t_dos_09_a_writer_that_stalls_holds_up_nobody_and_what_is_dropped_is_told() {
+        for format in [LogFormat::Text, LogFormat::Json] {
+            let Setting {
+                queue,
+                gate,
+                written,
+            } = start(format);
+            let line = [&[b'x'; 1023][..], b"\n"].concat();
+            let pushed = 3 * QUEUE_BYTES / line.len();
+            for _ in 0..pushed {
+                queue.push(&line);
+            }
+            assert!(!queue.flush(Duration::from_millis(10)));
+            let dropped = queue.dropped();
+            let least = u64::try_from(QUEUE_BYTES / line.len()).unwrap();
+            assert!(dropped >= least, "{dropped}");
+            drop(gate);
+            assert!(queue.flush(SOON));
+            queue.push(b"flows again\n");
+            assert!(queue.flush(SOON));
+            let text = text(&written);
+            let kept = text.lines().filter(|line| line.starts_with("xx")).count();
+            assert_eq!(u64::try_from(pushed - kept).unwrap(), dropped);
+            let told = match format {
+                LogFormat::Json => format!(
+                    r#"Z","level":"WARN","fields":{{"message":"lines were dropped","dropped":{dropped}}},"target":"bearward::log"}}"#
+                ),
+                LogFormat::Coloured | LogFormat::Text => {
+                    format!("Z  WARN bearward::log: lines were dropped dropped={dropped}")
+                }
+            };
+            let told = text.lines().filter(|line| line.ends_with(&told));
+            assert_eq!(told.count(), 1, "{format:?}");
+            assert!(text.ends_with("flows again\n"));
+            // A line that never fits is dropped by itself.
+            queue.push(&vec![b'y'; QUEUE_BYTES + 1]);
+            assert_eq!(queue.dropped(), dropped + 1);
+        }
+    }
+
+    #[test]
+    fn t_dos_09_a_full_disk_loses_lines_and_counts_them() {
+        let Setting {
+            queue,
+            gate,
+            written,
+        } = start(LogFormat::Text);
+        let full = || Err(io::ErrorKind::StorageFull.into());
+        // The first line in part, then nothing: two are lost.
+        gate.send(Ok(4)).unwrap();
+        gate.send(full()).unwrap();
+        queue.push(b"first line\nsecond line\n");
+        assert!(queue.flush(SOON));
+        assert_eq!(queue.dropped(), 2);
+        gate.send(full()).unwrap();
+        queue.push(b"third line\n");
+        assert!(queue.flush(SOON));
+        let dropped = queue.dropped();
+        drop(gate);
+        queue.push(b"last line\n");
+        assert!(queue.flush(SOON));
+        let text = text(&written);
+        // What was begun is no part of another line.
+        assert!(text.starts_with("firs\n"), "{text}");
+        assert!(text.contains("\nlast line\n"), "{text}");
+        let told = format!("lines were dropped dropped={dropped}\n");
+        assert!(text.ends_with(&told), "{text}");
+    }
+
+    #[test]
+    fn a_pipe_that_others_do_not_wait_for_loses_nothing() {
+        let Setting {
+            queue,
+            gate,
+            written,
+        } = start(LogFormat::Text);
+        let later = io::ErrorKind::WouldBlock;
+        for may in [
+            Err(later.into()),
+            Ok(3),
+            Err(io::ErrorKind::Interrupted.into()),
+        ] {
+            gate.send(may).unwrap();
+        }
+        drop(gate);
+        queue.push(b"a line\n");
+        assert!(queue.flush(SOON));
+        assert_eq!((text(&written).as_str(), queue.dropped()), ("a line\n", 0));
+    }
+}
