@@ -5,9 +5,9 @@
 //! that parses can be used; issuers are not asked.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::time::SystemTime;
 
 use bearward::ResourceServer;
 use toml::de::{DeTable, Error as TomlError};
@@ -30,6 +30,7 @@ mod routes;
 mod surroundings;
 mod telemetry;
 mod upstreams;
+mod validity;
 
 pub use self::documents::{reference, schema};
 pub use self::issuers::ServerSettings;
@@ -38,13 +39,15 @@ pub use self::listen::{
     ProxySettings, TlsSettings, TlsSettingsError,
 };
 pub use self::mistakes::{Code, Mistake, Mistakes};
-pub(crate) use self::surroundings::Contents;
+pub(crate) use self::surroundings::{Contents, FileKind};
 pub use self::surroundings::{FileRead, Surroundings};
 pub use self::telemetry::TelemetrySettings;
 pub use self::upstreams::UpstreamSettings;
+pub use self::validity::CertificateWarning;
 
 use self::mistakes::Found;
 use self::reader::Fields;
+use self::validity::Certificates;
 
 /// The size of a configuration: 10 000 issuers have a third of it, and 10 000 routes less.
 const CONFIG_BYTES: usize = 4 * 1024 * 1024;
@@ -56,10 +59,15 @@ const CONFIG_BYTES: usize = 4 * 1024 * 1024;
 ///
 /// Why the file cannot be read, or that it is not UTF-8.
 pub fn read_text(file: &Path) -> io::Result<String> {
+    read_text_of(file, FileKind::Any)
+}
+
+/// The same for a file of this kind.
+pub(crate) fn read_text_of(file: &Path, kind: FileKind) -> io::Result<String> {
     let most = u64::try_from(CONFIG_BYTES).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
     // One byte more, so that what is too large does not look as if it ended there.
-    let mut file = File::open(file)?.take(most.saturating_add(1));
+    let mut file = kind.open(file)?.take(most.saturating_add(1));
     file.read_to_end(&mut bytes)?;
     if bytes.len() > CONFIG_BYTES {
         // It may end within a character.
@@ -89,6 +97,7 @@ pub struct Config {
     pub telemetry: Option<TelemetrySettings>,
     /// The files it refers to, which were read with it.
     pub files: Vec<FileRead>,
+    certificates: Vec<Certificates>,
 }
 
 impl Config {
@@ -154,6 +163,18 @@ impl Config {
         self.server.build(Some(before))
     }
 
+    /// The files that have a certificate that is not valid at this time.
+    #[must_use]
+    pub fn certificate_warnings(&self, now: SystemTime) -> Vec<CertificateWarning> {
+        let mut warnings: Vec<CertificateWarning> = Vec::new();
+        for certificates in &self.certificates {
+            let warning = certificates.warning(now);
+            // Several listeners may have the same one.
+            warnings.extend(warning.filter(|warning| !warnings.contains(warning)));
+        }
+        warnings
+    }
+
     /// The gate of this configuration, for its resource server, without upstreams.
     #[must_use]
     pub fn gate(&self, server: ResourceServer) -> Gate {
@@ -180,6 +201,7 @@ impl Config {
             listen,
             telemetry,
             files: surroundings.files(),
+            certificates: surroundings.certificates(),
         })
     }
 }

@@ -32,6 +32,7 @@ use crate::metrics::{Door, Metrics};
 use crate::proxy::{self, Expiry, Limits, Observe, Proxy, Settings, TlsError, Upstreams};
 use crate::telemetry::{Named, Telemetry, TelemetryError};
 
+mod away;
 mod certificates;
 mod descriptors;
 mod grpc;
@@ -69,6 +70,7 @@ impl Gateway {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let shares = Shares::of(&config);
         shares.tell(&config);
+        reload::tell_certificates(&config);
         let upstreams = upstreams(&config.upstreams)?;
         upstreams.keep_idle(shares.idle);
         let gate = config.gate(config.resource_server()?).upstreams(upstreams);
@@ -166,7 +168,8 @@ impl Gateway {
         &self.metrics
     }
 
-    /// Serves until `stop` ends, and then as long as requests are under way, 30 s at most.
+    /// Serves until `stop` ends, and then as long as requests are under way, 30 s at most, and what is
+    /// left to tell takes, another second at most.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
         let (flushed, telemetry) = (Arc::clone(&self.metrics), self.telemetry.clone());
         let others = self.shares.others;
@@ -220,14 +223,21 @@ impl Gateway {
         stop.await;
         tracing::info!("stopping: requests under way are answered");
         drop(told);
+        let end = tokio::time::sleep(GRACE.saturating_add(ADMIN_GRACE));
         while doors.join_next().await.is_some() {}
         drop(told_admin);
-        if let Some(admin) = admin {
-            // A panic of it was logged, and there is nobody else to tell.
-            let _ = admin.await;
-        }
+        let rest = async {
+            if let Some(admin) = admin {
+                // A panic of it was logged, and there is nobody else to tell.
+                let _ = admin.await;
+            }
+        };
         flushed.flush();
-        telemetry.stop().await;
+        // Nothing that hangs here keeps the program longer.
+        tokio::select! {
+            ((), ()) = async { tokio::join!(rest, telemetry.stop()) } => {}
+            () = end => tracing::warn!("the last traces were not sent in time"),
+        }
         tracing::info!("stopped");
     }
 }

@@ -696,10 +696,36 @@ async fn t_cfg_04_with_a_broken_file_the_last_good_one_stays() {
     running.stop().await;
 }
 
-/// What a configuration refers to may take its time: here a pipe that nobody writes into yet.
-#[cfg(unix)]
+/// A long configuration takes its time.
 #[tokio::test]
 async fn t_dos_05_requests_are_answered_while_a_configuration_is_read() {
+    let issuer = DevIssuer::start().await.expect("a port");
+    let folder = TempDir::new().expect("a folder");
+    let text = forward_auth(&issuer, "/one");
+    let running = Running::start(&text).await;
+    let routes: Vec<_> = (0..2000)
+        .map(|number| format!("[[routes]]\nname = 'r{number}'\npath_prefix = '/r{number}'\n"))
+        .collect();
+    let file = write(folder.path(), &format!("{}{text}", routes.concat()));
+    // On a runtime of one thread, which must not be the one that reads.
+    let reloader = running.reloader.clone();
+    let reload = tokio::spawn(async move { reloader.read(&file).await });
+    let mut answers = 0;
+    while !reload.is_finished() {
+        let answer = get(running.address("admin"), "/livez", "").await;
+        assert_eq!(status(&answer), 200, "{answer}");
+        answers += 1;
+    }
+    assert!(answers >= 3, "{answers}");
+    assert_eq!(reload.await.expect("no panic"), Reload::Applied);
+    running.stop().await;
+}
+
+/// A pipe that nobody writes into, and a device without an end.
+#[cfg(unix)]
+#[tokio::test]
+async fn t_dos_11_what_is_no_file_is_not_read_while_it_serves() {
+    let (log, _guard) = Log::listen();
     let issuer = DevIssuer::start().await.expect("a port");
     let folder = TempDir::new().expect("a folder");
     let text = forward_auth(&issuer, "/one");
@@ -707,32 +733,33 @@ async fn t_dos_05_requests_are_answered_while_a_configuration_is_read() {
     let pipe = folder.path().join("keys");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status();
     assert!(made.expect("mkfifo").success());
-    let more =
-        "[[issuers]]\nissuer = 'https://other.example'\naudiences = 'a'\njwks_file = 'keys'\n";
-    let file = write(folder.path(), &format!("{more}{text}"));
-    // On a runtime of one thread, which must not be the one that reads.
-    let reloader = running.reloader.clone();
-    let reload = tokio::spawn(async move { reloader.read(&file).await });
-    let written = {
-        let pipe = pipe.clone();
-        let keys = bearward_testing::conformance::key_set();
-        let (go, told) = std::sync::mpsc::channel::<()>();
-        let writer = std::thread::spawn(move || {
-            // Even if nobody says so: a test has an end.
-            let _ = told.recv_timeout(SOON);
-            std::fs::write(pipe, keys).expect("a reader");
-        });
-        (go, writer)
+    let refused = |text: &str| text.matches("is not a regular file").count();
+    let keys = |path: &str| {
+        let issuer = "[[issuers]]\nissuer = 'https://other.example'\naudiences = 'a'\n";
+        write(
+            folder.path(),
+            &format!("{issuer}jwks_file = '{path}'\n{text}"),
+        )
     };
-    for _ in 0..20 {
-        let answer = get(running.address("admin"), "/livez", "").await;
-        assert_eq!(status(&answer), 200, "{answer}");
-        assert!(!reload.is_finished());
+    let before = running.gate.load();
+    for (count, path) in ["keys", "/dev/zero", "."].into_iter().enumerate() {
+        let outcome = running.reloader.read(&keys(path)).await;
+        assert_eq!(outcome, Reload::Refused, "{path}");
+        assert_eq!(refused(&log.text()), count + 1, "{path}: {}", log.text());
     }
-    let (go, writer) = written;
-    go.send(()).expect("a writer that waits");
-    assert_eq!(reload.await.expect("no panic"), Reload::Applied);
-    writer.join().expect("it wrote");
+    for path in [pipe.as_path(), folder.path()] {
+        assert_eq!(running.reloader.read(path).await, Reload::Refused);
+    }
+    assert_eq!(refused(&log.text()), 5, "{}", log.text());
+    assert!(Arc::ptr_eq(&before, &running.gate.load()));
+
+    // A link to a file is one.
+    let set = bearward_testing::conformance::key_set();
+    std::fs::write(folder.path().join("set"), set).expect("a file");
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink("set", link).expect("a link");
+    let outcome = running.reloader.read(&keys("link")).await;
+    assert_eq!(outcome, Reload::Applied, "{}", log.text());
     running.stop().await;
 }
 

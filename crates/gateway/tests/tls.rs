@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use bearward_gateway::config::{Config, Surroundings};
 use bearward_gateway::gateway::Reloads;
+use bearward_gateway::metrics::Reload;
 use bearward_testing::DevIssuer;
 use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
 use hyper_util::rt::TokioIo;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -21,6 +22,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tonic::transport::{Channel, Endpoint};
 
+use crate::log::Log;
 use crate::running::{Running, SOON, asking, checked, issuers, status};
 
 /// A gateway that listens everywhere, with the files it refers to.
@@ -131,6 +133,63 @@ async fn a_certificate_that_changes_is_presented_without_a_restart() {
     gateway.running.stop().await;
 }
 
+#[tokio::test]
+async fn a_certificate_that_has_expired_is_a_warning() {
+    let ours = Authority::new();
+    let (log, _guard) = Log::listen();
+    let gateway = Listening::start(&ours).await;
+    let warned = || {
+        let text = log.text();
+        let lines = text.lines().filter(|line| line.contains("a certificate "));
+        lines.map(ToOwned::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(warned(), [""; 0]);
+
+    let read = || {
+        let surroundings = Surroundings::new(gateway.folder.path(), |_| None);
+        Config::parse_in(&gateway.text, &surroundings).unwrap()
+    };
+    let reload = async |from, to| {
+        ours.present_from(&gateway.folder, from, to);
+        let outcome = gateway.running.reloader.apply(read()).await;
+        assert_eq!(outcome, Reload::Applied);
+    };
+    reload((2019, 1, 1), (2020, 2, 29)).await;
+    // Once for the file, which three listeners have.
+    let [line] = warned().try_into().unwrap();
+    assert!(line.contains("WARN"), "{line}");
+    assert!(line.contains("a certificate has expired"), "{line}");
+    assert!(line.contains("cert.pem"), "{line}");
+    assert!(line.contains("not_after=2020-02-29T00:00:00Z"), "{line}");
+
+    reload((2999, 1, 1), (3000, 1, 1)).await;
+    let line = warned().pop().unwrap();
+    assert!(line.contains("a certificate is not valid yet"), "{line}");
+    assert!(line.contains("not_before=2999-01-01T00:00:00Z"), "{line}");
+    assert_eq!(warned().len(), 2);
+
+    let config = read();
+    let at = |seconds| std::time::UNIX_EPOCH + Duration::from_secs(seconds);
+    let (from, to) = (32_472_144_000, 32_503_680_000);
+    for (now, is_warned) in [(from - 1, true), (from, false), (to, false), (to + 1, true)] {
+        let warnings = config.certificate_warnings(at(now));
+        assert_eq!(!warnings.is_empty(), is_warned, "{now}");
+        let expired = warnings.first().is_some_and(|warning| warning.has_expired);
+        assert_eq!(expired, now > to);
+    }
+    let warning = config.certificate_warnings(at(to + 1)).pop().unwrap();
+    let file = gateway.folder.path().join("cert.pem");
+    let text = format!(
+        "{}: the certificate expired at 3000-01-01T00:00:00Z",
+        file.display()
+    );
+    assert_eq!(warning.to_string(), text);
+
+    reload((2019, 1, 1), (3000, 1, 1)).await;
+    assert_eq!(warned().len(), 2);
+    gateway.running.stop().await;
+}
+
 /// An authority that certifies names.
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -156,6 +215,17 @@ impl Authority {
         let (certificate, key) = self.certificate("localhost");
         std::fs::write(folder.path().join("cert.pem"), certificate).unwrap();
         std::fs::write(folder.path().join("key.pem"), key).unwrap();
+    }
+
+    /// The same, valid in this time.
+    fn present_from(&self, folder: &TempDir, from: (i32, u8, u8), to: (i32, u8, u8)) {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        params.not_before = date_time_ymd(from.0, from.1, from.2);
+        params.not_after = date_time_ymd(to.0, to.1, to.2);
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        std::fs::write(folder.path().join("cert.pem"), certificate.pem()).unwrap();
+        std::fs::write(folder.path().join("key.pem"), key.serialize_pem()).unwrap();
     }
 
     /// A certificate and its key, in PEM.

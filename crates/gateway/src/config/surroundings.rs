@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hasher};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -12,13 +12,36 @@ use bearward::core::limits;
 
 use super::mistakes::Code;
 use super::reader::Fields;
+use super::validity::Certificates;
 
 /// Where files and environment variables of a configuration are looked up.
 pub struct Surroundings<'s> {
     folder: PathBuf,
     variable: Box<Variable<'s>>,
+    kind: FileKind,
     /// The files that were read, or should have been.
     files: RefCell<Vec<FileRead>>,
+    certificates: RefCell<Vec<Certificates>>,
+}
+
+/// What may be read as a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileKind {
+    /// Anything, such as what a shell names for `<(command)`. Whoever starts the program waits for it.
+    Any,
+    /// A file, or a link to one: a pipe would wait for its writer.
+    Regular,
+}
+
+impl FileKind {
+    pub(super) fn open(self, path: &Path) -> io::Result<File> {
+        // Nothing is opened before: that is what waits.
+        if self == Self::Regular && !fs::metadata(path)?.is_file() {
+            let message = "it is not a regular file";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        File::open(path)
+    }
 }
 
 type Variable<'s> = dyn Fn(&str) -> Option<OsString> + 's;
@@ -33,8 +56,16 @@ impl<'s> Surroundings<'s> {
         Self {
             folder: folder.into(),
             variable: Box::new(variable),
+            kind: FileKind::Any,
             files: RefCell::default(),
+            certificates: RefCell::default(),
         }
+    }
+
+    /// The same, when the program runs already: pipes and devices are refused.
+    pub(crate) fn while_serving(mut self) -> Self {
+        self.kind = FileKind::Regular;
+        self
     }
 
     /// The environment of this process, and the folder of the configuration file.
@@ -51,7 +82,11 @@ impl<'s> Surroundings<'s> {
     /// Reads a file, no further than a document may be long.
     fn read(&self, path: &str) -> io::Result<Vec<u8>> {
         let path = self.path(path);
-        let read = read(&path);
+        let read = read(&path, self.kind);
+        let found = read.as_ref().ok();
+        if let Some(found) = found.and_then(|bytes| Certificates::of(&path, bytes)) {
+            self.certificates.borrow_mut().push(found);
+        }
         let contents = read.as_ref().ok().map(|bytes| Contents::of(bytes));
         self.files.borrow_mut().push(FileRead { path, contents });
         read
@@ -73,6 +108,11 @@ impl<'s> Surroundings<'s> {
     /// The files that were read until now.
     pub(super) fn files(&self) -> Vec<FileRead> {
         self.files.borrow().clone()
+    }
+
+    /// The certificates that were read until now.
+    pub(super) fn certificates(&self) -> Vec<Certificates> {
+        self.certificates.borrow().clone()
     }
 
     pub(super) fn variable(&self, name: &str) -> Option<Vec<u8>> {
@@ -99,7 +139,7 @@ pub struct FileRead {
 impl FileRead {
     /// The same file as it is now.
     pub(crate) fn again(self) -> Self {
-        let contents = read(&self.path).ok();
+        let contents = read(&self.path, FileKind::Regular).ok();
         Self {
             contents: contents.map(|bytes| Contents::of(&bytes)),
             path: self.path,
@@ -119,10 +159,10 @@ impl Contents {
     }
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+fn read(path: &Path, kind: FileKind) -> io::Result<Vec<u8>> {
     let limit = u64::try_from(limits::DOCUMENT_BYTES).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
-    let file = File::open(path)?;
+    let file = kind.open(path)?;
     // One byte more, so that what is too large does not look as if it ended there.
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     Ok(bytes)

@@ -17,6 +17,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 
 use crate::date;
 use crate::listener::{Accepted, Listener};
@@ -104,11 +105,14 @@ pub(super) async fn serve<A, F, B>(
         });
     }
     drop(listener);
+    let end = Instant::now().checked_add(grace);
     if protocol == Protocol::Http1 {
         // Questions may be on their way over connections that a proxy keeps open.
-        let _ = tokio::time::timeout(LAST_CALL, places.acquire_many(most)).await;
+        let within = LAST_CALL.min(grace);
+        let _ = tokio::time::timeout(within, places.acquire_many(most)).await;
     }
-    if tokio::time::timeout(grace, connections.shutdown())
+    let left = end.map_or(grace, |end| end.saturating_duration_since(Instant::now()));
+    if tokio::time::timeout(left, connections.shutdown())
         .await
         .is_err()
     {

@@ -5,19 +5,21 @@
 //! there before the gate is replaced, so that no request finds none.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bearward::ResourceServer;
 use tokio::sync::{Mutex, mpsc};
 
+use super::away::Away;
 use super::certificates::Certificates;
 use super::descriptors::Shares;
 use super::watch_file::Folders;
 use crate::config::{
-    self, Config, Contents, FileRead, Listen, Surroundings, TelemetrySettings, TlsSettingsError,
-    UpstreamSettings,
+    self, Config, Contents, FileKind, FileRead, Listen, Surroundings, TelemetrySettings,
+    TlsSettingsError, UpstreamSettings,
 };
 use crate::gate::{Gate, SharedGate};
 use crate::metrics::{Metrics, Reload};
@@ -35,6 +37,7 @@ struct Inner {
     current: Mutex<Config>,
     /// What was started, and stays as it is whatever is in force.
     started: Started,
+    away: Away,
     /// The mistakes of a file that was refused, as they were told last.
     told: std::sync::Mutex<Option<String>>,
 }
@@ -97,6 +100,7 @@ impl Reloader {
             metrics,
             started: Started::of(&config),
             current: Mutex::new(config),
+            away: Away::new(),
             told: std::sync::Mutex::new(None),
         }))
     }
@@ -109,12 +113,12 @@ impl Reloader {
         let server = if config.server == current.server {
             before.server().clone()
         } else {
-            match start(&config, before.server()).await {
+            match start(&self.0.away, &config, before.server()).await {
                 Some(server) => server,
                 None => return self.told(Reload::Refused),
             }
         };
-        let upstreams = upstreams(&config, &current, before).await;
+        let upstreams = upstreams(&self.0.away, &config, &current, before).await;
         let Some(upstreams) = upstreams else {
             return self.told(Reload::Refused);
         };
@@ -151,32 +155,43 @@ impl Reloader {
             certificate.present();
         }
         self.0.started.tell_changes(config, current);
+        tell_certificates(config);
         Ok(())
     }
 
     /// Reads the file and puts it in force. With mistakes, the last good one stays.
     pub async fn read(&self, file: &Path) -> Reload {
         self.is_news(None);
-        match read(file).await {
+        match read(&self.0.away, file).await {
             Ok(text) => self.parse(file, text).await,
-            Err(error) => {
-                tracing::error!(
-                    file = %file.display(),
-                    %error,
-                    "the configuration cannot be read; the last good one stays in force"
-                );
-                self.told(Reload::Refused)
-            }
+            Err(error) => self.refuse(file, &error),
         }
+    }
+
+    /// Says why the file cannot be read.
+    fn refuse(&self, file: &Path, error: &io::Error) -> Reload {
+        self.is_news(None);
+        tracing::error!(
+            file = %file.display(),
+            %error,
+            "the configuration cannot be read; the last good one stays in force"
+        );
+        self.told(Reload::Refused)
     }
 
     async fn parse(&self, file: &Path, text: String) -> Reload {
         let place = file.to_owned();
         // A long one takes its time, and so do the files that it refers to.
-        let parsing = move || Config::parse_in(&text, &Surroundings::of(&place));
-        let Ok(parsed) = tokio::task::spawn_blocking(parsing).await else {
-            tracing::error!("the configuration was not read to its end");
-            return self.told(Reload::Refused);
+        let parsing = move || {
+            let surroundings = Surroundings::of(&place).while_serving();
+            Config::parse_in(&text, &surroundings)
+        };
+        let parsed = match self.0.away.run(parsing).await {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                tracing::error!(%error, "the configuration was not read to its end");
+                return self.told(Reload::Refused);
+            }
         };
         match parsed {
             Ok(config) => {
@@ -272,22 +287,32 @@ impl Reloads {
     pub async fn follow(mut self, reloader: Reloader) {
         let mut files = reloader.files().await;
         // Kept, since it watches as long as it lives.
-        let mut watcher = Folders::watch(&self.told);
-        watcher.add(&self.file, &files);
+        let away = reloader.0.away.clone();
+        let mut watcher = None;
+        self.watch(&away, &mut watcher, &files).await;
         let text = Contents::of(self.text.as_bytes());
         // `None` after a configuration that was refused: whatever changes may make it a good one.
         let mut seen = Some((Some(text), files.clone()));
-        // What has changed since it was read and until it is watched is told by nobody else.
-        let _ = self.told.try_send(Trigger::Changed);
+        // What has changed since it was read and until it is watched is told by nobody else. What came
+        // through a pipe is gone.
+        let file = self.file.clone();
+        let look = move || std::fs::metadata(file).is_ok_and(|file| !file.is_file());
+        let is_pipe = away.run(look).await.unwrap_or_default();
+        if !is_pipe {
+            let _ = self.told.try_send(Trigger::Changed);
+        }
         while let Some(trigger) = self.triggers.recv().await {
             // Editors write in several steps, and each is an event.
             tokio::time::sleep(SETTLED).await;
             let asked_since = self.triggers.try_recv() == Ok(Trigger::Asked);
             let is_asked = trigger == Trigger::Asked || asked_since;
-            let there = read(&self.file).await;
+            let there = read(&away, &self.file).await;
+            if is_pipe && there.is_err() && !is_asked {
+                continue;
+            }
             let text = there.as_ref().ok();
             let text = text.map(|text| Contents::of(text.as_bytes()));
-            let now = Some((text, again(&files).await));
+            let now = Some((text, again(&away, &files).await));
             if now == seen && !is_asked {
                 continue;
             }
@@ -296,32 +321,69 @@ impl Reloads {
             }
             let outcome = match there {
                 Ok(text) => reloader.parse(&self.file, text).await,
-                Err(_) => reloader.read(&self.file).await,
+                Err(error) => reloader.refuse(&self.file, &error),
             };
             seen = match outcome {
                 Reload::Applied => {
                     files = reloader.files().await;
-                    watcher.add(&self.file, &files);
+                    self.watch(&away, &mut watcher, &files).await;
                     Some((text, files.clone()))
                 }
                 Reload::Refused => None,
             };
         }
     }
+
+    /// Watches the folders of these files. Those of before are watched no more if one of the new ones
+    /// hangs, since whoever watches hangs with it.
+    async fn watch(&self, away: &Away, watcher: &mut Option<Folders>, files: &[FileRead]) {
+        let mut folders = watcher.take();
+        let (told, file, files) = (self.told.clone(), self.file.clone(), files.to_vec());
+        let watching = move || {
+            let mut folders = folders.take().unwrap_or_else(|| Folders::watch(&told));
+            folders.add(&file, &files);
+            folders
+        };
+        match away.run(watching).await {
+            Ok(folders) => *watcher = Some(folders),
+            Err(error) => tracing::warn!(%error, "files are not watched; send SIGHUP"),
+        }
+    }
+}
+
+/// Says which certificates the other side will not take.
+pub(super) fn tell_certificates(config: &Config) {
+    for warning in config.certificate_warnings(SystemTime::now()) {
+        let message = if warning.has_expired {
+            "a certificate has expired"
+        } else {
+            "a certificate is not valid yet"
+        };
+        tracing::warn!(
+            file = %warning.file.display(),
+            not_before = %warning.not_before,
+            not_after = %warning.not_after,
+            "{message}"
+        );
+    }
 }
 
 /// The files as they are now. Read away from the threads that serve.
-async fn again(files: &[FileRead]) -> Vec<FileRead> {
+async fn again(away: &Away, files: &[FileRead]) -> Vec<FileRead> {
     let files = files.to_vec();
     let looked = move || files.into_iter().map(FileRead::again).collect();
-    let looked = tokio::task::spawn_blocking(looked).await;
-    looked.unwrap_or_default()
+    away.run(looked).await.unwrap_or_default()
 }
 
 /// The upstreams of a configuration. Those that stay as they are keep their connections, and what is
 /// known of their addresses. Made away from the threads that serve: the authorities of the system are
 /// read for each that has TLS.
-async fn upstreams(config: &Config, current: &Config, before: Arc<Gate>) -> Option<Upstreams> {
+async fn upstreams(
+    away: &Away,
+    config: &Config,
+    current: &Config,
+    before: Arc<Gate>,
+) -> Option<Upstreams> {
     let (config, current) = (config.upstreams.clone(), current.upstreams.clone());
     let made = move || -> Result<Vec<_>, TlsError> {
         let named = |settings| (UpstreamSettings::name(settings), settings);
@@ -336,7 +398,7 @@ async fn upstreams(config: &Config, current: &Config, before: Arc<Gate>) -> Opti
         };
         config.iter().map(upstream).collect()
     };
-    match tokio::task::spawn_blocking(made).await {
+    match away.run(made).await {
         Ok(Ok(upstreams)) => Some(Upstreams::shared(upstreams)),
         Ok(Err(error)) => {
             tracing::error!(%error, "TLS to an upstream cannot be set up");
@@ -351,11 +413,11 @@ async fn upstreams(config: &Config, current: &Config, before: Arc<Gate>) -> Opti
 
 /// The resource server of a configuration, with its keys. `None` if an issuer whose tokens can be
 /// verified now would be one whose tokens cannot.
-async fn start(config: &Config, before: &ResourceServer) -> Option<ResourceServer> {
+async fn start(away: &Away, config: &Config, before: &ResourceServer) -> Option<ResourceServer> {
     // Away from the threads that serve: to fetch from others, the authorities of the system are read.
     let (config, kept) = (config.clone(), before.clone());
     let built = move || config.resource_server_after(&kept);
-    let built = match tokio::task::spawn_blocking(built).await {
+    let built = match away.run(built).await {
         Ok(built) => built.map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),
     };
@@ -385,10 +447,10 @@ async fn start(config: &Config, before: &ResourceServer) -> Option<ResourceServe
 }
 
 /// Away from the threads that serve.
-async fn read(file: &Path) -> std::io::Result<String> {
+async fn read(away: &Away, file: &Path) -> io::Result<String> {
     let file = file.to_owned();
-    let read = tokio::task::spawn_blocking(move || config::read_text(&file)).await;
-    read.unwrap_or_else(|_| Err(std::io::ErrorKind::Interrupted.into()))
+    let read = away.run(move || config::read_text_of(&file, FileKind::Regular));
+    read.await?
 }
 
 /// Longer than an editor takes, shorter than a person waits.
