@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bearward::IssuerState;
 use bearward_gateway::config::{Config, Mistakes};
@@ -40,21 +40,26 @@ impl Check {
             }
             Err(failure) => return Err(failure),
         };
-        let mut issuers = Vec::new();
-        running::run(async |_| {
-            issuers = ask(&config).await?;
-            Ok(())
-        })?;
+        let warnings = config.certificate_warnings(SystemTime::now());
+        let warnings: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+        let issuers = running::run(async move |_| ask(&config).await)?;
         let is_good = issuers.iter().all(|state| state.keys.is_usable);
         let told = match self.format {
             Format::Json => {
                 let issuers: Vec<_> = issuers.iter().map(of_issuer).collect();
-                let told =
-                    json!({ "good": is_good, "mistakes": [], "left_out": 0, "issuers": issuers });
+                let told = json!({
+                    "good": is_good,
+                    "mistakes": [],
+                    "left_out": 0,
+                    "issuers": issuers,
+                    "warnings": warnings,
+                });
                 format!("{told}\n")
             }
             Format::Text => {
-                let lines: Vec<_> = issuers.iter().map(line).collect();
+                let warned = warnings.iter();
+                let warned = warned.map(|text| format!("warning: {}\n", shown(text, 500)));
+                let lines: Vec<_> = issuers.iter().map(line).chain(warned).collect();
                 let verdict = if is_good { "good" } else { "not good" };
                 format!("{}{verdict}\n", lines.concat())
             }
@@ -110,7 +115,7 @@ fn json_of(mistakes: &Mistakes) -> String {
         })
         .collect();
     let left_out = mistakes.left_out();
-    let told = json!({ "good": false, "mistakes": list, "left_out": left_out, "issuers": [] });
+    let told = json!({ "good": false, "mistakes": list, "left_out": left_out, "issuers": [], "warnings": [] });
     format!("{told}\n")
 }
 

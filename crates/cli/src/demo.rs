@@ -52,14 +52,16 @@ pub(crate) struct Demo {
 
 impl Demo {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
-        self.log.start()?;
-        running::run(async |stop| {
+        let _log = self.log.start()?;
+        running::run(async move |stop| {
+            stop.allow(running::GRACE);
             let address = self.listen.unwrap_or_else(|| running::loopback(self.port));
             match &self.issuer {
                 Some(issuer) => self.serve_for(issuer, address, stop).await,
                 None => serve_with_issuer(address, stop).await,
             }
-        })
+        })?;
+        Ok(Exit::Good)
     }
 
     /// The application alone.

@@ -36,8 +36,9 @@ pub(crate) struct Issuer {
 
 impl Issuer {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
-        self.log.start()?;
-        running::run(async |stop| {
+        let _log = self.log.start()?;
+        running::run(async move |stop| {
+            stop.allow(running::GRACE);
             let mut builder = DevIssuer::builder().bind(running::loopback(self.port));
             if let Some(period) = self.rotate_every {
                 builder = builder.rotate_every(period);
@@ -56,7 +57,8 @@ impl Issuer {
             }
             issuer.stop().await;
             Ok(())
-        })
+        })?;
+        Ok(Exit::Good)
     }
 }
 

@@ -9,6 +9,9 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -60,17 +63,33 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
         Command::Verify(command) => command.run(),
     };
     done.unwrap_or_else(|failure| {
-        if let Failure::Mistakes { file, mistakes } = &failure {
-            let rendered = mistakes.render(&file.display().to_string());
-            let _ = anstream::stderr().write_all(rendered.as_bytes());
-            return Exit::Undecided;
-        }
-        let error = anstyle::AnsiColor::Red.on_default().bold();
-        // Nobody is left to tell if stderr is closed.
-        let _ = writeln!(anstream::stderr(), "{error}error:{error:#} {failure}");
+        report(failure);
         Exit::Undecided
     })
 }
+
+/// Says what was wrong. Whoever reads it may have stopped reading, which holds up no end.
+fn report(failure: Failure) {
+    let (written, waited) = mpsc::channel();
+    let write = move || {
+        let mut stderr = anstream::stderr();
+        // Nobody is left to tell if stderr is closed.
+        let _ = if let Failure::Mistakes { file, mistakes } = &failure {
+            let rendered = mistakes.render(&file.display().to_string());
+            stderr.write_all(rendered.as_bytes())
+        } else {
+            let error = anstyle::AnsiColor::Red.on_default().bold();
+            writeln!(stderr, "{error}error:{error:#} {failure}")
+        };
+        let _ = written.send(());
+    };
+    if thread::Builder::new().spawn(write).is_ok() {
+        let _ = waited.recv_timeout(LAST_WORDS);
+    }
+}
+
+/// How long the end waits until somebody has read why.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Keeps bearer tokens: verifies access tokens, explains refused ones, runs the gateway, a
 /// development issuer and a demo.
@@ -176,6 +195,10 @@ enum Failure {
     Runtime(std::io::Error),
     #[error("serving: {0}")]
     Serve(std::io::Error),
+    #[error("a signal ended it before it had begun")]
+    Stopped,
+    #[error("something hangs, and the time to end is over")]
+    Stuck,
     #[error("a worker thread panicked; the results are not complete")]
     Worker,
     #[error("writing the results: {0}")]

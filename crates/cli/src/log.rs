@@ -1,13 +1,19 @@
-//! The log of the commands that keep running: to stderr, for the operator.
+//! The log of the commands that keep running: to stderr, for the operator. Nobody waits for whoever
+//! reads it.
 
-use std::io::IsTerminal;
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::io::{self, IsTerminal};
+use std::panic::{self, PanicHookInfo};
+use std::time::Duration;
 
+use bearward_gateway::log::{LogFormat, LogQueue};
 use tracing::{Level, Metadata};
-use tracing_subscriber::filter::{FilterFn, ParseError, filter_fn};
+use tracing_subscriber::filter::{FilterFn, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
 
+use crate::Failure;
 use crate::format::Format;
 
 /// The options of the log.
@@ -24,22 +30,58 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Logs from now on.
-    pub(crate) fn start(&self) -> Result<(), ParseError> {
+    /// Logs from now on. What waits to be written is written when the answer is dropped.
+    pub(crate) fn start(&self) -> Result<Started, Failure> {
+        let asked_for = EnvFilter::try_new(&self.filter)?;
+        let format = match self.format {
+            Format::Json => LogFormat::Json,
+            Format::Text if io::stderr().is_terminal() => LogFormat::Coloured,
+            Format::Text => LogFormat::Text,
+        };
+        let queue = LogQueue::start(io::stderr(), format).map_err(Failure::Runtime)?;
+        let writer = queue.clone();
         let log = fmt::layer()
-            .with_ansi(std::io::stderr().is_terminal())
-            .with_writer(std::io::stderr);
+            .with_ansi(format == LogFormat::Coloured)
+            .with_writer(move || writer.clone());
         let log = match self.format {
             Format::Json => log.json().boxed(),
             Format::Text => log.boxed(),
         };
-        let asked_for = EnvFilter::try_new(&self.filter)?;
         registry()
             .with(log)
             .with(asked_for)
             .with(never_below_info())
             .init();
-        Ok(())
+        // The usual one writes to stderr itself, and waits for whoever reads it.
+        panic::set_hook(Box::new(log_panic));
+        Ok(Started(queue))
+    }
+}
+
+/// The log of this program.
+#[derive(Debug)]
+pub(crate) struct Started(LogQueue);
+
+impl Started {
+    /// Where its lines go.
+    pub(crate) fn queue(&self) -> LogQueue {
+        self.0.clone()
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // Nobody is left to tell if they were not taken in time.
+        let _ = self.0.flush(LAST_LINES);
+    }
+}
+
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let backtrace = Backtrace::capture();
+    if backtrace.status() == BacktraceStatus::Captured {
+        tracing::error!(target: "bearward::panic", "{panic}\n{backtrace}");
+    } else {
+        tracing::error!(target: "bearward::panic", "{panic}");
     }
 }
 
@@ -52,3 +94,6 @@ fn never_below_info() -> FilterFn {
         *what.level() <= Level::INFO || !["h2", "notify"].contains(&name)
     })
 }
+
+/// How long the end waits until the last lines are written.
+const LAST_LINES: Duration = Duration::from_millis(500);

@@ -1,42 +1,86 @@
 //! What keeps running until it is told to stop.
+//!
+//! The command has a thread of its own. The one that started it waits for its end and for signals,
+//! and does nothing that could make it wait for anything else: whatever hangs, the program ends.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
+use std::sync::{Arc, OnceLock};
 use std::thread;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
 
-use crate::{Exit, Failure};
+use crate::Failure;
 
-/// Runs a command that needs a network, to its end.
-pub(crate) fn run(command: impl AsyncFnOnce(Stop) -> Result<(), Failure>) -> Result<Exit, Failure> {
-    let runtime = runtime().map_err(Failure::Runtime)?;
-    runtime.block_on(async { command(Stop::listen().map_err(Failure::Runtime)?).await })?;
-    Ok(Exit::Good)
+/// Runs a command that needs a network, to its end, or until a signal has told it to stop and the
+/// time that it asked for is over.
+pub(crate) fn run<T: Send + 'static>(
+    command: impl AsyncFnOnce(Stop) -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    let waiting = Builder::new_current_thread().enable_all().build();
+    waiting.map_err(Failure::Runtime)?.block_on(async {
+        let signal = signal().map_err(Failure::Runtime)?;
+        let (told, heard) = watch::channel(());
+        let grace = Arc::<OnceLock<Duration>>::default();
+        let stop = Stop {
+            heard,
+            grace: Arc::clone(&grace),
+        };
+        let (done, mut ended) = oneshot::channel();
+        thread::Builder::new()
+            .name("bearward".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn(move || done.send(run_here(command, stop)))
+            .map_err(Failure::Runtime)?;
+        tokio::select! {
+            ended = &mut ended => return ended.unwrap_or(Err(Failure::Worker)),
+            () = signal => {}
+        }
+        drop(told);
+        let Some(grace) = grace.get() else {
+            return Err(Failure::Stopped);
+        };
+        match timeout(*grace, ended).await {
+            Ok(ended) => ended.unwrap_or(Err(Failure::Worker)),
+            Err(_) => Err(Failure::Stuck),
+        }
+    })
 }
 
-/// Ctrl-C, or the signal of whoever started the program: heard from the moment this is made, which
-/// is before anything is printed.
+fn run_here<T>(
+    command: impl AsyncFnOnce(Stop) -> Result<T, Failure>,
+    stop: Stop,
+) -> Result<T, Failure> {
+    let runtime = runtime().map_err(Failure::Runtime)?;
+    let ran = runtime.block_on(command(stop));
+    // What hangs in the system keeps its thread; nobody waits for it.
+    runtime.shutdown_background();
+    ran
+}
+
+/// Ctrl-C, or the signal of whoever started the program: heard from before the command begins.
 #[derive(Clone)]
-pub(crate) struct Stop(watch::Receiver<()>);
+pub(crate) struct Stop {
+    heard: watch::Receiver<()>,
+    grace: Arc<OnceLock<Duration>>,
+}
 
 impl Stop {
-    fn listen() -> io::Result<Self> {
-        let signal = signal()?;
-        let (told, heard) = watch::channel(());
-        tokio::spawn(async move {
-            signal.await;
-            drop(told);
-        });
-        Ok(Self(heard))
+    /// Asks for this long to end after a signal. Until it is asked for, a signal ends the program at
+    /// once.
+    pub(crate) fn allow(&self, grace: Duration) {
+        // The first one stays.
+        let _ = self.grace.set(grace);
     }
 
     /// Waits until the program is told to stop.
     pub(crate) async fn told(mut self) {
         // Nothing is ever sent; the end of the sender is the message.
-        while self.0.changed().await.is_ok() {}
+        while self.heard.changed().await.is_ok() {}
     }
 }
 
@@ -74,4 +118,81 @@ fn runtime() -> io::Result<Runtime> {
         _ => Builder::new_multi_thread(),
     };
     builder.enable_all().build()
+}
+
+/// What a program's first thread has, of which only what is used is taken.
+const STACK_BYTES: usize = 8 * 1024 * 1024;
+
+/// What a gateway takes at most to end, and a little more.
+pub(crate) const GRACE: Duration = Duration::from_secs(31);
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::process::Command;
+    use std::sync::mpsc;
+    use std::time::{Duration, Instant};
+
+    use super::run;
+    use crate::Failure;
+
+    /// What hangs here is a thread that serves, for ever. In one test, since the signal is for the whole program.
+    #[test]
+    fn t_dos_11_a_command_that_hangs_is_ended() {
+        for grace in [None, Some(Duration::from_millis(300))] {
+            let (hangs, begun) = mpsc::channel();
+            let interrupt = std::thread::spawn(move || {
+                begun.recv().unwrap();
+                let id = std::process::id().to_string();
+                assert!(
+                    Command::new("kill")
+                        .args(["-TERM", &id])
+                        .status()
+                        .unwrap()
+                        .success()
+                );
+            });
+            let began = Instant::now();
+            let ran = run(async move |stop| {
+                if let Some(grace) = grace {
+                    stop.allow(grace);
+                }
+                hangs.send(()).unwrap();
+                loop {
+                    std::thread::park();
+                }
+                #[expect(unreachable_code, reason = "the type of what it would answer")]
+                Ok(())
+            });
+            interrupt.join().unwrap();
+            match grace {
+                None => assert!(matches!(ran, Err(Failure::Stopped)), "{ran:?}"),
+                Some(grace) => {
+                    assert!(matches!(ran, Err(Failure::Stuck)), "{ran:?}");
+                    assert!(began.elapsed() >= grace);
+                }
+            }
+            assert!(began.elapsed() < Duration::from_secs(10));
+        }
+        // One that listens ends as it likes.
+        let (ready, begun) = mpsc::channel();
+        let interrupt = std::thread::spawn(move || {
+            begun.recv().unwrap();
+            let id = std::process::id().to_string();
+            assert!(
+                Command::new("kill")
+                    .args(["-TERM", &id])
+                    .status()
+                    .unwrap()
+                    .success()
+            );
+        });
+        let ran = run(async move |stop| {
+            stop.allow(Duration::from_secs(20));
+            ready.send(()).unwrap();
+            stop.told().await;
+            Ok(7)
+        });
+        interrupt.join().unwrap();
+        assert_eq!(ran.unwrap(), 7);
+    }
 }

@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use bearward_gateway::SharedGate;
@@ -51,27 +53,31 @@ pub(crate) struct Serve {
 impl Serve {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let (config, file) = self.config()?;
-        self.log.start()?;
+        let log = self.log.start()?;
         #[cfg(unix)]
         raise_descriptor_limit();
-        running::run(async |stop| {
+        let (queue, stdout) = (log.queue(), Stdout::start()?);
+        running::run(async move |stop| {
             let gateway = Gateway::start(config).await?;
+            gateway.metrics().write_log_to(queue);
             if let Some((file, text)) = file {
                 let reloads = Reloads::new(file, text);
                 #[cfg(unix)]
                 tokio::spawn(hang_ups(reloads.trigger())?);
                 tokio::spawn(reloads.follow(gateway.reloader()));
             }
-            say(&introduction(&gateway))?;
+            stop.allow(running::GRACE);
+            stdout.say(introduction(&gateway));
             systemd::tell(State::Ready);
-            tokio::spawn(say_when_ready(gateway.gate().clone()));
+            tokio::spawn(say_when_ready(gateway.gate().clone(), stdout));
             let told = async {
                 stop.told().await;
                 systemd::tell(State::Stopping);
             };
             gateway.serve(told).await;
             Ok(())
-        })
+        })?;
+        Ok(Exit::Good)
     }
 
     /// The configuration, and its file and text if it is in one.
@@ -170,7 +176,7 @@ fn introduction(gateway: &Gateway) -> String {
 
 /// Says that it is ready when the tokens of every issuer can be verified, and before that which
 /// issuers are waited for, if their keys were asked for in vain.
-async fn say_when_ready(gate: SharedGate) {
+async fn say_when_ready(gate: SharedGate, stdout: Stdout) {
     let server = || gate.load().server().clone();
     server().attempted().await;
     let states = server().state();
@@ -178,20 +184,42 @@ async fn say_when_ready(gate: SharedGate) {
     let missing: Vec<_> = missing.map(|state| state.issuer.as_str()).collect();
     if !missing.is_empty() {
         let missing = missing.join(" ");
-        // Who started it and does not read on is not told; everybody else asks /readyz.
-        let _ = say(&format!("not ready: no keys yet of issuer {missing}\n"));
+        stdout.say(format!("not ready: no keys yet of issuer {missing}\n"));
     }
     while !server().is_ready() {
         tokio::time::sleep(LOOKED_AT).await;
     }
-    let _ = say("ready\n");
+    stdout.say("ready\n".to_owned());
 }
 
 /// How often it is looked at whether keys have come.
 const LOOKED_AT: Duration = Duration::from_millis(200);
 
-fn say(text: &str) -> Result<(), Failure> {
-    io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(Failure::Write)
+/// Standard output, for whoever started the program. Where it listens is said there and nothing
+/// depends on it: a full disk or a reader that is gone or stalls holds up nothing.
+struct Stdout(mpsc::Sender<String>);
+
+impl Stdout {
+    /// A thread of its own, since nobody else may wait for the reader.
+    fn start() -> Result<Self, Failure> {
+        let (said, heard) = mpsc::channel::<String>();
+        let write = move || {
+            for text in heard {
+                let mut stdout = io::stdout();
+                let written = stdout.write_all(text.as_bytes());
+                if let Err(error) = written.and_then(|()| stdout.flush()) {
+                    tracing::warn!(%error, "standard output cannot be written; it goes on without");
+                    return;
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("stdout".to_owned());
+        thread.spawn(write).map_err(Failure::Runtime)?;
+        Ok(Self(said))
+    }
+
+    fn say(&self, text: String) {
+        // It is not read any more; the log says so.
+        let _ = self.0.send(text);
+    }
 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bearward_testing::issuer::Tls;
-use bearward_testing::{DevIssuer, Fault, Token, UnixTime};
+use bearward_testing::{Algorithm, DevIssuer, Fault, SigningKey, Token, UnixTime, keys};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -454,14 +454,20 @@ fn it_takes_as_many_file_descriptors_as_it_may() {
     assert_eq!(numbers, ["512", "512", "files"]);
 }
 
-/// Asks over a connection that stays; the status line.
+/// A question of forward auth.
 #[cfg(target_os = "linux")]
-fn asked_over(stream: &mut TcpStream, token: &str) -> String {
-    let request = format!(
+fn question(token: &str) -> String {
+    format!(
         "GET /auth/traefik HTTP/1.1\r\nHost: a\r\nX-Forwarded-Method: GET\r\n\
          X-Forwarded-Host: a.example\r\nX-Forwarded-Uri: /orders\r\n\
          Authorization: Bearer {token}\r\n\r\n"
-    );
+    )
+}
+
+/// Asks over a connection that stays; the status line.
+#[cfg(target_os = "linux")]
+fn asked_over(stream: &mut TcpStream, token: &str) -> String {
+    let request = question(token);
     let limit = Some(Duration::from_secs(10));
     stream.set_read_timeout(limit).expect("a limit");
     if stream.write_all(request.as_bytes()).is_err() {
@@ -490,4 +496,281 @@ fn cpu_ticks(gateway: &Gateway) -> u64 {
     ticks
         .map(|ticks| ticks.parse::<u64>().expect("ticks"))
         .sum()
+}
+
+/// Asks it to end, and says how long it takes and how it ends.
+fn terminate(running: &mut Running) -> (Option<i32>, Duration) {
+    let id = running.child.id().to_string();
+    let began = Instant::now();
+    let sent = Command::new("kill").args(["-TERM", &id]).status();
+    assert!(sent.expect("kill is there").success());
+    while began.elapsed() < Duration::from_secs(20) {
+        if let Some(status) = running.child.try_wait().expect("its state") {
+            return (status.code(), began.elapsed());
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("it does not end");
+}
+
+/// No request is under way, so there is nothing that it would have to wait for.
+const SOON: Duration = Duration::from_secs(5);
+
+/// A gateway whose log nobody reads, and what is left to read of it.
+fn start_unread(place: &Place, format: &str) -> (Gateway, std::process::ChildStderr) {
+    let mut command = program::command(["serve", "--log-format", format, "--config"]);
+    let mut child = command.arg(place.config()).spawn().expect("it starts");
+    let stderr = child.stderr.take().expect("a pipe");
+    let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut running = Running { child, stdout };
+    let lines = running.printed_until("ready");
+    let door = lines.iter().find(|line| line.starts_with("forward auth"));
+    let door = door.and_then(|line| line.split_whitespace().last());
+    let gateway = Gateway {
+        door: door.expect("its address").to_owned(),
+        admin: format!("http://{}", value(&lines, "admin")),
+        running,
+        log: Arc::default(),
+    };
+    (gateway, stderr)
+}
+
+/// So many lines do not fit into a pipe and the queue.
+const FLOOD: usize = 30_000;
+
+/// Asks so often that there are more lines than fit. Each question is answered.
+fn flood(gateway: &Gateway, token: &str) {
+    let mut stream = TcpStream::connect(&gateway.door).expect("a connection");
+    let limit = Some(Duration::from_secs(20));
+    stream.set_read_timeout(limit).expect("a limit");
+    let together = 50;
+    let questions = question(token).repeat(together);
+    for _ in 0..FLOOD / together {
+        stream.write_all(questions.as_bytes()).expect("questions");
+        let mut answers = Vec::new();
+        let mut piece = [0; 16 * 1024];
+        while String::from_utf8_lossy(&answers)
+            .matches("\r\n\r\n")
+            .count()
+            < together
+        {
+            let read = stream.read(&mut piece).expect("answers");
+            assert_ne!(read, 0, "it is not answered any more");
+            answers.extend_from_slice(&piece[..read]);
+        }
+        let answers = String::from_utf8_lossy(&answers);
+        assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), together);
+    }
+}
+
+fn dropped(gateway: &Gateway) -> u64 {
+    let metrics = http::get(&format!("{}/metrics", gateway.admin)).body;
+    let mut lines = metrics.lines();
+    let line = lines.find_map(|line| line.strip_prefix("bearward_log_lines_dropped_total "));
+    line.expect("the metric").parse().expect("a number")
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn t_dos_09_a_log_that_nobody_reads_holds_up_no_request_reload_or_end() {
+    let runtime = Runtime::new().expect("threads");
+    let issuer = dev_issuer(&runtime);
+    let token = issuer.user_token(AUDIENCE).sign();
+    let place = Place::new(issuer.url(), "");
+    let (mut gateway, _unread) = start_unread(&place, "text");
+    until(|| gateway.ask(&token).status == 200);
+    assert_eq!(dropped(&gateway), 0);
+    flood(&gateway, &token);
+    until(|| dropped(&gateway) > 0);
+    assert_eq!(http::get(&format!("{}/livez", gateway.admin)).status, 200);
+    assert_eq!(gateway.ask("nonsense").status, 401);
+
+    let mut text = std::fs::read_to_string(place.config()).expect("a file");
+    text = text.replace("path_prefix = '/'", "path_prefix = '/elsewhere'");
+    std::fs::write(place.config(), text).expect("a file");
+    until(|| gateway.ask(&token).status != 200);
+    let (code, took) = terminate(&mut gateway.running);
+    assert_eq!(code, Some(0));
+    assert!(took < SOON, "{took:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn t_dos_09_what_was_dropped_is_told_when_the_log_flows_again() {
+    let runtime = Runtime::new().expect("threads");
+    let issuer = dev_issuer(&runtime);
+    let token = issuer.user_token(AUDIENCE).sign();
+    let place = Place::new(issuer.url(), "");
+    for format in ["text", "json"] {
+        let (mut gateway, unread) = start_unread(&place, format);
+        until(|| gateway.ask(&token).status == 200);
+        flood(&gateway, &token);
+        until(|| dropped(&gateway) > 0);
+        let read = std::thread::spawn(move || {
+            let lines = BufReader::new(unread).lines();
+            lines.map_while(Result::ok).collect::<Vec<_>>()
+        });
+        // The reader takes what waits, and the next lines come after it.
+        std::thread::sleep(Duration::from_millis(500));
+        let count = dropped(&gateway);
+        assert_eq!(gateway.ask(&token).status, 200);
+        assert_eq!(terminate(&mut gateway.running).0, Some(0));
+        let lines = read.join().expect("lines");
+        let told = match format {
+            "json" => format!("\"message\":\"lines were dropped\",\"dropped\":{count}}}"),
+            _ => format!("WARN bearward::log: lines were dropped dropped={count}"),
+        };
+        assert_eq!(lines.iter().filter(|line| line.contains(&told)).count(), 1);
+        let requests = lines.iter().filter(|line| line.contains("admitted"));
+        let requests = u64::try_from(requests.count()).expect("a count");
+        let all = u64::try_from(FLOOD).expect("a count");
+        assert!(requests + count >= all, "{requests} and {count}");
+        let last = lines.last().expect("a line");
+        assert!(last.contains("stopped"), "{last}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_at_standard_output_does_not_prevent_the_start() {
+    let place = Place::new("http://127.0.0.1:9", "");
+    let full = || {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+        Stdio::from(full.expect("a full device"))
+    };
+    let closed = || {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        Stdio::from(writer)
+    };
+    for stdout in [full(), closed()] {
+        let address = free_address();
+        let text = std::fs::read_to_string(place.config()).expect("a file");
+        let (before, _) = text.split_once("[listen.admin]").expect("a table");
+        let text = format!("{before}[listen.admin]\naddress = '{address}'\n");
+        std::fs::write(place.config(), text).expect("a file");
+        let mut command = program::command(["serve", "--config"]);
+        command.arg(place.config()).stdout(stdout);
+        let mut child = command.spawn().expect("it starts");
+        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+        let mut lines = stderr.lines().map_while(Result::ok);
+        let told = lines.find(|line| line.contains("standard output cannot be written"));
+        assert!(told.is_some());
+        let rest = std::thread::spawn(move || lines.count());
+        let livez = || TcpStream::connect(address).is_ok();
+        until(livez);
+        assert_eq!(http::get(&format!("http://{address}/livez")).status, 200);
+        let id = child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(sent.expect("kill is there").success());
+        assert_eq!(child.wait().expect("its end").code(), Some(0));
+        rest.join().expect("lines");
+    }
+}
+
+/// One that was free a moment ago.
+fn free_address() -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address")
+}
+
+fn make_pipe(path: &std::path::Path) {
+    let _ = std::fs::remove_file(path);
+    let made = Command::new("mkfifo").arg(path).status();
+    assert!(made.expect("mkfifo is there").success());
+}
+
+/// A pipe without a writer hangs whoever opens it, as a network file system that is gone does.
+#[test]
+fn t_dos_11_a_file_that_hangs_refuses_the_reload_and_holds_up_no_end() {
+    let runtime = Runtime::new().expect("threads");
+    let issuer = dev_issuer(&runtime);
+    let token = issuer.user_token(AUDIENCE).sign();
+    for hanging in [
+        "b.toml",
+        "certificate.pem",
+        "key.pem",
+        "secret",
+        "keys.json",
+    ] {
+        let place = Place::new(issuer.url(), "");
+        let file = |name: &str| place.folder.path().join(name);
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("one");
+        std::fs::write(file("certificate.pem"), made.cert.pem()).expect("a file");
+        std::fs::write(file("key.pem"), made.signing_key.serialize_pem()).expect("a file");
+        std::fs::write(file("secret"), "0123456789".repeat(5)).expect("a file");
+        let keys = keys::jwk_set([&SigningKey::first(Algorithm::Rs256)]);
+        std::fs::write(file("keys.json"), keys.to_string()).expect("a file");
+        let text = std::fs::read_to_string(place.config()).expect("a file");
+        let text = format!(
+            "[[issuers]]\nissuer = 'https://static.example'\naudiences = 'a'\njwks_file = 'keys.json'\n\
+             [[issuers]]\nissuer = 'https://hmac.example'\naudiences = 'a'\n\
+             algorithms = ['HS256']\nsecret = 'file:secret'\n\
+             {text}\
+             [listen.ext_authz]\naddress = '127.0.0.1:0'\n\
+             tls = {{ certificate = 'certificate.pem', key = 'key.pem' }}\n"
+        );
+        std::fs::write(place.config(), &text).expect("a file");
+        let mut gateway = Gateway::start(&place, "", &[]);
+        until(|| gateway.ask(&token).status == 200);
+        make_pipe(&file(hanging));
+        if hanging != "b.toml" {
+            // Something else changes as well, so that it is read for sure.
+            std::fs::write(place.config(), format!("{text}\n# changed\n")).expect("a file");
+        }
+        until(|| gateway.told("it is not a regular file") > 0);
+        until(|| gateway.told("the configuration was not reloaded") > 0);
+        let metrics = http::get(&format!("{}/metrics", gateway.admin)).body;
+        let refused = "bearward_reloads_total{outcome=\"refused\"} ";
+        let mut lines = metrics.lines();
+        let count = lines.find_map(|line| line.strip_prefix(refused));
+        assert_ne!(count, Some("0"), "{hanging}: {metrics}");
+        assert_eq!(gateway.ask(&token).status, 200, "{hanging}");
+        let (code, took) = terminate(&mut gateway.running);
+        assert_eq!(code, Some(0), "{hanging}");
+        assert!(took < SOON, "{hanging}: {took:?}");
+    }
+}
+
+#[test]
+fn t_dos_11_a_file_that_hangs_at_the_start_can_be_interrupted() {
+    let folder = TempDir::new().expect("a folder");
+    let pipe = folder.path().join("b.toml");
+    make_pipe(&pipe);
+    for command in ["serve", "check"] {
+        for signal in ["-TERM", "-INT"] {
+            let mut command = program::command([command, "--config"]);
+            let mut child = command.arg(&pipe).spawn().expect("it starts");
+            std::thread::sleep(Duration::from_millis(200));
+            assert!(child.try_wait().expect("its state").is_none());
+            let id = child.id().to_string();
+            let sent = Command::new("kill").args([signal, &id]).status();
+            assert!(sent.expect("kill is there").success());
+            let began = Instant::now();
+            assert!(!child.wait().expect("its end").success());
+            assert!(began.elapsed() < SOON);
+        }
+    }
+}
+
+/// What a shell makes of `--config <(command)`: whoever starts the program waits for it.
+#[test]
+fn a_configuration_may_come_through_a_pipe_at_the_start() {
+    let runtime = Runtime::new().expect("threads");
+    let issuer = dev_issuer(&runtime);
+    let token = issuer.user_token(AUDIENCE).sign();
+    let place = Place::new(issuer.url(), "");
+    let text = std::fs::read_to_string(place.config()).expect("a file");
+    make_pipe(&place.config());
+    let pipe = place.config();
+    std::thread::spawn(move || std::fs::write(pipe, text).expect("a reader"));
+    let mut gateway = Gateway::start(&place, "", &[]);
+    until(|| gateway.ask(&token).status == 200);
+    assert_eq!(gateway.told("cannot be read"), 0, "{}", gateway.log());
+    let id = gateway.running.child.id().to_string();
+    let sent = Command::new("kill").args(["-HUP", &id]).status();
+    assert!(sent.expect("kill is there").success());
+    until(|| gateway.told("it is not a regular file") == 1);
+    assert_eq!(gateway.ask(&token).status, 200);
+    assert_eq!(terminate(&mut gateway.running).0, Some(0));
 }

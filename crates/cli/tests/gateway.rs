@@ -71,6 +71,42 @@ fn t_cfg_01_check_tells_all_mistakes_and_asks_the_issuers() {
 }
 
 #[test]
+fn check_warns_of_a_certificate_that_has_expired() {
+    let runtime = Runtime::new().expect("threads");
+    let issuer = runtime.block_on(DevIssuer::start()).expect("a free port");
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("b.toml");
+    let tls = "tls = { certificate = 'cert.pem', key = 'key.pem' }\n";
+    std::fs::write(&file, configuration(issuer.url(), tls)).expect("a file");
+    let key = rcgen::KeyPair::generate().expect("a key");
+    std::fs::write(folder.path().join("key.pem"), key.serialize_pem()).expect("a file");
+    for (until, is_warned) in [(2020, true), (3000, false)] {
+        let names = ["localhost".to_owned()];
+        let mut params = rcgen::CertificateParams::new(names).expect("a name");
+        params.not_after = rcgen::date_time_ymd(until, 1, 2);
+        let certificate = params.self_signed(&key).expect("a certificate").pem();
+        let path = folder.path().join("cert.pem");
+        std::fs::write(&path, certificate).expect("a file");
+        let warning = format!(
+            "{}: the certificate expired at 2020-01-02T00:00:00Z",
+            path.display()
+        );
+        let check = |format| {
+            let mut command = program::command(["check", "--format", format, "--config"]);
+            command.arg(&file);
+            program::run(command)
+        };
+        let ended = check("text");
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        let line = format!("\nwarning: {warning}\ngood\n");
+        assert_eq!(ended.stdout.contains(&line), is_warned, "{ended:?}");
+        let told: serde_json::Value = serde_json::from_str(&check("json").stdout).expect("JSON");
+        let warnings = if is_warned { vec![warning] } else { vec![] };
+        assert_eq!(told["warnings"], serde_json::json!(warnings));
+    }
+}
+
+#[test]
 fn the_schema_is_json() {
     let ended = program::run(program::command(["schema"]));
     let schema: serde_json::Value = serde_json::from_str(&ended.stdout).expect("JSON");
