@@ -84,23 +84,33 @@ impl Gate {
         let Ok(uri) = original.target.parse::<Uri>() else {
             return refuse(None, Reason::TargetForm);
         };
-        let Some(route) = self.routes.select(original.method, original.host, &target) else {
+        let selection = self.routes.select(original.method, original.host, &target);
+        let Some(selection) = selection else {
             return refuse(None, Reason::NoRule);
         };
-        if !route.allows(&target) {
+        if let Some(route) = selection.iter().find(|route| !route.allows(&target)) {
             return refuse(Some(route), Reason::AmbiguousPath);
         }
-        match self.authenticate(original, &uri, route).await {
-            Ok(principal) => self.admit(route, principal, None),
-            Err(rejection) if route.mode == Mode::Shadow => {
-                self.admit(route, None, Some(Reason::Rejected(rejection)))
-            }
-            Err(rejection) => {
-                let challenge = self.server.challenge(&rejection);
-                let route = Arc::clone(route);
-                Decision::Refuse(Box::new(Refusal::challenged(route, rejection, &challenge)))
+        let head = RequestHead::new(original.method, &uri, original.headers);
+        let mut sender = None;
+        let mut shadowed = None;
+        for route in selection.iter() {
+            match self.pass(original, head, route, &mut sender).await {
+                Ok(()) => {}
+                Err(rejection) if route.mode == Mode::Shadow => {
+                    shadowed.get_or_insert(Reason::Rejected(rejection));
+                }
+                Err(rejection) => {
+                    let challenge = self.server.challenge(&rejection);
+                    let route = Arc::clone(route);
+                    let refusal = Refusal::challenged(route, rejection, &challenge);
+                    return Decision::Refuse(Box::new(refusal));
+                }
             }
         }
+        let principal = sender.and_then(Result::ok);
+        let principal = principal.filter(|_| shadowed.is_none());
+        self.admit(selection.route, principal, shadowed)
     }
 
     /// The resource server whose tokens are accepted.
@@ -130,26 +140,30 @@ impl Gate {
         &self.upstreams
     }
 
-    /// Who sent the request, `None` for nobody where that is allowed.
-    async fn authenticate(
+    /// Whether a route lets the request pass. Who sent it is found out once, by the first route that
+    /// asks: a proof is good for one time.
+    async fn pass(
         &self,
         original: &Original<'_>,
-        uri: &Uri,
+        head: RequestHead<'_>,
         route: &Route,
-    ) -> Result<Option<Principal>, Rejection> {
+        sender: &mut Option<Result<Principal, Rejection>>,
+    ) -> Result<(), Rejection> {
         if route.access == Access::Public {
-            return Ok(None);
+            return Ok(());
         }
         if route.preflight == Preflight::Passes && is_preflight(original) {
-            return Ok(None);
+            return Ok(());
         }
-        let head = RequestHead::new(original.method, uri, original.headers);
-        let principal = match self.server.authenticate(head).await {
-            Err(Rejection::NoCredentials) if route.access == Access::Optional => return Ok(None),
-            outcome => outcome?,
+        let sender = match sender {
+            Some(sender) => sender,
+            None => sender.insert(self.server.authenticate(head).await),
         };
-        self.authorize(head, &principal, route).await?;
-        Ok(Some(principal))
+        match sender {
+            Ok(principal) => self.authorize(head, principal, route).await,
+            Err(Rejection::NoCredentials) if route.access == Access::Optional => Ok(()),
+            Err(rejection) => Err(rejection.clone()),
+        }
     }
 
     /// One of the groups must be met; the refusal told is that of the first.

@@ -1,8 +1,10 @@
 //! Which rule a request falls under: host, path and method, first match first.
 //!
 //! A request that no route matches is refused: there is no route by default.
+//!
+//! Where the application's router is laxer than that, it may take a request for one of another route.
+//! Such a route never opens anything. It must admit the request as well as the one that matches.
 
-use std::fmt;
 use std::sync::Arc;
 
 use bearward::Requirements;
@@ -10,6 +12,12 @@ use http::Method;
 
 use crate::original::canonical_host;
 use crate::target::{Oddities, Target};
+
+mod pattern;
+mod router;
+
+pub use self::pattern::{PathPattern, PathPatternError};
+pub use self::router::{PathFit, Router};
 
 /// The routes, in the order in which they are tried.
 #[derive(Clone, Debug, Default)]
@@ -28,23 +36,55 @@ impl Routes {
         Self { routes, has_hosts }
     }
 
-    /// The first route that matches.
+    /// The first route that matches, and those before it that the application could take the request
+    /// for. Where none matches, the first that the application takes for the same, and all others.
     #[must_use]
     pub fn select(
         &self,
         method: &Method,
         host: Option<&str>,
         target: &Target<'_>,
-    ) -> Option<&Arc<Route>> {
+    ) -> Option<Selection<'_>> {
         let host = host.filter(|_| self.has_hosts).map(canonical_host);
-        self.routes
-            .iter()
-            .find(|route| route.fit(method, host.as_deref(), target).is_match())
+        // Empty, and so without memory of its own, unless a router is lax.
+        let mut also = Vec::new();
+        let mut same = None;
+        for route in &self.routes {
+            let fit = route.fit(method, host.as_deref(), target);
+            if fit.is_match() {
+                return Some(Selection { route, also });
+            }
+            if fit.is_possible() {
+                if fit.path == PathFit::Same {
+                    same.get_or_insert(also.len());
+                }
+                also.push(route);
+            }
+        }
+        let route = also.remove(same?);
+        Some(Selection { route, also })
     }
 
     /// Every route, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Route> {
         self.routes.iter().map(AsRef::as_ref)
+    }
+}
+
+/// The routes that decide on a request. All of them must admit it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Selection<'r> {
+    /// The one that matches: where the request goes, and under which name.
+    pub route: &'r Arc<Route>,
+    /// Those that the application could take the request for.
+    pub also: Vec<&'r Arc<Route>>,
+}
+
+impl<'r> Selection<'r> {
+    /// All of them; the one that matches comes last.
+    pub fn iter(&self) -> impl Iterator<Item = &'r Arc<Route>> {
+        self.also.iter().copied().chain([self.route])
     }
 }
 
@@ -73,6 +113,8 @@ pub struct Route {
     pub mode: Mode,
     /// Where the reverse proxy sends its requests: the name of an upstream.
     pub upstream: Option<Arc<str>>,
+    /// How the application behind it reads paths.
+    pub router: Router,
 }
 
 impl Route {
@@ -90,6 +132,7 @@ impl Route {
             preflight: Preflight::Authenticated,
             mode: Mode::Enforce,
             upstream: None,
+            router: Router::Strict,
         }
     }
 
@@ -111,11 +154,20 @@ impl Route {
                 || self.methods.contains(method)
                 // The preflight asks for another method than its own.
                 || (*method == Method::OPTIONS && self.preflight == Preflight::Passes),
-            path: self
-                .paths
-                .iter()
-                .any(|pattern| pattern.matches(target.path())),
+            path: self.path_fit(target.path()),
         }
+    }
+
+    /// The best of its patterns.
+    fn path_fit(&self, path: &str) -> PathFit {
+        let mut best = PathFit::No;
+        for pattern in &self.paths {
+            best = best.max(pattern.fit(path, self.router));
+            if best == PathFit::Exact {
+                break;
+            }
+        }
+        best
     }
 }
 
@@ -127,15 +179,21 @@ pub struct Fit {
     pub host: bool,
     /// Its method.
     pub method: bool,
-    /// Its path.
-    pub path: bool,
+    /// How its path fits, to the router of the application.
+    pub path: PathFit,
 }
 
 impl Fit {
     /// Whether the route is for the request: every part of it.
     #[must_use]
     pub const fn is_match(self) -> bool {
-        self.host && self.method && self.path
+        self.host && self.method && matches!(self.path, PathFit::Exact)
+    }
+
+    /// Whether it is, or the application could take the request for one of it.
+    #[must_use]
+    pub const fn is_possible(self) -> bool {
+        self.host && self.method && !matches!(self.path, PathFit::No)
     }
 }
 
@@ -174,238 +232,12 @@ pub enum Mode {
     Shadow,
 }
 
-/// A pattern of paths, over whole segments.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PathPattern(Pattern);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Pattern {
-    Exact(String),
-    /// The path itself and all below it. Without trailing slash.
-    Prefix(String),
-    Glob(Vec<Segment>),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Segment {
-    /// `*`: one segment, not empty.
-    Any,
-    /// `**`: the rest, however many segments; at the end only.
-    Rest,
-    /// This segment.
-    Literal(String),
-}
-
-impl PathPattern {
-    /// This path alone.
-    ///
-    /// # Errors
-    ///
-    /// [`PathPatternError`] if no request could have it.
-    pub fn exact(path: &str) -> Result<Self, PathPatternError> {
-        canonical(path).map(|path| Self(Pattern::Exact(path)))
-    }
-
-    /// This path and all below it, from segment to segment: `/health` is not `/healthz`.
-    ///
-    /// # Errors
-    ///
-    /// [`PathPatternError`] if no request could have it.
-    pub fn prefix(path: &str) -> Result<Self, PathPatternError> {
-        let path = canonical(path)?;
-        let path = path.strip_suffix('/').unwrap_or(&path);
-        Ok(Self(Pattern::Prefix(path.to_owned())))
-    }
-
-    /// Segments of which `*` is any one, and `**` at the end any number, none included.
-    ///
-    /// # Errors
-    ///
-    /// [`PathPatternError`] if no request could have it, or a star stands within a segment.
-    pub fn glob(pattern: &str) -> Result<Self, PathPatternError> {
-        let rest = pattern.strip_prefix('/').ok_or(PathPatternError)?;
-        let count = rest.split('/').count();
-        let segment = |(index, segment): (usize, &str)| match segment {
-            "*" => Ok(Segment::Any),
-            "**" if index.saturating_add(1) == count => Ok(Segment::Rest),
-            literal if literal.contains('*') => Err(PathPatternError),
-            literal => Ok(Segment::Literal(literal.to_owned())),
-        };
-        // Stars aside, it must be a path like any other.
-        canonical(&pattern.replace('*', "x"))?;
-        let segments: Result<_, _> = rest.split('/').enumerate().map(segment).collect();
-        Ok(Self(Pattern::Glob(segments?)))
-    }
-
-    /// Whether it matches a path, which is [resolved](Target::path).
-    #[must_use]
-    pub fn matches(&self, path: &str) -> bool {
-        match &self.0 {
-            Pattern::Exact(exact) => path == exact,
-            Pattern::Prefix(prefix) => path
-                .strip_prefix(prefix.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
-            Pattern::Glob(segments) => glob_matches(segments, path),
-        }
-    }
-}
-
-impl fmt::Display for PathPattern {
-    /// As in the configuration: its kind, and what it matches.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Pattern::Exact(path) => write!(f, "path {path:?}"),
-            Pattern::Prefix(path) if path.is_empty() => f.write_str("path_prefix \"/\""),
-            Pattern::Prefix(path) => write!(f, "path_prefix {path:?}"),
-            Pattern::Glob(segments) => {
-                let mut pattern = String::new();
-                for segment in segments {
-                    pattern.push('/');
-                    pattern.push_str(match segment {
-                        Segment::Any => "*",
-                        Segment::Rest => "**",
-                        Segment::Literal(literal) => literal,
-                    });
-                }
-                write!(f, "path_glob {pattern:?}")
-            }
-        }
-    }
-}
-
-impl fmt::Debug for PathPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// The pattern is not a path that a request could have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "not a path: it starts with `/`, has no query, no escapes, no empty or dot segments; `*` is a whole segment, `**` the last one"
-)]
-#[non_exhaustive]
-pub struct PathPatternError;
-
-/// Patterns are written as paths are matched: with escapes resolved.
-fn canonical(path: &str) -> Result<String, PathPatternError> {
-    let spaced = path.replace(' ', "%20");
-    let target = Target::parse(&spaced).map_err(|_| PathPatternError)?;
-    if target.query().is_some() || path.contains('%') {
-        return Err(PathPatternError);
-    }
-    Ok(target.path().to_owned())
-}
-
-fn glob_matches(pattern: &[Segment], path: &str) -> bool {
-    let mut segments = path.strip_prefix('/').unwrap_or(path).split('/');
-    for wanted in pattern {
-        match (wanted, segments.next()) {
-            (Segment::Rest, _) => return true,
-            (Segment::Any, Some(segment)) if !segment.is_empty() => {}
-            (Segment::Literal(literal), Some(segment)) if literal == segment => {}
-            _ => return false,
-        }
-    }
-    segments.next().is_none()
-}
-
 #[cfg(test)]
 mod tests {
     use http::Method;
 
-    use super::{PathPattern, PathPatternError, Preflight, Route, Routes};
+    use super::{PathFit, PathPattern, Preflight, Route, Router, Routes};
     use crate::target::Target;
-
-    fn matches(pattern: &PathPattern, path: &str) -> bool {
-        pattern.matches(Target::parse(path).unwrap().path())
-    }
-
-    #[test]
-    fn t_fwd_09_a_prefix_ends_between_segments() {
-        let health = PathPattern::prefix("/health").unwrap();
-        for path in ["/health", "/health/", "/health/live"] {
-            assert!(matches(&health, path), "{path}");
-        }
-        for path in ["/healthz", "/healthzz", "/", "/Health", "/x/health"] {
-            assert!(!matches(&health, path), "{path}");
-        }
-        assert!(matches(
-            &PathPattern::prefix("/").unwrap(),
-            "/anything/at/all"
-        ));
-        assert_eq!(PathPattern::prefix("/a/"), PathPattern::prefix("/a"));
-    }
-
-    #[test]
-    fn an_exact_path_is_that_path_alone() {
-        let exact = PathPattern::exact("/a/b").unwrap();
-        assert!(matches(&exact, "/a/b"));
-        assert!(matches(&exact, "/%61/b"));
-        for path in ["/a/b/", "/a", "/A/b", "/a/b/c"] {
-            assert!(!matches(&exact, path), "{path}");
-        }
-    }
-
-    #[test]
-    fn a_star_is_one_segment_and_two_are_the_rest() {
-        let one = PathPattern::glob("/users/*/orders").unwrap();
-        assert!(matches(&one, "/users/7/orders"));
-        for path in [
-            "/users/orders",
-            "/users/7/8/orders",
-            "/users/7/orders/9",
-            "/users/7/orders/",
-        ] {
-            assert!(!matches(&one, path), "{path}");
-        }
-        let rest = PathPattern::glob("/files/**").unwrap();
-        for path in ["/files", "/files/", "/files/a", "/files/a/b/"] {
-            assert!(matches(&rest, path), "{path}");
-        }
-        assert!(!matches(&rest, "/filesystem"));
-    }
-
-    #[test]
-    fn t_fwd_06_a_pattern_cannot_reach_the_query() {
-        let public = PathPattern::prefix("/public").unwrap();
-        assert!(!matches(&public, "/admin?x=/public"));
-        for pattern in [
-            "", "a", "/a?b", "/a#b", "/a//b", "/a/../b", "/a%2fb", "/a\\b", "/a.",
-        ] {
-            assert_eq!(
-                PathPattern::exact(pattern),
-                Err(PathPatternError),
-                "{pattern}"
-            );
-            assert_eq!(
-                PathPattern::prefix(pattern),
-                Err(PathPatternError),
-                "{pattern}"
-            );
-            assert_eq!(
-                PathPattern::glob(pattern),
-                Err(PathPatternError),
-                "{pattern}"
-            );
-        }
-        for pattern in ["/a*", "/**/a", "/*a/b", "/a/***"] {
-            assert_eq!(
-                PathPattern::glob(pattern),
-                Err(PathPatternError),
-                "{pattern}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_pattern_is_shown_as_it_is_written() {
-        let shown = |pattern: Result<PathPattern, _>| pattern.unwrap().to_string();
-        assert_eq!(shown(PathPattern::exact("/a/b")), "path \"/a/b\"");
-        assert_eq!(shown(PathPattern::prefix("/")), "path_prefix \"/\"");
-        assert_eq!(shown(PathPattern::prefix("/a/")), "path_prefix \"/a\"");
-        assert_eq!(shown(PathPattern::glob("/a/*/**")), "path_glob \"/a/*/**\"");
-    }
 
     #[test]
     fn it_is_told_which_part_does_not_fit() {
@@ -415,7 +247,7 @@ mod tests {
         let fit = |method: Method, host: Option<&str>, path: &str| {
             let fit = route.fit(&method, host, &Target::parse(path).unwrap());
             assert_eq!(fit.is_match(), fit.host && fit.method && fit.path);
-            (fit.host, fit.method, fit.path)
+            (fit.host, fit.method, fit.path == PathFit::Exact)
         };
         let host = Some("a.example");
         assert_eq!(fit(Method::GET, host, "/a"), (true, true, true));
@@ -429,21 +261,6 @@ mod tests {
     }
 
     #[test]
-    fn t_dos_07_a_pattern_cannot_backtrack() {
-        // Each segment is looked at once, whatever stands before it.
-        let stars = "/*".repeat(2_000);
-        let pattern = PathPattern::glob(&format!("{stars}/end")).unwrap();
-        let long = "/aaaa".repeat(2_000);
-        assert!(matches(&pattern, &format!("{long}/end")));
-        let started = std::time::Instant::now();
-        for _ in 0..100 {
-            assert!(!matches(&pattern, &format!("{long}/other")));
-        }
-        // Two to the number of stars would be longer than this universe has been.
-        assert!(started.elapsed() < std::time::Duration::from_secs(10));
-    }
-
-    #[test]
     fn the_first_route_that_matches_counts() {
         let mut writes = Route::new("writes", [PathPattern::prefix("/orders").unwrap()]);
         writes.methods = vec![Method::POST];
@@ -454,7 +271,7 @@ mod tests {
             let target = Target::parse(path).unwrap();
             routes
                 .select(&method, host, &target)
-                .map(|route| route.name.to_string())
+                .map(|selection| selection.route.name.to_string())
         };
         let api = Some("API.example.com:8443");
         assert_eq!(
@@ -467,5 +284,126 @@ mod tests {
             None
         );
         assert_eq!(name(Method::GET, None, "/orders/7"), None);
+    }
+
+    /// The names of the routes that decide, the one that matches last.
+    fn deciding(routes: &Routes, path: &str) -> Vec<String> {
+        let target = Target::parse(path).unwrap();
+        let selection = routes.select(&Method::GET, None, &target);
+        let names = selection
+            .iter()
+            .flat_map(|selection| selection.iter().map(|route| route.name.to_string()));
+        names.collect()
+    }
+
+    fn route(name: &str, pattern: PathPattern, router: Router) -> Route {
+        let mut route = Route::new(name, [pattern]);
+        route.router = router;
+        route
+    }
+
+    #[test]
+    fn t_fwd_13_a_route_that_the_router_could_mean_decides_as_well() {
+        for (router, paths) in [
+            (
+                Router::Express,
+                &["/Admin", "/ADMIN/users", "/exact/", "/EXACT", "/admin.x"][..],
+            ),
+            (
+                Router::Rails,
+                &[
+                    "/admin.json",
+                    "/exact/",
+                    "/exact.json",
+                    "/admin,x",
+                    "/admin.x/y",
+                ],
+            ),
+            (
+                Router::Aspnet,
+                &["/Admin", "/exact/", "/aDmin/x", "/Exact/"],
+            ),
+            (
+                Router::Servlet,
+                &[
+                    "/admin,x",
+                    "/adminx",
+                    "/exact/",
+                    "/exact.json",
+                    "/admin.x/y",
+                    "/admin;x/y",
+                ],
+            ),
+        ] {
+            let routes = |router| {
+                Routes::new([
+                    route("admin", PathPattern::prefix("/admin").unwrap(), router),
+                    route("exact", PathPattern::exact("/exact").unwrap(), router),
+                    route("all", PathPattern::prefix("/").unwrap(), router),
+                ])
+            };
+            for path in paths {
+                let decides = deciding(&routes(router), path);
+                assert_eq!(decides.len(), 2, "{router:?} {path}: {decides:?}");
+                assert_eq!(decides.last().unwrap(), "all");
+                assert_eq!(deciding(&routes(Router::Strict), path), ["all"], "{path}");
+            }
+            // What no router takes for another path, and what matches exactly.
+            for path in ["/", "/x/admin", "/admi", "/exac"] {
+                assert_eq!(
+                    deciding(&routes(router), path),
+                    ["all"],
+                    "{router:?} {path}"
+                );
+            }
+            assert_eq!(deciding(&routes(router), "/admin/users"), ["admin"]);
+            assert_eq!(deciding(&routes(router), "/exact"), ["exact"]);
+        }
+    }
+
+    #[test]
+    fn t_fwd_13_a_lax_match_before_an_exact_one_opens_nothing() {
+        let public = || {
+            route(
+                "health",
+                PathPattern::prefix("/health").unwrap(),
+                Router::Servlet,
+            )
+        };
+        let boss = route(
+            "boss",
+            PathPattern::exact("/healthadmin").unwrap(),
+            Router::Servlet,
+        );
+        // The JDK's server could take it for either, so it must pass both.
+        let routes = Routes::new([public(), boss]);
+        assert_eq!(deciding(&routes, "/healthadmin"), ["health", "boss"]);
+        // What only may be meant opens nothing where nothing matches.
+        assert!(deciding(&Routes::new([public()]), "/healthadmin").is_empty());
+        assert!(deciding(&Routes::new([public()]), "/health.json").is_empty());
+    }
+
+    #[test]
+    fn a_fwd_04_a_slash_at_the_end_is_kept_distinct_unless_the_router_ignores_it() {
+        let routes = |router| {
+            let exact = PathPattern::exact("/orders").unwrap();
+            Routes::new([route("orders", exact, router)])
+        };
+        for router in [Router::Aspnet, Router::Express, Router::Rails] {
+            assert_eq!(
+                deciding(&routes(router), "/orders/"),
+                ["orders"],
+                "{router:?}"
+            );
+        }
+        // Old versions of Spring do, and others do not.
+        for router in [Router::Strict, Router::Servlet] {
+            assert!(
+                deciding(&routes(router), "/orders/").is_empty(),
+                "{router:?}"
+            );
+        }
+        assert_eq!(deciding(&routes(Router::Express), "/Orders"), ["orders"]);
+        assert!(deciding(&routes(Router::Rails), "/Orders").is_empty());
     }
 }

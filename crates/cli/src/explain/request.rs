@@ -73,7 +73,8 @@ impl Explained {
         let target = Target::parse(&request.url.target);
         let route = target.as_ref().ok().and_then(|target| {
             let host = request.url.host.as_deref();
-            config.routes.select(&request.method, host, target)
+            let selection = config.routes.select(&request.method, host, target);
+            selection.map(|selection| selection.route)
         });
         // Where credentials are not looked at, neither are they here.
         let token_counts = route

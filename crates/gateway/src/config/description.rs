@@ -98,6 +98,9 @@ impl Kind {
     }
 }
 
+/// The routers of applications.
+const ROUTER: Kind = Kind::Choice(&["strict", "express", "rails", "aspnet", "servlet"]);
+
 const fn required(key: &'static str, kind: Kind, meaning: &'static str) -> Field {
     Field {
         key,
@@ -319,6 +322,11 @@ pub(super) static PROTECTION: Table = Table {
             Kind::Text,
             "The field in which an ID token is sent along for re-authentication. Without it: `X-Id-Token`.",
         ),
+        optional(
+            "router",
+            ROUTER,
+            "How the application reads paths, for routes whose upstream does not say it: see [routers.md](routers.md). Without it: `strict`.",
+        ),
     ],
 };
 
@@ -474,7 +482,7 @@ pub(super) static ROUTE: Table = Table {
         optional(
             "path_glob",
             Kind::TextOrTexts,
-            "Patterns of segments: `*` is any one, `**` at the end any number.",
+            "Patterns of segments: `*` is any one, or within one any run of characters; `**` at the end is any number of them.",
         ),
         optional(
             "methods",
@@ -520,6 +528,11 @@ pub(super) static ROUTE: Table = Table {
             "upstream",
             Kind::Text,
             "The upstream the reverse proxy sends its requests to. Needed if `[listen.proxy]` is there.",
+        ),
+        optional(
+            "router",
+            ROUTER,
+            "How the application reads paths. Without it: as its upstream says, or `[protection]`.",
         ),
     ],
 };
@@ -658,6 +671,11 @@ pub(super) static UPSTREAM: Table = Table {
             Kind::Count,
             "4096",
             "The same for WebSockets, streams of events and gRPC calls, which are not counted as requests.",
+        ),
+        optional(
+            "router",
+            ROUTER,
+            "How it reads paths: which ones its router takes for the same, see [routers.md](routers.md). Without it: as `[protection]` says.",
         ),
     ],
 };

@@ -1,6 +1,6 @@
 //! `[[routes]]`: which requests may pass.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use http::Method;
@@ -11,7 +11,7 @@ use super::reader::{At, Fields, nearest};
 use super::requirements::Named;
 use super::tell_duplicates;
 use crate::original::canonical_host;
-use crate::route::{Access, Mode, PathPattern, PathPatternError, Preflight, Route};
+use crate::route::{Access, Mode, PathPattern, PathPatternError, Preflight, Route, Router};
 
 pub(super) fn read(fields: &Fields<'_>, requirements: &Named<'_>, listen: &Listen) -> Vec<Route> {
     let tables = fields.tables("routes");
@@ -24,19 +24,31 @@ pub(super) fn read(fields: &Fields<'_>, requirements: &Named<'_>, listen: &Liste
         let message = "`routes` is empty, so every request would be refused";
         fields.tell(Code::Missing, "routes", message, "");
     }
-    let upstreams: BTreeSet<_> = fields
-        .named("upstreams")
+    let upstreams = fields.named("upstreams");
+    let names: BTreeSet<_> = upstreams.iter().map(|(name, _)| name.value).collect();
+    let routers: BTreeMap<_, _> = upstreams
         .iter()
-        .map(|(name, _)| name.value)
+        .filter_map(|(name, table)| Some((name.value, router(table)?)))
         .collect();
-    tables
+    let protection = fields.table("protection");
+    let general = protection.as_ref().and_then(router);
+    let read: Vec<_> = tables
         .iter()
         .map(|table| {
             let mut route = read_one(table, requirements);
-            route.upstream = upstream(table, &upstreams, listen);
+            route.upstream = upstream(table, &names, listen);
+            let of_upstream = || routers.get(route.upstream.as_deref()?).copied();
+            let said = router(table).or_else(of_upstream).or(general);
+            route.router = said.unwrap_or_default();
             route
         })
-        .collect()
+        .collect();
+    read
+}
+
+/// The router that a table names.
+fn router(fields: &Fields<'_>) -> Option<Router> {
+    Router::named(fields.choice("router")?.value)
 }
 
 fn read_one(fields: &Fields<'_>, requirements: &Named<'_>) -> Route {

@@ -1,6 +1,6 @@
 //! Each route in order: whether it is for the request, or what of it does not fit.
 
-use bearward_gateway::route::{Route, Routes};
+use bearward_gateway::route::{PathFit, Route, Routes};
 use bearward_gateway::target::Target;
 use http::Method;
 
@@ -50,7 +50,7 @@ pub(super) fn tried(
             if !fit.host {
                 why.push(other_host(route, host));
             }
-            if !fit.path {
+            if fit.path == PathFit::No {
                 why.push(format!("the path does not fit {}", any_of(patterns(route))));
             }
             if !fit.method {

@@ -1,0 +1,135 @@
+//! How the application's router reads a path: it may be laxer than our routes.
+//!
+//! Each bundle holds what a framework does unless it is told otherwise, and a little more where its
+//! versions differ. More is safe: a path that only [may](PathFit::Possible) be for a route never opens
+//! anything, it adds what that route asks. `docs/routers.md` has the sources.
+
+/// The router of the application behind a route: which paths it takes for the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Router {
+    /// As our routes: byte for byte. The default.
+    #[default]
+    Strict,
+    /// ASP.NET Core: ignores case and a slash at the end.
+    Aspnet,
+    /// Express: ignores case and a slash at the end. Connect takes `/a.b` for a path below `/a`.
+    Express,
+    /// Rails: ignores a slash at the end, takes `.json` for a format, and ends a mounted path at a word.
+    Rails,
+    /// Servlets, Spring and the JDK's `HttpServer`: old ones ignore a slash and a suffix at the end, and
+    /// the last takes prefixes by bytes.
+    Servlet,
+}
+
+impl Router {
+    /// Every one, in the order of the manual.
+    pub const ALL: &'static [Self] = &[
+        Self::Strict,
+        Self::Express,
+        Self::Rails,
+        Self::Aspnet,
+        Self::Servlet,
+    ];
+
+    /// Its name in a configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Aspnet => "aspnet",
+            Self::Express => "express",
+            Self::Rails => "rails",
+            Self::Servlet => "servlet",
+        }
+    }
+
+    /// The router of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.iter().copied();
+        all.find(|router| router.as_str() == name)
+    }
+
+    pub(super) const fn ignores_case(self) -> bool {
+        matches!(self, Self::Aspnet | Self::Express)
+    }
+
+    /// Whether it always takes a path with a slash at the end for the same.
+    pub(super) const fn ignores_slash(self) -> bool {
+        matches!(self, Self::Aspnet | Self::Express | Self::Rails)
+    }
+
+    /// Whether the last segment that a pattern names may have this behind it.
+    pub(super) fn may_follow(self, rest: &str) -> bool {
+        match self {
+            Self::Strict | Self::Aspnet => false,
+            Self::Express => rest.starts_with('.'),
+            Self::Rails => {
+                rest.starts_with(|char: char| !char.is_ascii_alphanumeric() && char != '_')
+            }
+            Self::Servlet => !rest.is_empty(),
+        }
+    }
+
+    /// Whether anything may be behind the last segment that a pattern names.
+    pub(super) const fn has_tail(self) -> bool {
+        matches!(self, Self::Express | Self::Rails | Self::Servlet)
+    }
+}
+
+/// How a path fits a pattern, the worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum PathFit {
+    /// It does not.
+    No,
+    /// The router may take it for one that does.
+    Possible,
+    /// The router takes it for the same as one that does.
+    Same,
+    /// It does.
+    Exact,
+}
+
+/// A character as routers that ignore case compare it: one for one, as .NET and JavaScript do, which
+/// have fewer of these.
+pub(super) fn fold(char: char) -> char {
+    if char.is_ascii() {
+        return char.to_ascii_lowercase();
+    }
+    let upper = the_one(char.to_uppercase()).unwrap_or(char);
+    the_one(upper.to_lowercase()).unwrap_or(upper)
+}
+
+fn the_one(mut chars: impl Iterator<Item = char>) -> Option<char> {
+    chars.next().filter(|_| chars.next().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Router, fold};
+
+    #[test]
+    fn t_fwd_13_what_one_letter_is_to_a_router_is_one_letter_here() {
+        for char in '\0'..=char::MAX {
+            for other in [char.to_lowercase().next(), char.to_uppercase().next()] {
+                let other = other.unwrap();
+                let is_one = char.to_lowercase().count() == 1 && char.to_uppercase().count() == 1;
+                assert!(!is_one || fold(other) == fold(char), "{char} {other}");
+            }
+        }
+        // Two letters to JavaScript and .NET; taking them for one only asks for more.
+        assert_eq!(fold('\u{17f}'), 's');
+        assert_eq!(fold('\u{212a}'), 'k');
+        assert_ne!(fold('a'), fold('b'));
+    }
+
+    #[test]
+    fn a_router_has_its_name() {
+        for router in Router::ALL {
+            assert_eq!(Router::named(router.as_str()), Some(*router));
+        }
+        assert_eq!(Router::named("Express"), None);
+    }
+}
