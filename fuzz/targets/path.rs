@@ -43,8 +43,26 @@ fn fits(pattern: &str, path: &str) -> bool {
         _ => (wanted.as_slice(), false),
     };
     let is_length = found.len() == wanted.len() || is_open && found.len() > wanted.len();
-    let is_fit =
-        |(wanted, found): (&&str, &&str)| wanted == found || *wanted == "*" && !found.is_empty();
+    let is_fit = |(wanted, found): (&&str, &&str)| match *wanted {
+        "*" => !found.is_empty(),
+        wanted => is_run(wanted.as_bytes(), found.as_bytes()),
+    };
     // `**` takes no segment as well: `/a/**` is for `/a`.
     is_length && wanted.iter().zip(&found).all(is_fit)
+}
+
+/// Whether the text is the pattern, with any run of characters where it has a star: by a table, row by row.
+fn is_run(pattern: &[u8], text: &[u8]) -> bool {
+    let mut reached = vec![false; text.len() + 1];
+    reached[0] = true;
+    for byte in pattern {
+        let before = reached.clone();
+        for at in 0..reached.len() {
+            reached[at] = match byte {
+                b'*' => before[at] || at > 0 && reached[at - 1],
+                byte => at > 0 && before[at - 1] && text[at - 1] == *byte,
+            };
+        }
+    }
+    reached[text.len()]
 }

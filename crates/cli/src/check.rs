@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use bearward::IssuerState;
-use bearward_gateway::config::{Config, Mistakes};
+use bearward_gateway::config::{Config, Mistake, Mistakes};
 use serde_json::{Value, json};
 
 use crate::escape::shown;
@@ -14,7 +14,9 @@ use crate::{Exit, Failure, running, serve};
 
 /// Checks a configuration: reads it completely, then asks each issuer for its keys.
 ///
-/// Exits with 0 if all is well, 1 if there are mistakes or an issuer has no keys for us, 2 if the
+/// Warns of what should be said more clearly, such as how the application reads paths.
+///
+/// Exits with 0 if all is well, warnings or not, 1 if there are mistakes or an issuer has no keys for us, 2 if the
 /// file cannot be read.
 #[derive(clap::Args)]
 pub(crate) struct Check {
@@ -51,8 +53,11 @@ impl Check {
                     "good": is_good,
                     "mistakes": [],
                     "left_out": 0,
+                    "warnings": list_of(&config.warnings)
+                        .into_iter()
+                        .chain(warnings.iter().map(|text| of_certificate(text)))
+                        .collect::<Vec<_>>(),
                     "issuers": issuers,
-                    "warnings": warnings,
                 });
                 format!("{told}\n")
             }
@@ -61,7 +66,11 @@ impl Check {
                 let warned = warned.map(|text| format!("warning: {}\n", shown(text, 500)));
                 let lines: Vec<_> = issuers.iter().map(line).chain(warned).collect();
                 let verdict = if is_good { "good" } else { "not good" };
-                format!("{}{verdict}\n", lines.concat())
+                let warnings = match config.warnings.is_empty() {
+                    true => String::new(),
+                    false => config.warnings.render(&self.config.display().to_string()),
+                };
+                format!("{warnings}{}{verdict}\n", lines.concat())
             }
         };
         say(&told, if is_good { Exit::Good } else { Exit::Refused })
@@ -101,22 +110,39 @@ fn of_issuer(state: &IssuerState) -> Value {
 }
 
 fn json_of(mistakes: &Mistakes) -> String {
-    let list: Vec<_> = mistakes
-        .iter()
-        .map(|mistake| {
-            let (line, column) = mistakes.place(mistake);
-            json!({
-                "code": mistake.code.as_str(),
-                "line": line,
-                "column": column,
-                "message": mistake.message,
-                "help": mistake.help,
-            })
-        })
-        .collect();
-    let left_out = mistakes.left_out();
-    let told = json!({ "good": false, "mistakes": list, "left_out": left_out, "issuers": [], "warnings": [] });
+    let told = json!({
+        "good": false,
+        "mistakes": list_of(mistakes),
+        "left_out": mistakes.left_out(),
+        "warnings": [],
+        "issuers": [],
+    });
     format!("{told}\n")
+}
+
+/// A warning like any other, of something that stands in no line of the configuration.
+fn of_certificate(text: &str) -> Value {
+    json!({
+        "code": "certificate",
+        "line": null,
+        "column": null,
+        "message": text,
+        "help": null,
+    })
+}
+
+fn list_of(mistakes: &Mistakes) -> Vec<Value> {
+    let of_one = |mistake: &Mistake| {
+        let (line, column) = mistakes.place(mistake);
+        json!({
+            "code": mistake.code.as_str(),
+            "line": line,
+            "column": column,
+            "message": mistake.message,
+            "help": mistake.help,
+        })
+    };
+    mistakes.iter().map(of_one).collect()
 }
 
 fn say(text: &str, exit: Exit) -> Result<Exit, Failure> {

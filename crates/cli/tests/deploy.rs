@@ -36,7 +36,8 @@ fn embedded(manifest: &str) -> Vec<String> {
 #[track_caller]
 fn parsed(text: &str, what: &str) -> Config {
     match Config::parse(text) {
-        Ok(config) => config,
+        Ok(config) if config.warnings.is_empty() => config,
+        Ok(config) => panic!("{what}: {}", config.warnings.render(what)),
         Err(mistakes) => panic!("{what}: {}", mistakes.render(what)),
     }
 }
@@ -114,6 +115,34 @@ fn the_program_takes_the_arguments_it_is_started_with() {
             "{arguments:?}: {ended:?}"
         );
     }
+}
+
+/// Neither do the other configurations that ship leave open how the application reads paths.
+#[test]
+fn t_fwd_13_what_ships_is_not_warned_of() {
+    let root = folder().join("..");
+    let mut count = 0;
+    for file in [
+        "crates/cli/src/demo/gateway.toml",
+        "examples/flask-behind-gateway/bearward.toml",
+        "examples/flask-behind-gateway/nginx/bearward.toml",
+        "docs/gateway.md",
+        "docs/recipes/README.md",
+    ] {
+        let text = std::fs::read_to_string(root.join(file)).expect(file);
+        let examples: Vec<_> = match text.split_once("```toml\n") {
+            Some((_, rest)) => rest.split("```toml\n").map(str::to_owned).collect(),
+            None => vec![text],
+        };
+        for example in examples {
+            let example = example.split("```").next().expect("its end");
+            let example = example.replace("\"ISSUER\"", "\"https://id.example\"");
+            let example = example.replace("\"APPLICATION\"", "\"http://127.0.0.1:1\"");
+            parsed(&example, file);
+            count += 1;
+        }
+    }
+    assert!(count >= 5, "{count}");
 }
 
 /// The manual's example, and what it says of presets.

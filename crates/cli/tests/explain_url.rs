@@ -165,6 +165,35 @@ fn t_fwd_04_it_says_why_a_path_is_ambiguous() {
 }
 
 #[test]
+fn t_fwd_13_it_says_which_routes_a_router_could_mean() {
+    let lax = "[[routes]]\nname = \"admin\"\npath_prefix = \"/admin\"\nrequire = \"admin\"\n\
+        router = \"express\"\n[[routes]]\nname = \"all\"\npath_prefix = \"/\"\n";
+    let explained = Explained::by(&format!("{CONFIGURATION}{lax}"));
+    let ended = program::run(explained.command("/Admin/x", &[&good().sign()]));
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    for line in [
+        "\nadmin    may match  any host, path_prefix \"/admin\" to the router express, any method\n",
+        "\nall      matches    any host, path_prefix \"/\", any method\n",
+        "\nthe route admin\n",
+        "  router     express\n",
+        "\nthe route all\n",
+        "\nrequired: admin\n",
+    ] {
+        assert!(ended.stdout.contains(line), "{line}: {}", ended.stdout);
+    }
+    let staff = good().claim(ROLES, vec!["admin"]).sign();
+    let command = explained.command("/Admin/x", &["--format", "json", &staff]);
+    let ended = program::run(command);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let told: serde_json::Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    assert_eq!(told["also"][0]["name"], "admin");
+    assert_eq!(told["also"][0]["router"], "express");
+    assert_eq!(told["route"]["name"], "all");
+    assert_eq!(told["route"]["router"], "strict");
+    assert_eq!(told["decision"]["admitted"], true);
+}
+
+#[test]
 fn on_a_public_route_the_token_is_not_looked_at() {
     let ended = explain("/livez", &["not a token"]);
     assert_golden("url/public.txt", &ended, 0);

@@ -101,9 +101,66 @@ fn check_warns_of_a_certificate_that_has_expired() {
         let line = format!("\nwarning: {warning}\ngood\n");
         assert_eq!(ended.stdout.contains(&line), is_warned, "{ended:?}");
         let told: serde_json::Value = serde_json::from_str(&check("json").stdout).expect("JSON");
-        let warnings = if is_warned { vec![warning] } else { vec![] };
-        assert_eq!(told["warnings"], serde_json::json!(warnings));
+        let warnings = told["warnings"].as_array().expect("a list");
+        assert_eq!(warnings.len(), usize::from(is_warned), "{told}");
+        if let [found] = &warnings[..] {
+            assert_eq!(found["code"], "certificate");
+            assert_eq!(found["message"], warning);
+        }
     }
+}
+
+#[test]
+fn t_fwd_13_check_warns_of_an_order_that_depends_on_the_router() {
+    let runtime = Runtime::new().expect("threads");
+    let issuer = runtime.block_on(DevIssuer::start()).expect("a free port");
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("b.toml");
+    let admin = "[requirements.staff]\nroles = ['staff']\n[[routes]]\nname = 'admin'\n\
+        path_prefix = '/admin'\nrequire = 'staff'\n[[routes]]\nname = 'all'";
+    let text = configuration(issuer.url(), "").replace("[[routes]]\nname = 'all'", admin);
+    let check = |text: &str, format: &str| {
+        std::fs::write(&file, text).expect("a file");
+        let mut command = program::command(["check", "--format", format, "--config"]);
+        command.arg(&file);
+        let ended = program::run(command);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        ended.stdout
+    };
+    let told = check(&text, "text");
+    for part in [
+        "warning[router]: the route \"admin\" asks for more than \"all\" behind it",
+        "b.toml:7:1\n",
+        "1 warning in ",
+        "\ngood\n",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&check(&text, "json")).expect("JSON");
+    assert_eq!(json["warnings"][0]["code"], "router");
+    assert_eq!(json["warnings"][0]["line"], 7);
+    assert_eq!(json["good"], true);
+    let said = check(&format!("{text}[protection]\nrouter = 'strict'\n"), "text");
+    assert!(!said.contains("warning"), "{said}");
+    let mut command = program::command(["serve", "--config"]);
+    std::fs::write(&file, &text).expect("a file");
+    command.arg(&file).stderr(std::process::Stdio::piped());
+    let mut child = command
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("a start");
+    let log = BufReader::new(child.stderr.take().expect("its log"));
+    let warning = log
+        .lines()
+        .map_while(Result::ok)
+        .find(|line| line.contains("WARN"));
+    child.kill().expect("an end");
+    child.wait().expect("an end");
+    let warning = warning.expect("a warning");
+    assert!(
+        warning.contains("code=\"router\"") && warning.contains("line=7"),
+        "{warning}"
+    );
 }
 
 #[test]

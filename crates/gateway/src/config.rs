@@ -26,6 +26,7 @@ mod mistakes;
 mod origins;
 mod reader;
 mod requirements;
+mod route_order;
 mod routes;
 mod surroundings;
 mod telemetry;
@@ -98,6 +99,8 @@ pub struct Config {
     /// The files it refers to, which were read with it.
     pub files: Vec<FileRead>,
     certificates: Vec<Certificates>,
+    /// What is no mistake, but should be said more clearly.
+    pub warnings: Mistakes,
 }
 
 impl Config {
@@ -135,7 +138,10 @@ impl Config {
         let fields = Fields::new(&description::ROOT, table.get_ref(), start, &found);
         let config = Self::read(&fields, surroundings);
         match config {
-            Some(config) if found.is_empty() => Ok(config),
+            Some(mut config) if found.is_empty() => {
+                config.warnings = Mistakes::warnings(text, found);
+                Ok(config)
+            }
             _ => Err(Mistakes::new(text, found)),
         }
     }
@@ -202,6 +208,7 @@ impl Config {
             telemetry,
             files: surroundings.files(),
             certificates: surroundings.certificates(),
+            warnings: Mistakes::default(),
         })
     }
 }

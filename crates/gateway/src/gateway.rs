@@ -71,6 +71,7 @@ impl Gateway {
         let shares = Shares::of(&config);
         shares.tell(&config);
         reload::tell_certificates(&config);
+        reload::tell_warnings(&config);
         let upstreams = upstreams(&config.upstreams)?;
         upstreams.keep_idle(shares.idle);
         let gate = config.gate(config.resource_server()?).upstreams(upstreams);

@@ -54,12 +54,13 @@ impl Routes {
             if fit.is_match() {
                 return Some(Selection { route, also });
             }
-            if fit.is_possible() {
-                if fit.path == PathFit::Same {
-                    same.get_or_insert(also.len());
-                }
-                also.push(route);
+            if !fit.is_possible() {
+                continue;
             }
+            if fit.path == PathFit::Same {
+                same.get_or_insert(also.len());
+            }
+            also.push(route);
         }
         let route = also.remove(same?);
         Some(Selection { route, also })
@@ -246,7 +247,8 @@ mod tests {
         route.methods = vec![Method::GET];
         let fit = |method: Method, host: Option<&str>, path: &str| {
             let fit = route.fit(&method, host, &Target::parse(path).unwrap());
-            assert_eq!(fit.is_match(), fit.host && fit.method && fit.path);
+            let is_all = fit.host && fit.method && fit.path == PathFit::Exact;
+            assert_eq!(fit.is_match(), is_all);
             (fit.host, fit.method, fit.path == PathFit::Exact)
         };
         let host = Some("a.example");

@@ -754,8 +754,159 @@ fn the_examples_of_the_manual_are_read() {
     assert!(examples.peek().is_some());
     for example in examples {
         let (example, _) = example.split_once("```").expect("its end");
-        if let Err(mistakes) = parse(example) {
-            panic!("{}", mistakes.render("docs/configuration.md"));
+        match parse(example) {
+            Ok(config) => assert!(config.warnings.is_empty(), "{}", config.warnings),
+            Err(mistakes) => panic!("{}", mistakes.render("docs/configuration.md")),
         }
     }
+}
+
+/// The warnings as `code line:column`.
+fn warnings(text: &str) -> Vec<String> {
+    let config = parse(text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let warnings = &config.warnings;
+    let place = |warning: &config::Mistake| {
+        let (line, column) = warnings.place(warning);
+        format!("{} {line}:{column}", warning.code.as_str())
+    };
+    warnings.iter().map(place).collect()
+}
+
+/// Routes between the issuer and the requirements that they name.
+fn routes(routes: &[&str]) -> String {
+    let issuer = "[[issuers]]\nissuer = \"https://id.example.com\"\naudiences = \"a\"\n\
+        [requirements.staff]\nroles = [\"staff\"]\n[requirements.boss]\nroles = [\"boss\"]\n";
+    let tables = routes.iter().enumerate();
+    let tables: Vec<_> = tables
+        .map(|(at, route)| format!("[[routes]]\nname = \"r{at}\"\n{route}\n"))
+        .collect();
+    issuer.to_owned() + &tables.concat()
+}
+
+#[test]
+fn t_fwd_13_a_strict_route_before_a_laxer_one_is_warned_of() {
+    let admin = "path_prefix = \"/admin\"\nrequire = \"staff\"";
+    let all = "path_prefix = \"/\"";
+    for laxer in [
+        all,
+        "path_prefix = \"/\"\naccess = \"optional\"",
+        "path_prefix = \"/\"\naccess = \"public\"",
+        "path_prefix = \"/\"\nrequire = \"boss\"",
+        "path_glob = \"/**\"",
+        "path_glob = [\"/x\", \"/a*/**\"]",
+        "path_prefix = \"/\"\nrequire = \"staff\"\nshadow = true",
+        "path_prefix = \"/\"\nmethods = \"GET\"",
+        "path_prefix = \"/\"\nhosts = \"a.example\"",
+    ] {
+        let text = routes(&[admin, laxer]);
+        assert_eq!(warnings(&text), ["router 9:1"], "{laxer}");
+        for silent in ["strict", "express"] {
+            let said = format!("{text}[protection]\nrouter = \"{silent}\"\n");
+            assert!(warnings(&said).is_empty(), "{laxer}");
+            let own = format!("{admin}\nrouter = \"{silent}\"");
+            assert!(warnings(&routes(&[&own, laxer])).is_empty(), "{laxer}");
+        }
+    }
+    // One for each that asks for more.
+    let exact = "path = \"/exact\"\nrequire = \"boss\"";
+    let both = routes(&[admin, exact, "path = \"/x\"", all]);
+    assert_eq!(warnings(&both), ["router 9:1", "router 13:1"]);
+    let public = "path_glob = \"/v*/admin\"";
+    let open = "path_prefix = \"/\"\naccess = \"public\"";
+    assert_eq!(warnings(&routes(&[public, open])), ["router 9:1"]);
+}
+
+#[test]
+fn t_fwd_13_an_order_that_opens_nothing_is_not_warned_of() {
+    let admin = "path_prefix = \"/admin\"\nrequire = \"staff\"";
+    let all = "path_prefix = \"/\"";
+    for silent in [
+        &[all][..],
+        &[admin][..],
+        // The laxer one first, or over other paths, hosts or methods.
+        &[all, admin],
+        &[admin, "path_prefix = \"/api\""],
+        &[
+            admin,
+            "path_prefix = \"/admin/public\"\naccess = \"public\"",
+        ],
+        &[admin, "path_prefix = \"/administrators\""],
+        &[
+            "path = \"/\"\nrequire = \"staff\"",
+            "path_prefix = \"/api\"",
+        ],
+        &[
+            "path_prefix = \"/admin\"\nrequire = \"staff\"\nhosts = \"a.example\"",
+            "path_prefix = \"/\"\nhosts = \"b.example\"",
+        ],
+        &[
+            "path_prefix = \"/admin\"\nrequire = \"staff\"\nmethods = \"POST\"",
+            "path_prefix = \"/\"\nmethods = \"GET\"",
+        ],
+        // Over the same paths, and with the same requirements.
+        &[
+            "path_prefix = \"/\"\nrequire = \"staff\"\nmethods = \"POST\"",
+            all,
+        ],
+        &[admin, "path_prefix = \"/\"\nrequire = \"staff\""],
+        &["path = \"/healthz\"\naccess = \"public\"", all],
+    ] {
+        assert!(warnings(&routes(silent)).is_empty(), "{silent:?}");
+    }
+}
+
+#[test]
+fn t_fwd_13_a_route_has_the_router_of_the_nearest_that_names_one() {
+    let of = |own: &str, upstream: &str, general: &str| {
+        let line = |table: &str, router: &str| match router {
+            "" => table.to_owned(),
+            router => format!("{table}router = \"{router}\"\n"),
+        };
+        let route = line(
+            "[[routes]]\nname = \"x\"\npath = \"/\"\nupstream = \"app\"\n",
+            own,
+        );
+        let upstream = line("[upstreams.app]\nurls = \"http://127.0.0.1:1\"\n", upstream);
+        let text = format!("{route}{upstream}{}", line("[protection]\n", general));
+        let config = parse(&with_more(&text)).expect("no mistake");
+        let router = config.routes.iter().last().expect("a route").router;
+        router.as_str()
+    };
+    assert_eq!(of("", "", ""), "strict");
+    assert_eq!(of("", "", "rails"), "rails");
+    assert_eq!(of("", "express", "rails"), "express");
+    assert_eq!(of("servlet", "express", "rails"), "servlet");
+    assert_eq!(of("", "strict", "aspnet"), "strict");
+    assert_eq!(
+        mistakes(&with_more("[protection]\nrouter = \"expres\"\n")),
+        ["value 10:10"]
+    );
+}
+
+#[test]
+fn warnings_are_shown_like_mistakes() {
+    let text = routes(&["path = \"/a\"\nrequire = \"staff\"", "path_prefix = \"/\""]);
+    let config = parse(&text).expect("no mistake");
+    let shown = config.warnings.render("b.toml");
+    for part in [
+        "warning[router]: ",
+        "--> b.toml:9:1\n",
+        "\n1 warning in b.toml\n",
+    ] {
+        assert!(shown.contains(part), "{shown}");
+    }
+}
+
+#[test]
+fn t_dos_07_many_routes_are_compared_soon() {
+    let mut text = routes(&[]);
+    for at in 0..5_000 {
+        text += &format!(
+            "[[routes]]\nname = \"{at}\"\npath_prefix = \"/api/{at}\"\nrequire = \"staff\"\n"
+        );
+    }
+    text += "[[routes]]\nname = \"all\"\npath_prefix = \"/\"\n";
+    let started = std::time::Instant::now();
+    assert_eq!(warnings(&text).len(), 100);
+    assert!(started.elapsed() < std::time::Duration::from_secs(20));
 }

@@ -532,10 +532,17 @@ const REASONS: &[Reason] = &[
         remedy: "Add the key that the message names.",
     },
     Reason {
+        code: "router",
+        means: "A route that asks for more stands before one that asks for less over more paths, and \
+            nothing says how the application reads paths. It is a warning.",
+        remedy: "Set `router` of the upstream, of the route or of `[protection]` to the router of the \
+            application; \"strict\" if it takes no other path for the same.",
+    },
+    Reason {
         code: "rule_pattern",
         means: "A pattern of paths could match no request, or not as it seems.",
-        remedy: "Write `path`, `path_prefix`, or `path_glob` with `*` for one segment and `**` \
-            at the end for the rest.",
+        remedy: "Write `path`, `path_prefix`, or `path_glob` with `*` for one segment or a part of \
+            one and `**` at the end for the rest.",
     },
     Reason {
         code: "secret_weak",

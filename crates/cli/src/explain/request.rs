@@ -9,7 +9,7 @@ use bearward_core::JwkSet;
 use bearward_gateway::Gate;
 use bearward_gateway::config::Config;
 use bearward_gateway::original::{Original, canonical_host};
-use bearward_gateway::route::{Access, Route};
+use bearward_gateway::route::{Access, Route, Selection};
 use bearward_gateway::target::Target;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method};
@@ -47,13 +47,14 @@ pub(super) struct Explained {
     /// The path that routes are matched with, or why there is none.
     path: Result<String, String>,
     tried: Vec<Tried>,
-    route: Option<Applied>,
+    /// The routes that decide, the one that matches last.
+    routes: Vec<Applied>,
     /// What there is to say of the token, if it counts.
     token: Option<Report>,
     outcome: Outcome,
 }
 
-/// The route that is for the request.
+/// A route that decides on the request.
 struct Applied {
     route: Route,
     /// What the route does not allow in a path, if the path has it.
@@ -71,21 +72,22 @@ impl Explained {
     ) -> Result<Self, Failure> {
         let (_, config) = serve::load(file)?;
         let target = Target::parse(&request.url.target);
-        let route = target.as_ref().ok().and_then(|target| {
+        let selection = target.as_ref().ok().and_then(|target| {
             let host = request.url.host.as_deref();
-            let selection = config.routes.select(&request.method, host, target);
-            selection.map(|selection| selection.route)
+            config.routes.select(&request.method, host, target)
         });
+        let selected = || selection.iter().flat_map(Selection::iter);
         // Where credentials are not looked at, neither are they here.
-        let token_counts = route
-            .zip(target.as_ref().ok())
-            .is_some_and(|(route, target)| route.access != Access::Public && route.allows(target));
+        let token_counts = target.as_ref().is_ok_and(|target| {
+            selected().any(|route| route.access != Access::Public)
+                && selected().all(|route| route.allows(target))
+        });
         let anatomy = token.filter(|_| token_counts).map(Anatomy::of);
         let asked = asked(&config, anatomy.as_ref(), clock)?;
         let token = anatomy.as_ref().map(|anatomy| Report::new(anatomy, &asked));
         let principal = token.as_ref().and_then(Report::principal);
         let alternatives = |route: &Route| required::alternatives(route, principal, asked.now);
-        let applied = route.map(|route| Applied {
+        let applied = selected().map(|route| Applied {
             route: Route::clone(route),
             forbids: target
                 .as_ref()
@@ -93,11 +95,16 @@ impl Explained {
                 .and_then(|target| routes::forbids(route, target)),
             alternatives: alternatives(route),
         });
+        let routes = applied.collect();
         let host = request.url.host.as_deref().map(canonical_host);
-        let tried = match &target {
-            Ok(target) => routes::tried(&config.routes, &request.method, host.as_deref(), target),
-            Err(_) => Vec::new(),
-        };
+        let host = host.as_deref();
+        let tried = target.as_ref().map_or_else(
+            |_| Vec::new(),
+            |target| {
+                let selection = selection.as_ref();
+                routes::tried(&config.routes, &request.method, host, target, selection)
+            },
+        );
         let path = match &target {
             Ok(target) => Ok(target.path().to_owned()),
             Err(error) => Err(error.to_string()),
@@ -114,7 +121,7 @@ impl Explained {
             request,
             path,
             tried,
-            route: applied,
+            routes,
             token,
             outcome,
         })

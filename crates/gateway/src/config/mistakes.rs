@@ -30,6 +30,8 @@ pub enum Code {
     Leeway,
     /// A key that must be there is not.
     Missing,
+    /// How the application reads paths is not said, and decides who gets where.
+    Router,
     /// A path pattern that no request could match.
     RulePattern,
     /// A secret that could be guessed.
@@ -57,6 +59,7 @@ impl Code {
         Self::IssuerMissing,
         Self::Leeway,
         Self::Missing,
+        Self::Router,
         Self::RulePattern,
         Self::SecretWeak,
         Self::Syntax,
@@ -77,6 +80,7 @@ impl Code {
             Self::IssuerMissing => "issuer_missing",
             Self::Leeway => "leeway",
             Self::Missing => "missing",
+            Self::Router => "router",
             Self::RulePattern => "rule_pattern",
             Self::SecretWeak => "secret_weak",
             Self::Syntax => "syntax",
@@ -103,23 +107,53 @@ pub struct Mistake {
     pub help: Option<String>,
 }
 
-/// The mistakes of a configuration: the first hundred that were found, and how many more there are.
-#[derive(Clone, PartialEq, Eq)]
+/// The mistakes of a configuration, or the warnings about one: the first hundred that were found, and
+/// how many more there are.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Mistakes {
     text: String,
     list: Vec<Mistake>,
     left_out: usize,
+    severity: Severity,
+}
+
+/// Whether a configuration with them is refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Severity {
+    #[default]
+    Error,
+    Warning,
 }
 
 impl Mistakes {
     pub(super) fn new(text: &str, found: Found) -> Self {
-        let All { mut list, seen } = found.0.into_inner();
+        Self::of(text, found.mistakes.into_inner(), Severity::Error)
+    }
+
+    /// What a configuration that was read should not be left at.
+    pub(super) fn warnings(text: &str, found: Found) -> Self {
+        let warnings = found.warnings.into_inner();
+        if warnings.list.is_empty() {
+            return Self::default();
+        }
+        Self::of(text, warnings, Severity::Warning)
+    }
+
+    fn of(text: &str, all: All, severity: Severity) -> Self {
+        let All { mut list, seen } = all;
         list.sort_by_key(|mistake| mistake.span.start);
         Self {
             text: text.to_owned(),
             left_out: seen.len().saturating_sub(list.len()),
             list,
+            severity,
         }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.list.is_empty()
     }
 
     /// The mistakes, in the order of the text.
@@ -146,8 +180,12 @@ impl Mistakes {
             let _ = writeln!(rendered, "… and {left_out} more, which are not shown\n");
         }
         let count = self.list.len().saturating_add(self.left_out);
-        let plural = if count == 1 { "mistake" } else { "mistakes" };
-        let _ = writeln!(rendered, "{count} {plural} in {file}");
+        let word = match self.severity {
+            Severity::Error => "mistake",
+            Severity::Warning => "warning",
+        };
+        let plural = if count == 1 { "" } else { "s" };
+        let _ = writeln!(rendered, "{count} {word}{plural} in {file}");
         rendered
     }
 
@@ -164,7 +202,12 @@ impl Mistakes {
         let (line, column) = self.place(mistake);
         let code = mistake.code.as_str();
         let margin = " ".repeat(line.to_string().len());
-        writeln!(to, "error[{code}]: {}", printable(&mistake.message))?;
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        let message = printable(&mistake.message);
+        writeln!(to, "{severity}[{code}]: {message}")?;
         writeln!(to, "{margin}--> {file}:{line}:{column}")?;
         let (before, place) = self.excerpt(mistake);
         if !place.is_empty() {
@@ -218,9 +261,12 @@ impl fmt::Debug for Mistakes {
 
 impl std::error::Error for Mistakes {}
 
-/// The mistakes so far. Reading goes on after each, so that all are told at once.
+/// The mistakes and warnings so far. Reading goes on after each, so that all are told at once.
 #[derive(Debug, Default)]
-pub(super) struct Found(RefCell<All>);
+pub(super) struct Found {
+    mistakes: RefCell<All>,
+    warnings: RefCell<All>,
+}
 
 #[derive(Debug, Default)]
 struct All {
@@ -243,21 +289,37 @@ impl Found {
             message: message.into(),
             help,
         };
-        let mut hasher = DefaultHasher::new();
-        mistake.hash(&mut hasher);
-        let All { list, seen } = &mut *self.0.borrow_mut();
-        if seen.insert(hasher.finish()) && list.len() < MISTAKES_MAX {
-            list.push(mistake);
-        }
+        self.mistakes.borrow_mut().add(mistake);
+    }
+
+    /// Adds what is no mistake by itself.
+    pub(super) fn warn(&self, code: Code, span: &Range<usize>, message: String, help: &str) {
+        let warning = Mistake {
+            code,
+            span: span.clone(),
+            message,
+            help: Some(help.to_owned()),
+        };
+        self.warnings.borrow_mut().add(warning);
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.borrow().list.is_empty()
+        self.mistakes.borrow().list.is_empty()
     }
 
     /// Whether one more would not be told, so that nothing is to be looked for that could help.
     pub(super) fn is_full(&self) -> bool {
-        self.0.borrow().list.len() >= MISTAKES_MAX
+        self.mistakes.borrow().list.len() >= MISTAKES_MAX
+    }
+}
+
+impl All {
+    fn add(&mut self, mistake: Mistake) {
+        let mut hasher = DefaultHasher::new();
+        mistake.hash(&mut hasher);
+        if self.seen.insert(hasher.finish()) && self.list.len() < MISTAKES_MAX {
+            self.list.push(mistake);
+        }
     }
 }
 

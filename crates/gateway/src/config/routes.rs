@@ -9,6 +9,7 @@ use super::listen::Listen;
 use super::mistakes::Code;
 use super::reader::{At, Fields, nearest};
 use super::requirements::Named;
+use super::route_order::{self, Placed};
 use super::tell_duplicates;
 use crate::original::canonical_host;
 use crate::route::{Access, Mode, PathPattern, PathPatternError, Preflight, Route, Router};
@@ -32,18 +33,29 @@ pub(super) fn read(fields: &Fields<'_>, requirements: &Named<'_>, listen: &Liste
         .collect();
     let protection = fields.table("protection");
     let general = protection.as_ref().and_then(router);
-    let read: Vec<_> = tables
+    let mut has_router = Vec::new();
+    let routes: Vec<_> = tables
         .iter()
         .map(|table| {
             let mut route = read_one(table, requirements);
             route.upstream = upstream(table, &names, listen);
             let of_upstream = || routers.get(route.upstream.as_deref()?).copied();
             let said = router(table).or_else(of_upstream).or(general);
+            has_router.push(said.is_some());
             route.router = said.unwrap_or_default();
             route
         })
         .collect();
-    read
+    let placed = routes.iter().zip(&tables).zip(has_router);
+    let placed: Vec<_> = placed
+        .map(|((route, table), has_router)| Placed {
+            route,
+            table,
+            has_router,
+        })
+        .collect();
+    route_order::warn(&placed);
+    routes
 }
 
 /// The router that a table names.

@@ -126,6 +126,7 @@ impl Reloader {
             tracing::error!(%error, "TLS cannot be set up");
             return self.told(Reload::Refused);
         }
+        tell_warnings(&config);
         *current = config;
         self.told(Reload::Applied)
     }
@@ -241,6 +242,24 @@ impl Reloader {
             Reload::Refused => tracing::error!("the configuration was not reloaded"),
         }
         outcome
+    }
+}
+
+/// Tells what should be said more clearly in a configuration.
+pub(super) fn tell_warnings(config: &Config) {
+    let warnings = &config.warnings;
+    for warning in warnings.iter() {
+        let (line, column) = warnings.place(warning);
+        tracing::warn!(
+            line,
+            column,
+            code = warning.code.as_str(),
+            message = ?warning.message,
+            "a warning about the configuration"
+        );
+    }
+    if warnings.left_out() > 0 {
+        tracing::warn!(count = warnings.left_out(), "there are more warnings");
     }
 }
 

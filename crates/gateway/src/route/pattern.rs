@@ -113,10 +113,10 @@ impl PathPattern {
         if self.matches(path) {
             return PathFit::Exact;
         }
-        match router {
-            Router::Strict => PathFit::No,
-            router => self.lax_fit(path, router),
+        if router == Router::Strict {
+            return PathFit::No;
         }
+        self.lax_fit(path, router)
     }
 
     /// Whether it matches every path that `other` does, and more.
@@ -140,6 +140,10 @@ impl PathPattern {
     /// The path below which it matches everything, if it is such a pattern.
     pub(crate) fn as_prefix(&self) -> Option<&str> {
         (self.kind == Kind::Prefix).then_some(self.text.as_str())
+    }
+
+    pub(crate) fn is_glob(&self) -> bool {
+        self.kind == Kind::Glob
     }
 
     /// Segment by segment. A slash at the end stands for nothing.
@@ -557,9 +561,9 @@ mod tests {
                 .collect();
             assert_eq!(found, fits, "{pattern} {path}");
         }
-        let greek = PathPattern::exact("/caf\u{e9}").unwrap();
-        assert_eq!(greek.fit("/CAF\u{c9}", Router::Aspnet), Possible);
-        assert_eq!(greek.fit("/CAF\u{c9}", Router::Rails), No);
+        let accented = PathPattern::exact("/caf\u{e9}").unwrap();
+        assert_eq!(accented.fit("/CAF\u{c9}", Router::Aspnet), Possible);
+        assert_eq!(accented.fit("/CAF\u{c9}", Router::Rails), No);
         let root = PathPattern::exact("/").unwrap();
         assert_eq!(root.fit("/x", Router::Servlet), No);
     }

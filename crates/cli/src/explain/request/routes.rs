@@ -1,6 +1,8 @@
 //! Each route in order: whether it is for the request, or what of it does not fit.
 
-use bearward_gateway::route::{PathFit, Route, Routes};
+use std::sync::Arc;
+
+use bearward_gateway::route::{PathFit, Route, Routes, Selection};
 use bearward_gateway::target::Target;
 use http::Method;
 
@@ -15,6 +17,8 @@ pub(super) struct Tried {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Matches,
+    /// The application could take the request for one of it, so it decides as well.
+    MayMatch,
     No,
     /// One before it matched.
     NotTried,
@@ -24,27 +28,32 @@ impl Verdict {
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Matches => "matches",
+            Self::MayMatch => "may match",
             Self::No => "no",
             Self::NotTried => "not tried",
         }
     }
 }
 
-/// Tries each route as the gate does: the first that matches is the last that is tried.
+/// Tries each route as the gate does: the first that matches exactly is the last that is tried.
 pub(super) fn tried(
     routes: &Routes,
     method: &Method,
     host: Option<&str>,
     target: &Target<'_>,
+    selection: Option<&Selection<'_>>,
 ) -> Vec<Tried> {
+    let matching_one = selection.map(|selection| Arc::as_ptr(selection.route));
     let mut is_decided = false;
     let routes = routes.iter().map(|route| {
         let fit = route.fit(method, host, target);
         let (verdict, why) = if is_decided {
             (Verdict::NotTried, "one before it matches".to_owned())
-        } else if fit.is_match() {
-            is_decided = true;
+        } else if matching_one == Some(std::ptr::from_ref(route)) {
+            is_decided = fit.is_match();
             (Verdict::Matches, matching(route, target))
+        } else if fit.is_possible() {
+            (Verdict::MayMatch, matching(route, target))
         } else {
             let mut why = Vec::new();
             if !fit.host {
@@ -85,9 +94,15 @@ fn matching(route: &Route, target: &Target<'_>) -> String {
         true => "any host".to_owned(),
         false => any_of(route.hosts.iter().cloned()),
     };
-    let fitting = route.paths.iter();
-    let fitting = fitting.filter(|pattern| pattern.matches(target.path()));
-    let path = any_of(fitting.map(ToString::to_string));
+    let fitting = route.paths.iter().filter_map(|pattern| {
+        let router = route.router.as_str();
+        let fit = pattern.fit(target.path(), route.router);
+        if fit == PathFit::Exact {
+            return Some(pattern.to_string());
+        }
+        (fit != PathFit::No).then(|| format!("{pattern} to the router {router}"))
+    });
+    let path = any_of(fitting);
     let method = match route.methods.is_empty() {
         true => "any method".to_owned(),
         false => any_of(route.methods.iter().map(Method::to_string)),

@@ -10,6 +10,10 @@ use crate::explain::report::{Check, Json as Token};
 
 /// The JSON text.
 pub(in crate::explain) fn to_json(explained: &Explained) -> String {
+    let (route, also) = match explained.routes.split_last() {
+        Some((route, also)) => (Some(route), also),
+        None => (None, &[][..]),
+    };
     let json = Json {
         request: RequestJson::of(explained),
         routes: explained
@@ -21,7 +25,8 @@ pub(in crate::explain) fn to_json(explained: &Explained) -> String {
                 why: described(&tried.why),
             })
             .collect(),
-        route: explained.route.as_ref().map(RouteJson::of),
+        also: also.iter().map(RouteJson::of).collect(),
+        route: route.map(RouteJson::of),
         token: explained.token.as_ref().map(|report| report.as_json()),
         decision: DecisionJson::of(&explained.outcome),
     };
@@ -34,6 +39,9 @@ pub(in crate::explain) fn to_json(explained: &Explained) -> String {
 struct Json<'e> {
     request: RequestJson,
     routes: Vec<TriedJson>,
+    /// The routes that the application could take the request for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    also: Vec<RouteJson<'e>>,
     route: Option<RouteJson<'e>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<Token<'e>>,
@@ -76,6 +84,7 @@ struct RouteJson<'e> {
     access: &'static str,
     shadow: bool,
     upstream: Option<String>,
+    router: &'static str,
     /// One of these, all of whose requirements must be met.
     alternatives: Vec<AlternativeJson<'e>>,
 }
@@ -95,6 +104,7 @@ impl<'e> RouteJson<'e> {
             access: access(route.access).0,
             shadow: route.mode == bearward_gateway::route::Mode::Shadow,
             upstream: route.upstream.as_deref().map(described),
+            router: route.router.as_str(),
             alternatives: alternatives.collect(),
         }
     }

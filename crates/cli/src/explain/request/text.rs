@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use bearward_gateway::route::{Access, Mode, Preflight, Route};
+use bearward_gateway::route::{Access, Mode, Preflight, Route, Router};
 
 use super::outcome::Outcome;
 use super::required::Alternative;
@@ -17,14 +17,14 @@ use crate::explain::{reasons, report};
 pub(in crate::explain) fn write(explained: &Explained, out: &mut impl Write) -> io::Result<()> {
     write_request(explained, out)?;
     write_tried(&explained.tried, out)?;
-    if let Some(applied) = &explained.route {
+    for applied in &explained.routes {
         write_route(applied, out)?;
     }
     if let Some(report) = &explained.token {
         writeln!(out, "\n{BOLD}the token{BOLD:#}")?;
         write_token(report, out)?;
     }
-    if let Some(applied) = &explained.route {
+    for applied in &explained.routes {
         let count = applied.alternatives.len();
         for (at, alternative) in applied.alternatives.iter().enumerate() {
             write_alternative(at.saturating_add(1), count, alternative, out)?;
@@ -80,7 +80,7 @@ fn write_tried(tried: &[Tried], out: &mut impl Write) -> io::Result<()> {
     )?;
     for tried in tried {
         let style = match tried.verdict {
-            Verdict::Matches => GOOD,
+            Verdict::Matches | Verdict::MayMatch => GOOD,
             Verdict::No | Verdict::NotTried => DIM,
         };
         let why = wrapped(&described(&tried.why), WHY);
@@ -137,6 +137,9 @@ fn settings(route: &Route) -> Vec<(&'static str, String)> {
     if route.mode == Mode::Shadow {
         let text = "refusals are told in log and metrics, and the request passes all the same";
         settings.push(("shadow", text.to_owned()));
+    }
+    if route.router != Router::Strict {
+        settings.push(("router", route.router.as_str().to_owned()));
     }
     if let Some(upstream) = &route.upstream {
         settings.push(("upstream", described(upstream)));
