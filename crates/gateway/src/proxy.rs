@@ -45,6 +45,7 @@ use self::body::{Download, Kind, Progress, Upload};
 use self::client::Client;
 use self::entrance::{Entrance, Outlook};
 use self::fields::{PeerName, Via};
+pub(crate) use self::framing::Filter;
 use self::head::Upgrade;
 pub use self::interruption::Interruption;
 use self::observe::Exchange;

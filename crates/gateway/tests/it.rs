@@ -20,5 +20,6 @@ mod proxy;
 mod publication;
 mod recipes;
 mod running;
+mod targets;
 mod telemetry;
 mod tls;

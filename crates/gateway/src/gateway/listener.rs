@@ -4,9 +4,11 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::header::CONNECTION;
@@ -16,12 +18,14 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::date;
 use crate::listener::{Accepted, Listener};
 use crate::peer::Peer;
+use crate::proxy::Filter;
 
 /// Ends when the program is told to stop.
 #[derive(Clone, Debug)]
@@ -134,7 +138,7 @@ async fn drive<A, F, B>(
 {
     let peer = accepted.peer;
     let stream = match accepted.open(HEAD_TIMEOUT).await {
-        Ok((stream, _)) => TokioIo::new(stream),
+        Ok((stream, _)) => stream,
         Err(reason) => {
             tracing::debug!(reason = reason.code(), "a connection was cut");
             return;
@@ -163,7 +167,7 @@ async fn drive<A, F, B>(
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD_TIMEOUT)
                 .max_buf_size(HEAD_BYTES)
-                .serve_connection(stream, service);
+                .serve_connection(TokioIo::new(Filtered::new(stream)), service);
             end(Box::pin(watcher.watch(connection)), &was_asked).await;
         }
         Protocol::Http2 => {
@@ -173,9 +177,66 @@ async fn drive<A, F, B>(
                 .max_pending_accept_reset_streams(PENDING_RESETS)
                 .keep_alive_interval(KEEP_ALIVE)
                 .keep_alive_timeout(KEEP_ALIVE)
-                .serve_connection(stream, service);
+                .serve_connection(TokioIo::new(stream), service);
             end(Box::pin(watcher.watch(connection)), &was_asked).await;
         }
+    }
+}
+
+/// A connection whose targets and framing are read as strictly as at the reverse proxy: behind
+/// `/auth/envoy` stands what a client asked for.
+struct Filtered<I> {
+    io: I,
+    filter: Filter,
+}
+
+impl<I> Filtered<I> {
+    const fn new(io: I) -> Self {
+        Self {
+            io,
+            filter: Filter::new(),
+        }
+    }
+}
+
+impl<I: AsyncRead + Unpin> AsyncRead for Filtered<I> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        this.filter.poll_read(Pin::new(&mut this.io), cx, buf)
+    }
+}
+
+impl<I: AsyncWrite + Unpin> AsyncWrite for Filtered<I> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
     }
 }
 

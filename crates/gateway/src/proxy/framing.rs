@@ -10,9 +10,56 @@
 //!
 //! [RFC 9112 §6]: https://www.rfc-editor.org/rfc/rfc9112#section-6
 
-use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::{io, mem};
+
+use tokio::io::{AsyncRead, ReadBuf};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Lets through what a client sends, up to where it is ambiguous.
+#[derive(Debug)]
+pub(crate) struct Filter {
+    framing: Framing,
+    /// What is still to be read of a spoilt message: the parser looks at a head that is whole.
+    spoilt: Option<&'static [u8]>,
+}
+
+impl Filter {
+    pub(crate) const fn new() -> Self {
+        Self {
+            framing: Framing::new(),
+            spoilt: None,
+        }
+    }
+
+    pub(super) const fn framing(&self) -> &Framing {
+        &self.framing
+    }
+
+    pub(crate) fn poll_read(
+        &mut self,
+        io: Pin<&mut impl AsyncRead>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if let Some(rest) = &mut self.spoilt {
+            let (now, later) = rest.split_at(rest.len().min(buf.remaining()));
+            buf.put_slice(now);
+            *rest = later;
+            return Poll::Ready(Ok(()));
+        }
+        let before = buf.filled().len();
+        ready!(io.poll_read(cx, buf))?;
+        let fresh = buf.filled_mut().get_mut(before..).unwrap_or_default();
+        if let Some(passed) = self.framing.check(fresh) {
+            self.spoilt = Some(b"\r\n\r\n");
+            buf.set_filled(before.saturating_add(passed));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
 
 /// Follows the bytes that a client sends.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use super::activity::Activity;
-use super::framing::Framing;
+use super::framing::Filter;
 use super::interruption::Interruption;
 
 /// How long what a client still sends is thrown away, so that the answer is not lost by a reset.
@@ -20,10 +20,8 @@ const LINGER: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Guarded<I> {
     io: I,
-    framing: Framing,
+    filter: Filter,
     activity: Arc<Activity>,
-    /// What is still to be read of a spoilt message: the parser looks at a head that is whole.
-    spoilt: Option<&'static [u8]>,
     stall_limit: Duration,
     stall: Option<Pin<Box<Sleep>>>,
     linger: Option<Pin<Box<Sleep>>>,
@@ -33,9 +31,8 @@ impl<I> Guarded<I> {
     pub(super) const fn new(io: I, activity: Arc<Activity>, stall_limit: Duration) -> Self {
         Self {
             io,
-            framing: Framing::new(),
+            filter: Filter::new(),
             activity,
-            spoilt: None,
             stall_limit,
             stall: None,
             linger: None,
@@ -68,27 +65,16 @@ impl<I: AsyncRead + Unpin> AsyncRead for Guarded<I> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if let Some(rest) = &mut this.spoilt {
-            let (now, later) = rest.split_at(rest.len().min(buf.remaining()));
-            buf.put_slice(now);
-            *rest = later;
-            return Poll::Ready(Ok(()));
-        }
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
-        let heads = this.framing.heads();
-        let fresh = buf.filled_mut().get_mut(before..).unwrap_or_default();
-        if let Some(passed) = this.framing.check(fresh) {
-            this.spoilt = Some(b"\r\n\r\n");
-            buf.set_filled(before.saturating_add(passed));
-        }
-        if this.framing.heads() != heads {
+        let heads = this.filter.framing().heads();
+        ready!(this.filter.poll_read(Pin::new(&mut this.io), cx, buf))?;
+        let framing = this.filter.framing();
+        if framing.heads() != heads {
             this.activity.head_ended();
         }
-        if this.framing.is_opaque() {
+        if framing.is_opaque() {
             this.activity.turned_opaque();
         }
-        if this.framing.is_in_head() {
+        if framing.is_in_head() {
             this.activity.head_began();
         }
         Poll::Ready(Ok(()))
