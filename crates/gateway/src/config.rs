@@ -197,7 +197,8 @@ impl Config {
         let upstreams = UpstreamSettings::read_all(fields, surroundings);
         let routes = routes::read(fields, &requirements, &listen);
         let id_token_field = server.as_ref().and_then(ServerSettings::id_token_field);
-        let identity = identity::read(fields, id_token_field);
+        let overrides = listen.proxy.as_ref().map(|proxy| &*proxy.method_overrides);
+        let identity = identity::read(fields, id_token_field, overrides.unwrap_or_default());
         Some(Self {
             server: server?,
             routes: Routes::new(routes),

@@ -157,6 +157,9 @@ pub enum Reason {
     /// No route matches.
     #[error("no route matches")]
     NoRule,
+    /// The query names another method or path than the request line.
+    #[error("the query names another method or path, which some frameworks take")]
+    QueryOverride,
     /// The request target is not a path with an optional query.
     #[error("the request target is not a path with an optional query")]
     TargetForm,
@@ -185,6 +188,7 @@ impl Reason {
             Self::Internal => "internal",
             Self::MethodCase => "method_case",
             Self::NoRule => "no_rule",
+            Self::QueryOverride => "query_override",
             Self::TargetForm => "target_form",
             Self::UntrustedPeer => "untrusted_peer",
         }
@@ -199,13 +203,16 @@ impl Reason {
         Self::Internal,
         Self::MethodCase,
         Self::NoRule,
+        Self::QueryOverride,
         Self::TargetForm,
         Self::UntrustedPeer,
     ];
 
     const fn status(&self) -> StatusCode {
         match self {
-            Self::AmbiguousPath | Self::MethodCase | Self::TargetForm => StatusCode::BAD_REQUEST,
+            Self::AmbiguousPath | Self::MethodCase | Self::QueryOverride | Self::TargetForm => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Internal | Self::Rejected(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::ClaimNotHeaderSafe
             | Self::ClaimTooLarge

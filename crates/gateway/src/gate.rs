@@ -9,6 +9,7 @@ use http::{HeaderValue, Method, Uri};
 
 use crate::decision::{Admission, Decision, Reason, Refusal};
 use crate::identity::{Identity, IdentityError};
+use crate::misleading::names_another;
 use crate::original::Original;
 use crate::origins::Origins;
 use crate::proxy::{Upstream, Upstreams};
@@ -80,6 +81,13 @@ impl Gate {
             Ok(target) => target,
             Err(error) => return refuse(None, error.into()),
         };
+        let is_kept = |name: &str| self.identity.keeps(name);
+        if target
+            .query()
+            .is_some_and(|query| names_another(query, is_kept))
+        {
+            return refuse(None, Reason::QueryOverride);
+        }
         // Its query may hold a second credential, so it must be readable as a URI, too.
         let Ok(uri) = original.target.parse::<Uri>() else {
             return refuse(None, Reason::TargetForm);

@@ -266,16 +266,12 @@ fn proxy_settings(
     let expiry = settings.expiry_leeway.map_or(Expiry::Ignored, Expiry::Ends);
     let trusted = TrustedPeers::new(settings.trusted_proxies.iter().copied());
     let observer: Arc<dyn Observe> = Arc::<Metrics>::clone(metrics);
-    let mut built = Settings::new()
+    Settings::new()
         .expiry(expiry)
         .client_idle(settings.client_idle)
         .trust(trusted)
         .telemetry(telemetry.clone())
-        .observer(observer);
-    for field in &settings.method_overrides {
-        built = built.allow_override(field.clone());
-    }
-    built
+        .observer(observer)
 }
 
 /// Why the gateway does not start.

@@ -26,6 +26,7 @@ pub use self::claim::ClaimSource;
 pub use self::encoding::Encoding;
 
 pub(crate) use self::spelling::has_reserved_prefix;
+use crate::misleading::{self, Sender};
 
 /// Which fields tell the application what. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -51,6 +52,10 @@ struct Settings {
     token: Token,
     id_token_field: HeaderName,
     underscores: Underscores,
+    /// The folded names of what is taken out besides, ascending.
+    removed: Vec<String>,
+    /// What is not taken out, although it is misleading or has `_`.
+    kept: Vec<HeaderName>,
     max_bytes: usize,
 }
 
@@ -115,10 +120,10 @@ pub enum Token {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Underscores {
-    /// All are taken out.
-    Drop,
-    /// Those that are spellings of an identity field are taken out. The default.
+    /// All are taken out. The default.
     #[default]
+    Drop,
+    /// Those that are spellings of an identity field or of a misleading one are taken out.
     Keep,
 }
 
@@ -180,8 +185,9 @@ impl Identity {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Takes every identity field out of what a client sent, in every spelling, and the credentials
-    /// if they are not forwarded. Fields of a trailer section as well. To be called after the
+    /// Takes every identity field out of what a client sent, in every spelling, the credentials if they
+    /// are not forwarded, and fields by which an application would take another request or user than
+    /// the one that was decided on (`docs/fields.md`). Fields of a trailer section as well. To be called after the
     /// [decision](crate::Gate::decide), which needs the credentials, and after hop-by-hop fields
     /// are gone.
     pub fn strip(&self, headers: &mut HeaderMap) {
@@ -193,14 +199,17 @@ impl Identity {
     }
 
     /// The names that a proxy has to remove which removes by exact name, and removes last: those of
-    /// `fields`, every spelling with `_`, and what was `sent` in any other spelling; never what is
-    /// set.
+    /// `fields`, every spelling with `_`, and what was `sent` that would be [stripped](Self::strip) but
+    /// for what Envoy writes itself; never what is set.
     pub fn to_remove<'n>(
         &'n self,
         fields: &'n IdentityFields,
         sent: &'n HeaderMap,
     ) -> impl Iterator<Item = &'n str> {
-        let sent = sent.keys().filter(|name| self.is_stripped(name));
+        let sent = sent.keys().filter(|name| {
+            let folded = misleading::fold(name.as_str());
+            self.is_taken_out(name, &folded, Sender::Envoy)
+        });
         let mut names: BTreeSet<_> = sent
             .chain(&fields.remove)
             .chain(&self.0.spellings)
@@ -262,16 +271,44 @@ impl Identity {
     /// Whether [`strip`](Self::strip) takes a field of this name out.
     #[must_use]
     pub fn is_stripped(&self, name: &HeaderName) -> bool {
-        let name = name.as_str();
+        let folded = misleading::fold(name.as_str());
+        self.is_taken_out(name, &folded, Sender::Stranger)
+    }
+
+    /// Whether a field of this name, and of this folded one, is taken out of what came from `sender`.
+    pub(crate) fn is_taken_out(&self, name: &HeaderName, folded: &str, sender: Sender) -> bool {
         let settings = &self.0.settings;
-        settings.underscores == Underscores::Drop && name.contains('_')
-            || has_reserved_prefix(name)
-            || self
-                .0
-                .of_nobody
-                .remove
+        self.is_ours(folded)
+            || (settings.underscores == Underscores::Drop && name.as_str().contains('_')
+                || misleading::find(folded)
+                    .is_some_and(|row| !row.may_be_said(name, folded, sender))
+                || settings.removes(folded))
+                && !settings.kept.contains(name)
+    }
+
+    /// Whether a field of this folded name is an identity field, or a credential that is not forwarded.
+    fn is_ours(&self, folded: &str) -> bool {
+        let ours = &self.0.of_nobody.remove;
+        has_reserved_prefix(folded)
+            || ours
                 .iter()
-                .any(|ours| spelling::is_same(name, ours.as_str()))
+                .any(|ours| spelling::is_same(folded, ours.as_str()))
+    }
+
+    /// Whether a field of this folded name is kept; a parameter of a query with the name is as well.
+    pub(crate) fn keeps(&self, folded: &str) -> bool {
+        self.kept().any(|kept| kept == folded)
+    }
+
+    /// What is not taken out, folded.
+    pub(crate) fn kept(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        let kept = self.0.settings.kept.iter();
+        kept.map(|name| misleading::fold(name.as_str()))
+    }
+
+    /// What is taken out besides, folded.
+    pub(crate) fn removed(&self) -> &[String] {
+        &self.0.settings.removed
     }
 }
 
@@ -360,6 +397,11 @@ impl Inner {
 }
 
 impl Settings {
+    fn removes(&self, folded: &str) -> bool {
+        let order = |removed: &String| removed.as_str().cmp(folded);
+        self.removed.binary_search_by(order).is_ok()
+    }
+
     fn names(&self) -> impl Iterator<Item = &HeaderName> {
         let set = self.fields.iter().map(|field| &field.name);
         set.chain(&self.never_set)

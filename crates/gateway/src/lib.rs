@@ -22,6 +22,7 @@ pub mod identity;
 pub mod listener;
 pub mod log;
 pub mod metrics;
+pub mod misleading;
 pub mod original;
 pub mod origins;
 mod peer;

@@ -17,6 +17,7 @@ mod body;
 mod client;
 mod entrance;
 mod fields;
+mod forwarded;
 mod framing;
 mod guarded;
 mod head;
@@ -44,7 +45,7 @@ pub use self::body::{BodyError, ProxyBody};
 use self::body::{Download, Kind, Progress, Upload};
 use self::client::Client;
 use self::entrance::{Entrance, Outlook};
-use self::fields::{PeerName, Via};
+use self::forwarded::{PeerName, Via};
 pub(crate) use self::framing::Filter;
 use self::head::Upgrade;
 pub use self::interruption::Interruption;
@@ -64,6 +65,7 @@ pub(crate) use self::upstream::{IDLE_MAX, UpstreamLoad};
 use crate::decision::{Admission, Decision, Reason, Refusal};
 use crate::gate::{Gate, SharedGate};
 use crate::metrics::{ADMITTED, Door};
+use crate::misleading;
 use crate::original::{self, Original};
 use crate::peer::Peer;
 use crate::telemetry::Named;
@@ -349,9 +351,11 @@ impl Outbound<'_> {
     fn clean(&self, head: &mut Parts) {
         // They are about the client's connection.
         head.extensions = Extensions::new();
-        let trusted = self.settings.trusted.contains(self.sender.peer);
-        let identity = self.gate.identity();
-        fields::clean_request(&mut head.headers, self.settings, trusted, identity);
+        let sender = match self.settings.trusted.contains(self.sender.peer) {
+            true => misleading::Sender::TrustedProxy,
+            false => misleading::Sender::Stranger,
+        };
+        fields::clean_request(&mut head.headers, sender, self.gate.identity());
     }
 
     /// A clean request with what the application is told.
@@ -369,7 +373,7 @@ impl Outbound<'_> {
             host: self.host.as_ref(),
             scheme: self.sender.scheme,
         };
-        fields::set_forwarded(headers, via);
+        forwarded::set_forwarded(headers, via);
         if let Some(upgrade) = self.upgrade {
             upgrade.set(headers);
         }

@@ -731,6 +731,49 @@ fn keys_of(schema: &Value, path: &str, found: &mut Vec<String>) {
 }
 
 #[test]
+fn t_fwd_12_fields_are_removed_and_kept_as_it_is_said() {
+    let stripped = |more: &str| {
+        let config = parse(&format!("{GOOD}{more}")).expect("a configuration");
+        let is_stripped = |name: &str| config.identity.is_stripped(&name.parse().expect("a name"));
+        let names = [
+            "x_any",
+            "x-tenant",
+            "x-script-name",
+            "x-http-method",
+            "x-forwarded-prefix",
+        ];
+        names.map(is_stripped)
+    };
+    assert_eq!(stripped(""), [true, false, true, true, true]);
+    assert_eq!(
+        stripped("[identity]\ndrop_underscores = false\n"),
+        [false, false, true, true, true]
+    );
+    let both =
+        "[identity]\nremove_fields = ['X-Tenant']\nkeep_fields = ['x-forwarded-prefix', 'X_Any']\n";
+    assert_eq!(stripped(both), [false, true, true, true, false]);
+    let proxy = "upstream = 'app'\n[upstreams.app]\nurls = 'http://127.0.0.1:3000'\n\
+        [listen.proxy]\nmethod_overrides = ['X-HTTP-Method', 'X-Of-Nobody']\n";
+    assert_eq!(stripped(proxy), [true, false, true, false, true]);
+
+    for (more, expected) in [
+        ("remove_fields = ['Host']", "value 10:18"),
+        ("remove_fields = ['X-A', 'a b']", "value 10:25"),
+        ("keep_fields = ['Accept']", "value 10:16"),
+        (
+            "remove_fields = ['X-Scheme']\nkeep_fields = ['X-Scheme']",
+            "value 11:1",
+        ),
+        ("keep_fields = ['X-Bearward-Subject']", "value 10:16"),
+    ] {
+        let found = mistakes(&with_more(&format!("[identity]\n{more}\n")));
+        assert_eq!(found.len(), 1, "{more}: {found:?}");
+        let place = |text: &str| text.split(':').next().map(str::to_owned);
+        assert_eq!(place(&found[0]), place(expected), "{more}: {found:?}");
+    }
+}
+
+#[test]
 fn the_manual_has_every_key_of_the_schema_and_no_other() {
     let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
     let manual = std::fs::read_to_string(manual).expect("docs/configuration.md");

@@ -322,6 +322,57 @@ async fn t_hdr_01_t_hdr_02_what_a_client_sent_is_replaced_or_removed() {
 }
 
 #[tokio::test]
+async fn t_fwd_12_what_misleads_and_was_sent_is_removed() {
+    let removed = [
+        "script_name",
+        "path_info",
+        "daphne-root-path",
+        "x-script-name",
+        "x-original-url",
+        "x_forwarded_proto",
+        "x-forwarded-host",
+        "x-real-ip",
+        "remote-user",
+        "x_unrelated",
+        "x-http-method-override",
+    ];
+    let left = [
+        "x-forwarded-for",
+        "x-forwarded-proto",
+        "x-request-id",
+        "grpc-timeout",
+    ];
+    let mut request = good("/");
+    for name in removed.iter().chain(&left) {
+        let value = "spoofed".parse().unwrap();
+        request.headers_mut().insert(*name, value);
+    }
+    let response = door().answer(LOOPBACK, &question(&request)).await;
+    let Some(HttpResponse::OkResponse(ok)) = response.into_inner().http_response else {
+        panic!("not admitted");
+    };
+    let is_removed = |name: &str| ok.headers_to_remove.iter().any(|removed| removed == name);
+    for name in removed {
+        assert!(is_removed(name), "{name}");
+    }
+    for name in left.into_iter().chain(["x-webauth-user"]) {
+        assert!(!is_removed(name), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn t_fwd_11_a_query_that_names_another_method_is_refused() {
+    let response = door()
+        .answer(LOOPBACK, &question(&good("/?_method=delete")))
+        .await;
+    let Some(Decision::Refuse(refusal)) = response.extensions().get::<Decision>() else {
+        panic!("not refused");
+    };
+    assert_eq!(refusal.reason, Reason::QueryOverride);
+    assert_eq!(refusal.status, 400);
+}
+
+#[tokio::test]
 async fn the_claims_are_metadata_with_exact_numbers() {
     let token = Token::user(ISSUER, AUDIENCE, NOW)
         .claim("large", 9_007_199_254_740_993_u64)

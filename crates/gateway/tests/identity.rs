@@ -538,17 +538,150 @@ fn a_hdr_01_unrelated_fields_pass() {
         headers.append(name, HeaderValue::from_static("2"));
     }
     let before = headers.clone();
-    own().build().unwrap().strip(&mut headers);
+    let keeps = own().underscores(Underscores::Keep).build().unwrap();
+    keeps.strip(&mut headers);
+    assert_eq!(headers, before);
+    let keeps = own().keep("x_request_id".parse().unwrap()).build().unwrap();
+    keeps.strip(&mut headers);
     assert_eq!(headers, before);
 
-    // Unless all names with `_` are dropped.
-    own()
-        .underscores(Underscores::Drop)
-        .build()
-        .unwrap()
-        .strip(&mut headers);
+    // All other names with `_` are dropped unless it is said otherwise.
+    own().build().unwrap().strip(&mut headers);
     assert!(!headers.contains_key("x_request_id"));
     assert_eq!(headers.keys_len(), names.len() - 1);
+}
+
+fn stripped(identity: &Identity, name: &str) -> bool {
+    identity.is_stripped(&name.parse().unwrap())
+}
+
+#[test]
+fn t_fwd_12_a_misleading_field_is_stripped_in_every_spelling() {
+    let identity = own().underscores(Underscores::Keep).build().unwrap();
+    for name in [
+        "script-name",
+        "SCRIPT_NAME",
+        "Script.Name",
+        "script~name",
+        "PATH_INFO",
+        "REMOTE_USER",
+        "Daphne-Root-Path",
+        "daphne_root_path",
+        "X-Script-Name",
+        "X-Forwarded-For",
+        "X-Forwarded-Invented",
+        "x_forwarded_for",
+        "X-Original-URL",
+        "X-Original-Invented",
+        "$WSRU",
+        "_WSRA",
+        "_method",
+        "spring.cloud.function.definition",
+        "True-Client-IP",
+        "X_Real_IP",
+        "X-Accel-Mapping",
+    ] {
+        assert!(stripped(&identity, name), "{name}");
+    }
+    for name in [
+        "accept",
+        "script-names",
+        "x-script",
+        "x-forwarded",
+        "x-original",
+        "method",
+        "x-request-id",
+        "x-requested-with",
+        "x-csrf-token",
+        "destination",
+        "te",
+        "sec-websocket-key",
+        "grpc-timeout",
+        "x-grpc-web",
+        "origin",
+        "access-control-request-method",
+        "traceparent",
+        "x-api-key",
+        "ws-secret",
+    ] {
+        assert!(!stripped(&identity, name), "{name}");
+    }
+}
+
+#[test]
+fn t_fwd_12_the_operator_removes_more_and_keeps_some() {
+    let name = |name: &str| name.parse().unwrap();
+    let identity = own()
+        .remove(name("X-Tenant"))
+        .keep(name("X-Forwarded-Prefix"))
+        .keep(name("X_Kept"))
+        .build()
+        .unwrap();
+    for removed in [
+        "x-tenant",
+        "X_Tenant",
+        "x.tenant",
+        "x_other",
+        "x_forwarded_prefix",
+    ] {
+        assert!(stripped(&identity, removed), "{removed}");
+    }
+    for kept in ["x-forwarded-prefix", "x_kept", "x-tenants"] {
+        assert!(!stripped(&identity, kept), "{kept}");
+    }
+    let said = |builder: IdentityBuilder| builder.build().unwrap_err().to_string();
+    for needed in [
+        "Host",
+        "content_length",
+        "Authorization",
+        "Transfer-Encoding",
+    ] {
+        let said = said(own().remove(name(needed)));
+        assert!(said.contains("HTTP or the gateway needs it"), "{said}");
+    }
+    let said_of_kept = said(own().keep(name("Accept")));
+    assert_eq!(said_of_kept, "accept need not be kept: nothing removes it");
+    for (removed, kept) in [("x-scheme", "x-scheme"), ("x-other", "x-auth-user")] {
+        let said = said(own().remove(name(removed)).keep(name(kept)));
+        assert!(said.contains("cannot be kept"), "{kept}: {said}");
+    }
+}
+
+#[test]
+fn t_fwd_12_no_identity_field_names_another_request() {
+    for name in [
+        "Script-Name",
+        "X-Real-IP",
+        "Client-IP",
+        "X-Forwarded-Prefix",
+        "X-Host",
+    ] {
+        let field = Identity::builder().field(name, ClaimSource::Subject, Encoding::Plain);
+        assert!(
+            matches!(field.build(), Err(IdentityBuildError::Reserved(_))),
+            "{name}"
+        );
+    }
+    for name in ["Remote-User", "X-Forwarded-User", "X-WebAuth-User"] {
+        let field = Identity::builder().field(name, ClaimSource::Subject, Encoding::Plain);
+        assert!(field.build().is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn the_manual_has_the_table_of_misleading_fields() {
+    let manual = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/fields.md");
+    let marker = "<!-- the table -->\n";
+    let page = std::fs::read_to_string(manual).expect("docs/fields.md");
+    let (above, below) = page
+        .split_once(marker)
+        .expect("the marker of what is generated");
+    let table = bearward_gateway::misleading::reference();
+    if std::env::var_os("BEARWARD_BLESS").is_some() {
+        std::fs::write(manual, format!("{above}{marker}{table}")).expect("writing docs/fields.md");
+        return;
+    }
+    assert_eq!(below, table);
 }
 
 #[test]

@@ -370,6 +370,42 @@ fn t_hdr_03_each_recipe_has_every_name() {
 }
 
 #[test]
+fn t_fwd_12_each_recipe_removes_what_misleads() {
+    let text = EVERYTHING.replace(
+        "drop_underscores = true",
+        "remove_fields = [\"X-Tenant\"]\nkeep_fields = [\"X-Script-Name\", \"X-Url-Scheme\"]",
+    );
+    let config = config(&text);
+    for (proxy, _) in ALL {
+        if proxy == Proxy::EnvoyGrpc {
+            // It is told with each answer.
+            continue;
+        }
+        let recipe = written(proxy, &config, Some("orders")).to_ascii_lowercase();
+        // As a pattern, where it is one.
+        let has =
+            |name: &str| recipe.contains(name) || recipe.contains(&name.replace('-', "[^a-z0-9]"));
+        // The reverse proxy behind a chain removes the rest.
+        let removed: &[&str] = match is_chain(proxy) {
+            true => &["true-client-ip", "x-real-ip", "forwarded", "x-scheme"],
+            false => &[
+                "script-name",
+                "daphne-root-path",
+                "x-rewrite-url",
+                "x-tenant",
+                "client-ip",
+            ],
+        };
+        for name in removed {
+            assert!(has(name), "{proxy:?}: {name}");
+        }
+        for kept in ["x-script-name", "x-url-scheme"] {
+            assert!(!has(kept), "{proxy:?}: {kept}");
+        }
+    }
+}
+
+#[test]
 fn t_prx_02_no_recipe_lets_pass_without_an_answer() {
     let config = config(EVERYTHING);
     for proxy in [Proxy::EnvoyGrpc, Proxy::EnvoyHttp] {

@@ -394,6 +394,14 @@ const REASONS: &[Reason] = &[
             each route why it does not match; then add a route.",
     },
     Reason {
+        code: "query_override",
+        means: "The query names another method or path than the request line, and some frameworks \
+            take that one: `POST /orders/7?_method=delete`.",
+        remedy: "Let the client send the method itself; where the application needs the \
+            parameter, add it to `keep_fields`, and let `POST` ask for all that the other methods \
+            ask for.",
+    },
+    Reason {
         code: "target_form",
         means: "The request target is not a path with an optional query.",
         remedy: "Let the client send a path that begins with `/`.",

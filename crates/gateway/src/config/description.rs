@@ -349,8 +349,18 @@ pub(super) static IDENTITY: Table = Table {
         defaulted(
             "drop_underscores",
             Kind::Flag,
-            "false",
-            "Takes out every client field with `_` in its name, not only spellings of identity fields: some servers take `_` for `-`.",
+            "true",
+            "Takes out every client field with `_` in its name: many servers take `_` for `-`, and gunicorn takes `SCRIPT_NAME` for a part of the path. With `false`, only spellings of identity fields and of [misleading fields](fields.md).",
+        ),
+        optional(
+            "remove_fields",
+            Kind::Texts,
+            "More client fields that are taken out, in every spelling, besides identity fields and [misleading fields](fields.md): those by which your application takes another path, host, client or user.",
+        ),
+        optional(
+            "keep_fields",
+            Kind::Texts,
+            "[Misleading fields](fields.md), or fields with `_`, that are passed on all the same, under exactly this name. The sender chooses their value, unless a proxy in front of everything sets or removes them. `_method` lets that parameter of a query pass as well.",
         ),
         optional(
             "fields",
@@ -487,7 +497,7 @@ pub(super) static ROUTE: Table = Table {
         optional(
             "methods",
             Kind::TextOrTexts,
-            "The methods it is for, no other: `GET` does not include `HEAD`, and a request with another one falls to the next route that matches. Without it: every method.",
+            "The methods it is for, no other: `GET` does not include `HEAD`, and a request with another one falls to the next route that matches. Without it: every method. It is the method of the request line: fields and parameters of the query that name another one are removed or refused, but a form field `_method` in a body is not seen. Where the framework takes it (Rails, Laravel, Symfony), a route for `POST` must ask for all that one for `DELETE` asks for, or turn it off there.",
         ),
         defaulted(
             "access",
@@ -733,7 +743,7 @@ pub(super) static LISTEN_PROXY: Table = Table {
         optional(
             "method_overrides",
             Kind::Texts,
-            "Fields such as `X-HTTP-Method-Override` that are passed on, though the decision was about the method of the request line.",
+            "Fields such as `X-HTTP-Method-Override` that are passed on, though the decision was about the method of the request line; a parameter of the query with such a name, such as `_method`, passes as well. The same as `keep_fields` of `[identity]`.",
         ),
     ],
 };

@@ -10,8 +10,20 @@ use crate::identity::{
     Underscores,
 };
 
-pub(super) fn read(fields: &Fields<'_>, id_token_field: Option<&HeaderName>) -> Option<Identity> {
+/// The fields that `method_overrides` names are kept, too.
+pub(super) fn read(
+    fields: &Fields<'_>,
+    id_token_field: Option<&HeaderName>,
+    method_overrides: &[HeaderName],
+) -> Option<Identity> {
     let mut builder = Identity::builder();
+    for name in method_overrides {
+        // Any other name has never meant anything.
+        let alone = Identity::builder().keep(name.clone());
+        if alone.build().is_ok() {
+            builder = builder.keep(name.clone());
+        }
+    }
     if let Some(field) = id_token_field {
         builder = builder.id_token_field(field.clone());
     }
@@ -28,19 +40,48 @@ pub(super) fn read(fields: &Fields<'_>, id_token_field: Option<&HeaderName>) -> 
     if fields.flag("forward_token") {
         builder = builder.token(Token::Forward);
     }
-    if fields.flag("drop_underscores") {
-        builder = builder.underscores(Underscores::Drop);
+    if !fields.flag("drop_underscores") {
+        builder = builder.underscores(Underscores::Keep);
     }
+    builder = read_names(fields, "remove_fields", builder, IdentityBuilder::remove);
+    builder = read_names(fields, "keep_fields", builder, IdentityBuilder::keep);
     for table in fields.tables("fields") {
         builder = read_field(&table, builder);
     }
     let built = builder.build();
     if let Err(error) = &built {
         // Of fields that do not go together only.
-        let message = error.to_string();
-        fields.tell(code_of(error), "fields", message, "");
+        let place = match error {
+            IdentityBuildError::Contradiction(_) => "keep_fields",
+            _ => "fields",
+        };
+        fields.tell(code_of(error), place, error.to_string(), "");
     }
     built.ok()
+}
+
+/// Adds the names of the list under `key`, those that can be used by themselves.
+fn read_names(
+    fields: &Fields<'_>,
+    key: &str,
+    mut builder: IdentityBuilder,
+    add: fn(IdentityBuilder, HeaderName) -> IdentityBuilder,
+) -> IdentityBuilder {
+    for given in fields.texts(key) {
+        let message = match given.value.parse::<HeaderName>() {
+            Ok(name) => match add(Identity::builder(), name.clone()).build() {
+                Ok(_) => {
+                    builder = add(builder, name);
+                    continue;
+                }
+                Err(error) => format!("`{key}`: {error}"),
+            },
+            Err(_) => format!("`{key}`: {:?} is not the name of a field", given.value),
+        };
+        let found = fields.found();
+        found.add(Code::Value, &given.span, message, None);
+    }
+    builder
 }
 
 /// Adds a field, if it can be used by itself.

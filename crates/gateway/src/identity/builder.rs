@@ -4,6 +4,7 @@ use http::HeaderName;
 
 use super::{ClaimSource, Encoding, Field, Identity, Says, Settings, Token, Underscores};
 use super::{authgear, spelling};
+use crate::misleading;
 
 /// A set of fields under known names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct IdentityBuilder {
     token: Token,
     id_token_field: HeaderName,
     underscores: Underscores,
+    removed: Vec<HeaderName>,
+    kept: Vec<HeaderName>,
     max_bytes: usize,
 }
 
@@ -42,6 +45,8 @@ impl Default for IdentityBuilder {
             token: Token::default(),
             id_token_field: ID_TOKEN_FIELD,
             underscores: Underscores::default(),
+            removed: Vec::new(),
+            kept: Vec::new(),
             max_bytes: MAX_BYTES,
         }
     }
@@ -78,9 +83,24 @@ impl IdentityBuilder {
         self
     }
 
-    /// What becomes of client fields with `_` in their names. Default: [`Underscores::Keep`].
+    /// What becomes of client fields with `_` in their names. Default: [`Underscores::Drop`].
     pub fn underscores(mut self, underscores: Underscores) -> Self {
         self.underscores = underscores;
+        self
+    }
+
+    /// A field that is taken out of what clients send, in every spelling, besides those that are so
+    /// anyway; call again for more.
+    pub fn remove(mut self, field: HeaderName) -> Self {
+        self.removed.push(field);
+        self
+    }
+
+    /// A field that is not taken out, although applications may take another request or user by it, or
+    /// although it has `_` in its name; call again for more. Whoever sends a request chooses its value.
+    /// A query with a parameter of this name is let through as well.
+    pub fn keep(mut self, field: HeaderName) -> Self {
+        self.kept.push(field);
         self
     }
 
@@ -116,17 +136,50 @@ impl IdentityBuilder {
             let says = Says::Claim(source, encoding);
             fields.push(Field { name, says });
         }
-        Ok(self.identity(fields, never_set))
+        self.check_removed()?;
+        let identity = self.clone().identity(fields, never_set);
+        self.check_kept(&identity)?;
+        Ok(identity)
+    }
+
+    fn check_removed(&self) -> Result<(), IdentityBuildError> {
+        let needed = self.removed.iter().find(|name| {
+            let folded = misleading::fold(name.as_str());
+            NEEDED.contains(&&*folded)
+        });
+        match needed {
+            Some(name) => Err(IdentityBuildError::Needed(name.clone())),
+            None => Ok(()),
+        }
+    }
+
+    fn check_kept(&self, identity: &Identity) -> Result<(), IdentityBuildError> {
+        for name in &self.kept {
+            let folded = misleading::fold(name.as_str());
+            if identity.is_ours(&folded) || identity.0.settings.removes(&folded) {
+                return Err(IdentityBuildError::Contradiction(name.clone()));
+            }
+            if misleading::find(&folded).is_none() && !name.as_str().contains('_') {
+                return Err(IdentityBuildError::NotRemoved(name.clone()));
+            }
+        }
+        Ok(())
     }
 
     /// The identity of these fields, with all other settings as they are.
     pub(super) fn identity(self, fields: Vec<Field>, never_set: Vec<HeaderName>) -> Identity {
+        let removed = self.removed.iter();
+        let removed = removed.map(|name| misleading::fold(name.as_str()).into_owned());
+        let mut removed: Vec<_> = removed.collect();
+        removed.sort_unstable();
         Identity::from(Settings {
             fields,
             never_set,
             token: self.token,
             id_token_field: self.id_token_field,
             underscores: self.underscores,
+            removed,
+            kept: self.kept,
             max_bytes: self.max_bytes,
         })
     }
@@ -154,6 +207,9 @@ impl Preset {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdentityBuildError {
+    /// The field is to be kept, and is removed or an identity field.
+    #[error("{0} cannot be kept: it is to be removed, or an identity field")]
+    Contradiction(HeaderName),
     /// Two fields have the same name, or the preset has it already.
     #[error("the identity field {0} is configured twice, or a part of the preset")]
     Duplicate(HeaderName),
@@ -163,6 +219,12 @@ pub enum IdentityBuildError {
     /// Not a name that every server reads alike.
     #[error("an identity field has a name of letters, digits and at most 6 hyphens, 64 bytes long")]
     Name,
+    /// HTTP or the gateway needs the field.
+    #[error("{0} cannot be removed: HTTP or the gateway needs it")]
+    Needed(HeaderName),
+    /// Nothing takes the field out.
+    #[error("{0} need not be kept: nothing removes it")]
+    NotRemoved(HeaderName),
     /// The name means something else to a proxy or server.
     #[error("{0} cannot be an identity field: it has another meaning")]
     Reserved(HeaderName),
@@ -177,7 +239,10 @@ fn parse_name(name: &str) -> Result<HeaderName, IdentityBuildError> {
     }
     let name: HeaderName = name.parse().map_err(|_| IdentityBuildError::Name)?;
     let text = name.as_str();
-    let is_reserved = RESERVED.contains(&text)
+    let takes_another_request = misleading::find(text)
+        .is_some_and(|row| row.name == text && row.takes != misleading::Takes::User);
+    let is_reserved = takes_another_request
+        || RESERVED.contains(&text)
         || RESERVED_PREFIXES
             .iter()
             .any(|prefix| text.starts_with(prefix));
@@ -192,6 +257,17 @@ const ID_TOKEN_FIELD: HeaderName = HeaderName::from_static("x-id-token");
 
 /// Four of these fill what nginx and most servers take as a whole head, 32 KiB.
 const MAX_BYTES: usize = 8 * 1024;
+
+/// What cannot be taken out of a request.
+const NEEDED: &[&str] = &[
+    "authorization",
+    "connection",
+    "content-length",
+    "host",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+];
 
 /// So that 64 spellings with `_` are all there are.
 const MAX_HYPHENS: usize = 6;

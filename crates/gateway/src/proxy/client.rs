@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use http::HeaderMap;
 
-use super::fields::X_FORWARDED_FOR;
+use super::forwarded::X_FORWARDED_FOR;
 use crate::peer::{Peer, TrustedPeers};
 
 /// A client, as far as its share is concerned.

@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 use super::Proxy;
 use super::activity::{Active, Activity, Overdue};
 use super::client::Client;
-use super::fields::PeerName;
+use super::forwarded::PeerName;
 use super::guarded::Guarded;
 use super::interruption::Interruption;
 use super::places::{Guest, Places};

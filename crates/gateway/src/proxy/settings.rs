@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderName;
-
 use super::observe::{Observe, Traced};
 use super::places::Most;
 use crate::peer::TrustedPeers;
@@ -15,7 +13,6 @@ use crate::telemetry::Telemetry;
 pub struct Settings {
     pub(super) expiry: Expiry,
     pub(super) client_idle: Duration,
-    pub(super) overrides: Vec<HeaderName>,
     pub(super) upgrades: Vec<String>,
     pub(super) trusted: TrustedPeers,
     pub(super) observer: Arc<dyn Observe>,
@@ -40,7 +37,6 @@ impl Settings {
         Self {
             expiry: Expiry::Ends(Duration::from_secs(60)),
             client_idle: Duration::from_secs(30),
-            overrides: Vec::new(),
             upgrades: vec!["websocket".to_owned()],
             trusted: TrustedPeers::new([]),
             observer: Arc::new(Traced),
@@ -63,14 +59,6 @@ impl Settings {
     #[must_use]
     pub const fn client_idle(mut self, limit: Duration) -> Self {
         self.client_idle = limit;
-        self
-    }
-
-    /// Passes a field on that names another method than the request line. None are by default:
-    /// the decision was about the method of the request line.
-    #[must_use]
-    pub fn allow_override(mut self, field: HeaderName) -> Self {
-        self.overrides.push(field);
         self
     }
 

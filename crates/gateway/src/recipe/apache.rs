@@ -2,6 +2,7 @@
 
 use super::RecipeError;
 use super::chain::Chain;
+use super::names::Names;
 use super::tls::Tls;
 
 pub(super) fn write(recipe: &Chain) -> Result<String, RecipeError> {
@@ -42,7 +43,7 @@ Listen {listen}
     AllowEncodedSlashes NoDecode
     MergeSlashes Off
 
-    # What a client says of these is not believed. mod_proxy adds X-Forwarded-For, -Host and -Server.
+    # What a client says of these is not believed: bearward believes this proxy. It removes the rest itself. mod_proxy adds X-Forwarded-For, -Host and -Server.
 {forwarded}    RequestHeader set X-Forwarded-Proto expr=%{{REQUEST_SCHEME}}
 
     ProxyRequests Off
@@ -51,12 +52,14 @@ Listen {listen}
     ProxyPass \"/\" \"{scheme}://{bearward}/\" nocanon retry=0 connectiontimeout=2 timeout=60 upgrade=websocket
 </VirtualHost>
 ",
-        forwarded = forwarded(),
+        forwarded = forwarded(&recipe.names),
     ))
 }
 
-fn forwarded() -> String {
-    let names = FORWARDED.iter();
+/// Apache removes fields by whole names only.
+fn forwarded(names: &Names) -> String {
+    let (names, _) = names.of_proxies();
+    let names = names.iter().map(|name| name.title());
     names
         .map(|name| format!("    RequestHeader unset {name}\n"))
         .collect()
@@ -75,16 +78,3 @@ fn verified(tls: &Tls) -> String {
 "
     )
 }
-
-/// Apache removes fields by name only.
-const FORWARDED: [&str; 9] = [
-    "Forwarded",
-    "X-Forwarded-For",
-    "X-Forwarded-Host",
-    "X-Forwarded-Method",
-    "X-Forwarded-Port",
-    "X-Forwarded-Prefix",
-    "X-Forwarded-Proto",
-    "X-Forwarded-Server",
-    "X-Forwarded-Uri",
-];

@@ -24,7 +24,7 @@ pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     let (ip, port) = (recipe.listen.ip(), recipe.listen.port());
     let names = &recipe.names;
     let connection = names.in_connection();
-    let stripped = stripped(names);
+    let (stripped, misleading) = (stripped(names), misleading(names));
     let copied: Vec<_> = names.identity.iter().map(copied).collect();
     let copied = copied.concat();
     let (bearward, asked) = (reached(&recipe.bearward), asked(&recipe.bearward));
@@ -50,6 +50,8 @@ http://:{port} {{
 
 		# Every spelling of an identity header that applications may take for it.
 {stripped}
+		# By these, applications take another path, host, client or user than what was decided on.
+{misleading}
 		forward_auth {bearward} {{
 			uri /auth/caddy
 			copy_headers {{
@@ -73,13 +75,35 @@ fn stripped(names: &Names) -> String {
         fields.extend(name.spellings());
     }
     if names.drops_underscores {
-        fields.push("*_*".to_owned());
+        // Caddy compares names as they are, and PHP takes a dot for `_`.
+        fields.extend(["*_*", "*.*"].map(str::to_owned));
     }
     let lines = fields
         .iter()
         .map(|field| format!("\t\trequest_header -{field}\n"));
     lines.collect()
 }
+
+fn misleading(names: &Names) -> String {
+    let beginnings = names.beginnings(OWN);
+    let mut fields: Vec<_> = beginnings
+        .map(|name| format!("{}*", name.written()))
+        .collect();
+    for name in names.misleading_singly(OWN) {
+        fields.push(name.written());
+        // With one of them for each hyphen, as CGI has it. All are gone already where names with `_` are.
+        if !names.drops_underscores && name.is_plain() && name.underscored() != *name.lower() {
+            fields.push(name.underscored());
+        }
+    }
+    let lines = fields
+        .iter()
+        .map(|field| format!("\t\trequest_header -{field}\n"));
+    lines.collect()
+}
+
+/// What `reverse_proxy` sets itself.
+const OWN: &[&str] = &["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
 
 fn copied(name: &Name) -> String {
     format!("\t\t\t\t{}\n", name.title())

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use super::bearward::Bearward;
 use super::metadata::Metadata;
+use super::names::Names;
 use super::place::over_tcp;
 use super::tls::Tls;
 use super::{Proxy, Recipe, RecipeError, heading, peers};
@@ -18,6 +19,7 @@ pub(super) struct Chain {
     pub(super) tls: Option<Tls>,
     /// The file with certificate and key of the proxy, where it must prove who it is.
     pub(super) client: Option<String>,
+    pub(super) names: Names,
     /// What is to be checked of the way to bearward, for people.
     checks: Vec<String>,
 }
@@ -54,6 +56,7 @@ impl Chain {
             bearward: over_tcp(&bearward.place, proxy.name())?,
             client: client.transpose()?.map(str::to_owned),
             tls: bearward.tls,
+            names: Names::of(&recipe.config.identity)?,
             checks,
         })
     }

@@ -4,9 +4,11 @@ use super::application::{Application, Http};
 use super::bearward::Bearward;
 use super::forward_auth::ForwardAuth;
 use super::metadata::{self, Metadata};
+use super::names::{Name, Names};
 use super::place::{Kind, Place};
 use super::tls::{ClientCertificate, Tls};
 use super::{LIMIT, Proxy, RecipeError};
+use crate::misleading::ENVOYS_OWN;
 
 /// The whole configuration, around the settings of the filter `ext_authz`, each line of which is
 /// indented by 22 spaces.
@@ -53,6 +55,11 @@ fn listener(recipe: &ForwardAuth, filter: &str) -> String {
         true => DROPPED_UNDERSCORES,
         false => "",
     };
+    let removed = match recipe.proxy == Proxy::EnvoyHttp {
+        true => removed(&recipe.names),
+        // It is told with each answer.
+        false => String::new(),
+    };
     let rewrite = recipe.application.host.as_ref();
     let rewrite = rewrite.map(|host| format!(", host_rewrite_literal: \"{host}\""));
     let rewrite = rewrite.unwrap_or_default();
@@ -81,7 +88,7 @@ fn listener(recipe: &ForwardAuth, filter: &str) -> String {
                 upgrade_configs:
                   - upgrade_type: websocket
 {underscores}                route_config:
-                  virtual_hosts:
+{removed}                  virtual_hosts:
                     - name: application
                       domains: ["*"]
                       routes:
@@ -100,6 +107,25 @@ fn listener(recipe: &ForwardAuth, filter: &str) -> String {
                       "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
 "#
     )
+}
+
+/// Bearward is not sent them, so it cannot name them.
+fn removed(names: &Names) -> String {
+    let names = names.misleading(ENVOYS_OWN);
+    let lines = names.map(|name| format!("                    - {}\n", quoted(name)));
+    let lines: String = lines.collect();
+    format!(
+        "                  # By these, applications take another path, host, client or user than what was decided on.
+                  request_headers_to_remove:
+{lines}"
+    )
+}
+
+fn quoted(name: &Name) -> String {
+    match name.is_plain() {
+        true => name.lower().to_owned(),
+        false => format!("\"{}\"", name.written()),
+    }
 }
 
 fn published(metadata: &Metadata) -> String {

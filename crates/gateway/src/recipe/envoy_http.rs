@@ -3,9 +3,10 @@
 
 use super::application::Http;
 use super::forward_auth::ForwardAuth;
-use super::names::Names;
+use super::names::{Name, Names};
 use super::place::Kind;
 use super::{LIMIT, RecipeError, envoy};
+use crate::misleading::ENVOYS_OWN;
 use crate::telemetry::Continues;
 
 pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
@@ -20,7 +21,8 @@ pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     let (asked, set) = (asked(names, recipe.traces), set(names));
     let filter = format!(
         "                      # Besides Authorization, which is sent always: what else bearward decides by, and every
-                      # spelling of an identity header, so that it can name those that are to be removed.
+                      # spelling of an identity header, so that it can name those that are to be removed; and fields that
+                      # begin like those by which applications take another path or user, for the same reason.
                       allowed_headers:
                         patterns:
 {asked}                      http_service:
@@ -54,6 +56,15 @@ fn asked(names: &Names, traces: Continues) -> String {
     // Those with one spelling are sent already.
     let credentials = credentials.filter(|name| name.lower().contains('-'));
     patterns.extend(credentials.map(|name| pattern(&name.pattern())));
+    let beginning = |name: &Name| {
+        let start = name.written().to_ascii_lowercase();
+        format!("{{ prefix: \"{start}\", ignore_case: true }}")
+    };
+    patterns.extend(names.beginnings(ENVOYS_OWN).map(beginning));
+    if !names.drops_underscores {
+        let misleading = names.misleading_singly(ENVOYS_OWN);
+        patterns.extend(misleading.map(|name| pattern(&name.pattern())));
+    }
     let lines = patterns.iter();
     lines
         .map(|pattern| format!("                          - {pattern}\n"))

@@ -2,6 +2,7 @@
 
 use super::RecipeError;
 use super::chain::Chain;
+use super::names::{Name, Names};
 use super::tls::Tls;
 
 pub(super) fn write(recipe: &Chain) -> Result<String, RecipeError> {
@@ -12,6 +13,7 @@ pub(super) fn write(recipe: &Chain) -> Result<String, RecipeError> {
     let heading = recipe.heading("HAProxy before bearward's reverse proxy.", &checks);
     let bearward = &recipe.bearward;
     let tls = recipe.tls.as_ref().map(verified).unwrap_or_default();
+    let removed = removed(&recipe.names);
     let client = recipe.client.as_ref();
     let client = client.map(|file| format!(" crt {file}"));
     let client = client.unwrap_or_default();
@@ -31,10 +33,8 @@ defaults
 
 frontend public
     bind {listen}
-    # What a client says of these is not believed.
-    http-request del-header Forwarded
-    http-request del-header X-Forwarded- -m beg
-    http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
+    # What a client says of these is not believed: bearward believes this proxy. It removes the rest itself.
+{removed}    http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
     http-request set-header X-Forwarded-Host %[req.hdr(Host)]
     option forwardfor
     default_backend bearward
@@ -43,6 +43,20 @@ backend bearward
     server bearward {bearward}{tls}{client}
 "
     ))
+}
+
+fn removed(names: &Names) -> String {
+    let (names, beginnings) = names.of_proxies();
+    let is_covered = |name: &&&Name| {
+        let mut beginnings = beginnings.iter();
+        beginnings.any(|beginning| name.lower().starts_with(beginning.lower()))
+    };
+    let singly = names.iter().filter(|name| !is_covered(name));
+    let singly = singly.map(|name| format!("    http-request del-header {}\n", name.title()));
+    let beginnings = beginnings.iter();
+    let beginnings =
+        beginnings.map(|name| format!("    http-request del-header {} -m beg\n", name.title()));
+    singly.chain(beginnings).collect()
 }
 
 fn verified(tls: &Tls) -> String {

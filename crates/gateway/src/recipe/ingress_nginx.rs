@@ -25,6 +25,7 @@ pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
         .identity
         .iter()
         .chain(&names.credentials)
+        .chain(names.misleading(OWN).filter(|name| name.is_plain()))
         .map(Name::title);
     let listed = listed.collect::<Vec<_>>().join(",");
     let more = more(application);
@@ -51,7 +52,8 @@ metadata:
   annotations:
     nginx.ingress.kubernetes.io/auth-url: "http://{bearward}/auth/nginx"
     nginx.ingress.kubernetes.io/auth-proxy-set-headers: "{namespace}/bearward-original-request"
-    # Each is set to what bearward says, or removed: so are the credentials, of which it says nothing.
+    # Each is set to what bearward says, or removed: so are the credentials, of which it says nothing, and fields by
+    # which applications take another path, host, client or user. nginx removes by whole names only.
     nginx.ingress.kubernetes.io/auth-response-headers: "{listed}"
     # The answer of bearward is a head alone, which must fit into one buffer: the roles of a user are in it.
     nginx.ingress.kubernetes.io/proxy-buffer-size: "32k"
@@ -171,14 +173,27 @@ fn more(application: &Application) -> String {
 }
 
 /// What is to be checked.
-const CHECKS: [&str; 7] = [
+const CHECKS: [&str; 8] = [
     "The configuration of the controller has `large-client-header-buffers: \"4 32k\"`: a token of",
     "  16 KiB must fit into one buffer. It has neither `enable-underscores-in-headers: \"true\"` nor",
     "  `ignore-invalid-headers: \"false\"`, by which other spellings of identity headers would pass.",
+    "It has `proxy-headers-hash-max-size: \"2048\"` and `proxy-headers-hash-bucket-size: \"128\"`, too.",
     "The host of bearward is a full name, such as bearward.default.svc.cluster.local.",
     "Every Ingress before the application has these annotations, and none of `auth-method`, `auth-signin`,",
     "  `auth-keepalive`, `auth-cache-key` and `rewrite-target`.",
     "This recipe is not tested with a controller.",
+];
+
+/// What the controller sets itself.
+const OWN: &[&str] = &[
+    "proxy",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+    "x-forwarded-scheme",
+    "x-real-ip",
+    "x-scheme",
 ];
 
 const PROXY: &str = "ingress-nginx";

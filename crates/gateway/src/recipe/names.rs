@@ -4,6 +4,7 @@ use http::HeaderName;
 
 use super::{RecipeError, plain};
 use crate::identity::{Identity, Underscores, has_reserved_prefix};
+use crate::misleading::{MISLEADING, Teller};
 
 /// The fields that a proxy has to set, replace or remove.
 pub(super) struct Names {
@@ -15,6 +16,15 @@ pub(super) struct Names {
     pub(super) id_token: Name,
     /// Whether every client field with `_` goes.
     pub(super) drops_underscores: bool,
+    /// What misleads applications, and what the operator removes besides.
+    misleading: Vec<Misleading>,
+}
+
+/// A field that is to be removed, or all that begin like it.
+struct Misleading {
+    name: Name,
+    is_beginning: bool,
+    teller: Teller,
 }
 
 /// The name of one field: lower-case letters, digits and hyphens.
@@ -31,7 +41,50 @@ impl Names {
                 .collect::<Result<_, _>>()?,
             id_token: Name::of(identity.id_token_field())?,
             drops_underscores: identity.underscores() == Underscores::Drop,
+            misleading: misleading(identity)?,
         })
+    }
+
+    /// The fields by which applications would take another request than the one that was decided on,
+    /// but for those that are the proxy's `own`: it writes them itself.
+    pub(super) fn misleading(&self, own: &[&str]) -> impl Iterator<Item = &Name> {
+        let rows = self.misleading.iter();
+        let rows = rows.filter(move |row| !row.is_beginning && !own.contains(&&*row.name.0));
+        rows.map(|row| &row.name)
+    }
+
+    /// The beginnings of such fields, but for those with which one of the proxy's `own` begins.
+    pub(super) fn beginnings(&self, own: &[&str]) -> impl Iterator<Item = &Name> {
+        let begins = |row: &&Misleading| own.iter().any(|own| own.starts_with(&row.name.0));
+        let rows = self.misleading.iter().filter(|row| row.is_beginning);
+        rows.filter(move |row| !begins(row)).map(|row| &row.name)
+    }
+
+    /// Those of [`misleading`](Self::misleading) that have none of the [`beginnings`](Self::beginnings).
+    pub(super) fn misleading_singly(&self, own: &[&str]) -> impl Iterator<Item = &Name> {
+        self.misleading(own).filter(move |name| {
+            let mut beginnings = self.beginnings(own);
+            !beginnings.any(|beginning| name.0.starts_with(&beginning.0))
+        })
+    }
+
+    /// What a proxy in front may say that is trusted, and so has to remove where a client says it:
+    /// whole names, and beginnings.
+    pub(super) fn of_proxies(&self) -> (Vec<&Name>, Vec<&Name>) {
+        let rows = self.misleading.iter();
+        let rows = rows.filter(|row| row.teller == Teller::Proxy);
+        let (beginnings, names): (Vec<_>, Vec<_>) = rows.partition(|row| row.is_beginning);
+        let names = names.into_iter().map(|row| &row.name);
+        let beginnings = beginnings.into_iter().map(|row| &row.name);
+        (names.collect(), beginnings.collect())
+    }
+
+    /// A regular expression, in lower case, for every spelling of them.
+    pub(super) fn misleading_pattern(&self, own: &[&str]) -> String {
+        let names = self.misleading_singly(own).map(Name::pattern);
+        let beginnings = self.beginnings(own);
+        let beginnings = beginnings.map(|name| format!("{}.*", name.pattern()));
+        beginnings.chain(names).collect::<Vec<_>>().join("|")
     }
 
     /// The identity fields that are not among those of a reserved prefix.
@@ -75,6 +128,42 @@ impl Names {
     }
 }
 
+/// What is in the table, and what the operator adds: without what is kept, and without identity fields
+/// and credentials, which a recipe has already.
+fn misleading(identity: &Identity) -> Result<Vec<Misleading>, RecipeError> {
+    let mut rows = Vec::new();
+    for row in MISLEADING {
+        let beginning = row.name.strip_suffix('*');
+        let name = beginning.unwrap_or(row.name);
+        let is_kept = match beginning {
+            Some(_) => identity.kept().any(|kept| kept.starts_with(name)),
+            None => identity.keeps(name),
+        };
+        if !is_kept && !is_there(identity, name) {
+            rows.push(Misleading {
+                name: Name(name.to_owned()),
+                is_beginning: beginning.is_some(),
+                teller: row.teller,
+            });
+        }
+    }
+    for name in identity.removed() {
+        if !rows.iter().any(|row| row.name.0 == *name) && !is_there(identity, name) {
+            rows.push(Misleading {
+                name: Name(plain::field(name)?),
+                is_beginning: false,
+                teller: Teller::Nobody,
+            });
+        }
+    }
+    Ok(rows)
+}
+
+fn is_there(identity: &Identity, folded: &str) -> bool {
+    let mut names = identity.names().chain(identity.credentials());
+    names.any(|name| name.as_str() == folded)
+}
+
 impl Name {
     fn of(name: &HeaderName) -> Result<Self, RecipeError> {
         plain::field(name.as_str()).map(Self)
@@ -92,6 +181,21 @@ impl Name {
             first.into_iter().chain(chars).collect::<String>()
         };
         self.0.split('-').map(word).collect::<Vec<_>>().join("-")
+    }
+
+    /// [`title`](Self::title), or what is meant where there is no letter first: `_method`, and `$WSRU`
+    /// of those that begin so.
+    pub(super) fn written(&self) -> String {
+        match self.0.strip_prefix('-') {
+            Some("method") => "_method".to_owned(),
+            Some(rest) => format!("${rest}"),
+            None => self.title(),
+        }
+    }
+
+    /// Whether a proxy that lets pass only letters, digits and hyphens lets it pass.
+    pub(super) fn is_plain(&self) -> bool {
+        !self.0.starts_with('-')
     }
 
     /// `x_authgear_user_id`.

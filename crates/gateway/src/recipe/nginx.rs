@@ -52,6 +52,9 @@ server {{
 
     # A token of 16 KiB: one line must fit into one buffer.
     large_client_header_buffers 4 32k;
+    # As many names as are set below need more than the 512 that nginx has room for.
+    proxy_headers_hash_max_size 2048;
+    proxy_headers_hash_bucket_size 128;
     # What nginx does by default: no name of a header but with letters, digits and hyphens gets any further.
     underscores_in_headers off;
     ignore_invalid_headers on;
@@ -86,6 +89,8 @@ fn protected(application: &Application, names: &Names) -> String {
             credentials.concat()
         ),
     };
+    let misleading = names.misleading(OWN).filter(|name| name.is_plain());
+    let misleading: String = misleading.map(removed).collect();
     let host = application.host.as_deref().unwrap_or("$http_host");
     let scheme = application.scheme();
     let target = match application.places.as_slice() {
@@ -102,6 +107,13 @@ fn protected(application: &Application, names: &Names) -> String {
 
         # One pair for each identity header. Without a value nginx sends none, so a client's copy ends here.
 {pairs}{credentials}
+        # What a client says of these is not believed.
+        proxy_set_header X-Forwarded-For $remote_addr;
+        proxy_set_header X-Forwarded-Host $http_host;
+        proxy_set_header X-Forwarded-Proto $scheme;
+        # By these, applications take another path, host, client or user than what was decided on. nginx removes by
+        # whole names only.
+{misleading}
         proxy_http_version 1.1;
         proxy_set_header Upgrade $bw_upgrade;
         proxy_set_header Connection $bw_connection;
@@ -223,5 +235,8 @@ const DENIED: &str = "    # What was decided, where auth_request knows 401 and 4
         return 403;
     }
 ";
+
+/// Set in the recipe.
+const OWN: &[&str] = &["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
 
 const UPSTREAM: &str = "bearward_application";

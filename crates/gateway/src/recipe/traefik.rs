@@ -18,6 +18,7 @@ pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     let heading = recipe.heading("Traefik before the application, asking bearward.", &checks);
     let names = &recipe.names;
     let (listed, pattern) = (listed(names), names.pattern());
+    let misleading = names.misleading_pattern(OWN);
     let host = recipe.application.host.as_ref();
     let host = host.map(|host| format!("          Host: \"{host}\"\n"));
     let host = host.unwrap_or_default();
@@ -51,8 +52,9 @@ http:
         trustForwardHeader: false
         # Each is set to what bearward says, or removed: so are the credentials, of which it says nothing.
         authResponseHeaders:
-{listed}        # Every other spelling that applications may take for one of them is removed.
-        authResponseHeadersRegex: '(?i)^({pattern})$'
+{listed}        # Every other spelling that applications may take for one of them is removed, and what makes them take
+        # another path, host, client or user.
+        authResponseHeadersRegex: '(?i)^({pattern}|{misleading})$'
     application:
       headers:
         customRequestHeaders:
@@ -173,5 +175,15 @@ fn transport(name: &str, tls: Option<&Tls>) -> String {
 {authorities}{client}"
     )
 }
+
+/// What Traefik writes or removes itself before it asks.
+const OWN: &[&str] = &[
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+    "x-forwarded-server",
+    "x-real-ip",
+];
 
 const PROXY: &str = "Traefik";

@@ -163,7 +163,13 @@ async fn t_fwd_11_a_method_override_overrides_nothing() {
     reads.methods = vec![Method::GET];
     let door = door_of([reads], identity());
     for (dialect, ask) in DIALECTS {
-        let mut request = good("/?_method=GET");
+        let named = {
+            let mut request = good("/?_method=GET");
+            *request.method_mut() = Method::DELETE;
+            answer(&door, ask(request)).await
+        };
+        assert_eq!(code(&named), "query_override", "{dialect}");
+        let mut request = good("/");
         *request.method_mut() = Method::DELETE;
         for name in [
             "x-http-method-override",

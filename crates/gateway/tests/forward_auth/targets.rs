@@ -194,3 +194,22 @@ async fn caddys_merged_query_is_not_looked_at() {
     let response = answer(&door, ask_caddy(good("/?access_token=x"))).await;
     assert_eq!(code(&response), "multiple_credentials");
 }
+
+#[tokio::test]
+async fn t_fwd_11_a_query_that_names_another_method_is_refused_at_every_door() {
+    let door = door_of([Route::new("all", [prefix("/")])], identity());
+    for (dialect, ask) in DIALECTS {
+        for query in [
+            "_method=delete",
+            "a=1&X-HTTP-Method-Override=PUT",
+            "%5Fmethod[]=x",
+        ] {
+            let response = answer(&door, ask(good(&format!("/orders/7?{query}")))).await;
+            assert_eq!(code(&response), "query_override", "{dialect} {query}");
+        }
+        for query in ["method=delete", "payment_method=card", "_=1"] {
+            let response = answer(&door, ask(good(&format!("/orders/7?{query}")))).await;
+            assert_eq!(code(&response), "admitted", "{dialect} {query}");
+        }
+    }
+}

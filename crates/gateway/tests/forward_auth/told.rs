@@ -113,17 +113,65 @@ async fn t_hdr_02_envoy_is_told_every_spelling() {
         "x_authgear-invented",
         "x-bearward-kind",
         "x-authgear-user-roles",
+        "x_unrelated",
     ] {
         assert!(list.contains(&name), "{name}");
     }
     // What is set must not be removed again; what is the application's own matter is left alone.
-    for name in [
-        "x-authgear-user-id",
-        "x-authgear-session-valid",
-        "x_unrelated",
-        "accept",
-    ] {
+    for name in ["x-authgear-user-id", "x-authgear-session-valid", "accept"] {
         assert!(!list.contains(&name), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn t_fwd_12_envoy_is_told_what_misleads_and_was_sent() {
+    let identity = Identity::builder()
+        .preset(Preset::Bearward)
+        .remove("x-tenant".parse().unwrap())
+        .keep("x-forwarded-prefix".parse().unwrap());
+    let mut public = Route::new("public", [prefix("/public")]);
+    public.access = Access::Public;
+    let all = Route::new("all", [prefix("/")]);
+    let door = door_of([public, all], identity.build().unwrap());
+    let removed = [
+        "script_name",
+        "x-script-name",
+        "daphne-root-path",
+        "x-original-url",
+        "x_forwarded_for",
+        "x-forwarded-host",
+        "forwarded",
+        "true-client-ip",
+        "x-tenant",
+        "x.tenant",
+        "x-remote-user",
+    ];
+    // Envoy's own, what is kept, and what misleads nobody.
+    let left = [
+        "x-forwarded-for",
+        "x-forwarded-proto",
+        "x-envoy-external-address",
+        "x-forwarded-prefix",
+        "x-request-id",
+        "accept",
+    ];
+    for target in ["/public", "/orders"] {
+        let mut request = good(target);
+        for name in removed.iter().chain(&left) {
+            let evil = HeaderValue::from_static("evil");
+            request.headers_mut().insert(*name, evil);
+        }
+        let response = answer(&door, ask_envoy(request)).await;
+        let list = field(&response, TO_REMOVE);
+        let list: Vec<_> = list.split(", ").collect();
+        for name in removed {
+            assert!(list.contains(&name), "{target} {name}");
+        }
+        for name in left {
+            assert!(!list.contains(&name), "{target} {name}");
+        }
+        // What was not sent costs nothing.
+        assert!(!list.contains(&"x-webauth-user"));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use bearward_gateway::config::Address;
 use bearward_gateway::forward_auth::TrustedPeers;
+use bearward_gateway::identity::{Identity, Underscores};
 use bearward_gateway::listener::Listener;
 use bearward_gateway::proxy::{Limits, Settings};
 use bearward_testing::token::SUBJECT;
@@ -10,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 
 use super::fixture::{
-    App, Gateway, bare, bearer, body_of, empty, full, get, raw, request, send, upstream,
+    App, Gateway, bare, bearer, body_of, empty, full, get, own, raw, request, send, upstream,
 };
 
 #[tokio::test]
@@ -275,7 +276,7 @@ async fn behind_a_unix_socket_the_proxy_in_front_says_who_sent_a_request() {
     assert_eq!(seen.field("x-forwarded-proto"), ["https"]);
     assert_eq!(
         seen.field("forwarded"),
-        ["for=unknown;host=\"a\";proto=http"]
+        ["for=192.0.2.7;host=\"a\";proto=https"]
     );
 }
 
@@ -368,8 +369,8 @@ async fn t_fwd_11_no_field_names_another_method() {
         "{seen:?}"
     );
 
-    let settings = Settings::new().allow_override(names[0].parse().unwrap());
-    let lenient = Gateway::with(upstream(addr), settings, Limits::new()).await;
+    let identity = own().keep(names[0].parse().unwrap()).build().unwrap();
+    let lenient = Gateway::telling(addr, identity, Settings::new()).await;
     send(lenient.addr, overriding().body(full("a")).unwrap()).await;
     let seen = app.seen().pop().unwrap();
     assert_eq!(seen.field(names[0]), ["PUT"]);
@@ -380,6 +381,260 @@ async fn t_fwd_11_no_field_names_another_method() {
             .count(),
         1
     );
+}
+
+#[tokio::test]
+async fn t_fwd_11_a_query_that_names_another_method_is_refused_unless_it_is_kept() {
+    let (app, addr) = App::start().await;
+    let gateway = Gateway::before(addr).await;
+    for target in [
+        "/x?_method=delete",
+        "/public?a=1&_method=put",
+        "/shadow?x-http-method=put",
+    ] {
+        let posted = request(Method::POST, target).body(full("a")).unwrap();
+        let response = send(gateway.addr, posted).await;
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{target}");
+    }
+    assert_eq!(app.arrived(), 0);
+    let records = gateway.records(3).await;
+    assert!(
+        records
+            .iter()
+            .all(|record| record.reason == "query_override")
+    );
+
+    let identity = own().keep("_method".parse().unwrap()).build().unwrap();
+    let lenient = Gateway::telling(addr, identity, Settings::new()).await;
+    let posted = request(Method::POST, "/x?_method=delete").body(full("a"));
+    send(lenient.addr, posted.unwrap()).await;
+    assert_eq!(app.seen().pop().unwrap().target, "/x?_method=delete");
+}
+
+/// From anybody: they name what was decided on.
+const OF_NOBODY: &[&str] = &[
+    "SCRIPT_NAME",
+    "Script-Name",
+    "PATH_INFO",
+    "Path-Info",
+    "REMOTE_USER",
+    "Remote-User",
+    "Daphne-Root-Path",
+    "X-Script-Name",
+    "X_SCRIPT_NAME",
+    "X-Forwarded-Prefix",
+    "X-Original-URL",
+    "X-Original-Host",
+    "X-Rewrite-URL",
+    "X-Vhm-Root",
+    "X-Accel-Mapping",
+    "X-Sendfile-Type",
+    "X-Middleware-Subrequest",
+    "X-WebAuth-User",
+    "X-Remote-User",
+    "X-Host",
+    "$WSRU",
+    "_method",
+    "X-Tenant",
+    "X_Tenant",
+];
+
+/// From a trusted proxy, under exactly these names.
+const OF_PROXIES: &[&str] = &[
+    "True-Client-IP",
+    "CF-Connecting-IP",
+    "Client-IP",
+    "X-Real-IP",
+    "X-Scheme",
+    "Front-End-Https",
+    "X-Forwarded-Ssl",
+    "X-Forwarded-Port",
+    "X-Forwarded-User",
+    "X-SSL-Client-Cert",
+];
+
+/// What misleads nobody.
+const ORDINARY: &[&str] = &[
+    "X-Request-Id",
+    "X-Requested-With",
+    "X-CSRF-Token",
+    "Sec-Fetch-Mode",
+    "Destination",
+    "If-None-Match",
+    "Grpc-Timeout",
+    "X-Forwarded",
+    "Traceparent",
+];
+
+#[tokio::test]
+async fn t_fwd_12_no_field_names_another_request_on_any_kind_of_route() {
+    let (app, addr) = App::start().await;
+    let identity = own().remove("X-Tenant".parse().unwrap());
+    let identity = identity.build().unwrap();
+    let gateway = Gateway::telling(addr, identity.clone(), Settings::new()).await;
+    let settings = Settings::new().trust(TrustedPeers::default());
+    let behind = Gateway::telling(addr, identity, settings).await;
+    let all = || OF_NOBODY.iter().chain(OF_PROXIES).chain(ORDINARY);
+    for path in ["/x", "/public", "/optional", "/shadow"] {
+        let spoofed = || {
+            all()
+                .fold(get(path), |request, name| request.header(*name, "spoof"))
+                .header("x_real_ip", "spoof")
+        };
+        send(gateway.addr, spoofed().body(empty()).unwrap()).await;
+        let of_stranger = app.seen().pop().unwrap();
+        send(behind.addr, spoofed().body(empty()).unwrap()).await;
+        let of_proxy = app.seen().pop().unwrap();
+        for name in OF_NOBODY {
+            assert!(!of_stranger.headers.contains_key(*name), "{path} {name}");
+            assert!(!of_proxy.headers.contains_key(*name), "{path} {name}");
+        }
+        for name in OF_PROXIES {
+            assert!(!of_stranger.headers.contains_key(*name), "{path} {name}");
+            assert_eq!(of_proxy.field(name), ["spoof"], "{path} {name}");
+        }
+        assert!(!of_proxy.headers.contains_key("x_real_ip"), "{path}");
+        for name in ORDINARY.iter().filter(|name| **name != "Traceparent") {
+            assert_eq!(of_stranger.field(name), ["spoof"], "{path} {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn t_hdr_02_names_with_an_underscore_are_dropped_unless_they_are_kept() {
+    let (app, addr) = App::start().await;
+    let send_to = async |identity: Identity| {
+        let gateway = Gateway::telling(addr, identity, Settings::new()).await;
+        let sent = get("/x").header("x_one", "1").header("x_two", "2");
+        send(gateway.addr, sent.body(empty()).unwrap()).await;
+        let seen = app.seen().pop().unwrap();
+        ["x_one", "x_two"].map(|name| seen.headers.contains_key(name))
+    };
+    assert_eq!(send_to(own().build().unwrap()).await, [false, false]);
+    let keeps = own().underscores(Underscores::Keep);
+    assert_eq!(send_to(keeps.build().unwrap()).await, [true, true]);
+    let keeps_one = own().keep("x_one".parse().unwrap());
+    assert_eq!(send_to(keeps_one.build().unwrap()).await, [true, false]);
+}
+
+#[tokio::test]
+async fn t_fwd_12_both_kinds_of_forwarding_fields_say_the_same() {
+    let (app, addr) = App::start().await;
+    let settings = Settings::new().trust(TrustedPeers::default());
+    let behind = Gateway::with(upstream(addr), settings, Limits::new()).await;
+    let hops: Vec<_> = (1..=40).map(|hop| format!("192.0.2.{hop}")).collect();
+    let nearest = hops[8..].join(", ");
+    let many = hops.join(", ");
+    let elements: Vec<_> = hops[8..]
+        .iter()
+        .map(|hop| format!("for={hop};host=\"api.example\";proto=http"))
+        .collect();
+    let elements = elements.join(", ");
+    let cases: &[(&[(&str, &str)], [&str; 4])] = &[
+        (
+            &[],
+            [
+                "127.0.0.1",
+                "api.example",
+                "http",
+                "for=127.0.0.1;host=\"api.example\";proto=http",
+            ],
+        ),
+        (
+            &[
+                ("x-forwarded-for", "192.0.2.7"),
+                ("x-forwarded-host", "public.example:8443"),
+                ("x-forwarded-proto", "https"),
+            ],
+            [
+                "192.0.2.7, 127.0.0.1",
+                "public.example:8443",
+                "https",
+                "for=192.0.2.7;host=\"public.example:8443\";proto=https, \
+                 for=127.0.0.1;host=\"public.example:8443\";proto=https",
+            ],
+        ),
+        // A copy of a client's that the proxy let through does not stand beside it.
+        (
+            &[
+                ("forwarded", "for=203.0.113.9;proto=http;host=evil.example"),
+                ("x-forwarded-for", "192.0.2.7"),
+            ],
+            [
+                "192.0.2.7, 127.0.0.1",
+                "api.example",
+                "http",
+                "for=192.0.2.7;host=\"api.example\";proto=http, \
+                 for=127.0.0.1;host=\"api.example\";proto=http",
+            ],
+        ),
+        (
+            &[(
+                "forwarded",
+                "for=\"[2001:db8::7]:4711\";proto=https; host=\"public.example\", For=_hidden",
+            )],
+            [
+                "2001:db8::7, unknown, 127.0.0.1",
+                "public.example",
+                "https",
+                "for=\"[2001:db8::7]\";host=\"public.example\";proto=https, \
+                 for=unknown;host=\"public.example\";proto=https, \
+                 for=127.0.0.1;host=\"public.example\";proto=https",
+            ],
+        ),
+        (
+            &[
+                ("x-forwarded-host", "evil.example, public.example"),
+                ("x-forwarded-proto", "https, http"),
+                ("x-forwarded-for", "192.0.2.7:1234"),
+            ],
+            [
+                "192.0.2.7:1234, 127.0.0.1",
+                "public.example",
+                "https",
+                "for=192.0.2.7;host=\"public.example\";proto=https, \
+                 for=127.0.0.1;host=\"public.example\";proto=https",
+            ],
+        ),
+        // What is neither a host nor a scheme could break the element.
+        (
+            &[
+                ("x-forwarded-host", "a\";proto=https;x=\""),
+                ("x-forwarded-proto", "a;b"),
+            ],
+            [
+                "127.0.0.1",
+                "api.example",
+                "http",
+                "for=127.0.0.1;host=\"api.example\";proto=http",
+            ],
+        ),
+        (
+            &[("x-forwarded-for", &many)],
+            [
+                &format!("{nearest}, 127.0.0.1"),
+                "api.example",
+                "http",
+                &format!("{elements}, for=127.0.0.1;host=\"api.example\";proto=http"),
+            ],
+        ),
+    ];
+    for (sent, expected) in cases {
+        let request = sent.iter().fold(get("/x"), |request, (name, value)| {
+            request.header(*name, *value)
+        });
+        send(behind.addr, request.body(empty()).unwrap()).await;
+        let seen = app.seen().pop().unwrap();
+        let names = [
+            "x-forwarded-for",
+            "x-forwarded-host",
+            "x-forwarded-proto",
+            "forwarded",
+        ];
+        for (name, expected) in names.iter().zip(expected) {
+            assert_eq!(seen.field(name), [*expected], "{sent:?} {name}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bearward::{Issuer, JwkSet, ResourceServer};
 use bearward_gateway::config::Address;
-use bearward_gateway::identity::{ClaimSource, Encoding, Identity};
+use bearward_gateway::identity::{ClaimSource, Encoding, Identity, IdentityBuilder};
 use bearward_gateway::listener::Listener;
 use bearward_gateway::proxy::{
     End, Limits, Observe, Protocol, Proxy, Record, Settings, Upstream, Upstreams, serve,
@@ -329,6 +329,14 @@ impl Gateway {
         Self::with(upstream, Settings::new(), Limits::new()).await
     }
 
+    /// Before an application, with these identity fields.
+    pub(crate) async fn telling(app: SocketAddr, identity: Identity, settings: Settings) -> Self {
+        let address = Address::Tcp("127.0.0.1:0".parse().unwrap());
+        let listener = Listener::bind(&address).await.unwrap();
+        let gate = gate_of(identity).upstreams(Upstreams::new([upstream(app)]));
+        Self::serving_by(listener, gate, settings, Limits::new())
+    }
+
     pub(crate) async fn with(upstream: Upstream, settings: Settings, limits: Limits) -> Self {
         let address = Address::Tcp("127.0.0.1:0".parse().unwrap());
         let listener = Listener::bind(&address).await.unwrap();
@@ -357,11 +365,14 @@ impl Gateway {
         settings: Settings,
         limits: Limits,
     ) -> Self {
+        Self::serving_by(listener, gate().upstreams(upstreams), settings, limits)
+    }
+
+    fn serving_by(listener: Listener, gate: Gate, settings: Settings, limits: Limits) -> Self {
         let observed = Arc::new(Observed::default());
         let observer: Arc<dyn Observe> = Arc::<Observed>::clone(&observed);
         let settings = settings.observer(observer);
-        let gate = SharedGate::new(gate().upstreams(upstreams));
-        let proxy = Proxy::new(gate, settings);
+        let proxy = Proxy::new(SharedGate::new(gate), settings);
         let addr = match listener.address() {
             Address::Tcp(address) => address,
             Address::Unix(_) => SocketAddr::from(([0, 0, 0, 0], 0)),
@@ -409,7 +420,19 @@ pub(crate) fn upstream(app: SocketAddr) -> Upstream {
 }
 
 /// A route for every kind of access; `X-Auth-User` names the subject.
+/// The fields `X-Auth-User` and `X-Auth-Tenant`.
+pub(crate) fn own() -> IdentityBuilder {
+    let tenant = ClaimSource::Claim("tenant".into());
+    Identity::builder()
+        .field("X-Auth-User", ClaimSource::Subject, Encoding::Plain)
+        .field("X-Auth-Tenant", tenant, Encoding::Plain)
+}
+
 fn gate() -> Gate {
+    gate_of(own().build().unwrap())
+}
+
+fn gate_of(identity: Identity) -> Gate {
     let route = |name: &'static str, path: &str| {
         let mut route = Route::new(name, [PathPattern::prefix(path).unwrap()]);
         route.upstream = Some("app".into());
@@ -434,19 +457,7 @@ fn gate() -> Gate {
     let server = ResourceServer::builder()
         .issuer(Issuer::jwk_set(policy(ISSUER), keys))
         .clock(|| NOW);
-    let identity = Identity::builder()
-        .field("X-Auth-User", ClaimSource::Subject, Encoding::Plain)
-        .field(
-            "X-Auth-Tenant",
-            ClaimSource::Claim("tenant".into()),
-            Encoding::Plain,
-        )
-        .build();
-    Gate::new(
-        server.build().unwrap(),
-        Routes::new(routes),
-        identity.unwrap(),
-    )
+    Gate::new(server.build().unwrap(), Routes::new(routes), identity)
 }
 
 // --- clients ---

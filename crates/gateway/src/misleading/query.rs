@@ -1,0 +1,144 @@
+//! Parameters of a query by which some frameworks take another method, or another path, than that of
+//! the request line: `POST /orders/7?_method=delete`.
+//!
+//! A name is read as laxly as any reader does: escapes and `+` are resolved, PHP and `qs` make
+//! `_method` of `_method[]`, ` _method` and `[_method]`, and some separate parameters by `;`.
+
+use super::fold;
+
+/// Whether a parameter of this query names another method or path. Those whose folded names `is_kept`
+/// knows are passed over.
+pub(crate) fn names_another(query: &str, is_kept: impl Fn(&str) -> bool) -> bool {
+    query.split(['&', ';']).any(|parameter| {
+        let name = parameter.split('=').next().unwrap_or_default();
+        may_be_one(name) && {
+            let decoded = decoded(name);
+            let folded = fold(core_of(&decoded));
+            PARAMETERS.contains(&&*folded) && !is_kept(&folded)
+        }
+    })
+}
+
+/// Folded, as the names of fields are.
+const PARAMETERS: &[&str] = &[
+    "-method",
+    "x-astro-path",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+];
+
+/// Whether it is long enough, and does not begin as hardly any parameter does not: what is left is
+/// worth a look.
+fn may_be_one(name: &str) -> bool {
+    let first = name.bytes().next().unwrap_or_default();
+    let is_usual = first.is_ascii_alphanumeric() && !first.eq_ignore_ascii_case(&b'x');
+    name.len() >= "_method".len() && !is_usual
+}
+
+/// What a reader may take as the name: what stands before, in or behind brackets, without spaces before
+/// it, and not past a NUL.
+fn core_of(name: &str) -> &str {
+    let name = name.split('\0').next().unwrap_or_default();
+    let pieces = name.trim_start().split(['[', ']']);
+    pieces
+        .into_iter()
+        .find(|piece| !piece.is_empty())
+        .unwrap_or_default()
+}
+
+/// With escapes and `+` resolved. What is not UTF-8 then is none of the names.
+fn decoded(name: &str) -> String {
+    let mut bytes = Vec::with_capacity(name.len());
+    let mut rest = name.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let escape = match rest {
+            [b'%', high, low, ..] => hex(*high).zip(hex(*low)),
+            _ => None,
+        };
+        (bytes, rest) = match (escape, tail) {
+            (Some((high, low)), [_, _, tail @ ..]) => (pushed(bytes, high << 4 | low), tail),
+            _ if *first == b'+' => (pushed(bytes, b' '), tail),
+            _ => (pushed(bytes, *first), tail),
+        };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn pushed(mut bytes: Vec<u8>, byte: u8) -> Vec<u8> {
+    bytes.push(byte);
+    bytes
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    let value = char::from(digit).to_digit(16)?;
+    u8::try_from(value).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_another;
+
+    #[test]
+    fn t_fwd_11_a_query_that_names_another_method_in_any_reading() {
+        for query in [
+            "_method=delete",
+            "_METHOD=delete",
+            "a=1&_method=delete",
+            "a=1;_method=delete",
+            "_method",
+            "_method=",
+            "%5Fmethod=put",
+            "_%6dethod=put",
+            "%5f%4dethod=put",
+            "+_method=put",
+            "%20%20_method=put",
+            "_method[]=put",
+            "_method%5B0%5D=put",
+            "[_method]=put",
+            "_method%00x=put",
+            ".method=put",
+            "-method=put",
+            "X-HTTP-Method-Override=PUT",
+            "x_http_method_override=PUT",
+            "x%2dhttp%2Dmethod=PUT",
+            "X-Method-Override=PUT",
+            "x_astro_path=/admin",
+            "&&_method=x",
+        ] {
+            assert!(names_another(query, |_| false), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_fwd_02_another_query_names_no_method() {
+        for query in [
+            "",
+            "method=GET",
+            "_=1700000000000",
+            "_methods=1",
+            "my_method=1",
+            "a=_method",
+            "a=?_method",
+            "?_method=1",
+            "q=%5Fmethod",
+            "x-http=1",
+            "payment_method=card",
+            "filter[_method]=x",
+            "a%26_method=1",
+            "%255Fmethod=1",
+            "_metho%64%",
+            "__method=1",
+            "%ff%fe_method=1",
+        ] {
+            assert!(!names_another(query, |_| false), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_that_is_kept_is_passed_over() {
+        assert!(!names_another("_method=put", |name| name == "-method"));
+        let both = "_method=put&x-http-method=put";
+        assert!(names_another(both, |name| name == "-method"));
+    }
+}

@@ -1,0 +1,246 @@
+//! Who sent a request, for which host and how: `Forwarded` ([RFC 7239]) and `X-Forwarded-For`, `-Host`
+//! and `-Proto`, which say the same.
+//!
+//! An application reads one of the two kinds, and nobody knows which. So both are made of one source:
+//! of the connection, behind what a trusted proxy said of those before it.
+//!
+//! [RFC 7239]: https://www.rfc-editor.org/rfc/rfc7239
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::header::FORWARDED;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use hyper::body::Bytes;
+
+use crate::original::is_host;
+use crate::peer::Peer;
+
+pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// The addresses before ours that are told: those that are nearest.
+pub(super) const HOPS: usize = 32;
+
+/// Who is on the other side, and how it reached us.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Via<'r> {
+    pub(super) peer: &'r PeerName,
+    pub(super) host: Option<&'r HeaderValue>,
+    pub(super) scheme: &'static str,
+}
+
+/// How applications are told of a peer: the same for every request of a connection.
+#[derive(Debug)]
+pub(super) struct PeerName {
+    /// For `X-Forwarded-For`: a process of this machine has no address.
+    address: Option<HeaderValue>,
+    /// For `Forwarded`: `for=` and a node ([RFC 7239 §6]).
+    ///
+    /// [RFC 7239 §6]: https://www.rfc-editor.org/rfc/rfc7239#section-6
+    node: Box<str>,
+}
+
+impl PeerName {
+    pub(super) fn of(peer: Peer) -> Self {
+        let Peer::Ip(address) = peer else {
+            return Self {
+                address: None,
+                node: UNKNOWN.into(),
+            };
+        };
+        let address = address.to_canonical();
+        Self {
+            address: HeaderValue::try_from(address.to_string()).ok(),
+            node: node(address).into(),
+        }
+    }
+}
+
+const UNKNOWN: &str = "for=unknown";
+
+/// An IPv6 address needs brackets, and so quotes.
+fn node(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(_) => format!("for={address}"),
+        IpAddr::V6(_) => format!("for=\"[{address}]\""),
+    }
+}
+
+/// Says who sent a clean request, for which host and how.
+pub(super) fn set_forwarded(headers: &mut HeaderMap, via: Via<'_>) {
+    match Told::of(headers) {
+        Some(told) => told.set(headers, via),
+        None => set_alone(headers, via),
+    }
+}
+
+/// Nobody is known before the peer.
+fn set_alone(headers: &mut HeaderMap, via: Via<'_>) {
+    let mut element = Vec::with_capacity(128);
+    push_element(
+        &mut element,
+        &via.peer.node,
+        via.host,
+        via.scheme.as_bytes(),
+    );
+    insert(headers, FORWARDED, element);
+    if let Some(address) = &via.peer.address {
+        headers.insert(X_FORWARDED_FOR, address.clone());
+    }
+    if let Some(host) = via.host {
+        headers.insert(X_FORWARDED_HOST, host.clone());
+    }
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(via.scheme));
+}
+
+fn push_element(list: &mut Vec<u8>, node: &str, host: Option<&HeaderValue>, scheme: &[u8]) {
+    if !list.is_empty() {
+        list.extend_from_slice(b", ");
+    }
+    list.extend_from_slice(node.as_bytes());
+    if let Some(host) = host {
+        list.extend_from_slice(b";host=\"");
+        list.extend_from_slice(host.as_bytes());
+        list.push(b'"');
+    }
+    list.extend_from_slice(b";proto=");
+    list.extend_from_slice(scheme);
+}
+
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: Vec<u8>) {
+    match HeaderValue::from_maybe_shared(Bytes::from(value)) {
+        Ok(value) => headers.insert(name, value),
+        Err(_) => headers.remove(name),
+    };
+}
+
+/// What a trusted proxy said; of anybody else these fields are gone.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Told {
+    /// Those before the proxy, the client first, as they stand in `X-Forwarded-For`.
+    hops: Vec<String>,
+    host: Option<HeaderValue>,
+    scheme: Option<HeaderValue>,
+}
+
+impl Told {
+    /// From `X-Forwarded-*`, which most proxies write; from `Forwarded` if there is none of them.
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let mut usual = [X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO].into_iter();
+        if usual.any(|name| headers.contains_key(name)) {
+            return Some(Self::of_x_forwarded(headers));
+        }
+        let is_there = headers.contains_key(FORWARDED);
+        is_there.then(|| Self::of_forwarded(headers))
+    }
+
+    fn of_x_forwarded(headers: &HeaderMap) -> Self {
+        let hops = listed(headers, X_FORWARDED_FOR).map(str::to_owned);
+        Self {
+            hops: hops.collect(),
+            // What the nearest proxy added. Those before it may have let a client's copy pass.
+            host: listed(headers, X_FORWARDED_HOST).last().and_then(host),
+            // The first connection is the client's: the others are between proxies.
+            scheme: listed(headers, X_FORWARDED_PROTO).next().and_then(scheme),
+        }
+    }
+
+    fn of_forwarded(headers: &HeaderMap) -> Self {
+        let mut told = Self::default();
+        for element in listed(headers, FORWARDED) {
+            for pair in element.split(';') {
+                let Some((name, value)) = pair.split_once('=') else {
+                    continue;
+                };
+                let value = value.trim().trim_matches('"');
+                match &*name.trim().to_ascii_lowercase() {
+                    "for" => told.hops.push(
+                        address(value)
+                            .map_or_else(|| "unknown".to_owned(), |address| address.to_string()),
+                    ),
+                    "host" => told.host = host(value).or(told.host),
+                    "proto" => told.scheme = told.scheme.or_else(|| scheme(value)),
+                    _ => {}
+                }
+            }
+        }
+        told
+    }
+
+    fn set(self, headers: &mut HeaderMap, via: Via<'_>) {
+        let host = self.host.as_ref().or(via.host);
+        let scheme = self.scheme.unwrap_or(HeaderValue::from_static(via.scheme));
+        let skipped = self.hops.len().saturating_sub(HOPS);
+        let (mut forwarded, mut addresses) = (Vec::new(), Vec::new());
+        for hop in self.hops.iter().skip(skipped) {
+            let node = address(hop).map_or_else(|| UNKNOWN.to_owned(), node);
+            push_element(&mut forwarded, &node, host, scheme.as_bytes());
+            push_address(&mut addresses, hop.as_bytes());
+        }
+        if let Some(address) = &via.peer.address {
+            push_address(&mut addresses, address.as_bytes());
+        }
+        // A process of this machine is a proxy that has told who is before it.
+        if via.peer.address.is_some() || forwarded.is_empty() {
+            push_element(&mut forwarded, &via.peer.node, host, scheme.as_bytes());
+        }
+        insert(headers, FORWARDED, forwarded);
+        match addresses.is_empty() {
+            true => drop(headers.remove(X_FORWARDED_FOR)),
+            false => insert(headers, X_FORWARDED_FOR, addresses),
+        }
+        match host {
+            Some(host) => drop(headers.insert(X_FORWARDED_HOST, host.clone())),
+            None => drop(headers.remove(X_FORWARDED_HOST)),
+        }
+        headers.insert(X_FORWARDED_PROTO, scheme);
+    }
+}
+
+fn push_address(list: &mut Vec<u8>, address: &[u8]) {
+    if !list.is_empty() {
+        list.extend_from_slice(b", ");
+    }
+    list.extend_from_slice(address);
+}
+
+/// What stands between the commas of all lines.
+fn listed(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
+    let lines = headers.get_all(name).iter();
+    lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+}
+
+/// An address, perhaps with a port, and IPv6 perhaps in brackets.
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Some(address.to_canonical());
+    }
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Some(address.ip().to_canonical());
+    }
+    let inner = text.strip_prefix('[')?.strip_suffix(']')?;
+    inner
+        .parse::<IpAddr>()
+        .ok()
+        .map(|address| address.to_canonical())
+}
+
+fn host(text: &str) -> Option<HeaderValue> {
+    let value = HeaderValue::from_str(text).ok()?;
+    is_host(text).then_some(value)
+}
+
+/// As [RFC 3986 §3.1] has it.
+///
+/// [RFC 3986 §3.1]: https://www.rfc-editor.org/rfc/rfc3986#section-3.1
+fn scheme(text: &str) -> Option<HeaderValue> {
+    let is_of_it = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    let value = HeaderValue::from_str(text).ok()?;
+    (!text.is_empty() && text.bytes().all(is_of_it)).then_some(value)
+}
