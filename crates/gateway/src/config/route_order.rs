@@ -106,20 +106,30 @@ fn overlap<T: PartialEq>(one: &[T], other: &[T]) -> bool {
 fn asks_less(other: &Route, route: &Route) -> bool {
     // In shadow mode nothing is asked, for the time being.
     let asked = match other.mode {
-        Mode::Shadow => 0,
-        Mode::Enforce => asked_by(other),
+        Mode::Shadow => Asked::Nothing,
+        Mode::Enforce => Asked::by(other),
     };
-    asked < asked_by(route) || (asked == REQUIREMENTS && names(other).ne(names(route)))
+    asked < Asked::by(route) || (asked == Asked::Requirements && names(other).ne(names(route)))
 }
 
-const REQUIREMENTS: u8 = 3;
+/// What a route asks for, the least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Asked {
+    Nothing,
+    /// No token that is not valid.
+    NothingWrong,
+    Token,
+    Requirements,
+}
 
-fn asked_by(route: &Route) -> u8 {
-    match route.access {
-        Access::Public => 0,
-        Access::Optional if route.require.is_empty() => 1,
-        Access::Required if route.require.is_empty() => 2,
-        Access::Optional | Access::Required => REQUIREMENTS,
+impl Asked {
+    fn by(route: &Route) -> Self {
+        match route.access {
+            Access::Public => Self::Nothing,
+            Access::Optional if route.require.is_empty() => Self::NothingWrong,
+            Access::Required if route.require.is_empty() => Self::Token,
+            Access::Optional | Access::Required => Self::Requirements,
+        }
     }
 }
 
