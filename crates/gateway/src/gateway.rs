@@ -44,7 +44,7 @@ pub use self::reload::{Reloader, Reloads, Trigger};
 
 use self::certificates::{Certificates, SettingsOf};
 use self::descriptors::Shares;
-use self::listener::{Protocol, Stop};
+use self::listener::{Protocol, Stop, Terms};
 use self::reload::Replaced;
 
 /// A gateway that listens, and is ready to serve.
@@ -68,14 +68,12 @@ impl Gateway {
     ///
     /// [`StartError`] if it cannot.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let shares = Shares::of(&config);
-        shares.tell(&config);
         reload::tell_certificates(&config);
         reload::tell_warnings(&config);
-        let upstreams = upstreams(&config.upstreams)?;
-        upstreams.keep_idle(shares.idle);
-        let gate = config.gate(config.resource_server()?).upstreams(upstreams);
-        let gate = SharedGate::new(gate);
+        let shares = Shares::told(&config);
+        let upstreams = upstreams(&config.upstreams, shares)?;
+        let gate = config.gate(config.resource_server()?);
+        let gate = SharedGate::new(gate.upstreams(upstreams));
         let metrics = Arc::new(Metrics::new(gate.clone()));
         let telemetry = telemetry(config.telemetry.as_ref())?;
         let listen = &config.listen;
@@ -111,18 +109,15 @@ impl Gateway {
         };
         let proxy = match &listen.proxy {
             Some(settings) => {
-                let passed_on = proxy_settings(settings, &metrics, &telemetry)
-                    .max_requests(shares.most.requests)
-                    .max_streams(shares.most.streams);
-                let proxy = Proxy::new(gate.clone(), passed_on);
+                let passed_on = proxy_settings(settings, &metrics, &telemetry);
+                let proxy = Proxy::new(gate.clone(), shares.limit(passed_on));
                 let tls_of: SettingsOf = |listen| listen.proxy.as_ref()?.tls.as_ref();
                 let tls = certificates.of(listen, tls_of, &[b"h2", b"http/1.1"])?;
                 Some((bind(&settings.address, tls).await?, proxy))
             }
             None => None,
         };
-        let proxied = proxy.as_ref().map(|(_, proxy)| Arc::clone(proxy.most()));
-        let replaced = Replaced::of(gate.clone(), certificates, proxied);
+        let replaced = Replaced::of(gate.clone(), certificates, proxy.as_ref());
         Ok(Self {
             reloader: Reloader::new(config, replaced, Arc::clone(&metrics)),
             gate,
@@ -186,10 +181,8 @@ impl Gateway {
         if let Some((listener, door)) = self.ext_authz {
             let answer = grpc::answer(door, Arc::clone(&self.metrics), self.telemetry.clone());
             let stopped = stopped.clone();
-            let protocol = Protocol::Http2;
-            doors.spawn(listener::serve(
-                others, listener, protocol, answer, stopped, GRACE,
-            ));
+            let terms = Terms::new(others, Protocol::Http2, GRACE);
+            doors.spawn(listener::serve(listener, terms, answer, stopped));
         }
         if let Some((listener, door)) = self.forward_auth {
             let (metrics, telemetry) = (self.metrics, self.telemetry.clone());
@@ -197,10 +190,8 @@ impl Gateway {
                 let told = (Arc::clone(&metrics), telemetry.clone());
                 asked(door.clone(), told, peer, request)
             };
-            let protocol = Protocol::Http1;
-            doors.spawn(listener::serve(
-                others, listener, protocol, answer, stopped, GRACE,
-            ));
+            let terms = Terms::new(others, Protocol::Http1, GRACE);
+            doors.spawn(listener::serve(listener, terms, answer, stopped));
         }
         // The admin listener answers as long as there is anything to tell.
         let (told_admin, stopped_admin) = watch::channel(());
@@ -211,15 +202,8 @@ impl Gateway {
                 std::future::ready(response.map(|body| Full::new(Bytes::from(body))))
             };
             let stopped = Stop::new(stopped_admin);
-            let served = listener::serve(
-                others,
-                listener,
-                Protocol::Http1,
-                answer,
-                stopped,
-                ADMIN_GRACE,
-            );
-            tokio::spawn(served)
+            let terms = Terms::new(others, Protocol::Http1, ADMIN_GRACE);
+            tokio::spawn(listener::serve(listener, terms, answer, stopped))
         });
         stop.await;
         tracing::info!("stopping: requests under way are answered");
@@ -253,9 +237,11 @@ fn telemetry(settings: Option<&TelemetrySettings>) -> Result<Telemetry, Telemetr
     settings.map_or_else(|| Ok(Telemetry::default()), Telemetry::start)
 }
 
-fn upstreams(settings: &[UpstreamSettings]) -> Result<Upstreams, TlsError> {
+fn upstreams(settings: &[UpstreamSettings], shares: Shares) -> Result<Upstreams, TlsError> {
     let built = settings.iter().map(UpstreamSettings::build);
-    Ok(Upstreams::new(built.collect::<Result<Vec<_>, _>>()?))
+    let upstreams = Upstreams::new(built.collect::<Result<Vec<_>, _>>()?);
+    upstreams.keep_idle(shares.idle);
+    Ok(upstreams)
 }
 
 fn proxy_settings(

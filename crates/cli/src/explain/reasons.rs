@@ -455,10 +455,13 @@ const REASONS: &[Reason] = &[
     },
     Reason {
         code: "too_many_requests",
-        means: "As many requests or streams are under way as may be, at the upstream, at the \
-            gateway, or of this client, which may have no more than are free for others.",
-        remedy: "Add a proxy in front to `trusted_proxies`; raise `max_requests` or `max_streams` \
-            where the application bears more.",
+        means: "As many requests are under way as may be (`max_requests`), or as many streams \
+            (`max_streams`): at the upstream, at the gateway, or of this client, which may have \
+            no more than are free for others.",
+        remedy: "Look at `bearward_upstream_requests_in_progress` and \
+            `bearward_upstream_streams_in_progress`: if they are at the cap, the application is \
+            too slow, or the cap too low for it. Add a proxy in front to `trusted_proxies`; raise \
+            `max_requests` where the application bears more.",
     },
     Reason {
         code: "tunnel_idle",

@@ -4,8 +4,8 @@
 //! application. The caps are such that the sum is less than the system grants: whatever clients and
 //! applications do, there is one for who comes next.
 
-use crate::config::Config;
-use crate::proxy::{IDLE_MAX, Most};
+use crate::config::{Config, ProxySettings};
+use crate::proxy::{IDLE_MAX, Most, Settings};
 
 /// What may be open at a time, at each of those who open something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ struct Wanted {
 
 impl Shares {
     /// The shares of a configuration, with the descriptors that this process may have.
-    pub(super) fn of(config: &Config) -> Self {
+    fn of(config: &Config) -> Self {
         let listen = &config.listen;
         let others = [
             listen.admin.is_some(),
@@ -89,11 +89,22 @@ impl Shares {
         }
     }
 
-    /// Tells where less may be under way than is configured.
-    pub(super) fn tell(&self, config: &Config) {
-        let Some(proxy) = &config.listen.proxy else {
-            return;
-        };
+    /// The same; where less may be under way than is configured, the log says so.
+    pub(super) fn told(config: &Config) -> Self {
+        let shares = Self::of(config);
+        if let Some(proxy) = &config.listen.proxy {
+            shares.compare(proxy);
+        }
+        shares
+    }
+
+    /// The settings of a reverse proxy that keeps to its share.
+    pub(super) fn limit(self, settings: Settings) -> Settings {
+        let Most { requests, streams } = self.most;
+        settings.max_requests(requests).max_streams(streams)
+    }
+
+    fn compare(&self, proxy: &ProxySettings) {
         let Most { requests, streams } = self.most;
         if requests < proxy.max_requests || streams < proxy.max_streams {
             tracing::warn!(
@@ -145,24 +156,24 @@ mod tests {
 
     #[test]
     fn t_dos_08_the_shares_of_descriptors_are_less_than_there_are() {
-        for addresses in [0, 1, 2, 50, 1000] {
-            for listeners in 0..=3 {
-                for descriptors in (128..3000).chain([4096, 20_000, 65_536, u32::MAX]) {
-                    let wanted = Wanted {
-                        listeners,
-                        addresses,
-                        ..WANTED
-                    };
-                    let shares = Shares::within(descriptors, wanted);
-                    let idle = u32::try_from(shares.idle).unwrap() * addresses;
-                    let sum = shares.clients
-                        + shares.others * listeners
-                        + shares.most.requests
-                        + shares.most.streams
-                        + idle;
-                    let left = descriptors.checked_sub(sum).unwrap_or_default();
-                    assert!(left >= 60, "{descriptors} {wanted:?}: {shares:?}");
-                }
+        let few_or_many = || (128..3000).chain([4096, 20_000, 65_536, u32::MAX]);
+        let settings = [0, 1, 2, 50, 1000]
+            .into_iter()
+            .flat_map(|addresses| (0..=3).map(move |listeners| (addresses, listeners)));
+        for (addresses, listeners) in settings {
+            let wanted = Wanted {
+                listeners,
+                addresses,
+                ..WANTED
+            };
+            for descriptors in few_or_many() {
+                let shares = Shares::within(descriptors, wanted);
+                let idle = u32::try_from(shares.idle).unwrap() * addresses;
+                let most = shares.most;
+                let others = shares.others * listeners;
+                let sum = shares.clients + others + most.requests + most.streams + idle;
+                let fits = sum <= descriptors - 60;
+                assert!(fits, "{descriptors} {wanted:?}: {shares:?}");
             }
         }
     }

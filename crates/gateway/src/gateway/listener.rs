@@ -64,21 +64,39 @@ impl Protocol {
     }
 }
 
-/// Answers every request, over so many connections at a time, until it is told to stop and those under way are answered, or `grace` is
-/// over.
-pub(super) async fn serve<A, F, B>(
+/// How a listener is served.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    /// How many connections are open at a time; more wait to be accepted.
     most: u32,
-    listener: Listener,
     protocol: Protocol,
-    answer: A,
-    stop: Stop,
     grace: Duration,
-) where
+}
+
+impl Terms {
+    pub(super) const fn new(most: u32, protocol: Protocol, grace: Duration) -> Self {
+        Self {
+            most,
+            protocol,
+            grace,
+        }
+    }
+}
+
+/// Answers every request, until it is told to stop and those under way are answered, or the grace is
+/// over.
+pub(super) async fn serve<A, F, B>(listener: Listener, terms: Terms, answer: A, stop: Stop)
+where
     A: Fn(Peer, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
+    let Terms {
+        most,
+        protocol,
+        grace,
+    } = terms;
     let connections = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(
         usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS),
@@ -293,7 +311,7 @@ mod tests {
     use tokio::sync::watch;
     use tokio::time::timeout;
 
-    use super::{Protocol, Stop, serve};
+    use super::{Protocol, Stop, Terms, serve};
     use crate::config::Address;
     use crate::listener::Listener;
     use crate::peer::Peer;
@@ -310,7 +328,8 @@ mod tests {
             std::future::ready(Response::new(Full::<Bytes>::default()))
         };
         let (stop, grace) = (Stop::new(stopped), Duration::ZERO);
-        let served = serve(2, listener, Protocol::Http1, answer, stop, grace);
+        let terms = Terms::new(2, Protocol::Http1, grace);
+        let served = serve(listener, terms, answer, stop);
         tokio::spawn(served);
         let first = TcpStream::connect(address).await.unwrap();
         let _second = TcpStream::connect(address).await.unwrap();

@@ -22,8 +22,9 @@ use crate::config::{
     TlsSettingsError, UpstreamSettings,
 };
 use crate::gate::{Gate, SharedGate};
+use crate::listener::Listener;
 use crate::metrics::{Metrics, Reload};
-use crate::proxy::{SharedMost, TlsError, Upstreams};
+use crate::proxy::{Proxy, SharedMost, TlsError, Upstreams};
 
 /// Puts other configurations in force. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -80,15 +81,15 @@ pub(super) struct Replaced {
 }
 
 impl Replaced {
-    pub(super) const fn of(
+    pub(super) fn of(
         gate: SharedGate,
         certificates: Certificates,
-        most: Option<Arc<SharedMost>>,
+        proxy: Option<&(Listener, Proxy)>,
     ) -> Self {
         Self {
             gate,
             certificates,
-            most,
+            most: proxy.map(|(_, proxy)| Arc::clone(proxy.most())),
         }
     }
 }
@@ -145,8 +146,7 @@ impl Reloader {
             most,
         } = &self.0.replaced;
         let renewed = certificates.renewed(&config.listen)?;
-        let shares = Shares::of(config);
-        shares.tell(config);
+        let shares = Shares::told(config);
         upstreams.keep_idle(shares.idle);
         if let Some(most) = most {
             most.replace(shares.most);

@@ -309,16 +309,16 @@ mod tests {
     #[test]
     fn t_dos_08_threads_that_come_and_go_leave_nothing_behind() {
         let places = Places::default();
+        let come_and_go = |number: u32| {
+            for _ in 0..10_000 {
+                if places.take(client(number % 2), 3, 0) {
+                    places.leave(client(number % 2));
+                }
+            }
+        };
         std::thread::scope(|scope| {
             for number in 0..4 {
-                let places = &places;
-                scope.spawn(move || {
-                    for _ in 0..10_000 {
-                        if places.take(client(number % 2), 3, 0) {
-                            places.leave(client(number % 2));
-                        }
-                    }
-                });
+                scope.spawn(move || come_and_go(number));
             }
         });
         assert_eq!(places.taken.into_inner(), 0);

@@ -169,7 +169,11 @@ pub async fn serve(
             sleep(Duration::from_millis(20)).await;
             continue;
         };
-        let Some(guest) = admit(&proxy, &crowd, accepted.peer, limits.connections) else {
+        let guest = admit(&proxy, &crowd, accepted.peer, limits.connections);
+        let Ok(guest) = guest else {
+            proxy
+                .observer()
+                .cut(Interruption::TooManyConnections.code());
             continue;
         };
         let connection = Connection {
@@ -195,19 +199,24 @@ async fn accept(
     Some((listener.accept().await?, place))
 }
 
-/// Whether a peer may have one more connection. One that has more than are free for others is cut, at no
-/// further cost; a trusted proxy has those of many clients.
-fn admit(proxy: &Proxy, crowd: &Arc<Places>, peer: Peer, most: u32) -> Option<Option<Guest>> {
+/// Whether a peer may have one more connection, counted if it counts. One that has more than are free
+/// for others is cut, at no further cost; a trusted proxy has those of many clients.
+fn admit(
+    proxy: &Proxy,
+    crowd: &Arc<Places>,
+    peer: Peer,
+    most: u32,
+) -> Result<Option<Guest>, Crowded> {
     if proxy.trusts(peer) {
-        return Some(None);
+        return Ok(None);
     }
     let guest = Guest::admit(crowd, Client::of(peer), most);
-    if guest.is_none() {
-        let reason = Interruption::TooManyConnections;
-        proxy.observer().cut(reason.code());
-    }
-    guest.map(Some)
+    guest.map(Some).ok_or(Crowded)
 }
+
+/// This client has enough connections.
+#[derive(Clone, Copy, Debug)]
+struct Crowded;
 
 async fn open(accepted: Accepted, proxy: Arc<Proxy>, limits: Limits, mut connection: Connection) {
     let peer = accepted.peer;
@@ -231,7 +240,9 @@ where
         request.extensions_mut().insert(told.clone());
         let proxy = Arc::clone(&proxy);
         async move {
-            let mut response = proxy.serve_request(peer, request).await;
+            // Boxed once its turn has come: of streams that wait for theirs there may be thousands, and
+            // those that are refused are over by then.
+            let mut response = Box::pin(proxy.serve_request(peer, request)).await;
             date::add(response.headers_mut());
             Ok::<_, Infallible>(response)
         }
