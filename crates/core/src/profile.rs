@@ -293,16 +293,15 @@ fn keycloak_kind(claims: &Claims, client_id: Option<&str>) -> PrincipalKind {
     if matches!(grant, Some(b"rtcc:" | b"ltcc:")) {
         return PrincipalKind::Machine;
     }
-    let Some(service_account) = claims.get("client_id") else {
+    let note = claims.get("client_id");
+    let Some(note) = note.filter(|note| note.kind() != Kind::Null) else {
         return PrincipalKind::User;
     };
-    let is_its_own = has(claims, "azp") && client_id.is_some_and(|azp| service_account.is_str(azp));
-    match service_account.kind() {
-        Kind::Null => PrincipalKind::User,
-        _ if is_its_own => PrincipalKind::Machine,
-        // Another client has exchanged it.
-        _ => PrincipalKind::Unknown,
+    if has(claims, "azp") && client_id.is_some_and(|azp| note.is_str(azp)) {
+        return PrincipalKind::Machine;
     }
+    // Another client has exchanged it.
+    PrincipalKind::Unknown
 }
 
 impl fmt::Display for Profile {

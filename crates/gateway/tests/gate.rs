@@ -91,7 +91,7 @@ async fn decide_by_kind(profile: Profile, asked: &str, token: &Token) -> (&'stat
     let decision = gate.decide(&original).await;
     let code = reason(&decision);
     let told = match decision {
-        Decision::Admit(admission) => admission.identity.set,
+        Decision::Admit(admission) => admission.identity.set.clone(),
         Decision::Refuse(refusal) => {
             assert_eq!(refusal.status, 403);
             Vec::new()
