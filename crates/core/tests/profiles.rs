@@ -637,9 +637,10 @@ fn t_clm_22_an_id_token_after_a_refresh_is_refused() {
         for profile in Profile::ALL {
             let reason = refused_by(&by(*profile), &token);
             // Okta's is told by what it lacks.
-            let expected = match profile {
-                Profile::Okta => InvalidToken::ClaimMissing,
-                _ => InvalidToken::TypNotAccepted,
+            let expected = if *profile == Profile::Okta {
+                InvalidToken::ClaimMissing
+            } else {
+                InvalidToken::TypNotAccepted
             };
             assert_eq!(reason, expected, "{profile}");
         }
@@ -698,9 +699,10 @@ fn t_pop_01_a_bound_token_of_keycloak_lacks_its_proof() {
     let cnf = json!({ "jkt": jkt, "kc-jkt-type": "DPoP" });
     let bound = |token: Token| token.claim("typ", "DPoP").claim("cnf", cnf.clone());
     for (profile, token) in of_each_profile() {
-        let expected = match profile {
-            Profile::Generic | Profile::Keycloak => InvalidToken::CnfNotProven,
-            _ => InvalidToken::TypNotAccepted,
+        let expected = if matches!(profile, Profile::Generic | Profile::Keycloak) {
+            InvalidToken::CnfNotProven
+        } else {
+            InvalidToken::TypNotAccepted
         };
         let reason = refused_by(&by(profile), &bound(token.clone()));
         assert_eq!(reason, expected, "{profile}");

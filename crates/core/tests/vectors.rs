@@ -400,11 +400,10 @@ fn audiences(token: &str) -> Vec<String> {
     // The last of two members of one name counts, which makes no difference here.
     if let Ok(claims) = serde_json::from_slice::<Value>(&payload) {
         for name in ["aud", "azp", "client_id"] {
-            match &claims[name] {
-                Value::String(one) => all.push(one.clone()),
-                Value::Array(several) => all.extend(several.iter().map(text).map(str::to_owned)),
-                _ => {}
-            }
+            let claim = &claims[name];
+            let several = claim.as_array().into_iter().flatten();
+            let strings = several.chain([claim]).filter_map(Value::as_str);
+            all.extend(strings.map(str::to_owned));
         }
     }
     all
