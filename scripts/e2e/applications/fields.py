@@ -16,7 +16,6 @@ BELOW_PUBLIC = ("GET", b"/healthz/admin/users", True)
 BELOW_NESTED = ("GET", b"/x/admin/users", False)
 ORDINARY = ("GET", b"/x/1?a=b", False)
 FORM = ("POST", b"/x/1?a=b", False)
-BASES = (BELOW_PUBLIC, BELOW_NESTED, ORDINARY, FORM)
 
 # Which request, and what the field says with it. What is about a prefix is tried where it would lead to another handler.
 VALUES = {
