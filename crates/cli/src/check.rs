@@ -42,38 +42,39 @@ impl Check {
             }
             Err(failure) => return Err(failure),
         };
-        let warnings = config.certificate_warnings(SystemTime::now());
-        let warnings: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+        let warnings = config.warnings.clone();
+        let certificates = config.certificate_warnings(SystemTime::now());
+        let certificates: Vec<_> = certificates.iter().map(ToString::to_string).collect();
         let issuers = running::run(async move |_| ask(&config).await)?;
         let is_good = issuers.iter().all(|state| state.keys.is_usable);
-        let told = match self.format {
+        let report = match self.format {
             Format::Json => {
                 let issuers: Vec<_> = issuers.iter().map(of_issuer).collect();
-                let told = json!({
+                let mut list = list_of(&warnings);
+                list.extend(certificates.iter().map(|text| of_certificate(text)));
+                let report = json!({
                     "good": is_good,
                     "mistakes": [],
                     "left_out": 0,
-                    "warnings": list_of(&config.warnings)
-                        .into_iter()
-                        .chain(warnings.iter().map(|text| of_certificate(text)))
-                        .collect::<Vec<_>>(),
+                    "warnings": list,
                     "issuers": issuers,
                 });
-                format!("{told}\n")
+                format!("{report}\n")
             }
             Format::Text => {
-                let warned = warnings.iter();
-                let warned = warned.map(|text| format!("warning: {}\n", shown(text, 500)));
-                let lines: Vec<_> = issuers.iter().map(line).chain(warned).collect();
+                let certificates = certificates.iter();
+                let certificates =
+                    certificates.map(|text| format!("warning: {}\n", shown(text, 500)));
+                let lines: String = issuers.iter().map(line).chain(certificates).collect();
                 let verdict = if is_good { "good" } else { "not good" };
-                let warnings = match config.warnings.is_empty() {
+                let warnings = match warnings.is_empty() {
                     true => String::new(),
-                    false => config.warnings.render(&self.config.display().to_string()),
+                    false => warnings.render(&self.config.display().to_string()),
                 };
-                format!("{warnings}{}{verdict}\n", lines.concat())
+                format!("{warnings}{lines}{verdict}\n")
             }
         };
-        say(&told, if is_good { Exit::Good } else { Exit::Refused })
+        say(&report, if is_good { Exit::Good } else { Exit::Refused })
     }
 }
 

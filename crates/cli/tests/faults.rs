@@ -528,6 +528,7 @@ fn start_unread(place: &Place, format: &str) -> (Gateway, std::process::ChildStd
     let door = door.and_then(|line| line.split_whitespace().last());
     let gateway = Gateway {
         door: door.expect("its address").to_owned(),
+        proxy: None,
         admin: format!("http://{}", value(&lines, "admin")),
         running,
         log: Arc::default(),

@@ -36,8 +36,9 @@ impl Routes {
         Self { routes, has_hosts }
     }
 
-    /// The first route that matches, and those before it that the application could take the request
-    /// for. Where none matches, the first that the application takes for the same, and all others.
+    /// The first route that matches, and those that the application could take the request for: before
+    /// it by a router that is lax, and of the path [as it is written](Target::literal). Where none
+    /// matches, the first that the application takes for the same, and all others.
     #[must_use]
     pub fn select(
         &self,
@@ -46,11 +47,30 @@ impl Routes {
         target: &Target<'_>,
     ) -> Option<Selection<'_>> {
         let host = host.filter(|_| self.has_hosts).map(canonical_host);
+        let host = host.as_deref();
+        let selection = self.select_path(method, host, target.path())?;
+        let Some(literal) = target.literal() else {
+            return Some(selection);
+        };
+        match self.select_path(method, host, &literal.path) {
+            Some(other) => Some(selection.and(other)),
+            // To a router that resolves nothing it is for no route, and such a request is refused.
+            None if literal.is_disguised => None,
+            None => Some(selection),
+        }
+    }
+
+    fn select_path(
+        &self,
+        method: &Method,
+        host: Option<&str>,
+        path: &str,
+    ) -> Option<Selection<'_>> {
         // Empty, and so without memory of its own, unless a router is lax.
         let mut also = Vec::new();
         let mut same = None;
         for route in &self.routes {
-            let fit = route.fit(method, host.as_deref(), target);
+            let fit = route.fit(method, host, path);
             if fit.is_match() {
                 return Some(Selection { route, also });
             }
@@ -83,6 +103,16 @@ pub struct Selection<'r> {
 }
 
 impl<'r> Selection<'r> {
+    /// With what another reading of the same path adds.
+    fn and(mut self, other: Self) -> Self {
+        for route in other.iter() {
+            if !self.iter().any(|known| Arc::ptr_eq(known, route)) {
+                self.also.push(route);
+            }
+        }
+        self
+    }
+
     /// All of them; the one that matches comes last.
     pub fn iter(&self) -> impl Iterator<Item = &'r Arc<Route>> {
         self.also.iter().copied().chain([self.route])
@@ -144,10 +174,10 @@ impl Route {
         (!odd.encoded_slash || self.allow.encoded_slash) && (!odd.semicolon || self.allow.semicolon)
     }
 
-    /// Whether it is for a request, part by part. The host is in [canonical
-    /// form](canonical_host).
+    /// Whether it is for a request, part by part. The host is in [canonical form](canonical_host), and
+    /// the path is [resolved](Target::path).
     #[must_use]
-    pub fn fit(&self, method: &Method, host: Option<&str>, target: &Target<'_>) -> Fit {
+    pub fn fit(&self, method: &Method, host: Option<&str>, path: &str) -> Fit {
         Fit {
             host: self.hosts.is_empty()
                 || host.is_some_and(|host| self.hosts.iter().any(|ours| ours == host)),
@@ -155,7 +185,7 @@ impl Route {
                 || self.methods.contains(method)
                 // The preflight asks for another method than its own.
                 || (*method == Method::OPTIONS && self.preflight == Preflight::Passes),
-            path: self.path_fit(target.path()),
+            path: self.path_fit(path),
         }
     }
 
@@ -246,7 +276,7 @@ mod tests {
         route.hosts = vec!["a.example".to_owned()];
         route.methods = vec![Method::GET];
         let fit = |method: Method, host: Option<&str>, path: &str| {
-            let fit = route.fit(&method, host, &Target::parse(path).unwrap());
+            let fit = route.fit(&method, host, path);
             let is_all = fit.host && fit.method && fit.path == PathFit::Exact;
             assert_eq!(fit.is_match(), is_all);
             (fit.host, fit.method, fit.path == PathFit::Exact)
@@ -258,8 +288,7 @@ mod tests {
         assert_eq!(fit(Method::GET, host, "/b"), (true, true, false));
         let mut open = route.clone();
         open.preflight = Preflight::Passes;
-        let target = Target::parse("/a").unwrap();
-        assert!(open.fit(&Method::OPTIONS, host, &target).is_match());
+        assert!(open.fit(&Method::OPTIONS, host, "/a").is_match());
     }
 
     #[test]
@@ -302,6 +331,34 @@ mod tests {
         let mut route = Route::new(name, [pattern]);
         route.router = router;
         route
+    }
+
+    #[test]
+    fn t_fwd_13_a_router_that_resolves_no_escapes_is_thought_of() {
+        let prefix = |path| PathPattern::prefix(path).unwrap();
+        let routes = Routes::new([
+            route("public", prefix("/public"), Router::Strict),
+            route("me", prefix("/@me"), Router::Strict),
+            route("café", prefix("/café"), Router::Strict),
+            route("all", prefix("/"), Router::Strict),
+        ]);
+        for path in ["/%70ublic", "/publi%63/a", "/%70%75%62%6C%69%63/a"] {
+            assert_eq!(deciding(&routes, path), ["all", "public"], "{path}");
+        }
+        assert_eq!(deciding(&routes, "/%40me"), ["all", "me"]);
+        assert_eq!(deciding(&routes, "/caf%c3%a9"), ["all", "café"]);
+        // Nothing of the route is written in another way.
+        assert_eq!(deciding(&routes, "/public/%7Eanna/%61"), ["public"]);
+        assert_eq!(deciding(&routes, "/public/a%20b"), ["public"]);
+        assert_eq!(deciding(&routes, "/caf%C3%A9"), ["café"]);
+        assert_eq!(deciding(&routes, "/%61"), ["all"]);
+        // To such a router it is for no route; what clients escape to be safe passes all the same.
+        let few = Routes::new([
+            route("public", prefix("/public"), Router::Strict),
+            route("me", prefix("/@me"), Router::Strict),
+        ]);
+        assert_eq!(deciding(&few, "/%70ublic"), Vec::<String>::new());
+        assert_eq!(deciding(&few, "/%40me"), ["me"]);
     }
 
     #[test]

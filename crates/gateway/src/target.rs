@@ -16,6 +16,20 @@ pub struct Target<'t> {
     path: Cow<'t, str>,
     query: Option<&'t str>,
     oddities: Oddities,
+    literal: Option<LiteralPath>,
+}
+
+/// A path to a router that compares it as it is written (Express, `Rack::URLMap`): escapes that
+/// nobody has to write stand for themselves, and so do those in another case than usual
+/// ([RFC 3986 §6.2.2]).
+///
+/// [RFC 3986 §6.2.2]: https://www.rfc-editor.org/rfc/rfc3986#section-6.2.2
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LiteralPath {
+    pub(crate) path: String,
+    /// Whether letters, digits, `-`, `_` or `~` are escaped among others, which honest senders leave as
+    /// they are. `@` and its like are escaped by libraries that escape segments.
+    pub(crate) is_disguised: bool,
 }
 
 /// What a path may hold where a route allows it, and nowhere else.
@@ -41,6 +55,7 @@ impl<'t> Target<'t> {
                 path: Cow::Borrowed(raw),
                 query: None,
                 oddities: Oddities::default(),
+                literal: None,
             });
         }
         Self::parse_any(raw)
@@ -57,13 +72,14 @@ impl<'t> Target<'t> {
             None => (raw, None),
         };
         let mut oddities = Oddities::default();
-        let path = resolve(path, &mut oddities)?;
-        if let Some(ambiguity) = several_readings(&path) {
+        let resolved = resolve(path, &mut oddities)?;
+        if let Some(ambiguity) = several_readings(&resolved) {
             return Err(ambiguity.into());
         }
         Ok(Self {
             raw,
-            path,
+            literal: literal(path),
+            path: resolved,
             query,
             oddities,
         })
@@ -79,6 +95,11 @@ impl<'t> Target<'t> {
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// The path to a router that does not resolve its escapes, where that is another one.
+    pub(crate) const fn literal(&self) -> Option<&LiteralPath> {
+        self.literal.as_ref()
     }
 
     /// The query, as it came.
@@ -199,6 +220,65 @@ fn resolve<'t>(path: &'t str, oddities: &mut Oddities) -> Result<Cow<'t, str>, A
     Ok(Cow::Owned(path))
 }
 
+/// The path as a router reads it that resolves none of the escapes which could be left out. `None` if
+/// there are none of these. The path has been [resolved](resolve) before.
+fn literal(path: &str) -> Option<LiteralPath> {
+    if !path.contains('%') {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(path.len());
+    let (mut is_other, mut is_disguised) = (false, false);
+    let mut pieces = path.split('%');
+    bytes.extend_from_slice(pieces.next().unwrap_or_default().as_bytes());
+    for piece in pieces {
+        let (digits, rest) = piece.as_bytes().split_at_checked(2)?;
+        let is_usual = !digits.iter().any(u8::is_ascii_lowercase);
+        let number = digits.iter().copied().map(hex);
+        let resolved = number.fold(Some(0_u8), |sum, digit| Some((sum? << 4) | digit?))?;
+        match resolved {
+            // As in the path that is resolved, and in any case.
+            b'/' => bytes.extend_from_slice(b"%2F"),
+            resolved if is_usual && !may_stand(resolved) => bytes.push(resolved),
+            resolved => {
+                is_other = true;
+                is_disguised |= is_unreserved(resolved);
+                bytes.push(b'%');
+                bytes.extend_from_slice(digits);
+            }
+        }
+        bytes.extend_from_slice(rest);
+    }
+    // Where only a part of a character was resolved, as it came.
+    let path = String::from_utf8(bytes).unwrap_or_else(|_| path.to_owned());
+    is_other.then_some(LiteralPath { path, is_disguised })
+}
+
+/// What a segment may hold without an escape ([RFC 3986 §3.3]).
+///
+/// [RFC 3986 §3.3]: https://www.rfc-editor.org/rfc/rfc3986#section-3.3
+const fn may_stand(byte: u8) -> bool {
+    is_unreserved(byte)
+        || matches!(
+            byte,
+            b'!' | b'$'
+                | b'&'
+                | b'\''
+                | b'('
+                | b')'
+                | b'*'
+                | b'+'
+                | b','
+                | b';'
+                | b'='
+                | b':'
+                | b'@'
+        )
+}
+
+const fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
 fn hex(byte: u8) -> Option<u8> {
     let digit = char::from(byte).to_digit(16)?;
     u8::try_from(digit).ok()
@@ -275,6 +355,37 @@ mod tests {
             let target = Target::parse(raw).unwrap();
             assert_eq!(target.path(), path, "{raw}");
             assert_eq!(target.raw(), raw);
+        }
+    }
+
+    #[test]
+    fn t_fwd_13_escapes_that_nobody_needs_stand_for_themselves_as_well() {
+        for (raw, path, is_disguised) in [
+            ("/%61dmin", "/%61dmin", true),
+            ("/a%7Eb", "/a%7Eb", true),
+            ("/%40me", "/%40me", false),
+            ("/a%2Cb%20c", "/a%2Cb c", false),
+            // Upper case is usual (RFC 3986 §6.2.2.1).
+            ("/caf%c3%a9", "/caf%c3%a9", false),
+            ("/caf%C3%a9", "/caf%C3%a9", false),
+            ("/%61%2fb", "/%61%2Fb", true),
+            ("/%6a%C3%A9", "/%6aé", true),
+        ] {
+            let target = Target::parse(raw).unwrap();
+            let literal = target.literal().unwrap();
+            assert_eq!(literal.path, path, "{raw}");
+            assert_eq!(literal.is_disguised, is_disguised, "{raw}");
+        }
+        for raw in [
+            "/a",
+            "/a%20b",
+            "/caf%C3%A9",
+            "/a%2Fb",
+            "/a%2fb",
+            "/a?%61",
+            "/%22%3C",
+        ] {
+            assert_eq!(Target::parse(raw).unwrap().literal(), None, "{raw}");
         }
     }
 

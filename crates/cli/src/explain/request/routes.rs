@@ -35,7 +35,8 @@ impl Verdict {
     }
 }
 
-/// Tries each route as the gate does: the first that matches exactly is the last that is tried.
+/// Tries each route as the gate does: the first that matches exactly is the last that is tried, but for
+/// those that the path as it is written leads to.
 pub(super) fn tried(
     routes: &Routes,
     method: &Method,
@@ -44,16 +45,24 @@ pub(super) fn tried(
     selection: Option<&Selection<'_>>,
 ) -> Vec<Tried> {
     let matching_one = selection.map(|selection| Arc::as_ptr(selection.route));
+    let may_match = |route| {
+        let mut also = selection.iter().flat_map(|selection| &selection.also);
+        also.any(|also| Arc::as_ptr(also) == route)
+    };
     let mut is_decided = false;
     let routes = routes.iter().map(|route| {
-        let fit = route.fit(method, host, target);
-        let (verdict, why) = if is_decided {
+        let fit = route.fit(method, host, target.path());
+        let (verdict, why) = if may_match(std::ptr::from_ref(route)) {
+            (Verdict::MayMatch, matching(route, target))
+        } else if is_decided {
             (Verdict::NotTried, "one before it matches".to_owned())
         } else if matching_one == Some(std::ptr::from_ref(route)) {
             is_decided = fit.is_match();
             (Verdict::Matches, matching(route, target))
-        } else if fit.is_possible() {
-            (Verdict::MayMatch, matching(route, target))
+        } else if fit.is_match() {
+            is_decided = true;
+            let why = "a router that does not resolve the escapes takes it for no route";
+            (Verdict::No, why.to_owned())
         } else {
             let mut why = Vec::new();
             if !fit.host {
@@ -102,7 +111,13 @@ fn matching(route: &Route, target: &Target<'_>) -> String {
         }
         (fit != PathFit::No).then(|| format!("{pattern} to the router {router}"))
     });
-    let path = any_of(fitting);
+    let mut path = any_of(fitting);
+    if path.is_empty() {
+        path = format!(
+            "{} to a router that does not resolve the escapes",
+            any_of(patterns(route))
+        );
+    }
     let method = match route.methods.is_empty() {
         true => "any method".to_owned(),
         false => any_of(route.methods.iter().map(Method::to_string)),
