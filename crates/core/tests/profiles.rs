@@ -632,7 +632,7 @@ fn t_clm_22_an_id_token_after_a_refresh_is_refused() {
     let id_token = bare(&claims);
     for token in [
         id_token.clone().without_header("typ"),
-        id_token.clone().header("typ", "JWT"),
+        id_token.header("typ", "JWT"),
     ] {
         for profile in Profile::ALL {
             let reason = refused_by(&by(*profile), &token);
