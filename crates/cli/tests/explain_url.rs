@@ -104,7 +104,7 @@ fn explain(url: &str, more: &[&str]) -> Ended {
 #[test]
 fn what_an_admitted_request_brings_is_shown() {
     let token = good().claim(ROLES, vec!["a", "b"]).sign();
-    let ended = explain("https://API.example:8443/%6frders/7?x=1", &[&token]);
+    let ended = explain("https://API.example:8443/orders/%37?x=1", &[&token]);
     assert_golden("url/admitted.txt", &ended, 0);
 }
 

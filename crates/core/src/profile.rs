@@ -112,6 +112,21 @@ impl Profile {
         }
     }
 
+    /// Whether its issuers mark the tokens that a client gets for itself. Where they do not,
+    /// nobody is known to be a machine.
+    #[must_use]
+    pub const fn marks_machines(self) -> bool {
+        match self {
+            Self::Rfc9068
+            | Self::Auth0
+            | Self::Cognito
+            | Self::Entra
+            | Self::Keycloak
+            | Self::Okta => true,
+            Self::Generic => false,
+        }
+    }
+
     /// The claim the configured audience is compared with.
     #[must_use]
     pub const fn audience_claim(self) -> &'static str {

@@ -198,6 +198,12 @@ impl Config {
         let routes = routes::read(fields, &requirements, &listen);
         let id_token_field = server.as_ref().and_then(ServerSettings::id_token_field);
         let overrides = listen.proxy.as_ref().map(|proxy| &*proxy.method_overrides);
+        if server
+            .as_ref()
+            .is_some_and(ServerSettings::marks_no_machines)
+        {
+            requirements::warn_of_machines(fields);
+        }
         let identity = identity::read(fields, id_token_field, overrides.unwrap_or_default());
         Some(Self {
             server: server?,

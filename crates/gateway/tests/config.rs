@@ -698,7 +698,7 @@ error[type]: `leeway` must be a length of time such as \"30s\", \"5m\" or \"1h 3
   |          ^^
   = help: write \"30s\" for seconds
 
-error[rule_pattern]: `path`: \"/a/../b\" is not a path: it starts with `/`, has no query, no escapes, no empty or dot segments; `*` is a whole segment, `**` the last one
+error[rule_pattern]: `path`: \"/a/../b\" is not a path: it starts with `/`, has no query, no escapes, no empty or dot segments; `**` is the last segment of a glob
  --> bearward.toml:8:8
   |
 8 | path = \"/a/../b\"
@@ -857,6 +857,28 @@ fn t_fwd_13_a_strict_route_before_a_laxer_one_is_warned_of() {
     let public = "path_glob = \"/v*/admin\"";
     let open = "path_prefix = \"/\"\naccess = \"public\"";
     assert_eq!(warnings(&routes(&[public, open])), ["router 9:1"]);
+}
+
+#[test]
+fn t_clm_21_a_kind_that_no_token_can_have_is_warned_of() {
+    let with = |profile: &str, kind: &str| {
+        let text = with_more(&format!("[requirements.x]\nkind = '{kind}'\n"));
+        let issuer = format!("[[issuers]]\nprofile = '{profile}'");
+        warnings(&text.replacen("[[issuers]]", &issuer, 1))
+    };
+    let found = with("generic", "machine");
+    assert_eq!(found.len(), 1, "{found:?}");
+    for (profile, kind) in [
+        ("generic", "user"),
+        ("keycloak", "machine"),
+        ("rfc9068", "machine"),
+    ] {
+        assert_eq!(
+            with(profile, kind),
+            Vec::<String>::new(),
+            "{profile} {kind}"
+        );
+    }
 }
 
 #[test]

@@ -450,8 +450,8 @@ const REASONS: &[Reason] = &[
     Reason {
         code: "too_many_connections",
         means: "A client has more connections than are free for others, and opened one more.",
-        remedy: "Add a proxy in front to `trusted_proxies` of `[listen.proxy]`; else nothing: \
-            others are served.",
+        remedy: "If it is a proxy of yours, add it to `trusted_proxies` of `[listen.proxy]`. Otherwise do \
+            nothing: other clients are served.",
     },
     Reason {
         code: "too_many_requests",

@@ -146,6 +146,12 @@ impl ServerSettings {
         Ok(builder)
     }
 
+    /// Whether no issuer marks the tokens of machines.
+    pub(super) fn marks_no_machines(&self) -> bool {
+        let mut issuers = self.issuers.iter();
+        issuers.all(|issuer| !issuer.profile.marks_machines())
+    }
+
     pub(super) const fn id_token_field(&self) -> Option<&HeaderName> {
         self.id_token_field.as_ref()
     }

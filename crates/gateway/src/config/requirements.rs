@@ -64,6 +64,28 @@ pub(super) fn read<'t>(fields: &Fields<'t>) -> Named<'t> {
     Named(named.collect())
 }
 
+/// Warns of requirements that no token can meet: by the profile of every issuer, nobody is known to be
+/// a machine.
+pub(super) fn warn_of_machines(fields: &Fields<'_>) {
+    for (name, table) in &fields.named("requirements") {
+        if table
+            .choice("kind")
+            .is_none_or(|kind| kind.value != "machine")
+        {
+            continue;
+        }
+        let message = format!(
+            "no token meets the requirements {:?}: with the profile of each issuer, nobody is known \
+             to be a machine",
+            name.value
+        );
+        let help =
+            "set the `profile` of the issuer whose machines are meant, or ask for `client_ids`";
+        let span = table.span_of("kind");
+        table.found().warn(Code::Value, &span, message, help);
+    }
+}
+
 /// Follows names, each of which may lead to others.
 struct Expansion<'e, 't> {
     tables: &'e BTreeMap<&'t str, &'e Fields<'t>>,
