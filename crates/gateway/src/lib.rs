@@ -32,6 +32,7 @@ pub mod recipe;
 pub mod route;
 pub mod target;
 pub mod telemetry;
+mod unread;
 
 pub use crate::decision::Decision;
 pub use crate::gate::{Gate, SharedGate};

@@ -139,6 +139,9 @@ impl Failures {
 /// An operator sees the first at once, and that it goes on.
 const TELLING: Duration = Duration::from_secs(60);
 
+/// How much that is encrypted waits for a client to take it.
+const TLS_BUFFER: usize = 32 * 1024;
+
 /// A connection that was accepted, before anything was said.
 pub(crate) struct Accepted {
     stream: Box<dyn Stream>,
@@ -156,7 +159,10 @@ impl Accepted {
         let Some(config) = self.tls else {
             return Ok((self.stream, "http"));
         };
-        let handshake = TlsAcceptor::from(config).accept(self.stream);
+        let acceptor = TlsAcceptor::from(config);
+        let handshake = acceptor.accept_with(self.stream, |tls| {
+            tls.set_buffer_limit(Some(TLS_BUFFER));
+        });
         match timeout(limit, handshake).await {
             Ok(Ok(stream)) => Ok((Box::new(stream), "https")),
             Ok(Err(_)) => Err(Interruption::TlsHandshake),

@@ -31,6 +31,7 @@ mod streams;
 mod tunnel;
 mod upstream;
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,7 +43,7 @@ use hyper::upgrade::OnUpgrade;
 use self::activity::Active;
 use self::answer::Answer;
 pub use self::body::{BodyError, ProxyBody};
-use self::body::{Download, Kind, Progress, Upload};
+use self::body::{Download, Kind, Progress, Unread, Upload};
 use self::client::Client;
 use self::entrance::{Entrance, Outlook};
 use self::forwarded::{PeerName, Via};
@@ -116,7 +117,7 @@ impl Proxy {
         let connection = request.extensions_mut().remove::<Connection>();
         let is_http1 = request.version() <= Version::HTTP_11;
         // Behind such a head may stand another protocol, so no request is read there.
-        let closes = is_http1
+        let mut closes = is_http1
             && (request.headers().contains_key(http::header::UPGRADE)
                 || request.method() == Method::CONNECT);
         let is_grpc = request.version() == Version::HTTP_2 && original::is_grpc(request.headers());
@@ -133,13 +134,16 @@ impl Proxy {
                 .as_ref()
                 .map_or("http", |connection| connection.scheme),
         };
-        let passed = self.pass(&sender, request, &mut exchange).await;
+        let mut request = request.map(Unread::new);
+        let passed = self.pass(&sender, &mut request, &mut exchange).await;
         let is_last = is_http1 && connection.as_ref().is_some_and(Connection::is_draining);
         let mut response = match passed {
             Ok(passed) => passed.answered(exchange, connection, active),
             Err(answer) => {
                 exchange.answered(answer.reason, answer.status);
                 exchange.leave();
+                let (head, unread) = request.into_parts();
+                closes |= is_http1 && !unread.is_over(&head.headers).await;
                 let answer = if is_grpc { answer.into_grpc() } else { *answer };
                 let mut response = Response::new(ProxyBody::fixed(answer.body, exchange, active));
                 *response.status_mut() = answer.status;
@@ -174,16 +178,16 @@ impl Proxy {
     async fn pass(
         &self,
         sender: &Sender,
-        mut request: Request<Incoming>,
+        request: &mut Request<Unread>,
         exchange: &mut Exchange,
     ) -> Result<Passed, Box<Answer>> {
         // Before anything of it is looked at: a refusal has to cost less than what it refuses.
         self.enter(sender.client, exchange)?;
         let gate = self.gate.load();
-        let Some((target, host)) = head::read(&request) else {
+        let Some((target, host)) = head::read(request) else {
             return Err(Box::new(Refusal::plain(None, Reason::TargetForm).into()));
         };
-        let admission = admitted(&gate, &request, target, host, exchange).await?;
+        let admission = admitted(&gate, request, target, host, exchange).await?;
         let host = host.and_then(|host| HeaderValue::from_str(host).ok());
         let Some(upstream) = gate.upstream(&admission.route) else {
             tracing::error!(route = &*admission.route.name, "route without upstream");
@@ -192,21 +196,25 @@ impl Proxy {
         exchange.upstream(upstream.name());
 
         let client = request.extensions_mut().remove::<OnUpgrade>();
-        let upgrade = Upgrade::asked(&request, &self.settings)
+        let upgrade = Upgrade::asked(request, &self.settings)
             .filter(|_| upstream.version(request.version()) == Version::HTTP_11);
         let kind = kind_of(request.headers());
         let version = upstream.version(request.version());
         let outlook = Outlook::of(kind, version, upgrade.as_ref());
         let entrance = Entrance::new(self, upstream);
         entrance.enter(sender.client, outlook, exchange)?;
-        let (head, body) = request.into_parts();
+        let trailers = (kind == Kind::Grpc).then(|| Arc::clone(&gate));
+        let body = request
+            .body_mut()
+            .upload(self.settings.client_idle, trailers);
+        let (head, unread) = mem::take(request).into_parts();
+        *request.body_mut() = unread;
         let outbound = Outbound {
             gate: &gate,
             settings: &self.settings,
             admission: &admission,
             upstream,
             upgrade: upgrade.as_ref(),
-            kind,
             sender,
             host,
             exchange,
@@ -222,13 +230,17 @@ impl Proxy {
         }
         let expiry = is_endless.then_some(self.settings.expiry);
         let remaining = expiry.and_then(|expiry| remaining(&gate, &admission, expiry));
+        let idle = upstream.idle();
+        let download = |body| Download::new(body, idle, kind).holding(held);
+        let mut response = response.map(|body| download(body).expiring(remaining));
+        if tunnel.is_none() && response.body_mut().begin().await.is_err() {
+            return Err(Answer::bad_gateway(Interruption::UpstreamFailed).into());
+        }
         Ok(Passed {
             response,
-            held,
             tunnel,
             remaining,
-            kind,
-            idle: upstream.idle(),
+            idle,
         })
     }
 }
@@ -255,7 +267,7 @@ fn agreed(
 /// What the gate says to a request.
 async fn admitted(
     gate: &Gate,
-    request: &Request<Incoming>,
+    request: &Request<Unread>,
     target: &str,
     host: Option<&str>,
     exchange: &mut Exchange,
@@ -264,7 +276,7 @@ async fn admitted(
         return Err(Box::new(published.into()));
     }
     let original = Original::new(request.method(), target, host, request.headers())
-        .with_body(!request.body().is_end_stream());
+        .with_body(!request.body().is_empty());
     match gate.decide(&original).await {
         Decision::Admit(admission) => {
             let shadowed = admission.shadowed.as_ref().map(Reason::code);
@@ -312,7 +324,6 @@ struct Outbound<'r> {
     admission: &'r Admission,
     upstream: &'r Target,
     upgrade: Option<&'r Upgrade>,
-    kind: Kind,
     sender: &'r Sender,
     host: Option<HeaderValue>,
     exchange: &'r Exchange,
@@ -323,7 +334,7 @@ impl Outbound<'_> {
     async fn send(
         &self,
         mut head: Parts,
-        body: Incoming,
+        body: Upload,
     ) -> Result<(Response<Incoming>, Held), Box<Answer>> {
         head.version = self.upstream.version(head.version);
         let wants_trailers =
@@ -335,8 +346,6 @@ impl Outbound<'_> {
             let body = Upload::empty(Arc::clone(progress));
             self.request(copy.clone()?, wants_trailers, body)
         };
-        let trailers = (self.kind == Kind::Grpc).then(|| Arc::clone(self.gate));
-        let body = Upload::new(body, self.settings.client_idle, trailers);
         let request = self.request(head, wants_trailers, body);
         let request = request.ok_or_else(|| Box::new(Answer::internal()))?;
         let sent = self.upstream.send(request, &again).await;
@@ -404,11 +413,9 @@ const OWN_FIELDS: usize = 10;
 
 /// A request that was passed on, and answered.
 struct Passed {
-    response: Response<Incoming>,
-    held: Held,
+    response: Response<Download>,
     tunnel: Option<(Upgrade, OnUpgrade)>,
     remaining: Option<Duration>,
-    kind: Kind,
     idle: Duration,
 }
 
@@ -423,11 +430,7 @@ impl Passed {
         let Some((upgrade, client)) = self.tunnel else {
             fields::end_hop(response.headers_mut());
             *response.version_mut() = Version::HTTP_11;
-            return response.map(|body| {
-                let body = Download::new(body, self.idle, self.kind);
-                let body = body.holding(self.held).expiring(self.remaining);
-                ProxyBody::relayed(body, exchange, active)
-            });
+            return response.map(|body| ProxyBody::relayed(body, exchange, active));
         };
         let tunnel = Tunnel {
             client,

@@ -103,7 +103,11 @@ class Application:
             def log_message(self, *_arguments):
                 pass
 
-        self._http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(http.server.ThreadingHTTPServer):
+            # A thousand clients come at once.
+            request_queue_size = 1024
+
+        self._http = Server(("127.0.0.1", 0), Handler)
         self._http.daemon_threads = True
         # What is cut off by the test is no news.
         self._http.handle_error = lambda *_arguments: None

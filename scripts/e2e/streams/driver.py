@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -32,6 +33,9 @@ GROWTH = 16 * 1024
 FLOOD, ADMITTED = 20 * 1024, 64
 # Seconds in which another client has the first byte of its answer then.
 FIRST_BYTE = 0.1
+# Downloads that nobody reads, and what the gateway may hold of each, in KiB.
+SLOW = 1000
+HELD = 128
 
 
 class StreamRun(Run):
@@ -78,6 +82,7 @@ class StreamRun(Run):
         yield "a GiB over HTTP/1.1", self.http1
         if self.options.curl:
             yield "a GiB over HTTP/2", self.http2
+        yield "slow downloads", self.slow
         yield "the end", self.end
 
     # Events
@@ -283,6 +288,43 @@ class StreamRun(Run):
             name = "1 GiB up and down, HTTP/2 on both sides"
             told = self.flat(name, lambda: self.curl_echo("/echo"))
             self.check(f"{name}: all of it comes back", told, (SIZE, self.checksum, 0))
+
+    # Slow downloads
+
+    def slow(self):
+        """Clients that ask for a GiB and read nothing of it."""
+        # The ends of clients and application are here.
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        self.warm_up()
+        before, _ = self.gateway.memory()
+        connections = []
+        asked = f"GET /app/download/length HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {self.token}\r\n\r\n".encode()
+        try:
+            for _ in range(SLOW):
+                connection = socket.socket()
+                # The system takes little of it.
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                connection.connect(("127.0.0.1", self.gateway.port))
+                connection.sendall(asked)
+                connections.append(connection)
+            held = self.settled() - before
+        finally:
+            for connection in connections:
+                connection.close()
+        self.holds(f"{SLOW} slow downloads: {HELD} KiB each at most", held <= SLOW * HELD, f"{held} KiB in all")
+
+    def settled(self):
+        """Resident memory when it does not grow any more, in KiB."""
+        last, same = 0, 0
+        for _ in range(100):
+            now, _ = self.gateway.memory()
+            same = same + 1 if now <= last + 64 else 0
+            if same == 6:
+                break
+            last = max(now, last)
+            time.sleep(0.5)
+        return last
 
     def curl(self, path, *options, **pipes):
         command = [self.options.curl, "--silent", "--show-error", "--http2-prior-knowledge", *options]

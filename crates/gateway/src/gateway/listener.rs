@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::header::CONNECTION;
+use http::header::{CONNECTION, EXPECT};
 use http::{HeaderValue, Request, Response};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::server::conn::{http1, http2};
@@ -26,6 +26,7 @@ use crate::date;
 use crate::listener::{Accepted, Listener};
 use crate::peer::Peer;
 use crate::proxy::Filter;
+use crate::unread;
 
 /// Ends when the program is told to stop.
 #[derive(Clone, Debug)]
@@ -164,15 +165,18 @@ async fn drive<A, F, B>(
     };
     let was_asked = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&was_asked);
-    let service = service_fn(move |request: Request<Incoming>| {
+    let answer = Arc::new(answer);
+    let service = service_fn(move |mut request: Request<Incoming>| {
         asked.store(true, Ordering::Relaxed);
-        let answered = answer(peer, request);
+        let answer = Arc::clone(&answer);
         let stop = stop.clone();
         async move {
-            let mut response = answered.await;
+            // Nothing of a question stands in its body, but for gRPC.
+            let is_left = protocol == Protocol::Http1 && is_left(&mut request).await;
+            let mut response = answer(peer, request).await;
             date::add(response.headers_mut());
             // HTTP/2 has its own way to say so, and no such field.
-            if protocol == Protocol::Http1 && stop.is_told() {
+            if is_left || (protocol == Protocol::Http1 && stop.is_told()) {
                 let last = HeaderValue::from_static("close");
                 response.headers_mut().insert(CONNECTION, last);
             }
@@ -256,6 +260,12 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Filtered<I> {
     fn is_write_vectored(&self) -> bool {
         self.io.is_write_vectored()
     }
+}
+
+/// Whether a part of the body has not come yet, so that no other question can follow.
+async fn is_left(request: &mut Request<Incoming>) -> bool {
+    let is_expected = request.headers().contains_key(EXPECT);
+    !unread::is_over(is_expected, request.body_mut()).await
 }
 
 /// Drives a connection to its end. One that does not ask anything at first is cut.

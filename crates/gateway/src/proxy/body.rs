@@ -1,5 +1,7 @@
 //! Bodies on their way: one frame at a time, and none ahead of what the other side takes.
 
+use std::future::poll_fn;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -7,9 +9,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::EXPECT;
 use http::{HeaderMap, HeaderValue};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::activity::{Active, Owed};
@@ -18,6 +22,7 @@ use super::interruption::Interruption;
 use super::observe::Exchange;
 use super::upstream::Held;
 use crate::gate::Gate;
+use crate::unread;
 
 /// Why a body ended before its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +42,52 @@ pub enum BodyError {
     UpstreamTimeout,
 }
 
+/// The body of a request: here, until it goes to the upstream, and how far it has come from then on.
+#[derive(Debug, Default)]
+pub(super) struct Unread {
+    body: Option<Incoming>,
+    progress: Option<Arc<Progress>>,
+}
+
+impl Unread {
+    pub(super) const fn new(body: Incoming) -> Self {
+        Self {
+            body: Some(body),
+            progress: None,
+        }
+    }
+
+    /// Whether the request has none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    /// The same on its way to the upstream.
+    pub(super) fn upload(&mut self, limit: Duration, trailers: Option<Arc<Gate>>) -> Upload {
+        let progress = Arc::new(Progress::start(self.is_empty()));
+        self.progress = Some(Arc::clone(&progress));
+        Upload {
+            body: self.body.take(),
+            progress,
+            idle: Idle::new(limit),
+            trailers,
+        }
+    }
+
+    /// Whether it was read to its end, so that another request may follow over HTTP/1.1. What has
+    /// come of it is thrown away if it is still here.
+    pub(super) async fn is_over(self, headers: &HeaderMap) -> bool {
+        let is_expected = headers.contains_key(EXPECT);
+        if let Some(progress) = &self.progress {
+            return progress.is_whole.load(Ordering::Relaxed);
+        }
+        match self.body {
+            Some(mut body) => unread::is_over(is_expected, &mut body).await,
+            None => true,
+        }
+    }
+}
+
 /// The body of a request, on its way to the upstream.
 #[derive(Debug)]
 pub(super) struct Upload {
@@ -48,15 +99,6 @@ pub(super) struct Upload {
 }
 
 impl Upload {
-    pub(super) fn new(body: Incoming, limit: Duration, trailers: Option<Arc<Gate>>) -> Self {
-        Self {
-            body: Some(body),
-            progress: Arc::new(Progress::start()),
-            idle: Idle::new(limit),
-            trailers,
-        }
-    }
-
     /// Nothing, for a second attempt.
     pub(super) fn empty(progress: Arc<Progress>) -> Self {
         Self {
@@ -103,8 +145,9 @@ impl Body for Upload {
             self.progress.fail(BodyError::ClientTimeout);
             return Poll::Ready(Some(Err(BodyError::ClientTimeout)));
         };
+        let is_whole = frame.is_none() || body.is_end_stream();
         self.idle.reset();
-        self.progress.advance();
+        self.progress.advance(is_whole);
         match frame {
             Some(Ok(frame)) => Poll::Ready(self.filter(frame).map(Ok)),
             Some(Err(_)) => {
@@ -134,15 +177,17 @@ pub(super) struct Progress {
     /// When the last frame passed, in milliseconds since the start.
     last: AtomicU64,
     waits_for_client: AtomicBool,
+    is_whole: AtomicBool,
     fault: AtomicU8,
 }
 
 impl Progress {
-    fn start() -> Self {
+    fn start(is_whole: bool) -> Self {
         Self {
             started: Instant::now(),
             last: AtomicU64::new(0),
             waits_for_client: AtomicBool::new(false),
+            is_whole: AtomicBool::new(is_whole),
             fault: AtomicU8::new(0),
         }
     }
@@ -182,10 +227,11 @@ impl Progress {
         }
     }
 
-    fn advance(&self) {
+    fn advance(&self, is_whole: bool) {
         let elapsed = self.started.elapsed().as_millis();
         let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
         self.last.store(elapsed, Ordering::Relaxed);
+        self.is_whole.store(is_whole, Ordering::Relaxed);
         self.waits_for_client.store(false, Ordering::Relaxed);
     }
 
@@ -336,8 +382,14 @@ impl From<BodyError> for Interruption {
 #[derive(Debug)]
 pub(super) struct Download {
     body: Option<Incoming>,
-    /// What is left of a frame that was longer than a piece.
+    /// What is left of a frame that was longer than a piece, or came with the head.
     rest: Bytes,
+    /// Trailers that came with the head.
+    trailers: Option<HeaderMap>,
+    /// Whether it has been asked for anything since its head went on.
+    is_begun: bool,
+    /// It broke when its head had not been sent yet.
+    failed: Option<BodyError>,
     /// Its connection.
     held: Option<Held>,
     idle: Idle,
@@ -361,6 +413,9 @@ impl Download {
         Self {
             body: Some(body),
             rest: Bytes::new(),
+            trailers: None,
+            is_begun: false,
+            failed: None,
             held: None,
             idle: Idle::new(limit),
             kind,
@@ -382,8 +437,38 @@ impl Download {
         self
     }
 
+    /// Takes what has come with the head. An answer that breaks there has not begun, and another one
+    /// can be sent in its place. Nothing is waited for: what streams may have its first event in an
+    /// hour.
+    pub(super) async fn begin(&mut self) -> Result<(), BodyError> {
+        let mut has_yielded = false;
+        while !self.is_over() {
+            match poll_fn(|cx| Poll::Ready(self.poll(cx))).await {
+                Poll::Ready(Some(Ok(frame))) => {
+                    match frame.into_data() {
+                        Ok(data) => self.rest = data,
+                        Err(frame) => self.trailers = frame.into_trailers().ok(),
+                    }
+                    return Ok(());
+                }
+                Poll::Ready(Some(Err(error))) => return Err(error),
+                Poll::Ready(None) => self.body = None,
+                Poll::Pending if has_yielded => return Ok(()),
+                // Its connection may have more that it has read already.
+                Poll::Pending => {
+                    has_yielded = true;
+                    yield_now().await;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn is_over(&self) -> bool {
-        self.rest.is_empty() && self.body.as_ref().is_none_or(Body::is_end_stream)
+        self.rest.is_empty()
+            && self.trailers.is_none()
+            && self.failed.is_none()
+            && self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     /// How much comes, as far as that is known.
@@ -406,9 +491,22 @@ impl Download {
         cx: &mut Context<'_>,
         most: usize,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let is_first = !mem::replace(&mut self.is_begun, true);
         if self.rest.is_empty() {
+            if let Some(error) = self.failed.take() {
+                return Poll::Ready(Some(Err(error)));
+            }
+            if let Some(trailers) = self.trailers.take() {
+                return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+            }
             let frame = match ready!(self.poll(cx)) {
                 Some(Ok(frame)) => frame,
+                // The head is written when it has to wait, and only then.
+                Some(Err(error)) if is_first => {
+                    self.failed = Some(error);
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 other => return Poll::Ready(other),
             };
             match frame.into_data() {

@@ -1,15 +1,14 @@
 //! The head of a request: which target and host it names, and which protocol it wants to change to.
 
-use http::header::{CONNECTION, HOST, UPGRADE};
-use http::request::Parts;
-use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
-use hyper::body::{Body, Incoming};
-
+use super::body::Unread;
 use super::fields;
 use super::settings::Settings;
 use super::upstream::Upstream;
 use crate::original::is_host;
+use http::header::{CONNECTION, HOST, UPGRADE};
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 
 /// The target and the host of a request, if both have one reading: origin-form, and one host that
 /// `Host` and `:authority` agree on.
@@ -76,14 +75,14 @@ pub(super) struct Upgrade(HeaderValue);
 impl Upgrade {
     /// The one it asks for, if it may be passed on: one protocol, over HTTP/1.1, by a GET without
     /// body.
-    pub(super) fn asked(request: &Request<Incoming>, settings: &Settings) -> Option<Self> {
+    pub(super) fn asked(request: &Request<Unread>, settings: &Settings) -> Option<Self> {
         let headers = request.headers();
         let mut protocols = headers.get_all(UPGRADE).iter();
         let protocol = protocols.next()?;
         let name = protocol.to_str().ok()?.to_ascii_lowercase();
         let is_asked = request.version() == Version::HTTP_11
             && request.method() == Method::GET
-            && request.body().is_end_stream()
+            && request.body().is_empty()
             && protocols.next().is_none()
             && fields::tokens(headers, &CONNECTION).any(|token| token == "upgrade");
         let may_pass = settings.upgrades.contains(&name) && !speaks_http(&name);

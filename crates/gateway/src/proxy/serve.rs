@@ -30,7 +30,10 @@ pub(super) const HEAD_LIMIT: u32 = 64 * 1024;
 /// How often an HTTP/2 peer is asked whether it is still there.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// The same for HTTP/1.1, where it is the buffer.
-const HEAD_BUFFER: usize = 64 * 1024;
+pub(super) const HEAD_BUFFER: usize = 64 * 1024;
+/// How much of one answer over HTTP/2 waits for its connection, whatever windows its client opens. Over
+/// HTTP/1.1 it is `HEAD_BUFFER`.
+const SEND_BUFFER: usize = 64 * 1024;
 /// Streams reset by the peer before we took them: rapid reset ([CVE-2023-44487]).
 ///
 /// [CVE-2023-44487]: https://nvd.nist.gov/vuln/detail/CVE-2023-44487
@@ -289,6 +292,7 @@ fn builder(limits: Limits) -> auto::Builder<Streams> {
         .max_pending_accept_reset_streams(PENDING_RESETS)
         .max_local_error_reset_streams(OWN_RESETS)
         .max_header_list_size(HEAD_LIMIT)
+        .max_send_buf_size(SEND_BUFFER)
         .keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE);
     builder

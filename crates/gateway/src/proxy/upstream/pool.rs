@@ -18,10 +18,10 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::super::body::Upload;
-use super::super::serve::{HEAD_LIMIT, KEEP_ALIVE};
+use super::super::serve::{HEAD_BUFFER, HEAD_LIMIT, KEEP_ALIVE};
 use super::UpstreamError;
 use super::address::Address;
-use super::connect::{Tls, connect};
+use super::connect::{Pieces, Tls, connect};
 
 /// How many idle connections are kept to one address.
 pub(crate) const IDLE_MAX: usize = 64;
@@ -32,8 +32,13 @@ pub(crate) const IDLE_MAX: usize = 64;
 /// [RFC 9113 §6.5.2]: https://www.rfc-editor.org/rfc/rfc9113#section-6.5.2
 const SHARED_MAX: usize = 100;
 
-/// How much of one answer is held for a client who does not take it.
-const STREAM_WINDOW: u32 = 128 * 1024;
+/// How much of one answer is held for a client who does not take it, besides what waits for the client's
+/// connection.
+const STREAM_WINDOW: u32 = 48 * 1024;
+
+/// How many fields the head of an answer may have over HTTP/1.1. Over HTTP/2 no more fit into
+/// `HEAD_LIMIT`, since each counts 32 bytes more than it has.
+const ANSWER_FIELDS: usize = 2048;
 
 /// The same for all that share a connection: `SHARED_MAX` times as much, and some. Else a few who take
 /// nothing would use it up, and nobody else would get an answer.
@@ -230,7 +235,7 @@ impl Endpoint {
     }
 
     pub(super) async fn connect(&self, version: Version, tls: Option<&Tls>) -> io::Result<Sender> {
-        let io = TokioIo::new(connect(&self.address, tls, version).await?);
+        let io = connect(&self.address, tls, version).await?;
         let sender = if version == Version::HTTP_2 {
             let (sender, connection) = http2::Builder::new(TokioExecutor::new())
                 .timer(TokioTimer::new())
@@ -238,7 +243,7 @@ impl Endpoint {
                 .max_header_list_size(HEAD_LIMIT)
                 .initial_stream_window_size(STREAM_WINDOW)
                 .initial_connection_window_size(CONNECTION_WINDOW)
-                .handshake(io)
+                .handshake(TokioIo::new(io))
                 .await
                 .map_err(io::Error::other)?;
             tokio::spawn(connection);
@@ -250,7 +255,12 @@ impl Endpoint {
             lock(&self.shared).push(shared);
             Sender::Http2(sender, Origin::New, load)
         } else {
-            let (sender, connection) = http1::handshake(io).await.map_err(io::Error::other)?;
+            let (sender, connection) = http1::Builder::new()
+                .max_buf_size(HEAD_BUFFER)
+                .max_headers(ANSWER_FIELDS)
+                .handshake(TokioIo::new(Pieces::of(io)))
+                .await
+                .map_err(io::Error::other)?;
             tokio::spawn(connection.with_upgrades());
             let connection = Connection {
                 sender,

@@ -1,0 +1,38 @@
+//! What is left of a request's body when the answer is ours. Over HTTP/1.1 the next request stands
+//! behind it, so the connection ends with an answer that comes first, and the answer says so.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
+
+use hyper::body::{Body, Incoming};
+use tokio::task::yield_now;
+
+/// How many pieces of a body are read that nobody wants, at most.
+const PIECES: usize = 8;
+
+/// Whether the body of a request over HTTP/1.1 has come to its end. What has arrived of it is thrown
+/// away, and nothing is waited for.
+///
+/// `is_expected` says that the client may wait to be asked for it.
+pub(crate) async fn is_over(is_expected: bool, body: &mut Incoming) -> bool {
+    if body.is_end_stream() {
+        return true;
+    }
+    // To read it would be to ask for it.
+    if is_expected {
+        return false;
+    }
+    for _ in 0..PIECES {
+        let polled = poll_fn(|cx| Poll::Ready(Pin::new(&mut *body).poll_frame(cx))).await;
+        match polled {
+            Poll::Ready(Some(Ok(_))) if body.is_end_stream() => return true,
+            Poll::Ready(Some(Ok(_))) => {}
+            Poll::Ready(Some(Err(_))) => return false,
+            Poll::Ready(None) => return true,
+            // Its connection may have more that it has read already.
+            Poll::Pending => yield_now().await,
+        }
+    }
+    false
+}
