@@ -142,7 +142,7 @@ impl Proxy {
             Err(answer) => {
                 exchange.answered(answer.reason, answer.status);
                 exchange.leave();
-                let (head, unread) = request.into_parts();
+                let (head, mut unread) = request.into_parts();
                 closes |= is_http1 && !unread.is_over(&head.headers).await;
                 let answer = if is_grpc { answer.into_grpc() } else { *answer };
                 let mut response = Response::new(ProxyBody::fixed(answer.body, exchange, active));
@@ -204,11 +204,7 @@ impl Proxy {
         let entrance = Entrance::new(self, upstream);
         entrance.enter(sender.client, outlook, exchange)?;
         let trailers = (kind == Kind::Grpc).then(|| Arc::clone(&gate));
-        let body = request
-            .body_mut()
-            .upload(self.settings.client_idle, trailers);
-        let (head, unread) = mem::take(request).into_parts();
-        *request.body_mut() = unread;
+        let (head, body) = take(request, self.settings.client_idle, trailers);
         let outbound = Outbound {
             gate: &gate,
             settings: &self.settings,
@@ -290,6 +286,18 @@ async fn admitted(
             Err(Box::new((*refusal).into()))
         }
     }
+}
+
+/// Takes a request apart. What stays of it tells how far its body has come.
+fn take(
+    request: &mut Request<Unread>,
+    limit: Duration,
+    trailers: Option<Arc<Gate>>,
+) -> (Parts, Upload) {
+    let upload = request.body_mut().upload(limit, trailers);
+    let (head, unread) = mem::take(request).into_parts();
+    *request.body_mut() = unread;
+    (head, upload)
 }
 
 /// How long what has no end of its own may go on; for ever, if there is no token.

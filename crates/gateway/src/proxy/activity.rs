@@ -1,7 +1,8 @@
 //! What goes on on a client's connection, as far as its time limits need to know.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Context;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout};
@@ -17,6 +18,9 @@ const LOOKED_AT: Duration = Duration::from_millis(100);
 /// What a client of HTTP/2 takes at least within the limit, in bytes: more than answers to its pings.
 const TAKEN_MIN: u64 = 1024;
 
+/// How much of an answer over HTTP/1.1 may wait for the connection before more of it is handed over.
+const WAITING: u64 = 16 * 1024;
+
 /// What happens on a connection, for its time limits.
 #[derive(Debug)]
 pub(super) struct Activity {
@@ -25,6 +29,10 @@ pub(super) struct Activity {
     owed: AtomicUsize,
     /// How many bytes the client has taken. Pieces of answers count as so many at least.
     taken: AtomicU64,
+    /// How many bytes the system has taken for the client.
+    written: AtomicU64,
+    /// It takes no more at the moment, and wakes the connection when it does.
+    is_full: AtomicBool,
     observer: Arc<dyn Observe>,
 }
 
@@ -59,6 +67,8 @@ impl Activity {
             }),
             owed: AtomicUsize::new(0),
             taken: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            is_full: AtomicBool::new(false),
             observer: Arc::clone(observer),
         }
     }
@@ -84,6 +94,13 @@ impl Activity {
     pub(super) fn took(&self, bytes: usize) {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         self.taken.fetch_add(bytes, Ordering::Relaxed);
+        self.written.fetch_add(bytes, Ordering::Relaxed);
+        self.is_full.store(false, Ordering::Relaxed);
+    }
+
+    /// The system takes no more for the client at the moment.
+    pub(super) fn full(&self) {
+        self.is_full.store(true, Ordering::Relaxed);
     }
 
     pub(super) async fn overdue(&self, limits: Limits) -> Overdue {
@@ -194,6 +211,9 @@ pub(super) struct Owed {
     /// There if it has a stream of its own.
     stream: Option<Arc<Taking>>,
     is_owed: bool,
+    /// How much of it was handed over, and how much the connection had written when it began.
+    handed: u64,
+    began: u64,
 }
 
 impl Owed {
@@ -202,6 +222,8 @@ impl Owed {
             activity: Arc::clone(&active.0),
             stream: Taking::of_stream(),
             is_owed: false,
+            handed: 0,
+            began: active.0.written.load(Ordering::Relaxed),
         };
         owed.set(true);
         owed
@@ -211,6 +233,27 @@ impl Owed {
     pub(super) fn taken(&mut self, is_owed: bool) {
         self.activity.taken.fetch_add(TAKEN_MIN, Ordering::Relaxed);
         self.set(is_owed);
+    }
+
+    /// Whether so much of it waits for the connection that no more is handed over now. Over HTTP/2 the
+    /// stream sees to that.
+    pub(super) fn must_wait(&self, cx: &Context<'_>) -> bool {
+        let written = self.activity.written.load(Ordering::Relaxed);
+        let written = written.wrapping_sub(self.began);
+        if self.stream.is_some() || self.handed.saturating_sub(written) < WAITING {
+            return false;
+        }
+        // What there is will be written next, which shows whether there is room.
+        if !self.activity.is_full.load(Ordering::Relaxed) {
+            cx.waker().wake_by_ref();
+        }
+        true
+    }
+
+    /// So many bytes more were handed over.
+    pub(super) fn handed(&mut self, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.handed = self.handed.saturating_add(bytes);
     }
 
     /// The most that may be handed over at once.

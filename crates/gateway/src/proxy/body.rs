@@ -76,13 +76,13 @@ impl Unread {
 
     /// Whether it was read to its end, so that another request may follow over HTTP/1.1. What has
     /// come of it is thrown away if it is still here.
-    pub(super) async fn is_over(self, headers: &HeaderMap) -> bool {
+    pub(super) async fn is_over(&mut self, headers: &HeaderMap) -> bool {
         let is_expected = headers.contains_key(EXPECT);
         if let Some(progress) = &self.progress {
             return progress.is_whole.load(Ordering::Relaxed);
         }
-        match self.body {
-            Some(mut body) => unread::is_over(is_expected, &mut body).await,
+        match &mut self.body {
+            Some(body) => unread::is_over(is_expected, body).await,
             None => true,
         }
     }
@@ -136,7 +136,7 @@ impl Body for Upload {
         let Some(body) = self.body.as_mut() else {
             return Poll::Ready(None);
         };
-        let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) else {
+        let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(cx) else {
             self.progress
                 .waits_for_client
                 .store(true, Ordering::Relaxed);
@@ -306,10 +306,14 @@ impl Body for ProxyBody {
         let frame = match &mut this.inner {
             Inner::Fixed(text) => text.take().map(|text| Ok(Frame::data(text))),
             Inner::Relayed(download) => {
+                if this.owed.as_ref().is_some_and(|owed| owed.must_wait(cx)) {
+                    return Poll::Pending;
+                }
                 let piece = this.owed.as_ref().map_or(usize::MAX, Owed::piece);
                 let polled = download.poll_piece(cx, piece);
                 if let Some(owed) = &mut this.owed {
                     owed.taken(matches!(polled, Poll::Ready(Some(Ok(_)))));
+                    owed.handed(length(&polled));
                 }
                 let frame = ready!(polled);
                 if let Some(exchange) = &mut this.exchange
@@ -345,6 +349,14 @@ impl Body for ProxyBody {
             }
             Inner::Relayed(download) => download.size_hint(),
         }
+    }
+}
+
+/// How much there is of the next frame.
+fn length(polled: &Poll<Option<Result<Frame<Bytes>, BodyError>>>) -> usize {
+    match polled {
+        Poll::Ready(Some(Ok(frame))) => frame.data_ref().map_or(0, Bytes::len),
+        Poll::Ready(_) | Poll::Pending => 0,
     }
 }
 

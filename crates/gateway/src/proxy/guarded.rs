@@ -50,6 +50,7 @@ impl<I> Guarded<I> {
             self.activity.took(*result.as_ref().unwrap_or(&0));
             return written;
         }
+        self.activity.full();
         let limit = self.stall_limit;
         let stall = self.stall.get_or_insert_with(|| Box::pin(sleep(limit)));
         ready!(stall.as_mut().poll(cx));

@@ -31,9 +31,8 @@ pub(super) const HEAD_LIMIT: u32 = 64 * 1024;
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// The same for HTTP/1.1, where it is the buffer.
 pub(super) const HEAD_BUFFER: usize = 64 * 1024;
-/// How much of one answer over HTTP/2 waits for its connection, whatever windows its client opens. Over
-/// HTTP/1.1 it is `HEAD_BUFFER`.
-const SEND_BUFFER: usize = 64 * 1024;
+/// How much of one answer over HTTP/2 waits for its connection, whatever windows its client opens.
+const SEND_BUFFER: usize = 32 * 1024;
 /// Streams reset by the peer before we took them: rapid reset ([CVE-2023-44487]).
 ///
 /// [CVE-2023-44487]: https://nvd.nist.gov/vuln/detail/CVE-2023-44487

@@ -158,12 +158,11 @@ async fn breaking_http2() -> SocketAddr {
             let (mut stream, _) = listener.accept().await.unwrap();
             stream.read_exact(&mut [0; 24]).await.unwrap();
             stream.write_all(&frame(4, 0, 0, &[])).await.unwrap();
-            let id = loop {
-                let (kind, id, _) = next_frame(&mut stream).await.unwrap();
-                if kind == HEADERS {
-                    break id;
-                }
-            };
+            let mut asked = (0, 0, Vec::new());
+            while asked.0 != HEADERS {
+                asked = next_frame(&mut stream).await.unwrap();
+            }
+            let id = asked.1;
             let answer = [
                 frame(HEADERS, 4, id, &[0x88]),
                 frame(RST_STREAM, 0, id, &[0, 0, 0, 2]),

@@ -34,7 +34,7 @@ const SHARED_MAX: usize = 100;
 
 /// How much of one answer is held for a client who does not take it, besides what waits for the client's
 /// connection.
-const STREAM_WINDOW: u32 = 48 * 1024;
+const STREAM_WINDOW: u32 = 80 * 1024;
 
 /// How many fields the head of an answer may have over HTTP/1.1. Over HTTP/2 no more fit into
 /// `HEAD_LIMIT`, since each counts 32 bytes more than it has.
