@@ -121,6 +121,8 @@ impl Proxy {
             && (request.headers().contains_key(http::header::UPGRADE)
                 || request.method() == Method::CONNECT);
         let is_grpc = request.version() == Version::HTTP_2 && original::is_grpc(request.headers());
+        // Over HTTP/1.1 the library sends no body in answer to HEAD; over HTTP/2 it sends what it gets.
+        let is_head = !is_http1 && request.method() == Method::HEAD;
         // A request is under way from here on, until its answer is over.
         let active = connection.as_ref().map(Connection::active);
         let sender = Sender {
@@ -144,7 +146,11 @@ impl Proxy {
                 exchange.leave();
                 let (head, mut unread) = request.into_parts();
                 closes |= is_http1 && !unread.is_over(&head.headers).await;
-                let answer = if is_grpc { answer.into_grpc() } else { *answer };
+                let answer = match (is_grpc, is_head) {
+                    (true, _) => answer.into_grpc(),
+                    (false, true) => answer.without_body(),
+                    (false, false) => *answer,
+                };
                 let mut response = Response::new(ProxyBody::fixed(answer.body, exchange, active));
                 *response.status_mut() = answer.status;
                 *response.headers_mut() = answer.headers;

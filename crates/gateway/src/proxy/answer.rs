@@ -2,7 +2,7 @@
 //! and nothing of the upstream is in them.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::body::BodyError;
@@ -78,6 +78,16 @@ impl Answer {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert("grpc-status", HeaderValue::from(code));
         self.status = StatusCode::OK;
+        self.body = Bytes::new();
+        self
+    }
+
+    /// The same for HEAD, which is told how long the body would be ([RFC 9110 §9.3.2]).
+    ///
+    /// [RFC 9110 §9.3.2]: https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2
+    pub(super) fn without_body(mut self) -> Self {
+        let length = HeaderValue::from(self.body.len());
+        self.headers.insert(CONTENT_LENGTH, length);
         self.body = Bytes::new();
         self
     }

@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bearward_gateway::proxy::{End, Limits, Protocol, Settings};
-use http::StatusCode;
+use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 
 use super::fixture::{
-    App, Gateway, SOON, bearer, body_of, empty, get, raw, send, to_end, try_send, upstream,
+    App, Gateway, SOON, bearer, body_of, empty, get, raw, request, send, to_end, try_send, upstream,
 };
 use super::framing::literal;
 use super::limits::{PREFACE, frame, next_frame};
@@ -42,6 +42,20 @@ fn asked(stream: u32, fields: &[Field]) -> Vec<u8> {
     }
     block.extend_from_slice(&literal("authorization", &bearer()));
     frame(HEADERS, 5, stream, &block)
+}
+
+#[tokio::test]
+async fn t_prx_08_a_refusal_of_head_has_no_body() {
+    let (_app, addr) = App::start().await;
+    let gateway = Gateway::speaking(addr, Protocol::Auto).await;
+    for target in ["http://api.example/x", "/x"] {
+        let request = request(Method::HEAD, target).body(empty()).unwrap();
+        let response = send(gateway.addr, request).await;
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{target}");
+        let length = response.headers()["content-length"].to_str().unwrap();
+        assert_ne!(length, "0", "{target}");
+        assert_eq!(body_of(response).await, "", "{target}");
+    }
 }
 
 /// The good fields without this one.
