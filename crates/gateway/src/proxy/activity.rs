@@ -19,7 +19,7 @@ const LOOKED_AT: Duration = Duration::from_millis(100);
 const TAKEN_MIN: u64 = 1024;
 
 /// How much of an answer over HTTP/1.1 may wait for the connection before more of it is handed over.
-const WAITING: u64 = 16 * 1024;
+const WAITING: u64 = 32 * 1024;
 
 /// What happens on a connection, for its time limits.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 
 use super::fixture::{
-    App, Gateway, SOON, bearer, body_of, empty, get, raw, request, send, to_end, try_send, upstream,
+    App, Gateway, SOON, bare, bearer, body_of, empty, get, raw, send, to_end, try_send, upstream,
 };
 use super::framing::literal;
 use super::limits::{PREFACE, frame, next_frame};
@@ -49,7 +49,7 @@ async fn t_prx_08_a_refusal_of_head_has_no_body() {
     let (_app, addr) = App::start().await;
     let gateway = Gateway::speaking(addr, Protocol::Auto).await;
     for target in ["http://api.example/x", "/x"] {
-        let request = request(Method::HEAD, target).body(empty()).unwrap();
+        let request = bare(Method::HEAD, target).body(empty()).unwrap();
         let response = send(gateway.addr, request).await;
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{target}");
         let length = response.headers()["content-length"].to_str().unwrap();

@@ -25,8 +25,8 @@ pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 /// How much is read at once, at most. Several such pieces are on their way at a time. The library behind
-/// this sets aside twice as much from a full 32 KiB on.
-const PIECE: u64 = 32_767;
+/// this sets aside twice as much from a full 16 KiB on.
+const PIECE: u64 = 16_383;
 
 /// A connection that is read in pieces of a limited size.
 pub(super) struct Pieces(Take<Box<dyn Io>>);
