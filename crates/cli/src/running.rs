@@ -135,6 +135,12 @@ mod tests {
     use super::run;
     use crate::Failure;
 
+    fn hang() -> ! {
+        loop {
+            std::thread::park();
+        }
+    }
+
     /// What hangs here is a thread that serves, for ever. In one test, since the signal is for the whole program.
     #[test]
     fn t_dos_11_a_command_that_hangs_is_ended() {
@@ -153,13 +159,9 @@ mod tests {
             });
             let began = Instant::now();
             let ran = run(async move |stop| {
-                if let Some(grace) = grace {
-                    stop.allow(grace);
-                }
+                grace.into_iter().for_each(|grace| stop.allow(grace));
                 hangs.send(()).unwrap();
-                loop {
-                    std::thread::park();
-                }
+                hang();
                 #[expect(unreachable_code, reason = "the type of what it would answer")]
                 Ok(())
             });

@@ -204,13 +204,13 @@ impl Stdout {
     fn start() -> Result<Self, Failure> {
         let (said, heard) = mpsc::channel::<String>();
         let write = move || {
-            for text in heard {
-                let mut stdout = io::stdout();
-                let written = stdout.write_all(text.as_bytes());
-                if let Err(error) = written.and_then(|()| stdout.flush()) {
-                    tracing::warn!(%error, "standard output cannot be written; it goes on without");
-                    return;
-                }
+            let mut stdout = io::stdout();
+            let mut write = |text: String| {
+                stdout.write_all(text.as_bytes())?;
+                stdout.flush()
+            };
+            if let Err(error) = heard.into_iter().try_for_each(&mut write) {
+                tracing::warn!(%error, "standard output cannot be written; it goes on without");
             }
         };
         let thread = thread::Builder::new().name("stdout".to_owned());

@@ -68,15 +68,12 @@ impl Gateway {
     ///
     /// [`StartError`] if it cannot.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        reload::tell_certificates(&config);
         reload::tell_warnings(&config);
         let shares = Shares::told(&config);
-        let upstreams = upstreams(&config.upstreams, shares)?;
         let gate = config.gate(config.resource_server()?);
-        let gate = SharedGate::new(gate.upstreams(upstreams));
+        let gate = SharedGate::new(gate.upstreams(upstreams(&config.upstreams, shares)?));
         let metrics = Arc::new(Metrics::new(gate.clone()));
-        let telemetry = telemetry(config.telemetry.as_ref())?;
-        let listen = &config.listen;
+        let (listen, telemetry) = (&config.listen, telemetry(config.telemetry.as_ref())?);
         let mut certificates = Certificates::default();
         let admin = match &listen.admin {
             Some(settings) => {

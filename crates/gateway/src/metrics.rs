@@ -49,8 +49,7 @@ impl Metrics {
         let mut registry = Registry::with_prefix("bearward");
         let requests = Family::default();
         let durations = Family::new_with_constructor(HISTOGRAM);
-        let reloads = Family::default();
-        let cuts = Family::default();
+        let (reloads, cuts) = (Family::default(), Family::default());
         let (is_current, loaded_at) = (Gauge::default(), Gauge::default());
         registry.register(
             "requests",

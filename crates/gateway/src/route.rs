@@ -53,7 +53,7 @@ impl Routes {
             return Some(selection);
         };
         match self.select_path(method, host, &literal.path) {
-            Some(other) => Some(selection.and(other)),
+            Some(other) => Some(selection.and(&other)),
             // To a router that resolves nothing it is for no route, and such a request is refused.
             None if literal.is_disguised => None,
             None => Some(selection),
@@ -104,7 +104,7 @@ pub struct Selection<'r> {
 
 impl<'r> Selection<'r> {
     /// With what another reading of the same path adds.
-    fn and(mut self, other: Self) -> Self {
+    fn and(mut self, other: &Self) -> Self {
         for route in other.iter() {
             if !self.iter().any(|known| Arc::ptr_eq(known, route)) {
                 self.also.push(route);

@@ -233,8 +233,8 @@ fn literal(path: &str) -> Option<LiteralPath> {
     for piece in pieces {
         let (digits, rest) = piece.as_bytes().split_at_checked(2)?;
         let is_usual = !digits.iter().any(u8::is_ascii_lowercase);
-        let number = digits.iter().copied().map(hex);
-        let resolved = number.fold(Some(0_u8), |sum, digit| Some((sum? << 4) | digit?))?;
+        let mut number = digits.iter().copied().map(hex);
+        let resolved = number.try_fold(0_u8, |sum, digit| Some((sum << 4) | digit?))?;
         match resolved {
             // As in the path that is resolved, and in any case.
             b'/' => bytes.extend_from_slice(b"%2F"),

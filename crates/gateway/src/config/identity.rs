@@ -51,9 +51,10 @@ pub(super) fn read(
     let built = builder.build();
     if let Err(error) = &built {
         // Of fields that do not go together only.
-        let place = match error {
-            IdentityBuildError::Contradiction(_) => "keep_fields",
-            _ => "fields",
+        let place = if matches!(error, IdentityBuildError::Contradiction(_)) {
+            "keep_fields"
+        } else {
+            "fields"
         };
         fields.tell(code_of(error), place, error.to_string(), "");
     }

@@ -74,11 +74,7 @@ mod tests {
         let mut hanging = Vec::new();
         for _ in 0..THREADS {
             let (release, released) = mpsc::channel::<()>();
-            let hung = away
-                .run(move || {
-                    let _ = released.recv();
-                })
-                .await;
+            let hung = away.run(move || released.recv().is_ok()).await;
             let error = hung.unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::TimedOut);
             assert_eq!(error.to_string(), "it took longer than 10 s");
@@ -93,11 +89,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         let (_kept, never) = mpsc::channel::<()>();
-        let hung = away
-            .run(move || {
-                let _ = never.recv();
-            })
-            .await;
+        let hung = away.run(move || never.recv().is_ok()).await;
         assert_eq!(hung.unwrap_err().to_string(), "it took longer than 10 s");
     }
 

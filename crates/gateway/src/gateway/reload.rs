@@ -156,7 +156,6 @@ impl Reloader {
             certificate.present();
         }
         self.0.started.tell_changes(config, current);
-        tell_certificates(config);
         Ok(())
     }
 
@@ -261,6 +260,7 @@ pub(super) fn tell_warnings(config: &Config) {
     if warnings.left_out() > 0 {
         tracing::warn!(count = warnings.left_out(), "there are more warnings");
     }
+    tell_certificates(config);
 }
 
 /// Why the configuration is to be read again.
@@ -371,7 +371,7 @@ impl Reloads {
 }
 
 /// Says which certificates the other side will not take.
-pub(super) fn tell_certificates(config: &Config) {
+fn tell_certificates(config: &Config) {
     for warning in config.certificate_warnings(SystemTime::now()) {
         let message = if warning.has_expired {
             "a certificate has expired"

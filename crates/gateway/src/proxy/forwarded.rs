@@ -147,30 +147,29 @@ impl Told {
     }
 
     fn of_forwarded(headers: &HeaderMap) -> Self {
-        let mut told = Self::default();
-        for element in listed(headers, FORWARDED) {
-            for pair in element.split(';') {
-                let Some((name, value)) = pair.split_once('=') else {
-                    continue;
-                };
-                let value = value.trim().trim_matches('"');
-                match &*name.trim().to_ascii_lowercase() {
-                    "for" => told.hops.push(
-                        address(value)
-                            .map_or_else(|| "unknown".to_owned(), |address| address.to_string()),
-                    ),
-                    "host" => told.host = host(value).or(told.host),
-                    "proto" => told.scheme = told.scheme.or_else(|| scheme(value)),
-                    _ => {}
-                }
+        let mut found = Self::default();
+        let elements = listed(headers, FORWARDED);
+        let pairs = elements.flat_map(|element| element.split(';'));
+        for (name, value) in pairs.filter_map(|pair| pair.split_once('=')) {
+            let value = value.trim().trim_matches('"');
+            match &*name.trim().to_ascii_lowercase() {
+                "for" => found.hops.push(
+                    address(value)
+                        .map_or_else(|| "unknown".to_owned(), |address| address.to_string()),
+                ),
+                "host" => found.host = host(value).or(found.host),
+                "proto" => found.scheme = found.scheme.or_else(|| scheme(value)),
+                _ => {}
             }
         }
-        told
+        found
     }
 
     fn set(self, headers: &mut HeaderMap, via: Via<'_>) {
         let host = self.host.as_ref().or(via.host);
-        let scheme = self.scheme.unwrap_or(HeaderValue::from_static(via.scheme));
+        let scheme = self
+            .scheme
+            .unwrap_or_else(|| HeaderValue::from_static(via.scheme));
         let skipped = self.hops.len().saturating_sub(HOPS);
         let (mut forwarded, mut addresses) = (Vec::new(), Vec::new());
         for hop in self.hops.iter().skip(skipped) {

@@ -310,10 +310,9 @@ mod tests {
     fn t_dos_08_threads_that_come_and_go_leave_nothing_behind() {
         let places = Places::default();
         let come_and_go = |number: u32| {
-            for _ in 0..10_000 {
-                if places.take(client(number % 2), 3, 0) {
-                    places.leave(client(number % 2));
-                }
+            let turns = 0..10_000;
+            for _ in turns.filter(|_| places.take(client(number % 2), 3, 0)) {
+                places.leave(client(number % 2));
             }
         };
         std::thread::scope(|scope| {
