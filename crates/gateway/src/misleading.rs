@@ -498,7 +498,7 @@ mod tests {
             "x",
             "x-forwarded",
             "x-original",
-            "script-nam",
+            "script-na-me",
             "é",
             "accept",
             "-",

@@ -37,7 +37,7 @@ impl Routes {
     }
 
     /// The first route that matches, and those that the application could take the request for: before
-    /// it by a router that is lax, and of the path [as it is written](Target::literal). Where none
+    /// it by a router that is lax, and of the path as it is written. Where none
     /// matches, the first that the application takes for the same, and all others.
     #[must_use]
     pub fn select(
@@ -408,7 +408,7 @@ mod tests {
                 assert_eq!(deciding(&routes(Router::Strict), path), ["all"], "{path}");
             }
             // What no router takes for another path, and what matches exactly.
-            for path in ["/", "/x/admin", "/admi", "/exac"] {
+            for path in ["/", "/x/admin", "/adm", "/exa"] {
                 assert_eq!(
                     deciding(&routes(router), path),
                     ["all"],

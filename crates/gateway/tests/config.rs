@@ -943,7 +943,7 @@ fn t_fwd_13_a_route_has_the_router_of_the_nearest_that_names_one() {
     assert_eq!(of("servlet", "express", "rails"), "servlet");
     assert_eq!(of("", "strict", "aspnet"), "strict");
     assert_eq!(
-        mistakes(&with_more("[protection]\nrouter = \"expres\"\n")),
+        mistakes(&with_more("[protection]\nrouter = \"expressjs\"\n")),
         ["value 10:10"]
     );
 }
