@@ -67,7 +67,7 @@ impl Limits {
     pub const fn new() -> Self {
         Self {
             connections: 10_000,
-            streams: 200,
+            streams: 128,
             head: Duration::from_secs(10),
             idle: Duration::from_secs(75),
             stall: Duration::from_secs(30),
@@ -83,7 +83,7 @@ impl Limits {
         self
     }
 
-    /// How many requests an HTTP/2 connection may have under way; 200.
+    /// How many requests an HTTP/2 connection may have under way; 128.
     #[must_use]
     pub const fn streams(mut self, count: u32) -> Self {
         self.streams = count;
