@@ -435,9 +435,12 @@ class Run:
         self.refused(proxy, "/public%2f..%2fadmin/x", 400, [], "/public%2f..%2fadmin/x")
         self.refused(proxy, "/public/a%2fb", 400, [], "/public/a%2fb")
         self.refused(proxy, "/public/a;x=1", 400, [], "/public/a;x=1")
-        self.refused(proxy, "/%61dmin/x, no token", 401, [REALM], "/%61dmin/x")
-        self.refused(proxy, "/%61dmin/x, a role is missing", 403, [], "/%61dmin/x", bearer(self.mint()))
-        target = "/%70ublic/x?a=/../b//c%2f"
+        self.refused(proxy, "/admin/%78, no token", 401, [REALM], "/admin/%78")
+        self.refused(proxy, "/admin/%78, a role is missing", 403, [], "/admin/%78", bearer(self.mint()))
+        # As it is written, it is for no route. Some proxies resolve it themselves, for the application as well.
+        if proxy.arrives("/%70ublic/x") == "/%70ublic/x":
+            self.refused(proxy, "/%70ublic/x, a disguise", 403, [], "/%70ublic/x")
+        target = "/public/%78?a=/../b//c%2f"
         answer, seen = self.through(proxy, target)
         found = (answer.status, seen.target if seen else None)
         expected = proxy.arrives(target)

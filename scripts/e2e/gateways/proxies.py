@@ -289,7 +289,7 @@ class Traefik(Proxy):
 
     def arrives(self, target):
         # It decodes what needs no escape, likewise.
-        return target.replace("%70", "p")
+        return target.replace("%70", "p").replace("%78", "x")
 
 
 class Haproxy(Proxy):
