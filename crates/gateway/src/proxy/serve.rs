@@ -67,7 +67,7 @@ impl Limits {
     pub const fn new() -> Self {
         Self {
             connections: 10_000,
-            streams: 128,
+            streams: 100,
             head: Duration::from_secs(10),
             idle: Duration::from_secs(75),
             stall: Duration::from_secs(30),
@@ -83,7 +83,7 @@ impl Limits {
         self
     }
 
-    /// How many requests an HTTP/2 connection may have under way; 128.
+    /// How many requests an HTTP/2 connection may have under way; 100, the least that RFC 9113 §6.5.2 recommends.
     #[must_use]
     pub const fn streams(mut self, count: u32) -> Self {
         self.streams = count;

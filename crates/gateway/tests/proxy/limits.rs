@@ -706,7 +706,7 @@ async fn t_dos_02_requests_past_the_cap_of_a_connection_are_refused() {
     stream.write_all(PREFACE).await.unwrap();
     let (_, settings) = next_of(&mut stream, SETTINGS).await.unwrap();
     let most = settings.chunks(6).find(|setting| setting[..2] == [0, 3]);
-    assert_eq!(most.unwrap()[2..], [0, 0, 0, 128]);
+    assert_eq!(most.unwrap()[2..], [0, 0, 0, 100]);
     assert_eq!(app.arrived(), 2);
 }
 
