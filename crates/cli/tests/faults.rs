@@ -676,9 +676,11 @@ fn free_address() -> SocketAddr {
 }
 
 fn make_pipe(path: &std::path::Path) {
-    let _ = std::fs::remove_file(path);
-    let made = Command::new("mkfifo").arg(path).status();
+    // In one step, so that nobody finds nothing in between.
+    let new = path.with_extension("new");
+    let made = Command::new("mkfifo").arg(&new).status();
     assert!(made.expect("mkfifo is there").success());
+    std::fs::rename(new, path).expect("a pipe in its place");
 }
 
 /// A pipe without a writer hangs whoever opens it, as a network file system that is gone does.
