@@ -68,7 +68,7 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
     })
 }
 
-/// Says what was wrong. Whoever reads it may have stopped reading, which holds up no end.
+/// Says what was wrong. A reader that has stopped reading does not delay the end.
 fn report(failure: Failure) {
     let (written, waited) = mpsc::channel();
     let write = move || {

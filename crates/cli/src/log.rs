@@ -1,4 +1,4 @@
-//! The log of the commands that keep running: to stderr, for the operator. Nobody waits for whoever
+//! The log of the commands that keep running: to stderr, for the operator. Nothing waits for who
 //! reads it.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -52,7 +52,7 @@ impl Log {
             .with(asked_for)
             .with(never_below_info())
             .init();
-        // The usual one writes to stderr itself, and waits for whoever reads it.
+        // The usual one writes to stderr itself, and waits for its reader.
         panic::set_hook(Box::new(log_panic));
         Ok(Started(queue))
     }

@@ -195,7 +195,7 @@ async fn say_when_ready(gate: SharedGate, stdout: Stdout) {
 /// How often it is looked at whether keys have come.
 const LOOKED_AT: Duration = Duration::from_millis(200);
 
-/// Standard output, for whoever started the program. Where it listens is said there and nothing
+/// Standard output, for the one who started the program. Where it listens is said there and nothing
 /// depends on it: a full disk or a reader that is gone or stalls holds up nothing.
 struct Stdout(mpsc::Sender<String>);
 
