@@ -1,5 +1,5 @@
-//! The log of the commands that keep running: to stderr, for the operator. Nothing waits for who
-//! reads it.
+//! The log of the commands that keep running: to stderr, for the operator. Nothing waits for its
+//! reader.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal};
