@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use crate::Failure;
 
-/// Runs a command that needs a network, to its end, or until a signal has told it to stop and the
+/// Runs a command that needs a network, to its end, or until a signal asks it to stop and the
 /// time that it asked for is over.
 pub(crate) fn run<T: Send + 'static>(
     command: impl AsyncFnOnce(Stop) -> Result<T, Failure> + Send + 'static,
@@ -24,7 +24,7 @@ pub(crate) fn run<T: Send + 'static>(
     let waiting = Builder::new_current_thread().enable_all().build();
     waiting.map_err(Failure::Runtime)?.block_on(async {
         let signal = signal().map_err(Failure::Runtime)?;
-        let (told, heard) = watch::channel(());
+        let (stopping, heard) = watch::channel(());
         let grace = Arc::<OnceLock<Duration>>::default();
         let stop = Stop {
             heard,
@@ -40,7 +40,7 @@ pub(crate) fn run<T: Send + 'static>(
             ended = &mut ended => return ended.unwrap_or(Err(Failure::Worker)),
             () = signal => {}
         }
-        drop(told);
+        drop(stopping);
         let Some(grace) = grace.get() else {
             return Err(Failure::Stopped);
         };
@@ -141,22 +141,21 @@ mod tests {
         }
     }
 
+    /// Sends SIGTERM to this program once the command has begun. Whether it was sent.
+    fn interrupt_once(begun: mpsc::Receiver<()>) -> std::thread::JoinHandle<bool> {
+        std::thread::spawn(move || {
+            let id = std::process::id().to_string();
+            let send = || Command::new("kill").args(["-TERM", &id]).status();
+            begun.recv().is_ok() && send().is_ok_and(|sent| sent.success())
+        })
+    }
+
     /// What hangs here is a thread that serves, for ever. In one test, since the signal is for the whole program.
     #[test]
     fn t_dos_11_a_command_that_hangs_is_ended() {
         for grace in [None, Some(Duration::from_millis(300))] {
             let (hangs, begun) = mpsc::channel();
-            let interrupt = std::thread::spawn(move || {
-                begun.recv().unwrap();
-                let id = std::process::id().to_string();
-                assert!(
-                    Command::new("kill")
-                        .args(["-TERM", &id])
-                        .status()
-                        .unwrap()
-                        .success()
-                );
-            });
+            let interrupt = interrupt_once(begun);
             let began = Instant::now();
             let ran = run(async move |stop| {
                 grace.into_iter().for_each(|grace| stop.allow(grace));
@@ -165,7 +164,7 @@ mod tests {
                 #[expect(unreachable_code, reason = "the type of what it would answer")]
                 Ok(())
             });
-            interrupt.join().unwrap();
+            assert!(interrupt.join().unwrap());
             match grace {
                 None => assert!(matches!(ran, Err(Failure::Stopped)), "{ran:?}"),
                 Some(grace) => {
@@ -177,24 +176,14 @@ mod tests {
         }
         // One that listens ends as it likes.
         let (ready, begun) = mpsc::channel();
-        let interrupt = std::thread::spawn(move || {
-            begun.recv().unwrap();
-            let id = std::process::id().to_string();
-            assert!(
-                Command::new("kill")
-                    .args(["-TERM", &id])
-                    .status()
-                    .unwrap()
-                    .success()
-            );
-        });
+        let interrupt = interrupt_once(begun);
         let ran = run(async move |stop| {
             stop.allow(Duration::from_secs(20));
             ready.send(()).unwrap();
             stop.told().await;
             Ok(7)
         });
-        interrupt.join().unwrap();
+        assert!(interrupt.join().unwrap());
         assert_eq!(ran.unwrap(), 7);
     }
 }

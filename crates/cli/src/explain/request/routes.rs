@@ -35,8 +35,8 @@ impl Verdict {
     }
 }
 
-/// Tries each route as the gate does: the first that matches exactly is the last that is tried, but for
-/// those that the path as it is written leads to.
+/// Tries each route as the gate does: the first that matches exactly is the last that is tried. Those
+/// that the path as it is written leads to are shown as well.
 pub(super) fn tried(
     routes: &Routes,
     method: &Method,
