@@ -14,7 +14,7 @@ use crate::{Exit, Failure, running, serve};
 
 /// Checks a configuration: reads it completely, then asks each issuer for its keys.
 ///
-/// Warns of what should be said more clearly, such as how the application reads paths.
+/// Warns if something should be stated explicitly, such as how the application reads paths.
 ///
 /// Exits with 0 if all is well, warnings or not, 1 if there are mistakes or an issuer has no keys for us, 2 if the
 /// file cannot be read.
@@ -121,7 +121,7 @@ fn json_of(mistakes: &Mistakes) -> String {
     format!("{told}\n")
 }
 
-/// A warning like any other, of something that stands in no line of the configuration.
+/// A warning like any other, but about something outside the lines of the configuration.
 fn of_certificate(text: &str) -> Value {
     json!({
         "code": "certificate",

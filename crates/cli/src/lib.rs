@@ -68,12 +68,12 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
     })
 }
 
-/// Says what was wrong. A reader that has stopped reading does not delay the end.
+/// Reports what went wrong. A reader that has stopped reading does not delay the end.
 fn report(failure: Failure) {
     let (written, waited) = mpsc::channel();
     let write = move || {
         let mut stderr = anstream::stderr();
-        // Nobody is left to tell if stderr is closed.
+        // If stderr is closed, there is nowhere to report it.
         let _ = if let Failure::Mistakes { file, mistakes } = &failure {
             let rendered = mistakes.render(&file.display().to_string());
             stderr.write_all(rendered.as_bytes())
@@ -88,7 +88,7 @@ fn report(failure: Failure) {
     }
 }
 
-/// How long the end waits until somebody has read why.
+/// How long the program waits at its end until the error message is written.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Keeps bearer tokens: verifies access tokens, explains refused ones, runs the gateway, a
@@ -195,9 +195,9 @@ enum Failure {
     Runtime(std::io::Error),
     #[error("serving: {0}")]
     Serve(std::io::Error),
-    #[error("a signal ended it before it had begun")]
+    #[error("a signal stopped the program before the command began")]
     Stopped,
-    #[error("something hangs, and the time to end is over")]
+    #[error("the command still hangs after the time to stop has passed")]
     Stuck,
     #[error("a worker thread panicked; the results are not complete")]
     Worker,

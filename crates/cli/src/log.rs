@@ -1,5 +1,4 @@
-//! The log of the commands that keep running: to stderr, for the operator. Nothing waits for its
-//! reader.
+//! The log of long-running commands: to stderr, for the operator. Nothing waits for its reader.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal};

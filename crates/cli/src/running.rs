@@ -1,7 +1,7 @@
 //! What keeps running until it is told to stop.
 //!
-//! The command has a thread of its own. The one that started it waits for its end and for signals,
-//! and does nothing that could make it wait for anything else: whatever hangs, the program ends.
+//! The command runs on a separate thread. The main thread waits for its end and for signals, and
+//! does nothing that could make it wait for anything else: whatever hangs, the program ends.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -57,12 +57,13 @@ fn run_here<T>(
 ) -> Result<T, Failure> {
     let runtime = runtime().map_err(Failure::Runtime)?;
     let ran = runtime.block_on(command(stop));
-    // What hangs in the system keeps its thread; nobody waits for it.
+    // Work that hangs in the system keeps its thread; nothing waits for it.
     runtime.shutdown_background();
     ran
 }
 
-/// Ctrl-C, or the signal of whoever started the program: heard from before the command begins.
+/// Ctrl-C, or a signal from the process that started the program; received even before the command
+/// begins.
 #[derive(Clone)]
 pub(crate) struct Stop {
     heard: watch::Receiver<()>,
@@ -70,8 +71,8 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
-    /// Asks for this long to end after a signal. Until it is asked for, a signal ends the program at
-    /// once.
+    /// Requests this much time to end after a signal. Until this is called, a signal ends the
+    /// program at once.
     pub(crate) fn allow(&self, grace: Duration) {
         // The first one stays.
         let _ = self.grace.set(grace);

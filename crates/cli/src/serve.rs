@@ -195,12 +195,12 @@ async fn say_when_ready(gate: SharedGate, stdout: Stdout) {
 /// How often it is looked at whether keys have come.
 const LOOKED_AT: Duration = Duration::from_millis(200);
 
-/// Standard output, for the one who started the program. Where it listens is said there and nothing
-/// depends on it: a full disk or a reader that is gone or stalls holds up nothing.
+/// Standard output, for the process that started the program. It only says where the program
+/// listens: a full disk, or a reader that is gone or stalls, delays nothing.
 struct Stdout(mpsc::Sender<String>);
 
 impl Stdout {
-    /// A thread of its own, since nobody else may wait for the reader.
+    /// Uses a separate thread, since nothing else may wait for the reader.
     fn start() -> Result<Self, Failure> {
         let (said, heard) = mpsc::channel::<String>();
         let write = move || {
@@ -210,7 +210,7 @@ impl Stdout {
                 stdout.flush()
             };
             if let Err(error) = heard.into_iter().try_for_each(&mut write) {
-                tracing::warn!(%error, "standard output cannot be written; it goes on without");
+                tracing::warn!(%error, "standard output cannot be written; serving continues");
             }
         };
         let thread = thread::Builder::new().name("stdout".to_owned());

@@ -129,7 +129,7 @@ fn t_fwd_13_check_warns_of_an_order_that_depends_on_the_router() {
     };
     let told = check(&text, "text");
     for part in [
-        "warning[router]: the route \"admin\" asks for more than \"all\" behind it",
+        "warning[router]: the route \"admin\" requires more than the later route \"all\"",
         "b.toml:7:1\n",
         "1 warning in ",
         "\ngood\n",

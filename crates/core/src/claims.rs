@@ -1,7 +1,7 @@
 //! The claims of a token: the JWT Claims Set ([RFC 7519 §4]), parsed once, kept with its text.
 //!
-//! Registered claims are found by one pass over the members and typed when they are read: a claim
-//! that is present but malformed is an error, never "absent". It decides nothing: the policy does.
+//! Registered claims and `typ` are found by one pass over the members and typed when they are read:
+//! a claim that is present but malformed is an error, never "absent". It decides nothing: the policy does.
 //!
 //! [RFC 7519 §4]: https://www.rfc-editor.org/rfc/rfc7519#section-4
 
@@ -366,8 +366,8 @@ fn whole_seconds(number: &[u8]) -> Option<u64> {
     (bits & 0xF0 == 0).then_some(seconds)
 }
 
-/// Where the registered claims stand on the tape. Small, since it travels with the claims: a tape
-/// of a token has fewer than 2¹⁶ nodes, and the object itself is at 0.
+/// Where the claims stand on the tape that are looked up for every token. Small, since it travels
+/// with the claims: a tape of a token has fewer than 2¹⁶ nodes, and the object itself is at 0.
 #[derive(Clone, Copy, Default)]
 struct Found {
     acr: Option<NonZeroU16>,
@@ -385,6 +385,7 @@ struct Found {
     scope: Option<NonZeroU16>,
     scp: Option<NonZeroU16>,
     sub: Option<NonZeroU16>,
+    typ: Option<NonZeroU16>,
 }
 
 impl Found {
@@ -414,6 +415,7 @@ impl Found {
             b"scope" => &mut self.scope,
             b"scp" => &mut self.scp,
             b"sub" => &mut self.sub,
+            b"typ" => &mut self.typ,
             _ => return None,
         })
     }

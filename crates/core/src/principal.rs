@@ -73,7 +73,7 @@ impl Principal {
         self.resolve(self.0.subject.as_ref()).unwrap_or_default()
     }
 
-    /// Whether it is a user or a machine, as far as the issuer tells.
+    /// Whether it is a user or a machine, if the issuer says so.
     #[must_use]
     pub fn kind(&self) -> PrincipalKind {
         self.0.kind
@@ -171,8 +171,8 @@ impl fmt::Debug for Principal {
 
 /// Whether a principal is a user, or a client that acts for itself.
 ///
-/// It is told by marks that the issuer alone sets (see [`Profile`](crate::Profile)), never by a name
-/// that users choose.
+/// Only marks that the issuer alone sets decide this (see [`Profile`](crate::Profile)), never a
+/// name that users choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(
     clippy::exhaustive_enums,
@@ -183,12 +183,12 @@ pub enum PrincipalKind {
     User,
     /// A client for itself: client credentials.
     Machine,
-    /// Either: the issuer marks neither. Who asks for a user or for a machine does not get it.
+    /// Either: the issuer marks neither. It satisfies no requirement for a user or for a machine.
     Unknown,
 }
 
 impl PrincipalKind {
-    /// How it is spelt where it is told: `user`, `machine` or `unknown`.
+    /// How it is spelt in output: `user`, `machine` or `unknown`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -220,8 +220,8 @@ reasons! {
 reasons! {
     /// Why a valid access token does not admit its principal.
     pub enum Forbidden {
-        /// A user where a machine is asked for, or the other way round; or one whose kind the issuer
-        /// does not tell.
+        /// A user where a machine is required, or the other way round; or a principal whose kind
+        /// the issuer does not say.
         PrincipalKind = "principal_kind": "the principal is not of the kind asked for",
         /// The client is not one of those asked for.
         ClientNotAllowed = "client_not_allowed": "the client is not allowed here",

@@ -1,7 +1,7 @@
-//! The `Date` of answers ([RFC 9110 §6.6.1]), by the clock as it is now.
+//! The `Date` of answers ([RFC 9110 §6.6.1]), according to the current clock.
 //!
-//! hyper adds one as well, but remembers the latest it wrote: after the clock was set back by an hour,
-//! its answers would come from the future for that hour.
+//! hyper adds one as well, but caches the latest it wrote: after the clock is set back by an hour,
+//! its answers would be dated in the future for that hour.
 //!
 //! [RFC 9110 §6.6.1]: https://www.rfc-editor.org/rfc/rfc9110#section-6.6.1
 
@@ -32,7 +32,7 @@ fn add_at(headers: &mut HeaderMap, now: SystemTime) {
     }
 }
 
-/// `None` where the clock says what no date can, so that hyper adds what it takes for one.
+/// `None` if no date can express the clock's time; hyper then adds its own value.
 fn value(now: SystemTime) -> Option<HeaderValue> {
     let second = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     LAST.with_borrow_mut(|last| {

@@ -158,7 +158,7 @@ pub enum Reason {
     #[error("no route matches")]
     NoRule,
     /// The query names another method or path than the request line.
-    #[error("the query names another method or path, which some frameworks take")]
+    #[error("the query names another method or path, which some frameworks use")]
     QueryOverride,
     /// The request target is not a path with an optional query.
     #[error("the request target is not a path with an optional query")]

@@ -11,7 +11,7 @@ mod encoding;
 mod spelling;
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::cmp::Ordering;
 use std::fmt;
 use std::mem::size_of;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub use self::claim::ClaimSource;
 pub use self::encoding::Encoding;
 
 pub(crate) use self::spelling::has_reserved_prefix;
-use crate::misleading::{self, Sender};
+use crate::misleading::{self, Sender, bit};
 
 /// Which fields tell the application what. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -39,8 +39,17 @@ struct Inner {
     of_nobody: Arc<IdentityFields>,
     /// Those of them in which nothing is said of anybody.
     never_said: Vec<HeaderName>,
-    /// All of them, with `_` for one of their hyphens or several.
+    /// All of them folded, ascending.
+    folded: Vec<String>,
+    /// The lengths of the folded ones, as bits: no name of another length is one of them.
+    lengths: u64,
+    /// All of them, with `_` for one of their hyphens or several; ascending, without the names themselves.
     spellings: Vec<HeaderName>,
+}
+
+/// For a search among names that ascend.
+fn by_name(name: &HeaderName) -> impl Fn(&HeaderName) -> Ordering {
+    |other| other.as_str().cmp(name.as_str())
 }
 
 /// All that decides what is told.
@@ -52,9 +61,9 @@ struct Settings {
     token: Token,
     id_token_field: HeaderName,
     underscores: Underscores,
-    /// The folded names of what is taken out besides, ascending.
+    /// The folded names of further fields to remove, ascending.
     removed: Vec<String>,
-    /// What is not taken out, although it is misleading or has `_`.
+    /// The fields that are not removed, although they are misleading or have `_`.
     kept: Vec<HeaderName>,
     max_bytes: usize,
 }
@@ -120,10 +129,10 @@ pub enum Token {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Underscores {
-    /// All are taken out. The default.
+    /// All are removed. The default.
     #[default]
     Drop,
-    /// Those that are spellings of an identity field or of a misleading one are taken out.
+    /// Only spellings of an identity field or of a misleading field are removed.
     Keep,
 }
 
@@ -185,11 +194,11 @@ impl Identity {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Takes every identity field out of what a client sent, in every spelling, the credentials if they
-    /// are not forwarded, and fields by which an application would take another request or user than
-    /// the one that was decided on (`docs/fields.md`). Fields of a trailer section as well. To be called after the
-    /// [decision](crate::Gate::decide), which needs the credentials, and after hop-by-hop fields
-    /// are gone.
+    /// Removes every identity field from what a client sent, in every spelling, the credentials if
+    /// they are not forwarded, and fields that would make an application use another request or
+    /// user than the one decided on (`docs/fields.md`), also from a trailer section. To be called
+    /// after the [decision](crate::Gate::decide), which needs the credentials, and after hop-by-hop
+    /// fields are gone.
     pub fn strip(&self, headers: &mut HeaderMap) {
         let names = headers.keys().filter(|name| self.is_stripped(name));
         let names: Vec<_> = names.cloned().collect();
@@ -206,19 +215,18 @@ impl Identity {
         fields: &'n IdentityFields,
         sent: &'n HeaderMap,
     ) -> impl Iterator<Item = &'n str> {
-        let sent = sent.keys().filter(|name| {
+        let is_told = |name: &HeaderName| {
+            let mut told = fields.set.iter().map(|(name, _)| name);
+            told.any(|told| told == name)
+                || fields.remove.contains(name)
+                || self.0.spellings.binary_search_by(by_name(name)).is_ok()
+        };
+        let sent = sent.keys().filter(move |name| {
             let folded = misleading::fold(name.as_str());
-            self.is_taken_out(name, &folded, Sender::Envoy)
+            self.is_taken_out(name, &folded, Sender::Envoy) && !is_told(name)
         });
-        let mut names: BTreeSet<_> = sent
-            .chain(&fields.remove)
-            .chain(&self.0.spellings)
-            .map(HeaderName::as_str)
-            .collect();
-        for (name, _) in &fields.set {
-            names.remove(name.as_str());
-        }
-        names.into_iter()
+        let names = sent.chain(&fields.remove).chain(&self.0.spellings);
+        names.map(HeaderName::as_str)
     }
 
     /// Every identity field by name, those of the preset that are never set included: what a proxy
@@ -275,7 +283,7 @@ impl Identity {
         self.is_taken_out(name, &folded, Sender::Stranger)
     }
 
-    /// Whether a field of this name, and of this folded one, is taken out of what came from `sender`.
+    /// Whether a field with this name, and this folded name, is removed if it came from `sender`.
     pub(crate) fn is_taken_out(&self, name: &HeaderName, folded: &str, sender: Sender) -> bool {
         let settings = &self.0.settings;
         self.is_ours(folded)
@@ -288,11 +296,14 @@ impl Identity {
 
     /// Whether a field of this folded name is an identity field, or a credential that is not forwarded.
     fn is_ours(&self, folded: &str) -> bool {
-        let ours = &self.0.of_nobody.remove;
-        has_reserved_prefix(folded)
-            || ours
-                .iter()
-                .any(|ours| spelling::is_same(folded, ours.as_str()))
+        let Inner {
+            folded: ours,
+            lengths,
+            ..
+        } = &*self.0;
+        let order = |ours: &String| ours.as_str().cmp(folded);
+        let is_one = || lengths & bit(folded.len()) != 0 && ours.binary_search_by(order).is_ok();
+        folded.starts_with("x-") && has_reserved_prefix(folded) || is_one()
     }
 
     /// Whether a field of this folded name is kept; a parameter of a query with the name is as well.
@@ -323,9 +334,17 @@ impl From<Settings> for Identity {
     fn from(settings: Settings) -> Self {
         let remove: Vec<_> = settings.stripped().cloned().collect();
         let spellings = remove.iter().flat_map(spelling::with_underscores);
+        let mut spellings: Vec<_> = spellings.filter(|name| !remove.contains(name)).collect();
+        spellings.sort_unstable_by(|one, next| one.as_str().cmp(next.as_str()));
+        spellings.dedup();
+        let folded = remove.iter().map(|name| misleading::fold(name.as_str()));
+        let mut folded: Vec<_> = folded.map(Cow::into_owned).collect();
+        folded.sort_unstable();
         let never_said = settings.never_set.iter().chain(settings.credentials());
         Self(Arc::new(Inner {
-            spellings: spellings.collect(),
+            lengths: folded.iter().fold(0, |bits, name| bits | bit(name.len())),
+            folded,
+            spellings,
             never_said: never_said.cloned().collect(),
             of_nobody: Arc::new(IdentityFields {
                 set: Vec::new(),

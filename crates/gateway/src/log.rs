@@ -1,11 +1,11 @@
-//! The log's way out: a bounded queue, and one thread that writes what is in it.
+//! The output of the log: a bounded queue, and one thread that writes what is in it.
 //!
-//! Whoever reads the log may stop reading, and a disk may be full. Neither may hold up a request, a
-//! reload or the end of the program, so nobody but this thread ever waits for the writer. Lines that
-//! do not fit are dropped and counted, and the log says so as soon as it flows again.
+//! The reader of the log may stall, and a disk may be full. Neither may delay a request, a reload
+//! or the end of the program, so only this thread ever waits for the writer. Lines that do not fit
+//! are dropped and counted, and the log says so as soon as it can be written again.
 //!
-//! Lines gather for some milliseconds and are written together: a write for each would cost a
-//! request more than everything else about its line. `tracing-appender` makes one write a line and
+//! Lines are collected for some milliseconds and written together: a write for each would cost a
+//! request more than everything else about its line. `tracing-appender` does one write per line and
 //! bounds its queue by lines, not by bytes.
 
 use std::io::{self, Write};
@@ -26,7 +26,7 @@ pub(crate) use self::line::Line;
 pub enum LogFormat {
     /// For a person at a terminal.
     Coloured,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
     /// For a person.
     Text,
@@ -71,7 +71,7 @@ impl LogQueue {
     ///
     /// # Errors
     ///
-    /// There is no thread to be had.
+    /// The thread cannot be started.
     pub fn start(to: impl Write + Send + 'static, format: LogFormat) -> io::Result<Self> {
         let log = Self(Arc::new(Inner {
             format,
@@ -180,7 +180,7 @@ impl Write for LogQueue {
     }
 }
 
-/// The one who waits.
+/// The thread that waits for the writer.
 struct Writer<W> {
     log: LogQueue,
     to: W,
@@ -249,7 +249,7 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// What waits to be written. As much again is on its way.
+/// How much waits to be written. As much again may be in the process of being written.
 const QUEUE_BYTES: usize = 1024 * 1024;
 
 /// What is kept of a buffer that was larger.

@@ -367,7 +367,7 @@ struct CutLabels {
     reason: &'static str,
 }
 
-/// The lines of the log that nobody took in time.
+/// The lines of the log that were dropped.
 #[derive(Debug)]
 struct DroppedLines(Arc<AccessLog>);
 
@@ -487,7 +487,7 @@ impl Collector for Addresses {
     }
 }
 
-/// How much is under way to each upstream, looked up when it is asked for.
+/// What is in progress to each upstream, looked up when the metrics are read.
 #[derive(Debug)]
 struct Loads(SharedGate);
 
@@ -512,12 +512,12 @@ type LoadValue = fn(&UpstreamLoad) -> u32;
 const LOADS: [(&str, &str, LoadValue); 2] = [
     (
         "upstream_requests_in_progress",
-        "Requests that are under way to an upstream",
+        "Requests in progress to an upstream",
         |load| load.requests,
     ),
     (
         "upstream_streams_in_progress",
-        "WebSockets, streams of events and gRPC calls that are under way to an upstream",
+        "WebSockets, streams of events and gRPC calls in progress to an upstream",
         |load| load.streams,
     ),
 ];

@@ -1,8 +1,8 @@
-//! Misleading fields: those of a request by which a server, a framework or a usual middleware takes
+//! Misleading fields: request fields that make a server, a framework or a common middleware use
 //! another path, method, host, scheme, client or user than the one that was decided on.
 //!
-//! Names are compared folded: to CGI and its heirs `SCRIPT_NAME`, `Script-Name` and
-//! `script.name` are one.
+//! Names are compared folded: to CGI and its successors, `SCRIPT_NAME`, `Script-Name` and
+//! `script.name` are the same name.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -26,61 +26,62 @@ pub(crate) enum Takes {
     Host,
     /// The method.
     Method,
-    /// The path, or a part that is cut off or put before it.
+    /// The path, or a part that is removed from its start or prepended to it.
     Path,
-    /// The scheme, or what else TLS says.
+    /// The scheme, or other properties of the TLS connection.
     Scheme,
     /// The user, or what the user may do.
     User,
 }
 
-/// Who may say it to an application.
+/// Who may send such a field to an application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Teller {
-    /// Nobody: it was decided on.
+    /// Nobody: the gateway decided on this value.
     Nobody,
-    /// A proxy in front that is trusted, under exactly this name.
+    /// A trusted proxy in front of the gateway, under exactly this name.
     Proxy,
 }
 
-/// A field, or all that begin like one.
+/// A field, or all fields whose names begin alike.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Misleading {
-    /// The name, folded; with a star at its end it is the beginning of names.
+    /// The name, folded; with a star at its end, the beginning of names.
     pub(crate) name: &'static str,
     pub(crate) takes: Takes,
     pub(crate) teller: Teller,
     /// Who reads it.
     pub(crate) readers: &'static str,
-    /// Where that is said.
+    /// Where that is documented.
     pub(crate) source: &'static str,
 }
 
-/// Whose word a request is, as far as such fields are concerned.
+/// Who sent a request, for the decision which of these fields may pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sender {
-    /// A client, or anybody else.
+    /// A client, or anybody else who is not trusted.
     Stranger,
-    /// A proxy in front of the reverse proxy that is trusted.
+    /// A trusted proxy in front of the reverse proxy.
     TrustedProxy,
-    /// A client, through an Envoy that asks: some of the fields are Envoy's own.
+    /// A client, through an Envoy that asks for a decision: Envoy itself sets some of the fields.
     Envoy,
 }
 
 impl Misleading {
-    /// Whether this sender may say it under this name.
+    /// Whether this sender may send the field under this name.
     pub(crate) fn may_be_said(&self, name: &HeaderName, folded: &str, by: Sender) -> bool {
         let is_own = match (self.teller, by) {
             (Nobody, _) | (Proxy, Sender::Stranger) => false,
             (Proxy, Sender::TrustedProxy) => true,
             (Proxy, Sender::Envoy) => ENVOYS_OWN.contains(&folded),
         };
-        // To a reader that folds, another spelling would be a second one.
+        // To a reader that folds names, another spelling would be a second field.
         is_own && name.as_str() == folded
     }
 }
 
-/// What Envoy writes over or takes out before it asks, as the recipe has it (`use_remote_address`).
+/// The fields that Envoy overwrites or removes before it asks, as the recipe configures it
+/// (`use_remote_address`).
 pub(crate) const ENVOYS_OWN: &[&str] = &[
     "x-envoy-external-address",
     "x-envoy-internal",
@@ -105,10 +106,10 @@ const fn row(
     }
 }
 
-/// All that are known, by name. One is a line: `scripts/e2e-applications` reads them here.
+/// All known fields, sorted by name. Each is one line: `scripts/e2e-applications` reads them here.
 #[rustfmt::skip]
 pub(crate) static MISLEADING: &[Misleading] = &[
-    row("-method", Method, Nobody, "a form field that Rails, Laravel, Symfony and Spring read, sent as a field", "rack/rack lib/rack/method_override.rb"),
+    row("-method", Method, Nobody, "Rails, Laravel, Symfony and Spring, as a form field; here sent as a request field", "rack/rack lib/rack/method_override.rb"),
     row("-ws*", User, Nobody, "WebSphere, Open Liberty: `$WSRU` is the user, `$WSRA` the client, `$WSSC` the scheme, `$WSSN` the host", "OpenLiberty/open-liberty dev/com.ibm.ws.transport.http/src/com/ibm/wsspi/http/channel/values/HttpHeaderKeys.java"),
     row("ali-cdn-real-ip", Client, Proxy, "applications behind Alibaba's CDN", "alibabacloud.com/help/cdn"),
     row("cdn-src-ip", Client, Proxy, "applications behind Alibaba's and other CDNs", "alibabacloud.com/help/cdn"),
@@ -120,10 +121,10 @@ pub(crate) static MISLEADING: &[Misleading] = &[
     row("client-ip", Client, Proxy, "Rails (`HTTP_CLIENT_IP`), PHP applications", "rails/rails actionpack/lib/action_dispatch/middleware/remote_ip.rb"),
     row("cloudfront-forwarded-proto", Scheme, Proxy, "Rack and Django behind CloudFront", "rack/rack lib/rack/cloudfront_https_header.rb"),
     row("cloudfront-viewer-address", Client, Proxy, "applications behind CloudFront", "docs.aws.amazon.com/AmazonCloudFront, adding-cloudfront-headers"),
-    row("daphne-root-path", Path, Nobody, "Daphne: `root_path`, which Django cuts off the path", "django/daphne daphne/http_protocol.py"),
+    row("daphne-root-path", Path, Nobody, "Daphne: `root_path`, which Django removes from the path", "django/daphne daphne/http_protocol.py"),
     row("disguised-host", Host, Nobody, "Azure App Service, IIS with ARR", "learn.microsoft.com, Azure App Service"),
     row("do-connecting-ip", Client, Proxy, "applications on DigitalOcean", "docs.digitalocean.com/products/app-platform"),
-    row("document-root", Path, Nobody, "servers that make CGI variables of fields", "RFC 3875 §4.1; benoitc/gunicorn gunicorn/config.py, header_map"),
+    row("document-root", Path, Nobody, "servers that turn fields into CGI variables", "RFC 3875 §4.1; benoitc/gunicorn gunicorn/config.py, header_map"),
     row("fastly-client-ip", Client, Proxy, "applications behind Fastly; request-ip", "fastly.com/documentation/reference/http/http-headers"),
     row("fastly-ssl", Scheme, Proxy, "applications behind Fastly", "fastly.com/documentation/reference/http/http-headers"),
     row("fly-client-ip", Client, Proxy, "applications on Fly", "fly.io/docs/networking/request-headers"),
@@ -137,8 +138,8 @@ pub(crate) static MISLEADING: &[Misleading] = &[
     row("iv-groups", User, Nobody, "applications behind IBM WebSEAL", "ibm.com/docs/sva, junctions"),
     row("iv-remote-address", Client, Nobody, "applications behind IBM WebSEAL", "ibm.com/docs/sva, junctions"),
     row("iv-user", User, Nobody, "applications behind IBM WebSEAL", "ibm.com/docs/sva, junctions"),
-    row("l5d-dst-override", Host, Nobody, "Linkerd beside the application: another host", "linkerd.io/1/config/linkerd"),
-    row("logon-user", User, Nobody, "servers that make CGI variables of fields, IIS", "learn.microsoft.com/iis, server variables"),
+    row("l5d-dst-override", Host, Nobody, "Linkerd next to the application: another host", "linkerd.io/1/config/linkerd"),
+    row("logon-user", User, Nobody, "servers that turn fields into CGI variables, IIS", "learn.microsoft.com/iis, server variables"),
     row("ms-aspnetcore-clientcert", User, Nobody, "ASP.NET Core behind IIS", "dotnet/aspnetcore src/Servers/IIS/IISIntegration/src/IISMiddleware.cs"),
     row("ms-aspnetcore-token", User, Nobody, "ASP.NET Core behind IIS", "dotnet/aspnetcore src/Servers/IIS/IISIntegration/src/IISMiddleware.cs"),
     row("ms-aspnetcore-winauthtoken", User, Nobody, "ASP.NET Core behind IIS", "dotnet/aspnetcore src/Servers/IIS/IISIntegration/src/IISMiddleware.cs"),
@@ -146,25 +147,25 @@ pub(crate) static MISLEADING: &[Misleading] = &[
     row("oidc-claim-email", User, Nobody, "applications behind mod_auth_openidc", "OpenIDC/mod_auth_openidc auth_openidc.conf, OIDCClaimPrefix"),
     row("oidc-claim-preferred-username", User, Nobody, "applications behind mod_auth_openidc", "OpenIDC/mod_auth_openidc auth_openidc.conf, OIDCClaimPrefix"),
     row("oidc-claim-sub", User, Nobody, "applications behind mod_auth_openidc", "OpenIDC/mod_auth_openidc auth_openidc.conf, OIDCClaimPrefix"),
-    row("path-info", Path, Nobody, "gunicorn (`forwarder_headers`), servers that make CGI variables of fields", "benoitc/gunicorn gunicorn/config.py, forwarder_headers"),
-    row("path-translated", Path, Nobody, "servers that make CGI variables of fields", "RFC 3875 §4.1.6"),
-    row("proxy", Host, Nobody, "CGI programs: the proxy of the requests that they send", "CVE-2016-5385"),
+    row("path-info", Path, Nobody, "gunicorn (`forwarder_headers`), servers that turn fields into CGI variables", "benoitc/gunicorn gunicorn/config.py, forwarder_headers"),
+    row("path-translated", Path, Nobody, "servers that turn fields into CGI variables", "RFC 3875 §4.1.6"),
+    row("proxy", Host, Nobody, "CGI programs: the proxy for the requests that they send", "CVE-2016-5385"),
     row("proxy-auth-cert", Scheme, Nobody, "Jetty", "jetty/jetty.project ForwardedRequestCustomizer.java"),
     row("proxy-client-ip", Client, Nobody, "WebLogic and Java snippets", "docs.oracle.com/middleware, web server plug-ins"),
     row("proxy-ssl-id", Scheme, Nobody, "Jetty", "jetty/jetty.project ForwardedRequestCustomizer.java"),
-    row("query-string", Path, Nobody, "servers that make CGI variables of fields", "RFC 3875 §4.1.7"),
-    row("remote-addr", Client, Nobody, "servers that make CGI variables of fields", "RFC 3875 §4.1.8"),
-    row("remote-email", User, Nobody, "applications for Authelia", "authelia.com/integration/trusted-header-sso"),
-    row("remote-groups", User, Nobody, "applications for Authelia", "authelia.com/integration/trusted-header-sso"),
-    row("remote-host", Client, Nobody, "servers that make CGI variables of fields", "RFC 3875 §4.1.9"),
-    row("remote-name", User, Nobody, "applications for Authelia", "authelia.com/integration/trusted-header-sso"),
-    row("remote-user", User, Nobody, "applications for Authelia, Huginn, Seafile; CGI", "authelia.com/integration/trusted-header-sso; manual.seafile.com/deploy/remote_user"),
-    row("request-method", Method, Nobody, "servers that make CGI variables of fields", "RFC 3875 §4.1.12"),
-    row("request-uri", Path, Nobody, "servers that make CGI variables of fields", "benoitc/gunicorn gunicorn/config.py, header_map"),
-    row("script-filename", Path, Nobody, "PHP, servers that make CGI variables of fields", "php.net/manual, $_SERVER"),
-    row("script-name", Path, Nobody, "gunicorn (`forwarder_headers`), CGI: cut off the path", "benoitc/gunicorn gunicorn/http/wsgi.py"),
-    row("server-name", Host, Nobody, "servers that make CGI variables of fields", "RFC 3875 §4.1.14"),
-    row("server-port", Host, Nobody, "servers that make CGI variables of fields", "RFC 3875 §4.1.15"),
+    row("query-string", Path, Nobody, "servers that turn fields into CGI variables", "RFC 3875 §4.1.7"),
+    row("remote-addr", Client, Nobody, "servers that turn fields into CGI variables", "RFC 3875 §4.1.8"),
+    row("remote-email", User, Nobody, "applications behind Authelia", "authelia.com/integration/trusted-header-sso"),
+    row("remote-groups", User, Nobody, "applications behind Authelia", "authelia.com/integration/trusted-header-sso"),
+    row("remote-host", Client, Nobody, "servers that turn fields into CGI variables", "RFC 3875 §4.1.9"),
+    row("remote-name", User, Nobody, "applications behind Authelia", "authelia.com/integration/trusted-header-sso"),
+    row("remote-user", User, Nobody, "applications behind Authelia, Huginn, Seafile; CGI", "authelia.com/integration/trusted-header-sso; manual.seafile.com/deploy/remote_user"),
+    row("request-method", Method, Nobody, "servers that turn fields into CGI variables", "RFC 3875 §4.1.12"),
+    row("request-uri", Path, Nobody, "servers that turn fields into CGI variables", "benoitc/gunicorn gunicorn/config.py, header_map"),
+    row("script-filename", Path, Nobody, "PHP, servers that turn fields into CGI variables", "php.net/manual, $_SERVER"),
+    row("script-name", Path, Nobody, "gunicorn (`forwarder_headers`), CGI: removed from the path", "benoitc/gunicorn gunicorn/http/wsgi.py"),
+    row("server-name", Host, Nobody, "servers that turn fields into CGI variables", "RFC 3875 §4.1.14"),
+    row("server-port", Host, Nobody, "servers that turn fields into CGI variables", "RFC 3875 §4.1.15"),
     row("shib-*", User, Nobody, "applications behind Shibboleth with `ShibUseHeaders`", "shibboleth.atlassian.net, SP, spoof checking"),
     row("shib-identity-provider", User, Nobody, "applications behind Shibboleth with `ShibUseHeaders`", "shibboleth.atlassian.net, SP, spoof checking"),
     row("shib-session-id", User, Nobody, "applications behind Shibboleth with `ShibUseHeaders`", "shibboleth.atlassian.net, SP, spoof checking"),
@@ -174,11 +175,11 @@ pub(crate) static MISLEADING: &[Misleading] = &[
     row("spring-cloud-function-*", Path, Nobody, "Spring Cloud Function: which function is called", "spring-cloud/spring-cloud-function docs; CVE-2022-22963"),
     row("ssl-cipher", Scheme, Proxy, "Tomcat SSLValve", "apache/tomcat java/org/apache/catalina/valves/SSLValve.java"),
     row("ssl-cipher-usekeysize", Scheme, Proxy, "Tomcat SSLValve", "apache/tomcat java/org/apache/catalina/valves/SSLValve.java"),
-    row("ssl-client-*", User, Proxy, "Tomcat SSLValve, ingress-nginx: the certificate of the client", "apache/tomcat java/org/apache/catalina/valves/SSLValve.java"),
-    row("ssl-client-cert", User, Proxy, "Tomcat SSLValve, ingress-nginx: the certificate of the client", "apache/tomcat java/org/apache/catalina/valves/SSLValve.java"),
-    row("ssl-client-s-dn", User, Proxy, "Tomcat SSLValve, ingress-nginx: the certificate of the client", "apache/tomcat java/org/apache/catalina/valves/SSLValve.java"),
-    row("ssl-client-subject-dn", User, Proxy, "Tomcat SSLValve, ingress-nginx: the certificate of the client", "apache/tomcat java/org/apache/catalina/valves/SSLValve.java"),
-    row("ssl-client-verify", User, Proxy, "Tomcat SSLValve, ingress-nginx: the certificate of the client", "apache/tomcat java/org/apache/catalina/valves/SSLValve.java"),
+    row("ssl-client-*", User, Proxy, "Tomcat SSLValve, ingress-nginx: the client's certificate", "apache/tomcat java/org/apache/catalina/valves/SSLValve.java"),
+    row("ssl-client-cert", User, Proxy, "Tomcat SSLValve, ingress-nginx: the client's certificate", "apache/tomcat java/org/apache/catalina/valves/SSLValve.java"),
+    row("ssl-client-s-dn", User, Proxy, "Tomcat SSLValve, ingress-nginx: the client's certificate", "apache/tomcat java/org/apache/catalina/valves/SSLValve.java"),
+    row("ssl-client-subject-dn", User, Proxy, "Tomcat SSLValve, ingress-nginx: the client's certificate", "apache/tomcat java/org/apache/catalina/valves/SSLValve.java"),
+    row("ssl-client-verify", User, Proxy, "Tomcat SSLValve, ingress-nginx: the client's certificate", "apache/tomcat java/org/apache/catalina/valves/SSLValve.java"),
     row("ssl-session-id", Scheme, Proxy, "Tomcat SSLValve", "apache/tomcat java/org/apache/catalina/valves/SSLValve.java"),
     row("tailscale-user-*", User, Nobody, "applications behind Tailscale Serve", "tailscale.com/kb, serve, identity headers"),
     row("tailscale-user-login", User, Nobody, "applications behind Tailscale Serve", "tailscale.com/kb, serve, identity headers"),
@@ -227,9 +228,9 @@ pub(crate) static MISLEADING: &[Misleading] = &[
     row("x-authentik-username", User, Nobody, "applications behind authentik", "docs.goauthentik.io, proxy provider"),
     row("x-azure-clientip", Client, Proxy, "applications behind Azure Front Door", "learn.microsoft.com/azure/frontdoor/front-door-http-headers-protocol"),
     row("x-azure-socketip", Client, Proxy, "applications behind Azure Front Door", "learn.microsoft.com/azure/frontdoor/front-door-http-headers-protocol"),
-    row("x-client-cert", User, Proxy, "the certificate of the client, behind proxies that end TLS", "RFC 9440 §1"),
-    row("x-client-cert*", User, Proxy, "the certificate of the client, behind proxies that end TLS", "RFC 9440 §1"),
-    row("x-client-certificate", User, Proxy, "the certificate of the client, behind proxies that end TLS", "RFC 9440 §1"),
+    row("x-client-cert", User, Proxy, "the client's certificate, behind proxies that terminate TLS", "RFC 9440 §1"),
+    row("x-client-cert*", User, Proxy, "the client's certificate, behind proxies that terminate TLS", "RFC 9440 §1"),
+    row("x-client-certificate", User, Proxy, "the client's certificate, behind proxies that terminate TLS", "RFC 9440 §1"),
     row("x-client-ip", Client, Proxy, "request-ip, IIS, Azure App Service", "pbojinov/request-ip src/index.js"),
     row("x-client-port", Client, Proxy, "Azure App Service", "learn.microsoft.com/azure/app-service"),
     row("x-cluster-client-ip", Client, Proxy, "request-ip, Rackspace, Zeus", "pbojinov/request-ip src/index.js"),
@@ -241,30 +242,30 @@ pub(crate) static MISLEADING: &[Misleading] = &[
     row("x-credential-username", User, Nobody, "applications behind Kong", "docs.konghq.com/hub/kong-inc/basic-auth"),
     row("x-envoy-external-address", Client, Proxy, "applications behind Envoy", "envoyproxy.io, HTTP header sanitizing"),
     row("x-envoy-internal", Client, Proxy, "applications behind Envoy", "envoyproxy.io, HTTP header sanitizing"),
-    row("x-envoy-original-*", Path, Nobody, "applications behind Envoy; Envoy beside the application", "envoyproxy.io, router, original path and host"),
-    row("x-envoy-original-dst-host", Host, Nobody, "applications behind Envoy; Envoy beside the application", "envoyproxy.io, router, original path and host"),
-    row("x-envoy-original-host", Host, Nobody, "applications behind Envoy; Envoy beside the application", "envoyproxy.io, router, original path and host"),
-    row("x-envoy-original-path", Path, Nobody, "applications behind Envoy; Envoy beside the application", "envoyproxy.io, router, original path and host"),
+    row("x-envoy-original-*", Path, Nobody, "applications behind Envoy; Envoy next to the application", "envoyproxy.io, router, original path and host"),
+    row("x-envoy-original-dst-host", Host, Nobody, "applications behind Envoy; Envoy next to the application", "envoyproxy.io, router, original path and host"),
+    row("x-envoy-original-host", Host, Nobody, "applications behind Envoy; Envoy next to the application", "envoyproxy.io, router, original path and host"),
+    row("x-envoy-original-path", Path, Nobody, "applications behind Envoy; Envoy next to the application", "envoyproxy.io, router, original path and host"),
     row("x-external-host", Host, Nobody, "NSwag behind proxies", "RicoSuter/NSwag wiki, AspNetCore middleware"),
     row("x-external-path", Path, Nobody, "zwave-js-ui, NSwag: the prefix", "zwave-js/zwave-js-ui api/app.ts; RicoSuter/NSwag wiki"),
-    row("x-forwarded-*", Client, Proxy, "by nearly all: client, host, scheme, port, user", "werkzeug ProxyFix; expressjs.com/en/guide/behind-proxies"),
-    row("x-forwarded-access-token", User, Proxy, "by nearly all: client, host, scheme, port, user", "werkzeug ProxyFix; expressjs.com/en/guide/behind-proxies"),
-    row("x-forwarded-base-path", Path, Nobody, "Sinatra and other snippets: cut off the path", "snippets in public repositories, HTTP_X_FORWARDED_BASE_PATH"),
+    row("x-forwarded-*", Client, Proxy, "nearly all: client, host, scheme, port, user", "werkzeug ProxyFix; expressjs.com/en/guide/behind-proxies"),
+    row("x-forwarded-access-token", User, Proxy, "nearly all: client, host, scheme, port, user", "werkzeug ProxyFix; expressjs.com/en/guide/behind-proxies"),
+    row("x-forwarded-base-path", Path, Nobody, "Sinatra and other snippets: removed from the path", "snippets in public repositories, HTTP_X_FORWARDED_BASE_PATH"),
     row("x-forwarded-basepath", Path, Nobody, "applications under a prefix", "snippets in public repositories, X-Forwarded-BasePath"),
     row("x-forwarded-by", Host, Proxy, "waitress", "Pylons/waitress src/waitress/proxy_headers.py"),
-    row("x-forwarded-client-cert", User, Proxy, "applications behind Envoy: the certificate of the client", "envoyproxy.io, x-forwarded-client-cert"),
+    row("x-forwarded-client-cert", User, Proxy, "applications behind Envoy: the client's certificate", "envoyproxy.io, x-forwarded-client-cert"),
     row("x-forwarded-context", Path, Nobody, "Apache Impala and Spark behind Knox: the context path", "knox.apache.org/books; apache/nifi WebUtils.java"),
     row("x-forwarded-email", User, Proxy, "applications behind oauth2-proxy", "oauth2-proxy.github.io/oauth2-proxy/configuration/overview"),
-    row("x-forwarded-for", Client, Proxy, "by nearly all: uvicorn, hypercorn, waitress, Rails, Express, Tomcat", "werkzeug ProxyFix; rails/rails remote_ip.rb"),
+    row("x-forwarded-for", Client, Proxy, "nearly all: uvicorn, hypercorn, waitress, Rails, Express, Tomcat", "werkzeug ProxyFix; rails/rails remote_ip.rb"),
     row("x-forwarded-groups", User, Proxy, "applications behind oauth2-proxy", "oauth2-proxy.github.io/oauth2-proxy/configuration/overview"),
-    row("x-forwarded-host", Host, Proxy, "by nearly all", "werkzeug ProxyFix; rack/rack lib/rack/request.rb"),
+    row("x-forwarded-host", Host, Proxy, "nearly all", "werkzeug ProxyFix; rack/rack lib/rack/request.rb"),
     row("x-forwarded-https", Scheme, Proxy, "Plack::Middleware::ReverseProxy", "metacpan.org, Plack::Middleware::ReverseProxy"),
     row("x-forwarded-method", Method, Nobody, "applications that answer forward auth", "doc.traefik.io, ForwardAuth"),
     row("x-forwarded-path", Path, Nobody, "Kong, applications under a prefix", "docs.konghq.com, proxying"),
     row("x-forwarded-port", Host, Proxy, "werkzeug, Rack, Spring, Tomcat", "werkzeug ProxyFix"),
     row("x-forwarded-preferred-username", User, Proxy, "applications behind oauth2-proxy", "oauth2-proxy.github.io/oauth2-proxy/configuration/overview"),
-    row("x-forwarded-prefix", Path, Nobody, "Spring, werkzeug, ASP.NET: cut off the path", "spring-projects/spring-framework ForwardedHeaderFilter.java; werkzeug ProxyFix"),
-    row("x-forwarded-proto", Scheme, Proxy, "by nearly all: uvicorn, hypercorn, waitress, gunicorn, Rack, Express, Tomcat", "werkzeug ProxyFix; rack/rack lib/rack/request.rb"),
+    row("x-forwarded-prefix", Path, Nobody, "Spring, werkzeug, ASP.NET: removed from the path", "spring-projects/spring-framework ForwardedHeaderFilter.java; werkzeug ProxyFix"),
+    row("x-forwarded-proto", Scheme, Proxy, "nearly all: uvicorn, hypercorn, waitress, gunicorn, Rack, Express, Tomcat", "werkzeug ProxyFix; rack/rack lib/rack/request.rb"),
     row("x-forwarded-protocol", Scheme, Proxy, "gunicorn `secure_scheme_headers`", "benoitc/gunicorn gunicorn/config.py, secure_scheme_headers"),
     row("x-forwarded-scheme", Scheme, Proxy, "Rack, Puma, gorilla/handlers", "rack/rack lib/rack/request.rb"),
     row("x-forwarded-script-name", Path, Nobody, "Plack::Middleware::ReverseProxyPath", "metacpan.org, Plack::Middleware::ReverseProxyPath"),
@@ -281,7 +282,7 @@ pub(crate) static MISLEADING: &[Misleading] = &[
     row("x-http-host-override", Host, Nobody, "applications behind some appliances", "portswigger.net/web-security/host-header"),
     row("x-http-method", Method, Nobody, "OData, ASP.NET Web API, express method-override", "learn.microsoft.com, MS-ODATA §2.2.5.8; expressjs/method-override README.md"),
     row("x-http-method-override", Method, Nobody, "Rack, Symfony, Laravel, Express, ASP.NET, Jersey, gorilla/handlers", "rack/rack lib/rack/method_override.rb; symfony/http-foundation Request.php"),
-    row("x-ingress-path", Path, Nobody, "add-ons of Home Assistant: the prefix", "developers.home-assistant.io/docs/add-ons/presentation"),
+    row("x-ingress-path", Path, Nobody, "Home Assistant add-ons: the prefix", "developers.home-assistant.io/docs/add-ons/presentation"),
     row("x-invoke-*", Path, Nobody, "Next.js before 14.2: the path that is rendered", "vercel/next.js packages/next/src/server/base-server.ts"),
     row("x-invoke-output", Path, Nobody, "Next.js before 14.2: the path that is rendered", "vercel/next.js packages/next/src/server/base-server.ts"),
     row("x-invoke-path", Path, Nobody, "Next.js before 14.2: the path that is rendered", "vercel/next.js packages/next/src/server/base-server.ts"),
@@ -290,17 +291,17 @@ pub(crate) static MISLEADING: &[Misleading] = &[
     row("x-method-override", Method, Nobody, "express method-override", "expressjs/method-override README.md"),
     row("x-middleware-invoke", Path, Nobody, "Next.js: how its middleware is run", "vercel/next.js packages/next/src/server"),
     row("x-middleware-invoke*", Path, Nobody, "Next.js: how its middleware is run", "vercel/next.js packages/next/src/server"),
-    row("x-middleware-override-headers", Path, Nobody, "Next.js: other fields of the request", "vercel/next.js packages/next/src/server"),
+    row("x-middleware-override-headers", Path, Nobody, "Next.js: overrides request fields", "vercel/next.js packages/next/src/server"),
     row("x-middleware-rewrite", Path, Nobody, "Next.js: another path", "vercel/next.js packages/next/src/server"),
-    row("x-middleware-subrequest", Path, Nobody, "Next.js before 15.2.3: its middleware is passed over", "CVE-2025-29927"),
-    row("x-middleware-subrequest*", Path, Nobody, "Next.js before 15.2.3: its middleware is passed over", "CVE-2025-29927"),
-    row("x-middleware-subrequest-id", Path, Nobody, "Next.js before 15.2.3: its middleware is passed over", "CVE-2025-29927"),
+    row("x-middleware-subrequest", Path, Nobody, "Next.js before 15.2.3: its middleware is skipped", "CVE-2025-29927"),
+    row("x-middleware-subrequest*", Path, Nobody, "Next.js before 15.2.3: its middleware is skipped", "CVE-2025-29927"),
+    row("x-middleware-subrequest-id", Path, Nobody, "Next.js before 15.2.3: its middleware is skipped", "CVE-2025-29927"),
     row("x-ms-client-principal", User, Nobody, "applications on Azure App Service", "learn.microsoft.com/azure/app-service/configure-authentication-user-identities"),
     row("x-ms-client-principal*", User, Nobody, "applications on Azure App Service", "learn.microsoft.com/azure/app-service/configure-authentication-user-identities"),
     row("x-ms-client-principal-id", User, Nobody, "applications on Azure App Service", "learn.microsoft.com/azure/app-service/configure-authentication-user-identities"),
     row("x-ms-client-principal-idp", User, Nobody, "applications on Azure App Service", "learn.microsoft.com/azure/app-service/configure-authentication-user-identities"),
     row("x-ms-client-principal-name", User, Nobody, "applications on Azure App Service", "learn.microsoft.com/azure/app-service/configure-authentication-user-identities"),
-    row("x-ms-original-url", Path, Nobody, "functions of Azure Static Web Apps", "learn.microsoft.com/azure/static-web-apps"),
+    row("x-ms-original-url", Path, Nobody, "Azure Static Web Apps functions", "learn.microsoft.com/azure/static-web-apps"),
     row("x-ms-token-*", User, Nobody, "applications on Azure App Service", "learn.microsoft.com/azure/app-service/configure-authentication-oauth-tokens"),
     row("x-nf-client-connection-ip", Client, Proxy, "applications on Netlify", "docs.netlify.com"),
     row("x-now-route-matches", Path, Nobody, "Next.js in minimal mode: the parameters of the path", "vercel/next.js packages/next/src/server/base-server.ts"),
@@ -327,21 +328,21 @@ pub(crate) static MISLEADING: &[Misleading] = &[
     row("x-request-base", Path, Nobody, "Catalyst, Mojolicious: the base of the application", "metacpan.org, Catalyst::TraitFor::Request::ProxyBase"),
     row("x-request-uri", Path, Nobody, "applications that answer forward auth", "snippets in public repositories"),
     row("x-rewrite-url", Path, Nobody, "Zend, Symfony before 3.4, IIS with ISAPI_Rewrite", "symfony.com/blog/cve-2018-14773-remove-support-for-legacy-and-risky-http-headers"),
-    row("x-scheme", Scheme, Proxy, "ReverseProxied, the WSGI snippet; ingress-nginx", "jonashaag/klaus klaus/utils.py; kubernetes.github.io/ingress-nginx"),
-    row("x-script-name", Path, Nobody, "ReverseProxied (the WSGI snippet), Radicale, Tandoor, Plack: cut off the path", "jonashaag/klaus klaus/utils.py; radicale.org"),
+    row("x-scheme", Scheme, Proxy, "ReverseProxied (the WSGI snippet); ingress-nginx", "jonashaag/klaus klaus/utils.py; kubernetes.github.io/ingress-nginx"),
+    row("x-script-name", Path, Nobody, "ReverseProxied (the WSGI snippet), Radicale, Tandoor, Plack: removed from the path", "jonashaag/klaus klaus/utils.py; radicale.org"),
     row("x-sendfile-type", Path, Nobody, "Rack::Sendfile, Symfony: which file is sent", "rack/rack lib/rack/sendfile.rb; CVE-2025-61780"),
-    row("x-ssl-*", User, Proxy, "the certificate of the client, behind HAProxy and nginx", "docs.haproxy.org, ssl_c_s_dn"),
-    row("x-ssl-cert", User, Proxy, "the certificate of the client, behind HAProxy and nginx", "docs.haproxy.org, ssl_c_s_dn"),
-    row("x-ssl-client-cert", User, Proxy, "the certificate of the client, behind HAProxy and nginx", "docs.haproxy.org, ssl_c_s_dn"),
-    row("x-ssl-client-cn", User, Proxy, "the certificate of the client, behind HAProxy and nginx", "docs.haproxy.org, ssl_c_s_dn"),
-    row("x-ssl-client-dn", User, Proxy, "the certificate of the client, behind HAProxy and nginx", "docs.haproxy.org, ssl_c_s_dn"),
-    row("x-ssl-client-s-dn", User, Proxy, "the certificate of the client, behind HAProxy and nginx", "docs.haproxy.org, ssl_c_s_dn"),
-    row("x-ssl-client-verify", User, Proxy, "the certificate of the client, behind HAProxy and nginx", "docs.haproxy.org, ssl_c_s_dn"),
+    row("x-ssl-*", User, Proxy, "the client's certificate, behind HAProxy and nginx", "docs.haproxy.org, ssl_c_s_dn"),
+    row("x-ssl-cert", User, Proxy, "the client's certificate, behind HAProxy and nginx", "docs.haproxy.org, ssl_c_s_dn"),
+    row("x-ssl-client-cert", User, Proxy, "the client's certificate, behind HAProxy and nginx", "docs.haproxy.org, ssl_c_s_dn"),
+    row("x-ssl-client-cn", User, Proxy, "the client's certificate, behind HAProxy and nginx", "docs.haproxy.org, ssl_c_s_dn"),
+    row("x-ssl-client-dn", User, Proxy, "the client's certificate, behind HAProxy and nginx", "docs.haproxy.org, ssl_c_s_dn"),
+    row("x-ssl-client-s-dn", User, Proxy, "the client's certificate, behind HAProxy and nginx", "docs.haproxy.org, ssl_c_s_dn"),
+    row("x-ssl-client-verify", User, Proxy, "the client's certificate, behind HAProxy and nginx", "docs.haproxy.org, ssl_c_s_dn"),
     row("x-traversal-path", Path, Nobody, "Plack::Middleware::ReverseProxyPath, hgwebdir and Paste", "metacpan.org, Plack::Middleware::ReverseProxyPath"),
     row("x-url-scheme", Scheme, Proxy, "WSGI, PHP and Perl snippets", "snippets in public repositories, HTTP_X_URL_SCHEME"),
     row("x-vercel-forwarded-for", Client, Proxy, "applications on Vercel", "vercel.com/docs/headers/request-headers"),
     row("x-vhm-host", Host, Nobody, "Pyramid, repoze.vhm", "Pylons/pyramid src/pyramid/interfaces.py"),
-    row("x-vhm-root", Path, Nobody, "Pyramid, repoze.vhm: put before the path", "Pylons/pyramid src/pyramid/interfaces.py, VH_ROOT_KEY"),
+    row("x-vhm-root", Path, Nobody, "Pyramid, repoze.vhm: prepended to the path", "Pylons/pyramid src/pyramid/interfaces.py, VH_ROOT_KEY"),
     row("x-vouch-*", User, Nobody, "applications behind Vouch Proxy", "vouch/vouch-proxy README.md"),
     row("x-vouch-user", User, Nobody, "applications behind Vouch Proxy", "vouch/vouch-proxy README.md"),
     row("x-waws-unencoded-url", Path, Nobody, "applications on Azure App Service", "snippets in public repositories, x-waws-unencoded-url"),
@@ -352,7 +353,7 @@ pub(crate) static MISLEADING: &[Misleading] = &[
     row("x-webauth-user", User, Nobody, "Grafana, Gitea", "grafana.com/docs, auth proxy"),
 ];
 
-/// The table of the manual (`docs/fields.md`).
+/// The table in the manual (`docs/fields.md`).
 #[must_use]
 pub fn reference() -> String {
     let lines = MISLEADING.iter().map(|row| {
@@ -377,12 +378,12 @@ pub fn reference() -> String {
         format!("| `{name}` | {takes} | {teller} | {readers} | {source} |\n")
     });
     let heading =
-        "| field | takes another | may be said by | read by | source |\n|---|---|---|---|---|\n";
+        "| field | overrides | may be set by | read by | source |\n|---|---|---|---|---|\n";
     [heading.to_owned()].into_iter().chain(lines).collect()
 }
 
-/// What is known of a field of this folded name. A whole name is before a beginning, and a longer
-/// beginning before a shorter one.
+/// The row for a field with this folded name. A full name takes precedence over a beginning, and a
+/// longer beginning over a shorter one.
 pub(crate) fn find(folded: &str) -> Option<&'static Misleading> {
     if !is_candidate(folded) {
         return None;
@@ -396,7 +397,7 @@ pub(crate) fn find(folded: &str) -> Option<&'static Misleading> {
     found.map(|(_, row)| *row)
 }
 
-/// The rows that are about all names that begin alike, the longest beginning first.
+/// The rows for all names that begin alike, the longest beginning first.
 static BEGINNINGS: LazyLock<Vec<(&str, &Misleading)>> = LazyLock::new(|| {
     let rows = MISLEADING.iter();
     let rows = rows.filter_map(|row| Some((row.name.strip_suffix('*')?, row)));
@@ -405,10 +406,10 @@ static BEGINNINGS: LazyLock<Vec<(&str, &Misleading)>> = LazyLock::new(|| {
     rows
 });
 
-/// As readers fold that turn fields into variables: `X_Auth.User` is `x-auth-user`.
+/// Folds a name as readers do that turn fields into variables: `X_Auth.User` is `x-auth-user`.
 pub(crate) fn fold(name: &str) -> Cow<'_, str> {
     let is_folded = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    // Names are too short for a search to be worth its start.
+    // Names are so short that a search would cost more to start than it saves.
     if name.bytes().all(is_folded) {
         return name.into();
     }
@@ -423,14 +424,14 @@ const fn folded(char: char) -> char {
     }
 }
 
-/// Whether a row has this first byte and may have this length: most fields cost no search.
+/// Whether any row has this first byte and may have this length: spares most fields a search.
 fn is_candidate(folded: &str) -> bool {
     let first = folded.bytes().next().unwrap_or_default();
     let lengths = LENGTHS.get(usize::from(first)).copied().unwrap_or_default();
     lengths & bit(folded.len()) != 0
 }
 
-/// By their first byte, the lengths of the names that rows are about, as bits.
+/// For each first byte, the lengths of the names that the rows cover, as bits.
 static LENGTHS: LazyLock<[u64; 128]> = LazyLock::new(|| {
     let mut lengths = [0; 128];
     for row in MISLEADING {
@@ -447,8 +448,8 @@ static LENGTHS: LazyLock<[u64; 128]> = LazyLock::new(|| {
     lengths
 });
 
-/// The last one is for all that are as long or longer.
-fn bit(length: usize) -> u64 {
+/// A bit for the length of a name. The last one stands for its length and all greater ones.
+pub(crate) fn bit(length: usize) -> u64 {
     1 << length.min(63)
 }
 

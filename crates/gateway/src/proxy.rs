@@ -105,11 +105,13 @@ impl Proxy {
     ) -> Response<ProxyBody> {
         let peer = peer.into();
         let trusted = &self.settings.trusted;
-        let (named, client) = if trusted.contains(peer) {
+        let (trust, named, client) = if trusted.contains(peer) {
             let client = Client::behind(peer, trusted, request.headers());
-            (Named::ByProxy(request.headers()), client)
+            let named = Named::ByProxy(request.headers());
+            (misleading::Sender::TrustedProxy, named, client)
         } else {
-            (Named::ByStranger, Client::of(peer))
+            let trust = misleading::Sender::Stranger;
+            (trust, Named::ByStranger, Client::of(peer))
         };
         let telemetry = &self.settings.telemetry;
         let trace = telemetry.trace(Door::Proxy, request.method(), named);
@@ -126,7 +128,7 @@ impl Proxy {
         // A request is under way from here on, until its answer is over.
         let active = connection.as_ref().map(Connection::active);
         let sender = Sender {
-            peer,
+            trust,
             client,
             name: connection.as_ref().map_or_else(
                 || Arc::new(PeerName::of(peer)),
@@ -213,7 +215,6 @@ impl Proxy {
         let (head, body) = take(request, self.settings.client_idle, trailers);
         let outbound = Outbound {
             gate: &gate,
-            settings: &self.settings,
             admission: &admission,
             upstream,
             upgrade: upgrade.as_ref(),
@@ -325,7 +326,7 @@ fn kind_of(headers: &HeaderMap) -> Kind {
 
 /// Who sent a request, and how.
 struct Sender {
-    peer: Peer,
+    trust: misleading::Sender,
     client: Client,
     name: Arc<PeerName>,
     scheme: &'static str,
@@ -334,7 +335,6 @@ struct Sender {
 /// What becomes of a request on its way to the upstream.
 struct Outbound<'r> {
     gate: &'r Arc<Gate>,
-    settings: &'r Settings,
     admission: &'r Admission,
     upstream: &'r Target,
     upgrade: Option<&'r Upgrade>,
@@ -362,7 +362,10 @@ impl Outbound<'_> {
         };
         let request = self.request(head, wants_trailers, body);
         let request = request.ok_or_else(|| Box::new(Answer::internal()))?;
-        let sent = self.upstream.send(request, &again).await;
+        let sent = self
+            .upstream
+            .send(request, is_repeatable.then_some(&again))
+            .await;
         let (mut response, held) = sent.map_err(|error| Box::new(Answer::from(error)))?;
         if length::check(response.headers_mut()).is_err() {
             return Err(Answer::bad_gateway(Interruption::UpstreamFraming).into());
@@ -374,11 +377,7 @@ impl Outbound<'_> {
     fn clean(&self, head: &mut Parts) {
         // They are about the client's connection.
         head.extensions = Extensions::new();
-        let sender = match self.settings.trusted.contains(self.sender.peer) {
-            true => misleading::Sender::TrustedProxy,
-            false => misleading::Sender::Stranger,
-        };
-        fields::clean_request(&mut head.headers, sender, self.gate.identity());
+        fields::clean_request(&mut head.headers, self.sender.trust, self.gate.identity());
     }
 
     /// A clean request with what the application is told.
@@ -396,7 +395,7 @@ impl Outbound<'_> {
             host: self.host.as_ref(),
             scheme: self.sender.scheme,
         };
-        forwarded::set_forwarded(headers, via);
+        forwarded::set_forwarded(headers, self.sender.trust, via);
         if let Some(upgrade) = self.upgrade {
             upgrade.set(headers);
         }

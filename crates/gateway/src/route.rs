@@ -2,8 +2,8 @@
 //!
 //! A request that no route matches is refused: there is no route by default.
 //!
-//! Where the application's router is laxer than that, it may take a request for one of another route.
-//! Such a route never opens anything. It must admit the request as well as the one that matches.
+//! If the application's router is laxer than that, it may select another route for a request. Such
+//! a route never opens anything: both it and the route that matches must admit the request.
 
 use std::sync::Arc;
 
@@ -36,9 +36,10 @@ impl Routes {
         Self { routes, has_hosts }
     }
 
-    /// The first route that matches, and those that the application could take the request for: before
-    /// it by a router that is lax, and of the path as it is written. Where none
-    /// matches, the first that the application takes for the same, and all others.
+    /// The first route that matches, and those that the application could select for the request:
+    /// earlier ones if its router is lax, and those of the path as written. If no route matches,
+    /// the first whose path the application always treats as the same, and all those that may
+    /// match.
     #[must_use]
     pub fn select(
         &self,
@@ -54,7 +55,7 @@ impl Routes {
         };
         match self.select_path(method, host, &literal.path) {
             Some(other) => Some(selection.and(&other)),
-            // To a router that resolves nothing it is for no route, and such a request is refused.
+            // A router that resolves nothing matches it to no route, and such a request is refused.
             None if literal.is_disguised => None,
             None => Some(selection),
         }
@@ -96,14 +97,14 @@ impl Routes {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Selection<'r> {
-    /// The one that matches: where the request goes, and under which name.
+    /// The one that matches: it says where the request goes, and under which name.
     pub route: &'r Arc<Route>,
-    /// Those that the application could take the request for.
+    /// Those that the application could select for the request.
     pub also: Vec<&'r Arc<Route>>,
 }
 
 impl<'r> Selection<'r> {
-    /// With what another reading of the same path adds.
+    /// Adds the routes that another reading of the same path selects.
     fn and(mut self, other: &Self) -> Self {
         for route in other.iter() {
             if !self.iter().any(|known| Arc::ptr_eq(known, route)) {
@@ -174,8 +175,8 @@ impl Route {
         (!odd.encoded_slash || self.allow.encoded_slash) && (!odd.semicolon || self.allow.semicolon)
     }
 
-    /// Whether it is for a request, part by part. The host is in [canonical form](canonical_host), and
-    /// the path is [resolved](Target::path).
+    /// Whether it matches a request, part by part. The host is in [canonical form](canonical_host),
+    /// and the path is [resolved](Target::path).
     #[must_use]
     pub fn fit(&self, method: &Method, host: Option<&str>, path: &str) -> Fit {
         Fit {
@@ -210,7 +211,7 @@ pub struct Fit {
     pub host: bool,
     /// Its method.
     pub method: bool,
-    /// How its path fits, to the router of the application.
+    /// How its path fits, as the application's router sees it.
     pub path: PathFit,
 }
 
@@ -221,7 +222,7 @@ impl Fit {
         self.host && self.method && matches!(self.path, PathFit::Exact)
     }
 
-    /// Whether it is, or the application could take the request for one of it.
+    /// Whether it matches, or the application could select it for the request.
     #[must_use]
     pub const fn is_possible(self) -> bool {
         self.host && self.method && !matches!(self.path, PathFit::No)

@@ -19,16 +19,16 @@ pub struct Target<'t> {
     literal: Option<LiteralPath>,
 }
 
-/// A path to a router that compares it as it is written (Express, `Rack::URLMap`): escapes that
-/// nobody has to write stand for themselves, and so do those in another case than usual
+/// A path as seen by a router that compares it as written (Express, `Rack::URLMap`): unnecessary
+/// escapes stand for themselves, and so do those in another case than usual
 /// ([RFC 3986 §6.2.2]).
 ///
 /// [RFC 3986 §6.2.2]: https://www.rfc-editor.org/rfc/rfc3986#section-6.2.2
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LiteralPath {
     pub(crate) path: String,
-    /// Whether letters, digits, `-`, `_` or `~` are escaped among others, which honest senders leave as
-    /// they are. `@` and its like are escaped by libraries that escape segments.
+    /// Whether letters, digits, `-`, `_` or `~` are among the escaped characters; honest senders do
+    /// not escape these. Libraries that escape segments do escape `@` and the like.
     pub(crate) is_disguised: bool,
 }
 
@@ -97,7 +97,7 @@ impl<'t> Target<'t> {
         &self.path
     }
 
-    /// The path to a router that does not resolve its escapes, where that is another one.
+    /// The path as seen by a router that does not resolve its escapes, if that differs.
     pub(crate) const fn literal(&self) -> Option<&LiteralPath> {
         self.literal.as_ref()
     }
@@ -220,8 +220,8 @@ fn resolve<'t>(path: &'t str, oddities: &mut Oddities) -> Result<Cow<'t, str>, A
     Ok(Cow::Owned(path))
 }
 
-/// The path as a router reads it that resolves none of the escapes which could be left out. `None` if
-/// there are none of these. The path has been [resolved](resolve) before.
+/// The path as read by a router that resolves no unnecessary escapes. `None` if the path has none.
+/// The path has been [resolved](resolve) before.
 fn literal(path: &str) -> Option<LiteralPath> {
     if !path.contains('%') {
         return None;

@@ -1,5 +1,5 @@
-//! What is left of a request's body when the answer is ours. Over HTTP/1.1 the next request stands
-//! behind it, so the connection ends with an answer that comes first, and the answer says so.
+//! The unread rest of a request's body when the gateway itself answers. Over HTTP/1.1 the next
+//! request follows that rest, so an answer sent before it ends the connection, and says so.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -8,18 +8,18 @@ use std::task::Poll;
 use hyper::body::{Body, Incoming};
 use tokio::task::yield_now;
 
-/// How many pieces of a body are read that nobody wants, at most.
+/// How many pieces of an unwanted body are read, at most.
 const PIECES: usize = 8;
 
-/// Whether the body of a request over HTTP/1.1 has come to its end. What has arrived of it is thrown
-/// away, and nothing is waited for.
+/// Whether the body of an HTTP/1.1 request has arrived completely. Discards what has arrived, and
+/// waits for nothing.
 ///
 /// `is_expected` says that the client may wait to be asked for it.
 pub(crate) async fn is_over(is_expected: bool, body: &mut Incoming) -> bool {
     if body.is_end_stream() {
         return true;
     }
-    // To read it would be to ask for it.
+    // Reading it would ask the client for it.
     if is_expected {
         return false;
     }

@@ -396,10 +396,10 @@ const REASONS: &[Reason] = &[
     Reason {
         code: "query_override",
         means: "The query names another method or path than the request line, and some frameworks \
-            take that one: `POST /orders/7?_method=delete`.",
-        remedy: "Let the client send the method itself; where the application needs the \
-            parameter, add it to `keep_fields`, and let `POST` ask for all that the other methods \
-            ask for.",
+            use that one: `POST /orders/7?_method=delete`.",
+        remedy: "Let the client send the method itself; if the application needs the \
+            parameter, add it to `keep_fields`, and let `POST` require everything that the other \
+            methods require.",
     },
     Reason {
         code: "target_form",
@@ -450,18 +450,18 @@ const REASONS: &[Reason] = &[
     Reason {
         code: "too_many_connections",
         means: "A client has more connections than are free for others, and opened one more.",
-        remedy: "If it is a proxy of yours, add it to `trusted_proxies` of `[listen.proxy]`. Otherwise do \
+        remedy: "If it is one of your proxies, add it to `trusted_proxies` of `[listen.proxy]`. Otherwise do \
             nothing: other clients are served.",
     },
     Reason {
         code: "too_many_requests",
-        means: "As many requests are under way as may be (`max_requests`), or as many streams \
-            (`max_streams`): at the upstream, at the gateway, or of this client, which may have \
-            no more than are free for others.",
+        means: "The limit of requests in progress (`max_requests`) or of streams (`max_streams`) is \
+            reached: for the upstream, for the gateway, or for this client, which may have no more \
+            than remain free for others.",
         remedy: "Look at `bearward_upstream_requests_in_progress` and \
             `bearward_upstream_streams_in_progress`: if they are at the cap, the application is \
             too slow, or the cap too low for it. Add a proxy in front to `trusted_proxies`; raise \
-            `max_requests` where the application bears more.",
+            `max_requests` if the application can handle more.",
     },
     Reason {
         code: "tunnel_idle",
@@ -544,10 +544,10 @@ const REASONS: &[Reason] = &[
     },
     Reason {
         code: "router",
-        means: "A route that asks for more stands before one that asks for less over more paths, and \
-            nothing says how the application reads paths. It is a warning.",
+        means: "A route that requires more comes before one that requires less and matches more paths, \
+            and nothing says how the application reads paths. This is a warning.",
         remedy: "Set `router` of the upstream, of the route or of `[protection]` to the router of the \
-            application; \"strict\" if it takes no other path for the same.",
+            application; \"strict\" if it treats no other path as the same.",
     },
     Reason {
         code: "rule_pattern",

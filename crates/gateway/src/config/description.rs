@@ -229,7 +229,7 @@ pub(super) static ISSUER: Table = Table {
                 "rfc9068", "auth0", "cognito", "entra", "generic", "keycloak", "okta",
             ]),
             "rfc9068",
-            "How the issuer writes access tokens, and by what a machine is told: `rfc9068` by `sub` = `client_id` (or `client_id_` in front of it), `auth0` by `gty` or `@clients` in `sub`, `cognito` by `sub` = `client_id` without `username`, `entra` by `idtyp` (or neither `idtyp` nor `scp`), `keycloak` by `client_id` = `azp` or the grant in `jti`, `okta` by `sub` = `cid` without `uid`. `generic` knows no mark: where `sub` is the client or an audience, the kind is unknown.",
+            "How the issuer writes access tokens, and what marks a machine: `rfc9068` by `sub` = `client_id` (or `client_id_` in front of it), `auth0` by `gty` or `@clients` in `sub`, `cognito` by `sub` = `client_id` without `username`, `entra` by `idtyp` (or neither `idtyp` nor `scp`), `keycloak` by `client_id` = `azp` or the grant in `jti`, `okta` by `sub` = `cid` without `uid`. `generic` knows no mark: if `sub` is the client or an audience, the kind is unknown.",
         ),
         optional(
             "algorithms",
@@ -325,7 +325,7 @@ pub(super) static PROTECTION: Table = Table {
         optional(
             "router",
             ROUTER,
-            "How the application reads paths, for routes whose upstream does not say it: see [routers.md](routers.md). Without it: `strict`.",
+            "How the application reads paths, for routes that do not set it themselves or through their upstream: see [routers.md](routers.md). Without it: `strict`.",
         ),
     ],
 };
@@ -350,17 +350,17 @@ pub(super) static IDENTITY: Table = Table {
             "drop_underscores",
             Kind::Flag,
             "true",
-            "Takes out every client field with `_` in its name: many servers take `_` for `-`, and gunicorn takes `SCRIPT_NAME` for a part of the path. With `false`, only spellings of identity fields and of [misleading fields](fields.md).",
+            "Removes every client field with `_` in its name: many servers treat `_` as `-`, and gunicorn reads `SCRIPT_NAME` as a part of the path. With `false`, removes only spellings of identity fields and of [misleading fields](fields.md).",
         ),
         optional(
             "remove_fields",
             Kind::Texts,
-            "More client fields that are taken out, in every spelling, besides identity fields and [misleading fields](fields.md): those by which your application takes another path, host, client or user.",
+            "Further client fields to remove, in every spelling, in addition to identity fields and [misleading fields](fields.md): those that make your application use another path, host, client or user.",
         ),
         optional(
             "keep_fields",
             Kind::Texts,
-            "[Misleading fields](fields.md), or fields with `_`, that are passed on all the same, under exactly this name. The sender chooses their value, unless a proxy in front of everything sets or removes them. `_method` lets that parameter of a query pass as well.",
+            "[Misleading fields](fields.md), or fields with `_`, that are passed on nevertheless, under exactly this name. The sender chooses their value, unless a proxy in front of everything sets or removes them. `_method` also lets the query parameter of that name pass.",
         ),
         optional(
             "fields",
@@ -421,7 +421,7 @@ pub(super) static REQUIREMENTS: Table = Table {
         optional(
             "kind",
             Kind::Choice(&["user", "machine"]),
-            "A user, or a client that acts for itself, by marks that the issuer alone sets. Without it: either, and those of unknown kind, who pass neither. The profile says what marks a machine; `generic` knows no mark.",
+            "A user, or a client that acts for itself, according to marks that the issuer alone sets. Without it: either, and principals of unknown kind, which satisfy neither. The profile says what marks a machine; `generic` knows no mark.",
         ),
         defaulted(
             "verified",
@@ -492,12 +492,12 @@ pub(super) static ROUTE: Table = Table {
         optional(
             "path_glob",
             Kind::TextOrTexts,
-            "Patterns of segments: `*` is any one, or within one any run of characters; `**` at the end is any number of them.",
+            "Patterns of segments: `*` is any one segment, or within a segment any run of characters; `**` at the end is any number of segments.",
         ),
         optional(
             "methods",
             Kind::TextOrTexts,
-            "The methods it is for, no other: `GET` does not include `HEAD`, and a request with another one falls to the next route that matches. Without it: every method. It is the method of the request line: fields and parameters of the query that name another one are removed or refused, but a form field `_method` in a body is not seen. Where the framework takes it (Rails, Laravel, Symfony), a route for `POST` must ask for all that one for `DELETE` asks for, or turn it off there.",
+            "The methods that it matches, and no others: `GET` does not include `HEAD`, and a request with another method falls to the next route that matches. Without it: every method. The method is that of the request line: fields and query parameters that name another one are removed or refused, but a form field `_method` in a body is not seen. Where the framework honours it (Rails, Laravel, Symfony), a route for `POST` must require everything that one for `DELETE` requires, or turn it off in the framework.",
         ),
         defaulted(
             "access",
@@ -542,14 +542,14 @@ pub(super) static ROUTE: Table = Table {
         optional(
             "router",
             ROUTER,
-            "How the application reads paths. Without it: as its upstream says, or `[protection]`.",
+            "How the application reads paths. Without it: as its upstream or `[protection]` says.",
         ),
     ],
 };
 
 pub(super) static LISTEN: Table = Table {
     name: "[listen]",
-    meaning: "The listeners. Changes of this table need a restart, but for certificates, `max_requests` and `max_streams`.",
+    meaning: "The listeners. Changes to this table need a restart, except for certificates, `max_requests` and `max_streams`.",
     fields: &[
         optional(
             "forward_auth",
@@ -674,7 +674,7 @@ pub(super) static UPSTREAM: Table = Table {
             "max_requests",
             Kind::Count,
             "1024",
-            "How many requests are under way to it at a time. More are answered with 503 (`too_many_requests`). A client has no more of them than are free for others: half, if it is the only one.",
+            "How many requests may be in progress to it at a time. Further ones are answered with 503 (`too_many_requests`). A client never has more of them than remain free for others: half, if it is the only one.",
         ),
         defaulted(
             "max_streams",
@@ -685,7 +685,7 @@ pub(super) static UPSTREAM: Table = Table {
         optional(
             "router",
             ROUTER,
-            "How it reads paths: which ones its router takes for the same, see [routers.md](routers.md). Without it: as `[protection]` says.",
+            "How it reads paths, that is, which ones its router treats as the same: see [routers.md](routers.md). Without it: as `[protection]` says.",
         ),
     ],
 };
@@ -732,7 +732,7 @@ pub(super) static LISTEN_PROXY: Table = Table {
             "max_requests",
             Kind::Count,
             "4096",
-            "How many requests are under way at a time, to all upstreams. More are answered with 503 (`too_many_requests`) before they are decided on. A client has no more of them than are free for others: half, if it is the only one. Where file descriptors are scarce it is fewer.",
+            "How many requests may be in progress at a time, to all upstreams together. Further ones are answered with 503 (`too_many_requests`) before they are decided on. A client never has more of them than remain free for others: half, if it is the only one. Where file descriptors are scarce, the limit is lower.",
         ),
         defaulted(
             "max_streams",
@@ -743,7 +743,7 @@ pub(super) static LISTEN_PROXY: Table = Table {
         optional(
             "method_overrides",
             Kind::Texts,
-            "Fields such as `X-HTTP-Method-Override` that are passed on, though the decision was about the method of the request line; a parameter of the query with such a name, such as `_method`, passes as well. The same as `keep_fields` of `[identity]`.",
+            "Fields such as `X-HTTP-Method-Override` that are passed on although the decision was about the method in the request line; a query parameter with such a name, such as `_method`, passes as well. The same as `keep_fields` of `[identity]`.",
         ),
     ],
 };

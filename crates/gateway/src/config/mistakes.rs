@@ -30,7 +30,7 @@ pub enum Code {
     Leeway,
     /// A key that must be there is not.
     Missing,
-    /// How the application reads paths is not said, and decides who gets where.
+    /// Nothing says how the application reads paths, although access depends on it.
     Router,
     /// A path pattern that no request could match.
     RulePattern,
@@ -130,7 +130,7 @@ impl Mistakes {
         Self::of(text, found.mistakes.into_inner(), Severity::Error)
     }
 
-    /// What a configuration that was read should not be left at.
+    /// The configuration is valid, but should be improved.
     pub(super) fn warnings(text: &str, found: Found) -> Self {
         let warnings = found.warnings.into_inner();
         if warnings.list.is_empty() {
@@ -261,7 +261,8 @@ impl fmt::Debug for Mistakes {
 
 impl std::error::Error for Mistakes {}
 
-/// The mistakes and warnings so far. Reading goes on after each, so that all are told at once.
+/// The mistakes and warnings so far. Reading continues after each, so that all are reported at
+/// once.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     mistakes: RefCell<All>,

@@ -165,7 +165,7 @@ impl<'t> Fields<'t> {
     pub(super) fn count_from_one(&self, key: &str) -> Option<u32> {
         let count = self.count(key)?;
         if count == 0 {
-            let message = format!("`{key}` is 1 at least");
+            let message = format!("`{key}` must be at least 1");
             self.tell(Code::Value, key, message, "");
         }
         Some(count)

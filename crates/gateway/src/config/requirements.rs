@@ -64,8 +64,7 @@ pub(super) fn read<'t>(fields: &Fields<'t>) -> Named<'t> {
     Named(named.collect())
 }
 
-/// Warns of requirements that no token can meet: by the profile of every issuer, nobody is known to be
-/// a machine.
+/// Warns of requirements that no token can meet, because no issuer's profile recognises a machine.
 pub(super) fn warn_of_machines(fields: &Fields<'_>) {
     for (name, table) in &fields.named("requirements") {
         if table
@@ -75,8 +74,8 @@ pub(super) fn warn_of_machines(fields: &Fields<'_>) {
             continue;
         }
         let message = format!(
-            "no token meets the requirements {:?}: with the profile of each issuer, nobody is known \
-             to be a machine",
+            "no token meets the requirements {:?}: the profiles of the issuers recognise nobody \
+             as a machine",
             name.value
         );
         let help =

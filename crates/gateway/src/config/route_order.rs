@@ -1,8 +1,8 @@
 //! Routes whose order decides who gets where, if the application's router is laxer than they are.
 //!
-//! Where one that asks for more stands before one that asks for less over more paths, a path that only
-//! the application takes for one of the first falls to the second. Whoever says how the application
-//! reads paths has thought of that.
+//! If a route that requires more comes before one that requires less and matches more paths, a path
+//! that only the application treats as one of the first falls to the second. An operator who says
+//! how the application reads paths has considered that.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ pub(super) struct Placed<'r> {
     pub(super) has_router: bool,
 }
 
-/// Warns of each route that asks for more than one behind it that is for more paths.
+/// Warns of each route that requires more than a later one that matches more paths.
 pub(super) fn warn(routes: &[Placed<'_>]) {
     let wide = Wide::new(routes);
     for (at, placed) in routes.iter().enumerate() {
@@ -29,8 +29,8 @@ pub(super) fn warn(routes: &[Placed<'_>]) {
             continue;
         };
         let message = format!(
-            "the route {:?} asks for more than {:?} behind it, which is for more paths: \
-             one that the application alone takes for a path of {:?} falls to {:?}",
+            "the route {:?} requires more than the later route {:?}, which matches more paths: \
+             a path that only the application treats as one of {:?} falls to {:?}",
             placed.route.name, laxer.name, placed.route.name, laxer.name
         );
         let found = placed.table.found();
@@ -38,10 +38,10 @@ pub(super) fn warn(routes: &[Placed<'_>]) {
     }
 }
 
-const HELP: &str = "say how the application reads paths: `router` of its upstream, of the route or of \
-                    [protection]; \"strict\" if it takes no other path for the same";
+const HELP: &str = "say how the application reads paths: set `router` of its upstream, of the route or of \
+                    [protection]; \"strict\" if it treats no other path as the same";
 
-/// The routes that could be for all paths of another one, to be found by a start of those.
+/// The routes that could match all paths of another one, indexed by the start of those paths.
 struct Wide<'r> {
     routes: &'r [Placed<'r>],
     prefixes: HashMap<&'r str, Vec<usize>>,
@@ -70,7 +70,7 @@ impl<'r> Wide<'r> {
         }
     }
 
-    /// The first route behind this one that asks for less and is for more paths.
+    /// The first later route that requires less and matches more paths.
     fn laxer(&self, at: usize, route: &Route) -> Option<&'r Route> {
         let found = route.paths.iter().filter_map(|pattern| {
             let start = pattern.literal_start();
@@ -97,14 +97,14 @@ impl<'r> Wide<'r> {
     }
 }
 
-/// Whether a request could be one of both; of every one where none is named.
+/// Whether some request could be in both; an empty list stands for all.
 fn overlap<T: PartialEq>(one: &[T], other: &[T]) -> bool {
     one.is_empty() || other.is_empty() || one.iter().any(|item| other.contains(item))
 }
 
-/// Whether `other` lets anybody pass whom `route` does not.
+/// Whether `other` admits anybody whom `route` refuses.
 fn asks_less(other: &Route, route: &Route) -> bool {
-    // In shadow mode nothing is asked, for the time being.
+    // In shadow mode a route requires nothing for the time being.
     let asked = match other.mode {
         Mode::Shadow => Asked::Nothing,
         Mode::Enforce => Asked::by(other),
@@ -112,7 +112,7 @@ fn asks_less(other: &Route, route: &Route) -> bool {
     asked < Asked::by(route) || (asked == Asked::Requirements && names(other).ne(names(route)))
 }
 
-/// What a route asks for, the least first.
+/// What a route requires, the least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Asked {
     Nothing,

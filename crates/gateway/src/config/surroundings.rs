@@ -27,7 +27,8 @@ pub struct Surroundings<'s> {
 /// What may be read as a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FileKind {
-    /// Anything, such as what a shell names for `<(command)`. Whoever starts the program waits for it.
+    /// Anything, such as the path that a shell creates for `<(command)`. Only the start waits for
+    /// it.
     Any,
     /// A file, or a link to one: a pipe would wait for its writer.
     Regular,
@@ -35,7 +36,7 @@ pub(crate) enum FileKind {
 
 impl FileKind {
     pub(super) fn open(self, path: &Path) -> io::Result<File> {
-        // Nothing is opened before: that is what waits.
+        // Nothing is opened before this check, since opening is what waits.
         if self == Self::Regular && !fs::metadata(path)?.is_file() {
             let message = "it is not a regular file";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));

@@ -1,5 +1,5 @@
-//! When certificates are valid. TLS presents one that is not, and it is the other side that refuses
-//! it, so whoever runs the gateway learns of it from here.
+//! When certificates are valid. TLS presents one that is not valid, and only the other side refuses
+//! it, so the gateway itself warns its operator.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -54,8 +54,8 @@ impl Certificates {
 }
 
 impl Validity {
-    /// rustls tells when a certificate is valid where it refuses it for that reason, which it looks at
-    /// before it looks for an authority.
+    /// rustls reports when a certificate is valid if it refuses it for that reason, and it checks
+    /// this before it looks for an authority.
     fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
         let parsed = ParsedCertificate::try_from(certificate).ok()?;
         let nobody = RootCertStore::empty();
@@ -83,7 +83,7 @@ impl Validity {
     }
 }
 
-/// A certificate that is not valid now.
+/// A certificate that is not valid at present.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CertificateWarning {

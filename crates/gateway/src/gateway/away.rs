@@ -1,7 +1,8 @@
-//! Work that may hang, away from the threads that serve: a network file system that is gone answers
-//! nothing, and nobody can interrupt who asks it.
+//! Work that may hang, on other threads than those that serve: a network file system that is gone
+//! never answers, and a thread that waits for it cannot be interrupted.
 //!
-//! The threads of the runtime are not for this either, since it waits for them when it ends.
+//! The runtime's blocking threads are not suitable either, since the runtime waits for them when it
+//! ends.
 
 use std::io;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 
-/// Where it is done. Cheap to clone.
+/// Where such work is done. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Away(Arc<Semaphore>);
 
@@ -20,18 +21,18 @@ impl Away {
         Self(Arc::new(Semaphore::new(THREADS)))
     }
 
-    /// Does it in a thread of its own. What it uses of the runtime is there.
+    /// Runs the work on a separate thread, within the context of the runtime.
     ///
     /// # Errors
     ///
     /// [`io::ErrorKind::TimedOut`] if it takes too long, or if too many threads hang already; the
-    /// system's if there is no thread to be had.
+    /// system's error if no thread can be started.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> io::Result<T> {
         let Ok(place) = Arc::clone(&self.0).try_acquire_owned() else {
-            let message = "files that were to be read before still hang";
+            let message = "earlier attempts to read files still hang";
             return Err(io::Error::new(io::ErrorKind::TimedOut, message));
         };
         let runtime = Handle::current();
@@ -41,7 +42,7 @@ impl Away {
             let entered = runtime.enter();
             let result = work();
             drop((entered, place));
-            // Nobody waits for it any more, maybe.
+            // The caller may have stopped waiting.
             let _ = done.send(result);
         })?;
         match tokio::time::timeout(WITHIN, ended).await {
@@ -58,7 +59,8 @@ impl Away {
 /// How long reading and parsing may take: ten thousand issuers are read in less than a second.
 const WITHIN: Duration = Duration::from_secs(10);
 
-/// How many may hang, each with its thread. Files may hang in one place and be replaced in another.
+/// How many pieces of work may hang, each with its thread. Files in one place may hang while those
+/// in another are read.
 const THREADS: usize = 4;
 
 #[cfg(test)]

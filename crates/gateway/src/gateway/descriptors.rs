@@ -1,13 +1,13 @@
-//! How the file descriptors that there are suffice for everybody.
+//! Shares out the available file descriptors so that they suffice for every client.
 //!
-//! Each connection of a client takes one, and so does each request or stream that is under way to an
-//! application. The caps are such that the sum is less than the system grants: whatever clients and
-//! applications do, there is one for who comes next.
+//! Each client connection takes one, and so does each request or stream in progress to an
+//! application. The caps are set so that their sum is less than the system grants: whatever clients
+//! and applications do, there is one left for the next connection.
 
 use crate::config::{Config, ProxySettings};
 use crate::proxy::{IDLE_MAX, Most, Settings};
 
-/// What may be open at a time, at each of those who open something.
+/// How much each user of descriptors may have open at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shares {
     /// Connections to the reverse proxy.
@@ -59,7 +59,7 @@ impl Shares {
         // With very few of them, half.
         let reserve = RESERVE.min(descriptors.div_euclid(2));
         let free = descriptors.saturating_sub(reserve);
-        // Beside a reverse proxy, other listeners are asked little.
+        // Next to a reverse proxy, other listeners get few requests.
         let parts = if wanted.most.is_some() {
             16
         } else {
@@ -89,7 +89,7 @@ impl Shares {
         }
     }
 
-    /// The same; where less may be under way than is configured, the log says so.
+    /// The same; if fewer requests may be in progress than configured, logs a warning.
     pub(super) fn told(config: &Config) -> Self {
         let shares = Self::of(config);
         if let Some(proxy) = &config.listen.proxy {
@@ -98,7 +98,7 @@ impl Shares {
         shares
     }
 
-    /// The settings of a reverse proxy that keeps to its share.
+    /// The settings of a reverse proxy, limited to its share.
     pub(super) fn limit(self, settings: Settings) -> Settings {
         let Most { requests, streams } = self.most;
         settings.max_requests(requests).max_streams(streams)
@@ -123,7 +123,7 @@ fn share(whole: u32, parts: u32) -> u32 {
     whole.checked_div(parts).unwrap_or(0).max(1)
 }
 
-/// The descriptors that this process may have.
+/// How many descriptors this process may have.
 fn granted() -> u32 {
     #[cfg(unix)]
     {

@@ -76,7 +76,7 @@ impl Started {
 pub(super) struct Replaced {
     gate: SharedGate,
     certificates: Certificates,
-    /// How much of the reverse proxy may be under way, if there is one.
+    /// The limits on what is in progress in the reverse proxy, if there is one.
     most: Option<Arc<SharedMost>>,
 }
 
@@ -189,7 +189,7 @@ impl Reloader {
         let parsed = match self.0.away.run(parsing).await {
             Ok(parsed) => parsed,
             Err(error) => {
-                tracing::error!(%error, "the configuration was not read to its end");
+                tracing::error!(%error, "reading the configuration did not complete");
                 return self.told(Reload::Refused);
             }
         };
@@ -244,7 +244,7 @@ impl Reloader {
     }
 }
 
-/// Tells what should be said more clearly in a configuration.
+/// Logs the warnings about a configuration.
 pub(super) fn tell_warnings(config: &Config) {
     let warnings = &config.warnings;
     for warning in warnings.iter() {
@@ -312,8 +312,8 @@ impl Reloads {
         let text = Contents::of(self.text.as_bytes());
         // `None` after a configuration that was refused: whatever changes may make it a good one.
         let mut seen = Some((Some(text), files.clone()));
-        // What has changed since it was read and until it is watched is told by nobody else. What came
-        // through a pipe is gone.
+        // Nothing else reports changes between reading the file and watching it. What came through
+        // a pipe is gone.
         let file = self.file.clone();
         let look = move || std::fs::metadata(file).is_ok_and(|file| !file.is_file());
         let is_pipe = away.run(look).await.unwrap_or_default();
@@ -353,8 +353,8 @@ impl Reloads {
         }
     }
 
-    /// Watches the folders of these files. Those of before are watched no more if one of the new ones
-    /// hangs, since whoever watches hangs with it.
+    /// Watches the folders of these files. If one of them hangs, the previous folders are no longer
+    /// watched either, since the watcher hangs with it.
     async fn watch(&self, away: &Away, watcher: &mut Option<Folders>, files: &[FileRead]) {
         let mut folders = watcher.take();
         let (told, file, files) = (self.told.clone(), self.file.clone(), files.to_vec());
@@ -370,7 +370,7 @@ impl Reloads {
     }
 }
 
-/// Says which certificates the other side will not take.
+/// Logs which certificates the other side will reject.
 fn tell_certificates(config: &Config) {
     for warning in config.certificate_warnings(SystemTime::now()) {
         let message = if warning.has_expired {

@@ -83,22 +83,22 @@ impl IdentityBuilder {
         self
     }
 
-    /// What becomes of client fields with `_` in their names. Default: [`Underscores::Drop`].
+    /// How client fields with `_` in their names are treated. Default: [`Underscores::Drop`].
     pub fn underscores(mut self, underscores: Underscores) -> Self {
         self.underscores = underscores;
         self
     }
 
-    /// A field that is taken out of what clients send, in every spelling, besides those that are so
-    /// anyway; call again for more.
+    /// A further field to remove from what clients send, in every spelling, in addition to those
+    /// removed by default; call again for more.
     pub fn remove(mut self, field: HeaderName) -> Self {
         self.removed.push(field);
         self
     }
 
-    /// A field that is not taken out, although applications may take another request or user by it, or
-    /// although it has `_` in its name; call again for more. Whoever sends a request chooses its value.
-    /// A query with a parameter of this name is let through as well.
+    /// A field that is not removed, although it may make applications use another request or user,
+    /// or although it has `_` in its name; call again for more. The sender of a request chooses its
+    /// value. A query with a parameter of this name passes as well.
     pub fn keep(mut self, field: HeaderName) -> Self {
         self.kept.push(field);
         self
@@ -207,7 +207,7 @@ impl Preset {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdentityBuildError {
-    /// The field is to be kept, and is removed or an identity field.
+    /// The field is to be kept, but is also to be removed, or is an identity field.
     #[error("{0} cannot be kept: it is to be removed, or an identity field")]
     Contradiction(HeaderName),
     /// Two fields have the same name, or the preset has it already.
@@ -222,7 +222,7 @@ pub enum IdentityBuildError {
     /// HTTP or the gateway needs the field.
     #[error("{0} cannot be removed: HTTP or the gateway needs it")]
     Needed(HeaderName),
-    /// Nothing takes the field out.
+    /// The field is not removed in the first place.
     #[error("{0} need not be kept: nothing removes it")]
     NotRemoved(HeaderName),
     /// The name means something else to a proxy or server.
@@ -258,7 +258,7 @@ const ID_TOKEN_FIELD: HeaderName = HeaderName::from_static("x-id-token");
 /// Four of these fill what nginx and most servers take as a whole head, 32 KiB.
 const MAX_BYTES: usize = 8 * 1024;
 
-/// What cannot be taken out of a request.
+/// Fields that cannot be removed from a request.
 const NEEDED: &[&str] = &[
     "authorization",
     "connection",

@@ -1,13 +1,13 @@
-//! Parameters of a query by which some frameworks take another method, or another path, than that of
-//! the request line: `POST /orders/7?_method=delete`.
+//! Query parameters that make some frameworks use another method, or another path, than that of the
+//! request line: `POST /orders/7?_method=delete`.
 //!
-//! A name is read as laxly as any reader does: escapes and `+` are resolved, PHP and `qs` make
-//! `_method` of `_method[]`, ` _method` and `[_method]`, and some separate parameters by `;`.
+//! A name is read as laxly as any reader does: escapes and `+` are resolved, PHP and `qs` turn
+//! `_method[]`, ` _method` and `[_method]` into `_method`, and some split parameters at `;`.
 
 use super::fold;
 
-/// Whether a parameter of this query names another method or path. Those whose folded names `is_kept`
-/// knows are passed over.
+/// Whether a parameter of this query names another method or path. Those for whose folded names
+/// `is_kept` is true are skipped.
 pub(crate) fn names_another(query: &str, is_kept: impl Fn(&str) -> bool) -> bool {
     query.split(['&', ';']).any(|parameter| {
         let name = parameter.split('=').next().unwrap_or_default();
@@ -28,16 +28,16 @@ const PARAMETERS: &[&str] = &[
     "x-method-override",
 ];
 
-/// Whether it is long enough, and does not begin as hardly any parameter does not: what is left is
-/// worth a look.
+/// A quick test that rules out most parameters: whether the name is long enough and has a first
+/// byte that one of the names could have.
 fn may_be_one(name: &str) -> bool {
     let first = name.bytes().next().unwrap_or_default();
     let is_usual = first.is_ascii_alphanumeric() && !first.eq_ignore_ascii_case(&b'x');
     name.len() >= "_method".len() && !is_usual
 }
 
-/// What a reader may take as the name: what stands before, in or behind brackets, without spaces before
-/// it, and not past a NUL.
+/// What a reader may use as the name: the text before, within or after brackets, without leading
+/// spaces, and up to a NUL.
 fn core_of(name: &str) -> &str {
     let name = name.split('\0').next().unwrap_or_default();
     let pieces = name.trim_start().split(['[', ']']);
@@ -47,7 +47,7 @@ fn core_of(name: &str) -> &str {
         .unwrap_or_default()
 }
 
-/// With escapes and `+` resolved. What is not UTF-8 then is none of the names.
+/// With escapes and `+` resolved. A result that is not UTF-8 is none of the names.
 fn decoded(name: &str) -> String {
     let mut bytes = Vec::with_capacity(name.len());
     let mut rest = name.as_bytes();

@@ -42,7 +42,8 @@ pub enum BodyError {
     UpstreamTimeout,
 }
 
-/// The body of a request: here, until it goes to the upstream, and how far it has come from then on.
+/// The body of a request: held here until it goes to the upstream; after that, only how much of it
+/// has arrived.
 #[derive(Debug, Default)]
 pub(super) struct Unread {
     body: Option<Incoming>,
@@ -74,8 +75,8 @@ impl Unread {
         }
     }
 
-    /// Whether it was read to its end, so that another request may follow over HTTP/1.1. What has
-    /// come of it is thrown away if it is still here.
+    /// Whether it was read to its end, so that another request may follow over HTTP/1.1. If the
+    /// body is still here, discards what has arrived of it.
     pub(super) async fn is_over(&mut self, headers: &HeaderMap) -> bool {
         let is_expected = headers.contains_key(EXPECT);
         if let Some(progress) = &self.progress {
@@ -400,7 +401,7 @@ pub(super) struct Download {
     trailers: Option<HeaderMap>,
     /// Whether it has been asked for anything since its head went on.
     is_begun: bool,
-    /// It broke when its head had not been sent yet.
+    /// It broke before its head had been sent.
     failed: Option<BodyError>,
     /// Its connection.
     held: Option<Held>,
@@ -449,9 +450,9 @@ impl Download {
         self
     }
 
-    /// Takes what has come with the head. An answer that breaks there has not begun, and another one
-    /// can be sent in its place. Nothing is waited for: what streams may have its first event in an
-    /// hour.
+    /// Takes what arrived with the head. An answer that breaks there has not been sent yet, and
+    /// another one can replace it. This waits for nothing: a stream's first event may be an hour
+    /// away.
     pub(super) async fn begin(&mut self) -> Result<(), BodyError> {
         let mut has_yielded = false;
         while !self.is_over() {

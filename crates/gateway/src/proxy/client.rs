@@ -1,4 +1,4 @@
-//! Who a request counts for: a client, by its address.
+//! The client that a request counts for, identified by its address.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -7,13 +7,13 @@ use http::HeaderMap;
 use super::forwarded::X_FORWARDED_FOR;
 use crate::peer::{Peer, TrustedPeers};
 
-/// A client, as far as its share is concerned.
+/// A client, for the purpose of its share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Client {
     V4(Ipv4Addr),
     /// The first half of an IPv6 address: a subscriber has the other half to choose from.
     V6(u64),
-    /// All who come by our Unix socket and are not named.
+    /// All clients that connect through our Unix socket and are not named.
     Local,
 }
 
@@ -32,9 +32,9 @@ impl Client {
         }
     }
 
-    /// The client whom a proxy that is trusted names: the last address in `X-Forwarded-For` that is
-    /// not a trusted proxy itself. What stands before it, the client wrote. Without any, the proxy
-    /// counts as one client.
+    /// The client that a trusted proxy names: the last address in `X-Forwarded-For` that is not a
+    /// trusted proxy itself. The client may have written the addresses before it. Without such an
+    /// address, the proxy counts as one client.
     pub(super) fn behind(proxy: Peer, trusted: &TrustedPeers, headers: &HeaderMap) -> Self {
         let mut nearest = Self::of(proxy);
         let lines = headers.get_all(X_FORWARDED_FOR).iter().rev();

@@ -1,4 +1,4 @@
-//! How a request that was admitted comes to its places, at its upstream and at the gateway.
+//! How an admitted request gets its places, at its upstream and at the gateway.
 
 use http::Version;
 
@@ -11,7 +11,7 @@ use super::observe::Exchange;
 use super::places::{Place, Purpose};
 use super::upstream::Upstream;
 
-/// A request that was admitted, and looks for its places.
+/// An admitted request that still needs its places.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entrance<'r> {
     proxy: &'r Proxy,
@@ -36,7 +36,7 @@ impl<'r> Entrance<'r> {
             Outlook::MayStream | Outlook::Request => Purpose::Request,
         };
         let place = Place::take(room, client, purpose, most).ok_or_else(full)?;
-        // The application would have agreed to what cannot be.
+        // Otherwise the application would have agreed to an upgrade that is then refused.
         let is_open = outlook != Outlook::MayStream || place.may_stream(most);
         let places = exchange.places();
         places.upstream = Some(place);

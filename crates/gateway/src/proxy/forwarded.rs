@@ -1,8 +1,9 @@
 //! Who sent a request, for which host and how: `Forwarded` ([RFC 7239]) and `X-Forwarded-For`, `-Host`
 //! and `-Proto`, which say the same.
 //!
-//! An application reads one of the two kinds, and nobody knows which. So both are made of one source:
-//! of the connection, behind what a trusted proxy said of those before it.
+//! An application reads one of the two kinds, and the gateway does not know which. So both are
+//! written from one source: what a trusted proxy said about the hops before it, followed by the
+//! connection.
 //!
 //! [RFC 7239]: https://www.rfc-editor.org/rfc/rfc7239
 
@@ -12,6 +13,7 @@ use http::header::FORWARDED;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use hyper::body::Bytes;
 
+use crate::misleading::Sender;
 use crate::original::is_host;
 use crate::peer::Peer;
 
@@ -19,7 +21,7 @@ pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwar
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// The addresses before ours that are told: those that are nearest.
+/// How many addresses before ours are passed on: the nearest ones.
 pub(super) const HOPS: usize = 32;
 
 /// Who is on the other side, and how it reached us.
@@ -30,7 +32,7 @@ pub(super) struct Via<'r> {
     pub(super) scheme: &'static str,
 }
 
-/// How applications are told of a peer: the same for every request of a connection.
+/// How a peer is described to applications: the same for every request on a connection.
 #[derive(Debug)]
 pub(super) struct PeerName {
     /// For `X-Forwarded-For`: a process of this machine has no address.
@@ -67,9 +69,14 @@ fn node(address: IpAddr) -> String {
     }
 }
 
-/// Says who sent a clean request, for which host and how.
-pub(super) fn set_forwarded(headers: &mut HeaderMap, via: Via<'_>) {
-    match Told::of(headers) {
+/// Writes who sent a request, which is clean, for which host and how.
+pub(super) fn set_forwarded(headers: &mut HeaderMap, sender: Sender, via: Via<'_>) {
+    let told = match sender {
+        Sender::TrustedProxy => Told::of(headers),
+        // What these say of themselves has been removed.
+        Sender::Stranger | Sender::Envoy => None,
+    };
+    match told {
         Some(told) => told.set(headers, via),
         None => set_alone(headers, via),
     }
@@ -115,7 +122,7 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: Vec<u8>) {
     };
 }
 
-/// What a trusted proxy said; of anybody else these fields are gone.
+/// What a trusted proxy said; these fields of any other sender have been removed.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Told {
     /// Those before the proxy, the client first, as they stand in `X-Forwarded-For`.
@@ -180,7 +187,7 @@ impl Told {
         if let Some(address) = &via.peer.address {
             push_address(&mut addresses, address.as_bytes());
         }
-        // A process of this machine is a proxy that has told who is before it.
+        // A process on this machine is a proxy that has named its own peer.
         if via.peer.address.is_some() || forwarded.is_empty() {
             push_element(&mut forwarded, &via.peer.node, host, scheme.as_bytes());
         }

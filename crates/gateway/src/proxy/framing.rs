@@ -103,7 +103,10 @@ impl Framing {
         while let Some(rest) = bytes.get_mut(at..) {
             let skipped = self.skip(rest);
             at = at.saturating_add(skipped);
-            let byte = rest.get_mut(skipped)?;
+            if skipped > 0 {
+                continue;
+            }
+            let byte = rest.first_mut()?;
             at = at.saturating_add(1);
             if self.step(*byte) == Err(Ambiguous) {
                 *byte = 0;
@@ -129,10 +132,17 @@ impl Framing {
         matches!(self.state, State::Opaque)
     }
 
-    /// Passes over what decides nothing by itself: bodies, and lines up to where they end.
+    /// Passes over what decides nothing by itself: bodies, whole lines of heads, and lines up to where they
+    /// end.
     fn skip(&mut self, bytes: &[u8]) -> usize {
         if let State::Head(head) = &mut self.state {
-            return head.skip(bytes);
+            let (taken, after) = head.take_lines(bytes);
+            if let Some(after) = after {
+                self.end_head(after);
+            } else if taken == 0 {
+                return head.skip(bytes);
+            }
+            return taken;
         }
         if let State::Trailers(line) = &mut self.state {
             return line.skip(bytes);
@@ -158,14 +168,13 @@ impl Framing {
     fn step(&mut self, byte: u8) -> Result<(), Ambiguous> {
         // In its place, since most lines are of heads.
         if let State::Head(head) = &mut self.state {
-            let taken = head.take(byte);
-            if matches!(taken, Ok(None)) {
-                return Ok(());
-            }
-            self.state = State::Opaque;
-            if let Some(next) = taken? {
-                self.heads = self.heads.wrapping_add(1);
-                self.state = next;
+            match head.take(byte) {
+                Ok(None) => {}
+                Ok(Some(after)) => self.end_head(after),
+                Err(Ambiguous) => {
+                    self.state = State::Opaque;
+                    return Err(Ambiguous);
+                }
             }
             return Ok(());
         }
@@ -190,6 +199,15 @@ impl Framing {
             }
         };
         Ok(())
+    }
+
+    fn end_head(&mut self, after: After) {
+        self.heads = self.heads.wrapping_add(1);
+        match (after, &mut self.state) {
+            (After::Head, State::Head(head)) => head.clear(),
+            (After::Head, state) => *state = State::head(),
+            (After::Other(next), state) => *state = next,
+        }
     }
 
     fn preface(&mut self, matched: usize, byte: u8) -> Result<(), Ambiguous> {
@@ -228,10 +246,21 @@ fn chunk_size(size: Option<u64>, byte: u8) -> Result<State, Ambiguous> {
         .ok_or(Ambiguous)
 }
 
+/// What follows a head.
+#[derive(Debug)]
+enum After {
+    /// Another head.
+    Head,
+    Other(State),
+}
+
+/// How much of a line is looked at.
+const START: usize = 96;
+
 /// A line as far as framing needs it: its beginning, and where it ends.
 #[derive(Debug)]
 struct Line {
-    start: [u8; 96],
+    start: [u8; START],
     length: usize,
     cr: bool,
 }
@@ -239,7 +268,7 @@ struct Line {
 impl Default for Line {
     fn default() -> Self {
         Self {
-            start: [0; 96],
+            start: [0; START],
             length: 0,
             cr: false,
         }
@@ -282,12 +311,6 @@ impl Line {
         self.length == 0
     }
 
-    /// Begins the next one.
-    const fn clear(&mut self) {
-        self.length = 0;
-        self.cr = false;
-    }
-
     /// The line, or its beginning if it is long.
     fn bytes(&self) -> &[u8] {
         self.start.get(..self.length).unwrap_or(&self.start)
@@ -324,36 +347,78 @@ impl Head {
         self.line.skip(bytes.get(..fragment).unwrap_or_default())
     }
 
-    /// Takes a byte; what comes next, if it ends the head.
-    fn take(&mut self, byte: u8) -> Result<Option<State>, Ambiguous> {
-        // The parser would cut a fragment off, and the decision would be about the rest.
+    /// Takes whole lines, up to one that is not whole or is ambiguous: how many bytes, and what follows
+    /// if they end the head.
+    fn take_lines(&mut self, bytes: &[u8]) -> (usize, Option<After>) {
+        let mut taken: usize = 0;
+        if !self.line.is_empty() || self.line.cr {
+            return (taken, None);
+        }
+        loop {
+            let rest = bytes.get(taken..).unwrap_or_default();
+            let Some(end) = memchr::memchr2(b'\r', b'\n', rest) else {
+                return (taken, None);
+            };
+            let (line, rest) = rest.split_at(end);
+            if !rest.starts_with(b"\r\n") {
+                return (taken, None);
+            }
+            let Ok(after) = self.take_line(line) else {
+                return (taken, None);
+            };
+            taken = taken.saturating_add(end).saturating_add(2);
+            if after.is_some() {
+                return (taken, after);
+            }
+        }
+    }
+
+    /// Takes a byte; what follows, if it ends the head.
+    fn take(&mut self, byte: u8) -> Result<Option<After>, Ambiguous> {
         if byte == b'#' && !self.has_request_line {
             return Err(Ambiguous);
         }
         if !self.line.take(byte)? {
             return Ok(None);
         }
+        let line = mem::take(&mut self.line);
+        self.take_line(line.bytes())
+    }
+
+    /// Takes a line without its end, or the beginning of one that is long.
+    fn take_line(&mut self, line: &[u8]) -> Result<Option<After>, Ambiguous> {
         if self.has_request_line {
-            if self.line.is_empty() {
-                return Ok(Some(self.fields.next()));
+            if line.is_empty() {
+                return Ok(Some(self.fields.after()));
             }
-            self.fields.take(&self.line)?;
-        } else {
-            // Empty lines before a request are passed over (RFC 9112 §2.2).
-            self.has_request_line = !self.line.is_empty();
+            self.fields.take(line.get(..START).unwrap_or(line))?;
+            return Ok(None);
         }
-        self.line.clear();
+        // The parser would cut a fragment off, and the decision would be about the rest.
+        if memchr::memchr(b'#', line).is_some() {
+            return Err(Ambiguous);
+        }
+        // Empty lines before a request are passed over (RFC 9112 §2.2).
+        self.has_request_line = !line.is_empty();
         Ok(None)
+    }
+
+    /// Begins the next one.
+    fn clear(&mut self) {
+        self.has_request_line = false;
+        self.fields = Fields::default();
     }
 }
 
 impl Fields {
-    fn take(&mut self, line: &Line) -> Result<(), Ambiguous> {
-        // A folded line.
-        if line.bytes().first().is_some_and(u8::is_ascii_whitespace) {
-            return Err(Ambiguous);
+    fn take(&mut self, line: &[u8]) -> Result<(), Ambiguous> {
+        match line.first().map(u8::to_ascii_lowercase) {
+            // A folded line.
+            Some(first) if first.is_ascii_whitespace() => return Err(Ambiguous),
+            Some(b'c' | b't' | b'u') => {}
+            _ => return Ok(()),
         }
-        let mut halves = line.bytes().splitn(2, |byte| *byte == b':');
+        let mut halves = line.splitn(2, |byte| *byte == b':');
         let name = halves.next().unwrap_or_default().trim_ascii();
         let value = halves.next().unwrap_or_default().trim_ascii();
         let is = |field: &str| name.eq_ignore_ascii_case(field.as_bytes());
@@ -375,15 +440,15 @@ impl Fields {
         Ok(())
     }
 
-    fn next(&self) -> State {
+    fn after(&self) -> After {
         // What follows may be another protocol. The connection takes no further request if not.
         if self.upgrade {
-            return State::Opaque;
+            return After::Other(State::Opaque);
         }
         match self.content_length {
-            _ if self.is_chunked => State::ChunkSize(None),
-            None | Some(0) => State::head(),
-            Some(length) => State::Body(length),
+            _ if self.is_chunked => After::Other(State::ChunkSize(None)),
+            None | Some(0) => After::Head,
+            Some(length) => After::Other(State::Body(length)),
         }
     }
 }

@@ -16,9 +16,9 @@ pub enum Interruption {
     StreamExpired,
     /// A TLS handshake was not completed.
     TlsHandshake,
-    /// The client has more connections than are free for others.
+    /// The client has more connections than remain free for others.
     TooManyConnections,
-    /// As many requests or streams are under way as may be, or as this client may have.
+    /// The limit of requests or streams in progress is reached, in total or for this client.
     TooManyRequests,
     /// Nothing went through a tunnel for too long.
     TunnelIdle,

@@ -1,10 +1,12 @@
 //! Places for requests and for streams: how many there are at a time, and who may take one.
 //!
-//! Nothing waits for a place. A client may hold as many as are free for others: one alone half of
-//! them, and each that comes after it finds some. So a greedy client stops nobody, and below half of
-//! the cap nobody notices it. Shares follow from two numbers, so that none has to be configured.
+//! Nothing waits for a place. A client may hold as many as remain free for others: a single client
+//! half of them, and each that comes after it finds some. So a greedy client blocks nobody, and
+//! below half of the cap nobody notices it. Shares follow from two numbers, so none has to be
+//! configured.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -110,7 +112,7 @@ impl Place {
         })
     }
 
-    /// Becomes that of a stream. Whether there was one.
+    /// Turns this place into a stream's, and says whether a stream's place was free.
     #[must_use]
     pub(super) fn turn_into_stream(&mut self, most: Most) -> bool {
         if self.purpose == Purpose::Stream {
@@ -124,7 +126,7 @@ impl Place {
         is_taken
     }
 
-    /// Whether it could become that of a stream now.
+    /// Whether this place could become a stream's now.
     pub(super) fn may_stream(&self, most: Most) -> bool {
         let streams = &self.room.streams;
         let is_free = streams.take(self.client, most.streams, 0);
@@ -165,11 +167,12 @@ impl Drop for Guest {
     }
 }
 
-/// So many connections a client may have as long as there are any: a household, or an office.
+/// How many connections a client may have as long as any are free: enough for a household or an
+/// office.
 const CONNECTIONS_GRANTED: u32 = 64;
 
-/// Counts what is taken, in all and by client. A client that has nothing is not in the map, so it is
-/// never larger than the cap.
+/// Counts what is taken, in total and by client. A client that has nothing is not in the map, so
+/// the map is never larger than the cap.
 #[derive(Debug, Default)]
 pub(super) struct Places {
     taken: AtomicU32,
@@ -179,20 +182,31 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// Takes one of `most` for a client, whether or not others have so many if it has `least` at most.
+    /// Takes one of `most` for a client; if the client then has at most `least`, regardless of how
+    /// many remain for others.
     pub(super) fn take(&self, client: Client, most: u32, least: u32) -> bool {
         let taken = self.taken.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         let is_taken = taken <= most && {
-            let mut clients = self.part(client);
-            let own = clients.get(&client).copied().unwrap_or(0);
-            let own = own.saturating_add(1);
             // No more than are free for others, its new one among them.
             let free = most.saturating_sub(taken).saturating_add(1);
-            let may = own <= free.max(least);
-            if may {
-                clients.insert(client, own);
+            let may_have = |own: u32| own <= free.max(least);
+            match self.part(client).entry(client) {
+                Entry::Occupied(mut own) => {
+                    let more = own.get().saturating_add(1);
+                    let may = may_have(more);
+                    if may {
+                        own.insert(more);
+                    }
+                    may
+                }
+                Entry::Vacant(own) => {
+                    let may = may_have(1);
+                    if may {
+                        own.insert(1);
+                    }
+                    may
+                }
             }
-            may
         };
         if !is_taken {
             self.taken.fetch_sub(1, Ordering::Relaxed);
@@ -201,13 +215,12 @@ impl Places {
     }
 
     pub(super) fn leave(&self, client: Client) {
-        let mut clients = self.part(client);
-        let own = clients.get(&client).copied().unwrap_or(0);
-        match own.checked_sub(1) {
-            None | Some(0) => clients.remove(&client),
-            Some(rest) => clients.insert(client, rest),
-        };
-        drop(clients);
+        if let Entry::Occupied(mut own) = self.part(client).entry(client) {
+            match own.get().checked_sub(1) {
+                None | Some(0) => own.remove(),
+                Some(rest) => own.insert(rest),
+            };
+        }
         self.taken.fetch_sub(1, Ordering::Relaxed);
     }
 

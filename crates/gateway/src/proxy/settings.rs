@@ -70,8 +70,8 @@ impl Settings {
         self
     }
 
-    /// How many requests are under way at a time; 4096. More are answered with 503, and one client
-    /// has no more than are free for others.
+    /// How many requests may be in progress at a time; 4096. Further ones are answered with 503,
+    /// and a client never has more than remain free for others.
     #[must_use]
     pub const fn max_requests(mut self, count: u32) -> Self {
         self.most.requests = count;

@@ -22,7 +22,7 @@ pub use self::address::{Address, AddressError};
 pub use self::connect::{Tls, TlsError};
 pub(super) use self::pool::Held;
 pub(crate) use self::pool::IDLE_MAX;
-use self::pool::{Endpoint, Sender, Sent};
+use self::pool::{Endpoint, Reuse, Sender, Sent};
 use super::body::{BodyError, Progress, Upload};
 use super::places::{Most, Purpose, Room};
 
@@ -280,23 +280,28 @@ impl Upstream {
     ///
     /// A connection that waited in the pool may have been closed by the application meanwhile. Then
     /// the request is sent once more, over a new one, if nothing of it was sent before, or if it has
-    /// no body and may be repeated ([RFC 9110 §9.2.2]): `again` makes it once more, if it may.
+    /// no body and may be repeated ([RFC 9110 §9.2.2]): `again` makes it once more, if it may. One that
+    /// may not gets no connection that the application is likely to close.
     ///
     /// [RFC 9110 §9.2.2]: https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2
     pub(super) async fn send(
         &self,
         request: Box<Request<Upload>>,
-        again: &impl Fn(&Arc<Progress>) -> Option<Box<Request<Upload>>>,
+        again: Option<&impl Fn(&Arc<Progress>) -> Option<Box<Request<Upload>>>>,
     ) -> Result<(Response<Incoming>, Held), UpstreamError> {
         let progress = Arc::clone(request.body().progress());
-        let mut sender = self.sender(request.version(), Pooled::Any).await?;
+        let reuse = match again {
+            Some(_) => Reuse::Any,
+            None => Reuse::KeptOpen,
+        };
+        let mut sender = self.sender(request.version(), Some(reuse)).await?;
         let unsent = match self.attempt(&mut sender, request, &progress).await {
             Sent::Answered(response, held) => return Ok((response, held)),
             Sent::Failed(error) => return Err(error),
             Sent::Closed(unsent) if sender.is_reused() => unsent,
             Sent::Closed(_) => return Err(UpstreamError::Lost),
         };
-        let Some(request) = unsent.or_else(|| again(&progress)) else {
+        let Some(request) = unsent.or_else(|| again?(&progress)) else {
             return Err(UpstreamError::Lost);
         };
         Box::pin(self.send_anew(request, &progress)).await
@@ -307,7 +312,7 @@ impl Upstream {
         request: Box<Request<Upload>>,
         progress: &Progress,
     ) -> Result<(Response<Incoming>, Held), UpstreamError> {
-        let mut sender = self.sender(request.version(), Pooled::None).await?;
+        let mut sender = self.sender(request.version(), None).await?;
         match self.attempt(&mut sender, request, progress).await {
             Sent::Answered(response, held) => Ok((response, held)),
             Sent::Failed(error) => Err(error),
@@ -336,8 +341,12 @@ impl Upstream {
         }
     }
 
-    /// A connection to the next address that can be had.
-    async fn sender(&self, version: Version, pooled: Pooled) -> Result<Sender, UpstreamError> {
+    /// A connection to the next address that can be had: one that may be used again, or a new one.
+    async fn sender(
+        &self,
+        version: Version,
+        reuse: Option<Reuse>,
+    ) -> Result<Sender, UpstreamError> {
         let count = self.endpoints.len();
         let first = self.next.fetch_add(1, Ordering::Relaxed);
         let first = first.checked_rem(count).unwrap_or(0);
@@ -348,8 +357,8 @@ impl Upstream {
             turn.sort_by_cached_key(|endpoint| !endpoint.is_up());
         }
         for endpoint in turn {
-            if pooled == Pooled::Any
-                && let Some(sender) = endpoint.pooled(version, self.limits.idle)
+            if let Some(reuse) = reuse
+                && let Some(sender) = endpoint.pooled(version, self.limits.idle, reuse)
             {
                 return Ok(sender);
             }
@@ -366,12 +375,6 @@ impl Upstream {
         }
         Err(UpstreamError::Connect)
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pooled {
-    Any,
-    None,
 }
 
 /// Why an upstream did not answer.

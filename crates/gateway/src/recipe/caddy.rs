@@ -50,7 +50,7 @@ http://:{port} {{
 
 		# Every spelling of an identity header that applications may take for it.
 {stripped}
-		# By these, applications take another path, host, client or user than what was decided on.
+		# These make applications use another path, host, client or user than the one decided on.
 {misleading}
 		forward_auth {bearward} {{
 			uri /auth/caddy

@@ -115,7 +115,7 @@ fn removed(names: &Names) -> String {
     let lines = names.map(|name| format!("                    - {}\n", quoted(name)));
     let lines: String = lines.collect();
     format!(
-        "                  # By these, applications take another path, host, client or user than what was decided on.
+        "                  # These make applications use another path, host, client or user than the one decided on.
                   request_headers_to_remove:
 {lines}"
     )

@@ -16,11 +16,11 @@ pub(super) struct Names {
     pub(super) id_token: Name,
     /// Whether every client field with `_` goes.
     pub(super) drops_underscores: bool,
-    /// What misleads applications, and what the operator removes besides.
+    /// The fields that mislead applications, and those that the operator removes in addition.
     misleading: Vec<Misleading>,
 }
 
-/// A field that is to be removed, or all that begin like it.
+/// A field to remove, or all fields that begin like it.
 struct Misleading {
     name: Name,
     is_beginning: bool,
@@ -45,15 +45,15 @@ impl Names {
         })
     }
 
-    /// The fields by which applications would take another request than the one that was decided on,
-    /// but for those that are the proxy's `own`: it writes them itself.
+    /// The fields that would make applications use another request than the one decided on, except
+    /// the proxy's `own`, which it writes itself.
     pub(super) fn misleading(&self, own: &[&str]) -> impl Iterator<Item = &Name> {
         let rows = self.misleading.iter();
         let rows = rows.filter(move |row| !row.is_beginning && !own.contains(&&*row.name.0));
         rows.map(|row| &row.name)
     }
 
-    /// The beginnings of such fields, but for those with which one of the proxy's `own` begins.
+    /// The beginnings of such fields, except those with which one of the proxy's `own` begins.
     pub(super) fn beginnings(&self, own: &[&str]) -> impl Iterator<Item = &Name> {
         let begins = |row: &&Misleading| own.iter().any(|own| own.starts_with(&row.name.0));
         let rows = self.misleading.iter().filter(|row| row.is_beginning);
@@ -68,8 +68,8 @@ impl Names {
         })
     }
 
-    /// What a proxy in front may say that is trusted, and so has to remove where a client says it:
-    /// whole names, and beginnings.
+    /// The fields that a trusted proxy in front may set, and therefore has to remove from what a
+    /// client sends: full names, and beginnings.
     pub(super) fn of_proxies(&self) -> (Vec<&Name>, Vec<&Name>) {
         let rows = self.misleading.iter();
         let rows = rows.filter(|row| row.teller == Teller::Proxy);
@@ -128,8 +128,8 @@ impl Names {
     }
 }
 
-/// What is in the table, and what the operator adds: without what is kept, and without identity fields
-/// and credentials, which a recipe has already.
+/// The fields in the table and those that the operator adds, without those that are kept, and
+/// without identity fields and credentials, which a recipe already covers.
 fn misleading(identity: &Identity) -> Result<Vec<Misleading>, RecipeError> {
     let mut rows = Vec::new();
     for row in MISLEADING {

@@ -111,7 +111,7 @@ fn protected(application: &Application, names: &Names) -> String {
         proxy_set_header X-Forwarded-For $remote_addr;
         proxy_set_header X-Forwarded-Host $http_host;
         proxy_set_header X-Forwarded-Proto $scheme;
-        # By these, applications take another path, host, client or user than what was decided on. nginx removes by
+        # These make applications use another path, host, client or user than the one decided on. nginx removes by
         # whole names only.
 {misleading}
         proxy_http_version 1.1;

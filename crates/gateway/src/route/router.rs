@@ -1,24 +1,25 @@
 //! How the application's router reads a path: it may be laxer than our routes.
 //!
-//! Each bundle holds what a framework does unless it is told otherwise, and a little more where its
-//! versions differ. More is safe: a path that only [may](PathFit::Possible) be for a route never opens
-//! anything, it adds what that route asks. `docs/routers.md` has the sources.
+//! Each bundle covers what a framework does by default, and a little more where its versions
+//! differ. Covering more is safe: a route that a path only [may](PathFit::Possible) match never
+//! opens anything, it adds its own requirements. `docs/routers.md` has the sources.
 
-/// The router of the application behind a route: which paths it takes for the same.
+/// The router of the application behind a route: which paths it treats as the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Router {
-    /// As our routes: byte for byte. The default.
+    /// Like our routes: byte for byte. The default.
     #[default]
     Strict,
-    /// ASP.NET Core: ignores case and a slash at the end.
+    /// ASP.NET Core: ignores case and a trailing slash.
     Aspnet,
-    /// Express: ignores case and a slash at the end. Connect takes `/a.b` for a path below `/a`.
+    /// Express: ignores case and a trailing slash. Connect treats `/a.b` as a path below `/a`.
     Express,
-    /// Rails: ignores a slash at the end, takes `.json` for a format, and ends a mounted path at a word.
+    /// Rails: ignores a trailing slash, reads `.json` as a format, and ends a mounted path at a
+    /// word boundary.
     Rails,
-    /// Servlets, Spring and the JDK's `HttpServer`: old ones ignore a slash and a suffix at the end, and
-    /// the last takes prefixes by bytes.
+    /// Servlets, Spring and the JDK's `HttpServer`: old versions ignore a trailing slash and a
+    /// suffix, and `HttpServer` matches prefixes by bytes.
     Servlet,
 }
 
@@ -55,12 +56,12 @@ impl Router {
         matches!(self, Self::Aspnet | Self::Express)
     }
 
-    /// Whether it always takes a path with a slash at the end for the same.
+    /// Whether it always ignores a trailing slash.
     pub(super) const fn ignores_slash(self) -> bool {
         matches!(self, Self::Aspnet | Self::Express | Self::Rails)
     }
 
-    /// Whether the last segment that a pattern names may have this behind it.
+    /// Whether the last segment that a pattern names may be followed by this.
     pub(super) fn may_follow(self, rest: &str) -> bool {
         match self {
             Self::Strict | Self::Aspnet => false,
@@ -72,7 +73,7 @@ impl Router {
         }
     }
 
-    /// Whether anything may be behind the last segment that a pattern names.
+    /// Whether anything may follow the last segment that a pattern names.
     pub(super) const fn has_tail(self) -> bool {
         matches!(self, Self::Express | Self::Rails | Self::Servlet)
     }
@@ -84,16 +85,16 @@ impl Router {
 pub enum PathFit {
     /// It does not.
     No,
-    /// The router may take it for one that does.
+    /// The router may treat it as one that does.
     Possible,
-    /// The router takes it for the same as one that does.
+    /// The router always treats it as one that does.
     Same,
     /// It does.
     Exact,
 }
 
-/// A character as routers that ignore case compare it: one for one, as .NET and JavaScript do, which
-/// have fewer of these.
+/// A character as routers that ignore case compare it: one to one, like .NET and JavaScript, which
+/// fold fewer characters.
 pub(super) fn fold(char: char) -> char {
     if char.is_ascii() {
         return char.to_ascii_lowercase();

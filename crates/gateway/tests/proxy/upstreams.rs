@@ -267,8 +267,8 @@ async fn head_of(stream: &mut TcpStream) -> Option<String> {
     String::from_utf8(head).ok()
 }
 
-/// Answers the first request of each connection, and closes it on the second, unanswered.
-async fn forgetful() -> (SocketAddr, Arc<AtomicUsize>) {
+/// Answers so many requests of each connection, and closes it on the next, unanswered.
+async fn forgetful(answers: usize) -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     let heads = Arc::new(AtomicUsize::new(0));
@@ -276,20 +276,31 @@ async fn forgetful() -> (SocketAddr, Arc<AtomicUsize>) {
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
-            tokio::spawn(forget(stream, Arc::clone(&counted)));
+            tokio::spawn(forget(stream, answers, Arc::clone(&counted)));
         }
     });
     (addr, heads)
 }
 
-async fn forget(mut stream: TcpStream, heads: Arc<AtomicUsize>) {
-    head_of(&mut stream).await.unwrap();
-    heads.fetch_add(1, Ordering::SeqCst);
-    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-    stream.write_all(answer).await.unwrap();
-    if head_of(&mut stream).await.is_some() {
+async fn forget(mut stream: TcpStream, answers: usize, heads: Arc<AtomicUsize>) {
+    for answered in 0..=answers {
+        if head_of(&mut stream).await.is_none() {
+            return;
+        }
         heads.fetch_add(1, Ordering::SeqCst);
+        if answered < answers {
+            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+            stream.write_all(answer).await.unwrap();
+        }
     }
+}
+
+/// One answer, whose connection goes back to the pool then.
+async fn is_answered(gateway: &Gateway, count: usize) {
+    let answer = send(gateway.addr, get("/x").body(empty()).unwrap()).await;
+    assert_eq!(body_of(answer).await, "ok");
+    gateway.records(count).await;
+    tokio::task::yield_now().await;
 }
 
 #[tokio::test]
@@ -301,26 +312,74 @@ async fn a_stale_connection_is_tried_again_only_where_that_is_safe() {
         (Method::PATCH, "", false),
         (Method::PUT, "body", false),
     ] {
-        let (addr, heads) = forgetful().await;
+        let (addr, heads) = forgetful(2).await;
         let gateway = Gateway::before(addr).await;
-        let first = send(gateway.addr, get("/x").body(empty()).unwrap()).await;
-        assert_eq!(body_of(first).await, "ok");
-        gateway.records(1).await;
-        // Until the connection is back in the pool, which is when the answer was read.
-        tokio::task::yield_now().await;
-        let second = request(method.clone(), "/x").body(full(body)).unwrap();
-        let second = send(gateway.addr, second).await;
+        // By the second, the application is known to keep connections open.
+        for count in 1..=2 {
+            is_answered(&gateway, count).await;
+        }
+        let third = request(method.clone(), "/x").body(full(body)).unwrap();
+        let third = send(gateway.addr, third).await;
         let heads = heads.load(Ordering::SeqCst);
         if repeated {
-            assert_eq!((second.status(), heads), (StatusCode::OK, 3), "{method}");
+            assert_eq!((third.status(), heads), (StatusCode::OK, 4), "{method}");
         } else {
             assert_eq!(
-                (second.status(), heads),
-                (StatusCode::BAD_GATEWAY, 2),
+                (third.status(), heads),
+                (StatusCode::BAD_GATEWAY, 3),
                 "{method}"
             );
         }
     }
+}
+
+/// uWSGI's `http-socket` closes the connection after each answer and does not say so. A request
+/// that must not be repeated is not sent into that.
+#[tokio::test]
+async fn an_application_that_closes_without_a_word_gets_every_request_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let heads = Arc::<AtomicUsize>::default();
+    let counted = Arc::clone(&heads);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let heads = Arc::clone(&counted);
+            tokio::spawn(async move {
+                head_of(&mut stream).await.unwrap();
+                heads.fetch_add(1, Ordering::SeqCst);
+                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+                stream.write_all(answer).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            });
+        }
+    });
+    let gateway = Gateway::before(addr).await;
+    for count in 1..=20 {
+        is_answered(&gateway, 2 * count - 1).await;
+        let order = request(Method::POST, "/x").body(full("order")).unwrap();
+        assert_eq!(send(gateway.addr, order).await.status(), StatusCode::OK);
+        gateway.records(2 * count).await;
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(heads.load(Ordering::SeqCst), 40);
+}
+
+/// One that keeps connections open is known by the first that has waited.
+#[tokio::test]
+async fn a_connection_that_stayed_open_is_used_for_what_cannot_be_repeated() {
+    let (addr, heads) = forgetful(2).await;
+    let gateway = Gateway::before(addr).await;
+    is_answered(&gateway, 1).await;
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    let order = request(Method::POST, "/x").body(full("order")).unwrap();
+    assert_eq!(send(gateway.addr, order).await.status(), StatusCode::OK);
+    gateway.records(2).await;
+    tokio::task::yield_now().await;
+    // The connection has had its two, so it was the same.
+    let lost = request(Method::POST, "/x").body(full("order")).unwrap();
+    let lost = send(gateway.addr, lost).await;
+    assert_eq!(lost.status(), StatusCode::BAD_GATEWAY);
+    assert_eq!(heads.load(Ordering::SeqCst), 3);
 }
 
 #[tokio::test]

@@ -61,7 +61,7 @@ pub(super) fn tried(
             (Verdict::Matches, matching(route, target))
         } else if fit.is_match() {
             is_decided = true;
-            let why = "a router that does not resolve the escapes takes it for no route";
+            let why = "a router that does not resolve the escapes matches it to no route";
             (Verdict::No, why.to_owned())
         } else {
             let mut why = Vec::new();

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +31,10 @@ pub(crate) const IDLE_MAX: usize = 64;
 ///
 /// [RFC 9113 §6.5.2]: https://www.rfc-editor.org/rfc/rfc9113#section-6.5.2
 const SHARED_MAX: usize = 100;
+
+/// How long a connection stays open after an answer, at least, if the application does not close it behind
+/// each answer. Such an application closes at once, and the end is on its way meanwhile.
+const CLOSES_BEHIND_AN_ANSWER: Duration = Duration::from_millis(100);
 
 /// How much of one answer is held for a client who does not take it, besides what waits for the client's
 /// connection.
@@ -59,6 +63,19 @@ pub(super) struct Pool {
     idle: Mutex<VecDeque<Idle>>,
     /// Fewer than `IDLE_MAX` where file descriptors are scarce.
     most: AtomicUsize,
+    /// Whether the application is known to keep connections open between requests. HTTP/1.1 says so
+    /// unless an answer has `Connection: close`, but some close without a word: uWSGI's `http-socket`.
+    keeps_open: AtomicBool,
+}
+
+/// What a request needs of an idle connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reuse {
+    /// Any will do: if it turns out to be closed, the request is sent once more.
+    Any,
+    /// The request cannot be repeated, so an application that may have closed the connection behind
+    /// its last answer gets a new one.
+    KeptOpen,
 }
 
 impl Default for Pool {
@@ -66,6 +83,7 @@ impl Default for Pool {
         Self {
             idle: Mutex::default(),
             most: AtomicUsize::new(IDLE_MAX),
+            keeps_open: AtomicBool::default(),
         }
     }
 }
@@ -90,16 +108,33 @@ pub(super) type Timer = Pin<Box<Sleep>>;
 
 impl Pool {
     /// The one that was used last. Those that have waited for longer than `limit` are closed.
-    fn take(&self, limit: Duration) -> Option<Connection> {
+    fn take(&self, limit: Duration, reuse: Reuse) -> Option<Connection> {
         let mut idle = lock(&self.idle);
         let now = Instant::now();
-        let is_old = |idle: &Idle| now.saturating_duration_since(idle.since) >= limit;
-        while idle.front().is_some_and(is_old) {
+        let waited = |idle: &Idle| now.saturating_duration_since(idle.since);
+        while idle.front().is_some_and(|idle| waited(idle) >= limit) {
             idle.pop_front();
+        }
+        if reuse == Reuse::KeptOpen && !self.keeps_open.load(Ordering::Relaxed) {
+            // Nobody knows yet. The one that has waited longest tells.
+            idle.retain(|idle| idle.connection.sender.is_ready());
+            let kept = idle
+                .front()
+                .filter(|idle| waited(idle) >= CLOSES_BEHIND_AN_ANSWER);
+            kept?;
+            self.note(true);
         }
         std::iter::from_fn(|| idle.pop_back())
             .map(|idle| idle.connection)
             .find(|connection| connection.sender.is_ready())
+    }
+
+    /// Whether a connection was open still when it was used again.
+    fn note(&self, was_open: bool) {
+        // Written only when it changes: every request reads it.
+        if self.keeps_open.load(Ordering::Relaxed) != was_open {
+            self.keeps_open.store(was_open, Ordering::Relaxed);
+        }
     }
 
     fn put(&self, connection: Connection) {
@@ -221,7 +256,7 @@ impl Endpoint {
     }
 
     /// A connection that is there already.
-    pub(super) fn pooled(&self, version: Version, limit: Duration) -> Option<Sender> {
+    pub(super) fn pooled(&self, version: Version, limit: Duration, reuse: Reuse) -> Option<Sender> {
         if version == Version::HTTP_2 {
             let mut shared = lock(&self.shared);
             keep_needed(&mut shared);
@@ -229,7 +264,7 @@ impl Endpoint {
             let (sender, load) = (free.sender.clone(), free.load.clone());
             return Some(Sender::Http2(sender, Origin::Pool, load));
         }
-        let connection = self.idle.take(limit)?;
+        let connection = self.idle.take(limit, reuse)?;
         let pool = Arc::clone(&self.idle);
         Some(Sender::Http1(Some(connection), Origin::Pool, pool))
     }
@@ -330,11 +365,14 @@ impl Sender {
 
     pub(super) async fn send(&mut self, request: Box<Request<Upload>>) -> Sent {
         match self {
-            Self::Http1(connection, _, pool) => {
+            Self::Http1(connection, origin, pool) => {
                 let Some(mut connection) = connection.take() else {
                     return Sent::Closed(Some(request));
                 };
                 let sent = connection.sender.try_send_request(*request).await;
+                if *origin == Origin::Pool {
+                    pool.note(sent.is_ok());
+                }
                 outcome(sent, |response| {
                     Held::Alone(Returned {
                         connection: Some(connection),
