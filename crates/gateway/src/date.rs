@@ -1,14 +1,15 @@
 //! The `Date` of answers ([RFC 9110 §6.6.1]), according to the current clock.
 //!
-//! hyper adds one as well, but caches the latest it wrote: after the clock is set back by an hour,
-//! its answers would be dated in the future for that hour.
+//! hyper adds one, which costs next to nothing, but caches the latest that it wrote: after the clock is
+//! set back by an hour, its answers would be dated in the future for that hour. They are dated here then.
 //!
 //! [RFC 9110 §6.6.1]: https://www.rfc-editor.org/rfc/rfc9110#section-6.6.1
 
 use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use http::header::DATE;
+use http::header::{DATE, Entry};
 use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
@@ -18,23 +19,33 @@ thread_local! {
     static LAST: RefCell<Option<(u64, HeaderValue)>> = const { RefCell::new(None) };
 }
 
-/// Adds it to an answer that has none. An application's own stays as it is.
+/// The latest second of the clock, in Unix time.
+static LATEST: AtomicU64 = AtomicU64::new(0);
+
+/// Adds it to an answer that has none, unless hyper's will be right. An application's own stays as it is.
 pub(crate) fn add(headers: &mut HeaderMap) {
-    add_at(headers, SystemTime::now());
+    add_at(headers, SystemTime::now(), &LATEST);
 }
 
-fn add_at(headers: &mut HeaderMap, now: SystemTime) {
-    if headers.contains_key(DATE) {
+fn add_at(headers: &mut HeaderMap, now: SystemTime, latest: &AtomicU64) {
+    let second = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let known = latest.load(Ordering::Relaxed);
+    if second >= known {
+        // Written once a second: every answer reads it.
+        if second > known {
+            latest.fetch_max(second, Ordering::Relaxed);
+        }
         return;
     }
-    if let Some(value) = value(now) {
-        headers.insert(DATE, value);
+    if let Entry::Vacant(date) = headers.entry(DATE)
+        && let Some(value) = value(second)
+    {
+        date.insert(value);
     }
 }
 
 /// `None` if no date can express the clock's time; hyper then adds its own value.
-fn value(now: SystemTime) -> Option<HeaderValue> {
-    let second = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+fn value(second: u64) -> Option<HeaderValue> {
     LAST.with_borrow_mut(|last| {
         if let Some((of, value)) = last
             && *of == second
@@ -53,6 +64,7 @@ fn value(now: SystemTime) -> Option<HeaderValue> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicU64;
     use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
     use http::header::DATE;
@@ -60,32 +72,38 @@ mod tests {
 
     use super::add_at;
 
-    fn date_at(now: SystemTime) -> String {
+    /// What is added at this time, after answers up to the latest.
+    fn date_at(now: SystemTime, latest: &AtomicU64) -> Option<String> {
         let mut headers = HeaderMap::new();
-        add_at(&mut headers, now);
-        let date = headers.get(DATE).unwrap();
-        date.to_str().unwrap().to_owned()
+        add_at(&mut headers, now, latest);
+        let date = headers.get(DATE)?;
+        Some(date.to_str().unwrap().to_owned())
     }
 
     #[test]
     fn the_date_follows_the_clock_back() {
+        let latest = AtomicU64::new(0);
         let noon = UNIX_EPOCH + Duration::from_secs(784_111_777);
-        assert_eq!(date_at(noon), "Sun, 06 Nov 1994 08:49:37 GMT");
-        let within = noon + Duration::from_millis(999);
-        assert_eq!(date_at(within), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(date_at(noon, &latest), None);
         let next = noon + Duration::from_secs(1);
-        assert_eq!(date_at(next), "Sun, 06 Nov 1994 08:49:38 GMT");
+        assert_eq!(date_at(next, &latest), None);
+        let date = |now| date_at(now, &latest).unwrap();
+        assert_eq!(date(noon), "Sun, 06 Nov 1994 08:49:37 GMT");
+        let within = noon + Duration::from_millis(999);
+        assert_eq!(date(within), "Sun, 06 Nov 1994 08:49:37 GMT");
         let set_back = noon - Duration::from_secs(3600);
-        assert_eq!(date_at(set_back), "Sun, 06 Nov 1994 07:49:37 GMT");
+        assert_eq!(date(set_back), "Sun, 06 Nov 1994 07:49:37 GMT");
         let before = UNIX_EPOCH - Duration::from_secs(1);
-        assert_eq!(date_at(before), "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(date(before), "Thu, 01 Jan 1970 00:00:00 GMT");
+        // Until the clock is where it was.
+        assert_eq!(date_at(next, &latest), None);
     }
 
     #[test]
     fn an_application_says_itself_when_it_answered() {
         let theirs = HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT");
         let mut headers = HeaderMap::from_iter([(DATE, theirs.clone())]);
-        add_at(&mut headers, UNIX_EPOCH);
+        add_at(&mut headers, UNIX_EPOCH, &AtomicU64::new(1));
         assert_eq!(headers.get_all(DATE).iter().collect::<Vec<_>>(), [&theirs]);
     }
 }

@@ -294,14 +294,16 @@ fn is_preflight(original: &Original<'_>) -> bool {
     };
     // `null`, or scheme and host: never nothing, never two words.
     let is_origin = |origin: &[u8]| !origin.is_empty() && origin.iter().all(u8::is_ascii_graphic);
-    let has_body = headers.contains_key(TRANSFER_ENCODING)
-        || headers
-            .get(CONTENT_LENGTH)
-            .is_some_and(|length| length.as_bytes() != b"0");
+    let has_body = || {
+        headers.contains_key(TRANSFER_ENCODING)
+            || headers
+                .get(CONTENT_LENGTH)
+                .is_some_and(|length| length.as_bytes() != b"0")
+    };
     *original.method == Method::OPTIONS
         && !original.has_body
         && the_one(ORIGIN).is_some_and(is_origin)
         && the_one(ACCESS_CONTROL_REQUEST_METHOD)
             .is_some_and(|name| Method::from_bytes(name).is_ok())
-        && !has_body
+        && !has_body()
 }

@@ -105,13 +105,11 @@ impl Proxy {
     ) -> Response<ProxyBody> {
         let peer = peer.into();
         let trusted = &self.settings.trusted;
-        let (trust, named, client) = if trusted.contains(peer) {
+        let (named, client) = if trusted.contains(peer) {
             let client = Client::behind(peer, trusted, request.headers());
-            let named = Named::ByProxy(request.headers());
-            (misleading::Sender::TrustedProxy, named, client)
+            (Named::ByProxy(request.headers()), client)
         } else {
-            let trust = misleading::Sender::Stranger;
-            (trust, Named::ByStranger, Client::of(peer))
+            (Named::ByStranger, Client::of(peer))
         };
         let telemetry = &self.settings.telemetry;
         let trace = telemetry.trace(Door::Proxy, request.method(), named);
@@ -128,7 +126,7 @@ impl Proxy {
         // A request is under way from here on, until its answer is over.
         let active = connection.as_ref().map(Connection::active);
         let sender = Sender {
-            trust,
+            trust: self.trust(peer),
             client,
             name: connection.as_ref().map_or_else(
                 || Arc::new(PeerName::of(peer)),
@@ -176,6 +174,13 @@ impl Proxy {
 
     fn trusts(&self, peer: Peer) -> bool {
         self.settings.trusted.contains(peer)
+    }
+
+    fn trust(&self, peer: Peer) -> misleading::Sender {
+        match self.trusts(peer) {
+            true => misleading::Sender::TrustedProxy,
+            false => misleading::Sender::Stranger,
+        }
     }
 
     const fn observer(&self) -> &Arc<dyn Observe> {

@@ -165,12 +165,12 @@ async fn drive<A, F, B>(
     };
     let was_asked = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&was_asked);
-    let answer = Arc::new(answer);
+    let shared = Arc::new((answer, stop));
     let service = service_fn(move |mut request: Request<Incoming>| {
         asked.store(true, Ordering::Relaxed);
-        let answer = Arc::clone(&answer);
-        let stop = stop.clone();
+        let shared = Arc::clone(&shared);
         async move {
+            let (answer, stop) = &*shared;
             // Nothing of a question stands in its body, but for gRPC.
             let is_left = protocol == Protocol::Http1 && is_left(&mut request).await;
             let mut response = answer(peer, request).await;
@@ -264,6 +264,9 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Filtered<I> {
 
 /// Whether a part of the body has not come yet, so that no other question can follow.
 async fn is_left(request: &mut Request<Incoming>) -> bool {
+    if request.body().is_end_stream() {
+        return false;
+    }
     let is_expected = request.headers().contains_key(EXPECT);
     !unread::is_over(is_expected, request.body_mut()).await
 }

@@ -100,7 +100,7 @@ impl Framing {
     /// may be passed on.
     pub(super) fn check(&mut self, bytes: &mut [u8]) -> Option<usize> {
         let mut at: usize = 0;
-        while let Some(rest) = bytes.get_mut(at..) {
+        while let Some(rest) = bytes.get_mut(at..).filter(|rest| !rest.is_empty()) {
             let skipped = self.skip(rest);
             at = at.saturating_add(skipped);
             if skipped > 0 {
@@ -350,27 +350,20 @@ impl Head {
     /// Takes whole lines, up to one that is not whole or is ambiguous: how many bytes, and what follows
     /// if they end the head.
     fn take_lines(&mut self, bytes: &[u8]) -> (usize, Option<After>) {
-        let mut taken: usize = 0;
+        let mut left = bytes;
+        let mut after = None;
         if !self.line.is_empty() || self.line.cr {
-            return (taken, None);
+            return (0, after);
         }
-        loop {
-            let rest = bytes.get(taken..).unwrap_or_default();
-            let Some(end) = memchr::memchr2(b'\r', b'\n', rest) else {
-                return (taken, None);
-            };
-            let (line, rest) = rest.split_at(end);
-            if !rest.starts_with(b"\r\n") {
-                return (taken, None);
-            }
-            let Ok(after) = self.take_line(line) else {
-                return (taken, None);
-            };
-            taken = taken.saturating_add(end).saturating_add(2);
-            if after.is_some() {
-                return (taken, after);
-            }
+        while after.is_none()
+            && let Some(end) = memchr::memchr2(b'\r', b'\n', left)
+            && let Some((line, rest)) = left.split_at_checked(end)
+            && let Some(rest) = rest.strip_prefix(b"\r\n")
+            && let Ok(ended) = self.take_line(line)
+        {
+            (left, after) = (rest, ended);
         }
+        (bytes.len().saturating_sub(left.len()), after)
     }
 
     /// Takes a byte; what follows, if it ends the head.
@@ -386,12 +379,13 @@ impl Head {
     }
 
     /// Takes a line without its end, or the beginning of one that is long.
+    #[inline]
     fn take_line(&mut self, line: &[u8]) -> Result<Option<After>, Ambiguous> {
         if self.has_request_line {
             if line.is_empty() {
                 return Ok(Some(self.fields.after()));
             }
-            self.fields.take(line.get(..START).unwrap_or(line))?;
+            self.fields.take(line)?;
             return Ok(None);
         }
         // The parser would cut a fragment off, and the decision would be about the rest.
@@ -412,12 +406,16 @@ impl Head {
 
 impl Fields {
     fn take(&mut self, line: &[u8]) -> Result<(), Ambiguous> {
-        match line.first().map(u8::to_ascii_lowercase) {
+        match line.first() {
             // A folded line.
-            Some(first) if first.is_ascii_whitespace() => return Err(Ambiguous),
-            Some(b'c' | b't' | b'u') => {}
-            _ => return Ok(()),
+            Some(first) if first.is_ascii_whitespace() => Err(Ambiguous),
+            Some(b'c' | b'C' | b't' | b'T' | b'u' | b'U') => self.take_field(line),
+            _ => Ok(()),
         }
+    }
+
+    fn take_field(&mut self, line: &[u8]) -> Result<(), Ambiguous> {
+        let line = line.get(..START).unwrap_or(line);
         let mut halves = line.splitn(2, |byte| *byte == b':');
         let name = halves.next().unwrap_or_default().trim_ascii();
         let value = halves.next().unwrap_or_default().trim_ascii();

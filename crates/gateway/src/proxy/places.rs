@@ -189,24 +189,17 @@ impl Places {
         let is_taken = taken <= most && {
             // No more than are free for others, its new one among them.
             let free = most.saturating_sub(taken).saturating_add(1);
-            let may_have = |own: u32| own <= free.max(least);
-            match self.part(client).entry(client) {
-                Entry::Occupied(mut own) => {
-                    let more = own.get().saturating_add(1);
-                    let may = may_have(more);
-                    if may {
-                        own.insert(more);
-                    }
-                    may
-                }
-                Entry::Vacant(own) => {
-                    let may = may_have(1);
-                    if may {
-                        own.insert(1);
-                    }
-                    may
-                }
+            let mut clients = self.part(client);
+            let entry = clients.entry(client);
+            let own = match &entry {
+                Entry::Occupied(own) => own.get().saturating_add(1),
+                Entry::Vacant(_) => 1,
+            };
+            let may = own <= free.max(least);
+            if may {
+                entry.insert_entry(own);
             }
+            may
         };
         if !is_taken {
             self.taken.fetch_sub(1, Ordering::Relaxed);

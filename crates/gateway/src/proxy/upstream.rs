@@ -280,8 +280,8 @@ impl Upstream {
     ///
     /// A connection that waited in the pool may have been closed by the application meanwhile. Then
     /// the request is sent once more, over a new one, if nothing of it was sent before, or if it has
-    /// no body and may be repeated ([RFC 9110 §9.2.2]): `again` makes it once more, if it may. One that
-    /// may not gets no connection that the application is likely to close.
+    /// no body and may be repeated ([RFC 9110 §9.2.2]); `again` then makes it once more. A request without
+    /// `again` is sent only over connections that the application is known to keep open.
     ///
     /// [RFC 9110 §9.2.2]: https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2
     pub(super) async fn send(

@@ -333,8 +333,17 @@ async fn a_stale_connection_is_tried_again_only_where_that_is_safe() {
     }
 }
 
-/// uWSGI's `http-socket` closes the connection after each answer and does not say so. A request
-/// that must not be repeated is not sent into that.
+/// Answers one request, and closes the connection a moment later.
+async fn answer_and_close(mut stream: TcpStream, heads: Arc<AtomicUsize>) {
+    head_of(&mut stream).await.unwrap();
+    heads.fetch_add(1, Ordering::SeqCst);
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    stream.write_all(answer).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+}
+
+/// uWSGI's `http-socket` closes the connection after each answer and does not say so. A request that
+/// must not be repeated is not sent into that.
 #[tokio::test]
 async fn an_application_that_closes_without_a_word_gets_every_request_once() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -342,15 +351,8 @@ async fn an_application_that_closes_without_a_word_gets_every_request_once() {
     let heads = Arc::<AtomicUsize>::default();
     let counted = Arc::clone(&heads);
     tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let heads = Arc::clone(&counted);
-            tokio::spawn(async move {
-                head_of(&mut stream).await.unwrap();
-                heads.fetch_add(1, Ordering::SeqCst);
-                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-                stream.write_all(answer).await.unwrap();
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            });
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(answer_and_close(stream, Arc::clone(&counted)));
         }
     });
     let gateway = Gateway::before(addr).await;

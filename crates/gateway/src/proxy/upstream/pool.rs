@@ -32,9 +32,9 @@ pub(crate) const IDLE_MAX: usize = 64;
 /// [RFC 9113 §6.5.2]: https://www.rfc-editor.org/rfc/rfc9113#section-6.5.2
 const SHARED_MAX: usize = 100;
 
-/// How long a connection stays open after an answer, at least, if the application does not close it behind
-/// each answer. Such an application closes at once, and the end is on its way meanwhile.
-const CLOSES_BEHIND_AN_ANSWER: Duration = Duration::from_millis(100);
+/// An application that closes each connection after one answer has closed it by then. So one that is open
+/// still after this time belongs to an application that keeps connections.
+const CLOSED_BY_THEN: Duration = Duration::from_millis(100);
 
 /// How much of one answer is held for a client who does not take it, besides what waits for the client's
 /// connection.
@@ -63,8 +63,9 @@ pub(super) struct Pool {
     idle: Mutex<VecDeque<Idle>>,
     /// Fewer than `IDLE_MAX` where file descriptors are scarce.
     most: AtomicUsize,
-    /// Whether the application is known to keep connections open between requests. HTTP/1.1 says so
-    /// unless an answer has `Connection: close`, but some close without a word: uWSGI's `http-socket`.
+    /// Whether the application has been seen to keep a connection open between requests. Over HTTP/1.1
+    /// every application should that does not answer `Connection: close`, but some close the connection
+    /// without saying so: uWSGI's `http-socket`.
     keeps_open: AtomicBool,
 }
 
@@ -73,8 +74,8 @@ pub(super) struct Pool {
 pub(super) enum Reuse {
     /// Any will do: if it turns out to be closed, the request is sent once more.
     Any,
-    /// The request cannot be repeated, so an application that may have closed the connection behind
-    /// its last answer gets a new one.
+    /// The request cannot be repeated, so it needs a connection that the application is known not to have
+    /// closed after its last answer.
     KeptOpen,
 }
 
@@ -116,11 +117,9 @@ impl Pool {
             idle.pop_front();
         }
         if reuse == Reuse::KeptOpen && !self.keeps_open.load(Ordering::Relaxed) {
-            // Nobody knows yet. The one that has waited longest tells.
+            // Not known yet. The connection that has waited longest decides it.
             idle.retain(|idle| idle.connection.sender.is_ready());
-            let kept = idle
-                .front()
-                .filter(|idle| waited(idle) >= CLOSES_BEHIND_AN_ANSWER);
+            let kept = idle.front().filter(|idle| waited(idle) >= CLOSED_BY_THEN);
             kept?;
             self.note(true);
         }
