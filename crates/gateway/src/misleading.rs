@@ -408,13 +408,37 @@ static BEGINNINGS: LazyLock<Vec<(&str, &Misleading)>> = LazyLock::new(|| {
 
 /// Folds a name as readers do that turn fields into variables: `X_Auth.User` is `x-auth-user`.
 pub(crate) fn fold(name: &str) -> Cow<'_, str> {
-    let is_folded = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     // Names are so short that a search would cost more to start than it saves.
     if name.bytes().all(is_folded) {
         return name.into();
     }
     name.chars().map(folded).collect::<String>().into()
 }
+
+/// Whether folding leaves this byte of a name as it is. Looked up, since every field of every request is
+/// folded.
+fn is_folded(byte: u8) -> bool {
+    IS_FOLDED
+        .get(usize::from(byte))
+        .copied()
+        .unwrap_or_default()
+}
+
+#[expect(
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    reason = "would not compile if it could fail"
+)]
+static IS_FOLDED: [bool; 256] = {
+    const FOLDED: &[u8] = b"-0123456789abcdefghijklmnopqrstuvwxyz";
+    let mut bytes = [false; 256];
+    let mut at = 0;
+    while at < FOLDED.len() {
+        bytes[FOLDED[at] as usize] = true;
+        at += 1;
+    }
+    bytes
+};
 
 const fn folded(char: char) -> char {
     if char.is_ascii_alphanumeric() {

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -163,14 +163,13 @@ async fn drive<A, F, B>(
             return;
         }
     };
-    let was_asked = Arc::new(AtomicBool::new(false));
-    let asked = Arc::clone(&was_asked);
-    let shared = Arc::new((answer, stop));
+    let turns = Arc::new(Turns::default());
+    let shared = Arc::new((answer, stop, Arc::clone(&turns)));
     let service = service_fn(move |mut request: Request<Incoming>| {
-        asked.store(true, Ordering::Relaxed);
         let shared = Arc::clone(&shared);
         async move {
-            let (answer, stop) = &*shared;
+            let (answer, stop, turns) = &*shared;
+            turns.next();
             // Nothing of a question stands in its body, but for gRPC.
             let is_left = protocol == Protocol::Http1 && is_left(&mut request).await;
             let mut response = answer(peer, request).await;
@@ -180,6 +179,7 @@ async fn drive<A, F, B>(
                 let last = HeaderValue::from_static("close");
                 response.headers_mut().insert(CONNECTION, last);
             }
+            turns.next();
             Ok::<_, Infallible>(response)
         }
     });
@@ -187,10 +187,12 @@ async fn drive<A, F, B>(
         Protocol::Http1 => {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_TIMEOUT)
+                // It would set up a timer for each head; `end` has one for all.
+                .header_read_timeout(None)
                 .max_buf_size(HEAD_BYTES)
                 .serve_connection(TokioIo::new(Filtered::new(stream)), service);
-            end(Box::pin(watcher.watch(connection)), &was_asked).await;
+            let served = Box::pin(watcher.watch(connection));
+            end(served, protocol, &turns).await;
         }
         Protocol::Http2 => {
             let connection = http2::Builder::new(TokioExecutor::new())
@@ -200,7 +202,8 @@ async fn drive<A, F, B>(
                 .keep_alive_interval(KEEP_ALIVE)
                 .keep_alive_timeout(KEEP_ALIVE)
                 .serve_connection(TokioIo::new(stream), service);
-            end(Box::pin(watcher.watch(connection)), &was_asked).await;
+            let served = Box::pin(watcher.watch(connection));
+            end(served, protocol, &turns).await;
         }
     }
 }
@@ -271,16 +274,44 @@ async fn is_left(request: &mut Request<Incoming>) -> bool {
     !unread::is_over(is_expected, request.body_mut()).await
 }
 
-/// Drives a connection to its end. One that does not ask anything at first is cut.
-async fn end(mut served: Served, was_asked: &AtomicBool) {
-    let ended = tokio::select! {
-        ended = &mut served => ended,
-        () = tokio::time::sleep(HEAD_TIMEOUT) => {
-            if !was_asked.load(Ordering::Relaxed) {
-                tracing::debug!(reason = "client_timeout", "a connection was cut");
-                return;
-            }
-            served.await
+/// Whose turn it is on a connection: the peer's at first, ours after each question, the peer's after
+/// each answer.
+#[derive(Debug, Default)]
+struct Turns(AtomicU64);
+
+impl Turns {
+    fn next(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Drives a connection to its end, and cuts one on which the next head does not come in time. Over
+/// HTTP/2, which has pings, that is the first one.
+async fn end(mut served: Served, protocol: Protocol, turns: &Turns) {
+    let (mut seen, mut looks) = (0, 0_u32);
+    let ended = loop {
+        tokio::select! {
+            ended = &mut served => break ended,
+            () = tokio::time::sleep(LOOKED_AT) => {}
+        }
+        let count = turns.count();
+        if protocol == Protocol::Http2 && count > 0 {
+            break served.await;
+        }
+        let is_silent = count == seen && count.is_multiple_of(2);
+        looks = if is_silent {
+            looks.saturating_add(1)
+        } else {
+            0
+        };
+        seen = count;
+        if looks == LOOKS {
+            tracing::debug!(reason = "client_timeout", "a connection was cut");
+            return;
         }
     };
     if let Err(error) = ended {
@@ -300,8 +331,14 @@ const HEAD_BYTES: usize = 64 * 1024;
 /// The same for HTTP/2. What is asked about over gRPC comes in the message.
 const HEAD_LIST_BYTES: u32 = 64 * 1024;
 
-/// A proxy sends a head at once; so does a scraper.
+/// How long a TLS handshake or the next head may take, at least. A proxy sends a head at once; so does a
+/// scraper.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often a connection is looked at while a head is due, and how many times in vain: half of the limit
+/// may be missed, no more.
+const LOOKED_AT: Duration = Duration::from_secs(15);
+const LOOKS: u32 = 2;
 
 /// How often an HTTP/2 peer is asked whether it is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);

@@ -18,8 +18,7 @@ use crate::original::{media_type, starts_with};
 /// Takes out of a sender's request what must not reach an application: what ends here, what only a
 /// proxy may say, what would mislead, and what would pass for an identity field.
 pub(super) fn clean_request(headers: &mut HeaderMap, sender: Sender, identity: &Identity) {
-    let hop = Hop::of(headers);
-    take_out(headers, |name| {
+    take_out(headers, |hop, name| {
         let folded = fold(name.as_str());
         hop.ends(name, &folded)
             || !may_pass(name, &folded)
@@ -34,23 +33,22 @@ pub(super) fn clean_request(headers: &mut HeaderMap, sender: Sender, identity: &
 
 /// Takes the hop-by-hop fields out, and those that `Connection` names.
 pub(super) fn end_hop(headers: &mut HeaderMap) {
-    let hop = Hop::of(headers);
-    take_out(headers, |name| hop.ends(name, &fold(name.as_str())));
+    take_out(headers, |hop, name| hop.ends(name, &fold(name.as_str())));
 }
 
 /// What ends here of a message.
-struct Hop {
+struct Hop<'m> {
+    headers: &'m HeaderMap,
     /// The fields that `Connection` names, ascending. Those that are not there are left out: it may name
     /// thousands.
     named: Vec<String>,
-    is_chunked: bool,
 }
 
-impl Hop {
-    fn of(headers: &HeaderMap) -> Self {
+impl<'m> Hop<'m> {
+    fn of(headers: &'m HeaderMap) -> Self {
         Self {
+            headers,
             named: Self::named(headers),
-            is_chunked: headers.contains_key(TRANSFER_ENCODING),
         }
     }
 
@@ -76,7 +74,7 @@ impl Hop {
         match name.as_str() {
             "connection" | "te" | "trailer" | "transfer-encoding" | "upgrade" => true,
             // The coding overrides the length, which is then another message's (RFC 9112 §6.3).
-            "content-length" if self.is_chunked => true,
+            "content-length" if self.headers.contains_key(TRANSFER_ENCODING) => true,
             _ => {
                 folded.starts_with("proxy-")
                     || matches!(folded, "connection" | "keep-alive" | "te" | "upgrade")
@@ -86,10 +84,11 @@ impl Hop {
     }
 }
 
-fn take_out(headers: &mut HeaderMap, is_out: impl Fn(&HeaderName) -> bool) {
+fn take_out(headers: &mut HeaderMap, is_out: impl Fn(&Hop<'_>, &HeaderName) -> bool) {
+    let hop = Hop::of(headers);
     let names: Vec<HeaderName> = headers
         .keys()
-        .filter(|name| is_out(name))
+        .filter(|name| is_out(&hop, name))
         .cloned()
         .collect();
     for name in names {
