@@ -201,7 +201,7 @@ impl Proxy {
             return Err(Box::new(Refusal::plain(None, Reason::TargetForm).into()));
         };
         let admission = admitted(&gate, request, target, host, exchange).await?;
-        let host = host.and_then(|host| HeaderValue::from_str(host).ok());
+        let host = host.and_then(|host| head::host(request.headers(), host));
         let Some(upstream) = gate.upstream(&admission.route) else {
             tracing::error!(route = &*admission.route.name, "route without upstream");
             return Err(Answer::internal().into());

@@ -32,6 +32,15 @@ impl Client {
         }
     }
 
+    /// As a number, which others may share.
+    pub(super) fn number(self) -> u64 {
+        match self {
+            Self::V4(address) => u32::from(address).into(),
+            Self::V6(network) => network,
+            Self::Local => 0,
+        }
+    }
+
     /// The client that a trusted proxy names: the last address in `X-Forwarded-For` that is not a
     /// trusted proxy itself. The client may have written the addresses before it. Without such an
     /// address, the proxy counts as one client.

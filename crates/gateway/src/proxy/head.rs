@@ -41,6 +41,12 @@ pub(super) fn read<B>(request: &Request<B>) -> Option<(&str, Option<&str>)> {
     Some((uri.path_and_query()?.as_str(), host))
 }
 
+/// The value of a request's host as a field. That of `Host` is shared, not copied.
+pub(super) fn host(headers: &HeaderMap, host: &str) -> Option<HeaderValue> {
+    let field = headers.get(HOST).filter(|field| *field == host);
+    field.map_or_else(|| HeaderValue::from_str(host).ok(), |field| Some(field.clone()))
+}
+
 /// Says where a request goes: the target as it came, and the host.
 pub(super) fn address(
     head: &mut Parts,
