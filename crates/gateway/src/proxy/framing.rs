@@ -136,9 +136,9 @@ impl Framing {
     /// end.
     fn skip(&mut self, bytes: &[u8]) -> usize {
         if let State::Head(head) = &mut self.state {
-            let (taken, after) = head.take_lines(bytes);
-            if let Some(after) = after {
-                self.end_head(after);
+            let (taken, is_over) = head.take_lines(bytes);
+            if is_over {
+                self.end_head();
             } else if taken == 0 {
                 return head.skip(bytes);
             }
@@ -169,8 +169,8 @@ impl Framing {
         // In its place, since most lines are of heads.
         if let State::Head(head) = &mut self.state {
             match head.take(byte) {
-                Ok(None) => {}
-                Ok(Some(after)) => self.end_head(after),
+                Ok(false) => {}
+                Ok(true) => self.end_head(),
                 Err(Ambiguous) => {
                     self.state = State::Opaque;
                     return Err(Ambiguous);
@@ -201,12 +201,14 @@ impl Framing {
         Ok(())
     }
 
-    fn end_head(&mut self, after: After) {
+    fn end_head(&mut self) {
         self.heads = self.heads.wrapping_add(1);
-        match (after, &mut self.state) {
-            (After::Head, State::Head(head)) => head.clear(),
-            (After::Head, state) => *state = State::head(),
-            (After::Other(next), state) => *state = next,
+        let State::Head(head) = &mut self.state else {
+            return;
+        };
+        match head.fields.body() {
+            None => head.clear(),
+            Some(body) => self.state = body,
         }
     }
 
@@ -244,14 +246,6 @@ fn chunk_size(size: Option<u64>, byte: u8) -> Result<State, Ambiguous> {
         .and_then(|size| size.checked_add(u64::from(digit)));
     size.map(|size| State::ChunkSize(Some(size)))
         .ok_or(Ambiguous)
-}
-
-/// What follows a head.
-#[derive(Debug)]
-enum After {
-    /// Another head.
-    Head,
-    Other(State),
 }
 
 /// How much of a line is looked at.
@@ -347,46 +341,43 @@ impl Head {
         self.line.skip(bytes.get(..fragment).unwrap_or_default())
     }
 
-    /// Takes whole lines, up to one that is not whole or is ambiguous: how many bytes, and what follows
-    /// if they end the head.
-    fn take_lines(&mut self, bytes: &[u8]) -> (usize, Option<After>) {
+    /// Takes whole lines, up to one that is not whole or is ambiguous: how many bytes, and whether they
+    /// end the head.
+    fn take_lines(&mut self, bytes: &[u8]) -> (usize, bool) {
         let mut left = bytes;
-        let mut after = None;
+        let mut is_over = false;
         if !self.line.is_empty() || self.line.cr {
-            return (0, after);
+            return (0, is_over);
         }
-        while after.is_none()
+        while !is_over
             && let Some(end) = memchr::memchr2(b'\r', b'\n', left)
             && let Some((line, rest)) = left.split_at_checked(end)
             && let Some(rest) = rest.strip_prefix(b"\r\n")
             && let Ok(ended) = self.take_line(line)
         {
-            (left, after) = (rest, ended);
+            (left, is_over) = (rest, ended);
         }
-        (bytes.len().saturating_sub(left.len()), after)
+        (bytes.len().saturating_sub(left.len()), is_over)
     }
 
-    /// Takes a byte; what follows, if it ends the head.
-    fn take(&mut self, byte: u8) -> Result<Option<After>, Ambiguous> {
+    /// Takes a byte; true if it ends the head.
+    fn take(&mut self, byte: u8) -> Result<bool, Ambiguous> {
         if byte == b'#' && !self.has_request_line {
             return Err(Ambiguous);
         }
         if !self.line.take(byte)? {
-            return Ok(None);
+            return Ok(false);
         }
         let line = mem::take(&mut self.line);
         self.take_line(line.bytes())
     }
 
-    /// Takes a line without its end, or the beginning of one that is long.
+    /// Takes a line without its end, or the beginning of one that is long; true if it ends the head.
     #[inline]
-    fn take_line(&mut self, line: &[u8]) -> Result<Option<After>, Ambiguous> {
+    fn take_line(&mut self, line: &[u8]) -> Result<bool, Ambiguous> {
         if self.has_request_line {
-            if line.is_empty() {
-                return Ok(Some(self.fields.after()));
-            }
             self.fields.take(line)?;
-            return Ok(None);
+            return Ok(line.is_empty());
         }
         // The parser would cut a fragment off, and the decision would be about the rest.
         if memchr::memchr(b'#', line).is_some() {
@@ -394,7 +385,7 @@ impl Head {
         }
         // Empty lines before a request are passed over (RFC 9112 §2.2).
         self.has_request_line = !line.is_empty();
-        Ok(None)
+        Ok(false)
     }
 
     /// Begins the next one.
@@ -438,15 +429,16 @@ impl Fields {
         Ok(())
     }
 
-    fn after(&self) -> After {
+    /// What follows the head, if not another one.
+    fn body(&self) -> Option<State> {
         // What follows may be another protocol. The connection takes no further request if not.
         if self.upgrade {
-            return After::Other(State::Opaque);
+            return Some(State::Opaque);
         }
         match self.content_length {
-            _ if self.is_chunked => After::Other(State::ChunkSize(None)),
-            None | Some(0) => After::Head,
-            Some(length) => After::Other(State::Body(length)),
+            _ if self.is_chunked => Some(State::ChunkSize(None)),
+            None | Some(0) => None,
+            Some(length) => Some(State::Body(length)),
         }
     }
 }

@@ -44,7 +44,10 @@ pub(super) fn read<B>(request: &Request<B>) -> Option<(&str, Option<&str>)> {
 /// The value of a request's host as a field. That of `Host` is shared, not copied.
 pub(super) fn host(headers: &HeaderMap, host: &str) -> Option<HeaderValue> {
     let field = headers.get(HOST).filter(|field| *field == host);
-    field.map_or_else(|| HeaderValue::from_str(host).ok(), |field| Some(field.clone()))
+    field.map_or_else(
+        || HeaderValue::from_str(host).ok(),
+        |field| Some(field.clone()),
+    )
 }
 
 /// Says where a request goes: the target as it came, and the host.
