@@ -182,11 +182,13 @@ impl Gateway {
             doors.spawn(listener::serve(listener, terms, answer, stopped));
         }
         if let Some((listener, door)) = self.forward_auth {
-            let (metrics, telemetry) = (self.metrics, self.telemetry.clone());
-            let answer = move |peer, request| {
-                let told = (Arc::clone(&metrics), telemetry.clone());
-                asked(door.clone(), told, peer, request)
-            };
+            let asked = Arc::new(Asked {
+                door,
+                metrics: self.metrics,
+                telemetry: self.telemetry.clone(),
+            });
+            // In a box, since it is moved several times before it is begun.
+            let answer = move |peer, request| Box::pin(Arc::clone(&asked).answer(peer, request));
             let terms = Terms::new(others, Protocol::Http1, GRACE);
             doors.spawn(listener::serve(listener, terms, answer, stopped));
         }
@@ -298,27 +300,36 @@ async fn bind(
     })
 }
 
-/// The answer to a proxy that asks; told in log and metrics.
-async fn asked(
+/// The door that proxies ask, and who is told of what it answers.
+struct Asked {
     door: ForwardAuth,
-    (metrics, telemetry): (Arc<Metrics>, Telemetry),
-    peer: Peer,
-    request: Request<Incoming>,
-) -> Response<Full<Bytes>> {
-    let started = Instant::now();
-    // Its body is not read.
-    let (head, _) = request.into_parts();
-    // Who is not one of the proxies is refused.
-    let named = Named::ByProxy(&head.headers);
-    let trace = telemetry.trace(Door::ForwardAuth, &head.method, named);
-    let (response, told) = door.answered(peer, RequestHead::from(&head)).await;
-    if let Some(told) = &told {
-        metrics.answered(Door::ForwardAuth, told, started.elapsed(), trace);
+    metrics: Arc<Metrics>,
+    telemetry: Telemetry,
+}
+
+impl Asked {
+    /// The answer to a proxy that asks; told in log and metrics.
+    async fn answer(
+        self: Arc<Self>,
+        peer: Peer,
+        request: Request<Incoming>,
+    ) -> Response<Full<Bytes>> {
+        let started = Instant::now();
+        // Its body is not read.
+        let (head, _) = request.into_parts();
+        // Who is not one of the proxies is refused.
+        let named = Named::ByProxy(&head.headers);
+        let trace = self.telemetry.trace(Door::ForwardAuth, &head.method, named);
+        let (response, told) = self.door.answered(peer, RequestHead::from(&head)).await;
+        if let Some(told) = &told {
+            let taken = started.elapsed();
+            self.metrics.answered(Door::ForwardAuth, told, taken, trace);
+        }
+        response.map(|body| match body {
+            Cow::Borrowed(body) => Full::new(Bytes::from_static(body.as_bytes())),
+            Cow::Owned(body) => Full::new(Bytes::from(body)),
+        })
     }
-    response.map(|body| match body {
-        Cow::Borrowed(body) => Full::new(Bytes::from_static(body.as_bytes())),
-        Cow::Owned(body) => Full::new(Bytes::from(body)),
-    })
 }
 
 /// How long requests under way may take when the program is told to stop: what orchestrators wait

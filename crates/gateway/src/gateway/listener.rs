@@ -171,7 +171,9 @@ async fn drive<A, F, B>(
             let (answer, stop, turns) = &*shared;
             turns.next();
             // Nothing of a question stands in its body, but for gRPC.
-            let is_left = protocol == Protocol::Http1 && is_left(&mut request).await;
+            let is_left = protocol == Protocol::Http1
+                && !request.body().is_end_stream()
+                && is_left(&mut request).await;
             let mut response = answer(peer, request).await;
             date::add(response.headers_mut());
             // HTTP/2 has its own way to say so, and no such field.
@@ -267,9 +269,6 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Filtered<I> {
 
 /// Whether a part of the body has not come yet, so that no other question can follow.
 async fn is_left(request: &mut Request<Incoming>) -> bool {
-    if request.body().is_end_stream() {
-        return false;
-    }
     let is_expected = request.headers().contains_key(EXPECT);
     !unread::is_over(is_expected, request.body_mut()).await
 }
