@@ -136,14 +136,13 @@ impl Config {
         }
         let start = 0..0;
         let fields = Fields::new(&description::ROOT, table.get_ref(), start, &found);
-        let config = Self::read(&fields, surroundings);
-        match config {
-            Some(mut config) if found.is_empty() => {
-                config.warnings = Mistakes::warnings(text, found);
-                Ok(config)
-            }
-            _ => Err(Mistakes::new(text, found)),
+        let mut config = Self::read(&fields, surroundings);
+        // What could not be read has something else in its place.
+        if !found.is_empty() {
+            return Err(Mistakes::new(text, found));
         }
+        config.warnings = Mistakes::warnings(text, found);
+        Ok(config)
     }
 
     /// The resource server of this configuration, which starts to fetch keys at once. Needs a tokio
@@ -187,36 +186,28 @@ impl Config {
         Gate::new(server, self.routes.clone(), self.identity.clone()).origins(self.origins.clone())
     }
 
-    fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Option<Self> {
-        // Each part is read before the first `?`: a mistake in one hides none in another.
+    fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Self {
         let server = ServerSettings::read(fields, surroundings);
-        let origins = origins::read(fields);
         let requirements = requirements::read(fields);
-        let listen = Listen::read(fields, surroundings);
-        let telemetry = TelemetrySettings::read(fields);
-        let upstreams = UpstreamSettings::read_all(fields, surroundings);
-        let routes = routes::read(fields, &requirements, &listen);
-        let id_token_field = server.as_ref().and_then(ServerSettings::id_token_field);
-        let overrides = listen.proxy.as_ref().map(|proxy| &*proxy.method_overrides);
-        if server
-            .as_ref()
-            .is_some_and(ServerSettings::marks_no_machines)
-        {
+        if server.marks_no_machines() {
             requirements::warn_of_machines(fields);
         }
-        let identity = identity::read(fields, id_token_field, overrides.unwrap_or_default());
-        Some(Self {
-            server: server?,
-            routes: Routes::new(routes),
-            identity: identity?,
-            origins,
-            upstreams,
-            listen,
-            telemetry,
+        let listen = Listen::read(fields, surroundings);
+        let proxy = listen.proxy.as_ref();
+        let overrides = proxy.map_or(&[][..], |proxy| &proxy.method_overrides);
+        Self {
+            routes: Routes::new(routes::read(fields, &requirements, &listen)),
+            identity: identity::read(fields, server.id_token_field(), overrides),
+            origins: origins::read(fields),
+            upstreams: UpstreamSettings::read_all(fields, surroundings),
+            telemetry: TelemetrySettings::read(fields),
+            // When all have been read.
             files: surroundings.files(),
             certificates: surroundings.certificates(),
+            server,
+            listen,
             warnings: Mistakes::default(),
-        })
+        }
     }
 }
 

@@ -2,10 +2,12 @@
 //! table 12).
 
 use std::ffi::OsString;
+use std::ops::Range;
 use std::path::Path;
 
 use bearward_gateway::config::{self, Code, Config, Mistakes, Surroundings};
 use bearward_testing::{Algorithm, SigningKey, keys};
+use proptest::prelude::*;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -708,6 +710,270 @@ error[rule_pattern]: `path`: \"/a/../b\" is not a path: it starts with `/`, has 
 ";
     let refused = parse(text).expect_err("mistakes");
     assert_eq!(refused.render("bearward.toml"), expected);
+}
+
+/// Uses every table, and can be spoilt in each value alone.
+const WHOLE: &str = r#"
+[[issuers]]
+issuer = "https://id.example.com"
+also = ["https://id.example.org"]
+audiences = ["https://api.example.com"]
+profile = "keycloak"
+algorithms = ["RS256"]
+client_ids = ["shop"]
+required_claims = ["sid"]
+leeway = "20s"
+max_lifetime = "1h"
+internal_origin = "https://id.internal"
+stale_if_error = "2h"
+snapshot = "keys.json"
+
+[[issuers]]
+issuer = "https://second.example.com"
+audiences = ["https://api.example.com"]
+jwks_uri = "https://second.example.com/keys"
+
+[[issuers]]
+issuer = "https://third.example.com"
+audiences = ["https://api.example.com"]
+algorithms = ["HS256"]
+secret = "env:STRONG"
+
+[protection]
+realm = "shop"
+resource = "https://api.example.com"
+scopes = ["read"]
+id_token_header = "X-Id-Token"
+origins = ["https://app.example.com"]
+router = "express"
+
+[token_cache]
+max_entries = 10
+max_bytes = 100000
+
+[requirements.staff]
+scopes = ["read"]
+any_scopes = [["read"], ["write"]]
+roles = ["staff"]
+client_ids = ["shop"]
+kind = "user"
+verified = true
+not_anonymous = true
+acr = ["high"]
+amr = ["otp"]
+max_age = "1h"
+cannot_reauthenticate = "allow"
+
+[requirements.both]
+all = ["staff"]
+any = ["staff"]
+
+[identity]
+preset = "authgear"
+forward_token = true
+drop_underscores = false
+remove_fields = ["X-Tenant"]
+keep_fields = ["X-HTTP-Method"]
+
+[[identity.fields]]
+header = "X-Mail"
+claim = ["user", "mail"]
+encoding = "percent"
+
+[[routes]]
+name = "admin"
+path = ["/admin"]
+path_prefix = ["/admins"]
+path_glob = ["/*/admin"]
+hosts = ["api.example.com"]
+methods = ["GET"]
+access = "required"
+require = ["both"]
+upstream = "app"
+router = "strict"
+preflight = "passes"
+allow_encoded_slash = false
+allow_semicolon = false
+shadow = false
+
+[upstreams.app]
+urls = ["https://127.0.0.1:3000"]
+tls_name = "app.internal"
+host = "app.internal"
+protocol = "http1"
+router = "rails"
+connect_timeout = "1s"
+response_timeout = "1s"
+idle_timeout = "1s"
+cooldown = "1s"
+max_requests = 10
+max_streams = 10
+
+[listen.proxy]
+address = "127.0.0.1:0"
+trusted_proxies = ["10.0.0.0/8"]
+expiry_leeway = "1m"
+end_expired_streams = true
+client_idle = "10s"
+max_requests = 10
+max_streams = 10
+method_overrides = ["X-HTTP-Method-Override"]
+
+[listen.forward_auth]
+address = "127.0.0.1:0"
+trusted_proxies = ["10.0.0.0/8"]
+
+[listen.ext_authz]
+address = "127.0.0.1:0"
+trusted_proxies = ["10.0.0.0/8"]
+
+[listen.admin]
+address = "127.0.0.1:0"
+hosts = ["metrics.internal"]
+
+[telemetry]
+endpoint = "http://127.0.0.1:4318"
+service_name = "gate"
+trust_traceparent = true
+"#;
+
+/// Where each value of [`WHOLE`] stands, with the ways to spoil it that the kind of value has.
+fn values_of_whole() -> Vec<(Range<usize>, Vec<String>)> {
+    let assignments = WHOLE.lines().scan(0, |start, line| {
+        let at = *start;
+        *start += line.len() + 1;
+        Some((at, line))
+    });
+    let assignments = assignments.filter_map(|(at, line)| {
+        let (key, value) = line.split_once(" = ")?;
+        let span = at + line.len() - value.len()..at + line.len();
+        let mut wrong = vec!["1979-05-27".to_owned()];
+        let words = ["profile", "kind", "access", "preset", "protocol", "router"];
+        let lengths = ["leeway", "max_age", "cooldown", "client_idle"];
+        let addresses = ["jwks_uri", "internal_origin", "endpoint", "address", "host"];
+        if words.contains(&key) || lengths.contains(&key) || addresses.contains(&key) {
+            wrong.push("\"no such thing\"".to_owned());
+        }
+        if ["algorithms", "urls", "trusted_proxies", "hosts", "methods"].contains(&key) {
+            wrong.push("[\"no such thing\"]".to_owned());
+        }
+        if ["roles", "acr", "amr", "audiences", "require", "path"].contains(&key) {
+            wrong.push("[]".to_owned());
+        }
+        if key.starts_with("max_") && !value.contains('"') {
+            wrong.push("-1".to_owned());
+        }
+        Some((span, wrong))
+    });
+    assignments.collect()
+}
+
+#[test]
+fn whatever_is_wrong_with_one_value_is_one_mistake() {
+    assert_eq!(mistakes(WHOLE), [""; 0]);
+    let mut otherwise = Vec::new();
+    for (span, ways) in values_of_whole() {
+        for wrong in ways {
+            let mut text = WHOLE.to_owned();
+            text.replace_range(span.clone(), &wrong);
+            let told = mistakes(&text);
+            if told.len() != 1 {
+                otherwise.push(format!("{wrong} at {}: {told:?}", span.start));
+            }
+        }
+    }
+    assert_eq!(otherwise, [""; 0]);
+}
+
+#[test]
+fn no_mistake_hides_another() {
+    for (text, expected) in [
+        (
+            with(AUDIENCES, "audiences = []\nleeway = 60"),
+            &["audience_missing 4:1", "type 5:10"][..],
+        ),
+        (
+            with_more(
+                "[upstreams.app]\nurls = [\"ftp://app\"]\nca = \"absent.pem\"\ncooldown = 5\nhost = \"a b\"\n\
+                 max_requests = 0\n",
+            ),
+            &[
+                "value 10:9",
+                "file_missing 11:1",
+                "type 12:12",
+                "value 13:1",
+                "value 14:1",
+            ],
+        ),
+        (
+            with_more(
+                "[listen.proxy]\naddress = \"nowhere\"\nmax_streams = 0\n[listen.proxy.tls]\n\
+                 certificate = \"absent.pem\"\n[listen.admin]\naddress = \":9\"\n",
+            ),
+            // The route has no upstream.
+            &[
+                "missing 6:1",
+                "value 10:11",
+                "value 11:1",
+                "missing 12:1",
+                "file_missing 13:1",
+                "value 15:11",
+            ],
+        ),
+    ] {
+        assert_eq!(mistakes(&text), expected, "{text}");
+    }
+}
+
+#[test]
+fn no_mistake_of_keys_or_identity_fields_hides_another() {
+    for (text, expected) in [
+        (
+            with(
+                AUDIENCES,
+                "jwks_file = \"absent.json\"\nsecret = \"hunter2\"\nprofile = 5",
+            ),
+            &[
+                "audience_missing 2:1",
+                "file_missing 4:1",
+                "value 5:1",
+                "value 5:1",
+                "type 6:11",
+            ][..],
+        ),
+        (
+            with_more(
+                "[identity]\nkeep_fields = [\"X-Scheme\", \"X-A_B\"]\nremove_fields = [\"X-Scheme\"]\n\
+                 [[identity.fields]]\nheader = \"X-A-B\"\nclaim = \"a\"\n\
+                 [[identity.fields]]\nheader = \"x-a-b\"\nclaim = \"b\"\n\
+                 [[identity.fields]]\nheader = \"X-Bearward-Kind\"\nclaim = \"c\"\n",
+            ),
+            &[
+                "value 10:16",
+                "value 10:28",
+                "duplicate 16:10",
+                "duplicate 19:10",
+            ],
+        ),
+    ] {
+        assert_eq!(mistakes(&text), expected, "{text}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+
+    #[test]
+    fn as_many_mistakes_are_told_as_values_are_spoilt(
+        spoilt in prop::sample::subsequence(values_of_whole(), 0..=60),
+        way in any::<prop::sample::Index>(),
+    ) {
+        let mut text = WHOLE.to_owned();
+        for (span, ways) in spoilt.iter().rev() {
+            text.replace_range(span.clone(), &ways[way.index(ways.len())]);
+        }
+        prop_assert_eq!(mistakes(&text).len(), spoilt.len(), "{}", text);
+    }
 }
 
 /// Every key of every table, as `table key`.

@@ -1,10 +1,12 @@
 //! `[identity]`: how the application learns who sent a request.
 
+use std::ops::Range;
+
 use bearward::ClaimPath;
 use http::HeaderName;
 
 use super::mistakes::Code;
-use super::reader::Fields;
+use super::reader::{At, Fields};
 use crate::identity::{
     ClaimSource, Encoding, Identity, IdentityBuildError, IdentityBuilder, Preset, Token,
     Underscores,
@@ -15,7 +17,7 @@ pub(super) fn read(
     fields: &Fields<'_>,
     id_token_field: Option<&HeaderName>,
     method_overrides: &[HeaderName],
-) -> Option<Identity> {
+) -> Identity {
     let mut builder = Identity::builder();
     for name in method_overrides {
         // Any other name has never meant anything.
@@ -29,7 +31,7 @@ pub(super) fn read(
     }
     // Not said is the same as a table without keys.
     let Some(fields) = &fields.table("identity") else {
-        return builder.preset(Preset::Bearward).build().ok();
+        return builder.preset(Preset::Bearward).build().unwrap_or_default();
     };
     let preset = match fields.choice("preset").map(|preset| preset.value) {
         Some("authgear") => Preset::Authgear,
@@ -43,70 +45,129 @@ pub(super) fn read(
     if !fields.flag("drop_underscores") {
         builder = builder.underscores(Underscores::Keep);
     }
-    builder = read_names(fields, "remove_fields", builder, IdentityBuilder::remove);
-    builder = read_names(fields, "keep_fields", builder, IdentityBuilder::keep);
-    for table in fields.tables("fields") {
-        builder = read_field(&table, builder);
+    for name in read_names(fields, "remove_fields", IdentityBuilder::remove) {
+        builder = builder.remove(name.value);
     }
-    let built = builder.build();
-    if let Err(error) = &built {
-        // Of fields that do not go together only.
-        let place = if matches!(error, IdentityBuildError::Contradiction(_)) {
-            "keep_fields"
-        } else {
-            "fields"
-        };
-        fields.tell(code_of(error), place, error.to_string(), "");
-    }
-    built.ok()
+    let own = fields
+        .tables("fields")
+        .iter()
+        .filter_map(read_field)
+        .collect();
+    let kept = read_names(fields, "keep_fields", IdentityBuilder::keep);
+    Parts { builder, own, kept }.build(fields)
 }
 
-/// Adds the names of the list under `key`, those that can be used by themselves.
+/// What can be used each by itself, but perhaps not together.
+struct Parts<'t> {
+    builder: IdentityBuilder,
+    own: Vec<OwnField<'t>>,
+    kept: Vec<At<HeaderName>>,
+}
+
+/// A field that is configured.
+struct OwnField<'t> {
+    header: At<&'t str>,
+    source: ClaimSource,
+    encoding: Encoding,
+}
+
+impl Parts<'_> {
+    /// Tells each that does not go together with those before it.
+    fn build(mut self, fields: &Fields<'_>) -> Identity {
+        loop {
+            let error = match self.together().build() {
+                Ok(identity) => return identity,
+                Err(error) => error,
+            };
+            let Some(place) = self.leave_out(&error) else {
+                fields.tell(code_of(&error), "fields", error.to_string(), "");
+                return Identity::default();
+            };
+            let found = fields.found();
+            found.add(code_of(&error), &place, error.to_string(), None);
+            if found.is_full() {
+                return Identity::default();
+            }
+        }
+    }
+
+    fn together(&self) -> IdentityBuilder {
+        let mut builder = self.builder.clone();
+        for field in &self.own {
+            builder = field.add_to(builder);
+        }
+        for name in &self.kept {
+            builder = builder.keep(name.value.clone());
+        }
+        builder
+    }
+
+    /// Leaves out what an error is about; where that stands.
+    fn leave_out(&mut self, error: &IdentityBuildError) -> Option<Range<usize>> {
+        if let IdentityBuildError::Contradiction(name) = error {
+            let at = self.kept.iter().position(|kept| kept.value == *name)?;
+            return Some(self.kept.remove(at).span);
+        }
+        let (IdentityBuildError::Duplicate(name) | IdentityBuildError::Reserved(name)) = error
+        else {
+            return None;
+        };
+        let is_it = |field: &OwnField<'_>| field.header.value.eq_ignore_ascii_case(name.as_str());
+        let at = self.own.iter().rposition(is_it)?;
+        Some(self.own.remove(at).header.span)
+    }
+}
+
+impl OwnField<'_> {
+    fn add_to(&self, builder: IdentityBuilder) -> IdentityBuilder {
+        builder.field(self.header.value, self.source.clone(), self.encoding)
+    }
+}
+
+/// The names of the list under `key`, those that can be used by themselves.
 fn read_names(
     fields: &Fields<'_>,
     key: &str,
-    mut builder: IdentityBuilder,
     add: fn(IdentityBuilder, HeaderName) -> IdentityBuilder,
-) -> IdentityBuilder {
-    for given in fields.texts(key) {
-        let message = match given.value.parse::<HeaderName>() {
+) -> Vec<At<HeaderName>> {
+    let mut names = Vec::new();
+    for At { value, span } in fields.texts(key) {
+        let message = match value.parse::<HeaderName>() {
             Ok(name) => match add(Identity::builder(), name.clone()).build() {
                 Ok(_) => {
-                    builder = add(builder, name);
+                    names.push(At { value: name, span });
                     continue;
                 }
                 Err(error) => format!("`{key}`: {error}"),
             },
-            Err(_) => format!("`{key}`: {:?} is not the name of a field", given.value),
+            Err(_) => format!("`{key}`: {value:?} is not the name of a field"),
         };
-        let found = fields.found();
-        found.add(Code::Value, &given.span, message, None);
+        fields.found().add(Code::Value, &span, message, None);
     }
-    builder
+    names
 }
 
-/// Adds a field, if it can be used by itself.
-fn read_field(fields: &Fields<'_>, builder: IdentityBuilder) -> IdentityBuilder {
+/// A field, if it can be used by itself.
+fn read_field<'t>(fields: &Fields<'t>) -> Option<OwnField<'t>> {
     let claim = fields.texts("claim");
     if fields.is_empty("claim") {
         fields.tell(Code::Value, "claim", "`claim` names none", "");
     }
-    let (Some(header), Some(encoding)) = (fields.text("header"), encoding(fields)) else {
-        return builder;
-    };
+    let encoding = encoding(fields);
     let path = ClaimPath::new(claim.iter().map(|name| name.value));
-    let source = ClaimSource::Claim(path);
-    let alone = Identity::builder().field(header.value, source.clone(), encoding);
-    match alone.build() {
-        Ok(_) => builder.field(header.value, source, encoding),
-        Err(error) => {
-            let message = format!("`header`: {error}");
-            fields
-                .found()
-                .add(code_of(&error), &header.span, message, None);
-            builder
-        }
-    }
+    let field = OwnField {
+        header: fields.text("header")?,
+        source: ClaimSource::Claim(path),
+        encoding: encoding?,
+    };
+    let alone = field.add_to(Identity::builder()).build();
+    let Err(error) = alone else {
+        return Some(field);
+    };
+    let message = format!("`header`: {error}");
+    let found = fields.found();
+    found.add(code_of(&error), &field.header.span, message, None);
+    None
 }
 
 fn encoding(fields: &Fields<'_>) -> Option<Encoding> {

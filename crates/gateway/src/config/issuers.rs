@@ -64,7 +64,7 @@ enum PlainHttp {
 }
 
 impl ServerSettings {
-    pub(super) fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Option<Self> {
+    pub(super) fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Self {
         let tables = fields.tables("issuers");
         if fields.is_empty("issuers") {
             let message = "`issuers` is empty, so no token could be accepted";
@@ -75,13 +75,12 @@ impl ServerSettings {
             .flat_map(|table| table.text("issuer").into_iter().chain(table.texts("also")))
             .collect();
         tell_duplicates(&names, "the issuer", fields.found());
-        let issuers: Vec<_> = tables
+        let issuers = tables
             .iter()
-            .map(|table| IssuerSettings::read(table, surroundings))
-            .collect();
+            .map(|table| IssuerSettings::read(table, surroundings));
         let protection = fields.table("protection");
         let mut settings = Self {
-            issuers: Vec::new(),
+            issuers: issuers.collect(),
             space: ProtectionSpace::default(),
             metadata: None,
             id_token_field: None,
@@ -91,8 +90,7 @@ impl ServerSettings {
             let names = names.iter().map(|name| name.value);
             settings.read_protection(protection, names);
         }
-        settings.issuers = issuers.into_iter().collect::<Option<_>>()?;
-        Some(settings)
+        settings
     }
 
     /// The issuers by every name, as it stands in `iss`, in the order of the configuration.
@@ -205,7 +203,7 @@ impl ServerSettings {
                 }
                 Err(error) => fields.tell(Code::Value, "resource", error.to_string(), ""),
             }
-        } else if fields.has("scopes") {
+        } else if fields.has("scopes") && !fields.has("resource") {
             let message = "`scopes` are told in the metadata of a `resource`, and there is none";
             fields.tell(Code::Missing, "scopes", message, "add `resource`, its URL");
         }
@@ -238,7 +236,7 @@ fn token_cache(fields: &Fields<'_>) -> TokenCache {
 }
 
 impl IssuerSettings {
-    fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Option<Self> {
+    fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Self {
         let plain_http = if fields.flag("insecure_plain_http") {
             PlainHttp::Anywhere
         } else {
@@ -263,26 +261,29 @@ impl IssuerSettings {
         if let Some(uri) = fields.text("jwks_uri") {
             check_url(fields, "jwks_uri", &uri, plain_http);
         }
-        let leeway = fields.duration("leeway")?.value;
+        let length = |key| fields.duration(key).map(|given| given.value);
+        let profile = fields.choice("profile");
+        let profile = profile.and_then(|profile| profile.value.parse().ok());
         let settings = Self {
             names: owned(names),
             audiences: owned(fields.texts("audiences")),
-            profile: fields.choice("profile")?.value.parse().ok()?,
+            profile: profile.unwrap_or_default(),
             algorithms,
             client_ids: owned(fields.texts("client_ids")),
             required_claims: owned(fields.texts("required_claims")),
-            leeway,
-            max_lifetime: fields.duration("max_lifetime").map(|given| given.value),
-            keys: keys?,
+            leeway: length("leeway").unwrap_or_default(),
+            max_lifetime: length("max_lifetime"),
+            // Those that cannot be used were told.
+            keys: keys.unwrap_or(Keys::Discovery),
             internal_origin: internal_origin.map(|origin| origin.value.to_owned()),
             plain_http,
-            stale_if_error: fields.duration("stale_if_error")?.value,
+            stale_if_error: length("stale_if_error").unwrap_or_default(),
             snapshot: fields
                 .text("snapshot")
                 .map(|path| surroundings.path(path.value)),
         };
         settings.check(fields);
-        Some(settings)
+        settings
     }
 
     /// What the policy refuses, at its place.
@@ -400,10 +401,9 @@ impl Keys {
         if given.len() > 1 {
             let message = format!("keys come from one place, not from {}", given.join(" and "));
             fields.tell(Code::Value, given.last()?, message, "keep one of them");
-            return None;
         }
         let is_symmetric = algorithms.iter().any(|algorithm| algorithm.is_symmetric());
-        if is_symmetric && given != ["secret"] {
+        if is_symmetric && given.len() <= 1 && given != ["secret"] {
             let message =
                 "HS256, HS384 and HS512 need a `secret`: keys that are published are no secret";
             fields.tell(
@@ -412,14 +412,14 @@ impl Keys {
                 message,
                 "add `secret = \"env:NAME\"`",
             );
-            return None;
         }
-        match given.first() {
-            Some(&"jwks_uri") => Some(Self::Uri(fields.text("jwks_uri")?.value.to_owned())),
-            Some(&"jwks_file") => Self::from_file(fields, surroundings),
-            Some(_) => Self::from_secret(fields, surroundings, algorithms),
-            None => Some(Self::Discovery),
-        }
+        let read = given.into_iter().map(|key| match key {
+            "jwks_uri" => Some(Self::Uri(fields.text(key)?.value.to_owned())),
+            "jwks_file" => Self::from_file(fields, surroundings),
+            _ => Self::from_secret(fields, surroundings, algorithms),
+        });
+        // All are read, even if they are too many.
+        read.last().unwrap_or(Some(Self::Discovery))
     }
 
     fn from_file(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Option<Self> {
@@ -460,7 +460,8 @@ impl Keys {
                 return None;
             }
         };
-        if !algorithms.iter().any(|algorithm| algorithm.is_symmetric()) {
+        let is_symmetric = algorithms.iter().any(|algorithm| algorithm.is_symmetric());
+        if !is_symmetric && !fields.is_told("algorithms") {
             let message = "a `secret` is for HS256, HS384 or HS512, and `algorithms` names none";
             fields.tell(
                 Code::Missing,

@@ -19,6 +19,7 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use super::description::Kind;
 use super::mistakes::Code;
 use super::reader::Fields;
+use super::routes::hosts;
 use super::surroundings::{Secret, Surroundings};
 
 /// The listeners, those that are configured.
@@ -43,16 +44,16 @@ impl Listen {
         Self {
             admin: fields
                 .table("admin")
-                .and_then(|table| AdminSettings::read(&table, surroundings)),
+                .map(|table| AdminSettings::read(&table, surroundings)),
             ext_authz: fields
                 .table("ext_authz")
-                .and_then(|table| ExtAuthzSettings::read(&table, surroundings)),
+                .map(|table| ExtAuthzSettings::read(&table, surroundings)),
             forward_auth: fields
                 .table("forward_auth")
-                .and_then(|table| ForwardAuthSettings::read(&table, surroundings)),
+                .map(|table| ForwardAuthSettings::read(&table, surroundings)),
             proxy: fields
                 .table("proxy")
-                .and_then(|table| ProxySettings::read(&table, surroundings)),
+                .map(|table| ProxySettings::read(&table, surroundings)),
         }
     }
 }
@@ -106,15 +107,12 @@ impl AdminSettings {
         }
     }
 
-    fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Option<Self> {
-        let hosts = fields.texts("hosts");
-        let hosts = hosts.iter().map(|host| host.value.to_ascii_lowercase());
-        let tls = TlsSettings::read_in(fields, surroundings);
-        Some(Self {
-            hosts: hosts.collect(),
-            tls: tls.ok()?,
-            ..Self::new(address(fields)?)
-        })
+    fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Self {
+        Self {
+            hosts: hosts(fields),
+            tls: TlsSettings::read_in(fields, surroundings),
+            ..Self::new(address(fields))
+        }
     }
 }
 
@@ -131,14 +129,12 @@ pub struct ForwardAuthSettings {
 }
 
 impl ForwardAuthSettings {
-    fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Option<Self> {
-        let trusted_proxies = trusted_proxies(fields);
-        let tls = TlsSettings::read_in(fields, surroundings);
-        Some(Self {
-            address: address(fields)?,
-            tls: tls.ok()?,
-            trusted_proxies,
-        })
+    fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Self {
+        Self {
+            address: address(fields),
+            tls: TlsSettings::read_in(fields, surroundings),
+            trusted_proxies: trusted_proxies(fields),
+        }
     }
 }
 
@@ -155,14 +151,12 @@ pub struct ExtAuthzSettings {
 }
 
 impl ExtAuthzSettings {
-    fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Option<Self> {
-        let trusted_proxies = trusted_proxies(fields);
-        let tls = TlsSettings::read_in(fields, surroundings);
-        Some(Self {
-            address: address(fields)?,
-            tls: tls.ok()?,
-            trusted_proxies,
-        })
+    fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Self {
+        Self {
+            address: address(fields),
+            tls: TlsSettings::read_in(fields, surroundings),
+            trusted_proxies: trusted_proxies(fields),
+        }
     }
 }
 
@@ -189,8 +183,7 @@ pub struct ProxySettings {
 }
 
 impl ProxySettings {
-    fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Option<Self> {
-        let tls = TlsSettings::read_in(fields, surroundings);
+    fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Self {
         let method_overrides = fields.texts("method_overrides");
         let method_overrides = method_overrides.iter().filter_map(|name| {
             let parsed = name.value.parse();
@@ -207,17 +200,17 @@ impl ProxySettings {
             let message = "`expiry_leeway` says nothing if streams do not end";
             fields.tell(Code::Value, "expiry_leeway", message, "leave it out");
         }
-        let trusted_proxies = trusted_proxies(fields).unwrap_or_default();
-        Some(Self {
-            address: address(fields)?,
-            tls: tls.ok()?,
-            trusted_proxies,
+        let client_idle = fields.duration("client_idle");
+        Self {
+            address: address(fields),
+            tls: TlsSettings::read_in(fields, surroundings),
+            trusted_proxies: trusted_proxies(fields).unwrap_or_default(),
             expiry_leeway: expiry_leeway.filter(|_| ends),
-            client_idle: fields.duration("client_idle")?.value,
-            max_requests: fields.count_from_one("max_requests")?,
-            max_streams: fields.count_from_one("max_streams")?,
+            client_idle: client_idle.map_or(Duration::ZERO, |given| given.value),
+            max_requests: fields.count_from_one("max_requests").unwrap_or_default(),
+            max_streams: fields.count_from_one("max_streams").unwrap_or_default(),
             method_overrides,
-        })
+        }
     }
 }
 
@@ -237,13 +230,6 @@ impl TlsSettings {
     ///
     /// [`TlsSettingsError`] if they cannot be used; they could when they were read.
     pub fn build(&self, protocols: &[&[u8]]) -> Result<ServerConfig, TlsSettingsError> {
-        let certificates: Result<Vec<_>, _> =
-            CertificateDer::pem_slice_iter(&self.certificate.0).collect();
-        let certificates = certificates.map_err(|_| TlsSettingsError::Certificate)?;
-        if certificates.is_empty() {
-            return Err(TlsSettingsError::Certificate);
-        }
-        let key = PrivateKeyDer::from_pem_slice(&self.key.0).map_err(|_| TlsSettingsError::Key)?;
         // Nothing global: the provider is named here.
         let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
@@ -251,12 +237,12 @@ impl TlsSettings {
             .map_err(|_| TlsSettingsError::Mismatch)?;
         let builder = match &self.client_ca {
             Some(authorities) => {
-                builder.with_client_cert_verifier(verifier(&authorities.0, provider)?)
+                builder.with_client_cert_verifier(verifier(authorities, provider)?)
             }
             None => builder.with_no_client_auth(),
         };
         let mut config = builder
-            .with_single_cert(certificates, key)
+            .with_single_cert(chain(&self.certificate)?, private_key(&self.key)?)
             .map_err(|_| TlsSettingsError::Mismatch)?;
         config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         Ok(config)
@@ -277,44 +263,37 @@ impl TlsSettings {
     }
 
     /// The table `tls` of a listener.
-    fn read_in(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Result<Option<Self>, Told> {
-        match fields.table("tls") {
-            Some(table) => Self::read(&table, surroundings).map(Some).ok_or(Told),
-            // Something else than a table is told, too.
-            None => Ok(None),
-        }
+    fn read_in(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Option<Self> {
+        Self::read(&fields.table("tls")?, surroundings)
     }
 
     fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Option<Self> {
-        let read = |key| {
-            let path = fields.text(key)?;
-            surroundings.read_for(fields, key, path.value)
+        let tell = |error: TlsSettingsError| {
+            let key = error.key();
+            fields.tell(Code::Value, key, format!("`{key}`: {error}"), "");
         };
-        let (certificate, key) = (read("certificate"), read("key"));
-        let client_ca = fields.has("client_ca").then(|| read("client_ca"));
+        let read = |key, check: fn(&Secret) -> Result<(), TlsSettingsError>| {
+            let path = fields.text(key)?;
+            let pem = surroundings.read_for(fields, key, path.value)?;
+            check(&pem).map_err(tell).ok()?;
+            Some(pem)
+        };
+        let certificate = read("certificate", |pem| chain(pem).map(drop));
+        let key = read("key", |pem| private_key(pem).map(drop));
+        let client_ca = read("client_ca", |pem| {
+            verifier(pem, Arc::new(aws_lc_rs::default_provider())).map(drop)
+        });
         let settings = Self {
             certificate: certificate?,
             key: key?,
-            client_ca: match client_ca {
-                Some(authorities) => Some(authorities?),
-                None => None,
-            },
+            client_ca,
         };
         if let Err(error) = settings.build(&[]) {
-            let place = match error {
-                TlsSettingsError::Certificate => "certificate",
-                TlsSettingsError::ClientCa => "client_ca",
-                TlsSettingsError::Key | TlsSettingsError::Mismatch => "key",
-            };
-            fields.tell(Code::Value, place, format!("`{place}`: {error}"), "");
+            tell(error);
         }
         Some(settings)
     }
 }
-
-/// There is a mistake, which was told.
-#[derive(Clone, Copy, Debug)]
-struct Told;
 
 /// Why a certificate and a key cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -332,6 +311,17 @@ pub enum TlsSettingsError {
     /// They do not belong together, or are of a kind that is not supported.
     #[error("the key is not that of the certificate, or of a kind that is not supported")]
     Mismatch,
+}
+
+impl TlsSettingsError {
+    /// What of the table is wrong.
+    const fn key(self) -> &'static str {
+        match self {
+            Self::Certificate => "certificate",
+            Self::ClientCa => "client_ca",
+            Self::Key | Self::Mismatch => "key",
+        }
+    }
 }
 
 /// Where to listen.
@@ -374,13 +364,23 @@ impl fmt::Display for Address {
 #[non_exhaustive]
 pub struct AddressError;
 
+fn chain(pem: &Secret) -> Result<Vec<CertificateDer<'static>>, TlsSettingsError> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem.0).collect();
+    let certificates = certificates.ok().filter(|chain| !chain.is_empty());
+    certificates.ok_or(TlsSettingsError::Certificate)
+}
+
+fn private_key(pem: &Secret) -> Result<PrivateKeyDer<'static>, TlsSettingsError> {
+    PrivateKeyDer::from_pem_slice(&pem.0).map_err(|_| TlsSettingsError::Key)
+}
+
 /// Clients prove who they are to these authorities, or are not served.
 fn verifier(
-    authorities: &[u8],
+    authorities: &Secret,
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, TlsSettingsError> {
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(authorities) {
+    for certificate in CertificateDer::pem_slice_iter(&authorities.0) {
         let certificate = certificate.map_err(|_| TlsSettingsError::ClientCa)?;
         let added = roots.add(certificate);
         added.map_err(|_| TlsSettingsError::ClientCa)?;
@@ -412,8 +412,12 @@ fn trusted_proxies(fields: &Fields<'_>) -> Option<Vec<IpNet>> {
     Some(networks)
 }
 
-fn address(fields: &Fields<'_>) -> Option<Address> {
-    let given = fields.text("address")?;
+fn address(fields: &Fields<'_>) -> Address {
+    // Stands for one that was told to be missing or wrong.
+    let none = Address::Unix(PathBuf::new());
+    let Some(given) = fields.text("address") else {
+        return none;
+    };
     let parsed = given.value.parse();
     if parsed.is_err() {
         let message = format!(
@@ -428,5 +432,5 @@ fn address(fields: &Fields<'_>) -> Option<Address> {
             .map(|port| format!("\"0.0.0.0:{port}\" is every address of this machine"));
         fields.found().add(Code::Value, &given.span, message, help);
     }
-    parsed.ok()
+    parsed.unwrap_or(none)
 }

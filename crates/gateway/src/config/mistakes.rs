@@ -308,6 +308,13 @@ impl Found {
         self.mistakes.borrow().list.is_empty()
     }
 
+    /// Whether one stands within this place.
+    pub(super) fn has_within(&self, place: &Range<usize>) -> bool {
+        let list = &self.mistakes.borrow().list;
+        list.iter()
+            .any(|mistake| place.start <= mistake.span.start && mistake.span.end <= place.end)
+    }
+
     /// Whether one more would not be told, so that nothing is to be looked for that could help.
     pub(super) fn is_full(&self) -> bool {
         self.mistakes.borrow().list.len() >= MISTAKES_MAX

@@ -1,6 +1,7 @@
 //! Reads a table by its description. A value that cannot be read is told and then taken for one that
-//! is not there, so that reading goes on.
+//! is not there, and so for its default, so that reading goes on: whoever reads never stops at a mistake.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -68,6 +69,13 @@ impl<'t> Fields<'t> {
         }
     }
 
+    /// Whether a mistake was told about the value of a key, so that nothing follows from what is left
+    /// of it.
+    pub(super) fn is_told(&self, key: &str) -> bool {
+        let value = self.table.get(key);
+        value.is_some_and(|value| self.found.has_within(&value.span()))
+    }
+
     /// Where a key stands, or the table if it does not.
     pub(super) fn span_of(&self, key: &str) -> Range<usize> {
         let given = self.table.get_key_value(key);
@@ -83,17 +91,17 @@ impl<'t> Fields<'t> {
     }
 
     pub(super) fn text(&self, key: &str) -> Option<At<&'t str>> {
-        let Some((_, value)) = self.table.get_key_value(key) else {
-            let Default::Value(default) = self.description.field(key)?.default else {
-                return None;
-            };
-            let span = self.span.clone();
-            return Some(At {
-                value: default,
-                span,
-            });
+        let given = self.table.get(key);
+        let given = given.and_then(|value| self.string(value, key));
+        given.or_else(|| self.default_of(key))
+    }
+
+    fn default_of(&self, key: &str) -> Option<At<&'static str>> {
+        let Default::Value(value) = self.description.field(key)?.default else {
+            return None;
         };
-        self.string(value, key)
+        let span = self.span.clone();
+        Some(At { value, span })
     }
 
     /// A text that must not be shown: its place is its key.
@@ -121,7 +129,7 @@ impl<'t> Fields<'t> {
                 format!("`{key}` is {expected}, not {:?}", given.value),
                 nearest(given.value, words.iter().copied()),
             );
-            return None;
+            return self.default_of(key);
         };
         Some(At {
             value: word,
@@ -130,23 +138,27 @@ impl<'t> Fields<'t> {
     }
 
     pub(super) fn flag(&self, key: &str) -> bool {
-        let Some(value) = self.table.get(key) else {
-            let default = self.description.field(key).map(|field| field.default);
-            return default == Some(Default::Value("true"));
+        let given = self.table.get(key).and_then(|value| {
+            let flag = value.get_ref().as_bool();
+            if flag.is_none() {
+                self.tell_type(key, &value.span(), value.get_ref());
+            }
+            flag
+        });
+        let default = || {
+            self.default_of(key)
+                .is_some_and(|default| default.value == "true")
         };
-        value.get_ref().as_bool().unwrap_or_else(|| {
-            self.tell_type(key, &value.span(), value.get_ref());
-            false
-        })
+        given.unwrap_or_else(default)
     }
 
     pub(super) fn count(&self, key: &str) -> Option<u32> {
-        let Some(value) = self.table.get(key) else {
-            let Default::Value(default) = self.description.field(key)?.default else {
-                return None;
-            };
-            return default.parse().ok();
-        };
+        let given = self.table.get(key);
+        let given = given.and_then(|value| self.number(value, key));
+        given.or_else(|| self.default_of(key)?.value.parse().ok())
+    }
+
+    fn number(&self, value: &Spanned<DeValue<'_>>, key: &str) -> Option<u32> {
         let Some(number) = value.get_ref().as_integer() else {
             self.tell_type(key, &value.span(), value.get_ref());
             return None;
@@ -173,8 +185,8 @@ impl<'t> Fields<'t> {
 
     pub(super) fn duration(&self, key: &str) -> Option<At<Duration>> {
         let given = self.text(key)?;
-        let parsed = given.value.parse::<SignedDuration>().ok();
-        let Some(value) = parsed.and_then(|parsed| Duration::try_from(parsed).ok()) else {
+        let parse = |text: &str| Duration::try_from(text.parse::<SignedDuration>().ok()?).ok();
+        let Some(value) = parse(given.value) else {
             self.found.add(
                 Code::Value,
                 &given.span,
@@ -185,7 +197,8 @@ impl<'t> Fields<'t> {
                 ),
                 None,
             );
-            return None;
+            let At { value, span } = self.default_of(key)?;
+            return parse(value).map(|value| At { value, span });
         };
         Some(At {
             value,
@@ -293,6 +306,16 @@ impl<'t> Fields<'t> {
                 Some((At { value, span }, inner))
             })
             .collect()
+    }
+
+    /// The names that the operator chose for tables; `None` if there is something else than names, which
+    /// was told.
+    pub(super) fn names(&self, key: &str) -> Option<BTreeSet<&'t str>> {
+        let Some(value) = self.table.get(key) else {
+            return Some(BTreeSet::new());
+        };
+        let names = value.get_ref().as_table()?.keys();
+        Some(names.map(|name| name.get_ref().as_ref()).collect())
     }
 
     /// A mistake at the key, or at the table where it is not.

@@ -16,16 +16,20 @@ use super::reader::{At, Fields, nearest};
 pub(super) type Groups = Vec<Vec<Requirements>>;
 
 /// The requirements by name, multiplied out.
-pub(super) struct Named<'t>(BTreeMap<&'t str, Rc<Groups>>);
+pub(super) struct Named<'t> {
+    groups: BTreeMap<&'t str, Rc<Groups>>,
+    /// All names, also of those that cannot be read.
+    names: Option<BTreeSet<&'t str>>,
+}
 
 impl Named<'_> {
     /// All of these must be met.
     pub(super) fn all(&self, names: &[At<&str>], fields: &Fields<'_>) -> Groups {
         let mut groups = Vec::new();
         for name in names {
-            match self.0.get(name.value) {
+            match self.groups.get(name.value) {
                 Some(more) => groups = product(groups, more),
-                None => tell_unknown(name, self.0.keys().copied(), fields),
+                None => tell_unknown(name, self.names.as_ref(), fields),
             }
             if !is_within_limits(&mut groups, fields) {
                 break;
@@ -41,10 +45,10 @@ pub(super) fn read<'t>(fields: &Fields<'t>) -> Named<'t> {
         .iter()
         .map(|(name, table)| (name.value, table))
         .collect();
+    let names = fields.names("requirements");
     for (_, table) in &tables {
-        let others = table.texts("all").into_iter().chain(table.texts("any"));
-        for name in others.filter(|name| !by_name.contains_key(name.value)) {
-            tell_unknown(&name, by_name.keys().copied(), table);
+        for name in table.texts("all").iter().chain(&table.texts("any")) {
+            tell_unknown(name, names.as_ref(), table);
         }
     }
     let own: BTreeMap<_, _> = tables
@@ -58,10 +62,13 @@ pub(super) fn read<'t>(fields: &Fields<'t>) -> Named<'t> {
         done: BTreeMap::new(),
         in_circles: BTreeSet::new(),
     };
-    let named = tables
+    let groups = tables
         .iter()
         .map(|(name, _)| (name.value, expansion.expand(name.value).groups));
-    Named(named.collect())
+    Named {
+        groups: groups.collect(),
+        names,
+    }
 }
 
 /// Warns of requirements that no token can meet, because no issuer's profile recognises a machine.
@@ -284,8 +291,9 @@ fn about_user(fields: &Fields<'_>, mut asked: RequirementsBuilder) -> Requiremen
     if fields.flag("not_anonymous") {
         asked = asked.not_anonymous();
     }
-    if fields.has("acr") {
-        asked = asked.acr(fields.texts("acr").iter().map(|acr| acr.value));
+    let acr = fields.texts("acr");
+    if !acr.is_empty() {
+        asked = asked.acr(acr.iter().map(|acr| acr.value));
     }
     for method in fields.texts("amr") {
         asked = asked.amr(method.value);
@@ -318,8 +326,12 @@ fn tell_empty_lists(fields: &Fields<'_>) {
     }
 }
 
-fn tell_unknown<'n>(name: &At<&str>, names: impl Iterator<Item = &'n str>, fields: &Fields<'_>) {
-    let known = names.filter(|_| !fields.found().is_full());
+/// Tells a name that is none of these, if they are known.
+fn tell_unknown(name: &At<&str>, names: Option<&BTreeSet<&str>>, fields: &Fields<'_>) {
+    let Some(names) = names.filter(|names| !names.contains(name.value)) else {
+        return;
+    };
+    let known = names.iter().copied().filter(|_| !fields.found().is_full());
     let help = nearest(name.value, known)
         .unwrap_or_else(|| format!("add a table [requirements.{}]", name.value));
     let message = format!("there are no requirements {:?}", name.value);

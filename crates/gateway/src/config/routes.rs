@@ -26,7 +26,7 @@ pub(super) fn read(fields: &Fields<'_>, requirements: &Named<'_>, listen: &Liste
         fields.tell(Code::Missing, "routes", message, "");
     }
     let upstreams = fields.named("upstreams");
-    let names: BTreeSet<_> = upstreams.iter().map(|(name, _)| name.value).collect();
+    let names = fields.names("upstreams");
     let routers: BTreeMap<_, _> = upstreams
         .iter()
         .filter_map(|(name, table)| Some((name.value, router(table)?)))
@@ -38,7 +38,7 @@ pub(super) fn read(fields: &Fields<'_>, requirements: &Named<'_>, listen: &Liste
         .iter()
         .map(|table| {
             let mut route = read_one(table, requirements);
-            route.upstream = upstream(table, &names, listen);
+            route.upstream = upstream(table, names.as_ref(), listen);
             let of_upstream = || routers.get(route.upstream.as_deref()?).copied();
             let said = router(table).or_else(of_upstream).or(general);
             has_router.push(said.is_some());
@@ -64,9 +64,9 @@ fn router(fields: &Fields<'_>) -> Option<Router> {
 }
 
 fn read_one(fields: &Fields<'_>, requirements: &Named<'_>) -> Route {
-    let name = fields.text("name").map_or("", |name| name.value);
-    let mut route = Route::new(name, paths(fields));
-    if fields.has("name") && name.is_empty() {
+    let name = fields.text("name").map(|name| name.value);
+    let mut route = Route::new(name.unwrap_or_default(), paths(fields));
+    if name == Some("") {
         fields.tell(Code::Value, "name", "`name` is empty", "");
     }
     route.hosts = hosts(fields);
@@ -102,18 +102,24 @@ fn read_one(fields: &Fields<'_>, requirements: &Named<'_>) -> Route {
     route
 }
 
-fn upstream(fields: &Fields<'_>, names: &BTreeSet<&str>, listen: &Listen) -> Option<Arc<str>> {
+fn upstream(
+    fields: &Fields<'_>,
+    names: Option<&BTreeSet<&str>>,
+    listen: &Listen,
+) -> Option<Arc<str>> {
     let Some(given) = fields.text("upstream") else {
-        if listen.proxy.is_some() {
+        if listen.proxy.is_some() && !fields.has("upstream") {
             let message = "the route has no `upstream`, and the reverse proxy needs one";
-            let help = only(names).map(|name| format!("add `upstream = {name:?}`"));
+            let help = names
+                .and_then(only)
+                .map(|name| format!("add `upstream = {name:?}`"));
             fields
                 .found()
                 .add(Code::Missing, fields.span(), message, help);
         }
         return None;
     };
-    if !names.contains(given.value) {
+    if let Some(names) = names.filter(|names| !names.contains(given.value)) {
         let message = format!("there is no upstream {:?}", given.value);
         let known = names.iter().copied().filter(|_| !fields.found().is_full());
         let help = nearest(given.value, known)
@@ -188,7 +194,8 @@ fn help_for(key: &str, pattern: &str) -> Option<String> {
     None
 }
 
-fn hosts(fields: &Fields<'_>) -> Vec<String> {
+/// The `hosts` of a table: names without a port.
+pub(super) fn hosts(fields: &Fields<'_>) -> Vec<String> {
     let mut hosts = Vec::new();
     for host in fields.texts("hosts") {
         let canonical = canonical_host(host.value);

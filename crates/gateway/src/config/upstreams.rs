@@ -10,6 +10,7 @@ use url::Url;
 use super::mistakes::Code;
 use super::reader::{At, Fields};
 use super::surroundings::{Secret, Surroundings};
+use crate::original::is_host;
 use crate::proxy::{Address, Protocol, Tls, TlsError, Upstream};
 
 /// One application.
@@ -33,7 +34,7 @@ impl UpstreamSettings {
         let tables = fields.named("upstreams");
         tables
             .iter()
-            .filter_map(|(name, table)| Self::read(name.value, table, surroundings))
+            .map(|(name, table)| Self::read(name.value, table, surroundings))
             .collect()
     }
 
@@ -87,7 +88,7 @@ impl UpstreamSettings {
         Ok(upstream)
     }
 
-    fn read(name: &str, fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Option<Self> {
+    fn read(name: &str, fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Self {
         let places: Vec<_> = fields
             .texts("urls")
             .iter()
@@ -98,36 +99,43 @@ impl UpstreamSettings {
         }
         let tls = tls(&places, fields, surroundings);
         let host = fields.text("host").and_then(|host| {
-            let parsed = host.value.parse();
-            if parsed.is_err() {
+            let parsed = host.value.parse().ok();
+            let parsed = parsed.filter(|_| is_host(host.value));
+            if parsed.is_none() {
                 let message = format!("`host`: {:?} is not a host", host.value);
                 fields.tell(Code::Value, "host", message, "");
             }
-            parsed.ok()
+            parsed
         });
+        let length = |key| {
+            fields
+                .duration(key)
+                .map_or(Duration::ZERO, |given| given.value)
+        };
+        let count = |key| fields.count_from_one(key).unwrap_or_default();
         let upstream = Self {
             name: name.into(),
             addresses: places.into_iter().map(|place| place.address).collect(),
-            protocol: match fields.choice("protocol")?.value {
-                "auto" => Protocol::Auto,
-                "http2" => Protocol::Http2,
+            protocol: match fields.choice("protocol").map(|protocol| protocol.value) {
+                Some("auto") => Protocol::Auto,
+                Some("http2") => Protocol::Http2,
                 _ => Protocol::Http1,
             },
             tls,
             host,
-            connect_timeout: fields.duration("connect_timeout")?.value,
-            response_timeout: fields.duration("response_timeout")?.value,
-            idle_timeout: fields.duration("idle_timeout")?.value,
-            cooldown: fields.duration("cooldown")?.value,
-            max_requests: fields.count_from_one("max_requests")?,
-            max_streams: fields.count_from_one("max_streams")?,
+            connect_timeout: length("connect_timeout"),
+            response_timeout: length("response_timeout"),
+            idle_timeout: length("idle_timeout"),
+            cooldown: length("cooldown"),
+            max_requests: count("max_requests"),
+            max_streams: count("max_streams"),
         };
         if let Err(error) = upstream.tls() {
             let is_ca = error == TlsError::Certificates;
             let key = if is_ca { "ca" } else { "urls" };
             fields.tell(Code::Value, key, format!("`{key}`: {error}"), "");
         }
-        Some(upstream)
+        upstream
     }
 
     fn tls(&self) -> Result<Option<Tls>, TlsError> {
@@ -210,11 +218,13 @@ fn tls(
     fields: &Fields<'_>,
     surroundings: &Surroundings<'_>,
 ) -> Option<TlsSettings> {
-    let with_tls: Vec<_> = places
+    let names: Vec<_> = places
         .iter()
         .filter_map(|place| place.tls_name.as_deref())
         .collect();
-    let Some(first) = with_tls.first() else {
+    // Of what is left of URLs that cannot be read nothing follows.
+    let is_known = !fields.is_told("urls");
+    if is_known && names.is_empty() {
         for key in ["ca", "tls_name"] {
             if fields.has(key) {
                 let message = format!("`{key}` says nothing without an https URL");
@@ -222,28 +232,25 @@ fn tls(
             }
         }
         return None;
-    };
-    if with_tls.len() != places.len() {
+    }
+    let given = fields.text("tls_name");
+    let authorities = fields.text("ca").and_then(|path| {
+        let pem = surroundings.read_for(fields, "ca", path.value)?;
+        Some((surroundings.path(path.value), pem))
+    });
+    let first = names.first().filter(|_| is_known)?;
+    if names.len() != places.len() {
         let message = "`urls` are all https, or none is";
         fields.tell(Code::Value, "urls", message, "make two upstreams of them");
         return None;
     }
-    let given = fields.text("tls_name");
-    if given.is_none() && with_tls.iter().any(|name| name != first) {
+    if given.is_none() && !fields.has("tls_name") && names.iter().any(|name| name != first) {
         let message = "`urls` have different hosts, so it is open which name a certificate proves";
         fields.tell(Code::Missing, "urls", message, "add `tls_name`");
         return None;
     }
-    let name = given.map_or(*first, |given| given.value);
-    let authorities = match fields.text("ca") {
-        Some(path) => {
-            let pem = surroundings.read_for(fields, "ca", path.value)?;
-            Some((surroundings.path(path.value), pem))
-        }
-        None => None,
-    };
     Some(TlsSettings {
-        name: name.to_owned(),
+        name: given.map_or(*first, |given| given.value).to_owned(),
         authorities,
     })
 }
