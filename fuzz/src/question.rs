@@ -318,6 +318,10 @@ pub fn assert_answer(asked: &Asked, answer: &Response<CheckResponse>) {
             );
             assert!(denied.headers.iter().all(is_field), "{:?}", denied.headers);
         }
+        (HttpResponse::DeniedResponse(denied), Decision::Publish(published)) => {
+            assert_ne!(code, 0);
+            assert_eq!(denied.body, *published.body);
+        }
         (answer, decision) => panic!("{answer:?} for {decision:?}"),
     }
 }

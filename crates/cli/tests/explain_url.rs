@@ -1,14 +1,18 @@
 //! `bearward explain --url`: the whole output, as it stands in `tests/golden/url`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 
 use bearward_testing::token::ROLES;
 use bearward_testing::{DevIssuer, Fault, Token};
+use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use crate::explain::assert_golden;
+use crate::http;
 use crate::program::{self, AUDIENCE, Ended, ISSUER, NOW, Setting, good};
+use crate::running::Running;
 
 /// A configuration with a route of each kind.
 const CONFIGURATION: &str = r#"
@@ -185,12 +189,24 @@ fn t_fwd_13_it_says_which_routes_a_router_could_mean() {
     let command = explained.command("/Admin/x", &["--format", "json", &staff]);
     let ended = program::run(command);
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    let told: serde_json::Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    let told: Value = serde_json::from_str(&ended.stdout).expect("JSON");
     assert_eq!(told["also"][0]["name"], "admin");
     assert_eq!(told["also"][0]["router"], "express");
     assert_eq!(told["route"]["name"], "all");
     assert_eq!(told["route"]["router"], "strict");
     assert_eq!(told["decision"]["admitted"], true);
+}
+
+#[test]
+fn the_metadata_is_answered_by_the_gateway_itself() {
+    let with = "[protection]\nresource = \"https://api.example/v1\"\n";
+    let explained = Explained::by(&format!("{CONFIGURATION}{with}"));
+    let path = "/.well-known/oauth-protected-resource/v1";
+    // Nobody has to be authenticated, so the token is not looked at.
+    let ended = program::run(explained.command(path, &["not a token"]));
+    assert_golden("url/metadata.txt", &ended, 0);
+    let ended = program::run(explained.command(path, &["--method", "POST"]));
+    assert_golden("url/metadata_post.txt", &ended, 0);
 }
 
 #[test]
@@ -363,4 +379,169 @@ fn options_that_the_configuration_has_do_not_go_with_a_url() {
     assert!(ended.stderr.contains("error[issuer_missing]"), "{ended:?}");
     // The folder of the key file goes with the setting.
     assert!(mistaken.setting.jwks().exists());
+}
+
+/// What `--url` is held against: a gateway with these routes, and an application that answers 200.
+const SERVED: &str = r#"
+[protection]
+resource = "https://api.example/v1"
+
+[requirements.admin]
+roles = ["admin"]
+
+[requirements.read]
+scopes = ["read"]
+
+[upstreams.app]
+urls = ["@APPLICATION@"]
+
+[[routes]]
+name = "admin"
+path_prefix = "/admin"
+require = "admin"
+upstream = "app"
+router = "express"
+
+[[routes]]
+name = "orders"
+hosts = "api.example"
+path_prefix = "/orders"
+methods = ["GET", "DELETE"]
+require = "read"
+upstream = "app"
+
+[[routes]]
+name = "health"
+path = "/livez"
+access = "public"
+upstream = "app"
+
+[[routes]]
+name = "trial"
+path_prefix = "/trial"
+shadow = true
+upstream = "app"
+
+[[routes]]
+name = "site"
+path_glob = "/site/*"
+access = "optional"
+upstream = "app"
+
+[listen.proxy]
+address = "127.0.0.1:0"
+
+[listen.forward_auth]
+address = "127.0.0.1:0"
+"#;
+
+const TARGETS: [&str; 22] = [
+    "/admin",
+    "/Admin/x",
+    "/admin/?a=b",
+    "/administrator",
+    "/orders/7",
+    "/orders?access_token=x",
+    "/orders/../admin",
+    "/orders/%2e%2e/admin",
+    "/orders//7",
+    "/orders;x/7",
+    "/orders%2f7",
+    "/orders?_method=delete",
+    "/livez",
+    "/livez/",
+    "/trial/x",
+    "/site/x",
+    "/site/x/y",
+    "/nowhere",
+    "/.well-known/oauth-protected-resource/v1",
+    "/.well-known/oauth-protected-resource/v1?a",
+    "/.well-known/oauth-protected-resource/v1/",
+    "/.well-known/oauth-protected-resource",
+];
+
+/// The status and the challenge of an answer.
+type Answered = (u16, Option<String>);
+
+fn answered(answer: &http::Answer) -> Answered {
+    let mut fields = answer.head.lines().filter_map(|line| line.split_once(": "));
+    let challenge = fields.find(|(name, _)| name.eq_ignore_ascii_case("www-authenticate"));
+    (answer.status, challenge.map(|(_, value)| value.to_owned()))
+}
+
+#[test]
+fn what_is_explained_is_what_every_door_answers() {
+    let runtime = Runtime::new().expect("threads");
+    let issuer = runtime.block_on(DevIssuer::start()).expect("a free port");
+    let setting = Setting::new();
+    // The issuer answers 404 where it has nothing: an admission.
+    let configuration = format!(
+        "[[issuers]]\nissuer = '{}'\naudiences = '{AUDIENCE}'\n{}",
+        issuer.url(),
+        SERVED.replace("@APPLICATION@", issuer.url())
+    );
+    let file = setting.write("b.toml", configuration);
+    let mut command = program::command(["serve", "--config"]);
+    command.arg(&file);
+    let mut running = Running::start(command);
+    let lines = running.printed_until("ready");
+    let [proxy, forward_auth] = ["proxy", "forward auth"].map(|door| {
+        let address = lines.iter().find_map(|line| line.strip_prefix(door));
+        address.expect("an address").trim()
+    });
+    let token = issuer.user_token(AUDIENCE);
+    let reader = token.clone().claim("scope", "read").sign();
+    let admin = token.clone().claim(ROLES, ["admin"]).sign();
+    let stranger = token.claim("aud", "https://other.example").sign();
+    let mut seen = BTreeSet::new();
+    for token in [None, Some(&reader), Some(&admin), Some(&stranger)] {
+        for method in ["GET", "POST", "DELETE", "get"] {
+            for host in ["api.example", "other.example"] {
+                for target in TARGETS {
+                    let what = format!("{method} {host} {target} {token:?}");
+                    let mut command = program::command(["explain", "--format", "json", "--config"]);
+                    command.arg(&file).args(["--method", method, "--url"]);
+                    command.arg(format!("http://{host}{target}")).args(token);
+                    let ended = program::run(command);
+                    let told: Value = serde_json::from_str(&ended.stdout)
+                        .unwrap_or_else(|error| panic!("{what}: {error}: {ended:?}"));
+                    let decision = &told["decision"];
+                    let challenge = decision["challenge"].as_str().map(str::to_owned);
+                    let status = decision["status"].as_u64().unwrap_or(200);
+                    let explained = (u16::try_from(status).expect("a status"), challenge);
+
+                    let bearer = token.map(|token| format!("Authorization: Bearer {token}"));
+                    let fields: Vec<_> = bearer.into_iter().collect();
+                    let mut answer = answered(&http::ask(proxy, host, method, target, &fields));
+                    if decision["admitted"] == true {
+                        assert!([200, 404, 405].contains(&answer.0), "{what}: {answer:?}");
+                        answer.0 = 200;
+                    }
+                    assert_eq!(explained, answer, "{what}");
+                    seen.insert(decision["reason"].to_string());
+
+                    // By forward auth the metadata cannot be answered, and nobody asks about it.
+                    if decision["published"] != true {
+                        let asked = [
+                            format!("X-Forwarded-Method: {method}"),
+                            format!("X-Forwarded-Host: {host}"),
+                            format!("X-Forwarded-Uri: {target}"),
+                        ];
+                        let fields = [&fields[..], &asked[..]].concat();
+                        let door = "/auth/traefik";
+                        let answer = http::ask(forward_auth, "gate", "GET", door, &fields);
+                        assert_eq!(explained, answered(&answer), "{what}");
+                    }
+                }
+            }
+        }
+    }
+    for reason in [
+        "no_rule",
+        "insufficient_scope",
+        "no_credentials",
+        "ambiguous_path",
+    ] {
+        assert!(seen.contains(&format!("{reason:?}")), "{reason}: {seen:?}");
+    }
 }

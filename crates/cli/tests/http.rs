@@ -46,13 +46,42 @@ pub(crate) fn get(url: &str) -> Answer {
 fn request(method: &str, url: &str, fields: &[String], body: &str) -> Answer {
     let rest = url.strip_prefix("http://").expect("plain http");
     let (authority, path) = rest.split_once('/').expect("a path");
+    sent(
+        authority,
+        authority,
+        method,
+        &format!("/{path}"),
+        fields,
+        body,
+    )
+}
+
+/// The answer of the server at `address` to a request for `host`.
+pub(crate) fn ask(
+    address: &str,
+    host: &str,
+    method: &str,
+    target: &str,
+    fields: &[String],
+) -> Answer {
+    sent(address, host, method, target, fields, "")
+}
+
+fn sent(
+    address: &str,
+    host: &str,
+    method: &str,
+    target: &str,
+    fields: &[String],
+    body: &str,
+) -> Answer {
     let fields: Vec<String> = fields.iter().map(|field| format!("{field}\r\n")).collect();
     let fields = fields.concat();
     let length = body.len();
-    let mut stream = TcpStream::connect(authority).expect("a connection");
+    let mut stream = TcpStream::connect(address).expect("a connection");
     write!(
         stream,
-        "{method} /{path} HTTP/1.1\r\nHost: {authority}\r\n{fields}Content-Length: {length}\r\n\
+        "{method} {target} HTTP/1.1\r\nHost: {host}\r\n{fields}Content-Length: {length}\r\n\
          Connection: close\r\n\r\n{body}"
     )
     .expect("sending");

@@ -29,7 +29,11 @@ fn refused(reason: &str) -> String {
 fn valid(token: &Token) -> String {
     let claims = String::from_utf8(token.payload_bytes()).expect("JSON");
     let subject = &token.claims()["sub"];
-    format!("{{\"valid\":true,\"subject\":{subject},\"claims\":{claims}}}\n")
+    let is_machine = subject
+        .as_str()
+        .is_some_and(|of| of.starts_with("client_id_"));
+    let kind = if is_machine { "machine" } else { "user" };
+    format!("{{\"valid\":true,\"subject\":{subject},\"kind\":\"{kind}\",\"claims\":{claims}}}\n")
 }
 
 /// What one line on stdin is answered.
@@ -59,7 +63,7 @@ fn a_err_02_the_result_is_this_text() {
     let ended = verify(&[&token.sign()]);
     assert_eq!(
         ended.stdout,
-        "{\"valid\":true,\"subject\":\"u 1\",\"claims\":{\"iss\":\"https://id.example\",\
+        "{\"valid\":true,\"subject\":\"u 1\",\"kind\":\"user\",\"claims\":{\"iss\":\"https://id.example\",\
          \"aud\":\"https://api.example\",\"sub\":\"u 1\",\"exp\":1700000001.50,\"iat\":17e8,\
          \"jti\":\"j\",\"client_id\":\"c\",\"n\":9007199254740993,\"\\u0061\":\"\\u009b\",\"q\":\"\\\"\\\\\"}}\n"
     );

@@ -16,37 +16,30 @@ use crate::route::Route;
 /// What becomes of a request.
 #[derive(Clone, Debug)]
 #[must_use]
-#[expect(clippy::exhaustive_enums, reason = "a request is admitted or refused")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a request is admitted, refused or answered"
+)]
 pub enum Decision {
     /// It passes.
     Admit(Box<Admission>),
+    /// It asks for the protected resource metadata, which the gateway answers itself.
+    Publish(Box<Published>),
     /// It does not.
     Refuse(Box<Refusal>),
 }
 
-/// What became of a question, for whoever counts and logs.
-#[derive(Clone, Debug)]
-pub(crate) enum Told {
-    /// It was decided on.
-    Decided(Decision),
-    /// It was one for the protected resource metadata.
-    Published(Published),
-}
-
-impl Told {
-    /// Puts it among the extensions of an answer, with what a refusal is about.
+impl Decision {
+    /// Puts it among the extensions of an answer, with what a refusal is about, or what is published.
     pub(crate) fn insert_into(self, extensions: &mut http::Extensions) {
-        match self {
-            Self::Decided(decision) => {
-                if let Decision::Refuse(refusal) = &decision {
-                    refusal.reason.insert_into(extensions);
-                }
-                extensions.insert(decision);
+        match &self {
+            Self::Admit(_) => {}
+            Self::Publish(published) => {
+                extensions.insert(Published::clone(published));
             }
-            Self::Published(published) => {
-                extensions.insert(published);
-            }
+            Self::Refuse(refusal) => refusal.reason.insert_into(extensions),
         }
+        extensions.insert(self);
     }
 }
 

@@ -15,7 +15,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, Method};
 use tonic::{Code, Request, Response, Status};
 
-use crate::decision::{Admission, Decision, Reason, Refusal, Told};
+use crate::decision::{Admission, Decision, Reason, Refusal};
 use crate::forward_auth::{Peer, TrustedPeers};
 use crate::gate::{Gate, SharedGate};
 use crate::original::{Original, is_grpc, is_host};
@@ -67,9 +67,6 @@ impl ExtAuthz {
         let Some(asked) = Asked::read(question) else {
             return refused(Refusal::plain(None, Reason::DialectField), Body::Problem);
         };
-        if let Some(published) = gate.published(&asked.method, asked.target) {
-            return publish(published);
-        }
         let original = Original::new(
             &asked.method,
             asked.target,
@@ -79,8 +76,9 @@ impl ExtAuthz {
         match gate.decide(&original).await {
             Decision::Admit(admission) => {
                 let response = admitted(&gate, &admission, &asked.headers);
-                (response, Told::Decided(Decision::Admit(admission)))
+                (response, Decision::Admit(admission))
             }
+            Decision::Publish(published) => publish(published),
             Decision::Refuse(refusal) if is_grpc(&asked.headers) => refused(*refusal, Body::None),
             Decision::Refuse(refusal) => refused(*refusal, Body::Problem),
         }
@@ -88,11 +86,11 @@ impl ExtAuthz {
 }
 
 /// An answer, and what is told of it.
-type Answered = (CheckResponse, Told);
+type Answered = (CheckResponse, Decision);
 
-fn telling((response, told): Answered) -> Response<CheckResponse> {
+fn telling((response, decision): Answered) -> Response<CheckResponse> {
     let mut response = Response::new(response);
-    told.insert_into(response.extensions_mut());
+    decision.insert_into(response.extensions_mut());
     response
 }
 
@@ -198,12 +196,12 @@ enum Body {
 
 fn refused(refusal: Refusal, body: Body) -> Answered {
     let response = denied(&refusal, body);
-    (response, Told::Decided(Decision::Refuse(Box::new(refusal))))
+    (response, Decision::Refuse(Box::new(refusal)))
 }
 
 /// The metadata, as an answer of Envoy's own: nothing else keeps the request from the application,
 /// which does not have it.
-fn publish(published: Published) -> Answered {
+fn publish(published: Box<Published>) -> Answered {
     let denied = DeniedHttpResponse {
         status: Some(HttpStatus {
             code: i32::from(published.status.as_u16()),
@@ -216,7 +214,7 @@ fn publish(published: Published) -> Answered {
         dynamic_metadata: None,
         http_response: Some(HttpResponse::DeniedResponse(denied)),
     };
-    (response, Told::Published(published))
+    (response, Decision::Publish(published))
 }
 
 fn fields_of(headers: &HeaderMap) -> Vec<HeaderValueOption> {

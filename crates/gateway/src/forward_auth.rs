@@ -22,7 +22,7 @@ use bearward::RequestHead;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
-use crate::decision::{Admission, Decision, Reason, Refusal, Told};
+use crate::decision::{Admission, Decision, Reason, Refusal};
 use crate::gate::{Gate, SharedGate};
 use crate::publication::Published;
 
@@ -54,9 +54,9 @@ impl ForwardAuth {
         peer: impl Into<Peer>,
         head: RequestHead<'_>,
     ) -> Response<Cow<'static, str>> {
-        let (mut response, told) = self.answered(peer.into(), head).await;
-        if let Some(told) = told {
-            told.insert_into(response.extensions_mut());
+        let (mut response, decision) = self.answered(peer.into(), head).await;
+        if let Some(decision) = decision {
+            decision.insert_into(response.extensions_mut());
         }
         response
     }
@@ -80,15 +80,16 @@ impl ForwardAuth {
             Ok(asked) => asked,
             Err(reason) => return refused(Refusal::plain(None, reason), dialect.statuses),
         };
-        match gate.decide(&asked.original()).await {
+        match gate.decide_by_route(&asked.original()).await {
             Decision::Admit(admission) => admitted(admission, dialect, &gate, head.headers),
+            Decision::Publish(published) => publish(*published),
             Decision::Refuse(refusal) => refused(*refusal, dialect.statuses),
         }
     }
 }
 
 /// An answer, and what is told of it: nothing, where there was no question.
-type Answered = (Response<Cow<'static, str>>, Option<Told>);
+type Answered = (Response<Cow<'static, str>>, Option<Decision>);
 
 /// 200, which means the same in every dialect, with each identity field set or removed.
 fn admitted(
@@ -120,8 +121,7 @@ fn admitted(
     for (name, value) in &identity.set {
         headers.insert(name, value.clone());
     }
-    let told = Told::Decided(Decision::Admit(admission));
-    (response, Some(told))
+    (response, Some(Decision::Admit(admission)))
 }
 
 /// The refusal, under a status that the proxy carries out as one.
@@ -140,8 +140,7 @@ fn refused(refusal: Refusal, statuses: Statuses) -> Answered {
         headers.remove(CONTENT_TYPE);
         *response.body_mut() = Cow::Borrowed("");
     }
-    let told = Told::Decided(Decision::Refuse(Box::new(refusal)));
-    (response, Some(told))
+    (response, Some(Decision::Refuse(Box::new(refusal))))
 }
 
 fn internal(admission: Admission) -> Refusal {
@@ -153,7 +152,7 @@ fn publish(published: Published) -> Answered {
     let mut response = Response::new(Cow::Owned(published.body.to_string()));
     *response.status_mut() = published.status;
     *response.headers_mut() = published.headers.clone();
-    (response, Some(Told::Published(published)))
+    (response, Some(Decision::Publish(Box::new(published))))
 }
 
 fn not_found() -> Response<Cow<'static, str>> {

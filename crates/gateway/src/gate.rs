@@ -64,8 +64,17 @@ impl Gate {
         self.publication.as_ref()?.answer(method, target)
     }
 
-    /// Decides about a request.
+    /// Decides about a request, for every door and for whoever explains what a door would answer.
     pub async fn decide(&self, original: &Original<'_>) -> Decision {
+        match self.published(original.method, original.target) {
+            Some(published) => Decision::Publish(Box::new(published)),
+            None => self.decide_by_route(original).await,
+        }
+    }
+
+    /// The same for a door whose answer says only whether the application may have the request: the
+    /// metadata cannot be its answer, so a request for it is one like any other.
+    pub(crate) async fn decide_by_route(&self, original: &Original<'_>) -> Decision {
         let mut decision = self.decided(original).await;
         if let Decision::Refuse(refusal) = &mut decision {
             self.origins.expose(original.headers, &mut refusal.headers);

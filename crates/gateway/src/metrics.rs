@@ -22,7 +22,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::access_log::AccessLog;
-use crate::decision::{Decision, Told};
+use crate::decision::Decision;
 use crate::gate::SharedGate;
 use crate::log::LogQueue;
 use crate::proxy::{End, Observe, Record, UpstreamLoad};
@@ -118,11 +118,14 @@ impl Metrics {
     }
 
     /// Logs and counts what a door answered.
-    pub(crate) fn answered(&self, door: Door, told: &Told, duration: Duration, mut trace: Trace) {
-        let request = match told {
-            Told::Decided(decision) => Request::decided(door, decision, duration),
-            Told::Published(published) => Request::published(door, published.status, duration),
-        };
+    pub(crate) fn answered(
+        &self,
+        door: Door,
+        decision: &Decision,
+        duration: Duration,
+        mut trace: Trace,
+    ) {
+        let request = Request::decided(door, decision, duration);
         trace.end(&request);
         self.request(&request);
     }
@@ -267,6 +270,7 @@ impl<'r> Request<'r> {
                 admission.shadowed.as_ref().map(|reason| reason.code()),
                 StatusCode::OK,
             ),
+            Decision::Publish(published) => (None, METADATA, None, published.status),
             Decision::Refuse(refusal) => (
                 refusal.route.as_ref().map(|route| &route.name),
                 refusal.reason.code(),
@@ -279,21 +283,6 @@ impl<'r> Request<'r> {
             route,
             reason,
             shadowed,
-            status,
-            upstream: None,
-            is_complete: None,
-            duration,
-        }
-    }
-
-    /// A request for the protected resource metadata.
-    #[must_use]
-    pub const fn published(door: Door, status: StatusCode, duration: Duration) -> Self {
-        Self {
-            door,
-            route: None,
-            reason: METADATA,
-            shadowed: None,
             status,
             upstream: None,
             is_complete: None,

@@ -280,9 +280,6 @@ async fn admitted(
     host: Option<&str>,
     exchange: &mut Exchange,
 ) -> Result<Box<Admission>, Box<Answer>> {
-    if let Some(published) = gate.published(request.method(), target) {
-        return Err(Box::new(published.into()));
-    }
     let original = Original::new(request.method(), target, host, request.headers())
         .with_body(!request.body().is_empty());
     match gate.decide(&original).await {
@@ -291,6 +288,7 @@ async fn admitted(
             exchange.route(&admission.route.name, shadowed);
             Ok(admission)
         }
+        Decision::Publish(published) => Err(Box::new((*published).into())),
         Decision::Refuse(refusal) => {
             if let Some(route) = &refusal.route {
                 exchange.route(&route.name, None);

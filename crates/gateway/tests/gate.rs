@@ -41,6 +41,7 @@ async fn decide(
 fn reason(decision: &Decision) -> &'static str {
     match decision {
         Decision::Admit(_) => "admitted",
+        Decision::Publish(_) => "metadata",
         Decision::Refuse(refusal) => refusal.reason.code(),
     }
 }
@@ -48,6 +49,7 @@ fn reason(decision: &Decision) -> &'static str {
 fn admitted(decision: Decision) -> Admission {
     match decision {
         Decision::Admit(admission) => *admission,
+        Decision::Publish(published) => panic!("{published:?}"),
         Decision::Refuse(refusal) => panic!("{:?}", refusal.reason),
     }
 }
@@ -92,6 +94,7 @@ async fn decide_by_kind(profile: Profile, asked: &str, token: &Token) -> (&'stat
     let code = reason(&decision);
     let told = match decision {
         Decision::Admit(admission) => admission.identity.set.clone(),
+        Decision::Publish(published) => panic!("{published:?}"),
         Decision::Refuse(refusal) => {
             assert_eq!(refusal.status, 403);
             Vec::new()

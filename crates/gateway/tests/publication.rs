@@ -97,7 +97,11 @@ async fn the_metadata_is_read_only_and_for_peers_that_may_not_ask() {
         let response = of(method).await;
         assert_eq!(response.status(), 200);
         assert_eq!(*response.body(), metadata().to_json());
-        assert!(response.extensions().get::<Decision>().is_none());
+        let decision = response.extensions().get::<Decision>();
+        assert!(
+            matches!(decision, Some(Decision::Publish(_))),
+            "{decision:?}"
+        );
     }
     for method in [Method::POST, Method::OPTIONS, Method::DELETE] {
         let response = of(method).await;
@@ -167,7 +171,7 @@ async fn refused(ours: &[&str], sent: &[&str]) -> HeaderMap {
             assert_eq!(refusal.reason.code(), "no_credentials");
             refusal.headers
         }
-        Decision::Admit(_) => panic!("admitted"),
+        other @ (Decision::Admit(_) | Decision::Publish(_)) => panic!("{other:?}"),
     }
 }
 

@@ -40,7 +40,7 @@ impl Addresses {
              fields it got:\n\
              \n\
              {}\n\
-             What a proxy asks that is already there, nginx for one, and what can be watched:\n\
+             What an existing proxy asks, nginx for example, and what can be watched:\n\
              \n\
              {}\n\
              Ctrl-C stops all.\n",

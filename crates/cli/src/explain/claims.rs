@@ -66,7 +66,7 @@ impl Row {
     fn of(rule: Rule, asked: &Asked) -> Option<Self> {
         let profile = asked.policy.profile();
         let (name, expected) = match rule {
-            Rule::Kind => ("kind", expected_kind(profile).to_owned()),
+            Rule::Kind => ("token kind", expected_kind(profile).to_owned()),
             Rule::Audience => (
                 profile.audience_claim(),
                 one_of(asked.audiences(), "not configured: pass --audience"),

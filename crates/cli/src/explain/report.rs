@@ -93,6 +93,7 @@ impl Report {
                 Decision::Refused(_) => Some(false),
                 Decision::KeysUnavailable | Decision::Undecided => None,
             },
+            kind: self.principal().map(|principal| principal.kind().as_str()),
             reason: reason.map(|reason| reason.code),
             means: reason.map(|reason| reason.means),
             remedy: reason.map(|reason| reason.remedy),
@@ -106,6 +107,9 @@ impl Report {
 #[derive(Serialize)]
 pub(super) struct Json<'r> {
     accepted: Option<bool>,
+    /// Whether it is of a user or a machine, if it is accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'r str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'r str>,
     #[serde(skip_serializing_if = "Option::is_none")]

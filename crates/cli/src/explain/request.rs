@@ -9,8 +9,9 @@ use bearward_core::JwkSet;
 use bearward_gateway::Gate;
 use bearward_gateway::config::Config;
 use bearward_gateway::original::{Original, canonical_host};
+use bearward_gateway::publication::Published;
 use bearward_gateway::route::{Access, Route, Selection};
-use bearward_gateway::target::Target;
+use bearward_gateway::target::{Target, TargetError};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method};
 
@@ -72,6 +73,19 @@ impl Explained {
     ) -> Result<Self, Failure> {
         let (_, config) = serve::load(file)?;
         let target = Target::parse(&request.url.target);
+        let published = config
+            .server
+            .published(&request.method, &request.url.target);
+        if let Some(published) = published {
+            return Ok(Self {
+                path: path_of(target.as_ref()),
+                request,
+                tried: Vec::new(),
+                routes: Vec::new(),
+                token: None,
+                outcome: Outcome::published(&published),
+            });
+        }
         let selection = target.as_ref().ok().and_then(|target| {
             let host = request.url.host.as_deref();
             config.routes.select(&request.method, host, target)
@@ -105,10 +119,6 @@ impl Explained {
                 routes::tried(&config.routes, &request.method, host, target, selection)
             },
         );
-        let path = match &target {
-            Ok(target) => Ok(target.path().to_owned()),
-            Err(error) => Err(error.to_string()),
-        };
         let outcome = match (&token, &asked.keys) {
             // The gate would have to know the keys.
             (Some(report), Keys::Unavailable(error)) => Outcome::without_keys(report, error),
@@ -118,8 +128,8 @@ impl Explained {
             }
         };
         Ok(Self {
+            path: path_of(target.as_ref()),
             request,
-            path,
             tried,
             routes,
             token,
@@ -127,9 +137,26 @@ impl Explained {
         })
     }
 
+    /// Neither a route nor a token decides.
+    fn published(request: Request, path: Result<String, String>, published: &Published) -> Self {
+        Self {
+            request,
+            path,
+            tried: Vec::new(),
+            routes: Vec::new(),
+            token: None,
+            outcome: Outcome::published(published),
+        }
+    }
+
     pub(super) const fn exit(&self) -> Exit {
         self.outcome.exit()
     }
+}
+
+fn path_of(target: Result<&Target<'_>, &TargetError>) -> Result<String, String> {
+    let path = target.map(|target| target.path().to_owned());
+    path.map_err(ToString::to_string)
 }
 
 /// What a token is held against: the policy of the issuer it names, or of the first.

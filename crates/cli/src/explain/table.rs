@@ -71,7 +71,8 @@ fn write_decision(report: &Report, out: &mut impl Write) -> io::Result<()> {
     match &report.decision {
         Decision::Accepted(principal) => {
             let subject = escape::shown(principal.subject(), SUBJECT_CHARS);
-            writeln!(out, "{GOOD}accepted{GOOD:#}: {subject}")?;
+            let kind = principal.kind().as_str();
+            writeln!(out, "{GOOD}accepted{GOOD:#}: {kind} {subject}")?;
         }
         Decision::KeysUnavailable => {
             writeln!(out, "{BAD}undecided{BAD:#}: keys_unavailable")?;

@@ -35,7 +35,9 @@ fn push_valid(principal: &Principal, line: &mut Vec<u8>) {
             escape::push_json(&subject, line);
         }
     }
-    line.extend_from_slice(br#","claims":"#);
+    line.extend_from_slice(br#","kind":""#);
+    line.extend_from_slice(principal.kind().as_str().as_bytes());
+    line.extend_from_slice(br#"","claims":"#);
     escape::push_json(principal.all_claims().as_json(), line);
     line.push(b'}');
 }

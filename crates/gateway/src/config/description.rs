@@ -674,7 +674,7 @@ pub(super) static UPSTREAM: Table = Table {
             "max_requests",
             Kind::Count,
             "1024",
-            "How many requests may be in progress to it at a time. Further ones are answered with 503 (`too_many_requests`). A client never has more of them than remain free for others: half, if it is the only one.",
+            "How many requests may be in progress to it at a time. Further ones are answered with 503 (`too_many_requests`). A client may have as many of them as then remain free for others: half, if it is the only one.",
         ),
         defaulted(
             "max_streams",
@@ -732,7 +732,7 @@ pub(super) static LISTEN_PROXY: Table = Table {
             "max_requests",
             Kind::Count,
             "4096",
-            "How many requests may be in progress at a time, to all upstreams together. Further ones are answered with 503 (`too_many_requests`) before they are decided on. A client never has more of them than remain free for others: half, if it is the only one. Where file descriptors are scarce, the limit is lower.",
+            "How many requests may be in progress at a time, to all upstreams together. Further ones are answered with 503 (`too_many_requests`) before they are decided on. A client may have as many of them as then remain free for others: half, if it is the only one. Where file descriptors are scarce, the limit is lower.",
         ),
         defaulted(
             "max_streams",

@@ -10,10 +10,11 @@ use bearward::{
     Algorithm, BuildError, Issuer, JwkSet, Policy, Profile, ProtectedResourceMetadata,
     ProtectionSpace, ResourceServer, TokenCache,
 };
-use http::HeaderName;
+use http::{HeaderName, Method};
 use url::{Host, Url};
 
 use crate::identity::DERIVED_BYTES;
+use crate::publication::{Publication, Published};
 
 use super::mistakes::Code;
 use super::reader::{At, Fields, nearest};
@@ -104,6 +105,14 @@ impl ServerSettings {
     /// What this resource server says of itself, if it has a `resource`.
     pub(crate) const fn metadata(&self) -> Option<&ProtectedResourceMetadata> {
         self.metadata.as_ref()
+    }
+
+    /// The answer to a request for the protected resource metadata, as [`Gate::published`] gives it.
+    ///
+    /// [`Gate::published`]: crate::Gate::published
+    #[must_use]
+    pub fn published(&self, method: &Method, target: &str) -> Option<Published> {
+        Publication::of(self.metadata()?).answer(method, target)
     }
 
     /// What the tokens of the issuer with this name must say.

@@ -1,6 +1,6 @@
-//! Routes whose order decides who gets where, if the application's router is laxer than they are.
+//! Routes whose order decides who gets where.
 //!
-//! If a route that requires more comes before one that requires less and matches more paths, a path
+//! A route all of whose requests an earlier one matches is never used. And if a route that requires more comes before one that requires less and matches more paths, a path
 //! that only the application treats as one of the first falls to the second. An operator who says
 //! how the application reads paths has considered that.
 
@@ -18,10 +18,26 @@ pub(super) struct Placed<'r> {
     pub(super) has_router: bool,
 }
 
-/// Warns of each route that requires more than a later one that matches more paths.
+/// Warns of each route that is never used, and of each that requires more than a later one that matches
+/// more paths.
 pub(super) fn warn(routes: &[Placed<'_>]) {
     let wide = Wide::new(routes);
     for (at, placed) in routes.iter().enumerate() {
+        if let Some(earlier) = wide.covering(at, placed.route) {
+            let message = format!(
+                "the route {:?} is never used: the earlier route {:?} matches all of its requests",
+                placed.route.name, earlier.name
+            );
+            let help = "put the route for fewer requests first";
+            let found = placed.table.found();
+            found.warn(
+                Code::RulePattern,
+                &placed.table.span_of("name"),
+                message,
+                help,
+            );
+            continue;
+        }
         if placed.has_router {
             continue;
         }
@@ -45,14 +61,16 @@ const HELP: &str = "say how the application reads paths: set `router` of its ups
 struct Wide<'r> {
     routes: &'r [Placed<'r>],
     prefixes: HashMap<&'r str, Vec<usize>>,
-    /// Those with other patterns.
-    others: Vec<usize>,
+    /// Those for one path.
+    exact: HashMap<String, Vec<usize>>,
+    globs: Vec<usize>,
 }
 
 impl<'r> Wide<'r> {
     fn new(routes: &'r [Placed<'r>]) -> Self {
         let mut prefixes: HashMap<_, Vec<_>> = HashMap::new();
-        let mut others = Vec::new();
+        let mut exact: HashMap<_, Vec<_>> = HashMap::new();
+        let mut globs = Vec::new();
         let all = routes.iter().enumerate();
         let patterns =
             all.flat_map(|(at, placed)| placed.route.paths.iter().map(move |one| (at, one)));
@@ -60,24 +78,49 @@ impl<'r> Wide<'r> {
             if let Some(prefix) = pattern.as_prefix() {
                 prefixes.entry(prefix).or_default().push(at);
             } else if pattern.is_glob() {
-                others.push(at);
+                globs.push(at);
+            } else {
+                exact.entry(pattern.literal_start()).or_default().push(at);
             }
         }
         Self {
             routes,
             prefixes,
-            others,
+            exact,
+            globs,
         }
+    }
+
+    /// The routes one of whose patterns may match every path that `pattern` does.
+    fn wider(&self, pattern: &PathPattern) -> Vec<usize> {
+        let start = pattern.literal_start();
+        let slashes = start.match_indices('/').map(|(slash, _)| slash);
+        let starts = slashes.chain([start.len()]);
+        let prefixes = starts.filter_map(|end| self.prefixes.get(start.get(..end)?));
+        let exact = self.exact.get(&start);
+        let wider = prefixes.chain(exact).flatten().chain(&self.globs);
+        wider.copied().collect()
+    }
+
+    /// The first earlier route that matches every request of this one.
+    fn covering(&self, at: usize, route: &Route) -> Option<&'r Route> {
+        let covers = |other: &Route| {
+            let covers_path = |path: &PathPattern| other.paths.iter().any(|own| own.covers(path));
+            includes(&other.hosts, &route.hosts)
+                && includes(&other.methods, &route.methods)
+                && route.paths.iter().all(covers_path)
+        };
+        let wider = self.wider(route.paths.first()?).into_iter();
+        let earlier = wider.filter(|other| *other < at);
+        let others = earlier.filter_map(|other| Some((other, self.routes.get(other)?.route)));
+        let covering = others.filter(|(_, other)| covers(other));
+        covering.min_by_key(|(at, _)| *at).map(|(_, other)| other)
     }
 
     /// The first later route that requires less and matches more paths.
     fn laxer(&self, at: usize, route: &Route) -> Option<&'r Route> {
         let found = route.paths.iter().filter_map(|pattern| {
-            let start = pattern.literal_start();
-            let slashes = start.match_indices('/').map(|(slash, _)| slash);
-            let starts = slashes.chain([start.len()]);
-            let starts = starts.filter_map(|end| self.prefixes.get(start.get(..end)?));
-            let wider = starts.flatten().chain(&self.others).copied();
+            let wider = self.wider(pattern).into_iter();
             let wider = wider.filter(|other| *other > at);
             wider
                 .filter(|other| self.is_laxer(*other, route, pattern))
@@ -100,6 +143,11 @@ impl<'r> Wide<'r> {
 /// Whether some request could be in both; an empty list stands for all.
 fn overlap<T: PartialEq>(one: &[T], other: &[T]) -> bool {
     one.is_empty() || other.is_empty() || one.iter().any(|item| other.contains(item))
+}
+
+/// Whether all that is in `fewer` is in `more`; an empty list stands for all.
+fn includes<T: PartialEq>(more: &[T], fewer: &[T]) -> bool {
+    more.is_empty() || (!fewer.is_empty() && fewer.iter().all(|item| more.contains(item)))
 }
 
 /// Whether `other` admits anybody whom `route` refuses.

@@ -222,8 +222,8 @@ pub enum IdentityBuildError {
     /// HTTP or the gateway needs the field.
     #[error("{0} cannot be removed: HTTP or the gateway needs it")]
     Needed(HeaderName),
-    /// The field is not removed in the first place.
-    #[error("{0} need not be kept: nothing removes it")]
+    /// The field is not removed as misleading, so keeping it means nothing.
+    #[error("{0} cannot be kept: it is not among the fields that are removed as misleading")]
     NotRemoved(HeaderName),
     /// The name means something else to a proxy or server.
     #[error("{0} cannot be an identity field: it has another meaning")]

@@ -121,7 +121,12 @@ impl PathPattern {
 
     /// Whether it matches every path that `other` does, and more.
     pub(crate) fn exceeds(&self, other: &Self) -> bool {
-        covers(&self.segments, &other.segments) && !covers(&other.segments, &self.segments)
+        self.covers(other) && !other.covers(self)
+    }
+
+    /// Whether it matches every path that `other` does, as far as their segments show it.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        covers(&self.segments, &other.segments)
     }
 
     /// The segments that are only themselves, up to the first that is not, as a path.

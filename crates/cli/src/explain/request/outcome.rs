@@ -2,6 +2,7 @@
 
 use bearward_core::rejection::InvalidRequest;
 use bearward_gateway::decision::{Admission, Decision, Reason, Refusal};
+use bearward_gateway::publication::Published;
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderName, HeaderValue};
 
@@ -18,6 +19,8 @@ pub(super) enum Outcome {
         /// The identity fields that the application gets.
         fields: Vec<(String, String)>,
     },
+    /// The gateway answers it itself, with the protected resource metadata.
+    Published { status: u16 },
     /// It does not.
     Refused {
         code: &'static str,
@@ -33,7 +36,14 @@ impl Outcome {
     pub(super) fn decided(decision: Decision) -> Self {
         match decision {
             Decision::Admit(admission) => Self::admitted(&admission),
+            Decision::Publish(published) => Self::published(&published),
             Decision::Refuse(refusal) => Self::refused(&refusal),
+        }
+    }
+
+    pub(super) fn published(published: &Published) -> Self {
+        Self::Published {
+            status: published.status.as_u16(),
         }
     }
 
@@ -64,6 +74,7 @@ impl Outcome {
     pub(super) fn reason(&self) -> Option<&'static reasons::Reason> {
         match self {
             Self::Admitted { shadowed, .. } => shadowed.and_then(reasons::reason),
+            Self::Published { .. } => None,
             Self::Refused { code, .. } => reasons::reason(code),
             Self::Undecided(_) => reasons::reason("keys_unavailable"),
         }
@@ -71,7 +82,7 @@ impl Outcome {
 
     pub(super) const fn exit(&self) -> Exit {
         match self {
-            Self::Admitted { .. } => Exit::Good,
+            Self::Admitted { .. } | Self::Published { .. } => Exit::Good,
             Self::Refused { .. } => Exit::Refused,
             Self::Undecided(_) => Exit::Undecided,
         }

@@ -119,6 +119,9 @@ struct AlternativeJson<'e> {
 #[derive(Serialize)]
 struct DecisionJson<'e> {
     admitted: Option<bool>,
+    /// The gateway answers it itself, with the protected resource metadata.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    published: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -144,6 +147,7 @@ impl<'e> DecisionJson<'e> {
         let reason = outcome.reason();
         let mut json = Self {
             admitted: None,
+            published: false,
             status: None,
             reason: reason.map(|reason| reason.code),
             means: reason.map(|reason| reason.means),
@@ -166,6 +170,10 @@ impl<'e> DecisionJson<'e> {
                 json.admitted = Some(false);
                 json.status = *status;
                 json.challenge = challenge.as_deref();
+            }
+            Outcome::Published { status } => {
+                json.published = true;
+                json.status = Some(*status);
             }
             Outcome::Undecided(_) => {}
         }

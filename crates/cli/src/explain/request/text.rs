@@ -207,6 +207,14 @@ fn write_outcome(outcome: &Outcome, out: &mut impl Write) -> io::Result<()> {
             )?;
             write_fields(fields, out)?;
         }
+        Outcome::Published { status } => {
+            let what = match status {
+                200 => "with the protected resource metadata",
+                _ => "the protected resource metadata is read with GET or HEAD",
+            };
+            writeln!(out, "{GOOD}answered{GOOD:#}, {status}: {what}")?;
+            write_labelled("means", PUBLISHED, out)?;
+        }
         Outcome::Refused {
             code,
             status,
@@ -232,6 +240,9 @@ fn write_outcome(outcome: &Outcome, out: &mut impl Write) -> io::Result<()> {
     }
     Ok(())
 }
+
+const PUBLISHED: &str = "The gateway answers it itself, before any route and whoever asks. A proxy that asks \
+    by forward auth has to send such requests to the gateway: its recipe does.";
 
 /// What the application gets; whatever else the client sent under such names is taken out.
 fn write_fields(fields: &[(String, String)], out: &mut impl Write) -> io::Result<()> {
