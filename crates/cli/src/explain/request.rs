@@ -77,14 +77,8 @@ impl Explained {
             .server
             .published(&request.method, &request.url.target);
         if let Some(published) = published {
-            return Ok(Self {
-                path: path_of(target.as_ref()),
-                request,
-                tried: Vec::new(),
-                routes: Vec::new(),
-                token: None,
-                outcome: Outcome::published(&published),
-            });
+            let path = path_of(target.as_ref());
+            return Ok(Self::published(request, path, &published));
         }
         let selection = target.as_ref().ok().and_then(|target| {
             let host = request.url.host.as_deref();
