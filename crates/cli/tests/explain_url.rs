@@ -1,7 +1,7 @@
 //! `bearward explain --url`: the whole output, as it stands in `tests/golden/url`.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use bearward_testing::token::ROLES;
@@ -469,12 +469,88 @@ fn answered(answer: &http::Answer) -> Answered {
     (answer.status, challenge.map(|(_, value)| value.to_owned()))
 }
 
+/// A request that is asked about and sent.
+#[derive(Clone, Copy, Debug)]
+struct Asked<'a> {
+    method: &'a str,
+    host: &'a str,
+    target: &'a str,
+    token: Option<&'a str>,
+}
+
+impl Asked<'_> {
+    fn all<'a>(tokens: &[Option<&'a str>]) -> Vec<Asked<'a>> {
+        let mut all = Vec::new();
+        let methods = ["GET", "POST", "DELETE", "get"];
+        let hosts = ["api.example", "other.example"];
+        for target in TARGETS {
+            let of_target = methods
+                .iter()
+                .flat_map(|method| hosts.map(|host| (*method, host)));
+            let asked = of_target.flat_map(|(method, host)| {
+                tokens.iter().map(move |token| Asked {
+                    method,
+                    host,
+                    target,
+                    token: *token,
+                })
+            });
+            all.extend(asked);
+        }
+        all
+    }
+
+    /// What `explain` says of the decision.
+    fn explained(self, file: &Path) -> Value {
+        let mut command = program::command(["explain", "--format", "json", "--config"]);
+        command.arg(file).args(["--method", self.method, "--url"]);
+        command.arg(format!("http://{}{}", self.host, self.target));
+        command.args(self.token);
+        let ended = program::run(command);
+        let told: Value = serde_json::from_str(&ended.stdout)
+            .unwrap_or_else(|error| panic!("{self:?}: {error}: {ended:?}"));
+        told["decision"].clone()
+    }
+
+    fn fields(self) -> Vec<String> {
+        let bearer = |token| format!("Authorization: Bearer {token}");
+        self.token.map(bearer).into_iter().collect()
+    }
+
+    /// What the reverse proxy answers.
+    fn proxied(self, proxy: &str) -> Answered {
+        let fields = self.fields();
+        answered(&http::ask(
+            proxy,
+            self.host,
+            self.method,
+            self.target,
+            &fields,
+        ))
+    }
+
+    /// What a proxy is answered that asks as Traefik does.
+    fn asked_about(self, forward_auth: &str) -> Answered {
+        let mut fields = self.fields();
+        fields.push(format!("X-Forwarded-Method: {}", self.method));
+        fields.push(format!("X-Forwarded-Host: {}", self.host));
+        fields.push(format!("X-Forwarded-Uri: {}", self.target));
+        answered(&http::ask(
+            forward_auth,
+            "gate",
+            "GET",
+            "/auth/traefik",
+            &fields,
+        ))
+    }
+}
+
 #[test]
 fn what_is_explained_is_what_every_door_answers() {
     let runtime = Runtime::new().expect("threads");
     let issuer = runtime.block_on(DevIssuer::start()).expect("a free port");
     let setting = Setting::new();
-    // The issuer answers 404 where it has nothing: an admission.
+    // The issuer is an application like any other.
     let configuration = format!(
         "[[issuers]]\nissuer = '{}'\naudiences = '{AUDIENCE}'\n{}",
         issuer.url(),
@@ -493,48 +569,28 @@ fn what_is_explained_is_what_every_door_answers() {
     let reader = token.clone().claim("scope", "read").sign();
     let admin = token.clone().claim(ROLES, ["admin"]).sign();
     let stranger = token.claim("aud", "https://other.example").sign();
+    let tokens = [None, Some(&*reader), Some(&*admin), Some(&*stranger)];
     let mut seen = BTreeSet::new();
-    for token in [None, Some(&reader), Some(&admin), Some(&stranger)] {
-        for method in ["GET", "POST", "DELETE", "get"] {
-            for host in ["api.example", "other.example"] {
-                for target in TARGETS {
-                    let what = format!("{method} {host} {target} {token:?}");
-                    let mut command = program::command(["explain", "--format", "json", "--config"]);
-                    command.arg(&file).args(["--method", method, "--url"]);
-                    command.arg(format!("http://{host}{target}")).args(token);
-                    let ended = program::run(command);
-                    let told: Value = serde_json::from_str(&ended.stdout)
-                        .unwrap_or_else(|error| panic!("{what}: {error}: {ended:?}"));
-                    let decision = &told["decision"];
-                    let challenge = decision["challenge"].as_str().map(str::to_owned);
-                    let status = decision["status"].as_u64().unwrap_or(200);
-                    let explained = (u16::try_from(status).expect("a status"), challenge);
-
-                    let bearer = token.map(|token| format!("Authorization: Bearer {token}"));
-                    let fields: Vec<_> = bearer.into_iter().collect();
-                    let mut answer = answered(&http::ask(proxy, host, method, target, &fields));
-                    if decision["admitted"] == true {
-                        assert!([200, 404, 405].contains(&answer.0), "{what}: {answer:?}");
-                        answer.0 = 200;
-                    }
-                    assert_eq!(explained, answer, "{what}");
-                    seen.insert(decision["reason"].to_string());
-
-                    // By forward auth the metadata cannot be answered, and nobody asks about it.
-                    if decision["published"] != true {
-                        let asked = [
-                            format!("X-Forwarded-Method: {method}"),
-                            format!("X-Forwarded-Host: {host}"),
-                            format!("X-Forwarded-Uri: {target}"),
-                        ];
-                        let fields = [&fields[..], &asked[..]].concat();
-                        let door = "/auth/traefik";
-                        let answer = http::ask(forward_auth, "gate", "GET", door, &fields);
-                        assert_eq!(explained, answered(&answer), "{what}");
-                    }
-                }
-            }
+    for asked in Asked::all(&tokens) {
+        let decision = asked.explained(&file);
+        let challenge = decision["challenge"].as_str().map(str::to_owned);
+        let status = decision["status"].as_u64().unwrap_or(200);
+        let explained = (u16::try_from(status).expect("a status"), challenge);
+        let mut proxied = asked.proxied(proxy);
+        if decision["admitted"] == true {
+            // By the application, which has few of these paths.
+            assert!(
+                [200, 404, 405].contains(&proxied.0),
+                "{asked:?}: {proxied:?}"
+            );
+            proxied.0 = 200;
         }
+        assert_eq!(explained, proxied, "{asked:?}");
+        // By forward auth the metadata cannot be answered.
+        if decision["published"] != true {
+            assert_eq!(explained, asked.asked_about(forward_auth), "{asked:?}");
+        }
+        seen.insert(decision["reason"].to_string());
     }
     for reason in [
         "no_rule",
