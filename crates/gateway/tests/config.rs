@@ -712,6 +712,83 @@ error[rule_pattern]: `path`: \"/a/../b\" is not a path: it starts with `/`, has 
     assert_eq!(refused.render("bearward.toml"), expected);
 }
 
+#[test]
+fn t_cfg_08_a_password_in_a_url_is_not_shown() {
+    for text in [
+        with(
+            "https://id.example.com",
+            "https://user:hunter2@id.example.com",
+        ),
+        with("https://id.example.com", "user:hunter2@id.example.com"),
+        with(
+            AUDIENCES,
+            &format!("{AUDIENCES}\njwks_uri = \"https://:hunter2@id/keys\""),
+        ),
+        with(
+            AUDIENCES,
+            &format!("{AUDIENCES}\ninternal_origin = \"https://u:hunter2@id\""),
+        ),
+        with_more("[telemetry]\nendpoint = \"https://u:hunter2@collector\"\n"),
+        with_more("[upstreams.a]\nurls = [\"http://u:hunter2@app\"]\n"),
+    ] {
+        let refused = parse(&text).expect_err("a mistake");
+        assert_eq!(refused.iter().count(), 1, "{refused}");
+        let shown = format!("{refused} {refused:?}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}
+
+/// If it parses.
+fn assert_can_be_built(text: &str) {
+    if let Ok(config) = parse(text) {
+        let built = config.resource_server();
+        assert!(built.is_ok(), "{text}: {built:?}");
+    }
+}
+
+#[tokio::test]
+async fn t_cfg_03_whatever_parses_can_be_built() {
+    for url in [
+        "https://id.example.com",
+        "http://localhost:9",
+        "http://id.localhost:9",
+        "http://id.localhost.:9",
+        "http://id.localhost.example.com",
+        "http://127.0.0.1:9/realms/a",
+        "http://10.0.0.1",
+        "https://user@id.example.com",
+        "https://id.example.com/?a=b",
+        "https://id.example.com/#a",
+        "https://",
+        "id.example.com",
+        "ftp://id.example.com",
+        "data:application/json,{}",
+    ] {
+        for more in [
+            "",
+            "insecure_plain_http = true",
+            "internal_origin = 'https://10.0.0.7'",
+            "internal_origin = 'http://keys.localhost'",
+            "jwks_uri = 'http://keys.localhost/k'",
+            "jwks_uri = 'ftp://keys.localhost/k'",
+        ] {
+            let text = GOOD.replace("https://id.example.com", url);
+            let text = text.replace(AUDIENCES, &format!("{AUDIENCES}\n{more}"));
+            assert_can_be_built(&text);
+        }
+    }
+    for resource in [
+        "https://api.example/a\"b",
+        "https://api.example/a b",
+        "https://api.example/\u{e9}",
+    ] {
+        let text = with_more(&format!("[protection]\nresource = '{resource}'\n"));
+        assert_can_be_built(&text);
+    }
+    let localhost = GOOD.replace("https://id.example.com", "http://id.localhost:9");
+    assert!(parse(&localhost).is_ok());
+}
+
 /// Uses every table, and can be spoilt in each value alone.
 const WHOLE: &str = r#"
 [[issuers]]
@@ -797,8 +874,7 @@ allow_semicolon = false
 shadow = false
 
 [upstreams.app]
-urls = ["https://127.0.0.1:3000"]
-tls_name = "app.internal"
+urls = ["http://127.0.0.1:3000"]
 host = "app.internal"
 protocol = "http1"
 router = "rails"

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bearward_core::{JwkSet, Policy};
-use url::Url;
 
-use crate::discovery::PlainHttp;
 use crate::fetch::{FetchError, HttpTransportError, Transport};
+use crate::issuer_url::{IssuerUrl, PlainHttp};
 use crate::key_source::{Found, KeySource, Location};
 use crate::key_store::{KeyStore, Origin};
 use crate::resource_server::{BuildError, Clock};
@@ -140,12 +139,21 @@ impl Issuer {
     /// Where the keys are fetched; `None` for those at hand.
     fn key_source(&self) -> Result<Option<KeySource>, BuildError> {
         let policy = self.policies.first().ok_or(BuildError::IssuerMissing)?;
+        // The public URL is not dialled when there is an internal one.
+        let plain_http = match self.internal_origin {
+            Some(_) => PlainHttp::Anywhere,
+            None => self.plain_http,
+        };
         let location = match &self.keys {
             KeysFrom::Static(_) => return Ok(None),
-            KeysFrom::Discovery => Location::Discovery(self.url(policy.issuer())?),
-            KeysFrom::JwksUri(url) => Location::JwksUri(self.url(url)?),
+            KeysFrom::Discovery => {
+                Location::Discovery(IssuerUrl::Issuer.parse(policy.issuer(), plain_http)?)
+            }
+            KeysFrom::JwksUri(url) => Location::JwksUri(IssuerUrl::JwksUri.parse(url, plain_http)?),
         };
         let internal_origin = self.internal_origin.as_deref();
+        let internal_origin =
+            internal_origin.map(|url| IssuerUrl::InternalOrigin.parse(url, self.plain_http));
         let mut algorithms = self.policies.iter().flat_map(|policy| policy.algorithms());
         if algorithms.any(|algorithm| algorithm.is_symmetric()) {
             return Err(BuildError::SecretFromUrl);
@@ -153,41 +161,8 @@ impl Issuer {
         Ok(Some(KeySource {
             issuer: Arc::clone(policy.issuer()),
             location,
-            internal_origin: internal_origin
-                .map(|url| self.internal_url(url))
-                .transpose()?,
+            internal_origin: internal_origin.transpose()?,
             plain_http: self.plain_http,
         }))
-    }
-
-    fn url(&self, url: &str) -> Result<Url, BuildError> {
-        let url: Url = url.parse().map_err(|_| BuildError::Url)?;
-        // The public URL is not dialled when there is an internal one.
-        if self.internal_origin.is_none() {
-            self.plain_http
-                .check(&url)
-                .map_err(|_| BuildError::UrlScheme)?;
-        }
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(BuildError::UrlScheme);
-        }
-        // RFC 8414 §2: an issuer has neither.
-        let is_too_long = url.query().is_some() && matches!(self.keys, KeysFrom::Discovery);
-        if !url.has_host() || url.fragment().is_some() || is_too_long {
-            return Err(BuildError::Url);
-        }
-        Ok(url)
-    }
-
-    fn internal_url(&self, url: &str) -> Result<Url, BuildError> {
-        let url: Url = url.parse().map_err(|_| BuildError::Url)?;
-        self.plain_http
-            .check(&url)
-            .map_err(|_| BuildError::UrlScheme)?;
-        let is_origin = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-        if !url.has_host() || !is_origin {
-            return Err(BuildError::Url);
-        }
-        Ok(url)
     }
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use bearward_core::JwkSet;
 use url::Url;
 
-use crate::discovery::{self, PlainHttp};
+use crate::discovery;
 use crate::fetch::{self, Answer, DiscoveryFailures, FetchError, Get, TIMEOUT, Transport, max_age};
+use crate::issuer_url::PlainHttp;
 use crate::sync::{Instant, timeout};
 
 /// Where the keys come from.
@@ -134,7 +135,8 @@ impl KeySource {
     fn metadata(&self, answer: &Answer) -> Result<Url, FetchError> {
         let jwks_uri = discovery::jwks_uri(&answer.body, &self.issuer)?;
         if self.internal(&jwks_uri).is_none() {
-            self.plain_http.check(&jwks_uri)?;
+            let checked = self.plain_http.check(&jwks_uri);
+            checked.map_err(|_| FetchError::UrlScheme)?;
         }
         // From https to http is a downgrade, on loopback too.
         let is_downgrade = self.url().scheme() == "https" && jwks_uri.scheme() != "https";

@@ -36,6 +36,7 @@
 mod discovery;
 pub mod fetch;
 pub mod issuer;
+pub mod issuer_url;
 mod key_source;
 pub mod key_store;
 mod known_headers;

@@ -17,6 +17,7 @@ use http::HeaderName;
 
 use crate::fetch::{FetchError, HttpTransport, HttpTransportError, Transport};
 use crate::issuer::Issuer;
+use crate::issuer_url::IssuerUrlError;
 use crate::key_store::{KeyState, KeyStore, Selected};
 use crate::known_headers::KnownHeaders;
 use crate::sync;
@@ -532,4 +533,13 @@ pub enum BuildError {
     /// A URL that is not fetched.
     #[error("url_scheme: an issuer or key URL must be https (http on loopback only)")]
     UrlScheme,
+}
+
+impl From<IssuerUrlError> for BuildError {
+    fn from(error: IssuerUrlError) -> Self {
+        match error {
+            IssuerUrlError::NotAbsolute | IssuerUrlError::Parts => Self::Url,
+            IssuerUrlError::Scheme | IssuerUrlError::UserInfo => Self::UrlScheme,
+        }
+    }
 }

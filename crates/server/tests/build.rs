@@ -114,7 +114,6 @@ async fn t_key_10_t_cfg_03_a_url_that_is_not_https() {
         Issuer::discover(policy_of("http://auth.example")),
         Issuer::discover(policy_of("http://10.0.0.7")),
         Issuer::discover(policy_of("http://localhost.auth.example")),
-        Issuer::discover(policy_of("http://auth.localhost")),
         Issuer::discover(policy_of("https://user@auth.example")),
         Issuer::discover(policy_of("https://user:password@auth.example")),
         Issuer::discover(policy_of("http://user:password@localhost")),

@@ -41,6 +41,25 @@ fn discovering(issuer: &DevIssuer) -> ResourceServer {
     serving(source, HttpTransport::new().unwrap())
 }
 
+/// Names that DNS may know, or not: the answers of a stranger would be keys of a stranger.
+#[tokio::test]
+async fn t_key_10_names_below_localhost_are_this_machine() {
+    let issuer = dev_issuer().await;
+    let port = issuer.url().rsplit(':').next().unwrap();
+    for host in [
+        "localhost",
+        "id.localhost",
+        "a.b.LOCALHOST",
+        "id.localhost.",
+    ] {
+        let policy = Policy::builder(issuer.url(), AUDIENCE).build().unwrap();
+        let source = Issuer::discover(policy).internal_origin(format!("http://{host}:{port}"));
+        let server = serving(source, HttpTransport::new().unwrap());
+        server.attempted().await;
+        assert_eq!(last_error(&server), None, "{host}");
+    }
+}
+
 async fn warm(issuer: &DevIssuer) -> ResourceServer {
     let server = discovering(issuer);
     server.attempted().await;

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use bearward::core::jwk::{SecretError, VerificationKey};
 use bearward::core::policy::PolicyError;
+use bearward::issuer_url::{IssuerUrl, IssuerUrlError, PlainHttp};
 use bearward::resource_server::ResourceServerBuilder;
 use bearward::{
     Algorithm, BuildError, Issuer, JwkSet, Policy, Profile, ProtectedResourceMetadata,
     ProtectionSpace, ResourceServer, TokenCache,
 };
 use http::{HeaderName, Method};
-use url::{Host, Url};
 
 use crate::identity::DERIVED_BYTES;
 use crate::publication::{Publication, Published};
@@ -56,12 +56,6 @@ enum Keys {
     File(Secret),
     Secret(Secret),
     Uri(String),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum PlainHttp {
-    Anywhere,
-    Loopback,
 }
 
 impl ServerSettings {
@@ -206,6 +200,16 @@ impl ServerSettings {
         let scopes = fields.texts("scopes");
         if let Some(resource) = fields.text("resource") {
             match ProtectedResourceMetadata::new(resource.value, issuers) {
+                Ok(metadata)
+                    if self
+                        .space
+                        .clone()
+                        .resource_metadata(metadata.url())
+                        .is_err() =>
+                {
+                    let message = "`resource` has characters that cannot stand in a challenge";
+                    fields.tell(Code::Value, "resource", message, "write them as %XX");
+                }
                 Ok(metadata) => {
                     let scopes = scopes.iter().map(|scope| scope.value);
                     self.metadata = Some(metadata.scopes_supported(scopes));
@@ -260,15 +264,18 @@ impl IssuerSettings {
         let keys = Keys::read(fields, surroundings, &algorithms);
         let internal_origin = fields.text("internal_origin");
         if let Some(origin) = &internal_origin {
-            check_url(fields, "internal_origin", origin, plain_http);
+            check_url(fields, IssuerUrl::InternalOrigin, origin, plain_http);
         }
-        if let (Some(issuer), Some(Keys::Discovery), None) =
-            (names.first(), &keys, &internal_origin)
-        {
-            check_url(fields, "issuer", issuer, plain_http);
+        // What is public is not dialled then.
+        let plain_http_in_public = match fields.has("internal_origin") {
+            true => PlainHttp::Anywhere,
+            false => plain_http,
+        };
+        if let (Some(issuer), Some(Keys::Discovery)) = (names.first(), &keys) {
+            check_url(fields, IssuerUrl::Issuer, issuer, plain_http_in_public);
         }
         if let Some(uri) = fields.text("jwks_uri") {
-            check_url(fields, "jwks_uri", &uri, plain_http);
+            check_url(fields, IssuerUrl::JwksUri, &uri, plain_http_in_public);
         }
         let length = |key| fields.duration(key).map(|given| given.value);
         let profile = fields.choice("profile");
@@ -538,49 +545,41 @@ fn secret_keys(algorithms: &[Algorithm], secret: &Secret) -> Result<JwkSet, Secr
 }
 
 /// A URL that keys may come from.
-fn check_url(fields: &Fields<'_>, key: &str, given: &At<&str>, plain_http: PlainHttp) {
-    let tell = |code, message: String, help: &str| {
-        let help = Some(help.to_owned()).filter(|help| !help.is_empty());
-        fields.found().add(code, &given.span, message, help);
-    };
-    let is_empty = given.value.is_empty();
-    let Ok(url) = given.value.parse::<Url>() else {
-        if !is_empty {
-            let message = format!("`{key}`: {:?} is not an absolute URL", given.value);
-            tell(Code::Value, message, "it begins with https://");
-        }
+fn check_url(fields: &Fields<'_>, url: IssuerUrl, given: &At<&str>, plain_http: PlainHttp) {
+    let Err(error) = url.check(given.value, plain_http) else {
         return;
     };
-    let has_path = key == "internal_origin" && url.path() != "/";
-    let has_query = key != "jwks_uri" && url.query().is_some();
-    if !url.has_host() || url.fragment().is_some() || has_query || has_path {
-        let message = format!(
-            "`{key}`: {:?} has parts that have no place in it",
-            given.value
-        );
-        tell(Code::Value, message, "");
-        return;
-    }
-    let is_fetched_safely = match url.scheme() {
-        "https" => true,
-        "http" => plain_http == PlainHttp::Anywhere || is_loopback(&url),
-        _ => false,
+    let key = match url {
+        IssuerUrl::InternalOrigin => "internal_origin",
+        IssuerUrl::JwksUri => "jwks_uri",
+        IssuerUrl::Issuer | _ => "issuer",
     };
-    if !is_fetched_safely {
-        let message = format!("`{key}` must be https; http is for this machine only");
-        let help = "over plain http anyone on the way chooses the keys; \
-                    `insecure_plain_http = true` accepts that";
-        tell(Code::UrlScheme, message, help);
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
+    let (code, what, help) = match error {
+        // The issuer's is told already.
+        IssuerUrlError::NotAbsolute if given.value.is_empty() && key == "issuer" => return,
+        IssuerUrlError::NotAbsolute => (
+            Code::Value,
+            "is not an absolute URL",
+            "it begins with https://",
+        ),
+        IssuerUrlError::Scheme => (
+            Code::UrlScheme,
+            "must be https; http is for this machine only",
+            "over plain http anyone on the way chooses the keys; \
+             `insecure_plain_http = true` accepts that",
+        ),
+        IssuerUrlError::UserInfo => (
+            Code::UrlScheme,
+            "must not have a user or a password",
+            "keys are public: whoever fetches them needs no password",
+        ),
+        IssuerUrlError::Parts | _ => (Code::Value, "has parts that have no place in it", ""),
+    };
+    let message = |shown: &str| match code == Code::UrlScheme {
+        true => format!("`{key}` {what}"),
+        false => format!("`{key}`: {shown} {what}"),
+    };
+    fields.tell_url((code, key), given, message, help);
 }
 
 fn owned(texts: Vec<At<&str>>) -> Vec<String> {

@@ -318,6 +318,26 @@ impl<'t> Fields<'t> {
         Some(names.map(|name| name.get_ref().as_ref()).collect())
     }
 
+    /// A mistake in a URL, which `message` is made of as it may be shown. One with a user or a password
+    /// is not shown, and its place is its key.
+    pub(super) fn tell_url(
+        &self,
+        (code, key): (Code, &str),
+        given: &At<&str>,
+        message: impl FnOnce(&str) -> String,
+        help: &str,
+    ) {
+        let help = Some(help.to_owned()).filter(|help| !help.is_empty());
+        let (span, shown) = match given.value.contains('@') {
+            true => (
+                self.span_of(key),
+                "one with a user or a password".to_owned(),
+            ),
+            false => (given.span.clone(), format!("{:?}", given.value)),
+        };
+        self.found.add(code, &span, message(&shown), help);
+    }
+
     /// A mistake at the key, or at the table where it is not.
     pub(super) fn tell(&self, code: Code, key: &str, message: impl Into<String>, help: &str) {
         let help = Some(help.to_owned()).filter(|help| !help.is_empty());

@@ -91,36 +91,38 @@ impl<'r> Wide<'r> {
         }
     }
 
-    /// The routes one of whose patterns may match every path that `pattern` does.
-    fn wider(&self, pattern: &PathPattern) -> Vec<usize> {
-        let start = pattern.literal_start();
+    /// The routes one of whose patterns may match every path that a pattern does whose literal segments
+    /// are these. Ascending for each of their patterns.
+    fn wider<'w>(&'w self, start: &'w str) -> impl Iterator<Item = &'w Vec<usize>> {
         let slashes = start.match_indices('/').map(|(slash, _)| slash);
         let starts = slashes.chain([start.len()]);
         let prefixes = starts.filter_map(|end| self.prefixes.get(start.get(..end)?));
-        let exact = self.exact.get(&start);
-        let wider = prefixes.chain(exact).flatten().chain(&self.globs);
-        wider.copied().collect()
+        let exact = self.exact.get(start);
+        prefixes.chain(exact).chain([&self.globs])
     }
 
-    /// The first earlier route that matches every request of this one.
+    /// An earlier route that matches every request of this one.
     fn covering(&self, at: usize, route: &Route) -> Option<&'r Route> {
-        let covers = |other: &Route| {
+        let covers = |other: &&Route| {
             let covers_path = |path: &PathPattern| other.paths.iter().any(|own| own.covers(path));
             includes(&other.hosts, &route.hosts)
                 && includes(&other.methods, &route.methods)
                 && route.paths.iter().all(covers_path)
         };
-        let wider = self.wider(route.paths.first()?).into_iter();
-        let earlier = wider.filter(|other| *other < at);
-        let others = earlier.filter_map(|other| Some((other, self.routes.get(other)?.route)));
-        let covering = others.filter(|(_, other)| covers(other));
-        covering.min_by_key(|(at, _)| *at).map(|(_, other)| other)
+        let start = route.paths.first()?.literal_start();
+        let mut found = self.wider(&start).filter_map(|others| {
+            let earlier = others.iter().take_while(|other| **other < at);
+            let mut earlier = earlier.filter_map(|other| Some(self.routes.get(*other)?.route));
+            earlier.find(covers)
+        });
+        found.next()
     }
 
     /// The first later route that requires less and matches more paths.
     fn laxer(&self, at: usize, route: &Route) -> Option<&'r Route> {
         let found = route.paths.iter().filter_map(|pattern| {
-            let wider = self.wider(pattern).into_iter();
+            let start = pattern.literal_start();
+            let wider = self.wider(&start).flatten().copied();
             let wider = wider.filter(|other| *other > at);
             wider
                 .filter(|other| self.is_laxer(*other, route, pattern))

@@ -45,12 +45,10 @@ fn endpoint(fields: &Fields<'_>) -> Option<Url> {
             && url.password().is_none()
     });
     let Some(mut url) = url else {
-        let message = format!(
-            "`endpoint` is such as \"http://127.0.0.1:4318\", not {:?}",
-            given.value
-        );
+        let message =
+            |shown: &str| format!("`endpoint` is such as \"http://127.0.0.1:4318\", not {shown}");
         let help = "credentials are fields: OTEL_EXPORTER_OTLP_HEADERS has them";
-        fields.tell(Code::Value, "endpoint", message, help);
+        fields.tell_url((Code::Value, "endpoint"), &given, message, help);
         return None;
     };
     let path = format!("{}/v1/traces", url.path().trim_end_matches('/'));

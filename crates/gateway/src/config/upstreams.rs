@@ -169,12 +169,12 @@ struct Place {
 impl Place {
     fn read(given: &At<&str>, fields: &Fields<'_>) -> Option<Self> {
         let tell = |help: &str| {
-            let message = format!(
-                "`urls` are such as \"http://127.0.0.1:3000\" or \"unix:/run/app.sock\", not {:?}",
-                given.value
-            );
-            let help = Some(help.to_owned()).filter(|help| !help.is_empty());
-            fields.found().add(Code::Value, &given.span, message, help);
+            let message = |shown: &str| {
+                format!(
+                    "`urls` are such as \"http://127.0.0.1:3000\" or \"unix:/run/app.sock\", not {shown}"
+                )
+            };
+            fields.tell_url((Code::Value, "urls"), given, message, help);
         };
         if given.value.starts_with("unix:") {
             let address = given.value.parse();

@@ -4,14 +4,19 @@ use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bearward_core::limits;
 use http::header::{CACHE_CONTROL, ETAG, HOST, IF_NONE_MATCH, LOCATION};
 use http::{HeaderMap, HeaderName};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Response};
+
+use crate::issuer_url::is_loopback_name;
 
 use super::{Answer, FetchError, Get, TIMEOUT, Transport};
 
@@ -60,6 +65,7 @@ impl HttpTransport {
             .referer(false)
             .no_proxy()
             .pool_max_idle_per_host(1)
+            .dns_resolver(Arc::new(Loopback))
             .user_agent(concat!("bearward/", env!("CARGO_PKG_VERSION")));
         if !certificates.is_empty() {
             client = client.tls_certs_merge(certificates);
@@ -106,6 +112,25 @@ impl Transport for HttpTransport {
 impl fmt::Debug for HttpTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpTransport").finish_non_exhaustive()
+    }
+}
+
+/// Asks the system for addresses, but not for those of names of this machine.
+struct Loopback;
+
+impl Resolve for Loopback {
+    fn resolve(&self, name: Name) -> Resolving {
+        if is_loopback_name(name.as_str()) {
+            let addresses = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+            let addresses = addresses.map(|address: IpAddr| SocketAddr::new(address, 0));
+            let addresses: Addrs = Box::new(addresses.into_iter());
+            return Box::pin(std::future::ready(Ok(addresses)));
+        }
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let addresses: Addrs = Box::new(found.collect::<Vec<_>>().into_iter());
+            Ok(addresses)
+        })
     }
 }
 

@@ -1,0 +1,165 @@
+//! The URLs of an issuer: from where keys may come.
+//!
+//! A configuration checks them with the same function as [`ResourceServerBuilder::build`], so that
+//! what passes the one passes the other.
+//!
+//! [`ResourceServerBuilder::build`]: crate::resource_server::ResourceServerBuilder::build
+
+use url::{Host, Url};
+
+/// What a URL of an issuer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IssuerUrl {
+    /// Where the issuer is reached from here: scheme, host and port.
+    InternalOrigin,
+    /// Its name, below which its metadata is: without query and fragment ([RFC 8414 §2]).
+    ///
+    /// [RFC 8414 §2]: https://www.rfc-editor.org/rfc/rfc8414#section-2
+    Issuer,
+    /// Its JWK Set.
+    JwksUri,
+}
+
+impl IssuerUrl {
+    /// Whether keys may come from this URL.
+    ///
+    /// # Errors
+    ///
+    /// [`IssuerUrlError`], the first that applies.
+    pub fn check(self, url: &str, plain_http: PlainHttp) -> Result<(), IssuerUrlError> {
+        self.parse(url, plain_http).map(drop)
+    }
+
+    pub(crate) fn parse(self, url: &str, plain_http: PlainHttp) -> Result<Url, IssuerUrlError> {
+        let url: Url = url.parse().map_err(|_| IssuerUrlError::NotAbsolute)?;
+        plain_http.check(&url)?;
+        let has_query = url.query().is_some() && self != Self::JwksUri;
+        let has_path = url.path() != "/" && self == Self::InternalOrigin;
+        if !url.has_host() || url.fragment().is_some() || has_query || has_path {
+            return Err(IssuerUrlError::Parts);
+        }
+        Ok(url)
+    }
+}
+
+/// Why keys may not come from a URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum IssuerUrlError {
+    /// It is not an absolute URL.
+    #[error("it is not an absolute URL")]
+    NotAbsolute,
+    /// It has a path, query or fragment that has no place in it.
+    #[error("it has parts that have no place in it")]
+    Parts,
+    /// Anyone on the way could choose the keys: it is not https, nor http on loopback.
+    #[error("it must be https; http is for this machine only")]
+    Scheme,
+    /// It has a user or a password, which would end up in every log that names the URL.
+    #[error("it must not have a user or a password")]
+    UserInfo,
+}
+
+/// Where plain http may be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "within this machine, or beyond it as well"
+)]
+pub enum PlainHttp {
+    /// To this very machine. The default.
+    #[default]
+    Loopback,
+    /// Anywhere: said explicitly, in a setting called `insecure`.
+    Anywhere,
+}
+
+impl PlainHttp {
+    /// Refuses a URL whose answer anyone on the way could have written.
+    pub(crate) fn check(self, url: &Url) -> Result<(), IssuerUrlError> {
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(IssuerUrlError::UserInfo);
+        }
+        match url.scheme() {
+            "https" => Ok(()),
+            "http" if self == Self::Anywhere || is_loopback(url) => Ok(()),
+            _ => Err(IssuerUrlError::Scheme),
+        }
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => is_loopback_name(name),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// `localhost` and the names below it ([RFC 6761 §6.3]). [`HttpTransport`] asks no DNS about them, which
+/// anyone on the way could answer.
+///
+/// [RFC 6761 §6.3]: https://www.rfc-editor.org/rfc/rfc6761#section-6.3
+/// [`HttpTransport`]: crate::fetch::HttpTransport
+pub(crate) fn is_loopback_name(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let last = name.rsplit('.').next().unwrap_or_default();
+    last.eq_ignore_ascii_case("localhost")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{IssuerUrl, IssuerUrlError, PlainHttp};
+
+    #[test]
+    fn t_key_10_only_https_is_fetched_and_http_on_loopback() {
+        let check = |url: &str| IssuerUrl::JwksUri.check(url, PlainHttp::Loopback);
+        for good in [
+            "https://id.example.com/k",
+            "http://127.0.0.1:9/k",
+            "http://127.8.8.8/k",
+            "http://[::1]/k",
+            "http://localhost/k",
+            "http://id.localhost:9/k",
+            "http://id.localhost./k",
+        ] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+        for (bad, error) in [
+            ("http://id.example.com/k", IssuerUrlError::Scheme),
+            ("http://10.0.0.1/k", IssuerUrlError::Scheme),
+            ("http://localhost.example.com/k", IssuerUrlError::Scheme),
+            ("http://notlocalhost/k", IssuerUrlError::Scheme),
+            ("file:///etc/passwd", IssuerUrlError::Scheme),
+            ("ftp://id.example.com/k", IssuerUrlError::Scheme),
+            ("data:application/json,{}", IssuerUrlError::Scheme),
+            ("https://user@id.example.com/k", IssuerUrlError::UserInfo),
+            ("https://a:b@id.example.com/k", IssuerUrlError::UserInfo),
+            ("https://:b@id.example.com/k", IssuerUrlError::UserInfo),
+            ("http://a:b@localhost/k", IssuerUrlError::UserInfo),
+            ("/oauth2/jwks", IssuerUrlError::NotAbsolute),
+            ("https://id.example.com/k#a", IssuerUrlError::Parts),
+        ] {
+            assert_eq!(check(bad), Err(error), "{bad}");
+        }
+        let anywhere = |url: &str| IssuerUrl::Issuer.check(url, PlainHttp::Anywhere);
+        assert_eq!(anywhere("http://id.internal/k"), Ok(()));
+        let refused = Err(IssuerUrlError::Scheme);
+        assert_eq!(anywhere("file:///etc/passwd"), refused);
+    }
+
+    #[test]
+    fn each_has_the_parts_that_it_may_have() {
+        let parts = Err(IssuerUrlError::Parts);
+        let check = |what: IssuerUrl, url: &str| what.check(url, PlainHttp::Loopback);
+        let (path, query) = ("https://id.example/realms/a", "https://id.example/?a=b");
+        assert_eq!(check(IssuerUrl::Issuer, path), Ok(()));
+        assert_eq!(check(IssuerUrl::Issuer, query), parts);
+        assert_eq!(check(IssuerUrl::JwksUri, query), Ok(()));
+        assert_eq!(check(IssuerUrl::InternalOrigin, path), parts);
+        assert_eq!(check(IssuerUrl::InternalOrigin, query), parts);
+        assert_eq!(check(IssuerUrl::InternalOrigin, "https://id:8443"), Ok(()));
+    }
+}
