@@ -40,7 +40,8 @@ pub enum Profile {
     /// client or an audience, the kind of the principal is unknown.
     Generic,
     /// Keycloak: header `typ` `JWT`, claim `typ` `Bearer`; the client in `azp`. A machine's
-    /// `client_id` is its `azp`, or its `jti` names the grant of client credentials.
+    /// `client_id` (`clientId` in older realms) is its `azp`, or its `jti` names the grant of client
+    /// credentials. Without any mark the kind is unknown, unless `sid` tells of a login.
     Keycloak,
     /// Okta: the client in `cid`, the scope in `scp`. A user has a `uid`; a machine has none, and
     /// its `sub` is its `cid`.
@@ -298,25 +299,54 @@ fn entra_kind(claims: &Claims) -> PrincipalKind {
     PrincipalKind::Machine
 }
 
-/// Keycloak: the scope `service_account` puts the note `client_id` of a session into the token,
-/// and only a service account's session has it. Without that scope, the front of `jti` tells the
-/// grant: two letters each for the kind of session, `rt` or `lt` (a lightweight token), and the
-/// grant (`DefaultTokenContextEncoderProvider`).
+/// Keycloak: the scope `service_account` puts the note `client_id` of a session into the token (before
+/// Keycloak 23, and in realms from that time, `clientId`), and only a service account's session has it.
+/// Without that scope, the front of `jti` tells the session and the grant; before Keycloak 26 it does
+/// not, and then only the session of a login, `sid`, tells a user.
 fn keycloak_kind(claims: &Claims, client_id: Option<&str>) -> PrincipalKind {
     let jti = claims.token_id().ok().flatten();
-    let grant = jti.as_ref().and_then(|jti| jti.as_bytes().get(2..7));
-    if matches!(grant, Some(b"rtcc:" | b"ltcc:")) {
-        return PrincipalKind::Machine;
+    let context = jti.as_deref().and_then(KeycloakContext::of);
+    let notes = ["client_id", "clientId"].map(|name| claims.get(name));
+    let mut notes = notes.into_iter().flatten();
+    let note = notes.find(|note| note.kind() != Kind::Null);
+    let is_own = note
+        .is_some_and(|note| has(claims, "azp") && client_id.is_some_and(|azp| note.is_str(azp)));
+    match context {
+        Some(KeycloakContext {
+            is_machine: true, ..
+        }) => PrincipalKind::Machine,
+        // A user has logged in, whatever else is in the token.
+        Some(KeycloakContext { is_login: true, .. }) if note.is_none() => PrincipalKind::User,
+        Some(KeycloakContext { is_login: true, .. }) => PrincipalKind::Unknown,
+        Some(_) | None if is_own => PrincipalKind::Machine,
+        None if note.is_none() && (has(claims, "sid") || has(claims, "session_state")) => {
+            PrincipalKind::User
+        }
+        // Another client has exchanged it, or nothing is marked.
+        Some(_) | None => PrincipalKind::Unknown,
     }
-    let note = claims.get("client_id");
-    let Some(note) = note.filter(|note| note.kind() != Kind::Null) else {
-        return PrincipalKind::User;
-    };
-    if has(claims, "azp") && client_id.is_some_and(|azp| note.is_str(azp)) {
-        return PrincipalKind::Machine;
+}
+
+/// What stands in front of a `jti`: two letters each for the kind of session, of token and of grant, and
+/// a colon (Keycloak's `DefaultTokenContextEncoderProvider`).
+struct KeycloakContext {
+    /// Client credentials.
+    is_machine: bool,
+    /// The session is not one for this token alone.
+    is_login: bool,
+}
+
+impl KeycloakContext {
+    fn of(jti: &str) -> Option<Self> {
+        let (front, _) = jti.split_once(':')?;
+        let (session, rest) = front.split_at_checked(2)?;
+        let (token, grant) = rest.split_at_checked(2)?;
+        let is_known = ["rt", "lt"].contains(&token) && grant.len() == 2;
+        is_known.then_some(Self {
+            is_machine: grant == "cc",
+            is_login: session != "tr",
+        })
     }
-    // Another client has exchanged it.
-    PrincipalKind::Unknown
 }
 
 impl fmt::Display for Profile {

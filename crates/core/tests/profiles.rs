@@ -93,6 +93,7 @@ fn keycloak() -> Token {
         "preferred_username": "user",
         "realm_access": { "roles": ["a"] },
         "scope": "openid",
+        "sid": "the session of a login",
         "sub": USER,
         "typ": "Bearer",
     });
@@ -787,6 +788,19 @@ fn the_marks_of_a_machine_at_keycloak() {
     assert_eq!(kind(service_account().without_claim("azp")), UNKNOWN);
     let empty = service_account().claim("azp", "").claim("client_id", "");
     assert_eq!(kind(empty), UNKNOWN);
+    // Older realms have it under another name.
+    let older = keycloak().without_claim("sid").claim("clientId", CLIENT);
+    assert_eq!(kind(older.clone()), MACHINE);
+    assert_eq!(kind(older.claim("clientId", "another")), UNKNOWN);
+    // Without any mark it may be one, and without the session of a login as well.
+    assert_eq!(kind(keycloak().without_claim("sid")), UNKNOWN);
+    let older = keycloak().without_claim("sid").claim("session_state", "s");
+    assert_eq!(kind(older), A_USER);
+    // A user has logged in: what is in the token beside that marks no machine.
+    assert_eq!(kind(service_account().claim("jti", "onrtac:1")), UNKNOWN);
+    // A session for one token, exchanged: of a service account, most likely.
+    assert_eq!(kind(keycloak().claim("jti", "trrtte:1")), UNKNOWN);
+    assert_eq!(kind(service_account().claim("jti", "trrtte:1")), MACHINE);
     // Without the scope that puts it there, the grant tells.
     for jti in ["trrtcc:1", "trltcc:1", "onrtcc:1", "ofltcc:"] {
         assert_eq!(kind(keycloak().claim("jti", jti)), MACHINE, "{jti}");

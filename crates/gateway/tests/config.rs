@@ -1192,6 +1192,19 @@ fn t_fwd_13_a_strict_route_before_a_laxer_one_is_warned_of() {
             assert!(warnings(&routes(&[&own, laxer])).is_empty(), "{laxer}");
         }
     }
+    // Nor does it matter that no path is in both.
+    for (strict, laxer) in [
+        ("path_prefix = \"/admin\"", "path_glob = \"/*.json\""),
+        ("path = \"/admin\"", "path = \"/admin/\""),
+        ("path_prefix = \"/admin\"", "path_prefix = \"/Admin\""),
+        ("path = \"/a/b\"", "path_glob = \"/a/B*\""),
+        ("path = \"/admin\"", "path = \"/admin.json\""),
+    ] {
+        let text = routes(&[&format!("{strict}\nrequire = \"staff\""), laxer]);
+        assert_eq!(warnings(&text), ["router 9:1"], "{strict} {laxer}");
+        let said = format!("{text}[protection]\nrouter = \"strict\"\n");
+        assert!(warnings(&said).is_empty(), "{strict} {laxer}");
+    }
     // One for each that asks for more.
     let exact = "path = \"/exact\"\nrequire = \"boss\"";
     let both = routes(&[admin, exact, "path = \"/x\"", all]);

@@ -115,8 +115,15 @@ async fn t_clm_21_a_user_called_like_a_service_account_is_no_machine() {
         .claim("azp", "spa")
         .claim("jti", "onrtac:1dce488d-7095-51ba-5a71-d61accdc8b78")
         .claim("preferred_username", "service-account-evil");
-    let service_account = evil.clone().claim("azp", "svc").claim("client_id", "svc");
-    let exchanged = service_account.clone().claim("azp", "api");
+    let service_account = evil
+        .clone()
+        .claim("azp", "svc")
+        .claim("client_id", "svc")
+        .claim("jti", "trrtcc:92a4b95f-495e-4ee9-9f87-56aa7e220ba6");
+    let exchanged = service_account
+        .clone()
+        .claim("azp", "api")
+        .claim("jti", "trrtte:d7097d18-65a0-a687-82a3-7a365047ce17");
     for (token, asked, code, told) in [
         (&evil, "user", "admitted", "user"),
         (&evil, "machine", "principal_kind", ""),

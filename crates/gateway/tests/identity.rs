@@ -587,7 +587,7 @@ fn t_fwd_12_a_misleading_field_is_stripped_in_every_spelling() {
         "accept",
         "script-names",
         "x-script",
-        "x-forwarded",
+        "x-forwarding",
         "x-original",
         "method",
         "x-request-id",

@@ -229,7 +229,7 @@ pub(super) static ISSUER: Table = Table {
                 "rfc9068", "auth0", "cognito", "entra", "generic", "keycloak", "okta",
             ]),
             "rfc9068",
-            "How the issuer writes access tokens, and what marks a machine: `rfc9068` by `sub` = `client_id` (or `client_id_` in front of it), `auth0` by `gty` or `@clients` in `sub`, `cognito` by `sub` = `client_id` without `username`, `entra` by `idtyp` (or neither `idtyp` nor `scp`), `keycloak` by `client_id` = `azp` or the grant in `jti`, `okta` by `sub` = `cid` without `uid`. `generic` knows no mark: if `sub` is the client or an audience, the kind is unknown.",
+            "How the issuer writes access tokens, and what marks a machine: `rfc9068` by `sub` = `client_id` (or `client_id_` in front of it), `auth0` by `gty` or `@clients` in `sub`, `cognito` by `sub` = `client_id` without `username`, `entra` by `idtyp` (or neither `idtyp` nor `scp`), `keycloak` by `client_id` (in older realms `clientId`) = `azp` or the grant in `jti` (unknown if there is neither and no `sid`), `okta` by `sub` = `cid` without `uid`. `generic` knows no mark: if `sub` is the client or an audience, the kind is unknown.",
         ),
         optional(
             "algorithms",

@@ -41,11 +41,12 @@ pub(super) fn warn(routes: &[Placed<'_>]) {
         if placed.has_router {
             continue;
         }
-        let Some(laxer) = wide.laxer(at, placed.route) else {
+        let laxer = wide.laxer(at, placed.route);
+        let Some(laxer) = laxer.or_else(|| wide.alike(at, placed.route)) else {
             continue;
         };
         let message = format!(
-            "the route {:?} requires more than the later route {:?}, which matches more paths: \
+            "the route {:?} requires more than the later route {:?}, which matches other paths: \
              a path that only the application treats as one of {:?} falls to {:?}",
             placed.route.name, laxer.name, placed.route.name, laxer.name
         );
@@ -64,6 +65,8 @@ struct Wide<'r> {
     /// Those for one path.
     exact: HashMap<String, Vec<usize>>,
     globs: Vec<usize>,
+    /// Those whose patterns are alike to some router: the same when folded.
+    folded: HashMap<String, Vec<usize>>,
 }
 
 impl<'r> Wide<'r> {
@@ -71,10 +74,15 @@ impl<'r> Wide<'r> {
         let mut prefixes: HashMap<_, Vec<_>> = HashMap::new();
         let mut exact: HashMap<_, Vec<_>> = HashMap::new();
         let mut globs = Vec::new();
+        let mut folded: HashMap<_, Vec<_>> = HashMap::new();
         let all = routes.iter().enumerate();
         let patterns =
             all.flat_map(|(at, placed)| placed.route.paths.iter().map(move |one| (at, one)));
         for (at, pattern) in patterns {
+            if !pattern.is_glob() {
+                let folded = folded.entry(fold(&pattern.literal_start()));
+                folded.or_default().push(at);
+            }
             if let Some(prefix) = pattern.as_prefix() {
                 prefixes.entry(prefix).or_default().push(at);
             } else if pattern.is_glob() {
@@ -88,7 +96,27 @@ impl<'r> Wide<'r> {
             prefixes,
             exact,
             globs,
+            folded,
         }
+    }
+
+    /// A later route that requires less and matches a path that a router could take for one of this route.
+    fn alike(&self, at: usize, route: &Route) -> Option<&'r Route> {
+        let found = route.paths.iter().filter_map(|pattern| {
+            let start = pattern.literal_start();
+            let others = self.folded.get(&fold(&start)).into_iter();
+            let others = others.chain([&self.globs]).flatten().copied();
+            let later = others.filter(|other| *other > at);
+            let mut later = later.filter_map(|other| Some((other, self.routes.get(other)?.route)));
+            let is_alike = |other: &Route| {
+                let mut paths = other.paths.iter().flat_map(|own| own.paths_like(&start));
+                is_laxer(other, route) && paths.any(|path| pattern.is_alike(&path))
+            };
+            later
+                .find(|(_, other)| is_alike(other))
+                .map(|(other, _)| other)
+        });
+        Some(self.routes.get(found.min()?)?.route)
     }
 
     /// The routes one of whose patterns may match every path that a pattern does whose literal segments
@@ -134,12 +162,26 @@ impl<'r> Wide<'r> {
     fn is_laxer(&self, other: usize, route: &Route, pattern: &PathPattern) -> bool {
         self.routes.get(other).is_some_and(|other| {
             let other = other.route;
-            asks_less(other, route)
-                && overlap(&other.hosts, &route.hosts)
-                && overlap(&other.methods, &route.methods)
-                && other.paths.iter().any(|wider| wider.exceeds(pattern))
+            is_laxer(other, route) && other.paths.iter().any(|wider| wider.exceeds(pattern))
         })
     }
+}
+
+/// Whether some request that `route` refuses is admitted by `other`, as far as paths allow.
+fn is_laxer(other: &Route, route: &Route) -> bool {
+    asks_less(other, route)
+        && overlap(&other.hosts, &route.hosts)
+        && overlap(&other.methods, &route.methods)
+}
+
+/// What the paths have in common that are alike to some router: case, slashes at the end, and what follows
+/// a word in the last segment do not count.
+fn fold(path: &str) -> String {
+    let path = path.trim_end_matches('/');
+    let (before, last) = path.rsplit_once('/').unwrap_or(("", path));
+    let is_word = |char: char| char.is_alphanumeric() || char == '_';
+    let word = last.split(|char| !is_word(char)).next().unwrap_or_default();
+    format!("{before}/{word}").to_lowercase()
 }
 
 /// Whether some request could be in both; an empty list stands for all.

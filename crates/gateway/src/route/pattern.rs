@@ -151,6 +151,29 @@ impl PathPattern {
         self.kind == Kind::Glob
     }
 
+    /// Paths that are as much like the literal path `other` as its stars allow: with stars for as much as
+    /// can be, and for nothing.
+    pub(crate) fn paths_like(&self, other: &str) -> [String; 2] {
+        let others = || other.split('/').chain(std::iter::repeat(""));
+        let segments = || self.text.split('/').zip(others());
+        let with = segments().map(|(own, other)| own.replacen('*', other, 1).replace('*', ""));
+        let without = segments().map(|(own, other)| match own {
+            "*" => other.to_owned(),
+            own => own.replace('*', ""),
+        });
+        [
+            with.collect::<Vec<_>>().join("/"),
+            without.collect::<Vec<_>>().join("/"),
+        ]
+    }
+
+    /// Whether the path is another than its own, but the same to some router.
+    pub(crate) fn is_alike(&self, path: &str) -> bool {
+        let fits =
+            |router: &Router| matches!(self.fit(path, *router), PathFit::Same | PathFit::Possible);
+        Router::ALL.iter().any(fits)
+    }
+
     /// Segment by segment. A slash at the end stands for nothing.
     fn lax_fit(&self, path: &str, router: Router) -> PathFit {
         let (wanted, wants_slash) = match self.segments.split_last() {

@@ -462,7 +462,7 @@ const ORDINARY: &[&str] = &[
     "Destination",
     "If-None-Match",
     "Grpc-Timeout",
-    "X-Forwarded",
+    "X-Forwarding",
     "Traceparent",
 ];
 

@@ -64,7 +64,9 @@ impl HttpTransport {
             .redirect(Policy::none())
             .referer(false)
             .no_proxy()
-            .pool_max_idle_per_host(1)
+            // An issuer may close a connection after an answer without a word: a request on its way then
+            // would be lost.
+            .pool_max_idle_per_host(0)
             .dns_resolver(Arc::new(Loopback))
             .user_agent(concat!("bearward/", env!("CARGO_PKG_VERSION")));
         if !certificates.is_empty() {
