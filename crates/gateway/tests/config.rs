@@ -1205,6 +1205,20 @@ fn t_fwd_13_a_strict_route_before_a_laxer_one_is_warned_of() {
         let said = format!("{text}[protection]\nrouter = \"strict\"\n");
         assert!(warnings(&said).is_empty(), "{strict} {laxer}");
     }
+    // The laxer one first decides alone.
+    let assets = "path_glob = [\"/*.css\", \"/*/*.css\"]\naccess = \"public\"";
+    for (router, is_warned) in [("servlet", true), ("rails", true), ("strict", false)] {
+        let text = format!(
+            "{}[protection]\nrouter = \"{router}\"\n",
+            routes(&[assets, admin])
+        );
+        let expected = if is_warned {
+            vec!["router 13:1"]
+        } else {
+            Vec::new()
+        };
+        assert_eq!(warnings(&text), expected, "{router}");
+    }
     // One for each that asks for more.
     let exact = "path = \"/exact\"\nrequire = \"boss\"";
     let both = routes(&[admin, exact, "path = \"/x\"", all]);
@@ -1297,6 +1311,8 @@ fn t_fwd_13_an_order_that_opens_nothing_is_not_warned_of() {
         ],
         &[admin, "path_prefix = \"/\"\nrequire = \"staff\""],
         &["path = \"/healthz\"\naccess = \"public\"", all],
+        // The later one requires more.
+        &["path = \"/a\"", "path_prefix = \"/\"\nrequire = \"staff\""],
     ] {
         assert!(warnings(&routes(silent)).is_empty(), "{silent:?}");
     }

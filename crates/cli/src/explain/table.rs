@@ -1,4 +1,4 @@
-//! A report as text: an aligned table, and what follows from it.
+//! A report as text: the verdict and what follows from it, then an aligned table of what it was found by.
 
 use std::io::{self, Write};
 
@@ -9,10 +9,6 @@ use crate::escape;
 
 /// Writes the report. Of what is no JWT and known for what it is, that alone is said.
 pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
-    if !report.is_named {
-        write_checks(&report.checks, out)?;
-        writeln!(out)?;
-    }
     write_decision(report, out)?;
     for hint in &report.hints {
         write_labelled("hint", hint, out)?;
@@ -32,11 +28,16 @@ pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
             out,
         )?;
     }
-    Ok(())
+    if report.is_named {
+        return Ok(());
+    }
+    writeln!(out)?;
+    write_checks(&report.checks, out)
 }
 
 pub(super) fn write_checks(checks: &[Check], out: &mut impl Write) -> io::Result<()> {
-    write_row(["check", "expected", "found", "verdict"], BOLD, out)?;
+    let head = ["check", "expected", "found", "verdict"];
+    write_row(UNMARKED, head, BOLD, out)?;
     for check in checks {
         let expected = wrapped(&check.expected, EXPECTED);
         let found = wrapped(&check.found, FOUND);
@@ -51,16 +52,25 @@ pub(super) fn write_checks(checks: &[Check], out: &mut impl Write) -> io::Result
                 0 => (check.name, check.verdict.as_str()),
                 _ => ("", ""),
             };
-            write_row([name, &of(&expected), &of(&found), verdict], style, out)?;
+            let mark = match (line, check.verdict) {
+                (0, Verdict::Fail(_)) => MARKED,
+                _ => UNMARKED,
+            };
+            write_row(
+                mark,
+                [name, &of(&expected), &of(&found), verdict],
+                style,
+                out,
+            )?;
         }
     }
     Ok(())
 }
 
 /// The last cell has the style: it is what the eye looks for.
-fn write_row(cells: [&str; 4], style: Style, out: &mut impl Write) -> io::Result<()> {
+fn write_row(mark: &str, cells: [&str; 4], style: Style, out: &mut impl Write) -> io::Result<()> {
     let [name, expected, found, verdict] = cells;
-    let line = format!("{name:NAME$}  {expected:EXPECTED$}  {found:FOUND$}  ");
+    let line = format!("{mark}{name:NAME$}  {expected:EXPECTED$}  {found:FOUND$}  ");
     if verdict.is_empty() {
         return writeln!(out, "{}", line.trim_end());
     }
@@ -125,7 +135,11 @@ pub(super) const DIM: Style = Style::new().dimmed();
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 
-/// The columns, in characters: together with the verdict 100.
+/// What stands before a row that failed, and before any other: not every terminal has colours.
+const MARKED: &str = "> ";
+const UNMARKED: &str = "  ";
+
+/// The columns, in characters: together with mark and verdict 102.
 const NAME: usize = 15;
 const EXPECTED: usize = 34;
 const FOUND: usize = 38;

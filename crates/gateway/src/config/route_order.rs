@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use super::mistakes::Code;
 use super::reader::Fields;
-use crate::route::{Access, Mode, PathPattern, Route};
+use crate::route::{Access, Mode, PathPattern, Route, Router};
 
 /// A route as it was read.
 pub(super) struct Placed<'r> {
@@ -38,11 +38,24 @@ pub(super) fn warn(routes: &[Placed<'_>]) {
             );
             continue;
         }
+        if let Some((earlier, path)) = wide.alike(Side::Before, at, placed) {
+            let message = format!(
+                "the route {:?} requires more than the earlier route {:?}, which is for {path:?}: a router \
+                 that treats this as a path of {:?} serves it nevertheless",
+                placed.route.name, earlier.name, placed.route.name
+            );
+            let help = "put the stricter route first; if the application treats no other path as the same, \
+                        set `router = \"strict\"`";
+            let found = placed.table.found();
+            found.warn(Code::Router, &placed.table.span_of("name"), message, help);
+            continue;
+        }
         if placed.has_router {
             continue;
         }
         let laxer = wide.laxer(at, placed.route);
-        let Some(laxer) = laxer.or_else(|| wide.alike(at, placed.route)) else {
+        let alike = || Some(wide.alike(Side::After, at, placed)?.0);
+        let Some(laxer) = laxer.or_else(alike) else {
             continue;
         };
         let message = format!(
@@ -53,6 +66,13 @@ pub(super) fn warn(routes: &[Placed<'_>]) {
         let found = placed.table.found();
         found.warn(Code::Router, &placed.table.span_of("name"), message, HELP);
     }
+}
+
+/// Where another route stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    After,
+    Before,
 }
 
 const HELP: &str = "say how the application reads paths: set `router` of its upstream, of the route or of \
@@ -100,23 +120,33 @@ impl<'r> Wide<'r> {
         }
     }
 
-    /// A later route that requires less and matches a path that a router could take for one of this route.
-    fn alike(&self, at: usize, route: &Route) -> Option<&'r Route> {
-        let found = route.paths.iter().filter_map(|pattern| {
+    /// A route on this side that requires less, and a path of it that the router of `placed`, or any router,
+    /// could treat as one of `placed`.
+    fn alike(&self, side: Side, at: usize, placed: &Placed<'_>) -> Option<(&'r Route, String)> {
+        let route = placed.route;
+        let own = [route.router];
+        let routers = if placed.has_router {
+            &own[..]
+        } else {
+            Router::ALL
+        };
+        let is_there = |other: &usize| match side {
+            Side::After => *other > at,
+            Side::Before => *other < at,
+        };
+        route.paths.iter().find_map(|pattern| {
             let start = pattern.literal_start();
             let others = self.folded.get(&fold(&start)).into_iter();
             let others = others.chain([&self.globs]).flatten().copied();
-            let later = others.filter(|other| *other > at);
-            let mut later = later.filter_map(|other| Some((other, self.routes.get(other)?.route)));
-            let is_alike = |other: &Route| {
+            let others = others.filter(is_there);
+            let others = others.filter_map(|other| Some(self.routes.get(other)?.route));
+            let mut laxer = others.filter(|other| is_laxer(other, route));
+            laxer.find_map(|other| {
                 let mut paths = other.paths.iter().flat_map(|own| own.paths_like(&start));
-                is_laxer(other, route) && paths.any(|path| pattern.is_alike(&path))
-            };
-            later
-                .find(|(_, other)| is_alike(other))
-                .map(|(other, _)| other)
-        });
-        Some(self.routes.get(found.min()?)?.route)
+                let path = paths.find(|path| pattern.is_alike(path, routers))?;
+                Some((other, path))
+            })
+        })
     }
 
     /// The routes one of whose patterns may match every path that a pattern does whose literal segments
@@ -201,7 +231,10 @@ fn asks_less(other: &Route, route: &Route) -> bool {
         Mode::Shadow => Asked::Nothing,
         Mode::Enforce => Asked::by(other),
     };
-    asked < Asked::by(route) || (asked == Asked::Requirements && names(other).ne(names(route)))
+    let needed = Asked::by(route);
+    // Of two that have requirements each may admit whom the other refuses.
+    let is_other = asked == Asked::Requirements && names(other).ne(names(route));
+    asked < needed || (asked == needed && is_other)
 }
 
 /// What a route requires, the least first.

@@ -167,11 +167,12 @@ impl PathPattern {
         ]
     }
 
-    /// Whether the path is another than its own, but the same to some router.
-    pub(crate) fn is_alike(&self, path: &str) -> bool {
-        let fits =
-            |router: &Router| matches!(self.fit(path, *router), PathFit::Same | PathFit::Possible);
-        Router::ALL.iter().any(fits)
+    /// Whether the path is another than its own, but may be the same to one of these routers.
+    pub(crate) fn is_alike(&self, path: &str, routers: &[Router]) -> bool {
+        let is_same = |fit| matches!(fit, PathFit::Same | PathFit::Possible);
+        routers
+            .iter()
+            .any(|router| is_same(self.fit(path, *router)))
     }
 
     /// Segment by segment. A slash at the end stands for nothing.

@@ -16,6 +16,8 @@ use crate::explain::{reasons, report};
 /// Writes the explanation.
 pub(in crate::explain) fn write(explained: &Explained, out: &mut impl Write) -> io::Result<()> {
     write_request(explained, out)?;
+    writeln!(out)?;
+    write_outcome(&explained.outcome, out)?;
     write_tried(&explained.tried, out)?;
     for applied in &explained.routes {
         write_route(applied, out)?;
@@ -30,8 +32,7 @@ pub(in crate::explain) fn write(explained: &Explained, out: &mut impl Write) -> 
             write_alternative(at.saturating_add(1), count, alternative, out)?;
         }
     }
-    writeln!(out)?;
-    write_outcome(&explained.outcome, out)
+    Ok(())
 }
 
 /// A text of others, or of a configuration, for a person.
