@@ -111,8 +111,8 @@ impl Shares {
                 max_requests = requests,
                 max_streams = streams,
                 connections = self.clients,
-                "there are too few file descriptors for the limits of [listen.proxy]; raise \
-                 `ulimit -Hn` or LimitNOFILE"
+                "there are too few file descriptors for the limits of [listen.proxy], which are lowered \
+                 to these; raise `ulimit -Hn` or LimitNOFILE"
             );
         }
     }
