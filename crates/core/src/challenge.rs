@@ -1,6 +1,6 @@
 //! The answer to a refused request ([RFC 6750 §3], [RFC 9470 §3], [RFC 9728 §5.1]).
 //!
-//! The only file that knows status codes and the syntax of `WWW-Authenticate`. Texts are fixed: one
+//! The only file of the libraries that knows status codes and the syntax of `WWW-Authenticate`. Texts are fixed: one
 //! for each error code, so that an answer tells neither why a token is not valid nor anything of
 //! it.
 //!
