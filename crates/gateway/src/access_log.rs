@@ -12,7 +12,7 @@ use prometheus_client::metrics::counter::Counter;
 use tracing::Level;
 
 use crate::log::{Line, LogFormat, LogQueue};
-use crate::metrics::{ADMITTED, Request};
+use crate::request::{ADMITTED, Request};
 
 /// Writes lines, as many as it may.
 #[derive(Debug, Default)]
@@ -179,7 +179,7 @@ mod tests {
 
     use super::{AccessLog, LINES, Limit};
     use crate::log::{LogFormat, LogQueue};
-    use crate::metrics::{ADMITTED, Door, Request};
+    use crate::request::{ADMITTED, Door, Request};
 
     #[derive(Clone, Default)]
     struct Written(Arc<Mutex<Vec<u8>>>);

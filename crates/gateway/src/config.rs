@@ -16,6 +16,7 @@ use crate::gate::Gate;
 use crate::identity::Identity;
 use crate::origins::Origins;
 use crate::route::Routes;
+pub use crate::telemetry::TelemetrySettings;
 
 mod description;
 mod documents;
@@ -42,7 +43,6 @@ pub use self::listen::{
 pub use self::mistakes::{Code, Mistake, Mistakes};
 pub(crate) use self::surroundings::{Contents, FileKind};
 pub use self::surroundings::{FileRead, Surroundings};
-pub use self::telemetry::TelemetrySettings;
 pub use self::upstreams::UpstreamSettings;
 pub use self::validity::CertificateWarning;
 
@@ -200,7 +200,7 @@ impl Config {
             identity: identity::read(fields, server.id_token_field(), overrides),
             origins: origins::read(fields),
             upstreams: UpstreamSettings::read_all(fields, surroundings),
-            telemetry: TelemetrySettings::read(fields),
+            telemetry: telemetry::read(fields),
             // When all have been read.
             files: surroundings.files(),
             certificates: surroundings.certificates(),

@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use bearward::{Challenge, Principal, Rejection};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, StatusCode};
 
 use crate::identity::IdentityFields;
+use crate::problem::problem;
 use crate::publication::Published;
 use crate::route::Route;
 
@@ -107,17 +107,6 @@ impl Refusal {
             body,
         }
     }
-}
-
-/// The fields of an answer whose body is a fixed problem document (RFC 9457).
-pub(crate) fn problem() -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(2);
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/problem+json"),
-    );
-    headers
 }
 
 /// Why the gateway refused: the pipeline's reasons and its own.

@@ -16,9 +16,10 @@ use http::{HeaderMap, HeaderName, Method};
 use tonic::{Code, Request, Response, Status};
 
 use crate::decision::{Admission, Decision, Reason, Refusal};
-use crate::forward_auth::{Peer, TrustedPeers};
 use crate::gate::{Gate, SharedGate};
+use crate::grpc;
 use crate::original::{Original, is_grpc, is_host};
+use crate::peer::{Peer, TrustedPeers};
 use crate::publication::Published;
 
 mod metadata;
@@ -230,7 +231,7 @@ fn denied(refusal: &Refusal, body: Body) -> CheckResponse {
         headers.remove(CONTENT_TYPE);
     }
     CheckResponse {
-        status: Some(status(code(refusal.status))),
+        status: Some(status(grpc::code(refusal.status))),
         dynamic_metadata: None,
         http_response: Some(HttpResponse::DeniedResponse(DeniedHttpResponse {
             status: Some(HttpStatus {
@@ -263,19 +264,5 @@ fn status(code: Code) -> rpc::Status {
     rpc::Status {
         code: code.into(),
         ..rpc::Status::default()
-    }
-}
-
-/// The gRPC status for an HTTP status that refuses. Never `OK`, whatever it is.
-pub(crate) fn code(status: http::StatusCode) -> Code {
-    match status.as_u16() {
-        400 => Code::InvalidArgument,
-        401 => Code::Unauthenticated,
-        403 => Code::PermissionDenied,
-        405 => Code::Unimplemented,
-        408 | 504 => Code::DeadlineExceeded,
-        429 => Code::ResourceExhausted,
-        502 | 503 => Code::Unavailable,
-        _ => Code::Internal,
     }
 }

@@ -10,6 +10,7 @@
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod access_log;
+mod address;
 pub mod admin;
 pub mod config;
 mod date;
@@ -18,7 +19,9 @@ pub mod ext_authz;
 pub mod forward_auth;
 pub mod gate;
 pub mod gateway;
+mod grpc;
 pub mod identity;
+mod interruption;
 pub mod listener;
 pub mod log;
 pub mod metrics;
@@ -26,9 +29,11 @@ pub mod misleading;
 pub mod original;
 pub mod origins;
 mod peer;
+mod problem;
 pub mod proxy;
 pub mod publication;
 pub mod recipe;
+mod request;
 pub mod route;
 pub mod target;
 pub mod telemetry;

@@ -13,9 +13,9 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
-use crate::config::Address;
+use crate::address::Address;
+use crate::interruption::Interruption;
 use crate::peer::Peer;
-use crate::proxy::Interruption;
 
 /// A bound socket.
 #[derive(Debug)]

@@ -12,7 +12,6 @@ use bearward::fetch::FetchError;
 use bearward::token_cache::TokenCacheState;
 use bearward::{IssuerState, UnixTime};
 use foldhash::fast::RandomState;
-use http::StatusCode;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
@@ -25,7 +24,8 @@ use crate::access_log::AccessLog;
 use crate::decision::Decision;
 use crate::gate::SharedGate;
 use crate::log::LogQueue;
-use crate::proxy::{End, Observe, Record, UpstreamLoad};
+use crate::proxy::{Observe, Record, UpstreamLoad};
+pub use crate::request::{ADMITTED, Door, METADATA, Request};
 use crate::telemetry::Trace;
 
 /// The counters, and where they are registered.
@@ -219,97 +219,6 @@ impl Observe for Metrics {
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Metrics").finish_non_exhaustive()
-    }
-}
-
-/// A request as it is counted and logged.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct Request<'r> {
-    /// Where it came in.
-    pub door: Door,
-    /// The name of its route, if it got as far.
-    pub route: Option<&'r Arc<str>>,
-    /// `admitted`, or the code of the refusal.
-    pub reason: &'static str,
-    /// Why it would have been refused, on a route in shadow mode.
-    pub shadowed: Option<&'static str>,
-    /// The status of the decision.
-    pub status: StatusCode,
-    /// The name of its upstream, if it was sent to one.
-    pub upstream: Option<&'r Arc<str>>,
-    /// Whether the answer was sent to its end, where that is known.
-    pub is_complete: Option<bool>,
-    /// How long it took.
-    pub duration: Duration,
-}
-
-impl<'r> From<&'r Record> for Request<'r> {
-    fn from(record: &'r Record) -> Self {
-        Self {
-            door: Door::Proxy,
-            route: record.route.as_ref(),
-            reason: record.reason,
-            shadowed: record.shadowed,
-            status: record.status,
-            upstream: record.upstream.as_ref(),
-            is_complete: Some(record.end == End::Complete),
-            duration: record.duration,
-        }
-    }
-}
-
-impl<'r> Request<'r> {
-    /// A request that was decided on.
-    #[must_use]
-    pub fn decided(door: Door, decision: &'r Decision, duration: Duration) -> Self {
-        let (route, reason, shadowed, status) = match decision {
-            Decision::Admit(admission) => (
-                Some(&admission.route.name),
-                ADMITTED,
-                admission.shadowed.as_ref().map(|reason| reason.code()),
-                StatusCode::OK,
-            ),
-            Decision::Publish(published) => (None, METADATA, None, published.status),
-            Decision::Refuse(refusal) => (
-                refusal.route.as_ref().map(|route| &route.name),
-                refusal.reason.code(),
-                None,
-                refusal.status,
-            ),
-        };
-        Self {
-            door,
-            route,
-            reason,
-            shadowed,
-            status,
-            upstream: None,
-            is_complete: None,
-            duration,
-        }
-    }
-}
-
-/// Where a request came in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Door {
-    /// Envoy's gRPC question.
-    ExtAuthz,
-    /// A proxy's question over HTTP.
-    ForwardAuth,
-    /// The reverse proxy.
-    Proxy,
-}
-
-impl Door {
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::ExtAuthz => "ext_authz",
-            Self::ForwardAuth => "forward_auth",
-            Self::Proxy => "proxy",
-        }
     }
 }
 
@@ -569,12 +478,6 @@ fn histogram() -> Histogram {
     ];
     Histogram::new(buckets)
 }
-
-/// The reason of a request that passed.
-pub const ADMITTED: &str = "admitted";
-
-/// The reason of a request for the protected resource metadata, which falls under no route.
-pub const METADATA: &str = "metadata";
 
 const HISTOGRAM: fn() -> Histogram = histogram;
 

@@ -530,7 +530,7 @@ mod tests {
         for name in [
             "",
             "x",
-            "x-forwarded",
+            "x-forwarding",
             "x-original",
             "script-na-me",
             "é",

@@ -21,7 +21,6 @@ mod forwarded;
 mod framing;
 mod guarded;
 mod head;
-mod interruption;
 mod length;
 mod observe;
 mod places;
@@ -49,7 +48,6 @@ use self::entrance::{Entrance, Outlook};
 use self::forwarded::{PeerName, Via};
 pub(crate) use self::framing::Filter;
 use self::head::Upgrade;
-pub use self::interruption::Interruption;
 use self::observe::Exchange;
 pub use self::observe::{End, Observe, Record, Traced};
 pub(crate) use self::places::{Most, SharedMost};
@@ -65,10 +63,11 @@ use self::upstream::{Held, Upstream as Target, is_repeatable};
 pub(crate) use self::upstream::{IDLE_MAX, UpstreamLoad};
 use crate::decision::{Admission, Decision, Reason, Refusal};
 use crate::gate::{Gate, SharedGate};
-use crate::metrics::{ADMITTED, Door};
+pub use crate::interruption::Interruption;
 use crate::misleading;
 use crate::original::{self, Original};
 use crate::peer::Peer;
+use crate::request::{ADMITTED, Door};
 use crate::telemetry::Named;
 
 /// Decides on requests and passes them on.

@@ -12,7 +12,7 @@ use bearward::ProtectedResourceMetadata;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
-use crate::decision::problem;
+use crate::problem::problem;
 
 /// The document and where it is found.
 #[derive(Clone, Debug)]

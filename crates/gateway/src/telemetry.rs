@@ -24,9 +24,9 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider, Span as SdkSpan};
 use reqwest::redirect::Policy;
 use tokio::runtime::Handle;
+use url::Url;
 
-use crate::config::TelemetrySettings;
-use crate::metrics::{Door, Request};
+use crate::request::{Door, Request};
 
 /// Where traces go; nowhere by default. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +37,14 @@ struct Inner {
     provider: SdkTracerProvider,
     tracer: SdkTracer,
     continues: Continues,
+}
+
+/// A collector of traces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TelemetrySettings {
+    pub(crate) endpoint: Option<Url>,
+    pub(crate) service_name: Option<String>,
+    pub(crate) continues: Continues,
 }
 
 /// Which traces are continued.

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use bearward_core::{JwkSet, Policy};
 
+use crate::build_error::BuildError;
+use crate::clock::Clock;
 use crate::fetch::{FetchError, HttpTransportError, Transport};
 use crate::issuer_url::{IssuerUrl, PlainHttp};
 use crate::key_source::{Found, KeySource, Location};
 use crate::key_store::{KeyStore, Origin};
-use crate::resource_server::{BuildError, Clock};
 use crate::schedule::Freshness;
 
 /// An issuer whose access tokens are accepted.

@@ -14,9 +14,9 @@ use bearward_core::jws::Header;
 use bearward_core::rejection::{InvalidToken, Rejection, Unavailable};
 use bearward_core::{JwkSet, UnixTime};
 
+use crate::clock::Clock;
 use crate::fetch::{FetchError, TIMEOUT, Transport};
 use crate::key_source::{Fetched, Found, KeySource};
-use crate::resource_server::Clock;
 use crate::schedule::{Answer, Freshness, Jitter, Plan, Schedule, after};
 use crate::snapshot::{Latest, Restored, Snapshot};
 use crate::sync::{

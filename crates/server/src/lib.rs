@@ -33,6 +33,8 @@
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
+mod build_error;
+mod clock;
 mod discovery;
 pub mod fetch;
 pub mod issuer;
@@ -45,6 +47,7 @@ mod schedule;
 mod snapshot;
 mod sync;
 pub mod token_cache;
+mod trusted;
 
 pub use bearward_core as core;
 pub use bearward_core::{

@@ -15,15 +15,15 @@ use bearward_core::{
 use foldhash::{HashMap, HashMapExt};
 use http::HeaderName;
 
-use crate::fetch::{FetchError, HttpTransport, HttpTransportError, Transport};
+pub use crate::build_error::BuildError;
+use crate::clock::Clock;
+use crate::fetch::{HttpTransport, Transport};
 use crate::issuer::Issuer;
-use crate::issuer_url::IssuerUrlError;
 use crate::key_store::{KeyState, KeyStore, Selected};
 use crate::known_headers::KnownHeaders;
 use crate::sync;
 use crate::token_cache::{Cache, Found, Seen, TokenCache, TokenCacheState};
-
-pub(crate) type Clock = Arc<dyn Fn() -> UnixTime + Send + Sync>;
+use crate::trusted::Trusted;
 
 /// Authenticates requests. Cheap to clone; clones share the keys.
 #[derive(Clone)]
@@ -38,20 +38,6 @@ struct Inner {
     metadata: Option<ProtectedResourceMetadata>,
     id_token_field: HeaderName,
     clock: Clock,
-}
-
-/// An issuer whose tokens are accepted: what they must say, and its keys.
-#[derive(Debug)]
-pub(crate) struct Trusted {
-    pub(crate) policy: Policy,
-    pub(crate) keys: Arc<KeyStore>,
-}
-
-impl Trusted {
-    /// Whether the same tokens are accepted, by the same keys.
-    fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.keys, &other.keys) && self.policy == other.policy
-    }
 }
 
 impl ResourceServer {
@@ -499,47 +485,5 @@ impl fmt::Debug for ResourceServerBuilder {
         f.debug_struct("ResourceServerBuilder")
             .field("issuers", &self.issuers)
             .finish_non_exhaustive()
-    }
-}
-
-/// Why there is no resource server: a mistake in the program or its settings.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// Two issuers have the same name.
-    #[error("duplicate: an issuer is configured twice")]
-    Duplicate,
-    /// Keys were asked for at once and could not be had.
-    #[error(transparent)]
-    Fetch(#[from] FetchError),
-    /// There is no issuer.
-    #[error("issuer_missing: no issuer is configured, so no token could be accepted")]
-    IssuerMissing,
-    /// Not called within a tokio runtime.
-    #[error("no tokio runtime: build the resource server inside one, keys are fetched on it")]
-    NoRuntime,
-    /// A policy makes no sense.
-    #[error(transparent)]
-    Policy(#[from] bearward_core::policy::PolicyError),
-    /// HMAC with keys from a URL: a public key could be taken for a secret.
-    #[error("HS256, HS384 and HS512 need a static secret; keys from a URL are public")]
-    SecretFromUrl,
-    /// There is no HTTP client.
-    #[error(transparent)]
-    Transport(#[from] HttpTransportError),
-    /// A URL that is none, or has parts that have no place in it.
-    #[error("an issuer, key or metadata URL is not an absolute URL of the expected form")]
-    Url,
-    /// A URL that is not fetched.
-    #[error("url_scheme: an issuer or key URL must be https (http on loopback only)")]
-    UrlScheme,
-}
-
-impl From<IssuerUrlError> for BuildError {
-    fn from(error: IssuerUrlError) -> Self {
-        match error {
-            IssuerUrlError::NotAbsolute | IssuerUrlError::Parts => Self::Url,
-            IssuerUrlError::Scheme | IssuerUrlError::UserInfo => Self::UrlScheme,
-        }
     }
 }

@@ -20,8 +20,8 @@ use quick_cache::Weighter;
 use quick_cache::sync::DefaultLifecycle;
 
 use crate::key_store::Selected;
-use crate::resource_server::Trusted;
 use crate::sync::QuickCache;
+use crate::trusted::Trusted;
 
 /// How much a cache of verified tokens may hold.
 ///

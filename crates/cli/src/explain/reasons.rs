@@ -396,10 +396,10 @@ const REASONS: &[Reason] = &[
     Reason {
         code: "query_override",
         means: "The query names another method or path than the request line, and some frameworks \
-            use that one: `POST /orders/7?_method=delete`.",
+            use the one in the query: `POST /orders/7?_method=delete`.",
         remedy: "Let the client send the method itself; if the application needs the \
-            parameter, add it to `keep_fields`, and let `POST` require everything that the other \
-            methods require.",
+            parameter, add it to `identity.keep_fields`, and let `POST` require everything that \
+            the other methods require: whoever may send `POST` may then send any method.",
     },
     Reason {
         code: "target_form",

@@ -1,9 +1,7 @@
 //! `[listen]`: where the gateway listens.
 
-use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +19,7 @@ use super::mistakes::Code;
 use super::reader::Fields;
 use super::routes::hosts;
 use super::surroundings::{Secret, Surroundings};
+pub use crate::address::{Address, AddressError};
 
 /// The listeners, those that are configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -323,46 +322,6 @@ impl TlsSettingsError {
         }
     }
 }
-
-/// Where to listen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "sockets are of these two kinds here"
-)]
-pub enum Address {
-    /// On an address of this machine; port 0 is a free one.
-    Tcp(SocketAddr),
-    /// At a path.
-    Unix(PathBuf),
-}
-
-impl FromStr for Address {
-    type Err = AddressError;
-
-    fn from_str(text: &str) -> Result<Self, AddressError> {
-        match text.strip_prefix("unix:") {
-            Some("") => Err(AddressError),
-            Some(path) => Ok(Self::Unix(path.into())),
-            None => text.parse().map(Self::Tcp).map_err(|_| AddressError),
-        }
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(address) => address.fmt(f),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
-}
-
-/// Not an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an address such as 127.0.0.1:9000 or unix:/run/x.sock")]
-#[non_exhaustive]
-pub struct AddressError;
 
 fn chain(pem: &Secret) -> Result<Vec<CertificateDer<'static>>, TlsSettingsError> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem.0).collect();

@@ -4,32 +4,22 @@ use url::Url;
 
 use super::mistakes::Code;
 use super::reader::Fields;
-use crate::telemetry::Continues;
+use crate::telemetry::{Continues, TelemetrySettings};
 
-/// A collector of traces.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TelemetrySettings {
-    pub(crate) endpoint: Option<Url>,
-    pub(crate) service_name: Option<String>,
-    pub(crate) continues: Continues,
-}
-
-impl TelemetrySettings {
-    pub(super) fn read(fields: &Fields<'_>) -> Option<Self> {
-        let fields = fields.table("telemetry")?;
-        let continues = if fields.flag("trust_traceparent") {
-            Continues::OfProxies
-        } else {
-            Continues::None
-        };
-        Some(Self {
-            endpoint: endpoint(&fields),
-            service_name: fields
-                .text("service_name")
-                .map(|name| name.value.to_owned()),
-            continues,
-        })
-    }
+pub(super) fn read(fields: &Fields<'_>) -> Option<TelemetrySettings> {
+    let fields = fields.table("telemetry")?;
+    let continues = if fields.flag("trust_traceparent") {
+        Continues::OfProxies
+    } else {
+        Continues::None
+    };
+    Some(TelemetrySettings {
+        endpoint: endpoint(&fields),
+        service_name: fields
+            .text("service_name")
+            .map(|name| name.value.to_owned()),
+        continues,
+    })
 }
 
 /// The URL that traces are sent to, below the base that is given.

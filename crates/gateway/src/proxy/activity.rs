@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::interruption::Interruption;
 use super::observe::Observe;
 use super::serve::Limits;
 use super::streams::{PIECE, Taking};
+use crate::interruption::Interruption;
 
 /// How often a connection that is to end is looked at.
 const LOOKED_AT: Duration = Duration::from_millis(100);

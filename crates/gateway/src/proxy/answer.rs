@@ -6,12 +6,13 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::body::BodyError;
-use super::interruption::Interruption;
 use super::upstream::UpstreamError;
-use crate::decision::{self, Reason, Refusal};
-use crate::ext_authz;
-use crate::metrics::METADATA;
+use crate::decision::{Reason, Refusal};
+use crate::grpc;
+use crate::interruption::Interruption;
+use crate::problem::problem;
 use crate::publication::Published;
+use crate::request::METADATA;
 
 /// What is answered in the place of an upstream.
 #[derive(Debug)]
@@ -73,7 +74,7 @@ impl Answer {
     ///
     /// [gRPC over HTTP/2]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
     pub(super) fn into_grpc(mut self) -> Self {
-        let code = i32::from(ext_authz::code(self.status));
+        let code = i32::from(grpc::code(self.status));
         let headers = &mut self.headers;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert("grpc-status", HeaderValue::from(code));
@@ -119,7 +120,7 @@ impl Answer {
     fn problem(status: StatusCode, body: &'static str, reason: &'static str) -> Self {
         Self {
             status,
-            headers: decision::problem(),
+            headers: problem(),
             body: Bytes::from_static(body.as_bytes()),
             reason,
         }

@@ -18,10 +18,10 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::activity::{Active, Owed};
 use super::fields;
-use super::interruption::Interruption;
 use super::observe::Exchange;
 use super::upstream::Held;
 use crate::gate::Gate;
+use crate::interruption::Interruption;
 use crate::unread;
 
 /// Why a body ended before its end.

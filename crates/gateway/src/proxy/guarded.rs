@@ -12,7 +12,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::activity::Activity;
 use super::framing::Filter;
-use super::interruption::Interruption;
+use crate::interruption::Interruption;
 
 /// How long what a client still sends is thrown away, so that the answer is not lost by a reset.
 const LINGER: Duration = Duration::from_secs(1);

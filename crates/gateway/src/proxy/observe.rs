@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderMap, StatusCode};
 
-use crate::metrics::Request;
+use crate::request::{Door, Request};
 use crate::telemetry::Trace;
 
-use super::interruption::Interruption;
 use super::places::Place;
+use crate::interruption::Interruption;
 
 /// Is told of every request once it is over.
 pub trait Observe: fmt::Debug + Send + Sync {
@@ -44,6 +44,21 @@ pub struct Record {
     pub duration: Duration,
     /// Whether the answer was sent to its end.
     pub end: End,
+}
+
+impl<'r> From<&'r Record> for Request<'r> {
+    fn from(record: &'r Record) -> Self {
+        Self {
+            door: Door::Proxy,
+            route: record.route.as_ref(),
+            reason: record.reason,
+            shadowed: record.shadowed,
+            status: record.status,
+            upstream: record.upstream.as_ref(),
+            is_complete: Some(record.end == End::Complete),
+            duration: record.duration,
+        }
+    }
 }
 
 /// How an answer ended.

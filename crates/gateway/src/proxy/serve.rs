@@ -18,10 +18,10 @@ use super::activity::{Active, Activity, Overdue};
 use super::client::Client;
 use super::forwarded::PeerName;
 use super::guarded::Guarded;
-use super::interruption::Interruption;
 use super::places::{Guest, Places};
 use super::streams::Streams;
 use crate::date;
+use crate::interruption::Interruption;
 use crate::listener::{Accepted, Listener};
 use crate::peer::Peer;
 

@@ -12,9 +12,9 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::interruption::Interruption;
 use super::observe::Exchange;
 use super::serve::Connection;
+use crate::interruption::Interruption;
 
 /// Two connections that become one.
 #[derive(Debug)]
