@@ -41,6 +41,34 @@ fn discovering(issuer: &DevIssuer) -> ResourceServer {
     serving(source, HttpTransport::new().unwrap())
 }
 
+/// An issuer that answers one request a connection and does not say so: a second one on the same connection
+/// would never be answered.
+#[tokio::test]
+async fn each_request_has_a_connection_of_its_own() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let metadata = format!(r#"{{"issuer":"{url}","jwks_uri":"{url}/jwks"}}"#);
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = [0; 4096];
+            let read = stream.read(&mut head).await.unwrap();
+            let is_jwks = head[..read].starts_with(b"GET /jwks ");
+            let body = [&*metadata, r#"{"keys":[]}"#][usize::from(is_jwks)];
+            let length = body.len();
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            open.push(stream);
+        }
+    });
+    let policy = Policy::builder(&*url, AUDIENCE).build().unwrap();
+    let server = serving(Issuer::discover(policy), HttpTransport::new().unwrap());
+    server.attempted().await;
+    // The key set was fetched, and there is nothing in it.
+    let expected = FetchError::from(JwkSetError::NoUsableKey);
+    assert_eq!(last_error(&server), Some(expected));
+}
+
 /// Names that DNS may know, or not: the answers of a stranger would be keys of a stranger.
 #[tokio::test]
 async fn t_key_10_names_below_localhost_are_this_machine() {
