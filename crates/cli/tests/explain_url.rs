@@ -507,9 +507,9 @@ impl Asked<'_> {
         command.arg(format!("http://{}{}", self.host, self.target));
         command.args(self.token);
         let ended = program::run(command);
-        let told: Value = serde_json::from_str(&ended.stdout)
+        let explanation: Value = serde_json::from_str(&ended.stdout)
             .unwrap_or_else(|error| panic!("{self:?}: {error}: {ended:?}"));
-        told["decision"].clone()
+        explanation["decision"].clone()
     }
 
     fn fields(self) -> Vec<String> {

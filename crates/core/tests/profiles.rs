@@ -796,7 +796,7 @@ fn the_marks_of_a_machine_at_keycloak() {
     assert_eq!(kind(keycloak().without_claim("sid")), UNKNOWN);
     let older = keycloak().without_claim("sid").claim("session_state", "s");
     assert_eq!(kind(older), A_USER);
-    // A user has logged in: what is in the token beside that marks no machine.
+    // A user has logged in, so a claim of service accounts does not make this token a machine's.
     assert_eq!(kind(service_account().claim("jti", "onrtac:1")), UNKNOWN);
     // A session for one token, exchanged: of a service account, most likely.
     assert_eq!(kind(keycloak().claim("jti", "trrtte:1")), UNKNOWN);

@@ -982,6 +982,11 @@ fn no_mistake_hides_another() {
             ],
         ),
         (
+            // Of a URL that cannot be read nothing follows, and it is not shown.
+            with_more("[upstreams.app]\nurls = [\"https://u:p@app\"]\ntls_name = \"app\"\n"),
+            &["value 10:1"],
+        ),
+        (
             with_more(
                 "[listen.proxy]\naddress = \"nowhere\"\nmax_streams = 0\n[listen.proxy.tls]\n\
                  certificate = \"absent.pem\"\n[listen.admin]\naddress = \":9\"\n",

@@ -140,11 +140,8 @@ impl Issuer {
     /// Where the keys are fetched; `None` for those at hand.
     fn key_source(&self) -> Result<Option<KeySource>, BuildError> {
         let policy = self.policies.first().ok_or(BuildError::IssuerMissing)?;
-        // The public URL is not dialled when there is an internal one.
-        let plain_http = match self.internal_origin {
-            Some(_) => PlainHttp::Anywhere,
-            None => self.plain_http,
-        };
+        let has_internal_origin = self.internal_origin.is_some();
+        let plain_http = self.plain_http.of_public_urls(has_internal_origin);
         let location = match &self.keys {
             KeysFrom::Static(_) => return Ok(None),
             KeysFrom::Discovery => {

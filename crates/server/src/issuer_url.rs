@@ -76,6 +76,16 @@ pub enum PlainHttp {
 }
 
 impl PlainHttp {
+    /// What holds for the public URLs of an issuer: they are not dialled if it has an internal origin.
+    #[must_use]
+    pub const fn of_public_urls(self, has_internal_origin: bool) -> Self {
+        if has_internal_origin {
+            Self::Anywhere
+        } else {
+            self
+        }
+    }
+
     /// Refuses a URL whose answer anyone on the way could have written.
     pub(crate) fn check(self, url: &Url) -> Result<(), IssuerUrlError> {
         if !url.username().is_empty() || url.password().is_some() {

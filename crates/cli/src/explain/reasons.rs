@@ -399,7 +399,7 @@ const REASONS: &[Reason] = &[
             use the one in the query: `POST /orders/7?_method=delete`.",
         remedy: "Let the client send the method itself; if the application needs the \
             parameter, add it to `identity.keep_fields`, and let `POST` require everything that \
-            the other methods require: whoever may send `POST` may then send any method.",
+            the other methods require: a client that may send `POST` may then send any method.",
     },
     Reason {
         code: "target_form",

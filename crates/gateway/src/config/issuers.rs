@@ -266,11 +266,7 @@ impl IssuerSettings {
         if let Some(origin) = &internal_origin {
             check_url(fields, IssuerUrl::InternalOrigin, origin, plain_http);
         }
-        // What is public is not dialled then.
-        let plain_http_in_public = match fields.has("internal_origin") {
-            true => PlainHttp::Anywhere,
-            false => plain_http,
-        };
+        let plain_http_in_public = plain_http.of_public_urls(fields.has("internal_origin"));
         if let (Some(issuer), Some(Keys::Discovery)) = (names.first(), &keys) {
             check_url(fields, IssuerUrl::Issuer, issuer, plain_http_in_public);
         }

@@ -69,11 +69,12 @@ impl<'t> Fields<'t> {
         }
     }
 
-    /// Whether a mistake was told about the value of a key, so that nothing follows from what is left
-    /// of it.
+    /// Whether a mistake was reported at a key or in its value, so that nothing follows from what is left
+    /// of the value.
     pub(super) fn is_told(&self, key: &str) -> bool {
-        let value = self.table.get(key);
-        value.is_some_and(|value| self.found.has_within(&value.span()))
+        self.table.get_key_value(key).is_some_and(|(key, value)| {
+            self.found.has_within(&key.span()) || self.found.has_within(&value.span())
+        })
     }
 
     /// Where a key stands, or the table if it does not.
@@ -327,7 +328,6 @@ impl<'t> Fields<'t> {
         message: impl FnOnce(&str) -> String,
         help: &str,
     ) {
-        let help = Some(help.to_owned()).filter(|help| !help.is_empty());
         let (span, shown) = match given.value.contains('@') {
             true => (
                 self.span_of(key),
@@ -335,13 +335,17 @@ impl<'t> Fields<'t> {
             ),
             false => (given.span.clone(), format!("{:?}", given.value)),
         };
-        self.found.add(code, &span, message(&shown), help);
+        self.tell_at(code, &span, message(&shown), help);
     }
 
     /// A mistake at the key, or at the table where it is not.
     pub(super) fn tell(&self, code: Code, key: &str, message: impl Into<String>, help: &str) {
+        self.tell_at(code, &self.span_of(key), message, help);
+    }
+
+    fn tell_at(&self, code: Code, span: &Range<usize>, message: impl Into<String>, help: &str) {
         let help = Some(help.to_owned()).filter(|help| !help.is_empty());
-        self.found.add(code, &self.span_of(key), message, help);
+        self.found.add(code, span, message, help);
     }
 
     fn array(&self, key: &str) -> &'t [Spanned<DeValue<'t>>] {

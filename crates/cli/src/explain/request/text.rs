@@ -242,7 +242,7 @@ fn write_outcome(outcome: &Outcome, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-const PUBLISHED: &str = "The gateway answers it itself, before any route and whoever asks. A proxy that asks \
+const PUBLISHED: &str = "The gateway answers it itself, before any route, regardless of who asks. A proxy that asks \
     by forward auth has to send such requests to the gateway: its recipe does.";
 
 /// What the application gets; whatever else the client sent under such names is taken out.
