@@ -7,7 +7,7 @@ use bearward_gateway::config::{Config, Surroundings};
 use bearward_gateway::original::{Original, canonical_host};
 use bearward_gateway::recipe::{Proxy, Recipe};
 use bearward_gateway::route::{Access, Mode};
-use bearward_gateway::{Decision, SharedGate};
+use bearward_gateway::{Current, Decision};
 use http::{HeaderMap, Method};
 
 use crate::setting::{KEYS, NOW, paused};
@@ -103,7 +103,7 @@ fn assert_keeps_out(config: &Config) {
             .with_keys(issuer, &KEYS)
             .expect("an issuer of the configuration");
         let server = builder.clock(|| NOW).build().expect("a server");
-        let gate = SharedGate::new(config.gate(server)).load();
+        let gate = Current::new(config.in_force(server)).load();
         let mut decisions = Vec::new();
         for target in ["/", "/assets/x", "/transfer", "/a/b/c"] {
             for host in [Some("api.example"), None] {

@@ -10,7 +10,7 @@ use bearward_gateway::ext_authz::ExtAuthz;
 use bearward_gateway::forward_auth::{Peer, TrustedPeers};
 use bearward_gateway::route::Access;
 use bearward_gateway::target::Target;
-use bearward_gateway::{Decision, SharedGate};
+use bearward_gateway::{Current, Decision};
 use bearward_testing::Token;
 use envoy_types::ext_authz::v3::pb::{
     CheckRequest, CheckResponse, HeaderValue, HeaderValueOption, HttpResponse,
@@ -97,7 +97,7 @@ fn open() -> ExtAuthz {
     let builder = config.server.with_keys(ISSUER, &KEYS).expect("the issuer");
     let server = builder.clock(|| NOW).build().expect("a server");
     ExtAuthz::new(
-        SharedGate::new(config.gate(server)),
+        Current::new(config.in_force(server)),
         TrustedPeers::default(),
     )
 }

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use bearward_gateway::SharedGate;
+use bearward_gateway::Current;
 use bearward_gateway::config::{self, Config, Surroundings};
 use bearward_gateway::gateway::{Gateway, Reloads};
 
@@ -69,7 +69,7 @@ impl Serve {
             stop.allow(running::GRACE);
             stdout.say(introduction(&gateway));
             systemd::tell(State::Ready);
-            tokio::spawn(say_when_ready(gateway.gate().clone(), stdout));
+            tokio::spawn(say_when_ready(gateway.current().clone(), stdout));
             let told = async {
                 stop.told().await;
                 systemd::tell(State::Stopping);
@@ -176,8 +176,8 @@ fn introduction(gateway: &Gateway) -> String {
 
 /// Says that it is ready when the tokens of every issuer can be verified, and before that which
 /// issuers are waited for, if their keys were asked for in vain.
-async fn say_when_ready(gate: SharedGate, stdout: Stdout) {
-    let server = || gate.load().server().clone();
+async fn say_when_ready(current: Current, stdout: Stdout) {
+    let server = || current.load().server().clone();
     server().attempted().await;
     let states = server().state();
     let missing = states.iter().filter(|state| !state.keys.is_usable);

@@ -12,14 +12,14 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, ORIGIN};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::gate::SharedGate;
+use crate::in_force::Current;
 use crate::metrics::Metrics;
 use crate::original::canonical_host;
 
 /// The admin endpoints. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Admin {
-    gate: SharedGate,
+    current: Current,
     metrics: Arc<Metrics>,
     hosts: Arc<[String]>,
 }
@@ -28,12 +28,12 @@ impl Admin {
     /// Answers under `localhost`, IP addresses, and the names `hosts`.
     #[must_use]
     pub fn new(
-        gate: SharedGate,
+        current: Current,
         metrics: Arc<Metrics>,
         hosts: impl IntoIterator<Item = String>,
     ) -> Self {
         Self {
-            gate,
+            current,
             metrics,
             hosts: hosts.into_iter().collect(),
         }
@@ -86,7 +86,7 @@ impl Admin {
     }
 
     fn readiness(&self) -> Response<String> {
-        let states = self.gate.load().server().state();
+        let states = self.current.load().server().state();
         let is_ready = states.iter().all(|state| state.keys.is_usable);
         let is_stale = states.iter().any(|state| state.keys.is_stale);
         let issuers: Vec<_> = states
@@ -106,7 +106,7 @@ impl Admin {
     }
 
     fn issuers(&self) -> Response<String> {
-        let states = self.gate.load().server().state();
+        let states = self.current.load().server().state();
         let states: Vec<_> = states.iter().map(describe).collect();
         json(StatusCode::OK, &json!({ "issuers": states }))
     }

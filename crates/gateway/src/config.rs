@@ -14,6 +14,7 @@ use toml::de::{DeTable, Error as TomlError};
 
 use crate::gate::Gate;
 use crate::identity::Identity;
+use crate::in_force::InForce;
 use crate::origins::Origins;
 use crate::route::Routes;
 pub use crate::telemetry::TelemetrySettings;
@@ -180,10 +181,11 @@ impl Config {
         warnings
     }
 
-    /// The gate of this configuration, for its resource server, without upstreams.
+    /// What this configuration puts in force, with its resource server and without upstreams.
     #[must_use]
-    pub fn gate(&self, server: ResourceServer) -> Gate {
-        Gate::new(server, self.routes.clone(), self.identity.clone()).origins(self.origins.clone())
+    pub fn in_force(&self, server: ResourceServer) -> InForce {
+        let gate = Gate::new(self.routes.clone(), self.identity.clone());
+        InForce::new(server, gate.origins(self.origins.clone()))
     }
 
     fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Self {

@@ -29,6 +29,15 @@ pub enum Decision {
     Refuse(Box<Refusal>),
 }
 
+/// What the routes say about a request: it passes, or it does not.
+pub type Verdict = Result<Box<Admission>, Box<Refusal>>;
+
+impl From<Verdict> for Decision {
+    fn from(verdict: Verdict) -> Self {
+        verdict.map_or_else(Self::Refuse, Self::Admit)
+    }
+}
+
 impl Decision {
     /// Puts it among the extensions of an answer, with what a refusal is about, or what is published.
     pub(crate) fn insert_into(self, extensions: &mut http::Extensions) {

@@ -16,8 +16,8 @@ use http::{HeaderMap, HeaderName, Method};
 use tonic::{Code, Request, Response, Status};
 
 use crate::decision::{Admission, Decision, Reason, Refusal};
-use crate::gate::{Gate, SharedGate};
 use crate::grpc;
+use crate::in_force::{Current, InForce};
 use crate::original::{Original, is_grpc, is_host};
 use crate::peer::{Peer, TrustedPeers};
 use crate::publication::Published;
@@ -27,15 +27,15 @@ mod metadata;
 /// Answers Envoy's questions.
 #[derive(Clone, Debug)]
 pub struct ExtAuthz {
-    gate: SharedGate,
+    current: Current,
     trusted: TrustedPeers,
 }
 
 impl ExtAuthz {
     /// Answers `trusted` peers by the gate that is in force.
     #[must_use]
-    pub const fn new(gate: SharedGate, trusted: TrustedPeers) -> Self {
-        Self { gate, trusted }
+    pub const fn new(current: Current, trusted: TrustedPeers) -> Self {
+        Self { current, trusted }
     }
 
     /// Who may ask.
@@ -61,7 +61,7 @@ impl ExtAuthz {
     }
 
     async fn answered(&self, peer: Peer, question: &CheckRequest) -> Answered {
-        let gate = self.gate.load();
+        let in_force = self.current.load();
         if !self.trusted.contains(peer) {
             return refused(Refusal::plain(None, Reason::UntrustedPeer), Body::Problem);
         }
@@ -74,9 +74,9 @@ impl ExtAuthz {
             Some(asked.host),
             &asked.headers,
         );
-        match gate.decide(&original).await {
+        match in_force.decide(&original).await {
             Decision::Admit(admission) => {
-                let response = admitted(&gate, &admission, &asked.headers);
+                let response = admitted(&in_force, &admission, &asked.headers);
                 (response, Decision::Admit(admission))
             }
             Decision::Publish(published) => publish(published),
@@ -166,10 +166,10 @@ fn is_bearer(value: &http::HeaderValue) -> bool {
     scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"Bearer "))
 }
 
-fn admitted(gate: &Gate, admission: &Admission, sent: &HeaderMap) -> CheckResponse {
+fn admitted(in_force: &InForce, admission: &Admission, sent: &HeaderMap) -> CheckResponse {
     let fields = &admission.identity;
     // What a client sent in another spelling reaches the application unless it is named here.
-    let remove = gate.identity().to_remove(fields, sent);
+    let remove = in_force.gate().identity().to_remove(fields, sent);
     let principal = admission.principal.as_ref();
     CheckResponse {
         status: Some(status(Code::Ok)),

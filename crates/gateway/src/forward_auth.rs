@@ -23,7 +23,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::decision::{Admission, Decision, Reason, Refusal};
-use crate::gate::{Gate, SharedGate};
+use crate::in_force::{Current, InForce};
 use crate::publication::Published;
 
 use self::dialect::{Dialect, Removal, Statuses};
@@ -33,15 +33,15 @@ pub use crate::peer::{Peer, TrustedPeers};
 /// The endpoints that proxies ask. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ForwardAuth {
-    gate: SharedGate,
+    current: Current,
     trusted: TrustedPeers,
 }
 
 impl ForwardAuth {
-    /// Answers these peers with the decisions of `gate`.
+    /// Answers these peers with the decisions of the gate in force.
     #[must_use]
-    pub const fn new(gate: SharedGate, trusted: TrustedPeers) -> Self {
-        Self { gate, trusted }
+    pub const fn new(current: Current, trusted: TrustedPeers) -> Self {
+        Self { current, trusted }
     }
 
     /// What `peer` is answered to the request with this head.
@@ -63,9 +63,9 @@ impl ForwardAuth {
 
     /// The same, with what is told beside the response.
     pub(crate) async fn answered(&self, peer: Peer, head: RequestHead<'_>) -> Answered {
-        let gate = self.gate.load();
+        let in_force = self.current.load();
         // For everybody: the proxy sends those who ask for it here.
-        if let Some(published) = gate.published(head.method, head.uri.path()) {
+        if let Some(published) = in_force.gate().published(head.method, head.uri.path()) {
             return publish(published);
         }
         let dialect = Dialect::of(head.uri.path());
@@ -80,10 +80,9 @@ impl ForwardAuth {
             Ok(asked) => asked,
             Err(reason) => return refused(Refusal::plain(None, reason), dialect.statuses),
         };
-        match gate.decide_by_route(&asked.original()).await {
-            Decision::Admit(admission) => admitted(admission, dialect, &gate, head.headers),
-            Decision::Publish(published) => publish(*published),
-            Decision::Refuse(refusal) => refused(*refusal, dialect.statuses),
+        match in_force.decide_by_route(&asked.original()).await {
+            Ok(admission) => admitted(admission, dialect, &in_force, head.headers),
+            Err(refusal) => refused(*refusal, dialect.statuses),
         }
     }
 }
@@ -95,7 +94,7 @@ type Answered = (Response<Cow<'static, str>>, Option<Decision>);
 fn admitted(
     admission: Box<Admission>,
     dialect: &Dialect,
-    gate: &Gate,
+    in_force: &InForce,
     sent: &HeaderMap,
 ) -> Answered {
     let identity = &admission.identity;
@@ -109,7 +108,7 @@ fn admitted(
             }
         }
         Removal::Listed(field) => {
-            let names = gate.identity().to_remove(identity, sent);
+            let names = in_force.gate().identity().to_remove(identity, sent);
             let list = names.collect::<Vec<_>>().join(", ");
             match HeaderValue::try_from(list) {
                 Ok(list) => headers.insert(field, list),

@@ -1,18 +1,19 @@
 //! The gate: all that is decided about a request, in one place, for every door.
 
+use std::future::Future;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use bearward::{Principal, Rejection, RequestHead, ResourceServer};
+use bearward::{
+    Challenge, Principal, ProtectedResourceMetadata, Rejection, RequestHead, Requirements,
+};
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CONTENT_LENGTH, ORIGIN, TRANSFER_ENCODING};
 use http::{HeaderValue, Method, Uri};
 
-use crate::decision::{Admission, Decision, Reason, Refusal};
+use crate::decision::{Admission, Decision, Reason, Refusal, Verdict};
 use crate::identity::{Identity, IdentityError};
 use crate::misleading::names_another;
 use crate::original::Original;
 use crate::origins::Origins;
-use crate::proxy::{Upstream, Upstreams};
 use crate::publication::{Publication, Published};
 use crate::route::{Access, Mode, Preflight, Route, Routes};
 use crate::target::{Target, TargetError};
@@ -20,25 +21,42 @@ use crate::target::{Target, TargetError};
 /// Decides who may pass, and as whom. Immutable: a new configuration is a new gate.
 #[derive(Clone, Debug)]
 pub struct Gate {
-    server: ResourceServer,
     routes: Routes,
     identity: Identity,
     origins: Origins,
     publication: Option<Publication>,
-    upstreams: Upstreams,
+}
+
+/// The resource server that a gate asks who sent a request. Its keys may have to be fetched, so its
+/// answers are the only part of a decision that waits; the gate itself has no I/O.
+pub trait Authenticator: Sync {
+    /// Finds out who sent the request with this head.
+    fn authenticate(
+        &self,
+        head: RequestHead<'_>,
+    ) -> impl Future<Output = Result<Principal, Rejection>> + Send;
+
+    /// Checks that this principal, who sent the request with this head, meets the requirements.
+    fn authorize(
+        &self,
+        head: RequestHead<'_>,
+        principal: &Principal,
+        requirements: &Requirements,
+    ) -> impl Future<Output = Result<(), Rejection>> + Send;
+
+    /// The answer to a rejection.
+    fn challenge(&self, rejection: &Rejection) -> Challenge;
 }
 
 impl Gate {
-    /// A gate of its parts.
+    /// A gate for these routes, which writes these identity fields.
     #[must_use]
-    pub fn new(server: ResourceServer, routes: Routes, identity: Identity) -> Self {
+    pub fn new(routes: Routes, identity: Identity) -> Self {
         Self {
-            publication: server.metadata().map(Publication::of),
-            server,
             routes,
             identity,
             origins: Origins::default(),
-            upstreams: Upstreams::default(),
+            publication: None,
         }
     }
 
@@ -49,11 +67,10 @@ impl Gate {
         self
     }
 
-    /// Leads the routes to these upstreams, for the reverse proxy; to none by default. They are part
-    /// of the gate so that a request goes where the gate that decided about it leads.
+    /// Answers requests for this metadata; there is none by default.
     #[must_use]
-    pub fn upstreams(mut self, upstreams: Upstreams) -> Self {
-        self.upstreams = upstreams;
+    pub fn publish(mut self, metadata: Option<&ProtectedResourceMetadata>) -> Self {
+        self.publication = metadata.map(Publication::of);
         self
     }
 
@@ -64,25 +81,33 @@ impl Gate {
         self.publication.as_ref()?.answer(method, target)
     }
 
-    /// Decides about a request, for every door and for whoever explains what a door would answer.
-    pub async fn decide(&self, original: &Original<'_>) -> Decision {
+    /// Decides about a request, for every door and for `explain`, which says what a door would answer.
+    pub async fn decide(
+        &self,
+        original: &Original<'_>,
+        authenticator: &impl Authenticator,
+    ) -> Decision {
         match self.published(original.method, original.target) {
             Some(published) => Decision::Publish(Box::new(published)),
-            None => self.decide_by_route(original).await,
+            None => self.decide_by_route(original, authenticator).await.into(),
         }
     }
 
-    /// The same for a door whose answer says only whether the application may have the request: the
-    /// metadata cannot be its answer, so a request for it is one like any other.
-    pub(crate) async fn decide_by_route(&self, original: &Original<'_>) -> Decision {
-        let mut decision = self.decided(original).await;
-        if let Decision::Refuse(refusal) = &mut decision {
+    /// Decides about a request for a door whose answer says only whether the application may have it:
+    /// such an answer cannot hold the metadata, so the routes decide about requests for it as well.
+    pub async fn decide_by_route(
+        &self,
+        original: &Original<'_>,
+        authenticator: &impl Authenticator,
+    ) -> Verdict {
+        let mut verdict = self.judge(original, authenticator).await;
+        if let Err(refusal) = &mut verdict {
             self.origins.expose(original.headers, &mut refusal.headers);
         }
-        decision
+        verdict
     }
 
-    async fn decided(&self, original: &Original<'_>) -> Decision {
+    async fn judge(&self, original: &Original<'_>, authenticator: &impl Authenticator) -> Verdict {
         if has_several_readings(original.method) {
             return refuse(None, Reason::MethodCase);
         }
@@ -112,28 +137,22 @@ impl Gate {
         let mut sender = None;
         let mut shadowed = None;
         for route in selection.iter() {
-            match self.pass(original, head, route, &mut sender).await {
+            match pass(original, head, route, &mut sender, authenticator).await {
                 Ok(()) => {}
                 Err(rejection) if route.mode == Mode::Shadow => {
                     shadowed.get_or_insert(Reason::Rejected(rejection));
                 }
                 Err(rejection) => {
-                    let challenge = self.server.challenge(&rejection);
+                    let challenge = authenticator.challenge(&rejection);
                     let route = Arc::clone(route);
                     let refusal = Refusal::challenged(route, rejection, &challenge);
-                    return Decision::Refuse(Box::new(refusal));
+                    return Err(Box::new(refusal));
                 }
             }
         }
         let principal = sender.and_then(Result::ok);
         let principal = principal.filter(|_| shadowed.is_none());
         self.admit(selection.route, principal, shadowed)
-    }
-
-    /// The resource server whose tokens are accepted.
-    #[must_use]
-    pub const fn server(&self) -> &ResourceServer {
-        &self.server
     }
 
     /// The routes, in order.
@@ -148,78 +167,12 @@ impl Gate {
         &self.identity
     }
 
-    /// The upstream of a route.
-    pub(crate) fn upstream(&self, route: &Route) -> Option<&Arc<Upstream>> {
-        self.upstreams.find(route.upstream.as_deref()?)
-    }
-
-    pub(crate) const fn all_upstreams(&self) -> &Upstreams {
-        &self.upstreams
-    }
-
-    /// Whether a route lets the request pass. Who sent it is found out once, by the first route that
-    /// asks: a proof is good for one time.
-    async fn pass(
-        &self,
-        original: &Original<'_>,
-        head: RequestHead<'_>,
-        route: &Route,
-        sender: &mut Option<Result<Principal, Rejection>>,
-    ) -> Result<(), Rejection> {
-        if route.access == Access::Public {
-            return Ok(());
-        }
-        if route.preflight == Preflight::Passes && is_preflight(original) {
-            return Ok(());
-        }
-        let sender = match sender {
-            Some(sender) => sender,
-            None => sender.insert(self.server.authenticate(head).await),
-        };
-        match sender {
-            Ok(principal) => self.authorize(head, principal, route).await,
-            Err(Rejection::NoCredentials) if route.access == Access::Optional => Ok(()),
-            Err(rejection) => Err(rejection.clone()),
-        }
-    }
-
-    /// One of the groups must be met; the refusal told is that of the first.
-    async fn authorize(
-        &self,
-        head: RequestHead<'_>,
-        principal: &Principal,
-        route: &Route,
-    ) -> Result<(), Rejection> {
-        let mut refused = None;
-        for group in &route.require {
-            match self.meets(head, principal, group).await {
-                Ok(()) => return Ok(()),
-                Err(rejection) => {
-                    refused.get_or_insert(rejection);
-                }
-            }
-        }
-        refused.map_or(Ok(()), Err)
-    }
-
-    async fn meets(
-        &self,
-        head: RequestHead<'_>,
-        principal: &Principal,
-        group: &[bearward::Requirements],
-    ) -> Result<(), Rejection> {
-        for requirements in group {
-            self.server.authorize(head, principal, requirements).await?;
-        }
-        Ok(())
-    }
-
     fn admit(
         &self,
         route: &Arc<Route>,
         principal: Option<Principal>,
         shadowed: Option<Reason>,
-    ) -> Decision {
+    ) -> Verdict {
         let identity = match self.identity.of(principal.as_ref()) {
             Ok(identity) => identity,
             // Without a principal there is no claim that could be at fault.
@@ -228,7 +181,7 @@ impl Gate {
             }
             Err(error) => return refuse(Some(route), error.into()),
         };
-        Decision::Admit(Box::new(Admission {
+        Ok(Box::new(Admission {
             route: Arc::clone(route),
             principal,
             identity,
@@ -237,28 +190,63 @@ impl Gate {
     }
 }
 
-/// The gate that is in force, for all doors. A new configuration replaces it between two requests,
-/// never within one: a request is decided and passed on by the gate it [loaded](SharedGate::load).
-#[derive(Clone, Debug)]
-pub struct SharedGate(Arc<ArcSwap<Gate>>);
-
-impl SharedGate {
-    /// Puts `gate` in force.
-    #[must_use]
-    pub fn new(gate: Gate) -> Self {
-        Self(Arc::new(ArcSwap::from_pointee(gate)))
+/// Whether a route lets the request pass. The first route that asks finds out who sent it, once for all:
+/// a proof is good for one time.
+async fn pass(
+    original: &Original<'_>,
+    head: RequestHead<'_>,
+    route: &Route,
+    sender: &mut Option<Result<Principal, Rejection>>,
+    authenticator: &impl Authenticator,
+) -> Result<(), Rejection> {
+    if route.access == Access::Public {
+        return Ok(());
     }
-
-    /// The gate in force now.
-    #[must_use]
-    pub fn load(&self) -> Arc<Gate> {
-        self.0.load_full()
+    if route.preflight == Preflight::Passes && is_preflight(original) {
+        return Ok(());
     }
-
-    /// Puts another gate in force.
-    pub fn replace(&self, gate: Gate) {
-        self.0.store(Arc::new(gate));
+    let sender = match sender {
+        Some(sender) => sender,
+        None => sender.insert(authenticator.authenticate(head).await),
+    };
+    match sender {
+        Ok(principal) => authorize(head, principal, route, authenticator).await,
+        Err(Rejection::NoCredentials) if route.access == Access::Optional => Ok(()),
+        Err(rejection) => Err(rejection.clone()),
     }
+}
+
+/// Whether the principal meets one of the groups; if not, the rejection is that of the first.
+async fn authorize(
+    head: RequestHead<'_>,
+    principal: &Principal,
+    route: &Route,
+    authenticator: &impl Authenticator,
+) -> Result<(), Rejection> {
+    let mut refused = None;
+    for group in &route.require {
+        match meets(head, principal, group, authenticator).await {
+            Ok(()) => return Ok(()),
+            Err(rejection) => {
+                refused.get_or_insert(rejection);
+            }
+        }
+    }
+    refused.map_or(Ok(()), Err)
+}
+
+async fn meets(
+    head: RequestHead<'_>,
+    principal: &Principal,
+    group: &[Requirements],
+    authenticator: &impl Authenticator,
+) -> Result<(), Rejection> {
+    for requirements in group {
+        authenticator
+            .authorize(head, principal, requirements)
+            .await?;
+    }
+    Ok(())
 }
 
 impl From<TargetError> for Reason {
@@ -279,8 +267,8 @@ impl From<IdentityError> for Reason {
     }
 }
 
-fn refuse(route: Option<&Arc<Route>>, reason: Reason) -> Decision {
-    Decision::Refuse(Box::new(Refusal::plain(route.cloned(), reason)))
+fn refuse(route: Option<&Arc<Route>>, reason: Reason) -> Verdict {
+    Err(Box::new(Refusal::plain(route.cloned(), reason)))
 }
 
 /// Methods are case-sensitive ([RFC 9110 §9.1]), and all that are registered are in upper case; but

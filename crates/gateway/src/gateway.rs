@@ -26,7 +26,7 @@ use crate::config::{
 };
 use crate::ext_authz::ExtAuthz;
 use crate::forward_auth::{ForwardAuth, Peer, TrustedPeers};
-use crate::gate::SharedGate;
+use crate::in_force::Current;
 use crate::listener::Listener;
 use crate::metrics::{Door, Metrics};
 use crate::proxy::{self, Expiry, Limits, Observe, Proxy, Settings, TlsError, Upstreams};
@@ -50,7 +50,7 @@ use self::reload::Replaced;
 /// A gateway that listens, and is ready to serve.
 #[derive(Debug)]
 pub struct Gateway {
-    gate: SharedGate,
+    current: Current,
     metrics: Arc<Metrics>,
     telemetry: Telemetry,
     shares: Shares,
@@ -70,14 +70,18 @@ impl Gateway {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         reload::tell_warnings(&config);
         let shares = Shares::told(&config);
-        let gate = config.gate(config.resource_server()?);
-        let gate = SharedGate::new(gate.upstreams(upstreams(&config.upstreams, shares)?));
-        let metrics = Arc::new(Metrics::new(gate.clone()));
+        let first = config.in_force(config.resource_server()?);
+        let current = Current::new(first.upstreams(upstreams(&config.upstreams, shares)?));
+        let metrics = Arc::new(Metrics::new(current.clone()));
         let (listen, telemetry) = (&config.listen, telemetry(config.telemetry.as_ref())?);
         let mut certificates = Certificates::default();
         let admin = match &listen.admin {
             Some(settings) => {
-                let admin = Admin::new(gate.clone(), Arc::clone(&metrics), settings.hosts.clone());
+                let admin = Admin::new(
+                    current.clone(),
+                    Arc::clone(&metrics),
+                    settings.hosts.clone(),
+                );
                 let tls_of: SettingsOf = |listen| listen.admin.as_ref()?.tls.as_ref();
                 let tls = certificates.of(listen, tls_of, Protocol::Http1.alpn())?;
                 Some((bind(&settings.address, tls).await?, admin))
@@ -89,7 +93,7 @@ impl Gateway {
                 let trusted = trusted(settings.trusted_proxies.as_deref());
                 let tls_of: SettingsOf = |listen| listen.forward_auth.as_ref()?.tls.as_ref();
                 let tls = certificates.of(listen, tls_of, Protocol::Http1.alpn())?;
-                let door = ForwardAuth::new(gate.clone(), trusted);
+                let door = ForwardAuth::new(current.clone(), trusted);
                 Some((bind(&settings.address, tls).await?, door))
             }
             None => None,
@@ -99,7 +103,7 @@ impl Gateway {
                 let trusted = trusted(settings.trusted_proxies.as_deref());
                 let tls_of: SettingsOf = |listen| listen.ext_authz.as_ref()?.tls.as_ref();
                 let tls = certificates.of(listen, tls_of, Protocol::Http2.alpn())?;
-                let door = ExtAuthz::new(gate.clone(), trusted);
+                let door = ExtAuthz::new(current.clone(), trusted);
                 Some((bind(&settings.address, tls).await?, door))
             }
             None => None,
@@ -107,17 +111,17 @@ impl Gateway {
         let proxy = match &listen.proxy {
             Some(settings) => {
                 let passed_on = proxy_settings(settings, &metrics, &telemetry);
-                let proxy = Proxy::new(gate.clone(), shares.limit(passed_on));
+                let proxy = Proxy::new(current.clone(), shares.limit(passed_on));
                 let tls_of: SettingsOf = |listen| listen.proxy.as_ref()?.tls.as_ref();
                 let tls = certificates.of(listen, tls_of, &[b"h2", b"http/1.1"])?;
                 Some((bind(&settings.address, tls).await?, proxy))
             }
             None => None,
         };
-        let replaced = Replaced::of(gate.clone(), certificates, proxy.as_ref());
+        let replaced = Replaced::of(current.clone(), certificates, proxy.as_ref());
         Ok(Self {
             reloader: Reloader::new(config, replaced, Arc::clone(&metrics)),
-            gate,
+            current,
             metrics,
             telemetry,
             shares,
@@ -149,10 +153,10 @@ impl Gateway {
         self.reloader.clone()
     }
 
-    /// The gate, for all doors.
+    /// What is in force, for all doors.
     #[must_use]
-    pub const fn gate(&self) -> &SharedGate {
-        &self.gate
+    pub const fn current(&self) -> &Current {
+        &self.current
     }
 
     /// What is counted.

@@ -21,6 +21,7 @@ pub mod gate;
 pub mod gateway;
 mod grpc;
 pub mod identity;
+mod in_force;
 mod interruption;
 pub mod listener;
 pub mod log;
@@ -40,4 +41,5 @@ pub mod telemetry;
 mod unread;
 
 pub use crate::decision::Decision;
-pub use crate::gate::{Gate, SharedGate};
+pub use crate::gate::Gate;
+pub use crate::in_force::{Current, InForce};

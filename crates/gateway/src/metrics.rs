@@ -22,7 +22,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::access_log::AccessLog;
 use crate::decision::Decision;
-use crate::gate::SharedGate;
+use crate::in_force::Current;
 use crate::log::LogQueue;
 use crate::proxy::{Observe, Record, UpstreamLoad};
 pub use crate::request::{ADMITTED, Door, METADATA, Request};
@@ -45,7 +45,7 @@ pub struct Metrics {
 impl Metrics {
     /// Counts from zero; the state of keys and addresses is that of what is in force.
     #[must_use]
-    pub fn new(gate: SharedGate) -> Self {
+    pub fn new(current: Current) -> Self {
         let mut registry = Registry::with_prefix("bearward");
         let requests = Family::default();
         let durations = Family::new_with_constructor(HISTOGRAM);
@@ -90,9 +90,9 @@ impl Metrics {
             log.left_out().clone(),
         );
         registry.register_collector(Box::new(DroppedLines(Arc::clone(&log))));
-        registry.register_collector(Box::new(KeySets(gate.clone())));
-        registry.register_collector(Box::new(Addresses(gate.clone())));
-        registry.register_collector(Box::new(Loads(gate)));
+        registry.register_collector(Box::new(KeySets(current.clone())));
+        registry.register_collector(Box::new(Addresses(current.clone())));
+        registry.register_collector(Box::new(Loads(current)));
         let metrics = Self {
             registry,
             requests,
@@ -282,12 +282,12 @@ impl Collector for DroppedLines {
 
 /// The state of keys, looked up when it is asked for.
 #[derive(Debug)]
-struct KeySets(SharedGate);
+struct KeySets(Current);
 
 impl Collector for KeySets {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let gate = self.0.load();
-        let (states, now) = (gate.server().state(), gate.server().now());
+        let in_force = self.0.load();
+        let (states, now) = (in_force.server().state(), in_force.server().now());
         for (name, help, value) in KEY_SETS {
             let kind = ConstGauge::new(0.0).metric_type();
             let mut family = encoder.encode_descriptor(name, help, None, kind)?;
@@ -323,7 +323,7 @@ impl Collector for KeySets {
             ];
             ConstGauge::new(1.0).encode(family.encode_family(&labels)?)?;
         }
-        match gate.server().token_cache() {
+        match in_force.server().token_cache() {
             Some(cache) => encode_token_cache(&cache, &mut encoder),
             None => Ok(()),
         }
@@ -366,7 +366,7 @@ fn encode_token_cache(
 
 /// Which addresses of upstreams can be connected to, looked up when it is asked for.
 #[derive(Debug)]
-struct Addresses(SharedGate);
+struct Addresses(Current);
 
 impl Collector for Addresses {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
@@ -387,7 +387,7 @@ impl Collector for Addresses {
 
 /// What is in progress to each upstream, looked up when the metrics are read.
 #[derive(Debug)]
-struct Loads(SharedGate);
+struct Loads(Current);
 
 impl Collector for Loads {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {

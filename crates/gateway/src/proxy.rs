@@ -62,7 +62,7 @@ pub use self::upstream::{
 use self::upstream::{Held, Upstream as Target, is_repeatable};
 pub(crate) use self::upstream::{IDLE_MAX, UpstreamLoad};
 use crate::decision::{Admission, Decision, Reason, Refusal};
-use crate::gate::{Gate, SharedGate};
+use crate::in_force::{Current, InForce};
 pub use crate::interruption::Interruption;
 use crate::misleading;
 use crate::original::{self, Original};
@@ -73,20 +73,20 @@ use crate::telemetry::Named;
 /// Decides on requests and passes them on.
 #[derive(Clone, Debug)]
 pub struct Proxy {
-    gate: SharedGate,
+    current: Current,
     settings: Settings,
     most: Arc<SharedMost>,
     room: Arc<Room>,
 }
 
 impl Proxy {
-    /// A proxy for the routes of `gate` to its upstreams.
+    /// A proxy for the routes in force to their upstreams.
     #[must_use]
-    pub fn new(gate: SharedGate, settings: Settings) -> Self {
+    pub fn new(current: Current, settings: Settings) -> Self {
         Self {
             most: Arc::new(SharedMost::new(settings.most)),
             room: Arc::default(),
-            gate,
+            current,
             settings,
         }
     }
@@ -195,13 +195,13 @@ impl Proxy {
     ) -> Result<Passed, Box<Answer>> {
         // Before anything of it is looked at: a refusal has to cost less than what it refuses.
         self.enter(sender.client, exchange)?;
-        let gate = self.gate.load();
+        let in_force = self.current.load();
         let Some((target, host)) = head::read(request) else {
             return Err(Box::new(Refusal::plain(None, Reason::TargetForm).into()));
         };
-        let admission = admitted(&gate, request, target, host, exchange).await?;
+        let admission = admitted(&in_force, request, target, host, exchange).await?;
         let host = host.and_then(|host| head::host(request.headers(), host));
-        let Some(upstream) = gate.upstream(&admission.route) else {
+        let Some(upstream) = in_force.upstream(&admission.route) else {
             tracing::error!(route = &*admission.route.name, "route without upstream");
             return Err(Answer::internal().into());
         };
@@ -215,10 +215,10 @@ impl Proxy {
         let outlook = Outlook::of(kind, version, upgrade.as_ref());
         let entrance = Entrance::new(self, upstream);
         entrance.enter(sender.client, outlook, exchange)?;
-        let trailers = (kind == Kind::Grpc).then(|| Arc::clone(&gate));
+        let trailers = (kind == Kind::Grpc).then(|| Arc::clone(&in_force));
         let (head, body) = take(request, self.settings.client_idle, trailers);
         let outbound = Outbound {
-            gate: &gate,
+            in_force: &in_force,
             admission: &admission,
             upstream,
             upgrade: upgrade.as_ref(),
@@ -236,7 +236,7 @@ impl Proxy {
             entrance.turn_into_stream(exchange)?;
         }
         let expiry = is_endless.then_some(self.settings.expiry);
-        let remaining = expiry.and_then(|expiry| remaining(&gate, &admission, expiry));
+        let remaining = expiry.and_then(|expiry| remaining(&in_force, &admission, expiry));
         let idle = upstream.idle();
         let download = |body| Download::new(body, idle, kind).holding(held);
         let mut response = response.map(|body| download(body).expiring(remaining));
@@ -273,7 +273,7 @@ fn agreed(
 
 /// What the gate says to a request.
 async fn admitted(
-    gate: &Gate,
+    in_force: &InForce,
     request: &Request<Unread>,
     target: &str,
     host: Option<&str>,
@@ -281,7 +281,7 @@ async fn admitted(
 ) -> Result<Box<Admission>, Box<Answer>> {
     let original = Original::new(request.method(), target, host, request.headers())
         .with_body(!request.body().is_empty());
-    match gate.decide(&original).await {
+    match in_force.decide(&original).await {
         Decision::Admit(admission) => {
             let shadowed = admission.shadowed.as_ref().map(Reason::code);
             exchange.route(&admission.route.name, shadowed);
@@ -301,7 +301,7 @@ async fn admitted(
 fn take(
     request: &mut Request<Unread>,
     limit: Duration,
-    trailers: Option<Arc<Gate>>,
+    trailers: Option<Arc<InForce>>,
 ) -> (Parts, Upload) {
     let upload = request.body_mut().upload(limit, trailers);
     let (head, unread) = mem::take(request).into_parts();
@@ -310,12 +310,12 @@ fn take(
 }
 
 /// How long what has no end of its own may go on; for ever, if there is no token.
-fn remaining(gate: &Gate, admission: &Admission, expiry: Expiry) -> Option<Duration> {
+fn remaining(in_force: &InForce, admission: &Admission, expiry: Expiry) -> Option<Duration> {
     let Expiry::Ends(leeway) = expiry else {
         return None;
     };
     let end = admission.principal.as_ref()?.expires_at().plus(leeway);
-    Some(end.since(gate.server().now()).unwrap_or_default())
+    Some(end.since(in_force.server().now()).unwrap_or_default())
 }
 
 fn kind_of(headers: &HeaderMap) -> Kind {
@@ -336,7 +336,7 @@ struct Sender {
 
 /// What becomes of a request on its way to the upstream.
 struct Outbound<'r> {
-    gate: &'r Arc<Gate>,
+    in_force: &'r InForce,
     admission: &'r Admission,
     upstream: &'r Target,
     upgrade: Option<&'r Upgrade>,
@@ -379,7 +379,11 @@ impl Outbound<'_> {
     fn clean(&self, head: &mut Parts) {
         // They are about the client's connection.
         head.extensions = Extensions::new();
-        fields::clean_request(&mut head.headers, self.sender.trust, self.gate.identity());
+        fields::clean_request(
+            &mut head.headers,
+            self.sender.trust,
+            self.in_force.gate().identity(),
+        );
     }
 
     /// A clean request with what the application is told.

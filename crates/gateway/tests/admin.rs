@@ -9,7 +9,7 @@ use bearward_gateway::config::{Config, Surroundings};
 use bearward_gateway::metrics::{ADMITTED, Door, Metrics, Reload, Request};
 use bearward_gateway::original::Original;
 use bearward_gateway::proxy::{Upstream, Upstreams};
-use bearward_gateway::{Gate, SharedGate};
+use bearward_gateway::{Current, Gate, InForce};
 use bearward_testing::{DevIssuer, Fault};
 use http::{HeaderMap, Method, Response, StatusCode, Uri};
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use crate::log::Log;
 
 struct Setting {
     admin: Admin,
-    gate: SharedGate,
+    gate: Current,
     metrics: Arc<Metrics>,
 }
 
@@ -43,8 +43,8 @@ impl Setting {
         let config = config.expect("a good configuration");
         let server = config.resource_server().expect("a resource server");
         let down = Upstream::new("app", ["127.0.0.1:9".parse().expect("an address")]);
-        let gate = Gate::new(server, config.routes, config.identity);
-        let gate = SharedGate::new(gate.upstreams(Upstreams::new([down])));
+        let gate = InForce::new(server, Gate::new(config.routes, config.identity));
+        let gate = Current::new(gate.upstreams(Upstreams::new([down])));
         let metrics = Arc::new(Metrics::new(gate.clone()));
         let hosts = ["bearward.internal".to_owned()];
         let admin = Admin::new(gate.clone(), Arc::clone(&metrics), hosts);

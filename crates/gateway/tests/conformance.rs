@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::future::pending;
 use std::sync::Arc;
 
-use bearward_gateway::SharedGate;
+use bearward_gateway::Current;
 use bearward_gateway::config::Address;
 use bearward_gateway::listener::Listener;
 use bearward_gateway::proxy::{Limits, Proxy, Settings, Upstream, Upstreams, serve};
@@ -114,7 +114,7 @@ async fn the_reverse_proxy_conforms() -> Result<(), Failures> {
     let gate = gate(names, identity(), None);
     let upstream = Upstream::new("app", [address.parse().unwrap()]);
     let upstreams = Upstreams::new([upstream]);
-    let gate = SharedGate::new(gate.upstreams(upstreams));
+    let gate = Current::new(gate.upstreams(upstreams));
     let proxy = Proxy::new(gate, Settings::new());
     let any = Address::Tcp("127.0.0.1:0".parse().unwrap());
     let listener = Listener::bind(&any).await.unwrap();

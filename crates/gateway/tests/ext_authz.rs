@@ -5,7 +5,7 @@ use bearward_gateway::decision::Reason;
 use bearward_gateway::ext_authz::ExtAuthz;
 use bearward_gateway::forward_auth::{Peer, TrustedPeers};
 use bearward_gateway::identity::{ClaimSource, Encoding, Identity};
-use bearward_gateway::{Decision, SharedGate};
+use bearward_gateway::{Current, Decision};
 use bearward_testing::Token;
 use bearward_testing::conformance::{AUDIENCE, ISSUER, NOW, Suite};
 use envoy_types::ext_authz::v3::pb::{
@@ -27,7 +27,7 @@ fn door() -> ExtAuthz {
         .field("X-Subject", ClaimSource::Subject, Encoding::Plain)
         .field("X-Client", ClaimSource::ClientId, Encoding::Plain);
     let gate = gate([], identity.build().unwrap(), None);
-    ExtAuthz::new(SharedGate::new(gate), TrustedPeers::default())
+    ExtAuthz::new(Current::new(gate), TrustedPeers::default())
 }
 
 /// The question Envoy asks about `request`: repeated fields joined, as it does by default.

@@ -2,11 +2,11 @@
 //! shadow mode.
 
 use bearward::{Issuer, JwkSet, Policy, Profile, Requirements, ResourceServer};
-use bearward_gateway::Gate;
 use bearward_gateway::decision::{Admission, Decision};
 use bearward_gateway::identity::{ClaimSource, Encoding, Identity};
 use bearward_gateway::original::Original;
 use bearward_gateway::route::{Access, Mode, PathPattern, Preflight, Route, Routes};
+use bearward_gateway::{Gate, InForce};
 use bearward_testing::Token;
 use bearward_testing::conformance::{AUDIENCE, ISSUER, NOW, key_set};
 use http::{HeaderMap, Method};
@@ -85,7 +85,10 @@ async fn decide_by_kind(profile: Profile, asked: &str, token: &Token) -> (&'stat
     route.require = vec![vec![requirements.build().unwrap()]];
     let identity = Identity::builder().field("X-Kind", ClaimSource::Kind, Encoding::Plain);
     let routes = Routes::new([route]);
-    let gate = Gate::new(server.build().unwrap(), routes, identity.build().unwrap());
+    let gate = InForce::new(
+        server.build().unwrap(),
+        Gate::new(routes, identity.build().unwrap()),
+    );
     let mut headers = HeaderMap::new();
     let credentials = format!("Bearer {}", token.sign());
     headers.append("authorization", credentials.parse().unwrap());

@@ -9,7 +9,7 @@ use bearward_gateway::identity::Identity;
 use bearward_gateway::original::Original;
 use bearward_gateway::origins::Origins;
 use bearward_gateway::route::Routes;
-use bearward_gateway::{Decision, Gate, SharedGate};
+use bearward_gateway::{Current, Decision, Gate, InForce};
 use bearward_testing::DevIssuer;
 use bearward_testing::conformance::{ISSUER, key_set, metadata, policy};
 use envoy_types::ext_authz::v3::pb::HttpResponse;
@@ -123,7 +123,7 @@ async fn the_metadata_is_read_only_and_for_peers_that_may_not_ask() {
 async fn envoy_answers_the_metadata_itself() {
     let identity = Identity::builder().build().unwrap();
     let door = ExtAuthz::new(
-        SharedGate::new(gate([], identity, None)),
+        Current::new(gate([], identity, None)),
         TrustedPeers::default(),
     );
     let asked = Request::get(metadata().path()).body(()).unwrap();
@@ -149,9 +149,12 @@ async fn without_a_resource_nothing_is_published() {
     let keys = JwkSet::parse(key_set().as_bytes()).unwrap();
     let issuer = Issuer::jwk_set(policy(ISSUER), keys);
     let server = ResourceServer::builder().issuer(issuer).build().unwrap();
-    let gate = Gate::new(server, Routes::default(), Identity::default());
+    let gate = InForce::new(server, Gate::new(Routes::default(), Identity::default()));
     for path in [PATH, "/.well-known/oauth-protected-resource"] {
-        assert!(gate.published(&Method::GET, path).is_none(), "{path}");
+        assert!(
+            gate.gate().published(&Method::GET, path).is_none(),
+            "{path}"
+        );
     }
 }
 
@@ -159,7 +162,9 @@ async fn without_a_resource_nothing_is_published() {
 async fn refused(ours: &[&str], sent: &[&str]) -> HeaderMap {
     let origins = ours.iter().map(|origin| origin.parse().unwrap());
     let identity = Identity::builder().build().unwrap();
-    let gate = gate([], identity, None).origins(Origins::new(origins));
+    let gate = gate([], identity, None);
+    let with_origins = gate.gate().clone().origins(Origins::new(origins));
+    let gate = InForce::new(gate.server().clone(), with_origins);
     let mut headers = HeaderMap::new();
     for origin in sent {
         headers.append("origin", origin.parse().unwrap());

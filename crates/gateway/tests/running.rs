@@ -11,7 +11,7 @@ use bearward_gateway::config::{Address, Config, Surroundings};
 use bearward_gateway::gateway::{Gateway, Reloader, Reloads, Trigger};
 use bearward_gateway::identity::IdentityFields;
 use bearward_gateway::metrics::{Metrics, Reload};
-use bearward_gateway::{Gate, SharedGate};
+use bearward_gateway::{Current, InForce};
 use bearward_testing::{DevIssuer, Fault};
 use envoy_types::ext_authz::v3::pb::{CheckRequest, HttpResponse};
 use envoy_types::pb::envoy::service::auth::v3::AttributeContext;
@@ -34,7 +34,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(10);
 pub(crate) struct Running {
     pub(crate) addresses: Vec<(&'static str, Address)>,
     pub(crate) reloader: Reloader,
-    gate: SharedGate,
+    gate: Current,
     pub(crate) metrics: Arc<Metrics>,
     stop: oneshot::Sender<()>,
     served: JoinHandle<()>,
@@ -60,7 +60,7 @@ impl Running {
         let gateway = Gateway::start(config).await.expect("free ports");
         let (stop, stopped) = oneshot::channel();
         let (addresses, reloader) = (gateway.addresses(), gateway.reloader());
-        let (gate, metrics) = (gateway.gate().clone(), Arc::clone(gateway.metrics()));
+        let (gate, metrics) = (gateway.current().clone(), Arc::clone(gateway.metrics()));
         let served = tokio::spawn(gateway.serve(async {
             let _ = stopped.await;
         }));
@@ -582,7 +582,10 @@ async fn a_cfg_02_t_cch_04_identity_fields_stay_with_unchanged_settings() {
         let gate = running.gate.load();
         let principal = gate.server().authenticate_token(token.as_bytes()).await;
         let principal = principal.expect("a good token");
-        gate.identity().of(Some(&principal)).expect("plain claims")
+        gate.gate()
+            .identity()
+            .of(Some(&principal))
+            .expect("plain claims")
     };
     let sets = |fields: &IdentityFields, name: &str| fields.set.iter().any(|(set, _)| set == name);
     let first = told().await;
@@ -792,7 +795,7 @@ async fn a_file_that_is_as_it_was_at_the_start_needs_none() {
 }
 
 /// Waits until the gate in force is another one than `before`.
-async fn replaced(gate: &SharedGate, before: &Arc<Gate>) {
+async fn replaced(gate: &Current, before: &Arc<InForce>) {
     let is_replaced = async {
         while Arc::ptr_eq(before, &gate.load()) {
             tokio::task::yield_now().await;

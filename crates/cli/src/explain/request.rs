@@ -6,7 +6,6 @@
 use std::path::Path;
 
 use bearward_core::JwkSet;
-use bearward_gateway::Gate;
 use bearward_gateway::config::Config;
 use bearward_gateway::original::{Original, canonical_host};
 use bearward_gateway::publication::Published;
@@ -201,10 +200,10 @@ fn decide(
         .map_err(Failure::Runtime)?;
     let decided = runtime.block_on(async {
         let server = server.clock(move || now).build()?;
-        let gate = Gate::new(server, config.routes.clone(), config.identity.clone());
+        let in_force = config.in_force(server);
         let Request { method, url } = request;
         let original = Original::new(method, &url.target, url.host.as_deref(), &headers);
-        Ok::<_, Failure>(gate.decide(&original).await)
+        Ok::<_, Failure>(in_force.decide(&original).await)
     })?;
     Ok(Outcome::decided(decided))
 }

@@ -21,7 +21,7 @@ use crate::config::{
     self, Config, Contents, FileKind, FileRead, Listen, Surroundings, TelemetrySettings,
     TlsSettingsError, UpstreamSettings,
 };
-use crate::gate::{Gate, SharedGate};
+use crate::in_force::{Current, InForce};
 use crate::listener::Listener;
 use crate::metrics::{Metrics, Reload};
 use crate::proxy::{Proxy, SharedMost, TlsError, Upstreams};
@@ -74,7 +74,7 @@ impl Started {
 /// What takes another form with another configuration.
 #[derive(Debug)]
 pub(super) struct Replaced {
-    gate: SharedGate,
+    in_force: Current,
     certificates: Certificates,
     /// The limits on what is in progress in the reverse proxy, if there is one.
     most: Option<Arc<SharedMost>>,
@@ -82,12 +82,12 @@ pub(super) struct Replaced {
 
 impl Replaced {
     pub(super) fn of(
-        gate: SharedGate,
+        in_force: Current,
         certificates: Certificates,
         proxy: Option<&(Listener, Proxy)>,
     ) -> Self {
         Self {
-            gate,
+            in_force,
             certificates,
             most: proxy.map(|(_, proxy)| Arc::clone(proxy.most())),
         }
@@ -110,7 +110,7 @@ impl Reloader {
     pub async fn apply(&self, mut config: Config) -> Reload {
         let mut current = self.0.current.lock().await;
         config.identity = config.identity.or_same(&current.identity);
-        let before = self.0.replaced.gate.load();
+        let before = self.0.replaced.in_force.load();
         let server = if config.server == current.server {
             before.server().clone()
         } else {
@@ -141,7 +141,7 @@ impl Reloader {
         upstreams: Upstreams,
     ) -> Result<(), TlsSettingsError> {
         let Replaced {
-            gate,
+            in_force,
             certificates,
             most,
         } = &self.0.replaced;
@@ -151,7 +151,7 @@ impl Reloader {
         if let Some(most) = most {
             most.replace(shares.most);
         }
-        gate.replace(config.gate(server).upstreams(upstreams));
+        in_force.replace(config.in_force(server).upstreams(upstreams));
         for certificate in renewed {
             certificate.present();
         }
@@ -401,7 +401,7 @@ async fn upstreams(
     away: &Away,
     config: &Config,
     current: &Config,
-    before: Arc<Gate>,
+    before: Arc<InForce>,
 ) -> Option<Upstreams> {
     let (config, current) = (config.upstreams.clone(), current.upstreams.clone());
     let made = move || -> Result<Vec<_>, TlsError> {

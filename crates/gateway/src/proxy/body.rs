@@ -20,7 +20,7 @@ use super::activity::{Active, Owed};
 use super::fields;
 use super::observe::Exchange;
 use super::upstream::Held;
-use crate::gate::Gate;
+use crate::in_force::InForce;
 use crate::interruption::Interruption;
 use crate::unread;
 
@@ -64,7 +64,7 @@ impl Unread {
     }
 
     /// The same on its way to the upstream.
-    pub(super) fn upload(&mut self, limit: Duration, trailers: Option<Arc<Gate>>) -> Upload {
+    pub(super) fn upload(&mut self, limit: Duration, trailers: Option<Arc<InForce>>) -> Upload {
         let progress = Arc::new(Progress::start(self.is_empty()));
         self.progress = Some(Arc::clone(&progress));
         Upload {
@@ -96,7 +96,7 @@ pub(super) struct Upload {
     progress: Arc<Progress>,
     idle: Idle,
     /// Trailers are for gRPC alone, without identity fields in them.
-    trailers: Option<Arc<Gate>>,
+    trailers: Option<Arc<InForce>>,
 }
 
 impl Upload {
@@ -119,9 +119,9 @@ impl Upload {
             Ok(trailers) => trailers,
             Err(data) => return Some(data),
         };
-        let gate = self.trailers.as_ref()?;
+        let in_force = self.trailers.as_ref()?;
         fields::clean_trailers(&mut trailers);
-        gate.identity().strip(&mut trailers);
+        in_force.gate().identity().strip(&mut trailers);
         Some(Frame::trailers(trailers))
     }
 }

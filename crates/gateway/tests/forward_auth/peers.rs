@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use bearward_gateway::SharedGate;
+use bearward_gateway::Current;
 use bearward_gateway::forward_auth::{ForwardAuth, Peer, TrustedPeers};
 use http::StatusCode;
 
@@ -33,7 +33,7 @@ async fn t_fwd_02_another_peer_is_refused_whatever_it_asks() {
 async fn t_fwd_02_configured_peers_and_the_unix_socket_may_ask() {
     let gate = gate([], identity(), None);
     let networks = TrustedPeers::new(["10.0.0.0/8".parse().unwrap()]);
-    let door = ForwardAuth::new(SharedGate::new(gate), networks);
+    let door = ForwardAuth::new(Current::new(gate), networks);
     let question = ask_nginx(good("/"));
     let from = |peer: Peer| door.answer(peer, head_of(&question));
     let proxy: IpAddr = "10.1.2.3".parse().unwrap();

@@ -10,7 +10,7 @@ use bearward_gateway::decision::{Decision, Reason};
 use bearward_gateway::forward_auth::{ForwardAuth, Peer, TrustedPeers};
 use bearward_gateway::identity::{ClaimSource, Encoding, Identity};
 use bearward_gateway::route::{Access, PathPattern, Route, Routes};
-use bearward_gateway::{Gate, SharedGate};
+use bearward_gateway::{Current, Gate, InForce};
 use bearward_testing::Token;
 use bearward_testing::conformance::{
     AUDIENCE, DOWN_ISSUER, ISSUER, NOW, RouteAccess, key_set, metadata, policy, routes,
@@ -204,24 +204,24 @@ pub(crate) fn door() -> ForwardAuth {
 /// With these routes, or those of the suite if there are none.
 pub(super) fn door_of(routes: impl IntoIterator<Item = Route>, identity: Identity) -> ForwardAuth {
     let gate = gate(routes, identity, None);
-    ForwardAuth::new(SharedGate::new(gate), TrustedPeers::default())
+    ForwardAuth::new(Current::new(gate), TrustedPeers::default())
 }
 
 pub(super) fn door_of_transport(hangs: Hangs) -> ForwardAuth {
     let gate = gate([], identity(), Some(hangs));
-    ForwardAuth::new(SharedGate::new(gate), TrustedPeers::default())
+    ForwardAuth::new(Current::new(gate), TrustedPeers::default())
 }
 
 pub(crate) fn gate(
     own: impl IntoIterator<Item = Route>,
     identity: Identity,
     transport: Option<Hangs>,
-) -> Gate {
+) -> InForce {
     let mut own: Vec<_> = own.into_iter().collect();
     if own.is_empty() {
         own = routes().iter().map(route).collect();
     }
-    Gate::new(server(transport), Routes::new(own), identity)
+    InForce::new(server(transport), Gate::new(Routes::new(own), identity))
 }
 
 pub(crate) fn route(asked: &bearward_testing::conformance::Route) -> Route {

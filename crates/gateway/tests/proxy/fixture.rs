@@ -14,7 +14,7 @@ use bearward_gateway::proxy::{
     End, Limits, Observe, Protocol, Proxy, Record, Settings, Upstream, Upstreams, serve,
 };
 use bearward_gateway::route::{Access, Mode, PathPattern, Preflight, Route, Routes};
-use bearward_gateway::{Gate, SharedGate};
+use bearward_gateway::{Current, Gate, InForce};
 use bearward_testing::Token;
 use bearward_testing::conformance::{AUDIENCE, ISSUER, NOW, key_set, policy};
 use bytes::Bytes;
@@ -368,11 +368,11 @@ impl Gateway {
         Self::serving_by(listener, gate().upstreams(upstreams), settings, limits)
     }
 
-    fn serving_by(listener: Listener, gate: Gate, settings: Settings, limits: Limits) -> Self {
+    fn serving_by(listener: Listener, gate: InForce, settings: Settings, limits: Limits) -> Self {
         let observed = Arc::new(Observed::default());
         let observer: Arc<dyn Observe> = Arc::<Observed>::clone(&observed);
         let settings = settings.observer(observer);
-        let proxy = Proxy::new(SharedGate::new(gate), settings);
+        let proxy = Proxy::new(Current::new(gate), settings);
         let addr = match listener.address() {
             Address::Tcp(address) => address,
             Address::Unix(_) => SocketAddr::from(([0, 0, 0, 0], 0)),
@@ -428,11 +428,11 @@ pub(crate) fn own() -> IdentityBuilder {
         .field("X-Auth-Tenant", tenant, Encoding::Plain)
 }
 
-fn gate() -> Gate {
+fn gate() -> InForce {
     gate_of(own().build().unwrap())
 }
 
-fn gate_of(identity: Identity) -> Gate {
+fn gate_of(identity: Identity) -> InForce {
     let route = |name: &'static str, path: &str| {
         let mut route = Route::new(name, [PathPattern::prefix(path).unwrap()]);
         route.upstream = Some("app".into());
@@ -457,7 +457,10 @@ fn gate_of(identity: Identity) -> Gate {
     let server = ResourceServer::builder()
         .issuer(Issuer::jwk_set(policy(ISSUER), keys))
         .clock(|| NOW);
-    Gate::new(server.build().unwrap(), Routes::new(routes), identity)
+    InForce::new(
+        server.build().unwrap(),
+        Gate::new(Routes::new(routes), identity),
+    )
 }
 
 // --- clients ---
