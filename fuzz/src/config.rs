@@ -4,7 +4,8 @@ use std::ffi::OsString;
 
 use bearward_core::limits;
 use bearward_gateway::config::{Config, Surroundings};
-use bearward_gateway::original::{Original, canonical_host};
+use bearward_gateway::host::canonical_host;
+use bearward_gateway::original::Original;
 use bearward_gateway::recipe::{Proxy, Recipe};
 use bearward_gateway::route::{Access, Mode};
 use bearward_gateway::{Current, Decision};

@@ -8,13 +8,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bearward::{IssuerState, RequestHead};
+use bearward_gate::host::canonical_host;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, ORIGIN};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::in_force::Current;
 use crate::metrics::Metrics;
-use crate::original::canonical_host;
 
 /// The admin endpoints. Cheap to clone.
 #[derive(Clone, Debug)]

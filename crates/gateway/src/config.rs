@@ -10,13 +10,13 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use bearward::ResourceServer;
+use bearward_gate::gate::Gate;
+use bearward_gate::identity::Identity;
+use bearward_gate::origins::Origins;
+use bearward_gate::route::Routes;
 use toml::de::{DeTable, Error as TomlError};
 
-use crate::gate::Gate;
-use crate::identity::Identity;
 use crate::in_force::InForce;
-use crate::origins::Origins;
-use crate::route::Routes;
 pub use crate::telemetry::TelemetrySettings;
 
 mod description;

@@ -5,6 +5,12 @@
 //! is not `OK` and a denied response. `error_response` is never used: `failure_mode_allow` could
 //! turn it into an admission.
 
+use bearward_gate::decision::{Admission, Decision, Reason, Refusal};
+use bearward_gate::grpc;
+use bearward_gate::host::is_host;
+use bearward_gate::original::{Original, is_grpc};
+use bearward_gate::peer::{Peer, TrustedPeers};
+use bearward_gate::publication::Published;
 use envoy_types::ext_authz::v3::pb::{
     Authorization, CheckRequest, CheckResponse, DeniedHttpResponse, HeaderAppendAction,
     HeaderValue, HeaderValueOption, HttpResponse, HttpStatus, OkHttpResponse,
@@ -12,15 +18,10 @@ use envoy_types::ext_authz::v3::pb::{
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
 use envoy_types::pb::google::rpc;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, Method};
-use tonic::{Code, Request, Response, Status};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
+use tonic::{Request, Response, Status};
 
-use crate::decision::{Admission, Decision, Reason, Refusal};
-use crate::grpc;
 use crate::in_force::{Current, InForce};
-use crate::original::{Original, is_grpc, is_host};
-use crate::peer::{Peer, TrustedPeers};
-use crate::publication::Published;
 
 mod metadata;
 
@@ -172,7 +173,7 @@ fn admitted(in_force: &InForce, admission: &Admission, sent: &HeaderMap) -> Chec
     let remove = in_force.gate().identity().to_remove(fields, sent);
     let principal = admission.principal.as_ref();
     CheckResponse {
-        status: Some(status(Code::Ok)),
+        status: Some(status(OK)),
         dynamic_metadata: principal.map(|principal| metadata::of(principal.all_claims())),
         http_response: Some(HttpResponse::OkResponse(OkHttpResponse {
             headers: fields
@@ -211,7 +212,7 @@ fn publish(published: Box<Published>) -> Answered {
         body: published.body.to_string(),
     };
     let response = CheckResponse {
-        status: Some(status(Code::PermissionDenied)),
+        status: Some(status(grpc::code(StatusCode::FORBIDDEN))),
         dynamic_metadata: None,
         http_response: Some(HttpResponse::DeniedResponse(denied)),
     };
@@ -260,9 +261,12 @@ fn field(name: &HeaderName, value: &http::HeaderValue) -> HeaderValueOption {
     }
 }
 
-fn status(code: Code) -> rpc::Status {
+fn status(code: i32) -> rpc::Status {
     rpc::Status {
-        code: code.into(),
+        code,
         ..rpc::Status::default()
     }
 }
+
+/// The number of the gRPC status `OK`.
+const OK: i32 = 0;

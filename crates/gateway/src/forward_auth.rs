@@ -19,16 +19,15 @@ mod traefik;
 use std::borrow::Cow;
 
 use bearward::RequestHead;
+use bearward_gate::decision::{Admission, Decision, Reason, Refusal};
+pub use bearward_gate::peer::{Peer, TrustedPeers};
+use bearward_gate::publication::Published;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
-use crate::decision::{Admission, Decision, Reason, Refusal};
 use crate::in_force::{Current, InForce};
-use crate::publication::Published;
 
 use self::dialect::{Dialect, Removal, Statuses};
-
-pub use crate::peer::{Peer, TrustedPeers};
 
 /// The endpoints that proxies ask. Cheap to clone.
 #[derive(Clone, Debug)]

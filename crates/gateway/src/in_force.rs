@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bearward::{Challenge, Principal, Rejection, RequestHead, Requirements, ResourceServer};
+use bearward_gate::decision::{Decision, Verdict};
+use bearward_gate::gate::{Authenticator, Gate};
+use bearward_gate::original::Original;
+use bearward_gate::route::Route;
 
-use crate::decision::{Decision, Verdict};
-use crate::gate::{Authenticator, Gate};
-use crate::original::Original;
 use crate::proxy::{Upstream, Upstreams};
-use crate::route::Route;
 
 /// A gate, the resource server that it asks, and the upstreams that its routes lead to. Immutable.
 #[derive(Clone, Debug)]

@@ -14,32 +14,23 @@ mod address;
 pub mod admin;
 pub mod config;
 mod date;
-pub mod decision;
 pub mod ext_authz;
 pub mod forward_auth;
-pub mod gate;
 pub mod gateway;
-mod grpc;
-pub mod identity;
 mod in_force;
 mod interruption;
 pub mod listener;
 pub mod log;
 pub mod metrics;
-pub mod misleading;
-pub mod original;
-pub mod origins;
-mod peer;
-mod problem;
 pub mod proxy;
-pub mod publication;
 pub mod recipe;
 mod request;
-pub mod route;
-pub mod target;
 pub mod telemetry;
 mod unread;
 
-pub use crate::decision::Decision;
-pub use crate::gate::Gate;
+pub use bearward_gate::{
+    Decision, Gate, decision, gate, host, identity, misleading, original, origins, publication,
+    route, target,
+};
+
 pub use crate::in_force::{Current, InForce};

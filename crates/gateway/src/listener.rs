@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use bearward_gate::peer::Peer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -15,7 +16,6 @@ use tokio_rustls::rustls::ServerConfig;
 
 use crate::address::Address;
 use crate::interruption::Interruption;
-use crate::peer::Peer;
 
 /// A bound socket.
 #[derive(Debug)]

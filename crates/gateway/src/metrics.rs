@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bearward::fetch::FetchError;
 use bearward::token_cache::TokenCacheState;
 use bearward::{IssuerState, UnixTime};
+use bearward_gate::decision::Decision;
 use foldhash::fast::RandomState;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
@@ -21,7 +22,6 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::access_log::AccessLog;
-use crate::decision::Decision;
 use crate::in_force::Current;
 use crate::log::LogQueue;
 use crate::proxy::{Observe, Record, UpstreamLoad};

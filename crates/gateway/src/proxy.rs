@@ -34,10 +34,19 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bearward_gate::decision::{Admission, Decision, Reason, Refusal};
+use bearward_gate::misleading;
+use bearward_gate::original::{self, Original};
+use bearward_gate::peer::Peer;
 use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::{Body, Incoming};
 use hyper::upgrade::OnUpgrade;
+
+use crate::in_force::{Current, InForce};
+pub use crate::interruption::Interruption;
+use crate::request::{ADMITTED, Door};
+use crate::telemetry::Named;
 
 use self::activity::Active;
 use self::answer::Answer;
@@ -61,14 +70,6 @@ pub use self::upstream::{
 };
 use self::upstream::{Held, Upstream as Target, is_repeatable};
 pub(crate) use self::upstream::{IDLE_MAX, UpstreamLoad};
-use crate::decision::{Admission, Decision, Reason, Refusal};
-use crate::in_force::{Current, InForce};
-pub use crate::interruption::Interruption;
-use crate::misleading;
-use crate::original::{self, Original};
-use crate::peer::Peer;
-use crate::request::{ADMITTED, Door};
-use crate::telemetry::Named;
 
 /// Decides on requests and passes them on.
 #[derive(Clone, Debug)]

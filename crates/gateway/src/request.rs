@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bearward_gate::decision::Decision;
 use http::StatusCode;
-
-use crate::decision::Decision;
 
 /// A request as it is counted and logged.
 #[derive(Clone, Copy, Debug)]

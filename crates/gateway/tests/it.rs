@@ -12,8 +12,6 @@ mod conformance;
 mod doors;
 mod ext_authz;
 mod forward_auth;
-mod gate;
-mod identity;
 mod log;
 mod matrix;
 mod proxy;

@@ -5,7 +5,7 @@ import pathlib
 import re
 
 # Two lists: that of the gateway, which is written from what servers document, and one of its own, to be measured by.
-TABLE = pathlib.Path("crates/gateway/src/misleading.rs")
+TABLE = pathlib.Path("crates/gate/src/misleading.rs")
 ROW = re.compile(r'^    row\("([^"]+)", (\w+), ', re.M)
 
 Field = collections.namedtuple("Field", "kind name")

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use bearward_core::JwkSet;
 use bearward_gateway::config::Config;
-use bearward_gateway::original::{Original, canonical_host};
+use bearward_gateway::host::canonical_host;
+use bearward_gateway::original::Original;
 use bearward_gateway::publication::Published;
 use bearward_gateway::route::{Access, Route, Selection};
 use bearward_gateway::target::{Target, TargetError};

@@ -3,14 +3,14 @@
 use std::ops::Range;
 
 use bearward::ClaimPath;
+use bearward_gate::identity::{
+    ClaimSource, Encoding, Identity, IdentityBuildError, IdentityBuilder, Preset, Token,
+    Underscores,
+};
 use http::HeaderName;
 
 use super::mistakes::Code;
 use super::reader::{At, Fields};
-use crate::identity::{
-    ClaimSource, Encoding, Identity, IdentityBuildError, IdentityBuilder, Preset, Token,
-    Underscores,
-};
 
 /// The fields that `method_overrides` names are kept, too.
 pub(super) fn read(

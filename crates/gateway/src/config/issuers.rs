@@ -11,10 +11,9 @@ use bearward::{
     Algorithm, BuildError, Issuer, JwkSet, Policy, Profile, ProtectedResourceMetadata,
     ProtectionSpace, ResourceServer, TokenCache,
 };
+use bearward_gate::identity::DERIVED_BYTES;
+use bearward_gate::publication::{Publication, Published};
 use http::{HeaderName, Method};
-
-use crate::identity::DERIVED_BYTES;
-use crate::publication::{Publication, Published};
 
 use super::mistakes::Code;
 use super::reader::{At, Fields, nearest};

@@ -1,8 +1,9 @@
 //! `origins` of `[protection]`: which pages may read a refusal.
 
+use bearward_gate::origins::Origins;
+
 use super::mistakes::Code;
 use super::reader::Fields;
-use crate::origins::Origins;
 
 pub(super) fn read(fields: &Fields<'_>) -> Origins {
     let Some(fields) = fields.table("protection") else {

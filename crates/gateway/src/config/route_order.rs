@@ -6,9 +6,10 @@
 
 use std::collections::HashMap;
 
+use bearward_gate::route::{Access, Mode, PathPattern, Route, Router};
+
 use super::mistakes::Code;
 use super::reader::Fields;
-use crate::route::{Access, Mode, PathPattern, Route, Router};
 
 /// A route as it was read.
 pub(super) struct Placed<'r> {

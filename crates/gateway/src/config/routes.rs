@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use bearward_gate::host::canonical_host;
+use bearward_gate::route::{Access, Mode, PathPattern, PathPatternError, Preflight, Route, Router};
 use http::Method;
 
 use super::listen::Listen;
@@ -11,8 +13,6 @@ use super::reader::{At, Fields, nearest};
 use super::requirements::Named;
 use super::route_order::{self, Placed};
 use super::tell_duplicates;
-use crate::original::canonical_host;
-use crate::route::{Access, Mode, PathPattern, PathPatternError, Preflight, Route, Router};
 
 pub(super) fn read(fields: &Fields<'_>, requirements: &Named<'_>, listen: &Listen) -> Vec<Route> {
     let tables = fields.tables("routes");

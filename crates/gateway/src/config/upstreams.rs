@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bearward_gate::host::is_host;
 use http::HeaderValue;
 use url::Url;
+
+use crate::proxy::{Address, Protocol, Tls, TlsError, Upstream};
 
 use super::mistakes::Code;
 use super::reader::{At, Fields};
 use super::surroundings::{Secret, Surroundings};
-use crate::original::is_host;
-use crate::proxy::{Address, Protocol, Tls, TlsError, Upstream};
 
 /// One application.
 #[derive(Clone, Debug, PartialEq)]

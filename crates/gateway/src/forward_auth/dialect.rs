@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 
 use bearward::RequestHead;
+use bearward_gate::decision::Reason;
+use bearward_gate::host::is_host;
+use bearward_gate::original::Original;
 use http::header::HOST;
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 
 use super::{caddy::CADDY, envoy::ENVOY, nginx::NGINX, traefik::TRAEFIK};
-use crate::decision::Reason;
-use crate::original::{Original, is_host};
 
 /// How one kind of proxy asks, and what it makes of the answer.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bearward_gate::peer::Peer;
 use envoy_types::ext_authz::v3::pb::{
     Authorization, AuthorizationServer, CheckRequest, CheckResponse,
 };
@@ -17,7 +18,6 @@ use tonic::{Response, Status};
 
 use crate::ext_authz::ExtAuthz;
 use crate::metrics::{Door, Metrics};
-use crate::peer::Peer;
 use crate::telemetry::{Named, Telemetry};
 
 /// Answers the requests of a peer by the door.

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bearward_gate::peer::Peer;
 use http::header::{CONNECTION, EXPECT};
 use http::{HeaderValue, Request, Response};
 use hyper::body::{Body, Bytes, Incoming};
@@ -24,7 +25,6 @@ use tokio::time::Instant;
 
 use crate::date;
 use crate::listener::{Accepted, Listener};
-use crate::peer::Peer;
 use crate::proxy::Filter;
 use crate::unread;
 
@@ -365,7 +365,7 @@ mod tests {
     use super::{Protocol, Stop, Terms, serve};
     use crate::config::Address;
     use crate::listener::Listener;
-    use crate::peer::Peer;
+    use bearward_gate::peer::Peer;
 
     #[tokio::test]
     async fn t_dos_01_connections_past_the_cap_wait() {

@@ -109,7 +109,7 @@ impl Reloader {
     /// Puts `config` in force.
     pub async fn apply(&self, mut config: Config) -> Reload {
         let mut current = self.0.current.lock().await;
-        config.identity = config.identity.or_same(&current.identity);
+        config.identity = config.identity.reuse_if_equal(&current.identity);
         let before = self.0.replaced.in_force.load();
         let server = if config.server == current.server {
             before.server().clone()

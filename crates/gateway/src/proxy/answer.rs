@@ -1,18 +1,19 @@
 //! Answers of the proxy's own, for what it could not pass on. Fixed texts: nothing of the request
 //! and nothing of the upstream is in them.
 
+use bearward_gate::decision::{Reason, Refusal};
+use bearward_gate::grpc;
+use bearward_gate::problem::problem;
+use bearward_gate::publication::Published;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use crate::interruption::Interruption;
+use crate::request::METADATA;
+
 use super::body::BodyError;
 use super::upstream::UpstreamError;
-use crate::decision::{Reason, Refusal};
-use crate::grpc;
-use crate::interruption::Interruption;
-use crate::problem::problem;
-use crate::publication::Published;
-use crate::request::METADATA;
 
 /// What is answered in the place of an upstream.
 #[derive(Debug)]
@@ -74,7 +75,7 @@ impl Answer {
     ///
     /// [gRPC over HTTP/2]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
     pub(super) fn into_grpc(mut self) -> Self {
-        let code = i32::from(grpc::code(self.status));
+        let code = grpc::code(self.status);
         let headers = &mut self.headers;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert("grpc-status", HeaderValue::from(code));

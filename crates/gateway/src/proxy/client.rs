@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use bearward_gate::peer::{Peer, TrustedPeers};
 use http::HeaderMap;
 
 use super::forwarded::X_FORWARDED_FOR;
-use crate::peer::{Peer, TrustedPeers};
 
 /// A client, for the purpose of its share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -78,7 +78,7 @@ mod tests {
     use http::{HeaderMap, HeaderValue};
 
     use super::Client;
-    use crate::peer::{Peer, TrustedPeers};
+    use bearward_gate::peer::{Peer, TrustedPeers};
 
     fn client(address: &str) -> Client {
         Client::of(address.parse::<IpAddr>().unwrap().into())

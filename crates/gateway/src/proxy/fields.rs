@@ -6,14 +6,13 @@
 //!
 //! [RFC 9110 §7.6.1]: https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
 
+use bearward_gate::identity::Identity;
+use bearward_gate::misleading::{Sender, fold};
+use bearward_gate::original::{media_type, starts_with};
 use http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TE, TRANSFER_ENCODING,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
-
-use crate::identity::Identity;
-use crate::misleading::{Sender, fold};
-use crate::original::{media_type, starts_with};
 
 /// Takes out of a sender's request what must not reach an application: what ends here, what only a
 /// proxy may say, what would mislead, and what would pass for an identity field.

@@ -9,13 +9,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use bearward_gate::host::is_host;
+use bearward_gate::misleading::Sender;
+use bearward_gate::peer::Peer;
 use http::header::FORWARDED;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use hyper::body::Bytes;
-
-use crate::misleading::Sender;
-use crate::original::is_host;
-use crate::peer::Peer;
 
 pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");

@@ -1,14 +1,15 @@
 //! The head of a request: which target and host it names, and which protocol it wants to change to.
 
-use super::body::Unread;
-use super::fields;
-use super::settings::Settings;
-use super::upstream::Upstream;
-use crate::original::is_host;
+use bearward_gate::host::is_host;
 use http::header::{CONNECTION, HOST, UPGRADE};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
+
+use super::body::Unread;
+use super::fields;
+use super::settings::Settings;
+use super::upstream::Upstream;
 
 /// The target and the host of a request, if both have one reading: origin-form, and one host that
 /// `Host` and `:authority` agree on.

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bearward_gate::peer::Peer;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -13,6 +14,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
+use crate::date;
+use crate::interruption::Interruption;
+use crate::listener::{Accepted, Listener};
+
 use super::Proxy;
 use super::activity::{Active, Activity, Overdue};
 use super::client::Client;
@@ -20,10 +25,6 @@ use super::forwarded::PeerName;
 use super::guarded::Guarded;
 use super::places::{Guest, Places};
 use super::streams::Streams;
-use crate::date;
-use crate::interruption::Interruption;
-use crate::listener::{Accepted, Listener};
-use crate::peer::Peer;
 
 /// The fields of a head. HTTP/2's usual 16 KiB would refuse a token of 16 KiB.
 pub(super) const HEAD_LIMIT: u32 = 64 * 1024;

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bearward_gate::peer::TrustedPeers;
+
+use crate::telemetry::Telemetry;
+
 use super::observe::{Observe, Traced};
 use super::places::Most;
-use crate::peer::TrustedPeers;
-use crate::telemetry::Telemetry;
 
 /// How requests are passed on. Every default is the safe one.
 #[derive(Clone, Debug)]

@@ -1,5 +1,7 @@
 //! Envoy, but for the filter that asks: the listener, the application, the cluster of bearward.
 
+use bearward_gate::misleading::ENVOYS_OWN;
+
 use super::application::{Application, Http};
 use super::bearward::Bearward;
 use super::forward_auth::ForwardAuth;
@@ -8,7 +10,6 @@ use super::names::{Name, Names};
 use super::place::{Kind, Place};
 use super::tls::{ClientCertificate, Tls};
 use super::{LIMIT, Proxy, RecipeError};
-use crate::misleading::ENVOYS_OWN;
 
 /// The whole configuration, around the settings of the filter `ext_authz`, each line of which is
 /// indented by 22 spaces.

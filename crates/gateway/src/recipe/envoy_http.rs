@@ -1,13 +1,15 @@
 //! Envoy: `ext_authz` over HTTP. It sends the fields that are named here and no others, and sets
 //! those of the answer that are named here.
 
+use bearward_gate::misleading::ENVOYS_OWN;
+
+use crate::telemetry::Continues;
+
 use super::application::Http;
 use super::forward_auth::ForwardAuth;
 use super::names::{Name, Names};
 use super::place::Kind;
 use super::{LIMIT, RecipeError, envoy};
-use crate::misleading::ENVOYS_OWN;
-use crate::telemetry::Continues;
 
 pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     let title = "Envoy before the application, asking bearward over HTTP.";

@@ -1,10 +1,10 @@
 //! The names of the fields, in every spelling that a proxy has to know.
 
+use bearward_gate::identity::{Identity, Underscores, has_reserved_prefix};
+use bearward_gate::misleading::{MISLEADING, Teller};
 use http::HeaderName;
 
 use super::{RecipeError, plain};
-use crate::identity::{Identity, Underscores, has_reserved_prefix};
-use crate::misleading::{MISLEADING, Teller};
 
 /// The fields that a proxy has to set, replace or remove.
 pub(super) struct Names {

@@ -49,7 +49,6 @@ pub(super) const fn access(access: Access) -> (&'static str, &'static str) {
             "without credentials as well, but none that are not valid",
         ),
         Access::Public => ("public", "everybody; credentials are not looked at"),
-        _ => ("other", "something this command does not know"),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use bearward::{
+use bearward_core::{
     Challenge, Principal, ProtectedResourceMetadata, Rejection, RequestHead, Requirements,
 };
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CONTENT_LENGTH, ORIGIN, TRANSFER_ENCODING};

@@ -7,10 +7,10 @@
 
 use std::sync::Arc;
 
-use bearward::Requirements;
+use bearward_core::Requirements;
 use http::Method;
 
-use crate::original::canonical_host;
+use crate::host::canonical_host;
 use crate::target::{Oddities, Target};
 
 mod pattern;
@@ -231,7 +231,7 @@ impl Fit {
 
 /// Who may use a route.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_enums, reason = "the gateway must not forget one")]
 pub enum Access {
     /// Authenticated requests only. The default.
     #[default]
@@ -255,7 +255,7 @@ pub enum Preflight {
 
 /// Whether a refusal is carried out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_enums, reason = "a route decides or is tried out")]
 pub enum Mode {
     /// It is. The default.
     #[default]

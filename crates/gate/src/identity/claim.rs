@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use bearward::core::json::{Kind, Value};
-use bearward::{ClaimPath, Principal};
+use bearward_core::json::{Kind, Value};
+use bearward_core::{ClaimPath, Principal};
 
 use super::IdentityError;
 

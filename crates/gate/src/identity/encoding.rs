@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use base64_simd::URL_SAFE_NO_PAD;
-use bearward::core::json::{Kind, Value};
+use bearward_core::json::{Kind, Value};
 
 use super::IdentityError;
 use super::claim::Claim;

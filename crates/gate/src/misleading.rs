@@ -19,7 +19,11 @@ use self::Teller::{Nobody, Proxy};
 
 /// What a reader takes from such a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Takes {
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "crates of this workspace read the table in full"
+)]
+pub enum Takes {
     /// The address of the client.
     Client,
     /// The host, or its port.
@@ -36,7 +40,11 @@ pub(crate) enum Takes {
 
 /// Who may send such a field to an application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Teller {
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "crates of this workspace read the table in full"
+)]
+pub enum Teller {
     /// Nobody: the gateway decided on this value.
     Nobody,
     /// A trusted proxy in front of the gateway, under exactly this name.
@@ -45,20 +53,24 @@ pub(crate) enum Teller {
 
 /// A field, or all fields whose names begin alike.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Misleading {
+#[non_exhaustive]
+pub struct Misleading {
     /// The name, folded; with a star at its end, the beginning of names.
-    pub(crate) name: &'static str,
-    pub(crate) takes: Takes,
-    pub(crate) teller: Teller,
+    pub name: &'static str,
+    /// What a reader takes from it.
+    pub takes: Takes,
+    /// Who may send it to an application.
+    pub teller: Teller,
     /// Who reads it.
-    pub(crate) readers: &'static str,
+    pub readers: &'static str,
     /// Where that is documented.
-    pub(crate) source: &'static str,
+    pub source: &'static str,
 }
 
 /// Who sent a request, for the decision which of these fields may pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sender {
+#[expect(clippy::exhaustive_enums, reason = "a door must not forget one")]
+pub enum Sender {
     /// A client, or anybody else who is not trusted.
     Stranger,
     /// A trusted proxy in front of the reverse proxy.
@@ -69,7 +81,7 @@ pub(crate) enum Sender {
 
 impl Misleading {
     /// Whether this sender may send the field under this name.
-    pub(crate) fn may_be_said(&self, name: &HeaderName, folded: &str, by: Sender) -> bool {
+    pub fn may_be_said(&self, name: &HeaderName, folded: &str, by: Sender) -> bool {
         let is_own = match (self.teller, by) {
             (Nobody, _) | (Proxy, Sender::Stranger) => false,
             (Proxy, Sender::TrustedProxy) => true,
@@ -82,7 +94,7 @@ impl Misleading {
 
 /// The fields that Envoy overwrites or removes before it asks, as the recipe configures it
 /// (`use_remote_address`).
-pub(crate) const ENVOYS_OWN: &[&str] = &[
+pub const ENVOYS_OWN: &[&str] = &[
     "x-envoy-external-address",
     "x-envoy-internal",
     "x-forwarded-client-cert",
@@ -108,7 +120,7 @@ const fn row(
 
 /// All known fields, sorted by name. Each is one line: `scripts/e2e-applications` reads them here.
 #[rustfmt::skip]
-pub(crate) static MISLEADING: &[Misleading] = &[
+pub static MISLEADING: &[Misleading] = &[
     row("-method", Method, Nobody, "Rails, Laravel, Symfony and Spring, as a form field; here sent as a request field", "rack/rack lib/rack/method_override.rb"),
     row("-ws*", User, Nobody, "WebSphere, Open Liberty: `$WSRU` is the user, `$WSRA` the client, `$WSSC` the scheme, `$WSSN` the host", "OpenLiberty/open-liberty dev/com.ibm.ws.transport.http/src/com/ibm/wsspi/http/channel/values/HttpHeaderKeys.java"),
     row("ali-cdn-real-ip", Client, Proxy, "applications behind Alibaba's CDN", "alibabacloud.com/help/cdn"),
@@ -416,7 +428,7 @@ static BEGINNINGS: LazyLock<Vec<(&str, &Misleading)>> = LazyLock::new(|| {
 });
 
 /// Folds a name as readers do that turn fields into variables: `X_Auth.User` is `x-auth-user`.
-pub(crate) fn fold(name: &str) -> Cow<'_, str> {
+pub fn fold(name: &str) -> Cow<'_, str> {
     // Names are so short that a search would cost more to start than it saves.
     if name.bytes().all(is_folded) {
         return name.into();

@@ -2,9 +2,10 @@
 
 use http::HeaderName;
 
+use crate::misleading;
+
 use super::{ClaimSource, Encoding, Field, Identity, Says, Settings, Token, Underscores};
 use super::{authgear, spelling};
-use crate::misleading;
 
 /// A set of fields under known names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -252,7 +253,7 @@ fn parse_name(name: &str) -> Result<HeaderName, IdentityBuildError> {
     Ok(name)
 }
 
-/// The field of ID tokens, as [`bearward::ResourceServer`] has it by default.
+/// The field of ID tokens, as [`bearward_core::ResourceServer`] has it by default.
 const ID_TOKEN_FIELD: HeaderName = HeaderName::from_static("x-id-token");
 
 /// Four of these fill what nginx and most servers take as a whole head, 32 KiB.

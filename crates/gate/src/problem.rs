@@ -6,7 +6,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 
 /// The fields of an answer whose body is a fixed problem document .
-pub(crate) fn problem() -> HeaderMap {
+pub fn problem() -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(2);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(

@@ -4,9 +4,9 @@
 
 use std::borrow::Cow;
 
-use bearward::core::authgear::{CAN_REAUTHENTICATE, IS_ANONYMOUS, IS_VERIFIED, ROLES};
-use bearward::core::json::{Kind, Value};
-use bearward::{Principal, PrincipalKind};
+use bearward_core::authgear::{CAN_REAUTHENTICATE, IS_ANONYMOUS, IS_VERIFIED, ROLES};
+use bearward_core::json::{Kind, Value};
+use bearward_core::{Principal, PrincipalKind};
 use http::HeaderName;
 
 use super::encoding::{Encoding, joined, plain};

@@ -1,17 +1,17 @@
 //! What the gate decides of its own: requests without credentials (THREATS table 1), and routes in
 //! shadow mode.
 
-use bearward::{Issuer, JwkSet, Policy, Profile, Requirements, ResourceServer};
-use bearward_gateway::decision::{Admission, Decision};
-use bearward_gateway::identity::{ClaimSource, Encoding, Identity};
-use bearward_gateway::original::Original;
-use bearward_gateway::route::{Access, Mode, PathPattern, Preflight, Route, Routes};
-use bearward_gateway::{Gate, InForce};
+use bearward_core::{Profile, Requirements};
+use bearward_gate::Gate;
+use bearward_gate::decision::{Admission, Decision};
+use bearward_gate::identity::{ClaimSource, Encoding, Identity};
+use bearward_gate::original::Original;
+use bearward_gate::route::{Access, Mode, PathPattern, Preflight, Route, Routes};
 use bearward_testing::Token;
-use bearward_testing::conformance::{AUDIENCE, ISSUER, NOW, key_set};
+use bearward_testing::conformance::{AUDIENCE, ISSUER, NOW};
 use http::{HeaderMap, Method};
 
-use crate::forward_auth::setting::gate;
+use crate::fixture::{self, Known};
 
 /// A preflight as browsers send it.
 const PREFLIGHT: [(&str, &str); 2] = [
@@ -19,7 +19,7 @@ const PREFLIGHT: [(&str, &str); 2] = [
     ("access-control-request-method", "PUT"),
 ];
 
-async fn decide(
+fn decide(
     preflight: Preflight,
     access: Access,
     method: Method,
@@ -29,13 +29,13 @@ async fn decide(
     route.preflight = preflight;
     route.access = access;
     let identity = Identity::builder().field("X-Subject", ClaimSource::Subject, Encoding::Plain);
-    let gate = gate([route], identity.build().unwrap(), None);
+    let gate = Gate::new(Routes::new([route]), identity.build().unwrap());
     let mut headers = HeaderMap::new();
     for (name, value) in fields {
         headers.append(*name, value.parse().unwrap());
     }
     let original = Original::new(&method, "/orders", Some("api.example"), &headers);
-    gate.decide(&original).await
+    fixture::decide(&gate, &original, &Known::new(Profile::Rfc9068))
 }
 
 fn reason(decision: &Decision) -> &'static str {
@@ -55,27 +55,22 @@ fn admitted(decision: Decision) -> Admission {
 }
 
 /// Some applications take it for the method in upper case, for which there may be another route.
-#[tokio::test]
-async fn t_fwd_11_a_method_in_lower_case_is_refused() {
+#[test]
+fn t_fwd_11_a_method_in_lower_case_is_refused() {
     for method in ["post", "Post", "POSt", "get", "m-search"] {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let decision = decide(Preflight::Passes, Access::Public, method, &[]).await;
+        let decision = decide(Preflight::Passes, Access::Public, method, &[]);
         assert_eq!(reason(&decision), "method_case");
     }
     for method in ["POST", "M-SEARCH", "X2_Y~"] {
         let method = Method::from_bytes(method.as_bytes());
-        let decision = decide(Preflight::Passes, Access::Public, method.unwrap(), &[]).await;
+        let decision = decide(Preflight::Passes, Access::Public, method.unwrap(), &[]);
         assert_eq!(reason(&decision), "admitted");
     }
 }
 
 /// What a route decides that asks for this kind, with the kind that the application is told.
-async fn decide_by_kind(profile: Profile, asked: &str, token: &Token) -> (&'static str, String) {
-    let policy = Policy::builder(ISSUER, AUDIENCE).profile(profile);
-    let keys = JwkSet::parse(key_set().as_bytes()).unwrap();
-    let server = ResourceServer::builder()
-        .issuer(Issuer::jwk_set(policy.build().unwrap(), keys))
-        .clock(|| NOW);
+fn decide_by_kind(profile: Profile, asked: &str, token: &Token) -> (&'static str, String) {
     let mut route = Route::new("all", [PathPattern::prefix("/").unwrap()]);
     let requirements = match asked {
         "user" => Requirements::builder().user(),
@@ -84,16 +79,12 @@ async fn decide_by_kind(profile: Profile, asked: &str, token: &Token) -> (&'stat
     };
     route.require = vec![vec![requirements.build().unwrap()]];
     let identity = Identity::builder().field("X-Kind", ClaimSource::Kind, Encoding::Plain);
-    let routes = Routes::new([route]);
-    let gate = InForce::new(
-        server.build().unwrap(),
-        Gate::new(routes, identity.build().unwrap()),
-    );
+    let gate = Gate::new(Routes::new([route]), identity.build().unwrap());
     let mut headers = HeaderMap::new();
     let credentials = format!("Bearer {}", token.sign());
     headers.append("authorization", credentials.parse().unwrap());
     let original = Original::new(&Method::GET, "/orders", Some("api.example"), &headers);
-    let decision = gate.decide(&original).await;
+    let decision = fixture::decide(&gate, &original, &Known::new(profile));
     let code = reason(&decision);
     let told = match decision {
         Decision::Admit(admission) => admission.identity.set.clone(),
@@ -109,8 +100,8 @@ async fn decide_by_kind(profile: Profile, asked: &str, token: &Token) -> (&'stat
     (code, told.unwrap_or_default())
 }
 
-#[tokio::test]
-async fn t_clm_21_a_user_called_like_a_service_account_is_no_machine() {
+#[test]
+fn t_clm_21_a_user_called_like_a_service_account_is_no_machine() {
     let evil = Token::user(ISSUER, AUDIENCE, NOW)
         .header("typ", "JWT")
         .without_claim("client_id")
@@ -138,14 +129,14 @@ async fn t_clm_21_a_user_called_like_a_service_account_is_no_machine() {
         (&exchanged, "machine", "principal_kind", ""),
         (&exchanged, "either", "admitted", "unknown"),
     ] {
-        let decided = decide_by_kind(Profile::Keycloak, asked, token).await;
+        let decided = decide_by_kind(Profile::Keycloak, asked, token);
         assert_eq!(decided, (code, told.to_owned()), "{asked}");
     }
 }
 
 /// Spring Authorization Server: the client in `sub` and `aud`, or a user of that name.
-#[tokio::test]
-async fn t_clm_21_an_unknown_kind_is_neither_user_nor_machine() {
+#[test]
+fn t_clm_21_an_unknown_kind_is_neither_user_nor_machine() {
     let either = Token::user(ISSUER, AUDIENCE, NOW)
         .header("typ", "JWT")
         .without_claim("client_id")
@@ -155,14 +146,14 @@ async fn t_clm_21_an_unknown_kind_is_neither_user_nor_machine() {
         ("machine", "principal_kind", ""),
         ("either", "admitted", "unknown"),
     ] {
-        let decided = decide_by_kind(Profile::Generic, asked, &either).await;
+        let decided = decide_by_kind(Profile::Generic, asked, &either);
         assert_eq!(decided, (code, told.to_owned()), "{asked}");
     }
 }
 
-#[tokio::test]
-async fn a_req_04_nobody_passes_an_optional_route_without_identity() {
-    let decision = decide(Preflight::Authenticated, Access::Optional, Method::GET, &[]).await;
+#[test]
+fn a_req_04_nobody_passes_an_optional_route_without_identity() {
+    let decision = decide(Preflight::Authenticated, Access::Optional, Method::GET, &[]);
     let admission = admitted(decision);
     assert!(admission.principal.is_none());
     assert!(admission.identity.set.is_empty());
@@ -170,8 +161,8 @@ async fn a_req_04_nobody_passes_an_optional_route_without_identity() {
     assert!(removed.iter().any(|name| name == "x-subject"));
 }
 
-#[tokio::test]
-async fn a_req_05_a_true_preflight_passes_where_it_may() {
+#[test]
+fn a_req_05_a_true_preflight_passes_where_it_may() {
     for body in [&[][..], &[("content-length", "0")][..]] {
         let fields = [&PREFLIGHT[..], body].concat();
         let decision = decide(
@@ -179,16 +170,15 @@ async fn a_req_05_a_true_preflight_passes_where_it_may() {
             Access::Required,
             Method::OPTIONS,
             &fields,
-        )
-        .await;
+        );
         let admission = admitted(decision);
         assert!(admission.principal.is_none());
         assert!(admission.identity.set.is_empty());
     }
 }
 
-#[tokio::test]
-async fn t_req_08_nothing_else_passes_for_a_preflight() {
+#[test]
+fn t_req_08_nothing_else_passes_for_a_preflight() {
     let [origin, asked] = PREFLIGHT;
     let chunked = ("transfer-encoding", "chunked");
     for (preflight, method, fields) in [
@@ -243,29 +233,43 @@ async fn t_req_08_nothing_else_passes_for_a_preflight() {
         (Preflight::Passes, Method::GET, vec![origin, asked]),
         (Preflight::Passes, Method::POST, vec![origin, asked]),
     ] {
-        let decision = decide(preflight, Access::Required, method.clone(), &fields).await;
+        let decision = decide(preflight, Access::Required, method.clone(), &fields);
         assert_eq!(reason(&decision), "no_credentials", "{method} {fields:?}");
     }
 }
 
-#[tokio::test]
-async fn t_req_08_a_preflight_with_a_body_of_unknown_length_is_none() {
+#[test]
+fn t_req_08_a_preflight_with_a_body_of_unknown_length_is_none() {
     let mut route = Route::new("all", [PathPattern::prefix("/").unwrap()]);
     route.preflight = Preflight::Passes;
-    let gate = gate([route], Identity::default(), None);
+    let gate = Gate::new(Routes::new([route]), Identity::default());
     let mut headers = HeaderMap::new();
     for (name, value) in PREFLIGHT {
         headers.append(name, value.parse().unwrap());
     }
     let method = Method::OPTIONS;
     let original = Original::new(&method, "/orders", None, &headers);
-    assert_eq!(reason(&gate.decide(&original).await), "admitted");
+    assert_eq!(
+        reason(&fixture::decide(
+            &gate,
+            &original,
+            &Known::new(Profile::Rfc9068)
+        )),
+        "admitted"
+    );
     let original = original.with_body(true);
-    assert_eq!(reason(&gate.decide(&original).await), "no_credentials");
+    assert_eq!(
+        reason(&fixture::decide(
+            &gate,
+            &original,
+            &Known::new(Profile::Rfc9068)
+        )),
+        "no_credentials"
+    );
 }
 
 /// A decision on a route in shadow mode, which asks for a scope and tells a claim in a field.
-async fn shadowed(token: Option<&Token>) -> Admission {
+fn shadowed(token: Option<&Token>) -> Admission {
     let mut route = Route::new("all", [PathPattern::prefix("/").unwrap()]);
     route.mode = Mode::Shadow;
     let scope = Requirements::builder()
@@ -275,7 +279,7 @@ async fn shadowed(token: Option<&Token>) -> Admission {
     route.require = vec![vec![scope]];
     let claim = ClaimSource::Claim("nickname".into());
     let identity = Identity::builder().field("X-Nickname", claim, Encoding::Plain);
-    let gate = gate([route], identity.build().unwrap(), None);
+    let gate = Gate::new(Routes::new([route]), identity.build().unwrap());
     let mut headers = HeaderMap::new();
     if let Some(token) = token {
         let bearer = format!("Bearer {}", token.sign());
@@ -283,11 +287,15 @@ async fn shadowed(token: Option<&Token>) -> Admission {
     }
     let method = Method::GET;
     let original = Original::new(&method, "/orders", None, &headers);
-    admitted(gate.decide(&original).await)
+    admitted(fixture::decide(
+        &gate,
+        &original,
+        &Known::new(Profile::Rfc9068),
+    ))
 }
 
-#[tokio::test]
-async fn in_shadow_mode_what_would_be_refused_passes_without_identity() {
+#[test]
+fn in_shadow_mode_what_would_be_refused_passes_without_identity() {
     let good = || Token::user(ISSUER, AUDIENCE, NOW).claim("nickname", "bob");
     let scoped = || good().claim("scope", "orders:read");
     for (token, reason) in [
@@ -308,7 +316,7 @@ async fn in_shadow_mode_what_would_be_refused_passes_without_identity() {
             "claim_too_large",
         ),
     ] {
-        let admission = shadowed(token.as_ref()).await;
+        let admission = shadowed(token.as_ref());
         let told = admission.shadowed.as_ref().map(|reason| reason.code());
         assert_eq!(told, Some(reason));
         assert!(admission.principal.is_none(), "{reason}");
@@ -316,6 +324,6 @@ async fn in_shadow_mode_what_would_be_refused_passes_without_identity() {
         let removed = &admission.identity.remove;
         assert!(removed.iter().any(|name| name == "x-nickname"), "{reason}");
     }
-    let admission = shadowed(Some(&scoped())).await;
+    let admission = shadowed(Some(&scoped()));
     assert!(admission.shadowed.is_none() && admission.principal.is_some());
 }

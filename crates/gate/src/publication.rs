@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use bearward::ProtectedResourceMetadata;
+use bearward_core::ProtectedResourceMetadata;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
@@ -16,13 +16,15 @@ use crate::problem::problem;
 
 /// The document and where it is found.
 #[derive(Clone, Debug)]
-pub(crate) struct Publication {
+pub struct Publication {
     path: Arc<str>,
     document: Arc<str>,
 }
 
 impl Publication {
-    pub(crate) fn of(metadata: &ProtectedResourceMetadata) -> Self {
+    /// The document for this metadata.
+    #[must_use]
+    pub fn of(metadata: &ProtectedResourceMetadata) -> Self {
         Self {
             path: metadata.path().into(),
             document: metadata.to_json().into(),
@@ -30,7 +32,8 @@ impl Publication {
     }
 
     /// The answer to a request for this target; `None` for any other.
-    pub(crate) fn answer(&self, method: &Method, target: &str) -> Option<Published> {
+    #[must_use]
+    pub fn answer(&self, method: &Method, target: &str) -> Option<Published> {
         let path = target.split('?').next();
         if path != Some(&*self.path) {
             return None;

@@ -3,20 +3,22 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bearward::{Issuer, JwkSet, Policy, Principal, PrincipalKind, Profile, ResourceServer};
-use bearward_gateway::identity::{
+use bearward_core::{Principal, PrincipalKind, Profile};
+use bearward_gate::identity::{
     ClaimSource, Encoding, Identity, IdentityBuildError, IdentityBuilder, IdentityError,
     IdentityFields, Preset, Token as Credentials, Underscores,
 };
-use bearward_testing::conformance::{AUDIENCE, ISSUER, NOW, key_set};
+use bearward_testing::conformance::{AUDIENCE, ISSUER, NOW};
 use bearward_testing::{Token, token};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
+use crate::fixture::Known;
+
 // --- the preset authgear ---
 
-#[tokio::test]
-async fn the_preset_authgear_says_what_the_resolver_says() {
+#[test]
+fn the_preset_authgear_says_what_the_resolver_says() {
     let Some(vectors) = resolver_vectors() else {
         return;
     };
@@ -55,13 +57,13 @@ async fn the_preset_authgear_says_what_the_resolver_says() {
         ("valid, anonymous user", anonymous),
         ("all headers", all),
     ] {
-        assert_eq!(told(&authgear(), &token).await, by_case(case), "{case}");
+        assert_eq!(told(&authgear(), &token), by_case(case), "{case}");
     }
     assert_eq!(set(&authgear().of(None).unwrap()), by_case("no session"));
 }
 
-#[tokio::test]
-async fn the_preset_authgear_byte_for_byte() {
+#[test]
+fn the_preset_authgear_byte_for_byte() {
     let token = user()
         .claim(token::ROLES, json!(["admin", "editor"]))
         .claim("amr", json!(["pwd", "mfa"]));
@@ -75,8 +77,8 @@ async fn the_preset_authgear_byte_for_byte() {
         ("x-authgear-user-roles", "admin,editor"),
         ("x-authgear-user-verified", "true"),
     ];
-    assert_eq!(told(&authgear(), &token).await, owned(&wanted));
-    let fields = authgear().of(Some(&principal(&token).await)).unwrap();
+    assert_eq!(told(&authgear(), &token), owned(&wanted));
+    let fields = authgear().of(Some(&principal(&token))).unwrap();
     let removed: Vec<_> = fields.remove.iter().map(HeaderName::as_str).collect();
     let credentials = ["authorization", "x-id-token"];
     assert_eq!(
@@ -89,8 +91,8 @@ async fn the_preset_authgear_byte_for_byte() {
     );
 }
 
-#[tokio::test]
-async fn roles_are_absent_and_methods_empty_where_there_are_none() {
+#[test]
+fn roles_are_absent_and_methods_empty_where_there_are_none() {
     for token in [
         user()
             .claim(token::ROLES, json!([]))
@@ -100,25 +102,25 @@ async fn roles_are_absent_and_methods_empty_where_there_are_none() {
             .claim(token::ROLES, Value::Null)
             .claim("amr", Value::Null),
     ] {
-        let told = told(&authgear(), &token).await;
+        let told = told(&authgear(), &token);
         assert_eq!(value(&told, "x-authgear-user-roles"), None);
         assert_eq!(value(&told, "x-authgear-session-amr"), Some(""));
     }
 }
 
-#[tokio::test]
-async fn who_never_authenticated_did_so_at_no_time() {
+#[test]
+fn who_never_authenticated_did_so_at_no_time() {
     for auth_time in [json!(0), json!(-62_135_596_800_i64)] {
-        let told = told(&authgear(), &user().claim("auth_time", auth_time)).await;
+        let told = told(&authgear(), &user().claim("auth_time", auth_time));
         assert_eq!(value(&told, "x-authgear-session-authenticated-at"), None);
     }
 }
 
 /// The resolver knows users alone, and this may be none.
-#[tokio::test]
-async fn t_clm_21_of_an_unknown_kind_the_preset_authgear_says_nothing() {
+#[test]
+fn t_clm_21_of_an_unknown_kind_the_preset_authgear_says_nothing() {
     let either = user().claim("sub", format!("{}@clients", token::CLIENT_ID));
-    let principal = principal(&either).await;
+    let principal = principal(&either);
     assert_eq!(principal.kind(), PrincipalKind::Unknown);
     let fields = authgear().of(Some(&principal)).unwrap();
     assert_eq!(set(&fields), owned(&[]));
@@ -126,12 +128,12 @@ async fn t_clm_21_of_an_unknown_kind_the_preset_authgear_says_nothing() {
     assert_eq!(fields.remove, nobody.remove);
 }
 
-#[tokio::test]
-async fn a_machine_is_named_by_its_client_alone() {
+#[test]
+fn a_machine_is_named_by_its_client_alone() {
     let machine = Token::machine(ISSUER, AUDIENCE, NOW);
     let wanted = [("x-bearward-client-id", token::MACHINE_CLIENT_ID)];
-    assert_eq!(told(&authgear(), &machine).await, owned(&wanted));
-    let fields = authgear().of(Some(&principal(&machine).await)).unwrap();
+    assert_eq!(told(&authgear(), &machine), owned(&wanted));
+    let fields = authgear().of(Some(&principal(&machine))).unwrap();
     let removed = fields
         .remove
         .iter()
@@ -139,9 +141,9 @@ async fn a_machine_is_named_by_its_client_alone() {
     assert_eq!(removed.count(), 9);
 }
 
-#[tokio::test]
-async fn a_hdr_02_a_missing_flag_is_removed_and_one_of_another_type_refused() {
-    let told = told(&authgear(), &user().without_claim(token::IS_VERIFIED)).await;
+#[test]
+fn a_hdr_02_a_missing_flag_is_removed_and_one_of_another_type_refused() {
+    let told = told(&authgear(), &user().without_claim(token::IS_VERIFIED));
     assert_eq!(value(&told, "x-authgear-user-verified"), None);
     for spoilt in [
         user().claim(token::IS_ANONYMOUS, "false"),
@@ -153,7 +155,7 @@ async fn a_hdr_02_a_missing_flag_is_removed_and_one_of_another_type_refused() {
         user().claim(token::ROLES, json!(["a,admin"])),
         user().claim("amr", json!(["pwd mfa"])),
     ] {
-        let refused = authgear().of(Some(&principal(&spoilt).await));
+        let refused = authgear().of(Some(&principal(&spoilt)));
         assert_eq!(
             refused.unwrap_err(),
             IdentityError::NotHeaderSafe,
@@ -186,8 +188,8 @@ fn t_hdr_03_every_name_of_the_preset_is_told() {
 
 // --- the preset bearward ---
 
-#[tokio::test]
-async fn the_preset_bearward() {
+#[test]
+fn the_preset_bearward() {
     let identity = Identity::builder()
         .preset(Preset::Bearward)
         .build()
@@ -201,20 +203,20 @@ async fn the_preset_bearward() {
         ("x-bearward-scope", "openid profile"),
         ("x-bearward-subject", token::SUBJECT),
     ];
-    assert_eq!(told(&identity, &user()).await, owned(&wanted));
-    let machine = told(&identity, &Token::machine(ISSUER, AUDIENCE, NOW)).await;
+    assert_eq!(told(&identity, &user()), owned(&wanted));
+    let machine = told(&identity, &Token::machine(ISSUER, AUDIENCE, NOW));
     assert_eq!(value(&machine, "x-bearward-kind"), Some("machine"));
     assert_eq!(value(&machine, "x-bearward-auth-time"), None);
     let either = user().claim("sub", format!("{}@clients", token::CLIENT_ID));
-    let either = told(&identity, &either).await;
+    let either = told(&identity, &either);
     assert_eq!(value(&either, "x-bearward-kind"), Some("unknown"));
-    let bare = told(&identity, &user().without_claim("scope")).await;
+    let bare = told(&identity, &user().without_claim("scope"));
     assert_eq!(value(&bare, "x-bearward-scope"), None);
 }
 
-#[tokio::test]
-async fn t_err_01_claims_are_not_shown() {
-    let fields = authgear().of(Some(&principal(&user()).await)).unwrap();
+#[test]
+fn t_err_01_claims_are_not_shown() {
+    let fields = authgear().of(Some(&principal(&user()))).unwrap();
     let shown = format!("{fields:?}");
     assert!(shown.contains("x-authgear-user-id"), "{shown}");
     assert!(!shown.contains(token::SUBJECT), "{shown}");
@@ -222,8 +224,8 @@ async fn t_err_01_claims_are_not_shown() {
 
 // --- claims and encodings ---
 
-#[tokio::test]
-async fn t_clm_15_numbers_keep_their_digits() {
+#[test]
+fn t_clm_15_numbers_keep_their_digits() {
     let digits = "9007199254740993";
     for encoding in [
         Encoding::Plain,
@@ -232,27 +234,24 @@ async fn t_clm_15_numbers_keep_their_digits() {
         Encoding::Percent,
     ] {
         let claim: Value = serde_json::from_str(digits).unwrap();
-        assert_eq!(
-            encoded(claim, encoding).await.unwrap().as_deref(),
-            Some(digits)
-        );
+        assert_eq!(encoded(claim, encoding).unwrap().as_deref(), Some(digits));
     }
     let listed = serde_json::from_str(&format!("[{digits}, 1]")).unwrap();
-    let listed = encoded(listed, Encoding::Json).await.unwrap();
+    let listed = encoded(listed, Encoding::Json).unwrap();
     assert_eq!(listed.as_deref(), Some("[9007199254740993,1]"));
     // Nor is a number written otherwise than the issuer wrote it.
     let text = String::from_utf8(user().payload_bytes()).unwrap();
     let text = text.replacen('{', "{\"told\": 123456789012345678901234567890.10e1,", 1);
     let token = user().payload_text(text);
-    let told = told(&field("told", Encoding::Plain), &token).await;
+    let told = told(&field("told", Encoding::Plain), &token);
     assert_eq!(
         value(&told, "x-told"),
         Some("123456789012345678901234567890.10e1")
     );
 }
 
-#[tokio::test]
-async fn t_hdr_05_what_cannot_stand_in_a_field_is_refused() {
+#[test]
+fn t_hdr_05_what_cannot_stand_in_a_field_is_refused() {
     for claim in [
         "a\r\nX-Admin: true",
         "a\rb",
@@ -269,13 +268,13 @@ async fn t_hdr_05_what_cannot_stand_in_a_field_is_refused() {
         " ",
     ] {
         for encoding in [Encoding::Plain, Encoding::Comma] {
-            let refused = encoded(json!(claim), encoding).await;
+            let refused = encoded(json!(claim), encoding);
             assert_eq!(refused, Err(IdentityError::NotHeaderSafe), "{claim:?}");
         }
     }
     for claim in [json!(["a"]), json!({"a": 1})] {
         for encoding in [Encoding::Plain, Encoding::Percent, Encoding::Base64Url] {
-            let refused = encoded(claim.clone(), encoding).await;
+            let refused = encoded(claim.clone(), encoding);
             assert_eq!(
                 refused,
                 Err(IdentityError::NotHeaderSafe),
@@ -285,8 +284,8 @@ async fn t_hdr_05_what_cannot_stand_in_a_field_is_refused() {
     }
 }
 
-#[tokio::test]
-async fn t_hdr_05_what_other_encodings_make_of_it() {
+#[test]
+fn t_hdr_05_what_other_encodings_make_of_it() {
     let nasty = "a\r\nb: ë\0";
     for (encoding, wanted) in [
         (Encoding::Percent, "a%0D%0Ab%3A%20%C3%AB%00"),
@@ -294,27 +293,25 @@ async fn t_hdr_05_what_other_encodings_make_of_it() {
         (Encoding::Json, r#""a\u000d\u000ab: \u00eb\u0000""#),
     ] {
         assert_eq!(
-            encoded(json!(nasty), encoding).await.unwrap().as_deref(),
+            encoded(json!(nasty), encoding).unwrap().as_deref(),
             Some(wanted)
         );
     }
     // White space between the tokens of JSON may be line breaks.
     let text = String::from_utf8(user().payload_bytes()).unwrap();
     let text = text.replacen('{', "{\"told\": {\r\n \"a\" :\t[ 1 ,\n null ] },", 1);
-    let told = told(&field("told", Encoding::Json), &user().payload_text(text)).await;
+    let told = told(&field("told", Encoding::Json), &user().payload_text(text));
     assert_eq!(value(&told, "x-told"), Some(r#"{"a":[1,null]}"#));
 }
 
-#[tokio::test]
-async fn a_hdr_03_utf_8_passes_percent_encoded() {
-    let told = encoded(json!("Zoë Müller"), Encoding::Percent)
-        .await
-        .unwrap();
+#[test]
+fn a_hdr_03_utf_8_passes_percent_encoded() {
+    let told = encoded(json!("Zoë Müller"), Encoding::Percent).unwrap();
     assert_eq!(told.as_deref(), Some("Zo%C3%AB%20M%C3%BCller"));
 }
 
-#[tokio::test]
-async fn t_hdr_06_one_element_never_becomes_two() {
+#[test]
+fn t_hdr_06_one_element_never_becomes_two() {
     for (claim, encoding) in [
         (json!(["a,admin"]), Encoding::Comma),
         (json!(["x", "a;b"]), Encoding::Comma),
@@ -328,7 +325,7 @@ async fn t_hdr_06_one_element_never_becomes_two() {
         (json!([null]), Encoding::Space),
         (json!([{"a": 1}]), Encoding::Comma),
     ] {
-        let refused = encoded(claim.clone(), encoding).await;
+        let refused = encoded(claim.clone(), encoding);
         assert_eq!(refused, Err(IdentityError::NotHeaderSafe), "{claim}");
     }
     for (claim, encoding, wanted) in [
@@ -342,23 +339,20 @@ async fn t_hdr_06_one_element_never_becomes_two() {
             r#"["a,admin","b"]"#,
         ),
     ] {
-        assert_eq!(
-            encoded(claim, encoding).await.unwrap().as_deref(),
-            Some(wanted)
-        );
+        assert_eq!(encoded(claim, encoding).unwrap().as_deref(), Some(wanted));
     }
 }
 
-#[tokio::test]
-async fn t_hdr_07_a_giant_claim_is_refused() {
+#[test]
+fn t_hdr_07_a_giant_claim_is_refused() {
     let of_length = |length: usize| json!("x".repeat(length));
     let kib8 = 8 * 1024;
-    let told = encoded(of_length(kib8), Encoding::Plain).await.unwrap();
+    let told = encoded(of_length(kib8), Encoding::Plain).unwrap();
     assert_eq!(told.unwrap().len(), kib8);
-    let refused = encoded(of_length(kib8 + 1), Encoding::Plain).await;
+    let refused = encoded(of_length(kib8 + 1), Encoding::Plain);
     assert_eq!(refused, Err(IdentityError::TooLarge));
     // What counts is what is sent.
-    let refused = encoded(json!("ë".repeat(kib8 / 6 + 1)), Encoding::Percent).await;
+    let refused = encoded(json!("ë".repeat(kib8 / 6 + 1)), Encoding::Percent);
     assert_eq!(refused, Err(IdentityError::TooLarge));
 
     let small = Identity::builder()
@@ -367,45 +361,45 @@ async fn t_hdr_07_a_giant_claim_is_refused() {
         .build()
         .unwrap();
     let roles: Vec<_> = (0..20).map(|number| format!("role-{number}")).collect();
-    let principal = principal(&user().claim(token::ROLES, roles)).await;
+    let principal = principal(&user().claim(token::ROLES, roles));
     assert_eq!(
         small.of(Some(&principal)).unwrap_err(),
         IdentityError::TooLarge
     );
 }
 
-#[tokio::test]
-async fn a_hdr_02_a_missing_claim_is_removed() {
+#[test]
+fn a_hdr_02_a_missing_claim_is_removed() {
     for claim in [Value::Null, json!("")] {
-        assert_eq!(encoded(claim, Encoding::Plain).await, Ok(None));
+        assert_eq!(encoded(claim, Encoding::Plain), Ok(None));
     }
     for encoding in [Encoding::Comma, Encoding::Space] {
-        assert_eq!(encoded(json!([]), encoding).await, Ok(None));
+        assert_eq!(encoded(json!([]), encoding), Ok(None));
     }
     assert_eq!(
-        encoded(json!([]), Encoding::Json).await.unwrap().as_deref(),
+        encoded(json!([]), Encoding::Json).unwrap().as_deref(),
         Some("[]")
     );
     let fields = field("nowhere", Encoding::Plain)
-        .of(Some(&principal(&user()).await))
+        .of(Some(&principal(&user())))
         .unwrap();
     assert!(fields.set.is_empty());
     assert!(fields.remove.iter().any(|name| name == "x-told"));
 }
 
-#[tokio::test]
-async fn a_hdr_04_arrays_and_nested_claims_by_path() {
+#[test]
+fn a_hdr_04_arrays_and_nested_claims_by_path() {
     let claim = json!({"https://x.example/roles": {"a.b": ["one", "two"]}});
     let token = user().claim("realm_access", claim);
     let path = ["realm_access", "https://x.example/roles", "a.b"];
     let source = ClaimSource::Claim(path.into());
     let identity = Identity::builder().field("X-Roles", source, Encoding::Comma);
-    let told = told(&identity.build().unwrap(), &token).await;
+    let told = told(&identity.build().unwrap(), &token);
     assert_eq!(value(&told, "x-roles"), Some("one,two"));
 }
 
-#[tokio::test]
-async fn fields_of_ones_own_stand_beside_the_preset() {
+#[test]
+fn fields_of_ones_own_stand_beside_the_preset() {
     let identity = Identity::builder()
         .preset(Preset::Authgear)
         .field("Remote-User", ClaimSource::Subject, Encoding::Plain)
@@ -413,23 +407,17 @@ async fn fields_of_ones_own_stand_beside_the_preset() {
         .field("X-Client", ClaimSource::ClientId, Encoding::Json)
         .build()
         .unwrap();
-    let told = told(&identity, &user()).await;
+    let told = told(&identity, &user());
     assert_eq!(value(&told, "remote-user"), Some(token::SUBJECT));
     assert_eq!(value(&told, "x-scopes"), Some("openid,profile"));
     assert_eq!(value(&told, "x-client"), Some(r#""bea2d0000000a110""#));
     assert_eq!(value(&told, "x-authgear-session-valid"), Some("true"));
 }
 
-#[tokio::test]
-async fn a_token_without_client_says_nothing_of_it() {
-    let policy = Policy::builder(ISSUER, AUDIENCE).profile(Profile::Generic);
-    let keys = JwkSet::parse(key_set().as_bytes()).unwrap();
-    let server = ResourceServer::builder()
-        .issuer(Issuer::jwk_set(policy.build().unwrap(), keys))
-        .clock(|| NOW);
-    let token = user().without_claim("client_id").sign();
-    let server = server.build().unwrap();
-    let principal = server.authenticate_token(token.as_bytes()).await.unwrap();
+#[test]
+fn a_token_without_client_says_nothing_of_it() {
+    let token = user().without_claim("client_id");
+    let principal = Known::new(Profile::Generic).principal(&token);
     let identity = Identity::builder()
         .preset(Preset::Bearward)
         .build()
@@ -441,19 +429,19 @@ async fn a_token_without_client_says_nothing_of_it() {
 
 // --- remembered ---
 
-#[tokio::test]
-async fn fields_of_a_principal_that_comes_again_are_not_written_again() {
-    let (identity, principal) = (authgear(), principal(&user()).await);
+#[test]
+fn fields_of_a_principal_that_comes_again_are_not_written_again() {
+    let (identity, principal) = (authgear(), principal(&user()));
     let first = identity.of(Some(&principal)).unwrap();
     let again = identity.of(Some(&principal.clone())).unwrap();
     assert!(Arc::ptr_eq(&first, &again));
-    assert_eq!(set(&first), told(&identity, &user()).await);
+    assert_eq!(set(&first), told(&identity, &user()));
 }
 
 /// What was remembered under one configuration is not told under another.
-#[tokio::test]
-async fn t_cch_04_other_settings_tell_by_themselves() {
-    let principal = principal(&user()).await;
+#[test]
+fn t_cch_04_other_settings_tell_by_themselves() {
+    let principal = principal(&user());
     let before = own().build().unwrap();
     let then = set(&before.of(Some(&principal)).unwrap());
     assert_eq!(then, owned(&[("x-auth-user", token::SUBJECT)]));
@@ -467,9 +455,9 @@ async fn t_cch_04_other_settings_tell_by_themselves() {
     }
 }
 
-#[tokio::test]
-async fn a_refusal_is_remembered_as_one() {
-    let principal = principal(&user().claim("told", "a\nb")).await;
+#[test]
+fn a_refusal_is_remembered_as_one() {
+    let principal = principal(&user().claim("told", "a\nb"));
     let identity = field("told", Encoding::Plain);
     for _ in 0..2 {
         let refused = identity.of(Some(&principal));
@@ -478,11 +466,11 @@ async fn a_refusal_is_remembered_as_one() {
 }
 
 /// The cache of verified tokens is bounded in bytes, so what it does not count stays small.
-#[tokio::test]
-async fn t_dos_05_what_is_long_is_not_remembered() {
+#[test]
+fn t_dos_05_what_is_long_is_not_remembered() {
     for (length, is_remembered) in [(1000, true), (2000, false)] {
         let token = user().claim("told", "a".repeat(length));
-        let (identity, principal) = (field("told", Encoding::Plain), principal(&token).await);
+        let (identity, principal) = (field("told", Encoding::Plain), principal(&token));
         let [first, again] = [(); 2].map(|()| identity.of(Some(&principal)).unwrap());
         assert_eq!(value(&set(&first), "x-told").unwrap().len(), length);
         assert_eq!(set(&first), set(&again));
@@ -679,7 +667,7 @@ fn the_manual_has_the_table_of_misleading_fields() {
     let (above, below) = page
         .split_once(marker)
         .expect("the marker of what is generated");
-    let table = bearward_gateway::misleading::reference();
+    let table = bearward_gate::misleading::reference();
     if std::env::var_os("BEARWARD_BLESS").is_some() {
         std::fs::write(manual, format!("{above}{marker}{table}")).expect("writing docs/fields.md");
         return;
@@ -921,16 +909,16 @@ fn field(claim: &str, encoding: Encoding) -> Identity {
 }
 
 /// The text of a field with this claim; `None` if it is removed.
-async fn encoded(claim: Value, encoding: Encoding) -> Result<Option<String>, IdentityError> {
-    let principal = principal(&user().claim("told", claim)).await;
+fn encoded(claim: Value, encoding: Encoding) -> Result<Option<String>, IdentityError> {
+    let principal = principal(&user().claim("told", claim));
     let fields = field("told", encoding).of(Some(&principal))?;
     Ok(value(&set(&fields), "x-told").map(str::to_owned))
 }
 
 type Told = Vec<(String, String)>;
 
-async fn told(identity: &Identity, token: &Token) -> Told {
-    set(&identity.of(Some(&principal(token).await)).unwrap())
+fn told(identity: &Identity, token: &Token) -> Told {
+    set(&identity.of(Some(&principal(token))).unwrap())
 }
 
 /// What is set, sorted.
@@ -956,17 +944,8 @@ fn value<'t>(told: &'t Told, name: &str) -> Option<&'t str> {
         .map(|(_, value)| value.as_str())
 }
 
-async fn principal(token: &Token) -> Principal {
-    let policy = Policy::builder(ISSUER, AUDIENCE).build().unwrap();
-    let keys = JwkSet::parse(key_set().as_bytes()).unwrap();
-    let server = ResourceServer::builder()
-        .issuer(Issuer::jwk_set(policy, keys))
-        .clock(|| NOW);
-    let server = server.build().unwrap();
-    server
-        .authenticate_token(token.sign().as_bytes())
-        .await
-        .unwrap()
+fn principal(token: &Token) -> Principal {
+    Known::new(Profile::Rfc9068).principal(token)
 }
 
 /// What the resolver answered, from the folder that `BEARWARD_VECTORS` names, or the usual one

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use bearward::{Challenge, Principal, Rejection};
+use bearward_core::{Challenge, Principal, Rejection};
 use http::{HeaderMap, StatusCode};
 
 use crate::identity::IdentityFields;
@@ -40,7 +40,7 @@ impl From<Verdict> for Decision {
 
 impl Decision {
     /// Puts it among the extensions of an answer, with what a refusal is about, or what is published.
-    pub(crate) fn insert_into(self, extensions: &mut http::Extensions) {
+    pub fn insert_into(self, extensions: &mut http::Extensions) {
         match &self {
             Self::Admit(_) => {}
             Self::Publish(published) => {

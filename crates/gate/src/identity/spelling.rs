@@ -11,7 +11,7 @@ pub(super) fn is_same(name: &str, ours: &str) -> bool {
 }
 
 /// Whether it might be one of the names that only a gateway speaks under.
-pub(crate) fn has_reserved_prefix(name: &str) -> bool {
+pub fn has_reserved_prefix(name: &str) -> bool {
     RESERVED.iter().any(|prefix| {
         name.len() >= prefix.len()
             && name

@@ -16,17 +16,17 @@ use std::fmt;
 use std::mem::size_of;
 use std::sync::Arc;
 
-use bearward::Principal;
+use bearward_core::Principal;
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::misleading::{self, Sender, bit};
+
 pub use self::builder::{IdentityBuildError, IdentityBuilder, Preset};
 pub use self::claim::ClaimSource;
 pub use self::encoding::Encoding;
-
-pub(crate) use self::spelling::has_reserved_prefix;
-use crate::misleading::{self, Sender, bit};
+pub use self::spelling::has_reserved_prefix;
 
 /// Which fields tell the application what. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -183,7 +183,7 @@ impl Identity {
     }
 
     /// This one, or `other` if that tells the same: what it told of principals before is kept then.
-    pub(crate) fn or_same(self, other: &Self) -> Self {
+    pub fn reuse_if_equal(self, other: &Self) -> Self {
         match self.0.settings == other.0.settings {
             true => other.clone(),
             false => self,
@@ -284,7 +284,7 @@ impl Identity {
     }
 
     /// Whether a field with this name, and this folded name, is removed if it came from `sender`.
-    pub(crate) fn is_taken_out(&self, name: &HeaderName, folded: &str, sender: Sender) -> bool {
+    pub fn is_taken_out(&self, name: &HeaderName, folded: &str, sender: Sender) -> bool {
         let settings = &self.0.settings;
         self.is_ours(folded)
             || (settings.underscores == Underscores::Drop && name.as_str().contains('_')
@@ -307,18 +307,18 @@ impl Identity {
     }
 
     /// Whether a field of this folded name is kept; a parameter of a query with the name is as well.
-    pub(crate) fn keeps(&self, folded: &str) -> bool {
+    pub fn keeps(&self, folded: &str) -> bool {
         self.kept().any(|kept| kept == folded)
     }
 
     /// What is not taken out, folded.
-    pub(crate) fn kept(&self) -> impl Iterator<Item = Cow<'_, str>> {
+    pub fn kept(&self) -> impl Iterator<Item = Cow<'_, str>> {
         let kept = self.0.settings.kept.iter();
         kept.map(|name| misleading::fold(name.as_str()))
     }
 
     /// What is taken out besides, folded.
-    pub(crate) fn removed(&self) -> &[String] {
+    pub fn removed(&self) -> &[String] {
         &self.0.settings.removed
     }
 }
@@ -369,7 +369,7 @@ impl IdentityFields {
 }
 
 /// The most that is remembered of what was told of a principal.
-pub(crate) const DERIVED_BYTES: u32 = 1536;
+pub const DERIVED_BYTES: u32 = 1536;
 
 impl Inner {
     fn tell(&self, principal: &Principal) -> Result<IdentityFields, IdentityError> {

@@ -1,0 +1,12 @@
+//! The gate from outside. Names that begin with `t_` or `a_` carry the id of the attack they refuse or of
+//! the good thing they accept.
+
+#![cfg(test)]
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "an overflow in a test is a failed test"
+)]
+
+mod fixture;
+mod gate;
+mod identity;
