@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 
 use arbitrary::{Arbitrary, Unstructured};
 use bearward_gateway::config::Config;
-use bearward_gateway::ext_authz::ExtAuthz;
-use bearward_gateway::forward_auth::{Peer, TrustedPeers};
+use bearward_gateway::doors::ext_authz::ExtAuthz;
+use bearward_gateway::doors::forward_auth::{Peer, TrustedPeers};
 use bearward_gateway::route::Access;
 use bearward_gateway::target::Target;
 use bearward_gateway::{Current, Decision};

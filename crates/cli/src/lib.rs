@@ -157,7 +157,7 @@ enum Failure {
     )]
     NoConfig,
     #[error(transparent)]
-    Gateway(#[from] bearward_gateway::gateway::StartError),
+    Gateway(#[from] bearward_gateway::run::StartError),
     #[error(transparent)]
     Issuer(#[from] bearward_testing::issuer::StartError),
     #[error(transparent)]

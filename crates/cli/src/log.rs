@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use std::panic::{self, PanicHookInfo};
 use std::time::Duration;
 
-use bearward_gateway::log::{LogFormat, LogQueue};
+use bearward_gateway::record::log::{LogFormat, LogQueue};
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{FilterFn, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bearward_gateway::Current;
 use bearward_gateway::config::{self, Config, Surroundings};
-use bearward_gateway::gateway::{Gateway, Reloads};
+use bearward_gateway::run::{Gateway, Reloads};
 
 use crate::log::Log;
 use crate::running;
@@ -153,9 +153,9 @@ fn raise_descriptor_limit() {
 /// Asks for a reload at each SIGHUP.
 #[cfg(unix)]
 fn hang_ups(
-    trigger: tokio::sync::mpsc::Sender<bearward_gateway::gateway::Trigger>,
+    trigger: tokio::sync::mpsc::Sender<bearward_gateway::run::Trigger>,
 ) -> Result<impl Future<Output = ()>, Failure> {
-    use bearward_gateway::gateway::Trigger;
+    use bearward_gateway::run::Trigger;
     use tokio::signal::unix::{SignalKind, signal};
     let mut hang_up = signal(SignalKind::hangup()).map_err(Failure::Runtime)?;
     Ok(async move {

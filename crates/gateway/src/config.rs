@@ -16,8 +16,8 @@ use bearward_gate::origins::Origins;
 use bearward_gate::route::Routes;
 use toml::de::{DeTable, Error as TomlError};
 
-use crate::in_force::InForce;
-pub use crate::telemetry::TelemetrySettings;
+use crate::doors::in_force::InForce;
+pub use crate::record::telemetry::TelemetrySettings;
 
 mod description;
 mod documents;

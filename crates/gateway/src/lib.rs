@@ -6,31 +6,31 @@
 //! ```text
 //! peer and dialect → Original → Target → Route → Principal → authorized → IdentityFields → Decision
 //! ```
+//!
+//! | layer | what it is |
+//! |---|---|
+//! | [`bearward_gate`] | decides; no I/O |
+//! | [`record`] | log, metrics, traces |
+//! | [`net`] | addresses, listeners, TLS, the accept loop |
+//! | [`doors`] | forward auth, ext_authz, reverse proxy, admin endpoints |
+//! | [`config`] | the configuration file |
+//! | [`recipe`] | the configuration of proxies |
+//! | [`run`] | start, reload, stop |
+//!
+//! Each layer knows those above it in this table alone; `recipe` and `run` do not know each other.
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
-mod access_log;
-mod address;
-pub mod admin;
 pub mod config;
-mod date;
-pub mod ext_authz;
-pub mod forward_auth;
-pub mod gateway;
-mod in_force;
-mod interruption;
-pub mod listener;
-pub mod log;
-pub mod metrics;
-pub mod proxy;
+pub mod doors;
+pub mod net;
 pub mod recipe;
-mod request;
-pub mod telemetry;
-mod unread;
+pub mod record;
+pub mod run;
 
 pub use bearward_gate::{
     Decision, Gate, decision, gate, host, identity, misleading, original, origins, publication,
     route, target,
 };
 
-pub use crate::in_force::{Current, InForce};
+pub use crate::doors::in_force::{Current, InForce};

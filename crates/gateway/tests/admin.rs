@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bearward::RequestHead;
-use bearward_gateway::admin::Admin;
 use bearward_gateway::config::{Config, Surroundings};
-use bearward_gateway::metrics::{ADMITTED, Door, Metrics, Reload, Request};
+use bearward_gateway::doors::admin::Admin;
+use bearward_gateway::doors::proxy::{Upstream, Upstreams};
 use bearward_gateway::original::Original;
-use bearward_gateway::proxy::{Upstream, Upstreams};
+use bearward_gateway::record::metrics::{ADMITTED, Door, Metrics, Reload, Request};
 use bearward_gateway::{Current, Gate, InForce};
 use bearward_testing::{DevIssuer, Fault};
 use http::{HeaderMap, Method, Response, StatusCode, Uri};

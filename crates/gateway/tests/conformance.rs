@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use bearward_gateway::Current;
 use bearward_gateway::config::Address;
-use bearward_gateway::listener::Listener;
-use bearward_gateway::proxy::{Limits, Proxy, Settings, Upstream, Upstreams, serve};
+use bearward_gateway::doors::proxy::{Limits, Proxy, Settings, Upstream, Upstreams, serve};
+use bearward_gateway::net::listener::Listener;
 use bearward_testing::conformance::{Failures, Suite, metadata, routes};
 use http::Request;
 use http_body_util::BodyExt;
@@ -53,7 +53,7 @@ async fn the_envoy_and_nginx_doors_decide_alike() {
 
 /// What the door knows of the true answer: status, reason, challenge, subject.
 async fn decided(
-    door: &bearward_gateway::forward_auth::ForwardAuth,
+    door: &bearward_gateway::doors::forward_auth::ForwardAuth,
     question: Request<()>,
 ) -> [String; 4] {
     let response = door.answer(LOOPBACK, head_of(&question)).await;

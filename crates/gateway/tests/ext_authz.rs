@@ -2,8 +2,8 @@
 //! concerns this door).
 
 use bearward_gateway::decision::Reason;
-use bearward_gateway::ext_authz::ExtAuthz;
-use bearward_gateway::forward_auth::{Peer, TrustedPeers};
+use bearward_gateway::doors::ext_authz::ExtAuthz;
+use bearward_gateway::doors::forward_auth::{Peer, TrustedPeers};
 use bearward_gateway::identity::{ClaimSource, Encoding, Identity};
 use bearward_gateway::{Current, Decision};
 use bearward_testing::Token;

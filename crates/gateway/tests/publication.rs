@@ -3,8 +3,8 @@
 
 use bearward::{Issuer, JwkSet, ResourceServer};
 use bearward_gateway::decision::Reason;
-use bearward_gateway::ext_authz::ExtAuthz;
-use bearward_gateway::forward_auth::{Peer, TrustedPeers};
+use bearward_gateway::doors::ext_authz::ExtAuthz;
+use bearward_gateway::doors::forward_auth::{Peer, TrustedPeers};
 use bearward_gateway::identity::Identity;
 use bearward_gateway::original::Original;
 use bearward_gateway::origins::Origins;

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use bearward::ResourceServer;
 use bearward_gateway::config::{Address, Config, Surroundings};
-use bearward_gateway::gateway::{Gateway, Reloader, Reloads, Trigger};
 use bearward_gateway::identity::IdentityFields;
-use bearward_gateway::metrics::{Metrics, Reload};
+use bearward_gateway::record::metrics::{Metrics, Reload};
+use bearward_gateway::run::{Gateway, Reloader, Reloads, Trigger};
 use bearward_gateway::{Current, InForce};
 use bearward_testing::{DevIssuer, Fault};
 use envoy_types::ext_authz::v3::pb::{CheckRequest, HttpResponse};

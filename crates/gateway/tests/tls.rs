@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bearward_gateway::config::{Config, Surroundings};
-use bearward_gateway::gateway::Reloads;
-use bearward_gateway::metrics::Reload;
+use bearward_gateway::record::metrics::Reload;
+use bearward_gateway::run::Reloads;
 use bearward_testing::DevIssuer;
 use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
 use hyper_util::rt::TokioIo;

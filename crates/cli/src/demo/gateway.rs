@@ -1,7 +1,7 @@
 //! The gateway in front of the application that knows nothing of tokens.
 
 use bearward_gateway::config::Config;
-use bearward_gateway::gateway::Gateway;
+use bearward_gateway::run::Gateway;
 
 use crate::Failure;
 

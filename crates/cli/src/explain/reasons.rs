@@ -603,10 +603,10 @@ mod tests {
     use bearward_core::jwk::UnusableJwk;
     use bearward_core::rejection::{Forbidden, InvalidRequest, InvalidToken};
     use bearward_core::{Challenge, Rejection};
-    use bearward_gateway::admin;
     use bearward_gateway::config::Code;
     use bearward_gateway::decision::{Reason as OfGateway, Refusal};
-    use bearward_gateway::proxy::Interruption;
+    use bearward_gateway::doors::admin;
+    use bearward_gateway::doors::proxy::Interruption;
 
     use super::*;
 

@@ -14,12 +14,13 @@ use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
+pub use crate::net::address::{Address, AddressError};
+
 use super::description::Kind;
 use super::mistakes::Code;
 use super::reader::Fields;
 use super::routes::hosts;
 use super::surroundings::{Secret, Surroundings};
-pub use crate::address::{Address, AddressError};
 
 /// The listeners, those that are configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

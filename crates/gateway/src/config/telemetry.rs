@@ -2,9 +2,10 @@
 
 use url::Url;
 
+use crate::record::telemetry::{Continues, TelemetrySettings};
+
 use super::mistakes::Code;
 use super::reader::Fields;
-use crate::telemetry::{Continues, TelemetrySettings};
 
 pub(super) fn read(fields: &Fields<'_>) -> Option<TelemetrySettings> {
     let fields = fields.table("telemetry")?;

@@ -8,7 +8,7 @@ use bearward_gate::host::is_host;
 use http::HeaderValue;
 use url::Url;
 
-use crate::proxy::{Address, Protocol, Tls, TlsError, Upstream};
+use crate::doors::proxy::{Address, Protocol, Tls, TlsError, Upstream};
 
 use super::mistakes::Code;
 use super::reader::{At, Fields};

@@ -1,10 +1,11 @@
 //! What is behind the proxy.
 
+use crate::config::UpstreamSettings;
+use crate::doors::proxy::Protocol;
+
 use super::place::{Kind, Place};
 use super::tls::Tls;
 use super::{RecipeError, absolute, plain};
-use crate::config::UpstreamSettings;
-use crate::proxy::Protocol;
 
 /// The application, at one place or several.
 pub(super) struct Application {

@@ -3,7 +3,7 @@
 
 use bearward_gate::misleading::ENVOYS_OWN;
 
-use crate::telemetry::Continues;
+use crate::record::telemetry::Continues;
 
 use super::application::Http;
 use super::forward_auth::ForwardAuth;

@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 
+use crate::record::telemetry::Continues;
+
 use super::application::Application;
 use super::bearward::Bearward;
 use super::metadata::Metadata;
 use super::names::Names;
 use super::place::Kind;
 use super::{Proxy, Recipe, RecipeError, heading, peers};
-use crate::telemetry::Continues;
 
 /// A proxy that asks.
 pub(super) struct ForwardAuth {

@@ -5,8 +5,9 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::str::FromStr;
 
+use crate::doors::proxy::Address;
+
 use super::{RecipeError, plain};
-use crate::proxy::Address;
 
 /// A place to connect to, in characters that mean themselves everywhere.
 #[derive(Clone, Debug, PartialEq, Eq)]

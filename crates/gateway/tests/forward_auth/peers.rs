@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use bearward_gateway::Current;
-use bearward_gateway::forward_auth::{ForwardAuth, Peer, TrustedPeers};
+use bearward_gateway::doors::forward_auth::{ForwardAuth, Peer, TrustedPeers};
 use http::StatusCode;
 
 use super::setting::{

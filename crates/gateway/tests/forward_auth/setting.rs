@@ -7,7 +7,7 @@ use std::pin::Pin;
 use bearward::fetch::{Answer, FetchError, Get, Transport};
 use bearward::{Issuer, JwkSet, RequestHead, ResourceServer};
 use bearward_gateway::decision::{Decision, Reason};
-use bearward_gateway::forward_auth::{ForwardAuth, Peer, TrustedPeers};
+use bearward_gateway::doors::forward_auth::{ForwardAuth, Peer, TrustedPeers};
 use bearward_gateway::identity::{ClaimSource, Encoding, Identity};
 use bearward_gateway::route::{Access, PathPattern, Route, Routes};
 use bearward_gateway::{Current, Gate, InForce};

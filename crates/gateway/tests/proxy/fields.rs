@@ -1,10 +1,10 @@
 //! What an application is told, and what not (THREATS tables 7 and 8).
 
 use bearward_gateway::config::Address;
-use bearward_gateway::forward_auth::TrustedPeers;
+use bearward_gateway::doors::forward_auth::TrustedPeers;
+use bearward_gateway::doors::proxy::{Limits, Settings};
 use bearward_gateway::identity::{Identity, Underscores};
-use bearward_gateway::listener::Listener;
-use bearward_gateway::proxy::{Limits, Settings};
+use bearward_gateway::net::listener::Listener;
 use bearward_testing::token::SUBJECT;
 use http::{Method, Request, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

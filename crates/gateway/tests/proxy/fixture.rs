@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use bearward::{Issuer, JwkSet, ResourceServer};
 use bearward_gateway::config::Address;
-use bearward_gateway::identity::{ClaimSource, Encoding, Identity, IdentityBuilder};
-use bearward_gateway::listener::Listener;
-use bearward_gateway::proxy::{
+use bearward_gateway::doors::proxy::{
     End, Limits, Observe, Protocol, Proxy, Record, Settings, Upstream, Upstreams, serve,
 };
+use bearward_gateway::identity::{ClaimSource, Encoding, Identity, IdentityBuilder};
+use bearward_gateway::net::listener::Listener;
 use bearward_gateway::route::{Access, Mode, PathPattern, Preflight, Route, Routes};
 use bearward_gateway::{Current, Gate, InForce};
 use bearward_testing::Token;

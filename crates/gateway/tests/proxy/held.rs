@@ -11,8 +11,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bearward_gateway::config::Address;
-use bearward_gateway::listener::Listener;
-use bearward_gateway::proxy::{Limits, Protocol, Settings, Upstream};
+use bearward_gateway::doors::proxy::{Limits, Protocol, Settings, Upstream};
+use bearward_gateway::net::listener::Listener;
 use http::{HeaderName, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bearward_gateway::config::Address;
-use bearward_gateway::listener::Listener;
-use bearward_gateway::proxy::{End, Limits, Protocol, Settings};
+use bearward_gateway::doors::proxy::{End, Limits, Protocol, Settings};
+use bearward_gateway::net::listener::Listener;
 use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use rcgen::{CertifiedKey, KeyPair};

@@ -3,8 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use bearward_gateway::forward_auth::TrustedPeers;
-use bearward_gateway::proxy::{Limits, Protocol, Settings};
+use bearward_gateway::doors::forward_auth::TrustedPeers;
+use bearward_gateway::doors::proxy::{Limits, Protocol, Settings};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -160,9 +160,11 @@ async fn t_dos_08_a_full_upstream_stops_no_other() {
     let (app, addr) = App::start().await;
     let (_other, other) = App::start().await;
     let full = upstream(addr).max_requests(1);
-    let free =
-        bearward_gateway::proxy::Upstream::new("nowhere", [other.to_string().parse().unwrap()]);
-    let upstreams = bearward_gateway::proxy::Upstreams::new([full, free]);
+    let free = bearward_gateway::doors::proxy::Upstream::new(
+        "nowhere",
+        [other.to_string().parse().unwrap()],
+    );
+    let upstreams = bearward_gateway::doors::proxy::Upstreams::new([full, free]);
     let gateway = Gateway::to(upstreams).await;
     let _held = stuck(&gateway, &app, 1, 1).await;
     assert_full(&ask(&gateway, 2, "/public/x").await);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bearward_gateway::proxy::{End, Expiry, Limits, Protocol, Settings};
+use bearward_gateway::doors::proxy::{End, Expiry, Limits, Protocol, Settings};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
 use http_body::{Body, Frame};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bearward_gateway::proxy::{End, Expiry, Limits, Protocol, Settings};
+use bearward_gateway::doors::proxy::{End, Expiry, Limits, Protocol, Settings};
 use futures_util::{SinkExt, StreamExt};
 use http::{Method, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bearward_gateway::proxy::{
+use bearward_gateway::doors::proxy::{
     Address, End, Limits, Protocol, Settings, Tls, TlsError, Upstream, Upstreams,
 };
 use futures_util::FutureExt;

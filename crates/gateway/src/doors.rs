@@ -1,0 +1,9 @@
+//! The doors: each reads what is asked about in its own dialect, lets the gate decide, and carries the
+//! decision out. And the endpoints for the operator.
+
+pub mod admin;
+pub mod ext_authz;
+pub mod forward_auth;
+pub mod in_force;
+pub mod proxy;
+

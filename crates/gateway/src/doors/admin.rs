@@ -1,0 +1,162 @@
+//! The admin listener's answers: health, metrics, the state of keys.
+//!
+//! Read-only. Nobody authenticates here, so the listener is loopback or a private network; what is
+//! refused is a web page that reaches it through a browser: by another origin, or by a name that
+//! was pointed at this machine.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bearward::{IssuerState, RequestHead};
+use bearward_gate::host::canonical_host;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, ORIGIN};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use serde_json::{Value, json};
+
+use crate::doors::in_force::Current;
+use crate::record::metrics::Metrics;
+
+/// The admin endpoints. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    current: Current,
+    metrics: Arc<Metrics>,
+    hosts: Arc<[String]>,
+}
+
+impl Admin {
+    /// Answers under `localhost`, IP addresses, and the names `hosts`.
+    #[must_use]
+    pub fn new(
+        current: Current,
+        metrics: Arc<Metrics>,
+        hosts: impl IntoIterator<Item = String>,
+    ) -> Self {
+        Self {
+            current,
+            metrics,
+            hosts: hosts.into_iter().collect(),
+        }
+    }
+
+    /// What the request with this head is answered. Its body is not read.
+    #[must_use]
+    pub fn answer(&self, head: RequestHead<'_>) -> Response<String> {
+        if !self.is_for_us(head.headers) {
+            return json(StatusCode::FORBIDDEN, &json!({ "error": ORIGIN_REFUSED }));
+        }
+        if !matches!(*head.method, Method::GET | Method::HEAD) {
+            let error = json!({ "error": READ_ONLY });
+            let mut refused = json(StatusCode::METHOD_NOT_ALLOWED, &error);
+            let allowed = HeaderValue::from_static("GET, HEAD");
+            refused.headers_mut().insert(ALLOW, allowed);
+            return refused;
+        }
+        match head.uri.path() {
+            "/issuers" => self.issuers(),
+            "/livez" => json(StatusCode::OK, &json!({ "live": true })),
+            "/metrics" => self.metrics(),
+            "/readyz" => self.readiness(),
+            _ => json(StatusCode::NOT_FOUND, &json!({ "error": NOT_FOUND })),
+        }
+    }
+
+    /// A name that is not ours may have been pointed here; an address cannot be. A browser says the
+    /// origin of what is not a plain navigation, and the site it comes from.
+    fn is_for_us(&self, headers: &HeaderMap) -> bool {
+        let mut hosts = headers.get_all(HOST).iter();
+        let (Some(host), None) = (hosts.next(), hosts.next()) else {
+            return false;
+        };
+        let Ok(host) = host.to_str() else {
+            return false;
+        };
+        let name = canonical_host(host);
+        let bare = name.trim_start_matches('[').trim_end_matches(']');
+        let is_ours =
+            name == "localhost" || bare.parse::<IpAddr>().is_ok() || self.hosts.contains(&name);
+        let is_same_origin = |origin: &HeaderValue| {
+            let origin = origin.to_str().unwrap_or_default();
+            origin.strip_prefix("http://") == Some(host)
+        };
+        let mut sites = headers.get_all("sec-fetch-site").iter();
+        is_ours
+            && headers.get_all(ORIGIN).iter().all(is_same_origin)
+            && sites.all(|site| site == "none" || site == "same-origin")
+    }
+
+    fn readiness(&self) -> Response<String> {
+        let states = self.current.load().server().state();
+        let is_ready = states.iter().all(|state| state.keys.is_usable);
+        let is_stale = states.iter().any(|state| state.keys.is_stale);
+        let issuers: Vec<_> = states
+            .iter()
+            .map(|IssuerState { issuer, keys, .. }| {
+                json!({ "issuer": issuer, "usable": keys.is_usable, "stale": keys.is_stale })
+            })
+            .collect();
+        let status = match is_ready {
+            true => StatusCode::OK,
+            false => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        json(
+            status,
+            &json!({ "ready": is_ready, "stale": is_stale, "issuers": issuers }),
+        )
+    }
+
+    fn issuers(&self) -> Response<String> {
+        let states = self.current.load().server().state();
+        let states: Vec<_> = states.iter().map(describe).collect();
+        json(StatusCode::OK, &json!({ "issuers": states }))
+    }
+
+    fn metrics(&self) -> Response<String> {
+        let Ok(text) = self.metrics.encode() else {
+            let error = json!({ "error": "internal" });
+            return json(StatusCode::INTERNAL_SERVER_ERROR, &error);
+        };
+        answer(
+            StatusCode::OK,
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            text,
+        )
+    }
+}
+
+fn describe(state: &IssuerState) -> Value {
+    let keys = &state.keys;
+    let unusable = |key: &bearward::core::jwk_set::UnusableKey| json!({ "index": key.index, "reason": key.reason.code() });
+    json!({
+        "issuer": state.issuer,
+        "usable": keys.is_usable,
+        "stale": keys.is_stale,
+        "generation": keys.generation,
+        "fetched_at": keys.fetched_at.map(|time| time.as_secs()),
+        "kids": keys.kids,
+        "unusable": keys.unusable.iter().map(unusable).collect::<Vec<_>>(),
+        "last_error": keys.last_error.as_ref().map(ToString::to_string),
+    })
+}
+
+fn json(status: StatusCode, value: &Value) -> Response<String> {
+    answer(status, "application/json", format!("{value}\n"))
+}
+
+fn answer(status: StatusCode, content_type: &'static str, body: String) -> Response<String> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let nosniff = HeaderValue::from_static("nosniff");
+    headers.insert("x-content-type-options", nosniff);
+    response
+}
+
+/// The codes of what is answered instead of what was asked for.
+pub const ERRORS: [&str; 3] = [ORIGIN_REFUSED, NOT_FOUND, READ_ONLY];
+
+const NOT_FOUND: &str = "not_found";
+const ORIGIN_REFUSED: &str = "admin_origin";
+const READ_ONLY: &str = "read_only";

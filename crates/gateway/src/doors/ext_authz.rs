@@ -1,0 +1,273 @@
+//! The door for Envoy: ext_authz v3 over gRPC.
+//!
+//! Envoy lets a request pass on an empty `CheckResponse`. So none is made by default here: an
+//! answer that admits is built from an [`Admission`] alone, and every other one has a status that
+//! is not `OK` and a denied response. `error_response` is never used: `failure_mode_allow` could
+//! turn it into an admission.
+
+use bearward_gate::decision::{Admission, Decision, Reason, Refusal};
+use bearward_gate::grpc;
+use bearward_gate::host::is_host;
+use bearward_gate::original::{Original, is_grpc};
+use bearward_gate::peer::{Peer, TrustedPeers};
+use bearward_gate::publication::Published;
+use envoy_types::ext_authz::v3::pb::{
+    Authorization, CheckRequest, CheckResponse, DeniedHttpResponse, HeaderAppendAction,
+    HeaderValue, HeaderValueOption, HttpResponse, HttpStatus, OkHttpResponse,
+};
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
+use envoy_types::pb::google::rpc;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
+use tonic::{Request, Response, Status};
+
+use crate::doors::in_force::{Current, InForce};
+
+mod metadata;
+pub(crate) mod serve;
+
+/// Answers Envoy's questions.
+#[derive(Clone, Debug)]
+pub struct ExtAuthz {
+    current: Current,
+    trusted: TrustedPeers,
+}
+
+impl ExtAuthz {
+    /// Answers `trusted` peers by the gate that is in force.
+    #[must_use]
+    pub const fn new(current: Current, trusted: TrustedPeers) -> Self {
+        Self { current, trusted }
+    }
+
+    /// Who may ask.
+    pub(crate) const fn trusted(&self) -> &TrustedPeers {
+        &self.trusted
+    }
+
+    /// Decides on a question of `peer`. The response has the [`Decision`] among its extensions, or
+    /// [`Published`] if it is the protected resource metadata.
+    pub async fn answer(&self, peer: Peer, question: &CheckRequest) -> Response<CheckResponse> {
+        telling(self.answered(peer, question).await)
+    }
+
+    /// The answer to a question over gRPC, and what is told of it.
+    pub(crate) async fn checked(&self, request: &Request<CheckRequest>) -> Answered {
+        // Whoever serves this says who asks; the address is that of tonic's own transport.
+        let told = request.extensions().get::<Peer>().copied();
+        let address = request.remote_addr().map(Peer::from);
+        match told.or(address) {
+            Some(peer) => self.answered(peer, request.get_ref()).await,
+            None => refused(Refusal::plain(None, Reason::UntrustedPeer), Body::Problem),
+        }
+    }
+
+    async fn answered(&self, peer: Peer, question: &CheckRequest) -> Answered {
+        let in_force = self.current.load();
+        if !self.trusted.contains(peer) {
+            return refused(Refusal::plain(None, Reason::UntrustedPeer), Body::Problem);
+        }
+        let Some(asked) = Asked::read(question) else {
+            return refused(Refusal::plain(None, Reason::DialectField), Body::Problem);
+        };
+        let original = Original::new(
+            &asked.method,
+            asked.target,
+            Some(asked.host),
+            &asked.headers,
+        );
+        match in_force.decide(&original).await {
+            Decision::Admit(admission) => {
+                let response = admitted(&in_force, &admission, &asked.headers);
+                (response, Decision::Admit(admission))
+            }
+            Decision::Publish(published) => publish(published),
+            Decision::Refuse(refusal) if is_grpc(&asked.headers) => refused(*refusal, Body::None),
+            Decision::Refuse(refusal) => refused(*refusal, Body::Problem),
+        }
+    }
+}
+
+/// An answer, and what is told of it.
+type Answered = (CheckResponse, Decision);
+
+fn telling((response, decision): Answered) -> Response<CheckResponse> {
+    let mut response = Response::new(response);
+    decision.insert_into(response.extensions_mut());
+    response
+}
+
+#[tonic::async_trait]
+impl Authorization for ExtAuthz {
+    async fn check(
+        &self,
+        request: Request<CheckRequest>,
+    ) -> Result<Response<CheckResponse>, Status> {
+        Ok(telling(self.checked(&request).await))
+    }
+}
+
+/// The original request, as Envoy tells it: `path` with the query, raw; `query` and `fragment` are
+/// always empty and are not read.
+struct Asked<'q> {
+    method: Method,
+    target: &'q str,
+    host: &'q str,
+    headers: HeaderMap,
+}
+
+impl<'q> Asked<'q> {
+    fn read(question: &'q CheckRequest) -> Option<Self> {
+        let attributes = question.attributes.as_ref()?;
+        let request = attributes.request.as_ref()?.http.as_ref()?;
+        Some(Self {
+            method: Method::from_bytes(request.method.as_bytes()).ok()?,
+            target: Some(request.path.as_str()).filter(|path| !path.is_empty())?,
+            host: Some(request.host.as_str()).filter(|host| is_host(host))?,
+            headers: fields(request)?,
+        })
+    }
+}
+
+/// The fields, from the one map that is filled. Repeated ones come joined in `headers`, and singly in
+/// `header_map`; two of either kind are too many for `Authorization`.
+fn fields(request: &HttpRequest) -> Option<HeaderMap> {
+    let singly = request.header_map.as_ref();
+    let singly = singly.map_or(&[][..], |map| map.headers.as_slice());
+    if !singly.is_empty() && !request.headers.is_empty() {
+        return None;
+    }
+    let joined = request.headers.iter();
+    let joined = joined.map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let singly = singly.iter().map(|field| {
+        let value = match field.raw_value.is_empty() {
+            true => field.value.as_bytes(),
+            false => field.raw_value.as_slice(),
+        };
+        (field.key.as_str(), value)
+    });
+    let mut fields = HeaderMap::new();
+    for (name, value) in joined
+        .chain(singly)
+        .filter(|(name, _)| !name.starts_with(':'))
+    {
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        let value = http::HeaderValue::from_bytes(value).ok()?;
+        // Several `Authorization` fields, joined. Where the first is ours, the comma makes it
+        // malformed; behind another scheme it would hide the others.
+        if name == AUTHORIZATION && value.as_bytes().contains(&b',') && !is_bearer(&value) {
+            fields.append(name.clone(), value.clone());
+        }
+        fields.append(name, value);
+    }
+    Some(fields)
+}
+
+fn is_bearer(value: &http::HeaderValue) -> bool {
+    let scheme = value.as_bytes().get(..7);
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"Bearer "))
+}
+
+fn admitted(in_force: &InForce, admission: &Admission, sent: &HeaderMap) -> CheckResponse {
+    let fields = &admission.identity;
+    // What a client sent in another spelling reaches the application unless it is named here.
+    let remove = in_force.gate().identity().to_remove(fields, sent);
+    let principal = admission.principal.as_ref();
+    CheckResponse {
+        status: Some(status(OK)),
+        dynamic_metadata: principal.map(|principal| metadata::of(principal.all_claims())),
+        http_response: Some(HttpResponse::OkResponse(OkHttpResponse {
+            headers: fields
+                .set
+                .iter()
+                .map(|(name, value)| field(name, value))
+                .collect(),
+            headers_to_remove: remove.map(str::to_owned).collect(),
+            ..OkHttpResponse::default()
+        })),
+    }
+}
+
+/// What is in a denied response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Body {
+    /// Nothing: to a gRPC client Envoy makes a status of the answer, and its message of the body.
+    None,
+    /// The problem document.
+    Problem,
+}
+
+fn refused(refusal: Refusal, body: Body) -> Answered {
+    let response = denied(&refusal, body);
+    (response, Decision::Refuse(Box::new(refusal)))
+}
+
+/// The metadata, as an answer of Envoy's own: nothing else keeps the request from the application,
+/// which does not have it.
+fn publish(published: Box<Published>) -> Answered {
+    let denied = DeniedHttpResponse {
+        status: Some(HttpStatus {
+            code: i32::from(published.status.as_u16()),
+        }),
+        headers: fields_of(&published.headers),
+        body: published.body.to_string(),
+    };
+    let response = CheckResponse {
+        status: Some(status(grpc::code(StatusCode::FORBIDDEN))),
+        dynamic_metadata: None,
+        http_response: Some(HttpResponse::DeniedResponse(denied)),
+    };
+    (response, Decision::Publish(published))
+}
+
+fn fields_of(headers: &HeaderMap) -> Vec<HeaderValueOption> {
+    headers
+        .iter()
+        .map(|(name, value)| field(name, value))
+        .collect()
+}
+
+fn denied(refusal: &Refusal, body: Body) -> CheckResponse {
+    let mut headers = refusal.headers.clone();
+    if body == Body::None {
+        headers.remove(CONTENT_TYPE);
+    }
+    CheckResponse {
+        status: Some(status(grpc::code(refusal.status))),
+        dynamic_metadata: None,
+        http_response: Some(HttpResponse::DeniedResponse(DeniedHttpResponse {
+            status: Some(HttpStatus {
+                code: i32::from(refusal.status.as_u16()),
+            }),
+            headers: fields_of(&headers),
+            body: match body {
+                Body::None => String::new(),
+                Body::Problem => refusal.body.to_owned(),
+            },
+        })),
+    }
+}
+
+fn field(name: &HeaderName, value: &http::HeaderValue) -> HeaderValueOption {
+    HeaderValueOption {
+        header: Some(HeaderValue {
+            key: name.to_string(),
+            // Envoy does not read `raw_value` in an answer. Ours are ASCII.
+            value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            raw_value: Vec::new(),
+        }),
+        append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
+        keep_empty_value: true,
+        ..HeaderValueOption::default()
+    }
+}
+
+fn status(code: i32) -> rpc::Status {
+    rpc::Status {
+        code,
+        ..rpc::Status::default()
+    }
+}
+
+/// The number of the gRPC status `OK`.
+const OK: i32 = 0;

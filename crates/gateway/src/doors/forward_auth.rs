@@ -1,0 +1,182 @@
+//! Forward auth: the proxy that is already there asks, and carries the answer out.
+//!
+//! One endpoint for each dialect: `/auth/nginx`, `/auth/traefik`, `/auth/caddy` and `/auth/envoy/…`.
+//! A dialect is a table: which fields tell the original request, which statuses the proxy can carry,
+//! how it removes a field. Whatever else came is ignored, and is no fallback: a client may have sent
+//! it.
+//!
+//! A request body is never read, and no answer may be stored.
+//!
+//! The protected resource metadata is served here as well, under its own path: a proxy that asks about
+//! a request for it would send it on to the application, which does not have it.
+
+mod caddy;
+mod dialect;
+mod envoy;
+mod nginx;
+mod traefik;
+
+use std::borrow::Cow;
+
+use bearward::RequestHead;
+use bearward_gate::decision::{Admission, Decision, Reason, Refusal};
+pub use bearward_gate::peer::{Peer, TrustedPeers};
+use bearward_gate::publication::Published;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+
+use crate::doors::in_force::{Current, InForce};
+
+use self::dialect::{Dialect, Removal, Statuses};
+
+/// The endpoints that proxies ask. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ForwardAuth {
+    current: Current,
+    trusted: TrustedPeers,
+}
+
+impl ForwardAuth {
+    /// Answers these peers with the decisions of the gate in force.
+    #[must_use]
+    pub const fn new(current: Current, trusted: TrustedPeers) -> Self {
+        Self { current, trusted }
+    }
+
+    /// What `peer` is answered to the request with this head.
+    ///
+    /// The response has the [`Decision`] among its extensions, and for a refusal its [`Reason`] and
+    /// the [`Rejection`](bearward::Rejection) if that is what it was; [`Published`] if it is the
+    /// protected resource metadata. A path that is no endpoint is answered 404 with nothing.
+    pub async fn answer(
+        &self,
+        peer: impl Into<Peer>,
+        head: RequestHead<'_>,
+    ) -> Response<Cow<'static, str>> {
+        let (mut response, decision) = self.answered(peer.into(), head).await;
+        if let Some(decision) = decision {
+            decision.insert_into(response.extensions_mut());
+        }
+        response
+    }
+
+    /// The same, with what is told beside the response.
+    pub(crate) async fn answered(&self, peer: Peer, head: RequestHead<'_>) -> Answered {
+        let in_force = self.current.load();
+        // For everybody: the proxy sends those who ask for it here.
+        if let Some(published) = in_force.gate().published(head.method, head.uri.path()) {
+            return publish(published);
+        }
+        let dialect = Dialect::of(head.uri.path());
+        if !self.trusted.contains(peer) {
+            let refusal = Refusal::plain(None, Reason::UntrustedPeer);
+            return refused(refusal, Statuses::All);
+        }
+        let Some(dialect) = dialect else {
+            return (not_found(), None);
+        };
+        let asked = match dialect.read(head) {
+            Ok(asked) => asked,
+            Err(reason) => return refused(Refusal::plain(None, reason), dialect.statuses),
+        };
+        match in_force.decide_by_route(&asked.original()).await {
+            Ok(admission) => admitted(admission, dialect, &in_force, head.headers),
+            Err(refusal) => refused(*refusal, dialect.statuses),
+        }
+    }
+}
+
+/// An answer, and what is told of it: nothing, where there was no question.
+type Answered = (Response<Cow<'static, str>>, Option<Decision>);
+
+/// 200, which means the same in every dialect, with each identity field set or removed.
+fn admitted(
+    admission: Box<Admission>,
+    dialect: &Dialect,
+    in_force: &InForce,
+    sent: &HeaderMap,
+) -> Answered {
+    let identity = &admission.identity;
+    let fields = identity.set.len().saturating_add(identity.remove.len());
+    let mut response = answer(StatusCode::OK, StatusCode::OK, "", fields);
+    let headers = response.headers_mut();
+    match &dialect.removal {
+        Removal::Empty => {
+            for name in &identity.remove {
+                headers.insert(name, HeaderValue::from_static(""));
+            }
+        }
+        Removal::Listed(field) => {
+            let names = in_force.gate().identity().to_remove(identity, sent);
+            let list = names.collect::<Vec<_>>().join(", ");
+            match HeaderValue::try_from(list) {
+                Ok(list) => headers.insert(field, list),
+                Err(_) => return refused(internal(*admission), dialect.statuses),
+            };
+        }
+        Removal::Omitted => {}
+    }
+    for (name, value) in &identity.set {
+        headers.insert(name, value.clone());
+    }
+    (response, Some(Decision::Admit(admission)))
+}
+
+/// The refusal, under a status that the proxy carries out as one.
+fn refused(refusal: Refusal, statuses: Statuses) -> Answered {
+    let has_challenge = refusal.headers.contains_key(WWW_AUTHENTICATE);
+    let status = statuses.carried(refusal.status, has_challenge);
+    let fields = refusal.headers.len();
+    let mut response = answer(status, refusal.status, refusal.body, fields);
+    let headers = response.headers_mut();
+    for (name, value) in &refusal.headers {
+        headers.append(name, value.clone());
+    }
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    if status != refusal.status {
+        // A problem document says the status it came with (RFC 9457 §3.1.2).
+        headers.remove(CONTENT_TYPE);
+        *response.body_mut() = Cow::Borrowed("");
+    }
+    (response, Some(Decision::Refuse(Box::new(refusal))))
+}
+
+fn internal(admission: Admission) -> Refusal {
+    Refusal::plain(Some(admission.route), Reason::Internal)
+}
+
+/// The metadata. It says nothing about any request, so it may be stored.
+fn publish(published: Published) -> Answered {
+    let mut response = Response::new(Cow::Owned(published.body.to_string()));
+    *response.status_mut() = published.status;
+    *response.headers_mut() = published.headers.clone();
+    (response, Some(Decision::Publish(Box::new(published))))
+}
+
+fn not_found() -> Response<Cow<'static, str>> {
+    let mut response = Response::new(Cow::Borrowed(""));
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+    response
+}
+
+/// An answer with room for so many more fields.
+fn answer(
+    status: StatusCode,
+    true_status: StatusCode,
+    body: &'static str,
+    fields: usize,
+) -> Response<Cow<'static, str>> {
+    let mut response = Response::new(Cow::Borrowed(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.reserve(fields.saturating_add(2));
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    headers.insert(STATUS, HeaderValue::from(true_status.as_u16()));
+    response
+}
+
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// The status that was decided on, whatever the proxy can carry.
+const STATUS: HeaderName = HeaderName::from_static("x-bearward-status");

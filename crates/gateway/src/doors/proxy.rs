@@ -1,0 +1,466 @@
+//! The reverse proxy: decides on the head of a request, and passes on what is admitted
+//! ([RFC 9110 §7.6]).
+//!
+//! ```text
+//! head → Decision → fields cleaned → identity fields set → upstream → answer, streamed
+//! ```
+//!
+//! Bodies are never held: a refusal is answered without reading one, and what is admitted passes as
+//! fast as the slower side takes it. Requests are written anew, never copied, so that client and
+//! upstream cannot differ on where one ends. Paths are forwarded as they were decided on.
+//!
+//! [RFC 9110 §7.6]: https://www.rfc-editor.org/rfc/rfc9110#section-7.6
+
+mod activity;
+mod answer;
+mod body;
+mod client;
+mod entrance;
+mod fields;
+mod forwarded;
+mod guarded;
+mod head;
+mod length;
+mod observe;
+mod places;
+mod serve;
+mod settings;
+mod streams;
+mod tunnel;
+mod upstream;
+
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bearward_gate::decision::{Admission, Decision, Reason, Refusal};
+use bearward_gate::misleading;
+use bearward_gate::original::{self, Original};
+use bearward_gate::peer::Peer;
+use http::request::Parts;
+use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use hyper::body::{Body, Incoming};
+use hyper::upgrade::OnUpgrade;
+
+use crate::doors::in_force::{Current, InForce};
+pub use crate::record::interruption::Interruption;
+use crate::record::request::{ADMITTED, Door};
+use crate::record::telemetry::Named;
+
+use self::activity::Active;
+use self::answer::Answer;
+pub use self::body::{BodyError, ProxyBody};
+use self::body::{Download, Kind, Progress, Unread, Upload};
+use self::client::Client;
+use self::entrance::{Entrance, Outlook};
+use self::forwarded::{PeerName, Via};
+use self::head::Upgrade;
+use self::observe::Exchange;
+pub use self::observe::{End, Observe, Record, Traced};
+pub(crate) use self::places::{Most, SharedMost};
+use self::places::{Place, Purpose, Room};
+use self::serve::Connection;
+pub use self::serve::{Limits, serve};
+pub use self::settings::{Expiry, Settings};
+use self::tunnel::Tunnel;
+pub use self::upstream::{
+    Address, AddressError, AddressState, Protocol, Tls, TlsError, Upstream, Upstreams,
+};
+use self::upstream::{Held, Upstream as Target, is_repeatable};
+pub(crate) use self::upstream::{IDLE_MAX, UpstreamLoad};
+
+/// Decides on requests and passes them on.
+#[derive(Clone, Debug)]
+pub struct Proxy {
+    current: Current,
+    settings: Settings,
+    most: Arc<SharedMost>,
+    room: Arc<Room>,
+}
+
+impl Proxy {
+    /// A proxy for the routes in force to their upstreams.
+    #[must_use]
+    pub fn new(current: Current, settings: Settings) -> Self {
+        Self {
+            most: Arc::new(SharedMost::new(settings.most)),
+            room: Arc::default(),
+            current,
+            settings,
+        }
+    }
+
+    /// How much may be under way at a time, to be replaced.
+    pub(crate) const fn most(&self) -> &Arc<SharedMost> {
+        &self.most
+    }
+
+    /// Answers a request of `peer`.
+    pub async fn serve_request(
+        &self,
+        peer: impl Into<Peer>,
+        mut request: Request<Incoming>,
+    ) -> Response<ProxyBody> {
+        let peer = peer.into();
+        let trusted = &self.settings.trusted;
+        let (named, client) = if trusted.contains(peer) {
+            let client = Client::behind(peer, trusted, request.headers());
+            (Named::ByProxy(request.headers()), client)
+        } else {
+            (Named::ByStranger, Client::of(peer))
+        };
+        let telemetry = &self.settings.telemetry;
+        let trace = telemetry.trace(Door::Proxy, request.method(), named);
+        let mut exchange = Exchange::start(&self.settings.observer, trace);
+        let connection = request.extensions_mut().remove::<Connection>();
+        let is_http1 = request.version() <= Version::HTTP_11;
+        // Behind such a head may stand another protocol, so no request is read there.
+        let mut closes = is_http1
+            && (request.headers().contains_key(http::header::UPGRADE)
+                || request.method() == Method::CONNECT);
+        let is_grpc = request.version() == Version::HTTP_2 && original::is_grpc(request.headers());
+        // Over HTTP/1.1 the library sends no body in answer to HEAD; over HTTP/2 it sends what it gets.
+        let is_head = !is_http1 && request.method() == Method::HEAD;
+        // A request is under way from here on, until its answer is over.
+        let active = connection.as_ref().map(Connection::active);
+        let sender = Sender {
+            trust: self.trust(peer),
+            client,
+            name: connection.as_ref().map_or_else(
+                || Arc::new(PeerName::of(peer)),
+                |connection| Arc::clone(&connection.peer_name),
+            ),
+            scheme: connection
+                .as_ref()
+                .map_or("http", |connection| connection.scheme),
+        };
+        let mut request = request.map(Unread::new);
+        let passed = self.pass(&sender, &mut request, &mut exchange).await;
+        let is_last = is_http1 && connection.as_ref().is_some_and(Connection::is_draining);
+        let mut response = match passed {
+            Ok(passed) => passed.answered(exchange, connection, active),
+            Err(answer) => {
+                exchange.answered(answer.reason, answer.status);
+                exchange.leave();
+                let (head, mut unread) = request.into_parts();
+                closes |= is_http1 && !unread.is_over(&head.headers).await;
+                let answer = match (is_grpc, is_head) {
+                    (true, _) => answer.into_grpc(),
+                    (false, true) => answer.without_body(),
+                    (false, false) => *answer,
+                };
+                let mut response = Response::new(ProxyBody::fixed(answer.body, exchange, active));
+                *response.status_mut() = answer.status;
+                *response.headers_mut() = answer.headers;
+                response
+            }
+        };
+        if (closes || is_last) && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            response
+                .headers_mut()
+                .insert(http::header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    /// Takes a place at the gateway.
+    fn enter(&self, client: Client, exchange: &mut Exchange) -> Result<(), Box<Answer>> {
+        let place = Place::take(&self.room, client, Purpose::Request, self.most.load());
+        exchange.places().gateway = Some(place.ok_or_else(entrance::full)?);
+        Ok(())
+    }
+
+    fn trusts(&self, peer: Peer) -> bool {
+        self.settings.trusted.contains(peer)
+    }
+
+    fn trust(&self, peer: Peer) -> misleading::Sender {
+        match self.trusts(peer) {
+            true => misleading::Sender::TrustedProxy,
+            false => misleading::Sender::Stranger,
+        }
+    }
+
+    const fn observer(&self) -> &Arc<dyn Observe> {
+        &self.settings.observer
+    }
+
+    /// Sends a request to its upstream, if it is admitted.
+    async fn pass(
+        &self,
+        sender: &Sender,
+        request: &mut Request<Unread>,
+        exchange: &mut Exchange,
+    ) -> Result<Passed, Box<Answer>> {
+        // Before anything of it is looked at: a refusal has to cost less than what it refuses.
+        self.enter(sender.client, exchange)?;
+        let in_force = self.current.load();
+        let Some((target, host)) = head::read(request) else {
+            return Err(Box::new(Refusal::plain(None, Reason::TargetForm).into()));
+        };
+        let admission = admitted(&in_force, request, target, host, exchange).await?;
+        let host = host.and_then(|host| head::host(request.headers(), host));
+        let Some(upstream) = in_force.upstream(&admission.route) else {
+            tracing::error!(route = &*admission.route.name, "route without upstream");
+            return Err(Answer::internal().into());
+        };
+        exchange.upstream(upstream.name());
+
+        let client = request.extensions_mut().remove::<OnUpgrade>();
+        let upgrade = Upgrade::asked(request, &self.settings)
+            .filter(|_| upstream.version(request.version()) == Version::HTTP_11);
+        let kind = kind_of(request.headers());
+        let version = upstream.version(request.version());
+        let outlook = Outlook::of(kind, version, upgrade.as_ref());
+        let entrance = Entrance::new(self, upstream);
+        entrance.enter(sender.client, outlook, exchange)?;
+        let trailers = (kind == Kind::Grpc).then(|| Arc::clone(&in_force));
+        let (head, body) = take(request, self.settings.client_idle, trailers);
+        let outbound = Outbound {
+            in_force: &in_force,
+            admission: &admission,
+            upstream,
+            upgrade: upgrade.as_ref(),
+            sender,
+            host,
+            exchange,
+        };
+        let (response, held) = outbound.send(head, body).await?;
+        exchange.answered(ADMITTED, response.status());
+
+        let tunnel = agreed(&response, upgrade, client)?;
+        let is_endless =
+            tunnel.is_some() || kind == Kind::Grpc || fields::is_stream(response.headers());
+        if is_endless {
+            entrance.turn_into_stream(exchange)?;
+        }
+        let expiry = is_endless.then_some(self.settings.expiry);
+        let remaining = expiry.and_then(|expiry| remaining(&in_force, &admission, expiry));
+        let idle = upstream.idle();
+        let download = |body| Download::new(body, idle, kind).holding(held);
+        let mut response = response.map(|body| download(body).expiring(remaining));
+        if tunnel.is_none() && response.body_mut().begin().await.is_err() {
+            return Err(Answer::bad_gateway(Interruption::UpstreamFailed).into());
+        }
+        Ok(Passed {
+            response,
+            tunnel,
+            remaining,
+            idle,
+        })
+    }
+}
+
+/// The two ends of a tunnel, if the application agreed to what was asked for.
+fn agreed(
+    response: &Response<Incoming>,
+    upgrade: Option<Upgrade>,
+    client: Option<OnUpgrade>,
+) -> Result<Option<(Upgrade, OnUpgrade)>, Box<Answer>> {
+    match (response.status(), upgrade, client) {
+        (StatusCode::SWITCHING_PROTOCOLS, Some(upgrade), Some(client))
+            if upgrade.is_agreed(response.headers()) =>
+        {
+            Ok(Some((upgrade, client)))
+        }
+        (StatusCode::SWITCHING_PROTOCOLS, ..) => {
+            Err(Answer::bad_gateway(Interruption::UpstreamFailed).into())
+        }
+        _ => Ok(None),
+    }
+}
+
+/// What the gate says to a request.
+async fn admitted(
+    in_force: &InForce,
+    request: &Request<Unread>,
+    target: &str,
+    host: Option<&str>,
+    exchange: &mut Exchange,
+) -> Result<Box<Admission>, Box<Answer>> {
+    let original = Original::new(request.method(), target, host, request.headers())
+        .with_body(!request.body().is_empty());
+    match in_force.decide(&original).await {
+        Decision::Admit(admission) => {
+            let shadowed = admission.shadowed.as_ref().map(Reason::code);
+            exchange.route(&admission.route.name, shadowed);
+            Ok(admission)
+        }
+        Decision::Publish(published) => Err(Box::new((*published).into())),
+        Decision::Refuse(refusal) => {
+            if let Some(route) = &refusal.route {
+                exchange.route(&route.name, None);
+            }
+            Err(Box::new((*refusal).into()))
+        }
+    }
+}
+
+/// Takes a request apart. What stays of it tells how far its body has come.
+fn take(
+    request: &mut Request<Unread>,
+    limit: Duration,
+    trailers: Option<Arc<InForce>>,
+) -> (Parts, Upload) {
+    let upload = request.body_mut().upload(limit, trailers);
+    let (head, unread) = mem::take(request).into_parts();
+    *request.body_mut() = unread;
+    (head, upload)
+}
+
+/// How long what has no end of its own may go on; for ever, if there is no token.
+fn remaining(in_force: &InForce, admission: &Admission, expiry: Expiry) -> Option<Duration> {
+    let Expiry::Ends(leeway) = expiry else {
+        return None;
+    };
+    let end = admission.principal.as_ref()?.expires_at().plus(leeway);
+    Some(end.since(in_force.server().now()).unwrap_or_default())
+}
+
+fn kind_of(headers: &HeaderMap) -> Kind {
+    if original::is_grpc(headers) {
+        Kind::Grpc
+    } else {
+        Kind::Plain
+    }
+}
+
+/// Who sent a request, and how.
+struct Sender {
+    trust: misleading::Sender,
+    client: Client,
+    name: Arc<PeerName>,
+    scheme: &'static str,
+}
+
+/// What becomes of a request on its way to the upstream.
+struct Outbound<'r> {
+    in_force: &'r InForce,
+    admission: &'r Admission,
+    upstream: &'r Target,
+    upgrade: Option<&'r Upgrade>,
+    sender: &'r Sender,
+    host: Option<HeaderValue>,
+    exchange: &'r Exchange,
+}
+
+impl Outbound<'_> {
+    /// Sends it, and waits for the head of the answer.
+    async fn send(
+        &self,
+        mut head: Parts,
+        body: Upload,
+    ) -> Result<(Response<Incoming>, Held), Box<Answer>> {
+        head.version = self.upstream.version(head.version);
+        let wants_trailers =
+            head.version == Version::HTTP_2 && fields::wants_trailers(&head.headers);
+        self.clean(&mut head);
+        let is_repeatable = body.is_end_stream() && is_repeatable(&head.method);
+        let copy = is_repeatable.then(|| head.clone());
+        let again = |progress: &Arc<Progress>| {
+            let body = Upload::empty(Arc::clone(progress));
+            self.request(copy.clone()?, wants_trailers, body)
+        };
+        let request = self.request(head, wants_trailers, body);
+        let request = request.ok_or_else(|| Box::new(Answer::internal()))?;
+        let sent = self
+            .upstream
+            .send(request, is_repeatable.then_some(&again))
+            .await;
+        let (mut response, held) = sent.map_err(|error| Box::new(Answer::from(error)))?;
+        if length::check(response.headers_mut()).is_err() {
+            return Err(Answer::bad_gateway(Interruption::UpstreamFraming).into());
+        }
+        Ok((response, held))
+    }
+
+    /// Takes out of the head what must not reach the application.
+    fn clean(&self, head: &mut Parts) {
+        // They are about the client's connection.
+        head.extensions = Extensions::new();
+        fields::clean_request(
+            &mut head.headers,
+            self.sender.trust,
+            self.in_force.gate().identity(),
+        );
+    }
+
+    /// A clean request with what the application is told.
+    fn request(
+        &self,
+        mut head: Parts,
+        wants_trailers: bool,
+        body: Upload,
+    ) -> Option<Box<Request<Upload>>> {
+        let headers = &mut head.headers;
+        let told = &self.admission.identity.set;
+        headers.reserve(told.len().saturating_add(OWN_FIELDS));
+        let via = Via {
+            peer: &self.sender.name,
+            host: self.host.as_ref(),
+            scheme: self.sender.scheme,
+        };
+        forwarded::set_forwarded(headers, self.sender.trust, via);
+        if let Some(upgrade) = self.upgrade {
+            upgrade.set(headers);
+        }
+        if wants_trailers {
+            headers.insert(http::header::TE, HeaderValue::from_static("trailers"));
+        }
+        // Last, so that nothing above can take them away. What a client sent under these names is gone.
+        for (name, value) in told {
+            headers.insert(name, value.clone());
+        }
+        let has_length = body.size_hint().exact().is_some();
+        if head.version == Version::HTTP_11 && !has_length {
+            // Said aloud: a GET would be taken to have no body.
+            headers.insert(
+                http::header::TRANSFER_ENCODING,
+                HeaderValue::from_static("chunked"),
+            );
+        }
+        head::address(&mut head, self.host.clone(), self.upstream)?;
+        self.exchange.pass_on(&mut head.headers);
+        Some(Box::new(Request::from_parts(head, body)))
+    }
+}
+
+/// How many fields are set besides those of the identity, at most: `Forwarded` and three more of its
+/// kind, `Host`, two each of an upgrade and of a trace, `TE` or `Transfer-Encoding`.
+const OWN_FIELDS: usize = 10;
+
+/// A request that was passed on, and answered.
+struct Passed {
+    response: Response<Download>,
+    tunnel: Option<(Upgrade, OnUpgrade)>,
+    remaining: Option<Duration>,
+    idle: Duration,
+}
+
+impl Passed {
+    fn answered(
+        self,
+        exchange: Exchange,
+        connection: Option<Connection>,
+        active: Option<Active>,
+    ) -> Response<ProxyBody> {
+        let Self { mut response, .. } = self;
+        let Some((upgrade, client)) = self.tunnel else {
+            fields::end_hop(response.headers_mut());
+            *response.version_mut() = Version::HTTP_11;
+            return response.map(|body| ProxyBody::relayed(body, exchange, active));
+        };
+        let tunnel = Tunnel {
+            client,
+            upstream: hyper::upgrade::on(&mut response),
+            idle: self.idle,
+            remaining: self.remaining,
+            exchange,
+            connection,
+        };
+        tokio::spawn(tunnel.run());
+        fields::end_hop(response.headers_mut());
+        upgrade.set(response.headers_mut());
+        response.map(|_| ProxyBody::tunnelled())
+    }
+}

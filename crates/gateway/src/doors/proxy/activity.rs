@@ -1,0 +1,314 @@
+//! What goes on on a client's connection, as far as its time limits need to know.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Context;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::record::interruption::Interruption;
+
+use super::observe::Observe;
+use super::serve::Limits;
+use super::streams::{PIECE, Taking};
+
+/// How often a connection that is to end is looked at.
+const LOOKED_AT: Duration = Duration::from_millis(100);
+
+/// What a client of HTTP/2 takes at least within the limit, in bytes: more than answers to its pings.
+const TAKEN_MIN: u64 = 1024;
+
+/// How much of an answer over HTTP/1.1 may wait for the connection before more of it is handed over.
+const WAITING: u64 = 32 * 1024;
+
+/// What happens on a connection, for its time limits.
+#[derive(Debug)]
+pub(super) struct Activity {
+    state: Mutex<State>,
+    /// How many answers wait for the client to take more of them.
+    owed: AtomicUsize,
+    /// How many bytes the client has taken. Pieces of answers count as so many at least.
+    taken: AtomicU64,
+    /// How many bytes the system has taken for the client.
+    written: AtomicU64,
+    /// It takes no more at the moment, and wakes the connection when it does.
+    is_full: AtomicBool,
+    observer: Arc<dyn Observe>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct State {
+    active: usize,
+    /// Since when no request has been under way.
+    idle: Instant,
+    /// Since when a head is being read. The first one is due from the start.
+    head: Option<Instant>,
+    /// Heads are not told of, as over HTTP/2: that a request is under way says one was read.
+    is_opaque: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Overdue {
+    Head,
+    Idle,
+    /// The client takes nothing of what it asked for.
+    Stall,
+}
+
+impl Activity {
+    pub(super) fn new(observer: &Arc<dyn Observe>) -> Self {
+        let now = Instant::now();
+        Self {
+            state: Mutex::new(State {
+                active: 0,
+                idle: now,
+                head: Some(now),
+                is_opaque: false,
+            }),
+            owed: AtomicUsize::new(0),
+            taken: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            is_full: AtomicBool::new(false),
+            observer: Arc::clone(observer),
+        }
+    }
+
+    pub(super) fn head_began(&self) {
+        self.state().head.get_or_insert_with(Instant::now);
+    }
+
+    pub(super) fn head_ended(&self) {
+        self.state().head = None;
+    }
+
+    /// From here on, heads are not told of.
+    pub(super) fn turned_opaque(&self) {
+        self.state().is_opaque = true;
+    }
+
+    pub(super) fn cut(&self, reason: Interruption) {
+        self.observer.cut(reason.code());
+    }
+
+    /// The client has taken so many bytes.
+    pub(super) fn took(&self, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.taken.fetch_add(bytes, Ordering::Relaxed);
+        self.written.fetch_add(bytes, Ordering::Relaxed);
+        self.is_full.store(false, Ordering::Relaxed);
+    }
+
+    /// The system takes no more for the client at the moment.
+    pub(super) fn full(&self) {
+        self.is_full.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) async fn overdue(&self, limits: Limits) -> Overdue {
+        let mut stall = Stall::new();
+        loop {
+            if self.state().is_opaque && stall.is_over(self, limits.stall) {
+                return Overdue::Stall;
+            }
+            let State {
+                active, idle, head, ..
+            } = *self.state();
+            let (since, limit, what) = match head {
+                _ if active > 0 => (Instant::now(), limits.head.min(limits.idle), None),
+                Some(began) => (began, limits.head, Some(Overdue::Head)),
+                None => (idle, limits.idle, Some(Overdue::Idle)),
+            };
+            let Some(due) = since.checked_add(limit) else {
+                return std::future::pending().await;
+            };
+            match what {
+                Some(what) if due <= Instant::now() => return what,
+                // A head may begin before this is over.
+                _ => sleep_until(due.min(soon(limits.head.min(limits.stall)))).await,
+            }
+        }
+    }
+
+    /// Resolves when no request has been under way for so long, from now on.
+    pub(super) async fn idle_for(&self, limit: Duration) {
+        let began = Instant::now();
+        loop {
+            let State { active, idle, .. } = *self.state();
+            let since = if active > 0 {
+                Instant::now()
+            } else {
+                idle.max(began)
+            };
+            match since.checked_add(limit) {
+                Some(due) if due <= Instant::now() => return,
+                Some(due) => sleep_until(due).await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Resolves when no further request over HTTP/1.1 is to be expected: none came for so long, or
+    /// it is HTTP/2, which has its own way to say which request was the last.
+    pub(super) async fn last_call(&self, limit: Duration) {
+        let silent = self.idle_for(limit);
+        tokio::pin!(silent);
+        loop {
+            if self.state().is_opaque {
+                return;
+            }
+            // It may turn out to be HTTP/2 only now.
+            if timeout(LOOKED_AT, silent.as_mut()).await.is_ok() {
+                return;
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// No later than this a limit is looked at again: half of it may be missed, no more.
+fn soon(limit: Duration) -> Instant {
+    let now = Instant::now();
+    let half = limit.checked_div(2).unwrap_or(limit);
+    now.checked_add(half.max(Duration::from_millis(10)))
+        .unwrap_or(now)
+}
+
+/// Since when a client has taken nothing of what waits for it. Over HTTP/1.1 the socket shows that;
+/// over HTTP/2 it is read, and only the window of a stream stays closed.
+#[derive(Debug)]
+struct Stall {
+    since: Instant,
+    taken: u64,
+}
+
+impl Stall {
+    fn new() -> Self {
+        Self {
+            since: Instant::now(),
+            taken: 0,
+        }
+    }
+
+    fn is_over(&mut self, activity: &Activity, limit: Duration) -> bool {
+        let taken = activity.taken.load(Ordering::Relaxed);
+        let takes = taken.wrapping_sub(self.taken) >= TAKEN_MIN;
+        if takes || activity.owed.load(Ordering::Relaxed) == 0 {
+            *self = Self {
+                since: Instant::now(),
+                taken,
+            };
+        }
+        self.since.elapsed() >= limit
+    }
+}
+
+/// An answer of which the client has to take more.
+#[derive(Debug)]
+pub(super) struct Owed {
+    activity: Arc<Activity>,
+    /// There if it has a stream of its own.
+    stream: Option<Arc<Taking>>,
+    is_owed: bool,
+    /// How much of it was handed over, and how much the connection had written when it began.
+    handed: u64,
+    began: u64,
+}
+
+impl Owed {
+    pub(super) fn new(active: &Active) -> Self {
+        let mut owed = Self {
+            activity: Arc::clone(&active.0),
+            stream: Taking::of_stream(),
+            is_owed: false,
+            handed: 0,
+            began: active.0.written.load(Ordering::Relaxed),
+        };
+        owed.set(true);
+        owed
+    }
+
+    /// The client has taken what there was; whether there is more, and not the upstream to wait for.
+    pub(super) fn taken(&mut self, is_owed: bool) {
+        self.activity.taken.fetch_add(TAKEN_MIN, Ordering::Relaxed);
+        self.set(is_owed);
+    }
+
+    /// Whether so much of it waits for the connection that no more is handed over now. Over HTTP/2 the
+    /// stream sees to that.
+    pub(super) fn must_wait(&self, cx: &Context<'_>) -> bool {
+        let written = self.activity.written.load(Ordering::Relaxed);
+        let written = written.wrapping_sub(self.began);
+        if self.stream.is_some() || self.handed.saturating_sub(written) < WAITING {
+            return false;
+        }
+        // What there is will be written next, which shows whether there is room.
+        if !self.activity.is_full.load(Ordering::Relaxed) {
+            cx.waker().wake_by_ref();
+        }
+        true
+    }
+
+    /// So many bytes more were handed over.
+    pub(super) fn handed(&mut self, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.handed = self.handed.saturating_add(bytes);
+    }
+
+    /// The most that may be handed over at once.
+    pub(super) fn piece(&self) -> usize {
+        self.stream.as_ref().map_or(usize::MAX, |_| PIECE)
+    }
+
+    /// Whether the client took too long with this answer, so that its stream was ended.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.stream
+            .as_ref()
+            .is_some_and(|stream| stream.is_overdue())
+    }
+
+    fn set(&mut self, is_owed: bool) {
+        if let Some(stream) = &self.stream {
+            stream.taken(is_owed);
+        }
+        match (self.is_owed, is_owed) {
+            (false, true) => self.activity.owed.fetch_add(1, Ordering::Relaxed),
+            (true, false) => self.activity.owed.fetch_sub(1, Ordering::Relaxed),
+            _ => 0,
+        };
+        self.is_owed = is_owed;
+    }
+}
+
+impl Drop for Owed {
+    fn drop(&mut self) {
+        self.set(false);
+    }
+}
+
+/// A request under way.
+#[derive(Debug)]
+pub(super) struct Active(Arc<Activity>);
+
+impl Active {
+    pub(super) fn new(activity: Arc<Activity>) -> Self {
+        {
+            let mut state = activity.state();
+            state.active = state.active.saturating_add(1);
+            if state.is_opaque {
+                state.head = None;
+            }
+        }
+        Self(activity)
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.active = state.active.saturating_sub(1);
+        state.idle = Instant::now();
+    }
+}

@@ -1,0 +1,129 @@
+//! Answers of the proxy's own, for what it could not pass on. Fixed texts: nothing of the request
+//! and nothing of the upstream is in them.
+
+use bearward_gate::decision::{Reason, Refusal};
+use bearward_gate::grpc;
+use bearward_gate::problem::problem;
+use bearward_gate::publication::Published;
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use crate::record::interruption::Interruption;
+use crate::record::request::METADATA;
+
+use super::body::BodyError;
+use super::upstream::UpstreamError;
+
+/// What is answered in the place of an upstream.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    /// The code for log and metrics.
+    pub(super) reason: &'static str,
+}
+
+impl From<Refusal> for Answer {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            reason: refusal.reason.code(),
+            status: refusal.status,
+            headers: refusal.headers,
+            body: Bytes::from_static(refusal.body.as_bytes()),
+        }
+    }
+}
+
+impl From<Published> for Answer {
+    fn from(published: Published) -> Self {
+        Self {
+            reason: METADATA,
+            status: published.status,
+            headers: published.headers,
+            body: Bytes::copy_from_slice(published.body.as_bytes()),
+        }
+    }
+}
+
+impl From<UpstreamError> for Answer {
+    fn from(error: UpstreamError) -> Self {
+        match error {
+            UpstreamError::Client(BodyError::ClientTimeout) => Self::problem(
+                StatusCode::REQUEST_TIMEOUT,
+                r#"{"status":408}"#,
+                Interruption::ClientTimeout.code(),
+            ),
+            UpstreamError::Client(_) => {
+                let code = Interruption::ClientBody.code();
+                Self::problem(StatusCode::BAD_REQUEST, r#"{"status":400}"#, code)
+            }
+            UpstreamError::Connect => Self::bad_gateway(Interruption::UpstreamConnect),
+            UpstreamError::Lost => Self::bad_gateway(Interruption::UpstreamFailed),
+            UpstreamError::Timeout => Self::problem(
+                StatusCode::GATEWAY_TIMEOUT,
+                r#"{"status":504}"#,
+                Interruption::UpstreamTimeout.code(),
+            ),
+        }
+    }
+}
+
+impl Answer {
+    /// The same for a gRPC client: a status in the place of the body ([gRPC over HTTP/2]).
+    ///
+    /// [gRPC over HTTP/2]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+    pub(super) fn into_grpc(mut self) -> Self {
+        let code = grpc::code(self.status);
+        let headers = &mut self.headers;
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        headers.insert("grpc-status", HeaderValue::from(code));
+        self.status = StatusCode::OK;
+        self.body = Bytes::new();
+        self
+    }
+
+    /// The same for HEAD, which is told how long the body would be ([RFC 9110 §9.3.2]).
+    ///
+    /// [RFC 9110 §9.3.2]: https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2
+    pub(super) fn without_body(mut self) -> Self {
+        let length = HeaderValue::from(self.body.len());
+        self.headers.insert(CONTENT_LENGTH, length);
+        self.body = Bytes::new();
+        self
+    }
+
+    /// The upstream did not answer, or not sensibly.
+    pub(super) fn bad_gateway(reason: Interruption) -> Self {
+        Self::problem(StatusCode::BAD_GATEWAY, r#"{"status":502}"#, reason.code())
+    }
+
+    /// There is no place for it. Nothing was sent to the upstream, so it may be sent again.
+    pub(super) fn too_many() -> Self {
+        let reason = Interruption::TooManyRequests.code();
+        let mut answer =
+            Self::problem(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":503}"#, reason);
+        let soon = HeaderValue::from_static("1");
+        answer.headers.insert(RETRY_AFTER, soon);
+        answer
+    }
+
+    /// A mistake of ours.
+    pub(super) fn internal() -> Self {
+        Self::problem(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            r#"{"status":500}"#,
+            Reason::Internal.code(),
+        )
+    }
+
+    fn problem(status: StatusCode, body: &'static str, reason: &'static str) -> Self {
+        Self {
+            status,
+            headers: problem(),
+            body: Bytes::from_static(body.as_bytes()),
+            reason,
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Where an answer ends, read strictly ([RFC 9112 §6]): what the next reader could read differently
+//! is not passed on.
+//!
+//! The library behind this takes an answer whose last transfer coding is not `chunked` for one that
+//! ends with its connection, and does not look at the length of what has no body. It decodes
+//! `chunked` and refuses lengths that differ where there is a body.
+//!
+//! [RFC 9112 §6]: https://www.rfc-editor.org/rfc/rfc9112#section-6
+
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue};
+
+use crate::net::framing;
+
+/// Two readers could differ about where the answer ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ambiguous;
+
+/// Checks the head of an answer. A length that is said several times is said once from then on
+/// ([RFC 9110 §8.6]).
+///
+/// [RFC 9110 §8.6]: https://www.rfc-editor.org/rfc/rfc9110#section-8.6
+pub(super) fn check(headers: &mut HeaderMap) -> Result<(), Ambiguous> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    if let Some(coding) = codings.next() {
+        // We ask for no other coding, so nobody may use one (RFC 9112 §7.4).
+        let is_chunked = coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+        if !is_chunked || codings.next().is_some() {
+            return Err(Ambiguous);
+        }
+        // It overrides the length, which is dropped before the answer goes on (RFC 9112 §6.3).
+        return Ok(());
+    }
+    let mut lengths = headers
+        .get_all(CONTENT_LENGTH)
+        .iter()
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .map(|digits| framing::length(digits.trim_ascii()).ok_or(Ambiguous));
+    let Some(first) = lengths.next().transpose()? else {
+        return Ok(());
+    };
+    let mut is_repeated = false;
+    for length in lengths {
+        is_repeated = true;
+        if length? != first {
+            return Err(Ambiguous);
+        }
+    }
+    if is_repeated {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(first));
+    }
+    Ok(())
+}

@@ -1,0 +1,338 @@
+//! The listener: accepts connections, as many as it may, and ends them in order.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bearward_gate::peer::Peer;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{sleep, timeout};
+
+use crate::net::date;
+use crate::net::listener::{Accepted, Listener};
+use crate::record::interruption::Interruption;
+
+use super::Proxy;
+use super::activity::{Active, Activity, Overdue};
+use super::client::Client;
+use super::forwarded::PeerName;
+use super::guarded::Guarded;
+use super::places::{Guest, Places};
+use super::streams::Streams;
+
+/// The fields of a head. HTTP/2's usual 16 KiB would refuse a token of 16 KiB.
+pub(super) const HEAD_LIMIT: u32 = 64 * 1024;
+/// How often an HTTP/2 peer is asked whether it is still there.
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// The same for HTTP/1.1, where it is the buffer.
+pub(super) const HEAD_BUFFER: usize = 64 * 1024;
+/// How much of one answer over HTTP/2 waits for its connection, whatever windows its client opens.
+const SEND_BUFFER: usize = 32 * 1024;
+/// Streams reset by the peer before we took them: rapid reset ([CVE-2023-44487]).
+///
+/// [CVE-2023-44487]: https://nvd.nist.gov/vuln/detail/CVE-2023-44487
+const PENDING_RESETS: usize = 20;
+/// Streams reset by us for the peer's faults, before the connection is closed.
+const OWN_RESETS: usize = 256;
+/// How long a connection that was asked to end may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(5);
+/// How long an HTTP/1.1 connection may be silent when all are to end: a request may be on its way,
+/// and its sender could not know whether it may be sent again ([RFC 9112 §9.3.1]).
+///
+/// [RFC 9112 §9.3.1]: https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1
+const LAST_CALL: Duration = Duration::from_secs(1);
+/// How many connections wait to be accepted at most, by what we ask of the system.
+const BACKLOG: u32 = 1024;
+
+/// What a listener bears.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    connections: u32,
+    streams: u32,
+    pub(super) head: Duration,
+    pub(super) idle: Duration,
+    pub(super) stall: Duration,
+    take: Duration,
+    drain: Duration,
+}
+
+impl Limits {
+    /// The defaults.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            connections: 10_000,
+            streams: 100,
+            head: Duration::from_secs(10),
+            idle: Duration::from_secs(75),
+            stall: Duration::from_secs(30),
+            take: Duration::from_secs(60),
+            drain: Duration::from_secs(30),
+        }
+    }
+
+    /// How many connections are open at a time, tunnels included; 10 000. More wait to be accepted.
+    #[must_use]
+    pub const fn connections(mut self, count: u32) -> Self {
+        self.connections = count;
+        self
+    }
+
+    /// How many requests an HTTP/2 connection may have under way; 100, the least that RFC 9113 §6.5.2 recommends.
+    #[must_use]
+    pub const fn streams(mut self, count: u32) -> Self {
+        self.streams = count;
+        self
+    }
+
+    /// How long the head of a request may take, and a TLS handshake; 10 s.
+    #[must_use]
+    pub const fn head_timeout(mut self, limit: Duration) -> Self {
+        self.head = limit;
+        self
+    }
+
+    /// How long a connection may wait for its next request; 75 s.
+    #[must_use]
+    pub const fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.idle = limit;
+        self
+    }
+
+    /// How long a client may take nothing of an answer; 30 s. Over HTTP/2: of all the answers that wait
+    /// for it.
+    #[must_use]
+    pub const fn stall_timeout(mut self, limit: Duration) -> Self {
+        self.stall = limit;
+        self
+    }
+
+    /// How long a client may take for 16 KiB of an answer over HTTP/2, when there are so many; 60 s.
+    /// The stream is reset then, and the others of its connection go on.
+    #[must_use]
+    pub const fn take_timeout(mut self, limit: Duration) -> Self {
+        self.take = limit;
+        self
+    }
+
+    /// How long requests under way may still take at shutdown; 30 s.
+    #[must_use]
+    pub const fn drain_timeout(mut self, limit: Duration) -> Self {
+        self.drain = limit;
+        self
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Serves `proxy` until `shutdown` resolves, and then the requests whose heads were read.
+pub async fn serve(
+    listener: Listener,
+    proxy: Arc<Proxy>,
+    limits: Limits,
+    shutdown: impl Future<Output = ()>,
+) {
+    let (phase, phases) = watch::channel(Phase::Serving);
+    let places = Arc::new(Semaphore::new(
+        usize::try_from(limits.connections).unwrap_or(Semaphore::MAX_PERMITS),
+    ));
+    let crowd = Arc::new(Places::default());
+    tokio::pin!(shutdown);
+    let mut waiting = None;
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut shutdown, if waiting.is_none() => {
+                phase.send_replace(Phase::Draining);
+                waiting = Some(BACKLOG);
+                // The runtime asks the system who has connected.
+                tokio::task::yield_now().await;
+                continue;
+            }
+            accepted = accept(&listener, &places), if waiting != Some(0) => accepted,
+            // Who had connected before is served as well.
+            () = std::future::ready(()), if waiting.is_some() => break,
+        };
+        waiting = waiting.map(|waiting: u32| waiting.saturating_sub(1));
+        let Some((accepted, place)) = accepted else {
+            if waiting.is_some() {
+                break;
+            }
+            // Out of file descriptors, most likely: others have to end first.
+            sleep(Duration::from_millis(20)).await;
+            continue;
+        };
+        let guest = admit(&proxy, &crowd, accepted.peer, limits.connections);
+        let Ok(guest) = guest else {
+            proxy
+                .observer()
+                .cut(Interruption::TooManyConnections.code());
+            continue;
+        };
+        let connection = Connection {
+            scheme: "http",
+            peer_name: Arc::new(PeerName::of(accepted.peer)),
+            activity: Arc::new(Activity::new(proxy.observer())),
+            place: Arc::new((place, guest)),
+            phase: phases.clone(),
+        };
+        tokio::spawn(open(accepted, Arc::clone(&proxy), limits, connection));
+    }
+    drop(listener);
+    let all = places.acquire_many(limits.connections);
+    let _ = timeout(limits.drain, all).await;
+    phase.send_replace(Phase::Closed);
+}
+
+async fn accept(
+    listener: &Listener,
+    places: &Arc<Semaphore>,
+) -> Option<(Accepted, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    Some((listener.accept().await?, place))
+}
+
+/// Whether a peer may have one more connection, counted if it counts. One that has more than are free
+/// for others is cut, at no further cost; a trusted proxy has those of many clients.
+fn admit(
+    proxy: &Proxy,
+    crowd: &Arc<Places>,
+    peer: Peer,
+    most: u32,
+) -> Result<Option<Guest>, Crowded> {
+    if proxy.trusts(peer) {
+        return Ok(None);
+    }
+    let guest = Guest::admit(crowd, Client::of(peer), most);
+    guest.map(Some).ok_or(Crowded)
+}
+
+/// This client has enough connections.
+#[derive(Clone, Copy, Debug)]
+struct Crowded;
+
+async fn open(accepted: Accepted, proxy: Arc<Proxy>, limits: Limits, mut connection: Connection) {
+    let peer = accepted.peer;
+    match accepted.open(limits.head).await {
+        Ok((stream, scheme)) => {
+            connection.scheme = scheme;
+            drive(stream, peer, proxy, limits, connection).await;
+        }
+        Err(reason) => connection.activity.cut(reason),
+    }
+}
+
+async fn drive<I>(io: I, peer: Peer, proxy: Arc<Proxy>, limits: Limits, mut connection: Connection)
+where
+    I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let activity = Arc::clone(&connection.activity);
+    let io = TokioIo::new(Guarded::new(io, Arc::clone(&activity), limits.stall));
+    let told = connection.clone();
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(told.clone());
+        let proxy = Arc::clone(&proxy);
+        async move {
+            // Boxed once its turn has come: of streams that wait for theirs there may be thousands, and
+            // those that are refused are over by then.
+            let mut response = Box::pin(proxy.serve_request(peer, request)).await;
+            date::add(response.headers_mut());
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let builder = builder(limits);
+    let served = builder.serve_connection_with_upgrades(io, service);
+    tokio::pin!(served);
+    tokio::select! {
+        _ = served.as_mut() => return,
+        () = connection.draining() => {
+            tokio::select! {
+                _ = served.as_mut() => return,
+                () = connection.closed() => return,
+                () = activity.last_call(LAST_CALL) => {}
+            }
+        }
+        slow = activity.overdue(limits) => {
+            if slow != Overdue::Idle {
+                activity.cut(Interruption::ClientTimeout);
+                return;
+            }
+        }
+    }
+    served.as_mut().graceful_shutdown();
+    tokio::select! {
+        _ = served.as_mut() => {}
+        () = connection.closed() => {}
+        () = activity.idle_for(GOODBYE) => {}
+    }
+}
+
+fn builder(limits: Limits) -> auto::Builder<Streams> {
+    let mut builder = auto::Builder::new(Streams::new(limits.take));
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        // Ours are told apart: a head has to come soon, the next request may take a while.
+        .header_read_timeout(None)
+        .max_buf_size(HEAD_BUFFER);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams)
+        .max_pending_accept_reset_streams(PENDING_RESETS)
+        .max_local_error_reset_streams(OWN_RESETS)
+        .max_header_list_size(HEAD_LIMIT)
+        .max_send_buf_size(SEND_BUFFER)
+        .keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE);
+    builder
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Serving,
+    Draining,
+    Closed,
+}
+
+/// What a request is told of the connection it came by.
+#[derive(Clone, Debug)]
+pub(super) struct Connection {
+    pub(super) scheme: &'static str,
+    pub(super) peer_name: Arc<PeerName>,
+    activity: Arc<Activity>,
+    /// Free again when the last one who holds it is gone.
+    #[expect(dead_code, reason = "held, not read")]
+    place: Arc<(OwnedSemaphorePermit, Option<Guest>)>,
+    phase: watch::Receiver<Phase>,
+}
+
+impl Connection {
+    pub(super) fn active(&self) -> Active {
+        Active::new(Arc::clone(&self.activity))
+    }
+
+    /// Resolves when nothing more is waited for.
+    pub(super) async fn closed(&mut self) {
+        let _ = self.phase.wait_for(|phase| *phase == Phase::Closed).await;
+    }
+
+    /// Whether it is to end, so that an answer has to say so.
+    pub(super) fn is_draining(&self) -> bool {
+        *self.phase.borrow() != Phase::Serving
+    }
+
+    async fn draining(&mut self) {
+        let _ = self.phase.wait_for(|phase| *phase != Phase::Serving).await;
+    }
+}

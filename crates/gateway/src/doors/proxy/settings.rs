@@ -1,0 +1,117 @@
+//! What the operator decides about the proxy.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bearward_gate::peer::TrustedPeers;
+
+use crate::record::telemetry::Telemetry;
+
+use super::observe::{Observe, Traced};
+use super::places::Most;
+
+/// How requests are passed on. Every default is the safe one.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub(super) expiry: Expiry,
+    pub(super) client_idle: Duration,
+    pub(super) upgrades: Vec<String>,
+    pub(super) trusted: TrustedPeers,
+    pub(super) observer: Arc<dyn Observe>,
+    pub(super) telemetry: Telemetry,
+    pub(super) most: Most,
+}
+
+/// What becomes of tunnels and streams of events whose token expires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Expiry {
+    /// They end this long after `exp`. The default, with the leeway of one minute.
+    Ends(Duration),
+    /// They go on.
+    Ignored,
+}
+
+impl Settings {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            expiry: Expiry::Ends(Duration::from_secs(60)),
+            client_idle: Duration::from_secs(30),
+            upgrades: vec!["websocket".to_owned()],
+            trusted: TrustedPeers::new([]),
+            observer: Arc::new(Traced),
+            telemetry: Telemetry::default(),
+            most: Most {
+                requests: 4096,
+                streams: 8192,
+            },
+        }
+    }
+
+    /// What becomes of tunnels and streams of events whose token expires.
+    #[must_use]
+    pub const fn expiry(mut self, expiry: Expiry) -> Self {
+        self.expiry = expiry;
+        self
+    }
+
+    /// How long the next piece of a request's body may take; 30 s.
+    #[must_use]
+    pub const fn client_idle(mut self, limit: Duration) -> Self {
+        self.client_idle = limit;
+        self
+    }
+
+    /// Passes upgrades to this protocol on; `websocket` always is. What speaks HTTP itself (`h2c`,
+    /// `HTTP/2.0`, `TLS/1.2`) never is: requests in the tunnel would be decided on by nobody.
+    #[must_use]
+    pub fn allow_upgrade(mut self, protocol: &str) -> Self {
+        self.upgrades.push(protocol.to_ascii_lowercase());
+        self
+    }
+
+    /// How many requests may be in progress at a time; 4096. Further ones are answered with 503,
+    /// and a client never has more than remain free for others.
+    #[must_use]
+    pub const fn max_requests(mut self, count: u32) -> Self {
+        self.most.requests = count;
+        self
+    }
+
+    /// The same for WebSockets, streams of events and gRPC calls; 8192.
+    #[must_use]
+    pub const fn max_streams(mut self, count: u32) -> Self {
+        self.most.streams = count;
+        self
+    }
+
+    /// Which peers are proxies whose `Forwarded` and `X-Forwarded-*` are kept; no address by default.
+    /// Who may open our Unix socket is one.
+    #[must_use]
+    pub fn trust(mut self, trusted: TrustedPeers) -> Self {
+        self.trusted = trusted;
+        self
+    }
+
+    /// Where traces go; nowhere by default.
+    #[must_use]
+    pub fn telemetry(mut self, telemetry: Telemetry) -> Self {
+        self.telemetry = telemetry;
+        self
+    }
+
+    /// Who is told of each request; `tracing` by default.
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn Observe>) -> Self {
+        self.observer = observer;
+        self
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::new()
+    }
+}

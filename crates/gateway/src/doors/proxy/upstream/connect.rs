@@ -1,0 +1,194 @@
+//! Connections to upstreams: TCP or a Unix socket, TLS above it where it is asked for.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::Version;
+use rustls_platform_verifier::BuilderVerifierExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
+
+use crate::net::listener::Tcp;
+
+use super::address::Address;
+
+pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+/// How much is read at once, at most. Several such pieces are on their way at a time. The library behind
+/// this sets aside twice as much from a full 16 KiB on.
+const PIECE: u64 = 16_383;
+
+/// A connection that is read in pieces of a limited size.
+pub(super) struct Pieces(Take<Box<dyn Io>>);
+
+impl Pieces {
+    pub(super) fn of(io: Box<dyn Io>) -> Self {
+        Self(io.take(PIECE))
+    }
+
+    fn io(&mut self) -> Pin<&mut Box<dyn Io>> {
+        Pin::new(self.0.get_mut())
+    }
+}
+
+impl AsyncRead for Pieces {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.0.set_limit(PIECE);
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Pieces {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.io().poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io().poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io().poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.io().poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.get_ref().is_write_vectored()
+    }
+}
+
+/// TLS to an upstream. Its certificate is always verified.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    name: ServerName<'static>,
+    http1: Arc<ClientConfig>,
+    http2: Arc<ClientConfig>,
+}
+
+/// Why TLS to an upstream cannot be set up.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// The certificates cannot be read, or there are none.
+    #[error("no certificates of an authority in PEM")]
+    Certificates,
+    /// The name is neither a host name nor an IP address.
+    #[error("the name is neither a host name nor an IP address")]
+    Name,
+    /// The library refused the settings.
+    #[error("TLS cannot be set up: {0}")]
+    Setup(tokio_rustls::rustls::Error),
+}
+
+impl Tls {
+    /// The upstream proves to be `name` to the authorities that the system trusts.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError`] if that cannot be set up.
+    pub fn system(name: &str) -> Result<Self, TlsError> {
+        let config = builder()?
+            .with_platform_verifier()
+            .map_err(TlsError::Setup)?
+            .with_no_client_auth();
+        Self::of(name, &config)
+    }
+
+    /// The upstream proves to be `name` to the authorities in `pem`, and to no other.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError`] if that cannot be set up.
+    pub fn authorities(name: &str, pem: &[u8]) -> Result<Self, TlsError> {
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            let certificate = certificate.map_err(|_| TlsError::Certificates)?;
+            roots.add(certificate).map_err(|_| TlsError::Certificates)?;
+        }
+        if roots.is_empty() {
+            return Err(TlsError::Certificates);
+        }
+        let config = builder()?.with_root_certificates(roots);
+        Self::of(name, &config.with_no_client_auth())
+    }
+
+    fn of(name: &str, config: &ClientConfig) -> Result<Self, TlsError> {
+        let name = ServerName::try_from(name.to_owned()).map_err(|_| TlsError::Name)?;
+        let offering = |protocol: &[u8]| {
+            let mut config = config.clone();
+            config.alpn_protocols = vec![protocol.to_vec()];
+            Arc::new(config)
+        };
+        Ok(Self {
+            name,
+            http1: offering(b"http/1.1"),
+            http2: offering(b"h2"),
+        })
+    }
+
+    fn config(&self, version: Version) -> Arc<ClientConfig> {
+        Arc::clone(if version == Version::HTTP_2 {
+            &self.http2
+        } else {
+            &self.http1
+        })
+    }
+}
+
+/// Nothing global: the provider is named here.
+fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, TlsError> {
+    let provider: Arc<CryptoProvider> = Arc::new(aws_lc_rs::default_provider());
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Setup)
+}
+
+pub(super) async fn connect(
+    address: &Address,
+    tls: Option<&Tls>,
+    version: Version,
+) -> io::Result<Box<dyn Io>> {
+    let stream: Box<dyn Io> = match address {
+        Address::Tcp(address) => {
+            let stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            Box::new(Tcp(stream))
+        }
+        #[cfg(unix)]
+        Address::Unix(path) => Box::new(UnixStream::connect(path).await?),
+        #[cfg(not(unix))]
+        Address::Unix(_) => return Err(io::ErrorKind::Unsupported.into()),
+    };
+    let Some(tls) = tls else {
+        return Ok(stream);
+    };
+    let connector = TlsConnector::from(tls.config(version));
+    let stream = connector.connect(tls.name.clone(), stream).await?;
+    Ok(Box::new(stream))
+}

@@ -1,0 +1,545 @@
+//! Where a message ends, read strictly ([RFC 9112 §6]): what another reader before us could have
+//! read differently does not get past this one.
+//!
+//! The parser behind this takes a bare LF for the end of a line, ignores chunk extensions and a
+//! `Content-Length` beside a `Transfer-Encoding`, and cuts a fragment off a target. Each is allowed,
+//! and each has let a request be smuggled past a proxy. Here the byte where it shows becomes a NUL,
+//! which that parser answers with 400, and nothing after it is passed on.
+//!
+//! It does not parse fields beyond framing, and passes HTTP/2 as it is.
+//!
+//! [RFC 9112 §6]: https://www.rfc-editor.org/rfc/rfc9112#section-6
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::{io, mem};
+
+use tokio::io::{AsyncRead, ReadBuf};
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Lets through what a client sends, up to where it is ambiguous.
+#[derive(Debug)]
+pub(crate) struct Filter {
+    framing: Framing,
+    /// What is still to be read of a spoilt message: the parser looks at a head that is whole.
+    spoilt: Option<&'static [u8]>,
+}
+
+impl Filter {
+    pub(crate) const fn new() -> Self {
+        Self {
+            framing: Framing::new(),
+            spoilt: None,
+        }
+    }
+
+    pub(crate) const fn framing(&self) -> &Framing {
+        &self.framing
+    }
+
+    pub(crate) fn poll_read(
+        &mut self,
+        io: Pin<&mut impl AsyncRead>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if let Some(rest) = &mut self.spoilt {
+            let (now, later) = rest.split_at(rest.len().min(buf.remaining()));
+            buf.put_slice(now);
+            *rest = later;
+            return Poll::Ready(Ok(()));
+        }
+        let before = buf.filled().len();
+        ready!(io.poll_read(cx, buf))?;
+        let fresh = buf.filled_mut().get_mut(before..).unwrap_or_default();
+        if let Some(passed) = self.framing.check(fresh) {
+            self.spoilt = Some(b"\r\n\r\n");
+            buf.set_filled(before.saturating_add(passed));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Follows the bytes that a client sends.
+#[derive(Debug)]
+pub(crate) struct Framing {
+    state: State,
+    heads: u64,
+}
+
+#[derive(Debug)]
+enum State {
+    /// So many bytes of the preface of HTTP/2 have come.
+    Preface(usize),
+    Head(Box<Head>),
+    Body(u64),
+    ChunkSize(Option<u64>),
+    ChunkSizeLf(u64),
+    ChunkData(u64),
+    ChunkDataCr,
+    ChunkDataLf,
+    Trailers(Line),
+    /// Not HTTP/1.1, or no longer.
+    Opaque,
+}
+
+/// Two readers could differ from this byte on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Ambiguous;
+
+impl Framing {
+    pub(crate) const fn new() -> Self {
+        Self {
+            state: State::Preface(0),
+            heads: 0,
+        }
+    }
+
+    /// Follows `bytes`. If they are ambiguous, spoils the byte where that shows, and says how many
+    /// may be passed on.
+    pub(crate) fn check(&mut self, bytes: &mut [u8]) -> Option<usize> {
+        let mut at: usize = 0;
+        while let Some(rest) = bytes.get_mut(at..).filter(|rest| !rest.is_empty()) {
+            let skipped = self.skip(rest);
+            at = at.saturating_add(skipped);
+            if skipped > 0 {
+                continue;
+            }
+            let byte = rest.first_mut()?;
+            at = at.saturating_add(1);
+            if self.step(*byte) == Err(Ambiguous) {
+                *byte = 0;
+                return Some(at);
+            }
+        }
+        None
+    }
+
+    /// How many heads have been read to their end.
+    pub(crate) const fn heads(&self) -> u64 {
+        self.heads
+    }
+
+    /// Whether a head has begun and not ended.
+    pub(crate) fn is_in_head(&self) -> bool {
+        matches!(self.state, State::Preface(1..))
+            || matches!(&self.state, State::Head(head) if head.has_begun())
+    }
+
+    /// Whether nothing is followed any more.
+    pub(crate) const fn is_opaque(&self) -> bool {
+        matches!(self.state, State::Opaque)
+    }
+
+    /// Passes over what decides nothing by itself: bodies, whole lines of heads, and lines up to where they
+    /// end.
+    fn skip(&mut self, bytes: &[u8]) -> usize {
+        if let State::Head(head) = &mut self.state {
+            let (taken, is_over) = head.take_lines(bytes);
+            if is_over {
+                self.end_head();
+            } else if taken == 0 {
+                return head.skip(bytes);
+            }
+            return taken;
+        }
+        if let State::Trailers(line) = &mut self.state {
+            return line.skip(bytes);
+        }
+        let available = bytes.len();
+        let is_body = matches!(self.state, State::Body(_));
+        let is_opaque = self.is_opaque();
+        let (State::Body(left) | State::ChunkData(left)) = &mut self.state else {
+            return if is_opaque { available } else { 0 };
+        };
+        let skipped = usize::try_from(*left).map_or(available, |left| left.min(available));
+        *left = left.saturating_sub(u64::try_from(skipped).unwrap_or(u64::MAX));
+        if *left == 0 {
+            self.state = if is_body {
+                State::head()
+            } else {
+                State::ChunkDataCr
+            };
+        }
+        skipped
+    }
+
+    fn step(&mut self, byte: u8) -> Result<(), Ambiguous> {
+        // In its place, since most lines are of heads.
+        if let State::Head(head) = &mut self.state {
+            match head.take(byte) {
+                Ok(false) => {}
+                Ok(true) => self.end_head(),
+                Err(Ambiguous) => {
+                    self.state = State::Opaque;
+                    return Err(Ambiguous);
+                }
+            }
+            return Ok(());
+        }
+        self.state = match mem::replace(&mut self.state, State::Opaque) {
+            State::Preface(matched) => return self.preface(matched, byte),
+            State::ChunkSize(size) => chunk_size(size, byte)?,
+            State::ChunkSizeLf(size) => match (byte, size) {
+                (b'\n', 0) => State::Trailers(Line::default()),
+                (b'\n', size) => State::ChunkData(size),
+                _ => return Err(Ambiguous),
+            },
+            State::ChunkDataCr if byte == b'\r' => State::ChunkDataLf,
+            State::ChunkDataLf if byte == b'\n' => State::ChunkSize(None),
+            State::Trailers(mut line) => match line.take(byte)? {
+                true if line.is_empty() => State::head(),
+                true => State::Trailers(Line::default()),
+                false => State::Trailers(line),
+            },
+            State::ChunkDataCr | State::ChunkDataLf => return Err(Ambiguous),
+            state @ (State::Head(_) | State::Body(_) | State::ChunkData(_) | State::Opaque) => {
+                state
+            }
+        };
+        Ok(())
+    }
+
+    fn end_head(&mut self) {
+        self.heads = self.heads.wrapping_add(1);
+        let State::Head(head) = &mut self.state else {
+            return;
+        };
+        match head.fields.body() {
+            None => head.clear(),
+            Some(body) => self.state = body,
+        }
+    }
+
+    fn preface(&mut self, matched: usize, byte: u8) -> Result<(), Ambiguous> {
+        if PREFACE.get(matched) != Some(&byte) {
+            self.state = State::head();
+            for byte in PREFACE.iter().take(matched) {
+                self.step(*byte)?;
+            }
+            return self.step(byte);
+        }
+        let matched = matched.saturating_add(1);
+        if matched < PREFACE.len() {
+            self.state = State::Preface(matched);
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    fn head() -> Self {
+        Self::Head(Box::default())
+    }
+}
+
+/// A size in hexadecimal digits, and nothing beside it: extensions are not taken.
+fn chunk_size(size: Option<u64>, byte: u8) -> Result<State, Ambiguous> {
+    if byte == b'\r' {
+        return size.map(State::ChunkSizeLf).ok_or(Ambiguous);
+    }
+    let digit = char::from(byte).to_digit(16).ok_or(Ambiguous)?;
+    let size = size
+        .unwrap_or(0)
+        .checked_mul(16)
+        .and_then(|size| size.checked_add(u64::from(digit)));
+    size.map(|size| State::ChunkSize(Some(size)))
+        .ok_or(Ambiguous)
+}
+
+/// How much of a line is looked at.
+const START: usize = 96;
+
+/// A line as far as framing needs it: its beginning, and where it ends.
+#[derive(Debug)]
+struct Line {
+    start: [u8; START],
+    length: usize,
+    cr: bool,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self {
+            start: [0; START],
+            length: 0,
+            cr: false,
+        }
+    }
+}
+
+impl Line {
+    /// Takes all that stands before the line's end.
+    fn skip(&mut self, bytes: &[u8]) -> usize {
+        if self.cr {
+            return 0;
+        }
+        let end = memchr::memchr2(b'\r', b'\n', bytes).unwrap_or(bytes.len());
+        let room = self.start.get_mut(self.length..).unwrap_or_default();
+        let kept = end.min(room.len());
+        if let (Some(room), Some(bytes)) = (room.get_mut(..kept), bytes.get(..kept)) {
+            room.copy_from_slice(bytes);
+        }
+        self.length = self.length.saturating_add(end);
+        end
+    }
+
+    /// Takes a byte; true if it ends the line.
+    fn take(&mut self, byte: u8) -> Result<bool, Ambiguous> {
+        match (self.cr, byte) {
+            (true, b'\n') => return Ok(true),
+            (true, _) | (false, b'\n') => return Err(Ambiguous),
+            (false, b'\r') => self.cr = true,
+            (false, byte) => {
+                if let Some(slot) = self.start.get_mut(self.length) {
+                    *slot = byte;
+                }
+                self.length = self.length.saturating_add(1);
+            }
+        }
+        Ok(false)
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// The line, or its beginning if it is long.
+    fn bytes(&self) -> &[u8] {
+        self.start.get(..self.length).unwrap_or(&self.start)
+    }
+}
+
+/// What of a head decides on framing.
+#[derive(Debug, Default)]
+struct Head {
+    line: Line,
+    has_request_line: bool,
+    fields: Fields,
+}
+
+/// What its fields say about framing.
+#[derive(Debug, Default)]
+struct Fields {
+    content_length: Option<u64>,
+    is_chunked: bool,
+    upgrade: bool,
+}
+
+impl Head {
+    fn has_begun(&self) -> bool {
+        self.has_request_line || !self.line.is_empty() || self.line.cr
+    }
+
+    /// Takes all that stands before the end of a line; in the request line, before a fragment.
+    fn skip(&mut self, bytes: &[u8]) -> usize {
+        if self.has_request_line {
+            return self.line.skip(bytes);
+        }
+        let fragment = memchr::memchr(b'#', bytes).unwrap_or(bytes.len());
+        self.line.skip(bytes.get(..fragment).unwrap_or_default())
+    }
+
+    /// Takes whole lines, up to one that is not whole or is ambiguous: how many bytes, and whether they
+    /// end the head.
+    fn take_lines(&mut self, bytes: &[u8]) -> (usize, bool) {
+        let mut left = bytes;
+        let mut is_over = false;
+        if !self.line.is_empty() || self.line.cr {
+            return (0, is_over);
+        }
+        while !is_over
+            && let Some(end) = memchr::memchr2(b'\r', b'\n', left)
+            && let Some((line, rest)) = left.split_at_checked(end)
+            && let Some(rest) = rest.strip_prefix(b"\r\n")
+            && let Ok(ended) = self.take_line(line)
+        {
+            (left, is_over) = (rest, ended);
+        }
+        (bytes.len().saturating_sub(left.len()), is_over)
+    }
+
+    /// Takes a byte; true if it ends the head.
+    fn take(&mut self, byte: u8) -> Result<bool, Ambiguous> {
+        if byte == b'#' && !self.has_request_line {
+            return Err(Ambiguous);
+        }
+        if !self.line.take(byte)? {
+            return Ok(false);
+        }
+        let line = mem::take(&mut self.line);
+        self.take_line(line.bytes())
+    }
+
+    /// Takes a line without its end, or the beginning of one that is long; true if it ends the head.
+    #[inline]
+    fn take_line(&mut self, line: &[u8]) -> Result<bool, Ambiguous> {
+        if self.has_request_line {
+            self.fields.take(line)?;
+            return Ok(line.is_empty());
+        }
+        // The parser would cut a fragment off, and the decision would be about the rest.
+        if memchr::memchr(b'#', line).is_some() {
+            return Err(Ambiguous);
+        }
+        // Empty lines before a request are passed over (RFC 9112 §2.2).
+        self.has_request_line = !line.is_empty();
+        Ok(false)
+    }
+
+    /// Begins the next one.
+    fn clear(&mut self) {
+        self.has_request_line = false;
+        self.fields = Fields::default();
+    }
+}
+
+impl Fields {
+    fn take(&mut self, line: &[u8]) -> Result<(), Ambiguous> {
+        match line.first() {
+            // A folded line.
+            Some(first) if first.is_ascii_whitespace() => Err(Ambiguous),
+            Some(b'c' | b'C' | b't' | b'T' | b'u' | b'U') => self.take_field(line),
+            _ => Ok(()),
+        }
+    }
+
+    fn take_field(&mut self, line: &[u8]) -> Result<(), Ambiguous> {
+        let line = line.get(..START).unwrap_or(line);
+        let mut halves = line.splitn(2, |byte| *byte == b':');
+        let name = halves.next().unwrap_or_default().trim_ascii();
+        let value = halves.next().unwrap_or_default().trim_ascii();
+        let is = |field: &str| name.eq_ignore_ascii_case(field.as_bytes());
+        if is("content-length") {
+            // Once, and by digits alone; `+1`, a list or a second line is read in several ways.
+            if self.is_chunked || self.content_length.is_some() {
+                return Err(Ambiguous);
+            }
+            self.content_length = Some(length(value).ok_or(Ambiguous)?);
+        } else if is("transfer-encoding") {
+            let once = !self.is_chunked && self.content_length.is_none();
+            if !once || !value.eq_ignore_ascii_case(b"chunked") {
+                return Err(Ambiguous);
+            }
+            self.is_chunked = true;
+        } else if is("upgrade") {
+            self.upgrade = true;
+        }
+        Ok(())
+    }
+
+    /// What follows the head, if not another one.
+    fn body(&self) -> Option<State> {
+        // What follows may be another protocol. The connection takes no further request if not.
+        if self.upgrade {
+            return Some(State::Opaque);
+        }
+        match self.content_length {
+            _ if self.is_chunked => Some(State::ChunkSize(None)),
+            None | Some(0) => None,
+            Some(length) => Some(State::Body(length)),
+        }
+    }
+}
+
+/// The value of a `Content-Length`.
+pub(crate) fn length(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || digits.len() > 18 || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Framing, PREFACE};
+
+    /// What is passed on of `bytes`, whole and byte by byte; `None` if all of it.
+    fn refused(bytes: &[u8]) -> Option<usize> {
+        let whole = Framing::new().check(&mut bytes.to_vec());
+        let mut framing = Framing::new();
+        let single = bytes.iter().enumerate().find_map(|(at, byte)| {
+            let passed = framing.check(&mut [*byte])?;
+            Some(at.saturating_add(passed))
+        });
+        assert_eq!(whole, single);
+        whole
+    }
+
+    proptest! {
+        /// However the bytes come in pieces, they are read the same.
+        #[test]
+        fn whole_or_byte_by_byte(
+            lines in prop::collection::vec(
+                prop_oneof![
+                    Just("GET /a HTTP/1.1\r\n".to_owned()),
+                    Just("content-length: 2\r\n".to_owned()),
+                    Just("Transfer-Encoding: chunked\r\n".to_owned()),
+                    Just("Upgrade: x\r\n".to_owned()),
+                    Just("\r\n".to_owned()),
+                    Just("2\r\nab\r\n".to_owned()),
+                    Just("0\r\n".to_owned()),
+                    "[a-c: ]{90,110}\r\n",
+                    "[#\r\n:a ]{0,6}",
+                ],
+                0..12,
+            ),
+        ) {
+            refused(lines.concat().as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_prx_02_messages_with_one_reading_pass() {
+        for message in [
+            "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\n\n\n\nGET / HTTP/1.1\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\na\r\n\n23456789\n\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+            "POST / HTTP/1.1\r\ntransfer-encoding: Chunked\r\n\r\n1\r\na\r\n0\r\nX: y\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+            "GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n\n\n\r\r#",
+            "PRINT / HTTP/1.1\r\nX: #\r\n\r\n",
+        ] {
+            assert_eq!(refused(message.as_bytes()), None, "{message:?}");
+        }
+        let mut preface = PREFACE.to_vec();
+        preface.extend_from_slice(b"\n\n\r\0#");
+        assert_eq!(refused(&preface), None);
+    }
+
+    #[test]
+    fn t_prx_04_messages_with_several_readings_do_not_pass() {
+        for message in [
+            "GET / HTTP/1.1\nHost: a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\n\n",
+            "GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: 1, 1\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: +1\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: \r\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;x=y\r\na\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1 \r\na\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\na\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n11111111111111111\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: y\n\r\n",
+            "GET /a#b HTTP/1.1\r\n\r\n",
+        ] {
+            assert!(refused(message.as_bytes()).is_some(), "{message:?}");
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Where connections come in: an address or a Unix socket, with TLS above it or without.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use bearward_gate::peer::Peer;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+
+use crate::net::address::Address;
+use crate::record::interruption::Interruption;
+
+/// A bound socket.
+#[derive(Debug)]
+pub struct Listener {
+    socket: Socket,
+    failures: Mutex<Failures>,
+    tls: Option<Arc<ArcSwap<ServerConfig>>>,
+}
+
+#[derive(Debug)]
+enum Socket {
+    Tcp(TcpListener, Address),
+    #[cfg(unix)]
+    Unix(tokio::net::UnixListener, SocketFile),
+}
+
+impl Listener {
+    /// Listens there, without TLS. The socket of a program that is no more is replaced.
+    ///
+    /// # Errors
+    ///
+    /// Why the address cannot be had.
+    pub async fn bind(address: &Address) -> io::Result<Self> {
+        let socket = match address {
+            Address::Tcp(address) => {
+                let listener = TcpListener::bind(address).await?;
+                let bound = Address::Tcp(listener.local_addr()?);
+                Socket::Tcp(listener, bound)
+            }
+            #[cfg(unix)]
+            Address::Unix(path) => {
+                remove_stale(path).await?;
+                let listener = tokio::net::UnixListener::bind(path)?;
+                Socket::Unix(listener, SocketFile(path.clone()))
+            }
+            #[cfg(not(unix))]
+            Address::Unix(_) => return Err(io::ErrorKind::Unsupported.into()),
+        };
+        Ok(Self {
+            socket,
+            failures: Mutex::default(),
+            tls: None,
+        })
+    }
+
+    /// Speaks TLS: what is stored there serves the connections that are accepted from then on.
+    #[must_use]
+    pub fn tls(mut self, config: Arc<ArcSwap<ServerConfig>>) -> Self {
+        self.tls = Some(config);
+        self
+    }
+
+    /// Where it is bound, with the port it got.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        match &self.socket {
+            Socket::Tcp(_, address) => address.clone(),
+            #[cfg(unix)]
+            Socket::Unix(_, file) => Address::Unix(file.0.clone()),
+        }
+    }
+
+    /// The next connection. Why there is none is told here, and seldom: out of file descriptors, it
+    /// fails again and again until others have ended. Whoever calls waits a moment then.
+    pub(crate) async fn accept(&self) -> Option<Accepted> {
+        match self.try_accept().await {
+            Ok(accepted) => Some(accepted),
+            Err(error) => {
+                let failures = self.failures.lock();
+                // Numbers are whole between any two statements.
+                let mut failures = failures.unwrap_or_else(PoisonError::into_inner);
+                if let Some(times) = failures.count(Instant::now()) {
+                    let address = self.address();
+                    tracing::warn!(%address, %error, times, "connections are not accepted");
+                }
+                None
+            }
+        }
+    }
+
+    async fn try_accept(&self) -> io::Result<Accepted> {
+        let (stream, peer): (Box<dyn Stream>, _) = match &self.socket {
+            Socket::Tcp(listener, _) => {
+                let (stream, peer) = listener.accept().await?;
+                // Answers are written whole, and someone waits for each. A client that has left
+                // already is found out later.
+                let _ = stream.set_nodelay(true);
+                (Box::new(Tcp(stream)), Peer::from(peer))
+            }
+            #[cfg(unix)]
+            Socket::Unix(listener, _) => {
+                let (stream, _) = listener.accept().await?;
+                (Box::new(stream), Peer::UnixSocket)
+            }
+        };
+        let tls = self.tls.as_ref().map(|config| config.load_full());
+        Ok(Accepted { stream, peer, tls })
+    }
+}
+
+/// Connections that could not be accepted. A rule without a clock.
+#[derive(Debug, Default)]
+struct Failures {
+    told: Option<Instant>,
+    untold: u64,
+}
+
+impl Failures {
+    /// One more; how many to tell of, if it is time to.
+    fn count(&mut self, now: Instant) -> Option<u64> {
+        self.untold = self.untold.saturating_add(1);
+        let told = self.told.map(|told| now.saturating_duration_since(told));
+        if told.is_some_and(|ago| ago < TELLING) {
+            return None;
+        }
+        self.told = Some(now);
+        Some(std::mem::take(&mut self.untold))
+    }
+}
+
+/// An operator sees the first at once, and that it goes on.
+const TELLING: Duration = Duration::from_secs(60);
+
+/// How much that is encrypted waits for a client to take it.
+const TLS_BUFFER: usize = 32 * 1024;
+
+/// A connection that was accepted, before anything was said.
+pub(crate) struct Accepted {
+    stream: Box<dyn Stream>,
+    pub(crate) peer: Peer,
+    tls: Option<Arc<ServerConfig>>,
+}
+
+impl Accepted {
+    /// The stream to serve, with its scheme; the code of what went wrong if it does not come about
+    /// within the limit.
+    pub(crate) async fn open(
+        self,
+        limit: Duration,
+    ) -> Result<(Box<dyn Stream>, &'static str), Interruption> {
+        let Some(config) = self.tls else {
+            return Ok((self.stream, "http"));
+        };
+        let acceptor = TlsAcceptor::from(config);
+        let handshake = acceptor.accept_with(self.stream, |tls| {
+            tls.set_buffer_limit(Some(TLS_BUFFER));
+        });
+        match timeout(limit, handshake).await {
+            Ok(Ok(stream)) => Ok((Box::new(stream), "https")),
+            Ok(Err(_)) => Err(Interruption::TlsHandshake),
+            Err(_) => Err(Interruption::ClientTimeout),
+        }
+    }
+}
+
+/// A connection, of any kind.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// A connection over TCP. One piece is sent as such: a list of one takes the system longer.
+pub(crate) struct Tcp(pub(crate) TcpStream);
+
+impl AsyncRead for Tcp {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Tcp {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        piece: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, piece)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let stream = Pin::new(&mut self.0);
+        match pieces {
+            [piece] => stream.poll_write(cx, piece),
+            pieces => stream.poll_write_vectored(cx, pieces),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+}
+
+/// The file of a Unix socket, which goes with it.
+#[cfg(unix)]
+#[derive(Debug)]
+struct SocketFile(std::path::PathBuf);
+
+#[cfg(unix)]
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // One that is left behind is removed at the next start.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Removes the socket of a program that is no more. One that somebody listens on stays, and so
+/// does whatever is not a socket.
+#[cfg(unix)]
+async fn remove_stale(path: &std::path::Path) -> io::Result<()> {
+    use std::os::unix::fs::FileTypeExt;
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
+    if !is_socket {
+        return Ok(());
+    }
+    match tokio::net::UnixStream::connect(path).await {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(path)
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::Failures;
+
+    #[test]
+    fn t_dos_06_failures_are_told_once_a_minute_with_their_number() {
+        let start = Instant::now();
+        let mut failures = Failures::default();
+        assert_eq!(failures.count(start), Some(1));
+        for millis in (0..60_000).step_by(50) {
+            let now = start + Duration::from_millis(millis);
+            assert_eq!(failures.count(now), None);
+        }
+        assert_eq!(failures.count(start + Duration::from_secs(60)), Some(1201));
+        assert_eq!(failures.count(start + Duration::from_secs(61)), None);
+    }
+}

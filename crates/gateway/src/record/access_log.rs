@@ -1,0 +1,340 @@
+//! The access log: one line a request, with the reason and never the token. No field is text that the
+//! sender chose.
+//!
+//! What anyone can cause, refusals and cut connections, is limited: a flood of them would fill the
+//! disk and hide what matters. How many lines were left out is told, and all of them are counted in
+//! the metrics.
+
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use prometheus_client::metrics::counter::Counter;
+use tracing::Level;
+
+use crate::record::log::{Line, LogFormat, LogQueue};
+use crate::record::request::{ADMITTED, Request};
+
+/// Writes lines, as many as it may.
+#[derive(Debug, Default)]
+pub(crate) struct AccessLog {
+    limit: Mutex<Limit>,
+    /// How many were left out, for ever.
+    left_out: Counter,
+    /// Where the log goes, if we know it.
+    queue: OnceLock<LogQueue>,
+}
+
+impl AccessLog {
+    pub(crate) const fn left_out(&self) -> &Counter {
+        &self.left_out
+    }
+
+    /// Writes requests into this queue, past the machinery of `tracing` but by its filter.
+    pub(crate) fn write_to(&self, queue: LogQueue) {
+        // The first one stays: a program has one log.
+        let _ = self.queue.set(queue);
+    }
+
+    /// How many lines the queue dropped.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.queue.get().map_or(0, LogQueue::dropped)
+    }
+
+    /// Writes the line of a request.
+    pub(crate) fn request(&self, request: &Request<'_>) {
+        if request.reason != ADMITTED && !self.may_write() {
+            return;
+        }
+        let queue = self.queue.get();
+        // Colours are for a person, who does not read so fast.
+        if let Some(queue) = queue.filter(|queue| queue.format() != LogFormat::Coloured) {
+            if tracing::enabled!(target: TARGET, Level::INFO) {
+                queue.push(&line(queue.format(), request));
+            }
+            return;
+        }
+        tracing::info!(
+            target: TARGET,
+            door = request.door.as_str(),
+            route = request.route.map(AsRef::as_ref),
+            reason = request.reason,
+            shadowed = request.shadowed,
+            status = request.status.as_u16(),
+            upstream = request.upstream.map(AsRef::as_ref),
+            complete = request.is_complete,
+            duration_us = u64::try_from(request.duration.as_micros()).unwrap_or(u64::MAX),
+            "request"
+        );
+    }
+
+    /// Writes the line of a connection that was cut outside of any request.
+    pub(crate) fn cut(&self, reason: &'static str) {
+        if self.may_write() {
+            tracing::info!(target: TARGET, reason, "a connection was cut");
+        }
+    }
+
+    /// Tells of lines that were left out, unless more may follow at once.
+    pub(crate) fn flush(&self) {
+        tell(self.limit().flush(Instant::now()));
+    }
+
+    fn may_write(&self) -> bool {
+        let (may_write, before) = self.limit().take(Instant::now());
+        tell(before);
+        if !may_write {
+            self.left_out.inc();
+        }
+        may_write
+    }
+
+    fn limit(&self) -> std::sync::MutexGuard<'_, Limit> {
+        // Numbers are whole between any two statements.
+        self.limit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The same bytes as those of the event.
+fn line(format: LogFormat, request: &Request<'_>) -> Vec<u8> {
+    let mut line = Line::info(format, TARGET, "request");
+    line.text("door", request.door.as_str());
+    if let Some(route) = request.route {
+        line.text("route", route);
+    }
+    line.text("reason", request.reason);
+    if let Some(shadowed) = request.shadowed {
+        line.text("shadowed", shadowed);
+    }
+    line.number("status", request.status.as_u16().into());
+    if let Some(upstream) = request.upstream {
+        line.text("upstream", upstream);
+    }
+    if let Some(is_complete) = request.is_complete {
+        line.truth("complete", is_complete);
+    }
+    let micros = request.duration.as_micros();
+    line.number("duration_us", u64::try_from(micros).unwrap_or(u64::MAX));
+    line.finish()
+}
+
+fn tell(left_out: u64) {
+    if left_out > 0 {
+        tracing::warn!(target: TARGET, left_out, "lines were left out");
+    }
+}
+
+/// What filters know it by.
+const TARGET: &str = "bearward::access";
+
+/// So many lines a second. A rule without a clock.
+#[derive(Debug, Default)]
+struct Limit {
+    since: Option<Instant>,
+    written: u32,
+    left_out: u64,
+}
+
+impl Limit {
+    /// Whether one more may be written now, and how many were left out in the seconds before.
+    fn take(&mut self, now: Instant) -> (bool, u64) {
+        let before = self.flush(now);
+        if self.since.is_none() {
+            self.since = Some(now);
+        }
+        if self.written < LINES {
+            self.written = self.written.saturating_add(1);
+            return (true, before);
+        }
+        self.left_out = self.left_out.saturating_add(1);
+        (false, before)
+    }
+
+    /// Begins anew once the second is over: how many were left out in it.
+    fn flush(&mut self, now: Instant) -> u64 {
+        let is_over = |since: Instant| now.saturating_duration_since(since) >= SECOND;
+        if !self.since.is_some_and(is_over) {
+            return 0;
+        }
+        let left_out = self.left_out;
+        *self = Self::default();
+        left_out
+    }
+}
+
+/// Enough to see what goes on; at 200 bytes a line it is 20 KB a second.
+const LINES: u32 = 100;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+    use std::time::{Duration, Instant};
+
+    use http::StatusCode;
+    use tracing::subscriber::with_default;
+    use tracing_subscriber::EnvFilter;
+    use tracing_subscriber::fmt::SubscriberBuilder;
+
+    use super::{AccessLog, LINES, Limit};
+    use crate::record::log::{LogFormat, LogQueue};
+    use crate::record::request::{ADMITTED, Door, Request};
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Written {
+        /// Its lines, without their times.
+        fn lines(&self) -> Vec<String> {
+            let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+            let lines = text.split_inclusive('\n').map(|line| {
+                // As 2026-11-29T00:41:57.123456Z.
+                let (before, rest) = line.split_at(line.find("20").unwrap());
+                let (time, after) = rest.split_at(27);
+                assert_eq!(time.as_bytes()[19], b'.');
+                assert!(time.ends_with('Z') && time.as_bytes()[10] == b'T', "{time}");
+                format!("{before}{after}")
+            });
+            lines.collect()
+        }
+    }
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn builder(
+        written: &Written,
+        filter: &str,
+    ) -> SubscriberBuilder<
+        tracing_subscriber::fmt::format::DefaultFields,
+        tracing_subscriber::fmt::format::Format,
+        EnvFilter,
+        impl Fn() -> Written + 'static + use<>,
+    > {
+        let writer = written.clone();
+        tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_env_filter(filter)
+            .with_writer(move || writer.clone())
+    }
+
+    /// What is written of a request by an event and by the queue.
+    fn both(format: LogFormat, filter: &str, request: &Request<'_>) -> [Vec<String>; 2] {
+        let (by_event, by_queue) = (Written::default(), Written::default());
+        let log = AccessLog::default();
+        let write = || {
+            log.request(request);
+            let queue = LogQueue::start(by_queue.clone(), format).unwrap();
+            log.write_to(queue.clone());
+            log.request(request);
+            assert!(queue.flush(Duration::from_secs(20)));
+        };
+        let builder = builder(&by_event, filter);
+        if format == LogFormat::Json {
+            with_default(builder.json().finish(), write);
+        } else {
+            with_default(builder.finish(), write);
+        }
+        [by_event.lines(), by_queue.lines()]
+    }
+
+    #[test]
+    fn a_line_has_the_bytes_of_its_event() {
+        let names = [
+            "all",
+            "",
+            "a\"quote\\ and\ttab",
+            "\u{1b}[31m\u{7f}\n",
+            "Größe 日本 \u{200b}\u{e000}",
+        ];
+        for format in [LogFormat::Text, LogFormat::Json] {
+            for filter in ["info", "bearward::access=info", "warn,bearward=trace"] {
+                let [event, queue] = both(format, filter, &request());
+                assert_eq!(event, queue);
+                assert_eq!(event.len(), 1);
+            }
+            for name in names {
+                let name: Arc<str> = name.into();
+                let mut request = request();
+                request.reason = "no_scope";
+                request.shadowed = Some("token_expired");
+                request.status = StatusCode::FORBIDDEN;
+                request.is_complete = Some(false);
+                request.duration = Duration::from_micros(1_234_567);
+                request.route = Some(&name);
+                request.upstream = Some(&name);
+                let [event, queue] = both(format, "info", &request);
+                assert_eq!(event, queue);
+                assert_eq!(event.len(), 1);
+            }
+            let mut longest = request();
+            longest.is_complete = Some(true);
+            longest.duration = Duration::MAX;
+            let [event, queue] = both(format, "info", &longest);
+            assert_eq!(event, queue);
+        }
+    }
+
+    #[test]
+    fn the_filter_holds_for_lines_past_it() {
+        for filter in [
+            "warn",
+            "off",
+            "info,bearward::access=warn",
+            "bearward::gateway=info",
+        ] {
+            let [event, queue] = both(LogFormat::Text, filter, &request());
+            assert_eq!((event.len(), queue.len()), (0, 0), "{filter}");
+        }
+    }
+
+    fn request() -> Request<'static> {
+        Request {
+            door: Door::Proxy,
+            route: None,
+            reason: ADMITTED,
+            shadowed: None,
+            status: StatusCode::OK,
+            upstream: None,
+            is_complete: None,
+            duration: Duration::from_micros(12),
+        }
+    }
+
+    #[test]
+    fn t_dos_06_a_flood_is_cut_off_and_its_size_told() {
+        let start = Instant::now();
+        let after = |millis| start + Duration::from_millis(millis);
+        let mut limit = Limit::default();
+        for _ in 0..LINES {
+            assert_eq!(limit.take(start), (true, 0));
+        }
+        for _ in 0..7 {
+            assert_eq!(limit.take(after(999)), (false, 0));
+        }
+        assert_eq!(limit.flush(after(999)), 0);
+        // The next second: they are told once, and lines are written again.
+        assert_eq!(limit.take(after(1000)), (true, 7));
+        assert_eq!(limit.take(after(1001)), (true, 0));
+    }
+
+    #[test]
+    fn t_dos_06_the_end_of_a_flood_is_told_without_another_line() {
+        let start = Instant::now();
+        let mut limit = Limit::default();
+        for _ in 0..=LINES {
+            limit.take(start);
+        }
+        let later = start + Duration::from_secs(60);
+        assert_eq!(limit.flush(later), 1);
+        assert_eq!(limit.flush(later), 0);
+    }
+}

@@ -1,0 +1,331 @@
+//! Traces for OpenTelemetry: one span a request, sent to a collector by OTLP over HTTP.
+//!
+//! A span says what the access log says, and by the same rule: everything in it is from
+//! configuration or a fixed code, nothing is text that the sender chose. The trace that a request
+//! names ([W3C Trace Context]) is continued where it can be trusted, and begun anew where not: its
+//! ids and whether it is recorded would else be the sender's choice. What goes to an application
+//! names our span.
+//!
+//! [W3C Trace Context]: https://www.w3.org/TR/trace-context/
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Method, StatusCode};
+use opentelemetry::propagation::TextMapPropagator;
+use opentelemetry::trace::{Span, SpanKind, Status, TraceContextExt, Tracer, TracerProvider};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_http::{HeaderExtractor, HeaderInjector, HttpClient, HttpError};
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider, Span as SdkSpan};
+use reqwest::redirect::Policy;
+use tokio::runtime::Handle;
+use url::Url;
+
+use crate::record::request::{Door, Request};
+
+/// Where traces go; nowhere by default. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Telemetry(Option<Arc<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    provider: SdkTracerProvider,
+    tracer: SdkTracer,
+    continues: Continues,
+}
+
+/// A collector of traces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TelemetrySettings {
+    pub(crate) endpoint: Option<Url>,
+    pub(crate) service_name: Option<String>,
+    pub(crate) continues: Continues,
+}
+
+/// Which traces are continued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Continues {
+    None,
+    /// Those that a trusted proxy names.
+    OfProxies,
+}
+
+/// Who names the trace that a request is part of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Named<'r> {
+    /// A proxy that is trusted, in these fields.
+    ByProxy(&'r HeaderMap),
+    /// Somebody else.
+    ByStranger,
+}
+
+impl Telemetry {
+    /// Traces to the collector of these settings. Needs a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`TelemetryError`] if the exporter cannot be set up. That the collector answers is not asked.
+    pub fn start(settings: &TelemetrySettings) -> Result<Self, TelemetryError> {
+        let mut exporter = SpanExporter::builder()
+            .with_http()
+            .with_protocol(Protocol::HttpBinary)
+            .with_http_client(Client::new()?);
+        if let Some(endpoint) = &settings.endpoint {
+            exporter = exporter.with_endpoint(endpoint.as_str());
+        }
+        let exporter = exporter
+            .build()
+            .map_err(|error| TelemetryError::Exporter(error.to_string()))?;
+        let provider = SdkTracerProvider::builder()
+            .with_resource(resource(settings))
+            .with_batch_exporter(exporter)
+            .build();
+        let tracer = provider.tracer("bearward");
+        let continues = settings.continues;
+        Ok(Self(Some(Arc::new(Inner {
+            provider,
+            tracer,
+            continues,
+        }))))
+    }
+
+    /// Begins the span of a request.
+    pub(crate) fn trace(&self, door: Door, method: &Method, named: Named<'_>) -> Trace {
+        let Some(inner) = &self.0 else {
+            return Trace(None);
+        };
+        let parent = match (inner.continues, named) {
+            (Continues::OfProxies, Named::ByProxy(fields)) => TraceContextPropagator::new()
+                .extract_with_context(&Context::new(), &HeaderExtractor(fields)),
+            _ => Context::new(),
+        };
+        let method = known(method);
+        let attributes = [
+            KeyValue::new("http.request.method", method),
+            KeyValue::new("bearward.door", door.as_str()),
+        ];
+        let span = inner
+            .tracer
+            .span_builder(method)
+            .with_kind(SpanKind::Server)
+            .with_attributes(attributes);
+        let span = inner.tracer.build_with_context(span, &parent);
+        Trace(Some(Box::new(Begun { method, span })))
+    }
+
+    /// Sends what is left, for some seconds at most.
+    pub(crate) async fn stop(self) {
+        let Some(inner) = self.0 else {
+            return;
+        };
+        let stopped = move || inner.provider.shutdown_with_timeout(LAST_EXPORT);
+        match tokio::task::spawn_blocking(stopped).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the last traces were not sent"),
+            Err(error) => tracing::error!(%error, "the last traces were not sent"),
+        }
+    }
+}
+
+/// The span of one request; nothing if nobody wants to know. It ends when it is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Trace(Option<Box<Begun>>);
+
+#[derive(Debug)]
+struct Begun {
+    method: &'static str,
+    span: SdkSpan,
+}
+
+impl Trace {
+    /// Names our span to the application, in the place of whatever the client named.
+    pub(crate) fn pass_on(&self, headers: &mut HeaderMap) {
+        let Some(begun) = &self.0 else {
+            return;
+        };
+        let ours = begun.span.span_context().clone();
+        let context = Context::new().with_remote_span_context(ours);
+        headers.remove(TRACESTATE);
+        TraceContextPropagator::new().inject_context(&context, &mut HeaderInjector(headers));
+        if headers
+            .get(TRACESTATE)
+            .is_some_and(|state| state.is_empty())
+        {
+            headers.remove(TRACESTATE);
+        }
+    }
+
+    /// Ends the span with what became of the request.
+    pub(crate) fn end(&mut self, request: &Request<'_>) {
+        let Some(mut begun) = self.0.take() else {
+            return;
+        };
+        let span = &mut begun.span;
+        span.set_attribute(KeyValue::new("bearward.reason", request.reason));
+        let status = request.status.as_u16();
+        span.set_attribute(KeyValue::new(
+            "http.response.status_code",
+            i64::from(status),
+        ));
+        if let Some(route) = request.route {
+            let route = Arc::clone(route);
+            span.update_name(format!("{} {route}", begun.method));
+            span.set_attribute(KeyValue::new("bearward.route", route));
+        }
+        if let Some(shadowed) = request.shadowed {
+            span.set_attribute(KeyValue::new("bearward.shadowed", shadowed));
+        }
+        if let Some(upstream) = request.upstream {
+            span.set_attribute(KeyValue::new("bearward.upstream", Arc::clone(upstream)));
+        }
+        if request.status.is_server_error() {
+            span.set_attribute(KeyValue::new("error.type", request.reason));
+            span.set_status(Status::error(request.reason));
+        }
+        span.end();
+    }
+}
+
+/// Why there are no traces.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TelemetryError {
+    /// There is no HTTP client.
+    #[error("telemetry: the HTTP client cannot be set up: {0}")]
+    Client(String),
+    /// The exporter refused its settings, which may come from the environment.
+    #[error("telemetry: {0}")]
+    Exporter(String),
+}
+
+/// Who we are in a trace: as the configuration says, or the environment.
+fn resource(settings: &TelemetrySettings) -> Resource {
+    let told = Resource::builder().build();
+    let name = told.get(&SERVICE_NAME.into());
+    let is_told = name.is_some_and(|name| !name.as_str().starts_with("unknown_service"));
+    let builder = Resource::builder();
+    match &settings.service_name {
+        Some(name) => builder.with_service_name(name.clone()).build(),
+        None if is_told => told,
+        None => builder.with_service_name("bearward").build(),
+    }
+}
+
+/// A method by its name, if it is one of the usual: any other is text the sender chose.
+fn known(method: &Method) -> &'static str {
+    let known = [
+        "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE",
+    ];
+    let known = known.into_iter().find(|name| *name == method.as_str());
+    known.unwrap_or("_OTHER")
+}
+
+/// Sends batches from the thread that gathers them, on the runtime that serves.
+#[derive(Debug)]
+struct Client {
+    http: reqwest::Client,
+    runtime: Handle,
+    /// Whether the last batch was not taken, so that an outage is told once.
+    is_failing: AtomicBool,
+}
+
+impl Client {
+    fn new() -> Result<Self, TelemetryError> {
+        let failed = |error: &dyn std::error::Error| TelemetryError::Client(error.to_string());
+        let http = reqwest::Client::builder()
+            .timeout(EXPORT)
+            .redirect(Policy::none())
+            .no_proxy()
+            .build()
+            .map_err(|error| failed(&error))?;
+        Ok(Self {
+            http,
+            runtime: Handle::try_current().map_err(|error| failed(&error))?,
+            is_failing: AtomicBool::new(false),
+        })
+    }
+
+    fn told(&self, is_taken: bool) {
+        let was_failing = self.is_failing.swap(!is_taken, Ordering::Relaxed);
+        match (was_failing, is_taken) {
+            (false, false) => tracing::warn!("the collector does not take traces"),
+            (true, true) => tracing::info!("the collector takes traces again"),
+            _ => {}
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl HttpClient for Client {
+    async fn send_bytes(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<Bytes>, HttpError> {
+        let http = self.http.clone();
+        let sent = self.runtime.spawn(async move {
+            let request = reqwest::Request::try_from(request)?;
+            let mut response = http.execute(request).await?;
+            let status = response.status();
+            let mut body = Vec::new();
+            // What a collector says of a batch is short; more is not read.
+            while body.len() < ANSWER_BYTES {
+                match response.chunk().await? {
+                    Some(chunk) => body.extend_from_slice(&chunk),
+                    None => break,
+                }
+            }
+            Ok::<_, reqwest::Error>((status, Bytes::from(body)))
+        });
+        let answered = sent.await;
+        let is_taken = matches!(&answered, Ok(Ok((status, _))) if status.is_success());
+        self.told(is_taken);
+        let (status, body): (StatusCode, Bytes) = answered??;
+        let mut response = http::Response::new(body);
+        *response.status_mut() = status;
+        Ok(response)
+    }
+}
+
+/// How long a batch may take.
+const EXPORT: Duration = Duration::from_secs(10);
+
+/// How long the last one may take, when the program ends.
+const LAST_EXPORT: Duration = Duration::from_secs(3);
+
+const ANSWER_BYTES: usize = 64 * 1024;
+
+const SERVICE_NAME: &str = "service.name";
+
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use opentelemetry_http::HttpClient;
+    use tokio::net::TcpListener;
+    use tokio::time::Instant;
+
+    use super::{Client, EXPORT};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_that_takes_too_long_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/v1/traces", listener.local_addr().unwrap());
+        // Taken, read and never answered.
+        let silent = tokio::spawn(async move {
+            let (_stream, _) = listener.accept().await.unwrap();
+            std::future::pending::<()>().await;
+        });
+        let client = Client::new().unwrap();
+        let began = Instant::now();
+        let request = http::Request::post(url).body(Bytes::from_static(b"spans"));
+        assert!(client.send_bytes(request.unwrap()).await.is_err());
+        assert_eq!(began.elapsed().as_secs(), EXPORT.as_secs());
+        silent.abort();
+    }
+}

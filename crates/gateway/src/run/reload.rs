@@ -1,0 +1,480 @@
+//! Reload: another configuration takes the place of the one in force, or does not.
+//!
+//! The gate is replaced as a whole, upstreams included, between two requests. A configuration with mistakes changes
+//! nothing. Keys of issuers are kept if nothing was changed about them; otherwise the new ones are
+//! there before the gate is replaced, so that no request finds none.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use bearward::ResourceServer;
+use tokio::sync::{Mutex, mpsc};
+
+use crate::config::{
+    self, Config, Contents, FileKind, FileRead, Listen, Surroundings, TelemetrySettings,
+    TlsSettingsError, UpstreamSettings,
+};
+use crate::doors::in_force::{Current, InForce};
+use crate::doors::proxy::{Proxy, SharedMost, TlsError, Upstreams};
+use crate::net::listener::Listener;
+use crate::record::metrics::{Metrics, Reload};
+
+use super::away::Away;
+use super::certificates::Certificates;
+use super::descriptors::Shares;
+use super::watch_file::Folders;
+
+/// Puts other configurations in force. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Reloader(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    replaced: Replaced,
+    metrics: Arc<Metrics>,
+    /// The configuration in force. Held while one is replaced by another: never two at once.
+    current: Mutex<Config>,
+    /// What was started, and stays as it is whatever is in force.
+    started: Started,
+    away: Away,
+    /// The mistakes of a file that was refused, as they were told last.
+    told: std::sync::Mutex<Option<String>>,
+}
+
+/// The parts of a configuration that take effect at a start alone.
+#[derive(Debug)]
+struct Started {
+    listen: Listen,
+    telemetry: Option<TelemetrySettings>,
+}
+
+impl Started {
+    fn of(config: &Config) -> Self {
+        Self {
+            listen: config.listen.clone(),
+            telemetry: config.telemetry.clone(),
+        }
+    }
+
+    /// Tells what is other than it was started, if it is new.
+    fn tell_changes(&self, config: &Config, before: &Config) {
+        let is_new = config.telemetry != before.telemetry;
+        if is_new && config.telemetry != self.telemetry {
+            tracing::warn!("telemetry has changed; that takes effect at the next start");
+        }
+        let is_same = |listen| config.listen.is_same_at_a_start(listen);
+        if !is_same(&before.listen) && !is_same(&self.listen) {
+            tracing::warn!("listeners have changed; that takes effect at the next start");
+        }
+    }
+}
+
+/// What takes another form with another configuration.
+#[derive(Debug)]
+pub(super) struct Replaced {
+    in_force: Current,
+    certificates: Certificates,
+    /// The limits on what is in progress in the reverse proxy, if there is one.
+    most: Option<Arc<SharedMost>>,
+}
+
+impl Replaced {
+    pub(super) fn of(
+        in_force: Current,
+        certificates: Certificates,
+        proxy: Option<&(Listener, Proxy)>,
+    ) -> Self {
+        Self {
+            in_force,
+            certificates,
+            most: proxy.map(|(_, proxy)| Arc::clone(proxy.most())),
+        }
+    }
+}
+
+impl Reloader {
+    pub(super) fn new(config: Config, replaced: Replaced, metrics: Arc<Metrics>) -> Self {
+        Self(Arc::new(Inner {
+            replaced,
+            metrics,
+            started: Started::of(&config),
+            current: Mutex::new(config),
+            away: Away::new(),
+            told: std::sync::Mutex::new(None),
+        }))
+    }
+
+    /// Puts `config` in force.
+    pub async fn apply(&self, mut config: Config) -> Reload {
+        let mut current = self.0.current.lock().await;
+        config.identity = config.identity.reuse_if_equal(&current.identity);
+        let before = self.0.replaced.in_force.load();
+        let server = if config.server == current.server {
+            before.server().clone()
+        } else {
+            match start(&self.0.away, &config, before.server()).await {
+                Some(server) => server,
+                None => return self.told(Reload::Refused),
+            }
+        };
+        let upstreams = upstreams(&self.0.away, &config, &current, before).await;
+        let Some(upstreams) = upstreams else {
+            return self.told(Reload::Refused);
+        };
+        if let Err(error) = self.replace(&config, &current, server, upstreams) {
+            tracing::error!(%error, "TLS cannot be set up");
+            return self.told(Reload::Refused);
+        }
+        tell_warnings(&config);
+        *current = config;
+        self.told(Reload::Applied)
+    }
+
+    /// Everything is made before anything is replaced.
+    fn replace(
+        &self,
+        config: &Config,
+        current: &Config,
+        server: ResourceServer,
+        upstreams: Upstreams,
+    ) -> Result<(), TlsSettingsError> {
+        let Replaced {
+            in_force,
+            certificates,
+            most,
+        } = &self.0.replaced;
+        let renewed = certificates.renewed(&config.listen)?;
+        let shares = Shares::told(config);
+        upstreams.keep_idle(shares.idle);
+        if let Some(most) = most {
+            most.replace(shares.most);
+        }
+        in_force.replace(config.in_force(server).upstreams(upstreams));
+        for certificate in renewed {
+            certificate.present();
+        }
+        self.0.started.tell_changes(config, current);
+        Ok(())
+    }
+
+    /// Reads the file and puts it in force. With mistakes, the last good one stays.
+    pub async fn read(&self, file: &Path) -> Reload {
+        self.is_news(None);
+        match read(&self.0.away, file).await {
+            Ok(text) => self.parse(file, text).await,
+            Err(error) => self.refuse(file, &error),
+        }
+    }
+
+    /// Says why the file cannot be read.
+    fn refuse(&self, file: &Path, error: &io::Error) -> Reload {
+        self.is_news(None);
+        tracing::error!(
+            file = %file.display(),
+            %error,
+            "the configuration cannot be read; the last good one stays in force"
+        );
+        self.told(Reload::Refused)
+    }
+
+    async fn parse(&self, file: &Path, text: String) -> Reload {
+        let place = file.to_owned();
+        // A long one takes its time, and so do the files that it refers to.
+        let parsing = move || {
+            let surroundings = Surroundings::of(&place).while_serving();
+            Config::parse_in(&text, &surroundings)
+        };
+        let parsed = match self.0.away.run(parsing).await {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                tracing::error!(%error, "reading the configuration did not complete");
+                return self.told(Reload::Refused);
+            }
+        };
+        match parsed {
+            Ok(config) => {
+                self.is_news(None);
+                self.apply(config).await
+            }
+            // Any change in its folder is a reason to read a refused file again, and none to repeat.
+            Err(mistakes) if !self.is_news(Some(mistakes.render(""))) => Reload::Refused,
+            Err(mistakes) => {
+                for mistake in mistakes.iter() {
+                    let (line, column) = mistakes.place(mistake);
+                    tracing::error!(
+                        file = %file.display(),
+                        line,
+                        column,
+                        code = mistake.code.as_str(),
+                        message = ?mistake.message,
+                        "a mistake in the configuration"
+                    );
+                }
+                if mistakes.left_out() > 0 {
+                    tracing::error!(count = mistakes.left_out(), "there are more mistakes");
+                }
+                tracing::error!("the last good configuration stays in force");
+                self.told(Reload::Refused)
+            }
+        }
+    }
+
+    /// Whether these mistakes are others than those told last.
+    fn is_news(&self, mistakes: Option<String>) -> bool {
+        let told = &mut *self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = *told != mistakes;
+        *told = mistakes;
+        is_news
+    }
+
+    /// The files that the configuration in force refers to.
+    async fn files(&self) -> Vec<FileRead> {
+        self.0.current.lock().await.files.clone()
+    }
+
+    fn told(&self, outcome: Reload) -> Reload {
+        self.0.metrics.reload(outcome);
+        match outcome {
+            Reload::Applied => tracing::info!("the configuration was reloaded"),
+            Reload::Refused => tracing::error!("the configuration was not reloaded"),
+        }
+        outcome
+    }
+}
+
+/// Logs the warnings about a configuration.
+pub(super) fn tell_warnings(config: &Config) {
+    let warnings = &config.warnings;
+    for warning in warnings.iter() {
+        let (line, column) = warnings.place(warning);
+        tracing::warn!(
+            line,
+            column,
+            code = warning.code.as_str(),
+            message = ?warning.message,
+            "a warning about the configuration"
+        );
+    }
+    if warnings.left_out() > 0 {
+        tracing::warn!(count = warnings.left_out(), "there are more warnings");
+    }
+    tell_certificates(config);
+}
+
+/// Why the configuration is to be read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Trigger {
+    /// A folder has changed that it, or a file it refers to, is in.
+    Changed,
+    /// Somebody asks for it (SIGHUP): it is read again even if it is the same.
+    Asked,
+}
+
+/// Reads a configuration file again whenever there is a reason to: it has changed, or one of the
+/// files that it refers to, such as a certificate.
+#[derive(Debug)]
+pub struct Reloads {
+    file: PathBuf,
+    text: String,
+    told: mpsc::Sender<Trigger>,
+    triggers: mpsc::Receiver<Trigger>,
+}
+
+impl Reloads {
+    /// For the file that had this text when it was read first.
+    #[must_use]
+    pub fn new(file: impl Into<PathBuf>, text: impl Into<String>) -> Self {
+        let (told, triggers) = mpsc::channel(1);
+        Self {
+            file: file.into(),
+            text: text.into(),
+            told,
+            triggers,
+        }
+    }
+
+    /// Gives reasons. One that comes while another waits is the same.
+    #[must_use]
+    pub fn trigger(&self) -> mpsc::Sender<Trigger> {
+        self.told.clone()
+    }
+
+    /// Watches the files, and reloads for each trigger, for ever.
+    pub async fn follow(mut self, reloader: Reloader) {
+        let mut files = reloader.files().await;
+        // Kept, since it watches as long as it lives.
+        let away = reloader.0.away.clone();
+        let mut watcher = None;
+        self.watch(&away, &mut watcher, &files).await;
+        let text = Contents::of(self.text.as_bytes());
+        // `None` after a configuration that was refused: whatever changes may make it a good one.
+        let mut seen = Some((Some(text), files.clone()));
+        // Nothing else reports changes between reading the file and watching it. What came through
+        // a pipe is gone.
+        let file = self.file.clone();
+        let look = move || std::fs::metadata(file).is_ok_and(|file| !file.is_file());
+        let is_pipe = away.run(look).await.unwrap_or_default();
+        if !is_pipe {
+            let _ = self.told.try_send(Trigger::Changed);
+        }
+        while let Some(trigger) = self.triggers.recv().await {
+            // Editors write in several steps, and each is an event.
+            tokio::time::sleep(SETTLED).await;
+            let asked_since = self.triggers.try_recv() == Ok(Trigger::Asked);
+            let is_asked = trigger == Trigger::Asked || asked_since;
+            let there = read(&away, &self.file).await;
+            if is_pipe && there.is_err() && !is_asked {
+                continue;
+            }
+            let text = there.as_ref().ok();
+            let text = text.map(|text| Contents::of(text.as_bytes()));
+            let now = Some((text, again(&away, &files).await));
+            if now == seen && !is_asked {
+                continue;
+            }
+            if is_asked {
+                reloader.is_news(None);
+            }
+            let outcome = match there {
+                Ok(text) => reloader.parse(&self.file, text).await,
+                Err(error) => reloader.refuse(&self.file, &error),
+            };
+            seen = match outcome {
+                Reload::Applied => {
+                    files = reloader.files().await;
+                    self.watch(&away, &mut watcher, &files).await;
+                    Some((text, files.clone()))
+                }
+                Reload::Refused => None,
+            };
+        }
+    }
+
+    /// Watches the folders of these files. If one of them hangs, the previous folders are no longer
+    /// watched either, since the watcher hangs with it.
+    async fn watch(&self, away: &Away, watcher: &mut Option<Folders>, files: &[FileRead]) {
+        let mut folders = watcher.take();
+        let (told, file, files) = (self.told.clone(), self.file.clone(), files.to_vec());
+        let watching = move || {
+            let mut folders = folders.take().unwrap_or_else(|| Folders::watch(&told));
+            folders.add(&file, &files);
+            folders
+        };
+        match away.run(watching).await {
+            Ok(folders) => *watcher = Some(folders),
+            Err(error) => tracing::warn!(%error, "files are not watched; send SIGHUP"),
+        }
+    }
+}
+
+/// Logs which certificates the other side will reject.
+fn tell_certificates(config: &Config) {
+    for warning in config.certificate_warnings(SystemTime::now()) {
+        let message = if warning.has_expired {
+            "a certificate has expired"
+        } else {
+            "a certificate is not valid yet"
+        };
+        tracing::warn!(
+            file = %warning.file.display(),
+            not_before = %warning.not_before,
+            not_after = %warning.not_after,
+            "{message}"
+        );
+    }
+}
+
+/// The files as they are now. Read away from the threads that serve.
+async fn again(away: &Away, files: &[FileRead]) -> Vec<FileRead> {
+    let files = files.to_vec();
+    let looked = move || files.into_iter().map(FileRead::again).collect();
+    away.run(looked).await.unwrap_or_default()
+}
+
+/// The upstreams of a configuration. Those that stay as they are keep their connections, and what is
+/// known of their addresses. Made away from the threads that serve: the authorities of the system are
+/// read for each that has TLS.
+async fn upstreams(
+    away: &Away,
+    config: &Config,
+    current: &Config,
+    before: Arc<InForce>,
+) -> Option<Upstreams> {
+    let (config, current) = (config.upstreams.clone(), current.upstreams.clone());
+    let made = move || -> Result<Vec<_>, TlsError> {
+        let named = |settings| (UpstreamSettings::name(settings), settings);
+        let current: HashMap<_, _> = current.iter().map(named).collect();
+        let upstream = |settings: &UpstreamSettings| {
+            let is_same = current.get(settings.name()) == Some(&settings);
+            match before.all_upstreams().find(settings.name()) {
+                Some(upstream) if is_same => Ok(Arc::clone(upstream)),
+                Some(upstream) => Ok(Arc::new(settings.build()?.succeeding(upstream))),
+                None => settings.build().map(Arc::new),
+            }
+        };
+        config.iter().map(upstream).collect()
+    };
+    match away.run(made).await {
+        Ok(Ok(upstreams)) => Some(Upstreams::shared(upstreams)),
+        Ok(Err(error)) => {
+            tracing::error!(%error, "TLS to an upstream cannot be set up");
+            None
+        }
+        Err(error) => {
+            tracing::error!(%error, "upstreams were not set up");
+            None
+        }
+    }
+}
+
+/// The resource server of a configuration, with its keys. `None` if an issuer whose tokens can be
+/// verified now would be one whose tokens cannot.
+async fn start(away: &Away, config: &Config, before: &ResourceServer) -> Option<ResourceServer> {
+    // Away from the threads that serve: to fetch from others, the authorities of the system are read.
+    let (config, kept) = (config.clone(), before.clone());
+    let built = move || config.resource_server_after(&kept);
+    let built = match away.run(built).await {
+        Ok(built) => built.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    let server = built
+        .map_err(|error| tracing::error!(%error, "there is no resource server"))
+        .ok()?;
+    // What has not answered by then is as good as down.
+    let _ = tokio::time::timeout(KEYS_WITHIN, server.attempted()).await;
+    let usable: Vec<_> = before
+        .state()
+        .into_iter()
+        .filter(|state| state.keys.is_usable)
+        .map(|state| state.issuer)
+        .collect();
+    for state in server.state() {
+        if !state.keys.is_usable && usable.contains(&state.issuer) {
+            let issuer = state.issuer;
+            tracing::error!(
+                issuer,
+                "how its keys are come by has changed, and they cannot be had that way now; \
+                 they stay as they are. SIGHUP tries it again"
+            );
+            return None;
+        }
+    }
+    Some(server)
+}
+
+/// Away from the threads that serve.
+async fn read(away: &Away, file: &Path) -> io::Result<String> {
+    let file = file.to_owned();
+    let read = away.run(move || config::read_text_of(&file, FileKind::Regular));
+    read.await?
+}
+
+/// Longer than an editor takes, shorter than a person waits.
+const SETTLED: Duration = Duration::from_millis(100);
+
+/// Two attempts at an issuer that is slow.
+const KEYS_WITHIN: Duration = Duration::from_secs(10);

@@ -1,0 +1,335 @@
+//! The running program: everything a configuration says, in operation.
+//!
+//! Listeners are bound before anything is served, so that a mistake ends the program at its start.
+//! A reload replaces the gate between two requests; when the program is told to stop, requests that
+//! are under way are answered first.
+
+use std::borrow::Cow;
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use bearward::{BuildError, RequestHead};
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use ipnet::IpNet;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_rustls::rustls::ServerConfig;
+
+use crate::config::{
+    Address, Config, ProxySettings, TelemetrySettings, TlsSettingsError, UpstreamSettings,
+};
+use crate::doors::admin::Admin;
+use crate::doors::ext_authz::{self, ExtAuthz};
+use crate::doors::forward_auth::{ForwardAuth, Peer, TrustedPeers};
+use crate::doors::in_force::Current;
+use crate::doors::proxy::{self, Expiry, Limits, Observe, Proxy, Settings, TlsError, Upstreams};
+use crate::net::listener::Listener;
+use crate::net::serve::{self, Protocol, Stop, Terms};
+use crate::record::metrics::{Door, Metrics};
+use crate::record::telemetry::{Named, Telemetry, TelemetryError};
+
+use super::certificates::{Certificates, SettingsOf};
+use super::descriptors::Shares;
+use super::reload::{self, Reloader, Replaced};
+
+/// A gateway that listens, and is ready to serve.
+#[derive(Debug)]
+pub struct Gateway {
+    current: Current,
+    metrics: Arc<Metrics>,
+    telemetry: Telemetry,
+    shares: Shares,
+    reloader: Reloader,
+    admin: Option<(Listener, Admin)>,
+    forward_auth: Option<(Listener, ForwardAuth)>,
+    ext_authz: Option<(Listener, ExtAuthz)>,
+    proxy: Option<(Listener, Proxy)>,
+}
+
+impl Gateway {
+    /// Starts to fetch keys, and listens wherever the configuration says.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] if it cannot.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        reload::tell_warnings(&config);
+        let shares = Shares::told(&config);
+        let first = config.in_force(config.resource_server()?);
+        let current = Current::new(first.upstreams(upstreams(&config.upstreams, shares)?));
+        let metrics = Arc::new(Metrics::new(current.clone()));
+        let (listen, telemetry) = (&config.listen, telemetry(config.telemetry.as_ref())?);
+        let mut certificates = Certificates::default();
+        let admin = match &listen.admin {
+            Some(settings) => {
+                let admin = Admin::new(
+                    current.clone(),
+                    Arc::clone(&metrics),
+                    settings.hosts.clone(),
+                );
+                let tls_of: SettingsOf = |listen| listen.admin.as_ref()?.tls.as_ref();
+                let tls = certificates.of(listen, tls_of, Protocol::Http1.alpn())?;
+                Some((bind(&settings.address, tls).await?, admin))
+            }
+            None => None,
+        };
+        let forward_auth = match &listen.forward_auth {
+            Some(settings) => {
+                let trusted = trusted(settings.trusted_proxies.as_deref());
+                let tls_of: SettingsOf = |listen| listen.forward_auth.as_ref()?.tls.as_ref();
+                let tls = certificates.of(listen, tls_of, Protocol::Http1.alpn())?;
+                let door = ForwardAuth::new(current.clone(), trusted);
+                Some((bind(&settings.address, tls).await?, door))
+            }
+            None => None,
+        };
+        let ext_authz = match &listen.ext_authz {
+            Some(settings) => {
+                let trusted = trusted(settings.trusted_proxies.as_deref());
+                let tls_of: SettingsOf = |listen| listen.ext_authz.as_ref()?.tls.as_ref();
+                let tls = certificates.of(listen, tls_of, Protocol::Http2.alpn())?;
+                let door = ExtAuthz::new(current.clone(), trusted);
+                Some((bind(&settings.address, tls).await?, door))
+            }
+            None => None,
+        };
+        let proxy = match &listen.proxy {
+            Some(settings) => {
+                let passed_on = proxy_settings(settings, &metrics, &telemetry);
+                let proxy = Proxy::new(current.clone(), shares.limit(passed_on));
+                let tls_of: SettingsOf = |listen| listen.proxy.as_ref()?.tls.as_ref();
+                let tls = certificates.of(listen, tls_of, &[b"h2", b"http/1.1"])?;
+                Some((bind(&settings.address, tls).await?, proxy))
+            }
+            None => None,
+        };
+        let replaced = Replaced::of(current.clone(), certificates, proxy.as_ref());
+        Ok(Self {
+            reloader: Reloader::new(config, replaced, Arc::clone(&metrics)),
+            current,
+            metrics,
+            telemetry,
+            shares,
+            admin,
+            forward_auth,
+            ext_authz,
+            proxy,
+        })
+    }
+
+    /// The doors and where they listen.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<(&'static str, Address)> {
+        let proxy = self.proxy.as_ref().map(|(at, _)| ("proxy", at));
+        let forward_auth = self.forward_auth.as_ref();
+        let forward_auth = forward_auth.map(|(at, _)| ("forward auth", at));
+        let ext_authz = self.ext_authz.as_ref().map(|(at, _)| ("ext_authz", at));
+        let admin = self.admin.as_ref().map(|(at, _)| ("admin", at));
+        [proxy, forward_auth, ext_authz, admin]
+            .into_iter()
+            .flatten()
+            .map(|(door, listener)| (door, listener.address()))
+            .collect()
+    }
+
+    /// Puts other configurations in force.
+    #[must_use]
+    pub fn reloader(&self) -> Reloader {
+        self.reloader.clone()
+    }
+
+    /// What is in force, for all doors.
+    #[must_use]
+    pub const fn current(&self) -> &Current {
+        &self.current
+    }
+
+    /// What is counted.
+    #[must_use]
+    pub const fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Serves until `stop` ends, and then as long as requests are under way, 30 s at most, and what is
+    /// left to tell takes, another second at most.
+    pub async fn serve(self, stop: impl Future<Output = ()>) {
+        let (flushed, telemetry) = (Arc::clone(&self.metrics), self.telemetry.clone());
+        let others = self.shares.others;
+        let (told, stopped) = watch::channel(());
+        let stopped = Stop::new(stopped);
+        let mut doors = JoinSet::new();
+        if let Some((listener, proxy)) = self.proxy {
+            let stopped = stopped.clone().told();
+            let limits = Limits::new().connections(self.shares.clients);
+            let limits = limits.drain_timeout(GRACE);
+            doors.spawn(proxy::serve(listener, Arc::new(proxy), limits, stopped));
+        }
+        if let Some((listener, door)) = self.ext_authz {
+            let answer =
+                ext_authz::serve::answer(door, Arc::clone(&self.metrics), self.telemetry.clone());
+            let stopped = stopped.clone();
+            let terms = Terms::new(others, Protocol::Http2, GRACE);
+            doors.spawn(serve::serve(listener, terms, answer, stopped));
+        }
+        if let Some((listener, door)) = self.forward_auth {
+            let asked = Arc::new(Asked {
+                door,
+                metrics: self.metrics,
+                telemetry: self.telemetry.clone(),
+            });
+            // In a box, since it is moved several times before it is begun.
+            let answer = move |peer, request| Box::pin(Arc::clone(&asked).answer(peer, request));
+            let terms = Terms::new(others, Protocol::Http1, GRACE);
+            doors.spawn(serve::serve(listener, terms, answer, stopped));
+        }
+        // The admin listener answers as long as there is anything to tell.
+        let (told_admin, stopped_admin) = watch::channel(());
+        let admin = self.admin.map(|(listener, door)| {
+            let answer = move |_, request: Request<Incoming>| {
+                let (head, _) = request.into_parts();
+                let response = door.answer(RequestHead::from(&head));
+                std::future::ready(response.map(|body| Full::new(Bytes::from(body))))
+            };
+            let stopped = Stop::new(stopped_admin);
+            let terms = Terms::new(others, Protocol::Http1, ADMIN_GRACE);
+            tokio::spawn(serve::serve(listener, terms, answer, stopped))
+        });
+        stop.await;
+        tracing::info!("stopping: requests under way are answered");
+        drop(told);
+        let end = tokio::time::sleep(GRACE.saturating_add(ADMIN_GRACE));
+        while doors.join_next().await.is_some() {}
+        drop(told_admin);
+        let rest = async {
+            if let Some(admin) = admin {
+                // A panic of it was logged, and there is nobody else to tell.
+                let _ = admin.await;
+            }
+        };
+        flushed.flush();
+        // Nothing that hangs here keeps the program longer.
+        tokio::select! {
+            ((), ()) = async { tokio::join!(rest, telemetry.stop()) } => {}
+            () = end => tracing::warn!("the last traces were not sent in time"),
+        }
+        tracing::info!("stopped");
+    }
+}
+
+/// Who may ask: those that are named, or this machine alone.
+fn trusted(networks: Option<&[IpNet]>) -> TrustedPeers {
+    let named = |networks: &[IpNet]| TrustedPeers::new(networks.iter().copied());
+    networks.map(named).unwrap_or_default()
+}
+
+fn telemetry(settings: Option<&TelemetrySettings>) -> Result<Telemetry, TelemetryError> {
+    settings.map_or_else(|| Ok(Telemetry::default()), Telemetry::start)
+}
+
+fn upstreams(settings: &[UpstreamSettings], shares: Shares) -> Result<Upstreams, TlsError> {
+    let built = settings.iter().map(UpstreamSettings::build);
+    let upstreams = Upstreams::new(built.collect::<Result<Vec<_>, _>>()?);
+    upstreams.keep_idle(shares.idle);
+    Ok(upstreams)
+}
+
+fn proxy_settings(
+    settings: &ProxySettings,
+    metrics: &Arc<Metrics>,
+    telemetry: &Telemetry,
+) -> Settings {
+    let expiry = settings.expiry_leeway.map_or(Expiry::Ignored, Expiry::Ends);
+    let trusted = TrustedPeers::new(settings.trusted_proxies.iter().copied());
+    let observer: Arc<dyn Observe> = Arc::<Metrics>::clone(metrics);
+    Settings::new()
+        .expiry(expiry)
+        .client_idle(settings.client_idle)
+        .trust(trusted)
+        .telemetry(telemetry.clone())
+        .observer(observer)
+}
+
+/// Why the gateway does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// There is no resource server.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// An address cannot be listened on.
+    #[error("listening on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: Address,
+        /// Why not.
+        error: io::Error,
+    },
+    /// There are no traces.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+    /// TLS on a listener cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsSettingsError),
+    /// TLS to an upstream cannot be set up.
+    #[error(transparent)]
+    Upstream(#[from] TlsError),
+}
+
+async fn bind(
+    address: &Address,
+    tls: Option<Arc<ArcSwap<ServerConfig>>>,
+) -> Result<Listener, StartError> {
+    let bound = Listener::bind(address).await;
+    let listener = bound.map_err(|error| StartError::Listen {
+        address: address.clone(),
+        error,
+    })?;
+    Ok(match tls {
+        Some(tls) => listener.tls(tls),
+        None => listener,
+    })
+}
+
+/// The door that proxies ask, and who is told of what it answers.
+struct Asked {
+    door: ForwardAuth,
+    metrics: Arc<Metrics>,
+    telemetry: Telemetry,
+}
+
+impl Asked {
+    /// The answer to a proxy that asks; told in log and metrics.
+    async fn answer(
+        self: Arc<Self>,
+        peer: Peer,
+        request: Request<Incoming>,
+    ) -> Response<Full<Bytes>> {
+        let started = Instant::now();
+        // Its body is not read.
+        let (head, _) = request.into_parts();
+        // Who is not one of the proxies is refused.
+        let named = Named::ByProxy(&head.headers);
+        let trace = self.telemetry.trace(Door::ForwardAuth, &head.method, named);
+        let (response, told) = self.door.answered(peer, RequestHead::from(&head)).await;
+        if let Some(told) = &told {
+            let taken = started.elapsed();
+            self.metrics.answered(Door::ForwardAuth, told, taken, trace);
+        }
+        response.map(|body| match body {
+            Cow::Borrowed(body) => Full::new(Bytes::from_static(body.as_bytes())),
+            Cow::Owned(body) => Full::new(Bytes::from(body)),
+        })
+    }
+}
+
+/// How long requests under way may take when the program is told to stop: what orchestrators wait
+/// for by default.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// Its answers take no time.
+const ADMIN_GRACE: Duration = Duration::from_secs(1);
