@@ -6,4 +6,4 @@ pub mod ext_authz;
 pub mod forward_auth;
 pub mod in_force;
 pub mod proxy;
-
+mod state;

@@ -6,4 +6,3 @@ pub(crate) mod framing;
 pub mod listener;
 pub(crate) mod serve;
 pub(crate) mod unread;
-

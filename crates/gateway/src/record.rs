@@ -5,6 +5,6 @@ mod access_log;
 pub mod interruption;
 pub mod log;
 pub mod metrics;
+pub mod observer;
 pub mod request;
 pub mod telemetry;
-

@@ -8,7 +8,9 @@ use bearward_gateway::config::{Config, Surroundings};
 use bearward_gateway::doors::admin::Admin;
 use bearward_gateway::doors::proxy::{Upstream, Upstreams};
 use bearward_gateway::original::Original;
-use bearward_gateway::record::metrics::{ADMITTED, Door, Metrics, Reload, Request};
+use bearward_gateway::record::metrics::{Metrics, Reload};
+use bearward_gateway::record::observer::Observe;
+use bearward_gateway::record::request::{ADMITTED, Door, Record};
 use bearward_gateway::{Current, Gate, InForce};
 use bearward_testing::{DevIssuer, Fault};
 use http::{HeaderMap, Method, Response, StatusCode, Uri};
@@ -158,7 +160,7 @@ async fn t_fwd_10_health_has_exact_paths_and_no_user_agent() {
     for path in ["/livez", "/readyz", "/metrics"] {
         let original = Original::new(&Method::GET, path, None, &headers);
         let decision = setting.gate.load().decide(&original).await;
-        let request = Request::decided(Door::ForwardAuth, &decision, Duration::ZERO);
+        let request = Record::decided(Door::ForwardAuth, &decision, Duration::ZERO);
         assert_eq!((request.reason, request.route), ("no_rule", None), "{path}");
     }
 }
@@ -220,8 +222,8 @@ async fn t_cfg_08_no_secret_and_no_token_is_told() {
     )]);
     let original = Original::new(&Method::GET, "/app/secret-path?token=x", None, &headers);
     let decision = setting.gate.load().decide(&original).await;
-    let request = Request::decided(Door::ForwardAuth, &decision, Duration::ZERO);
-    setting.metrics.request(&request);
+    let request = Record::decided(Door::ForwardAuth, &decision, Duration::ZERO);
+    setting.metrics.ended(&request);
     for path in ["/issuers", "/metrics", "/readyz"] {
         let told = setting.get(path).into_body();
         for hidden in ["0123456789abcdef", "eyJ", "secret-path"] {
@@ -240,7 +242,7 @@ async fn metrics_are_by_route_and_reason() {
         let took = Duration::from_micros(300);
         setting
             .metrics
-            .request(&Request::decided(Door::ForwardAuth, &decision, took));
+            .ended(&Record::decided(Door::ForwardAuth, &decision, took));
     }
     setting.metrics.reload(Reload::Applied);
     setting.metrics.reload(Reload::Refused);
@@ -281,14 +283,14 @@ async fn t_dos_06_a_flood_of_refusals_does_not_fill_the_log() {
     let (post, headers) = (Method::POST, HeaderMap::new());
     let original = Original::new(&post, "/app", None, &headers);
     let decision = gate.decide(&original).await;
-    let refused = Request::decided(Door::Proxy, &decision, Duration::ZERO);
-    let mut admitted = refused;
+    let refused = Record::decided(Door::Proxy, &decision, Duration::ZERO);
+    let mut admitted = refused.clone();
     admitted.reason = ADMITTED;
     for _ in 0..10_000 {
-        setting.metrics.request(&refused);
+        setting.metrics.ended(&refused);
     }
     for _ in 0..500 {
-        setting.metrics.request(&admitted);
+        setting.metrics.ended(&admitted);
     }
     let text = log.text();
     let lines = |what: &str| text.lines().filter(|line| line.contains(what)).count();

@@ -606,7 +606,7 @@ mod tests {
     use bearward_gateway::config::Code;
     use bearward_gateway::decision::{Reason as OfGateway, Refusal};
     use bearward_gateway::doors::admin;
-    use bearward_gateway::doors::proxy::Interruption;
+    use bearward_gateway::record::interruption::Interruption;
 
     use super::*;
 

@@ -14,6 +14,7 @@ mod caddy;
 mod dialect;
 mod envoy;
 mod nginx;
+pub(crate) mod serve;
 mod traefik;
 
 use std::borrow::Cow;

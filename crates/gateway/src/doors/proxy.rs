@@ -21,7 +21,6 @@ mod forwarded;
 mod guarded;
 mod head;
 mod length;
-mod observe;
 mod places;
 mod serve;
 mod settings;
@@ -43,9 +42,10 @@ use hyper::body::{Body, Incoming};
 use hyper::upgrade::OnUpgrade;
 
 use crate::doors::in_force::{Current, InForce};
-pub use crate::record::interruption::Interruption;
+use crate::record::interruption::Interruption;
+use crate::record::observer::{self, Observer};
 use crate::record::request::{ADMITTED, Door};
-use crate::record::telemetry::Named;
+use crate::record::telemetry::TraceParent;
 
 use self::activity::Active;
 use self::answer::Answer;
@@ -55,8 +55,6 @@ use self::client::Client;
 use self::entrance::{Entrance, Outlook};
 use self::forwarded::{PeerName, Via};
 use self::head::Upgrade;
-use self::observe::Exchange;
-pub use self::observe::{End, Observe, Record, Traced};
 pub(crate) use self::places::{Most, SharedMost};
 use self::places::{Place, Purpose, Room};
 use self::serve::Connection;
@@ -68,6 +66,16 @@ pub use self::upstream::{
 };
 use self::upstream::{Held, Upstream as Target, is_repeatable};
 pub(crate) use self::upstream::{IDLE_MAX, UpstreamLoad};
+
+/// A request that is under way, and the places that it takes for as long as it lasts.
+type Exchange = observer::Exchange<TakenPlaces>;
+
+/// The places that a request has taken.
+#[derive(Debug, Default)]
+struct TakenPlaces {
+    gateway: Option<Place>,
+    upstream: Option<Place>,
+}
 
 /// Decides on requests and passes them on.
 #[derive(Clone, Debug)]
@@ -103,15 +111,15 @@ impl Proxy {
     ) -> Response<ProxyBody> {
         let peer = peer.into();
         let trusted = &self.settings.trusted;
-        let (named, client) = if trusted.contains(peer) {
+        let (parent, client) = if trusted.contains(peer) {
             let client = Client::behind(peer, trusted, request.headers());
-            (Named::ByProxy(request.headers()), client)
+            (TraceParent::Proxy(request.headers()), client)
         } else {
-            (Named::ByStranger, Client::of(peer))
+            (TraceParent::Untrusted, Client::of(peer))
         };
-        let telemetry = &self.settings.telemetry;
-        let trace = telemetry.trace(Door::Proxy, request.method(), named);
-        let mut exchange = Exchange::start(&self.settings.observer, trace);
+        let observer = &self.settings.observer;
+        let begun = observer.begin(Door::Proxy, request.method(), parent);
+        let mut exchange: Exchange = begun.exchange();
         let connection = request.extensions_mut().remove::<Connection>();
         let is_http1 = request.version() <= Version::HTTP_11;
         // Behind such a head may stand another protocol, so no request is read there.
@@ -166,7 +174,7 @@ impl Proxy {
     /// Takes a place at the gateway.
     fn enter(&self, client: Client, exchange: &mut Exchange) -> Result<(), Box<Answer>> {
         let place = Place::take(&self.room, client, Purpose::Request, self.most.load());
-        exchange.places().gateway = Some(place.ok_or_else(entrance::full)?);
+        exchange.holds().gateway = Some(place.ok_or_else(entrance::full)?);
         Ok(())
     }
 
@@ -181,7 +189,7 @@ impl Proxy {
         }
     }
 
-    const fn observer(&self) -> &Arc<dyn Observe> {
+    const fn observer(&self) -> &Observer {
         &self.settings.observer
     }
 

@@ -12,7 +12,7 @@ use prometheus_client::metrics::counter::Counter;
 use tracing::Level;
 
 use crate::record::log::{Line, LogFormat, LogQueue};
-use crate::record::request::{ADMITTED, Request};
+use crate::record::request::{ADMITTED, End, Record};
 
 /// Writes lines, as many as it may.
 #[derive(Debug, Default)]
@@ -41,28 +41,28 @@ impl AccessLog {
     }
 
     /// Writes the line of a request.
-    pub(crate) fn request(&self, request: &Request<'_>) {
-        if request.reason != ADMITTED && !self.may_write() {
+    pub(crate) fn request(&self, record: &Record) {
+        if record.reason != ADMITTED && !self.may_write() {
             return;
         }
         let queue = self.queue.get();
         // Colours are for a person, who does not read so fast.
         if let Some(queue) = queue.filter(|queue| queue.format() != LogFormat::Coloured) {
             if tracing::enabled!(target: TARGET, Level::INFO) {
-                queue.push(&line(queue.format(), request));
+                queue.push(&line(queue.format(), record));
             }
             return;
         }
         tracing::info!(
             target: TARGET,
-            door = request.door.as_str(),
-            route = request.route.map(AsRef::as_ref),
-            reason = request.reason,
-            shadowed = request.shadowed,
-            status = request.status.as_u16(),
-            upstream = request.upstream.map(AsRef::as_ref),
-            complete = request.is_complete,
-            duration_us = u64::try_from(request.duration.as_micros()).unwrap_or(u64::MAX),
+            door = record.door.as_str(),
+            route = record.route.as_deref(),
+            reason = record.reason,
+            shadowed = record.shadowed,
+            status = record.status.as_u16(),
+            upstream = record.upstream.as_deref(),
+            complete = record.end.map(|end| end == End::Complete),
+            duration_us = u64::try_from(record.duration.as_micros()).unwrap_or(u64::MAX),
             "request"
         );
     }
@@ -95,24 +95,24 @@ impl AccessLog {
 }
 
 /// The same bytes as those of the event.
-fn line(format: LogFormat, request: &Request<'_>) -> Vec<u8> {
+fn line(format: LogFormat, record: &Record) -> Vec<u8> {
     let mut line = Line::info(format, TARGET, "request");
-    line.text("door", request.door.as_str());
-    if let Some(route) = request.route {
+    line.text("door", record.door.as_str());
+    if let Some(route) = &record.route {
         line.text("route", route);
     }
-    line.text("reason", request.reason);
-    if let Some(shadowed) = request.shadowed {
+    line.text("reason", record.reason);
+    if let Some(shadowed) = record.shadowed {
         line.text("shadowed", shadowed);
     }
-    line.number("status", request.status.as_u16().into());
-    if let Some(upstream) = request.upstream {
+    line.number("status", record.status.as_u16().into());
+    if let Some(upstream) = &record.upstream {
         line.text("upstream", upstream);
     }
-    if let Some(is_complete) = request.is_complete {
-        line.truth("complete", is_complete);
+    if let Some(end) = record.end {
+        line.truth("complete", end == End::Complete);
     }
-    let micros = request.duration.as_micros();
+    let micros = record.duration.as_micros();
     line.number("duration_us", u64::try_from(micros).unwrap_or(u64::MAX));
     line.finish()
 }
@@ -179,7 +179,7 @@ mod tests {
 
     use super::{AccessLog, LINES, Limit};
     use crate::record::log::{LogFormat, LogQueue};
-    use crate::record::request::{ADMITTED, Door, Request};
+    use crate::record::request::{ADMITTED, Door, End, Record};
 
     #[derive(Clone, Default)]
     struct Written(Arc<Mutex<Vec<u8>>>);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     /// What is written of a request by an event and by the queue.
-    fn both(format: LogFormat, filter: &str, request: &Request<'_>) -> [Vec<String>; 2] {
+    fn both(format: LogFormat, filter: &str, request: &Record) -> [Vec<String>; 2] {
         let (by_event, by_queue) = (Written::default(), Written::default());
         let log = AccessLog::default();
         let write = || {
@@ -267,16 +267,16 @@ mod tests {
                 request.reason = "no_scope";
                 request.shadowed = Some("token_expired");
                 request.status = StatusCode::FORBIDDEN;
-                request.is_complete = Some(false);
+                request.end = Some(End::Aborted);
                 request.duration = Duration::from_micros(1_234_567);
-                request.route = Some(&name);
-                request.upstream = Some(&name);
+                request.route = Some(Arc::clone(&name));
+                request.upstream = Some(Arc::clone(&name));
                 let [event, queue] = both(format, "info", &request);
                 assert_eq!(event, queue);
                 assert_eq!(event.len(), 1);
             }
             let mut longest = request();
-            longest.is_complete = Some(true);
+            longest.end = Some(End::Complete);
             longest.duration = Duration::MAX;
             let [event, queue] = both(format, "info", &longest);
             assert_eq!(event, queue);
@@ -296,15 +296,15 @@ mod tests {
         }
     }
 
-    fn request() -> Request<'static> {
-        Request {
+    fn request() -> Record {
+        Record {
             door: Door::Proxy,
             route: None,
             reason: ADMITTED,
             shadowed: None,
             status: StatusCode::OK,
             upstream: None,
-            is_complete: None,
+            end: None,
             duration: Duration::from_micros(12),
         }
     }

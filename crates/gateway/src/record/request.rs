@@ -1,4 +1,4 @@
-//! A request as it is counted, logged and traced, from whichever door it came.
+//! One request, as log, metrics and traces report it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,58 +6,83 @@ use std::time::Duration;
 use bearward_gate::decision::Decision;
 use http::StatusCode;
 
-/// A request as it is counted and logged.
-#[derive(Clone, Copy, Debug)]
+use super::interruption::Interruption;
+
+/// What became of a request.
+#[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Request<'r> {
+pub struct Record {
     /// Where it came in.
     pub door: Door,
-    /// The name of its route, if it got as far.
-    pub route: Option<&'r Arc<str>>,
-    /// `admitted`, or the code of the refusal.
+    /// The name of its route, if it matched one.
+    pub route: Option<Arc<str>>,
+    /// `admitted`, `metadata`, or the code of the refusal or interruption. A stream that ended because its
+    /// token expired says `stream_expired`.
     pub reason: &'static str,
     /// Why it would have been refused, on a route in shadow mode.
     pub shadowed: Option<&'static str>,
-    /// The status of the decision.
+    /// The status it was answered with; for a gRPC client, the one that its status was made of.
     pub status: StatusCode,
     /// The name of its upstream, if it was sent to one.
-    pub upstream: Option<&'r Arc<str>>,
-    /// Whether the answer was sent to its end, where that is known.
-    pub is_complete: Option<bool>,
-    /// How long it took.
+    pub upstream: Option<Arc<str>>,
+    /// Whether the answer was sent to its end, where the door knows.
+    pub end: Option<End>,
+    /// How long it took; at the reverse proxy with body and tunnel.
     pub duration: Duration,
 }
 
-impl<'r> Request<'r> {
-    /// A request that was decided on.
+impl Record {
+    /// A request of which nothing is known but that it came.
+    pub(super) fn begun(door: Door) -> Self {
+        Self {
+            door,
+            route: None,
+            reason: Interruption::ClientGone.code(),
+            shadowed: None,
+            status: StatusCode::OK,
+            upstream: None,
+            end: None,
+            duration: Duration::ZERO,
+        }
+    }
+
+    /// A request that was decided on, at a door that does no more than that.
     #[must_use]
-    pub fn decided(door: Door, decision: &'r Decision, duration: Duration) -> Self {
+    pub fn decided(door: Door, decision: &Decision, duration: Duration) -> Self {
         let (route, reason, shadowed, status) = match decision {
             Decision::Admit(admission) => (
-                Some(&admission.route.name),
+                Some(&admission.route),
                 ADMITTED,
                 admission.shadowed.as_ref().map(|reason| reason.code()),
                 StatusCode::OK,
             ),
             Decision::Publish(published) => (None, METADATA, None, published.status),
             Decision::Refuse(refusal) => (
-                refusal.route.as_ref().map(|route| &route.name),
+                refusal.route.as_ref(),
                 refusal.reason.code(),
                 None,
                 refusal.status,
             ),
         };
         Self {
-            door,
-            route,
+            route: route.map(|route| Arc::clone(&route.name)),
             reason,
             shadowed,
             status,
-            upstream: None,
-            is_complete: None,
             duration,
+            ..Self::begun(door)
         }
     }
+}
+
+/// How an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum End {
+    /// Before its end: the client left, or the upstream failed.
+    Aborted,
+    /// At its end.
+    Complete,
 }
 
 /// Where a request came in.
@@ -85,5 +110,5 @@ impl Door {
 /// The reason of a request that passed.
 pub const ADMITTED: &str = "admitted";
 
-/// The reason of a request for the protected resource metadata, which falls under no route.
+/// The reason of a request for the protected resource metadata, which matches no route.
 pub const METADATA: &str = "metadata";

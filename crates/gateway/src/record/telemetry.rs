@@ -26,7 +26,7 @@ use reqwest::redirect::Policy;
 use tokio::runtime::Handle;
 use url::Url;
 
-use crate::record::request::{Door, Request};
+use crate::record::request::{Door, Record};
 
 /// Where traces go; nowhere by default. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -57,11 +57,11 @@ pub(crate) enum Continues {
 
 /// Who names the trace that a request is part of.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Named<'r> {
+pub(crate) enum TraceParent<'r> {
     /// A proxy that is trusted, in these fields.
-    ByProxy(&'r HeaderMap),
-    /// Somebody else.
-    ByStranger,
+    Proxy(&'r HeaderMap),
+    /// A sender who is not trusted.
+    Untrusted,
 }
 
 impl Telemetry {
@@ -95,12 +95,12 @@ impl Telemetry {
     }
 
     /// Begins the span of a request.
-    pub(crate) fn trace(&self, door: Door, method: &Method, named: Named<'_>) -> Trace {
+    pub(crate) fn trace(&self, door: Door, method: &Method, parent: TraceParent<'_>) -> Trace {
         let Some(inner) = &self.0 else {
             return Trace(None);
         };
-        let parent = match (inner.continues, named) {
-            (Continues::OfProxies, Named::ByProxy(fields)) => TraceContextPropagator::new()
+        let parent = match (inner.continues, parent) {
+            (Continues::OfProxies, TraceParent::Proxy(fields)) => TraceContextPropagator::new()
                 .extract_with_context(&Context::new(), &HeaderExtractor(fields)),
             _ => Context::new(),
         };
@@ -161,7 +161,7 @@ impl Trace {
     }
 
     /// Ends the span with what became of the request.
-    pub(crate) fn end(&mut self, request: &Request<'_>) {
+    pub(crate) fn end(&mut self, request: &Record) {
         let Some(mut begun) = self.0.take() else {
             return;
         };
@@ -172,7 +172,7 @@ impl Trace {
             "http.response.status_code",
             i64::from(status),
         ));
-        if let Some(route) = request.route {
+        if let Some(route) = &request.route {
             let route = Arc::clone(route);
             span.update_name(format!("{} {route}", begun.method));
             span.set_attribute(KeyValue::new("bearward.route", route));
@@ -180,7 +180,7 @@ impl Trace {
         if let Some(shadowed) = request.shadowed {
             span.set_attribute(KeyValue::new("bearward.shadowed", shadowed));
         }
-        if let Some(upstream) = request.upstream {
+        if let Some(upstream) = &request.upstream {
             span.set_attribute(KeyValue::new("bearward.upstream", Arc::clone(upstream)));
         }
         if request.status.is_server_error() {

@@ -4,15 +4,14 @@
 //! A reload replaces the gate between two requests; when the program is told to stop, requests that
 //! are under way are answered first.
 
-use std::borrow::Cow;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bearward::{BuildError, RequestHead};
-use http::{Request, Response};
+use http::Request;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use ipnet::IpNet;
@@ -25,13 +24,14 @@ use crate::config::{
 };
 use crate::doors::admin::Admin;
 use crate::doors::ext_authz::{self, ExtAuthz};
-use crate::doors::forward_auth::{ForwardAuth, Peer, TrustedPeers};
+use crate::doors::forward_auth::{self, ForwardAuth, TrustedPeers};
 use crate::doors::in_force::Current;
-use crate::doors::proxy::{self, Expiry, Limits, Observe, Proxy, Settings, TlsError, Upstreams};
+use crate::doors::proxy::{self, Expiry, Limits, Proxy, Settings, TlsError, Upstreams};
 use crate::net::listener::Listener;
 use crate::net::serve::{self, Protocol, Stop, Terms};
-use crate::record::metrics::{Door, Metrics};
-use crate::record::telemetry::{Named, Telemetry, TelemetryError};
+use crate::record::metrics::Metrics;
+use crate::record::observer::{Observe, Observer};
+use crate::record::telemetry::{Telemetry, TelemetryError};
 
 use super::certificates::{Certificates, SettingsOf};
 use super::descriptors::Shares;
@@ -158,7 +158,8 @@ impl Gateway {
     /// Serves until `stop` ends, and then as long as requests are under way, 30 s at most, and what is
     /// left to tell takes, another second at most.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
-        let (flushed, telemetry) = (Arc::clone(&self.metrics), self.telemetry.clone());
+        let (metrics, telemetry) = (Arc::clone(&self.metrics), self.telemetry.clone());
+        let observer = observer(&metrics, &telemetry);
         let others = self.shares.others;
         let (told, stopped) = watch::channel(());
         let stopped = Stop::new(stopped);
@@ -170,20 +171,13 @@ impl Gateway {
             doors.spawn(proxy::serve(listener, Arc::new(proxy), limits, stopped));
         }
         if let Some((listener, door)) = self.ext_authz {
-            let answer =
-                ext_authz::serve::answer(door, Arc::clone(&self.metrics), self.telemetry.clone());
+            let answer = ext_authz::serve::answer(door, observer.clone());
             let stopped = stopped.clone();
             let terms = Terms::new(others, Protocol::Http2, GRACE);
             doors.spawn(serve::serve(listener, terms, answer, stopped));
         }
         if let Some((listener, door)) = self.forward_auth {
-            let asked = Arc::new(Asked {
-                door,
-                metrics: self.metrics,
-                telemetry: self.telemetry.clone(),
-            });
-            // In a box, since it is moved several times before it is begun.
-            let answer = move |peer, request| Box::pin(Arc::clone(&asked).answer(peer, request));
+            let answer = forward_auth::serve::answer(door, observer);
             let terms = Terms::new(others, Protocol::Http1, GRACE);
             doors.spawn(serve::serve(listener, terms, answer, stopped));
         }
@@ -211,7 +205,7 @@ impl Gateway {
                 let _ = admin.await;
             }
         };
-        flushed.flush();
+        metrics.flush();
         // Nothing that hangs here keeps the program longer.
         tokio::select! {
             ((), ()) = async { tokio::join!(rest, telemetry.stop()) } => {}
@@ -245,13 +239,17 @@ fn proxy_settings(
 ) -> Settings {
     let expiry = settings.expiry_leeway.map_or(Expiry::Ignored, Expiry::Ends);
     let trusted = TrustedPeers::new(settings.trusted_proxies.iter().copied());
-    let observer: Arc<dyn Observe> = Arc::<Metrics>::clone(metrics);
     Settings::new()
         .expiry(expiry)
         .client_idle(settings.client_idle)
         .trust(trusted)
-        .telemetry(telemetry.clone())
-        .observer(observer)
+        .observer(observer(metrics, telemetry))
+}
+
+/// Reports the requests of every door.
+fn observer(metrics: &Arc<Metrics>, telemetry: &Telemetry) -> Observer {
+    let sink: Arc<dyn Observe> = Arc::<Metrics>::clone(metrics);
+    Observer::new(sink).telemetry(telemetry.clone())
 }
 
 /// Why the gateway does not start.
@@ -293,38 +291,6 @@ async fn bind(
         Some(tls) => listener.tls(tls),
         None => listener,
     })
-}
-
-/// The door that proxies ask, and who is told of what it answers.
-struct Asked {
-    door: ForwardAuth,
-    metrics: Arc<Metrics>,
-    telemetry: Telemetry,
-}
-
-impl Asked {
-    /// The answer to a proxy that asks; told in log and metrics.
-    async fn answer(
-        self: Arc<Self>,
-        peer: Peer,
-        request: Request<Incoming>,
-    ) -> Response<Full<Bytes>> {
-        let started = Instant::now();
-        // Its body is not read.
-        let (head, _) = request.into_parts();
-        // Who is not one of the proxies is refused.
-        let named = Named::ByProxy(&head.headers);
-        let trace = self.telemetry.trace(Door::ForwardAuth, &head.method, named);
-        let (response, told) = self.door.answered(peer, RequestHead::from(&head)).await;
-        if let Some(told) = &told {
-            let taken = started.elapsed();
-            self.metrics.answered(Door::ForwardAuth, told, taken, trace);
-        }
-        response.map(|body| match body {
-            Cow::Borrowed(body) => Full::new(Bytes::from_static(body.as_bytes())),
-            Cow::Owned(body) => Full::new(Bytes::from(body)),
-        })
-    }
 }
 
 /// How long requests under way may take when the program is told to stop: what orchestrators wait

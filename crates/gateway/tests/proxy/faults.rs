@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bearward_gateway::doors::proxy::{End, Limits, Protocol, Settings};
+use bearward_gateway::doors::proxy::{Limits, Protocol, Settings};
+use bearward_gateway::record::request::End;
 use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -9,10 +9,12 @@ use std::time::Duration;
 use bearward::{Issuer, JwkSet, ResourceServer};
 use bearward_gateway::config::Address;
 use bearward_gateway::doors::proxy::{
-    End, Limits, Observe, Protocol, Proxy, Record, Settings, Upstream, Upstreams, serve,
+    Limits, Protocol, Proxy, Settings, Upstream, Upstreams, serve,
 };
 use bearward_gateway::identity::{ClaimSource, Encoding, Identity, IdentityBuilder};
 use bearward_gateway::net::listener::Listener;
+use bearward_gateway::record::observer::{Observe, Observer};
+use bearward_gateway::record::request::{End, Record};
 use bearward_gateway::route::{Access, Mode, PathPattern, Preflight, Route, Routes};
 use bearward_gateway::{Current, Gate, InForce};
 use bearward_testing::Token;
@@ -371,7 +373,7 @@ impl Gateway {
     fn serving_by(listener: Listener, gate: InForce, settings: Settings, limits: Limits) -> Self {
         let observed = Arc::new(Observed::default());
         let observer: Arc<dyn Observe> = Arc::<Observed>::clone(&observed);
-        let settings = settings.observer(observer);
+        let settings = settings.observer(Observer::new(observer));
         let proxy = Proxy::new(Current::new(gate), settings);
         let addr = match listener.address() {
             Address::Tcp(address) => address,
@@ -405,7 +407,7 @@ impl Gateway {
     pub(crate) async fn reason(&self) -> (&'static str, End) {
         let records = self.records(1).await;
         assert_eq!(records.len(), 1);
-        (records[0].reason, records[0].end)
+        (records[0].reason, records[0].end.unwrap())
     }
 
     /// Why a connection was cut.

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bearward_gateway::config::Address;
-use bearward_gateway::doors::proxy::{End, Limits, Protocol, Settings};
+use bearward_gateway::doors::proxy::{Limits, Protocol, Settings};
 use bearward_gateway::net::listener::Listener;
+use bearward_gateway::record::request::End;
 use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use rcgen::{CertifiedKey, KeyPair};
@@ -147,7 +148,7 @@ async fn t_dos_01_a_client_that_opens_no_window_is_cut() {
     let response = send(gateway.addr, request).await;
     assert_eq!(response.status(), StatusCode::OK);
     let records = gateway.records(2).await;
-    assert_eq!(records[1].end, End::Aborted);
+    assert_eq!(records[1].end, Some(End::Aborted));
     drop(response);
 }
 
@@ -203,7 +204,7 @@ async fn t_dos_01_streams_that_are_not_taken_are_reset_one_by_one() {
     for record in records {
         assert_eq!(
             (record.reason, record.end),
-            ("client_timeout", End::Aborted)
+            ("client_timeout", Some(End::Aborted))
         );
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bearward_gateway::doors::proxy::{End, Expiry, Limits, Protocol, Settings};
+use bearward_gateway::doors::proxy::{Expiry, Limits, Protocol, Settings};
+use bearward_gateway::record::request::End;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
 use http_body::{Body, Frame};
@@ -293,7 +294,7 @@ async fn a_client_that_leaves_ends_the_request() {
     let response = send(gateway.addr, get("/events").body(empty()).unwrap()).await;
     drop(response);
     let records = gateway.records(1).await;
-    assert_eq!(records[0].end, End::Aborted);
+    assert_eq!(records[0].end, Some(End::Aborted));
     // While it is uploading: the application never sees the end of the body.
     let mut stream = TcpStream::connect(gateway.addr).await.unwrap();
     let head = format!(

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use bearward_gateway::doors::proxy::{End, Expiry, Limits, Protocol, Settings};
+use bearward_gateway::doors::proxy::{Expiry, Limits, Protocol, Settings};
+use bearward_gateway::record::request::End;
 use futures_util::{SinkExt, StreamExt};
 use http::{Method, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

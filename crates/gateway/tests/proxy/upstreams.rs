@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bearward_gateway::doors::proxy::{
-    Address, End, Limits, Protocol, Settings, Tls, TlsError, Upstream, Upstreams,
+    Address, Limits, Protocol, Settings, Tls, TlsError, Upstream, Upstreams,
 };
+use bearward_gateway::record::request::End;
 use futures_util::FutureExt;
 use http::{Method, Response, StatusCode};
 use http_body_util::BodyExt;

@@ -2,8 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bearward_gate::peer::Peer;
 use envoy_types::ext_authz::v3::pb::{
@@ -17,22 +16,18 @@ use tonic::codegen::Service;
 use tonic::{Response, Status};
 
 use crate::doors::ext_authz::ExtAuthz;
-use crate::record::metrics::{Door, Metrics};
-use crate::record::telemetry::{Named, Telemetry};
+use crate::record::observer::Observer;
+use crate::record::request::Door;
+use crate::record::telemetry::TraceParent;
 
 /// Answers the requests of a peer by the door.
 pub(crate) fn answer(
     door: ExtAuthz,
-    metrics: Arc<Metrics>,
-    telemetry: Telemetry,
+    observer: Observer,
 ) -> impl Fn(Peer, http::Request<Incoming>) -> Answered + Clone {
     let trusted = door.trusted().clone();
-    let service = AuthorizationServer::new(Observed {
-        door,
-        metrics,
-        telemetry,
-    })
-    .max_decoding_message_size(MESSAGE_BYTES);
+    let service = AuthorizationServer::new(Observed { door, observer })
+        .max_decoding_message_size(MESSAGE_BYTES);
     move |peer, request| {
         let mut request = request.map(|body| match trusted.contains(peer) {
             true => Body::new(body),
@@ -66,8 +61,7 @@ type Answered = Pin<Box<dyn Future<Output = http::Response<Body>> + Send>>;
 #[derive(Debug)]
 struct Observed {
     door: ExtAuthz,
-    metrics: Arc<Metrics>,
-    telemetry: Telemetry,
+    observer: Observer,
 }
 
 #[tonic::async_trait]
@@ -76,13 +70,11 @@ impl Authorization for Observed {
         &self,
         request: tonic::Request<CheckRequest>,
     ) -> Result<Response<CheckResponse>, Status> {
-        let started = Instant::now();
-        // The trace is that of Envoy's own call: who else asks is refused.
-        let named = Named::ByProxy(request.metadata().as_ref());
-        let trace = self.telemetry.trace(Door::ExtAuthz, &Method::POST, named);
-        let (response, told) = self.door.checked(&request).await;
-        self.metrics
-            .answered(Door::ExtAuthz, &told, started.elapsed(), trace);
+        // The trace is that of Envoy's own call: any other caller is refused.
+        let parent = TraceParent::Proxy(request.metadata().as_ref());
+        let begun = self.observer.begin(Door::ExtAuthz, &Method::POST, parent);
+        let (response, decision) = self.door.checked(&request).await;
+        begun.end(&decision);
         Ok(Response::new(response))
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::record::interruption::Interruption;
+use crate::record::observer::Observer;
 
-use super::observe::Observe;
 use super::serve::Limits;
 use super::streams::{PIECE, Taking};
 
@@ -34,7 +34,7 @@ pub(super) struct Activity {
     written: AtomicU64,
     /// It takes no more at the moment, and wakes the connection when it does.
     is_full: AtomicBool,
-    observer: Arc<dyn Observe>,
+    observer: Observer,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +57,7 @@ pub(super) enum Overdue {
 }
 
 impl Activity {
-    pub(super) fn new(observer: &Arc<dyn Observe>) -> Self {
+    pub(super) fn new(observer: &Observer) -> Self {
         let now = Instant::now();
         Self {
             state: Mutex::new(State {
@@ -70,7 +70,7 @@ impl Activity {
             taken: AtomicU64::new(0),
             written: AtomicU64::new(0),
             is_full: AtomicBool::new(false),
-            observer: Arc::clone(observer),
+            observer: observer.clone(),
         }
     }
 
@@ -88,7 +88,7 @@ impl Activity {
     }
 
     pub(super) fn cut(&self, reason: Interruption) {
-        self.observer.cut(reason.code());
+        self.observer.cut(reason);
     }
 
     /// The client has taken so many bytes.

@@ -20,9 +20,9 @@ use crate::doors::in_force::InForce;
 use crate::net::unread;
 use crate::record::interruption::Interruption;
 
+use super::Exchange;
 use super::activity::{Active, Owed};
 use super::fields;
-use super::observe::Exchange;
 use super::upstream::Held;
 
 /// Why a body ended before its end.

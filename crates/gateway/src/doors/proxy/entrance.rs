@@ -2,12 +2,12 @@
 
 use http::Version;
 
+use super::Exchange;
 use super::Proxy;
 use super::answer::Answer;
 use super::body::Kind;
 use super::client::Client;
 use super::head::Upgrade;
-use super::observe::Exchange;
 use super::places::{Place, Purpose};
 use super::upstream::Upstream;
 
@@ -38,7 +38,7 @@ impl<'r> Entrance<'r> {
         let place = Place::take(room, client, purpose, most).ok_or_else(full)?;
         // Otherwise the application would have agreed to an upgrade that is then refused.
         let is_open = outlook != Outlook::MayStream || place.may_stream(most);
-        let places = exchange.places();
+        let places = exchange.holds();
         places.upstream = Some(place);
         let most = self.proxy.most.load();
         let is_open = is_open
@@ -52,7 +52,7 @@ impl<'r> Entrance<'r> {
 
     /// Counts as a stream from here on.
     pub(super) fn turn_into_stream(self, exchange: &mut Exchange) -> Result<(), Box<Answer>> {
-        let places = exchange.places();
+        let places = exchange.holds();
         let with_most = [
             (&mut places.upstream, self.upstream.most()),
             (&mut places.gateway, self.proxy.most.load()),

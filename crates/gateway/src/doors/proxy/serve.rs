@@ -174,9 +174,7 @@ pub async fn serve(
         };
         let guest = admit(&proxy, &crowd, accepted.peer, limits.connections);
         let Ok(guest) = guest else {
-            proxy
-                .observer()
-                .cut(Interruption::TooManyConnections.code());
+            proxy.observer().cut(Interruption::TooManyConnections);
             continue;
         };
         let connection = Connection {

@@ -1,13 +1,11 @@
 //! What the operator decides about the proxy.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bearward_gate::peer::TrustedPeers;
 
-use crate::record::telemetry::Telemetry;
+use crate::record::observer::Observer;
 
-use super::observe::{Observe, Traced};
 use super::places::Most;
 
 /// How requests are passed on. Every default is the safe one.
@@ -17,8 +15,7 @@ pub struct Settings {
     pub(super) client_idle: Duration,
     pub(super) upgrades: Vec<String>,
     pub(super) trusted: TrustedPeers,
-    pub(super) observer: Arc<dyn Observe>,
-    pub(super) telemetry: Telemetry,
+    pub(super) observer: Observer,
     pub(super) most: Most,
 }
 
@@ -41,8 +38,7 @@ impl Settings {
             client_idle: Duration::from_secs(30),
             upgrades: vec!["websocket".to_owned()],
             trusted: TrustedPeers::new([]),
-            observer: Arc::new(Traced),
-            telemetry: Telemetry::default(),
+            observer: Observer::default(),
             most: Most {
                 requests: 4096,
                 streams: 8192,
@@ -95,16 +91,9 @@ impl Settings {
         self
     }
 
-    /// Where traces go; nowhere by default.
+    /// Where requests are reported; to `tracing` by default.
     #[must_use]
-    pub fn telemetry(mut self, telemetry: Telemetry) -> Self {
-        self.telemetry = telemetry;
-        self
-    }
-
-    /// Who is told of each request; `tracing` by default.
-    #[must_use]
-    pub fn observer(mut self, observer: Arc<dyn Observe>) -> Self {
+    pub fn observer(mut self, observer: Observer) -> Self {
         self.observer = observer;
         self
     }

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::record::interruption::Interruption;
 
-use super::observe::Exchange;
+use super::Exchange;
 use super::serve::Connection;
 
 /// Two connections that become one.

@@ -1,0 +1,185 @@
+//! The one observer: every door reports each request to it once, and it ends the span of the request.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bearward_gate::decision::Decision;
+use http::{HeaderMap, Method, StatusCode};
+
+use super::interruption::Interruption;
+use super::request::{Door, End, Record};
+use super::telemetry::{Telemetry, Trace, TraceParent};
+
+/// Gets the record of every request once it is over.
+pub trait Observe: fmt::Debug + Send + Sync {
+    /// A request is over: answered to the last byte, or cut off before.
+    fn ended(&self, record: &Record);
+
+    /// A connection was cut outside of any request, for this reason code.
+    fn cut(&self, reason: &'static str) {
+        let _ = reason;
+    }
+}
+
+/// Where requests are reported, and which of them are traced. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Observer {
+    sink: Arc<dyn Observe>,
+    telemetry: Telemetry,
+}
+
+impl Observer {
+    /// Reports to `sink`, without traces.
+    #[must_use]
+    pub fn new(sink: Arc<dyn Observe>) -> Self {
+        Self {
+            sink,
+            telemetry: Telemetry::default(),
+        }
+    }
+
+    /// Where traces go; nowhere by default.
+    #[must_use]
+    pub fn telemetry(mut self, telemetry: Telemetry) -> Self {
+        self.telemetry = telemetry;
+        self
+    }
+
+    /// A request begins at this door.
+    pub(crate) fn begin(&self, door: Door, method: &Method, parent: TraceParent<'_>) -> Begun<'_> {
+        Begun {
+            sink: &self.sink,
+            door,
+            started: Instant::now(),
+            trace: self.telemetry.trace(door, method, parent),
+        }
+    }
+
+    /// A connection was cut outside of any request.
+    pub(crate) fn cut(&self, reason: Interruption) {
+        self.sink.cut(reason.code());
+    }
+}
+
+impl Default for Observer {
+    /// Reports to `tracing`.
+    fn default() -> Self {
+        Self::new(Arc::new(Traced))
+    }
+}
+
+/// A request of which only the head has come.
+pub(crate) struct Begun<'o> {
+    sink: &'o Arc<dyn Observe>,
+    door: Door,
+    started: Instant,
+    trace: Trace,
+}
+
+impl Begun<'_> {
+    /// Reports what was decided, at a door that does no more than that.
+    pub(crate) fn end(mut self, decision: &Decision) {
+        let record = Record::decided(self.door, decision, self.started.elapsed());
+        report(self.sink, &mut self.trace, &record);
+    }
+
+    /// A request that goes on after the decision.
+    pub(crate) fn exchange<H: Default>(self) -> Exchange<H> {
+        Exchange {
+            record: Record {
+                end: Some(End::Aborted),
+                ..Record::begun(self.door)
+            },
+            started: self.started,
+            sink: Arc::clone(self.sink),
+            trace: self.trace,
+            holds: H::default(),
+        }
+    }
+}
+
+/// A request that is under way. Its drop reports it, however it ends.
+#[derive(Debug)]
+pub(crate) struct Exchange<H: Default> {
+    record: Record,
+    started: Instant,
+    sink: Arc<dyn Observe>,
+    trace: Trace,
+    /// What it holds for as long as it lasts.
+    holds: H,
+}
+
+impl<H: Default> Exchange<H> {
+    /// Names our span to the application.
+    pub(crate) fn pass_on(&self, headers: &mut HeaderMap) {
+        self.trace.pass_on(headers);
+    }
+
+    pub(crate) fn route(&mut self, route: &Arc<str>, shadowed: Option<&'static str>) {
+        self.record.route = Some(Arc::clone(route));
+        self.record.shadowed = shadowed;
+    }
+
+    pub(crate) fn upstream(&mut self, name: &Arc<str>) {
+        self.record.upstream = Some(Arc::clone(name));
+    }
+
+    pub(crate) const fn answered(&mut self, reason: &'static str, status: StatusCode) {
+        self.record.reason = reason;
+        self.record.status = status;
+    }
+
+    pub(crate) const fn interrupted(&mut self, by: Interruption) {
+        self.record.reason = by.code();
+    }
+
+    pub(crate) const fn complete(&mut self) {
+        self.record.end = Some(End::Complete);
+    }
+
+    pub(crate) const fn holds(&mut self) -> &mut H {
+        &mut self.holds
+    }
+
+    /// Gives back what it holds: what is answered now costs nothing any more.
+    pub(crate) fn leave(&mut self) {
+        self.holds = H::default();
+    }
+}
+
+impl<H: Default> Drop for Exchange<H> {
+    fn drop(&mut self) {
+        self.leave();
+        self.record.duration = self.started.elapsed();
+        report(&self.sink, &mut self.trace, &self.record);
+    }
+}
+
+fn report(sink: &Arc<dyn Observe>, trace: &mut Trace, record: &Record) {
+    trace.end(record);
+    sink.ended(record);
+}
+
+/// Reports to `tracing` alone.
+#[derive(Clone, Copy, Debug)]
+struct Traced;
+
+impl Observe for Traced {
+    fn ended(&self, record: &Record) {
+        tracing::info!(
+            route = record.route.as_deref(),
+            reason = record.reason,
+            shadowed = record.shadowed,
+            status = record.status.as_u16(),
+            upstream = record.upstream.as_deref(),
+            duration = record.duration.as_secs_f64(),
+            complete = record.end.map(|end| end == End::Complete),
+            "request"
+        );
+    }
+
+    fn cut(&self, reason: &'static str) {
+        tracing::info!(reason, "connection cut");
+    }
+}
