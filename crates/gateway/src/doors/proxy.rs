@@ -20,6 +20,7 @@ mod fields;
 mod forwarded;
 mod guarded;
 mod head;
+mod inbound;
 mod length;
 mod places;
 mod serve;
@@ -33,11 +34,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bearward_gate::decision::{Admission, Decision, Reason, Refusal};
-use bearward_gate::misleading;
+use bearward_gate::misleading::Sender;
 use bearward_gate::original::{self, Original};
 use bearward_gate::peer::Peer;
 use http::request::Parts;
-use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{Extensions, HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::{Body, Incoming};
 use hyper::upgrade::OnUpgrade;
 
@@ -53,8 +54,9 @@ pub use self::body::{BodyError, ProxyBody};
 use self::body::{Download, Kind, Progress, Unread, Upload};
 use self::client::Client;
 use self::entrance::{Entrance, Outlook};
-use self::forwarded::{PeerName, Via};
+use self::forwarded::Via;
 use self::head::Upgrade;
+use self::inbound::Inbound;
 pub(crate) use self::places::{Most, SharedMost};
 use self::places::{Place, Purpose, Room};
 use self::serve::Connection;
@@ -103,56 +105,40 @@ impl Proxy {
         &self.most
     }
 
-    /// Answers a request of `peer`.
+    /// Answers a request of `peer`, whose connection is the caller's matter.
     pub async fn serve_request(
         &self,
         peer: impl Into<Peer>,
-        mut request: Request<Incoming>,
+        request: Request<Incoming>,
     ) -> Response<ProxyBody> {
-        let peer = peer.into();
-        let trusted = &self.settings.trusted;
-        let (parent, client) = if trusted.contains(peer) {
-            let client = Client::behind(peer, trusted, request.headers());
-            (TraceParent::Proxy(request.headers()), client)
-        } else {
-            (TraceParent::Untrusted, Client::of(peer))
+        let inbound = Inbound::new(peer.into(), None, &request, &self.settings);
+        self.answer(inbound, request).await
+    }
+
+    async fn answer(
+        &self,
+        mut inbound: Inbound,
+        request: Request<Incoming>,
+    ) -> Response<ProxyBody> {
+        let parent = match inbound.trust {
+            Sender::TrustedProxy => TraceParent::Proxy(request.headers()),
+            Sender::Stranger | Sender::Envoy => TraceParent::Untrusted,
         };
         let observer = &self.settings.observer;
         let begun = observer.begin(Door::Proxy, request.method(), parent);
         let mut exchange: Exchange = begun.exchange();
-        let connection = request.extensions_mut().remove::<Connection>();
-        let is_http1 = request.version() <= Version::HTTP_11;
-        // Behind such a head may stand another protocol, so no request is read there.
-        let mut closes = is_http1
-            && (request.headers().contains_key(http::header::UPGRADE)
-                || request.method() == Method::CONNECT);
-        let is_grpc = request.version() == Version::HTTP_2 && original::is_grpc(request.headers());
-        // Over HTTP/1.1 the library sends no body in answer to HEAD; over HTTP/2 it sends what it gets.
-        let is_head = !is_http1 && request.method() == Method::HEAD;
-        // A request is under way from here on, until its answer is over.
-        let active = connection.as_ref().map(Connection::active);
-        let sender = Sender {
-            trust: self.trust(peer),
-            client,
-            name: connection.as_ref().map_or_else(
-                || Arc::new(PeerName::of(peer)),
-                |connection| Arc::clone(&connection.peer_name),
-            ),
-            scheme: connection
-                .as_ref()
-                .map_or("http", |connection| connection.scheme),
-        };
         let mut request = request.map(Unread::new);
-        let passed = self.pass(&sender, &mut request, &mut exchange).await;
-        let is_last = is_http1 && connection.as_ref().is_some_and(Connection::is_draining);
+        let passed = self.pass(&inbound, &mut request, &mut exchange).await;
+        let (kind, active) = (inbound.kind, inbound.active.take());
+        let mut closes = kind.is_upgrade || inbound.is_last();
         let mut response = match passed {
-            Ok(passed) => passed.answered(exchange, connection, active),
+            Ok(passed) => passed.answered(exchange, inbound.connection, active),
             Err(answer) => {
                 exchange.answered(answer.reason, answer.status);
                 exchange.leave();
                 let (head, mut unread) = request.into_parts();
-                closes |= is_http1 && !unread.is_over(&head.headers).await;
-                let answer = match (is_grpc, is_head) {
+                closes |= kind.is_http1 && !unread.is_over(&head.headers).await;
+                let answer = match (kind.is_grpc, kind.wants_no_body) {
                     (true, _) => answer.into_grpc(),
                     (false, true) => answer.without_body(),
                     (false, false) => *answer,
@@ -163,7 +149,7 @@ impl Proxy {
                 response
             }
         };
-        if (closes || is_last) && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        if closes && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             response
                 .headers_mut()
                 .insert(http::header::CONNECTION, HeaderValue::from_static("close"));
@@ -182,13 +168,6 @@ impl Proxy {
         self.settings.trusted.contains(peer)
     }
 
-    fn trust(&self, peer: Peer) -> misleading::Sender {
-        match self.trusts(peer) {
-            true => misleading::Sender::TrustedProxy,
-            false => misleading::Sender::Stranger,
-        }
-    }
-
     const fn observer(&self) -> &Observer {
         &self.settings.observer
     }
@@ -196,12 +175,12 @@ impl Proxy {
     /// Sends a request to its upstream, if it is admitted.
     async fn pass(
         &self,
-        sender: &Sender,
+        inbound: &Inbound,
         request: &mut Request<Unread>,
         exchange: &mut Exchange,
     ) -> Result<Passed, Box<Answer>> {
         // Before anything of it is looked at: a refusal has to cost less than what it refuses.
-        self.enter(sender.client, exchange)?;
+        self.enter(inbound.client, exchange)?;
         let in_force = self.current.load();
         let Some((target, host)) = head::read(request) else {
             return Err(Box::new(Refusal::plain(None, Reason::TargetForm).into()));
@@ -221,7 +200,7 @@ impl Proxy {
         let version = upstream.version(request.version());
         let outlook = Outlook::of(kind, version, upgrade.as_ref());
         let entrance = Entrance::new(self, upstream);
-        entrance.enter(sender.client, outlook, exchange)?;
+        entrance.enter(inbound.client, outlook, exchange)?;
         let trailers = (kind == Kind::Grpc).then(|| Arc::clone(&in_force));
         let (head, body) = take(request, self.settings.client_idle, trailers);
         let outbound = Outbound {
@@ -229,7 +208,7 @@ impl Proxy {
             admission: &admission,
             upstream,
             upgrade: upgrade.as_ref(),
-            sender,
+            inbound,
             host,
             exchange,
         };
@@ -333,21 +312,13 @@ fn kind_of(headers: &HeaderMap) -> Kind {
     }
 }
 
-/// Who sent a request, and how.
-struct Sender {
-    trust: misleading::Sender,
-    client: Client,
-    name: Arc<PeerName>,
-    scheme: &'static str,
-}
-
 /// What becomes of a request on its way to the upstream.
 struct Outbound<'r> {
     in_force: &'r InForce,
     admission: &'r Admission,
     upstream: &'r Target,
     upgrade: Option<&'r Upgrade>,
-    sender: &'r Sender,
+    inbound: &'r Inbound,
     host: Option<HeaderValue>,
     exchange: &'r Exchange,
 }
@@ -388,7 +359,7 @@ impl Outbound<'_> {
         head.extensions = Extensions::new();
         fields::clean_request(
             &mut head.headers,
-            self.sender.trust,
+            self.inbound.trust,
             self.in_force.gate().identity(),
         );
     }
@@ -404,11 +375,11 @@ impl Outbound<'_> {
         let told = &self.admission.identity.set;
         headers.reserve(told.len().saturating_add(OWN_FIELDS));
         let via = Via {
-            peer: &self.sender.name,
+            peer: &self.inbound.peer_name,
             host: self.host.as_ref(),
-            scheme: self.sender.scheme,
+            scheme: self.inbound.scheme,
         };
-        forwarded::set_forwarded(headers, self.sender.trust, via);
+        forwarded::set_forwarded(headers, self.inbound.trust, via);
         if let Some(upgrade) = self.upgrade {
             upgrade.set(headers);
         }

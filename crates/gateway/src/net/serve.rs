@@ -1,398 +1,134 @@
-//! Serves the doors that answer by themselves, from the head of a request: HTTP/1.1 for forward
-//! auth and the admin endpoints, HTTP/2 for gRPC.
+//! The accept loop of every listener: as many connections as it may have, and their end in order.
 
-use std::convert::Infallible;
-use std::error::Error;
 use std::future::Future;
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bearward_gate::peer::Peer;
-use http::header::{CONNECTION, EXPECT};
-use http::{HeaderValue, Request, Response};
-use hyper::body::{Body, Bytes, Incoming};
-use hyper::server::conn::{http1, http2};
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::{Semaphore, watch};
-use tokio::time::Instant;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{sleep, timeout};
 
-use crate::net::date;
-use crate::net::framing::Filter;
-use crate::net::listener::{Accepted, Listener};
-use crate::net::unread;
+use super::listener::{Accepted, Listener};
 
-/// Ends when the program is told to stop.
-#[derive(Clone, Debug)]
-pub(crate) struct Stop(watch::Receiver<()>);
-
-impl Stop {
-    /// The end of the sender is the message.
-    pub(crate) const fn new(receiver: watch::Receiver<()>) -> Self {
-        Self(receiver)
-    }
-
-    fn is_told(&self) -> bool {
-        self.0.has_changed().is_err()
-    }
-
-    pub(crate) async fn told(mut self) {
-        while self.0.changed().await.is_ok() {}
-    }
-}
-
-/// What is spoken on a listener.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Protocol {
-    Http1,
-    /// By prior knowledge, or over TLS.
-    Http2,
-}
-
-impl Protocol {
-    /// Its name in the TLS handshake.
-    pub(crate) const fn alpn(self) -> &'static [&'static [u8]] {
-        match self {
-            Self::Http1 => &[b"http/1.1"],
-            Self::Http2 => &[b"h2"],
-        }
-    }
-}
-
-/// How a listener is served.
+/// How many connections a listener has, and how long they may take to end.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Terms {
-    /// How many connections are open at a time; more wait to be accepted.
-    most: u32,
-    protocol: Protocol,
-    grace: Duration,
+pub(crate) struct Capacity {
+    /// How many are open at a time; more wait to be accepted.
+    pub(crate) connections: u32,
+    /// How long requests under way may still take once the listener stops.
+    pub(crate) drain: Duration,
 }
 
-impl Terms {
-    pub(crate) const fn new(most: u32, protocol: Protocol, grace: Duration) -> Self {
-        Self {
-            most,
-            protocol,
-            grace,
-        }
-    }
-}
-
-/// Answers every request, until it is told to stop and those under way are answered, or the grace is
-/// over.
-pub(crate) async fn serve<A, F, B>(listener: Listener, terms: Terms, answer: A, stop: Stop)
-where
-    A: Fn(Peer, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Response<B>> + Send + 'static,
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
+/// Has `open` serve each connection until `stop` resolves, and waits for those that are left. What `open`
+/// returns `None` for is closed at once.
+pub(crate) async fn serve<F>(
+    listener: Listener,
+    capacity: Capacity,
+    open: impl Fn(Accepted, Slot) -> Option<F>,
+    stop: impl Future<Output = ()>,
+) where
+    F: Future<Output = ()> + Send + 'static,
 {
-    let Terms {
-        most,
-        protocol,
-        grace,
-    } = terms;
-    let connections = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(
-        usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS),
-    ));
-    let stopped = stop.clone().told();
-    tokio::pin!(stopped);
+    let (phase, phases) = watch::channel(Phase::Serving);
+    let slots = usize::try_from(capacity.connections).unwrap_or(Semaphore::MAX_PERMITS);
+    let slots = Arc::new(Semaphore::new(slots));
+    tokio::pin!(stop);
+    let mut waiting = None;
     loop {
-        let accept = async {
-            let place = Arc::clone(&places).acquire_owned().await;
-            (place, listener.accept().await)
-        };
-        let (place, accepted) = tokio::select! {
-            // What is waiting to be accepted is taken before the listener goes.
+        let accepted = tokio::select! {
             biased;
-            accepted = accept => accepted,
-            () = &mut stopped => break,
+            () = &mut stop, if waiting.is_none() => {
+                phase.send_replace(Phase::Draining);
+                waiting = Some(BACKLOG);
+                // The runtime asks the system who has connected.
+                tokio::task::yield_now().await;
+                continue;
+            }
+            accepted = accept(&listener, &slots), if waiting != Some(0) => accepted,
+            // Those who had connected before are served as well.
+            () = std::future::ready(()), if waiting.is_some() => break,
         };
-        let Some(accepted) = accepted else {
+        waiting = waiting.map(|waiting: u32| waiting.saturating_sub(1));
+        let Some((accepted, permit)) = accepted else {
+            if waiting.is_some() {
+                break;
+            }
             // Out of file descriptors, most likely: others have to end first.
-            tokio::time::sleep(PAUSE).await;
+            sleep(PAUSE).await;
             continue;
         };
-        let watcher = connections.watcher();
-        let driven = drive(accepted, protocol, answer.clone(), stop.clone(), watcher);
-        tokio::spawn(async move {
-            driven.await;
-            drop(place);
-        });
+        let slot = Slot {
+            permit: Arc::new(permit),
+            phase: phases.clone(),
+        };
+        if let Some(served) = open(accepted, slot) {
+            tokio::spawn(served);
+        }
     }
     drop(listener);
-    let end = Instant::now().checked_add(grace);
-    if protocol == Protocol::Http1 {
-        // Questions may be on their way over connections that a proxy keeps open.
-        let within = LAST_CALL.min(grace);
-        let _ = tokio::time::timeout(within, places.acquire_many(most)).await;
-    }
-    let left = end.map_or(grace, |end| end.saturating_duration_since(Instant::now()));
-    if tokio::time::timeout(left, connections.shutdown())
-        .await
-        .is_err()
-    {
+    let all = slots.acquire_many(capacity.connections);
+    if timeout(capacity.drain, all).await.is_err() {
         tracing::warn!("requests under way were not answered in time");
     }
+    phase.send_replace(Phase::Closed);
 }
 
-async fn drive<A, F, B>(
-    accepted: Accepted,
-    protocol: Protocol,
-    answer: A,
-    stop: Stop,
-    watcher: Watcher,
-) where
-    A: Fn(Peer, Request<Incoming>) -> F + Send + Sync + 'static,
-    F: Future<Output = Response<B>> + Send + 'static,
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
-    let peer = accepted.peer;
-    let stream = match accepted.open(HEAD_TIMEOUT).await {
-        Ok((stream, _)) => stream,
-        Err(reason) => {
-            tracing::debug!(reason = reason.code(), "a connection was cut");
-            return;
-        }
-    };
-    let turns = Arc::new(Turns::default());
-    let shared = Arc::new((answer, stop, Arc::clone(&turns)));
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        let shared = Arc::clone(&shared);
-        async move {
-            let (answer, stop, turns) = &*shared;
-            turns.next();
-            // Nothing of a question stands in its body, but for gRPC.
-            let is_left = protocol == Protocol::Http1
-                && !request.body().is_end_stream()
-                && is_left(&mut request).await;
-            let mut response = answer(peer, request).await;
-            date::add(response.headers_mut());
-            // HTTP/2 has its own way to say so, and no such field.
-            if is_left || (protocol == Protocol::Http1 && stop.is_told()) {
-                let last = HeaderValue::from_static("close");
-                response.headers_mut().insert(CONNECTION, last);
-            }
-            turns.next();
-            Ok::<_, Infallible>(response)
-        }
-    });
-    match protocol {
-        Protocol::Http1 => {
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                // It would set up a timer for each head; `end` has one for all.
-                .header_read_timeout(None)
-                .max_buf_size(HEAD_BYTES)
-                .serve_connection(TokioIo::new(Filtered::new(stream)), service);
-            let served = Box::pin(watcher.watch(connection));
-            end(served, protocol, &turns).await;
-        }
-        Protocol::Http2 => {
-            let connection = http2::Builder::new(TokioExecutor::new())
-                .timer(TokioTimer::new())
-                .max_header_list_size(HEAD_LIST_BYTES)
-                .max_pending_accept_reset_streams(PENDING_RESETS)
-                .keep_alive_interval(KEEP_ALIVE)
-                .keep_alive_timeout(KEEP_ALIVE)
-                .serve_connection(TokioIo::new(stream), service);
-            let served = Box::pin(watcher.watch(connection));
-            end(served, protocol, &turns).await;
-        }
+async fn accept(
+    listener: &Listener,
+    slots: &Arc<Semaphore>,
+) -> Option<(Accepted, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(slots).acquire_owned().await.ok()?;
+    Some((listener.accept().await?, permit))
+}
+
+/// The place of a connection at its listener, which is free again when the last clone is gone; and how far
+/// the listener has come.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot {
+    #[expect(dead_code, reason = "held, not read")]
+    permit: Arc<OwnedSemaphorePermit>,
+    phase: watch::Receiver<Phase>,
+}
+
+impl Slot {
+    /// Whether the connection is to end, so that an answer has to say so.
+    pub(crate) fn is_draining(&self) -> bool {
+        *self.phase.borrow() != Phase::Serving
+    }
+
+    /// Resolves when the connection is to end.
+    pub(crate) async fn draining(&mut self) {
+        let _ = self.phase.wait_for(|phase| *phase != Phase::Serving).await;
+    }
+
+    /// Resolves when nothing more is waited for.
+    pub(crate) async fn closed(&mut self) {
+        let _ = self.phase.wait_for(|phase| *phase == Phase::Closed).await;
     }
 }
 
-/// A connection whose targets and framing are read as strictly as at the reverse proxy: behind
-/// `/auth/envoy` stands what a client asked for.
-struct Filtered<I> {
-    io: I,
-    filter: Filter,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Serving,
+    Draining,
+    Closed,
 }
 
-impl<I> Filtered<I> {
-    const fn new(io: I) -> Self {
-        Self {
-            io,
-            filter: Filter::new(),
-        }
-    }
-}
-
-impl<I: AsyncRead + Unpin> AsyncRead for Filtered<I> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        this.filter.poll_read(Pin::new(&mut this.io), cx, buf)
-    }
-}
-
-impl<I: AsyncWrite + Unpin> AsyncWrite for Filtered<I> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-}
-
-/// Whether a part of the body has not come yet, so that no other question can follow.
-async fn is_left(request: &mut Request<Incoming>) -> bool {
-    let is_expected = request.headers().contains_key(EXPECT);
-    !unread::is_over(is_expected, request.body_mut()).await
-}
-
-/// Whose turn it is on a connection: the peer's at first, ours after each question, the peer's after
-/// each answer.
-#[derive(Debug, Default)]
-struct Turns(AtomicU64);
-
-impl Turns {
-    fn next(&self) {
-        // Over HTTP/1.1 nobody else counts; over HTTP/2 all that counts is that it is not 0.
-        let next = self.count().wrapping_add(1);
-        self.0.store(next, Ordering::Relaxed);
-    }
-
-    fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// Drives a connection to its end, and cuts one on which the next head does not come in time. Over
-/// HTTP/2, which has pings, that is the first one.
-async fn end(mut served: Served, protocol: Protocol, turns: &Turns) {
-    let (mut seen, mut looks) = (0, 0_u32);
-    let ended = loop {
-        tokio::select! {
-            ended = &mut served => break ended,
-            () = tokio::time::sleep(LOOKED_AT) => {}
-        }
-        let count = turns.count();
-        if protocol == Protocol::Http2 && count > 0 {
-            break served.await;
-        }
-        let is_silent = count == seen && count.is_multiple_of(2);
-        looks = if is_silent {
-            looks.saturating_add(1)
-        } else {
-            0
-        };
-        seen = count;
-        if looks == LOOKS {
-            tracing::debug!(reason = "client_timeout", "a connection was cut");
-            return;
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection broke");
-    }
-}
-
-/// A connection on its way.
-type Served = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
-
-/// How long a connection may be silent before it is closed, when all are to end.
-const LAST_CALL: Duration = Duration::from_secs(1);
-
-/// A token of 16 KiB, the application's cookies, and the fields of a proxy.
-const HEAD_BYTES: usize = 64 * 1024;
-
-/// The same for HTTP/2. What is asked about over gRPC comes in the message.
-const HEAD_LIST_BYTES: u32 = 64 * 1024;
-
-/// How long a TLS handshake or the next head may take, at least. A proxy sends a head at once; so does a
-/// scraper.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How often a connection is looked at while a head is due, and how many times in vain: half of the limit
-/// may be missed, no more.
-const LOOKED_AT: Duration = Duration::from_secs(15);
-const LOOKS: u32 = 2;
+/// How long a connection may be silent when all are to end: a request may be on its way over one that is
+/// kept open, and its sender could not know whether it may be sent again ([RFC 9112 §9.3.1]).
+///
+/// [RFC 9112 §9.3.1]: https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1
+pub(crate) const LAST_CALL: Duration = Duration::from_secs(1);
 
 /// How often an HTTP/2 peer is asked whether it is still there.
-const KEEP_ALIVE: Duration = Duration::from_secs(20);
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
-/// Before accepting is tried again.
-const PAUSE: Duration = Duration::from_millis(50);
+/// Streams reset by the peer before we took them: rapid reset ([CVE-2023-44487]).
+///
+/// [CVE-2023-44487]: https://nvd.nist.gov/vuln/detail/CVE-2023-44487
+pub(crate) const PENDING_RESETS: usize = 20;
 
-/// Streams reset by the peer before we took them: rapid reset (CVE-2023-44487).
-const PENDING_RESETS: usize = 20;
+/// How many connections wait to be accepted at most, by what we ask of the system.
+const BACKLOG: u32 = 1024;
 
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use http::{Request, Response};
-    use http_body_util::Full;
-    use hyper::body::{Bytes, Incoming};
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpStream;
-    use tokio::sync::watch;
-    use tokio::time::timeout;
-
-    use super::{Protocol, Stop, Terms, serve};
-    use crate::config::Address;
-    use crate::net::listener::Listener;
-    use bearward_gate::peer::Peer;
-
-    #[tokio::test]
-    async fn t_dos_01_connections_past_the_cap_wait() {
-        let any = Address::Tcp("127.0.0.1:0".parse().unwrap());
-        let listener = Listener::bind(&any).await.unwrap();
-        let Address::Tcp(address) = listener.address() else {
-            panic!("not on TCP");
-        };
-        let (_told, stopped) = watch::channel(());
-        let answer = |_: Peer, _: Request<Incoming>| {
-            std::future::ready(Response::new(Full::<Bytes>::default()))
-        };
-        let (stop, grace) = (Stop::new(stopped), Duration::ZERO);
-        let terms = Terms::new(2, Protocol::Http1, grace);
-        let served = serve(listener, terms, answer, stop);
-        tokio::spawn(served);
-        let first = TcpStream::connect(address).await.unwrap();
-        let _second = TcpStream::connect(address).await.unwrap();
-        let mut third = TcpStream::connect(address).await.unwrap();
-        third
-            .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-            .await
-            .unwrap();
-        let short = Duration::from_millis(100);
-        assert!(timeout(short, third.read_u8()).await.is_err());
-        drop(first);
-        let soon = Duration::from_secs(20);
-        assert_eq!(timeout(soon, third.read_u8()).await.unwrap().unwrap(), b'H');
-    }
-}
+/// How long after an error the next connection is accepted.
+const PAUSE: Duration = Duration::from_millis(20);

@@ -27,8 +27,9 @@ use crate::doors::ext_authz::{self, ExtAuthz};
 use crate::doors::forward_auth::{self, ForwardAuth, TrustedPeers};
 use crate::doors::in_force::Current;
 use crate::doors::proxy::{self, Expiry, Limits, Proxy, Settings, TlsError, Upstreams};
+use crate::net::answer::{self, Protocol};
 use crate::net::listener::Listener;
-use crate::net::serve::{self, Protocol, Stop, Terms};
+use crate::net::serve::{self, Capacity};
 use crate::record::metrics::Metrics;
 use crate::record::observer::{Observe, Observer};
 use crate::record::telemetry::{Telemetry, TelemetryError};
@@ -155,53 +156,64 @@ impl Gateway {
         &self.metrics
     }
 
-    /// Serves until `stop` ends, and then as long as requests are under way, 30 s at most, and what is
-    /// left to tell takes, another second at most.
+    /// Serves until `stop` ends. Requests under way are then answered within 30 s, and what is left of
+    /// log and traces is written within another second.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
         let (metrics, telemetry) = (Arc::clone(&self.metrics), self.telemetry.clone());
         let observer = observer(&metrics, &telemetry);
-        let others = self.shares.others;
-        let (told, stopped) = watch::channel(());
-        let stopped = Stop::new(stopped);
+        let capacity = Capacity {
+            connections: self.shares.others,
+            drain: GRACE,
+        };
+        let (stopping, stopped) = watch::channel(());
         let mut doors = JoinSet::new();
         if let Some((listener, proxy)) = self.proxy {
-            let stopped = stopped.clone().told();
             let limits = Limits::new().connections(self.shares.clients);
             let limits = limits.drain_timeout(GRACE);
-            doors.spawn(proxy::serve(listener, Arc::new(proxy), limits, stopped));
+            let stop = until_dropped(stopped.clone());
+            doors.spawn(proxy::serve(listener, Arc::new(proxy), limits, stop));
         }
         if let Some((listener, door)) = self.ext_authz {
             let answer = ext_authz::serve::answer(door, observer.clone());
-            let stopped = stopped.clone();
-            let terms = Terms::new(others, Protocol::Http2, GRACE);
-            doors.spawn(serve::serve(listener, terms, answer, stopped));
+            let opened = answer::opened(Protocol::Http2, answer);
+            let stop = until_dropped(stopped.clone());
+            doors.spawn(serve::serve(listener, capacity, opened, stop));
         }
         if let Some((listener, door)) = self.forward_auth {
             let answer = forward_auth::serve::answer(door, observer);
-            let terms = Terms::new(others, Protocol::Http1, GRACE);
-            doors.spawn(serve::serve(listener, terms, answer, stopped));
+            let opened = answer::opened(Protocol::Http1, answer);
+            doors.spawn(serve::serve(
+                listener,
+                capacity,
+                opened,
+                until_dropped(stopped),
+            ));
         }
-        // The admin listener answers as long as there is anything to tell.
-        let (told_admin, stopped_admin) = watch::channel(());
+        // The admin listener answers as long as there is anything to ask it about.
+        let (stopping_admin, stopped_admin) = watch::channel(());
         let admin = self.admin.map(|(listener, door)| {
             let answer = move |_, request: Request<Incoming>| {
                 let (head, _) = request.into_parts();
                 let response = door.answer(RequestHead::from(&head));
                 std::future::ready(response.map(|body| Full::new(Bytes::from(body))))
             };
-            let stopped = Stop::new(stopped_admin);
-            let terms = Terms::new(others, Protocol::Http1, ADMIN_GRACE);
-            tokio::spawn(serve::serve(listener, terms, answer, stopped))
+            let capacity = Capacity {
+                drain: ADMIN_GRACE,
+                ..capacity
+            };
+            let opened = answer::opened(Protocol::Http1, answer);
+            let stop = until_dropped(stopped_admin);
+            tokio::spawn(serve::serve(listener, capacity, opened, stop))
         });
         stop.await;
         tracing::info!("stopping: requests under way are answered");
-        drop(told);
+        drop(stopping);
         let end = tokio::time::sleep(GRACE.saturating_add(ADMIN_GRACE));
         while doors.join_next().await.is_some() {}
-        drop(told_admin);
+        drop(stopping_admin);
         let rest = async {
             if let Some(admin) = admin {
-                // A panic of it was logged, and there is nobody else to tell.
+                // A panic of it was logged, and nobody else wants to know.
                 let _ = admin.await;
             }
         };
@@ -213,6 +225,11 @@ impl Gateway {
         }
         tracing::info!("stopped");
     }
+}
+
+/// Resolves when the sender is gone.
+async fn until_dropped(mut sender: watch::Receiver<()>) {
+    while sender.changed().await.is_ok() {}
 }
 
 /// Who may ask: those that are named, or this machine alone.

@@ -11,11 +11,10 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::{sleep, timeout};
 
-use crate::net::date;
 use crate::net::listener::{Accepted, Listener};
+use crate::net::serve::{Capacity, KEEP_ALIVE, LAST_CALL, PENDING_RESETS, Slot};
+use crate::net::{self, date};
 use crate::record::interruption::Interruption;
 
 use super::Proxy;
@@ -23,33 +22,20 @@ use super::activity::{Active, Activity, Overdue};
 use super::client::Client;
 use super::forwarded::PeerName;
 use super::guarded::Guarded;
+use super::inbound::Inbound;
 use super::places::{Guest, Places};
 use super::streams::Streams;
 
 /// The fields of a head. HTTP/2's usual 16 KiB would refuse a token of 16 KiB.
 pub(super) const HEAD_LIMIT: u32 = 64 * 1024;
-/// How often an HTTP/2 peer is asked whether it is still there.
-pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// The same for HTTP/1.1, where it is the buffer.
 pub(super) const HEAD_BUFFER: usize = 64 * 1024;
 /// How much of one answer over HTTP/2 waits for its connection, whatever windows its client opens.
 const SEND_BUFFER: usize = 32 * 1024;
-/// Streams reset by the peer before we took them: rapid reset ([CVE-2023-44487]).
-///
-/// [CVE-2023-44487]: https://nvd.nist.gov/vuln/detail/CVE-2023-44487
-const PENDING_RESETS: usize = 20;
 /// Streams reset by us for the peer's faults, before the connection is closed.
 const OWN_RESETS: usize = 256;
 /// How long a connection that was asked to end may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(5);
-/// How long an HTTP/1.1 connection may be silent when all are to end: a request may be on its way,
-/// and its sender could not know whether it may be sent again ([RFC 9112 §9.3.1]).
-///
-/// [RFC 9112 §9.3.1]: https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1
-const LAST_CALL: Duration = Duration::from_secs(1);
-/// How many connections wait to be accepted at most, by what we ask of the system.
-const BACKLOG: u32 = 1024;
-
 /// What a listener bears.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -142,62 +128,26 @@ pub async fn serve(
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) {
-    let (phase, phases) = watch::channel(Phase::Serving);
-    let places = Arc::new(Semaphore::new(
-        usize::try_from(limits.connections).unwrap_or(Semaphore::MAX_PERMITS),
-    ));
     let crowd = Arc::new(Places::default());
-    tokio::pin!(shutdown);
-    let mut waiting = None;
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = &mut shutdown, if waiting.is_none() => {
-                phase.send_replace(Phase::Draining);
-                waiting = Some(BACKLOG);
-                // The runtime asks the system who has connected.
-                tokio::task::yield_now().await;
-                continue;
-            }
-            accepted = accept(&listener, &places), if waiting != Some(0) => accepted,
-            // Who had connected before is served as well.
-            () = std::future::ready(()), if waiting.is_some() => break,
-        };
-        waiting = waiting.map(|waiting: u32| waiting.saturating_sub(1));
-        let Some((accepted, place)) = accepted else {
-            if waiting.is_some() {
-                break;
-            }
-            // Out of file descriptors, most likely: others have to end first.
-            sleep(Duration::from_millis(20)).await;
-            continue;
-        };
-        let guest = admit(&proxy, &crowd, accepted.peer, limits.connections);
-        let Ok(guest) = guest else {
+    let capacity = Capacity {
+        connections: limits.connections,
+        drain: limits.drain,
+    };
+    let opened = |accepted: Accepted, slot| {
+        let Ok(guest) = admit(&proxy, &crowd, accepted.peer, limits.connections) else {
             proxy.observer().cut(Interruption::TooManyConnections);
-            continue;
+            return None;
         };
         let connection = Connection {
             scheme: "http",
             peer_name: Arc::new(PeerName::of(accepted.peer)),
             activity: Arc::new(Activity::new(proxy.observer())),
-            place: Arc::new((place, guest)),
-            phase: phases.clone(),
+            guest: Arc::new(guest),
+            slot,
         };
-        tokio::spawn(open(accepted, Arc::clone(&proxy), limits, connection));
-    }
-    drop(listener);
-    let all = places.acquire_many(limits.connections);
-    let _ = timeout(limits.drain, all).await;
-    phase.send_replace(Phase::Closed);
-}
-
-async fn accept(
-    listener: &Listener,
-    places: &Arc<Semaphore>,
-) -> Option<(Accepted, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.ok()?;
-    Some((listener.accept().await?, place))
+        Some(open(accepted, Arc::clone(&proxy), limits, connection))
+    };
+    net::serve::serve(listener, capacity, opened, shutdown).await;
 }
 
 /// Whether a peer may have one more connection, counted if it counts. One that has more than are free
@@ -236,14 +186,14 @@ where
 {
     let activity = Arc::clone(&connection.activity);
     let io = TokioIo::new(Guarded::new(io, Arc::clone(&activity), limits.stall));
-    let told = connection.clone();
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(told.clone());
-        let proxy = Arc::clone(&proxy);
+    let requests = connection.clone();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (proxy, connection) = (Arc::clone(&proxy), Some(requests.clone()));
         async move {
+            let inbound = Inbound::new(peer, connection, &request, &proxy.settings);
             // Boxed once its turn has come: of streams that wait for theirs there may be thousands, and
             // those that are refused are over by then.
-            let mut response = Box::pin(proxy.serve_request(peer, request)).await;
+            let mut response = Box::pin(proxy.answer(inbound, request)).await;
             date::add(response.headers_mut());
             Ok::<_, Infallible>(response)
         }
@@ -253,10 +203,10 @@ where
     tokio::pin!(served);
     tokio::select! {
         _ = served.as_mut() => return,
-        () = connection.draining() => {
+        () = connection.slot.draining() => {
             tokio::select! {
                 _ = served.as_mut() => return,
-                () = connection.closed() => return,
+                () = connection.slot.closed() => return,
                 () = activity.last_call(LAST_CALL) => {}
             }
         }
@@ -270,7 +220,7 @@ where
     served.as_mut().graceful_shutdown();
     tokio::select! {
         _ = served.as_mut() => {}
-        () = connection.closed() => {}
+        () = connection.slot.closed() => {}
         () = activity.idle_for(GOODBYE) => {}
     }
 }
@@ -296,41 +246,20 @@ fn builder(limits: Limits) -> auto::Builder<Streams> {
     builder
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Serving,
-    Draining,
-    Closed,
-}
-
-/// What a request is told of the connection it came by.
+/// The connection that requests come by.
 #[derive(Clone, Debug)]
 pub(super) struct Connection {
     pub(super) scheme: &'static str,
     pub(super) peer_name: Arc<PeerName>,
+    pub(super) slot: Slot,
     activity: Arc<Activity>,
-    /// Free again when the last one who holds it is gone.
     #[expect(dead_code, reason = "held, not read")]
-    place: Arc<(OwnedSemaphorePermit, Option<Guest>)>,
-    phase: watch::Receiver<Phase>,
+    guest: Arc<Option<Guest>>,
 }
 
 impl Connection {
+    /// Counts as at work for as long as the value lives.
     pub(super) fn active(&self) -> Active {
         Active::new(Arc::clone(&self.activity))
-    }
-
-    /// Resolves when nothing more is waited for.
-    pub(super) async fn closed(&mut self) {
-        let _ = self.phase.wait_for(|phase| *phase == Phase::Closed).await;
-    }
-
-    /// Whether it is to end, so that an answer has to say so.
-    pub(super) fn is_draining(&self) -> bool {
-        *self.phase.borrow() != Phase::Serving
-    }
-
-    async fn draining(&mut self) {
-        let _ = self.phase.wait_for(|phase| *phase != Phase::Serving).await;
     }
 }

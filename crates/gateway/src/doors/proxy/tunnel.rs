@@ -62,7 +62,7 @@ async fn after(remaining: Option<Duration>) {
 
 async fn closed(connection: Option<&mut Connection>) {
     match connection {
-        Some(connection) => connection.closed().await,
+        Some(connection) => connection.slot.closed().await,
         None => std::future::pending().await,
     }
 }

@@ -17,8 +17,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep};
 
+use crate::net::serve::KEEP_ALIVE;
+
 use super::super::body::Upload;
-use super::super::serve::{HEAD_BUFFER, HEAD_LIMIT, KEEP_ALIVE};
+use super::super::serve::{HEAD_BUFFER, HEAD_LIMIT};
 use super::UpstreamError;
 use super::address::Address;
 use super::connect::{Pieces, Tls, connect};

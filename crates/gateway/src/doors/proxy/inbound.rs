@@ -1,0 +1,94 @@
+//! What is known of a request when its head arrives: by whom it came, over which connection, and of which
+//! kind it is.
+
+use std::sync::Arc;
+
+use bearward_gate::misleading::Sender;
+use bearward_gate::original;
+use bearward_gate::peer::Peer;
+use http::{Method, Request, Version};
+use hyper::header::UPGRADE;
+
+use super::activity::Active;
+use super::client::Client;
+use super::forwarded::PeerName;
+use super::serve::Connection;
+use super::settings::Settings;
+
+/// A request on its way in.
+#[derive(Debug)]
+pub(super) struct Inbound {
+    /// Whom it came from, for what its fields may say.
+    pub(super) trust: Sender,
+    /// The client that it counts for.
+    pub(super) client: Client,
+    pub(super) kind: RequestKind,
+    pub(super) peer_name: Arc<PeerName>,
+    pub(super) scheme: &'static str,
+    /// None where the caller has the connections.
+    pub(super) connection: Option<Connection>,
+    /// It is under way for as long as this lives.
+    pub(super) active: Option<Active>,
+}
+
+/// What the protocol makes of a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RequestKind {
+    pub(super) is_http1: bool,
+    /// Behind such a head may stand another protocol, so no further request is read.
+    pub(super) is_upgrade: bool,
+    /// Over HTTP/2, where its status stands in trailers.
+    pub(super) is_grpc: bool,
+    /// Over HTTP/1.1 the library sends no body in answer to HEAD; over HTTP/2 it sends what it gets.
+    pub(super) wants_no_body: bool,
+}
+
+impl Inbound {
+    pub(super) fn new<B>(
+        peer: Peer,
+        connection: Option<Connection>,
+        request: &Request<B>,
+        settings: &Settings,
+    ) -> Self {
+        let trusted = &settings.trusted;
+        let (trust, client) = match trusted.contains(peer) {
+            true => {
+                let client = Client::behind(peer, trusted, request.headers());
+                (Sender::TrustedProxy, client)
+            }
+            false => (Sender::Stranger, Client::of(peer)),
+        };
+        let known = connection.as_ref();
+        Self {
+            trust,
+            client,
+            kind: RequestKind::of(request),
+            peer_name: known.map_or_else(
+                || Arc::new(PeerName::of(peer)),
+                |connection| Arc::clone(&connection.peer_name),
+            ),
+            scheme: known.map_or("http", |connection| connection.scheme),
+            active: known.map(Connection::active),
+            connection,
+        }
+    }
+
+    /// Whether its answer has to be the last on its connection.
+    pub(super) fn is_last(&self) -> bool {
+        let connection = self.connection.as_ref();
+        self.kind.is_http1 && connection.is_some_and(|connection| connection.slot.is_draining())
+    }
+}
+
+impl RequestKind {
+    fn of<B>(request: &Request<B>) -> Self {
+        let is_http1 = request.version() <= Version::HTTP_11;
+        let (method, headers) = (request.method(), request.headers());
+        Self {
+            is_http1,
+            is_upgrade: is_http1 && (headers.contains_key(UPGRADE) || method == Method::CONNECT),
+            is_grpc: request.version() == Version::HTTP_2 && original::is_grpc(headers),
+            wants_no_body: !is_http1 && method == Method::HEAD,
+        }
+    }
+}

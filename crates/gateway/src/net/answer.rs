@@ -1,0 +1,316 @@
+//! Serves the doors that answer by themselves, from the head of a request: HTTP/1.1 for forward
+//! auth and the admin endpoints, HTTP/2 for gRPC.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bearward_gate::peer::Peer;
+use http::header::{CONNECTION, EXPECT};
+use http::{HeaderValue, Request, Response};
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{sleep, timeout};
+
+use crate::net::date;
+use crate::net::framing::Filter;
+use crate::net::listener::Accepted;
+use crate::net::serve::{KEEP_ALIVE, LAST_CALL, PENDING_RESETS, Slot};
+use crate::net::unread;
+
+/// What is spoken on a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http1,
+    /// By prior knowledge, or over TLS.
+    Http2,
+}
+
+impl Protocol {
+    /// Its name in the TLS handshake.
+    pub(crate) const fn alpn(self) -> &'static [&'static [u8]] {
+        match self {
+            Self::Http1 => &[b"http/1.1"],
+            Self::Http2 => &[b"h2"],
+        }
+    }
+}
+
+/// Opens connections to a door that answers in this protocol.
+pub(crate) fn opened<A, F, B>(
+    protocol: Protocol,
+    answer: A,
+) -> impl Fn(Accepted, Slot) -> Option<Served>
+where
+    A: Fn(Peer, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    move |accepted, slot| Some(Box::pin(drive(accepted, protocol, answer.clone(), slot)))
+}
+
+/// A connection that is served to its end.
+type Served = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+async fn drive<A, F, B>(accepted: Accepted, protocol: Protocol, answer: A, slot: Slot)
+where
+    A: Fn(Peer, Request<Incoming>) -> F + Send + Sync + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let peer = accepted.peer;
+    let stream = match accepted.open(HEAD_TIMEOUT).await {
+        Ok((stream, _)) => stream,
+        Err(reason) => {
+            tracing::debug!(reason = reason.code(), "a connection was cut");
+            return;
+        }
+    };
+    let turns = Arc::new(Turns::default());
+    let shared = Arc::new((answer, slot.clone(), Arc::clone(&turns)));
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        let shared = Arc::clone(&shared);
+        async move {
+            let (answer, slot, turns) = &*shared;
+            turns.next();
+            // Only gRPC has anything of a question in its body.
+            let is_left = protocol == Protocol::Http1
+                && !request.body().is_end_stream()
+                && is_left(&mut request).await;
+            let mut response = answer(peer, request).await;
+            date::add(response.headers_mut());
+            // HTTP/2 has its own way to say so, and no such field.
+            if is_left || (protocol == Protocol::Http1 && slot.is_draining()) {
+                let last = HeaderValue::from_static("close");
+                response.headers_mut().insert(CONNECTION, last);
+            }
+            turns.next();
+            Ok::<_, Infallible>(response)
+        }
+    });
+    match protocol {
+        Protocol::Http1 => {
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                // It would set up a timer for each head; `end` has one for all.
+                .header_read_timeout(None)
+                .max_buf_size(HEAD_BYTES)
+                .serve_connection(TokioIo::new(Filtered::new(stream)), service);
+            end(connection, protocol, &turns, slot).await;
+        }
+        Protocol::Http2 => {
+            let connection = http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .max_header_list_size(HEAD_LIST_BYTES)
+                .max_pending_accept_reset_streams(PENDING_RESETS)
+                .keep_alive_interval(KEEP_ALIVE)
+                .keep_alive_timeout(KEEP_ALIVE)
+                .serve_connection(TokioIo::new(stream), service);
+            end(connection, protocol, &turns, slot).await;
+        }
+    }
+}
+
+/// A connection whose targets and framing are read as strictly as at the reverse proxy: behind
+/// `/auth/envoy` stands what a client asked for.
+struct Filtered<I> {
+    io: I,
+    filter: Filter,
+}
+
+impl<I> Filtered<I> {
+    const fn new(io: I) -> Self {
+        Self {
+            io,
+            filter: Filter::new(),
+        }
+    }
+}
+
+impl<I: AsyncRead + Unpin> AsyncRead for Filtered<I> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        this.filter.poll_read(Pin::new(&mut this.io), cx, buf)
+    }
+}
+
+impl<I: AsyncWrite + Unpin> AsyncWrite for Filtered<I> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+}
+
+/// Whether a part of the body has not come yet, so that no other question can follow.
+async fn is_left(request: &mut Request<Incoming>) -> bool {
+    let is_expected = request.headers().contains_key(EXPECT);
+    !unread::is_over(is_expected, request.body_mut()).await
+}
+
+/// Whose turn it is on a connection: the peer's at first, ours after each question, the peer's after
+/// each answer.
+#[derive(Debug, Default)]
+struct Turns(AtomicU64);
+
+impl Turns {
+    fn next(&self) {
+        // Over HTTP/1.1 nobody else counts; over HTTP/2 all that counts is that it is not 0.
+        let next = self.count().wrapping_add(1);
+        self.0.store(next, Ordering::Relaxed);
+    }
+
+    fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Drives a connection to its end, which comes soon once its listener stops.
+async fn end<C>(connection: C, protocol: Protocol, turns: &Turns, mut slot: Slot)
+where
+    C: GracefulConnection<Error = hyper::Error>,
+{
+    let mut served = Box::pin(connection);
+    let ended = tokio::select! {
+        ended = served.as_mut() => ended,
+        () = silence(protocol, turns) => {
+            tracing::debug!(reason = "client_timeout", "a connection was cut");
+            return;
+        }
+        () = slot.draining() => {
+            if protocol == Protocol::Http1 {
+                // A question may be on its way over a connection that a proxy keeps open.
+                let _ = timeout(LAST_CALL, served.as_mut()).await;
+            }
+            served.as_mut().graceful_shutdown();
+            tokio::select! {
+                ended = served.as_mut() => ended,
+                () = slot.closed() => return,
+            }
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection broke");
+    }
+}
+
+/// Resolves when the next head does not come in time. Over HTTP/2, which has pings, that is the first one.
+async fn silence(protocol: Protocol, turns: &Turns) {
+    let (mut seen, mut looks) = (0, 0_u32);
+    while looks < LOOKS {
+        sleep(LOOKED_AT).await;
+        let count = turns.count();
+        if protocol == Protocol::Http2 && count > 0 {
+            return std::future::pending().await;
+        }
+        let is_silent = count == seen && count.is_multiple_of(2);
+        looks = if is_silent {
+            looks.saturating_add(1)
+        } else {
+            0
+        };
+        seen = count;
+    }
+}
+
+/// A token of 16 KiB, the application's cookies, and the fields of a proxy.
+const HEAD_BYTES: usize = 64 * 1024;
+
+/// The same for HTTP/2. What is asked about over gRPC comes in the message.
+const HEAD_LIST_BYTES: u32 = 64 * 1024;
+
+/// How long a TLS handshake or the next head may take, at least. A proxy sends a head at once; so does a
+/// scraper.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often a connection is looked at while a head is due, and how many times in vain: half of the limit
+/// may be missed, no more.
+const LOOKED_AT: Duration = Duration::from_secs(15);
+const LOOKS: u32 = 2;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http::{Request, Response};
+    use http_body_util::Full;
+    use hyper::body::{Bytes, Incoming};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio::time::timeout;
+
+    use super::{Protocol, opened};
+    use crate::config::Address;
+    use crate::net::listener::Listener;
+    use crate::net::serve::{Capacity, serve};
+    use bearward_gate::peer::Peer;
+
+    #[tokio::test]
+    async fn t_dos_01_connections_past_the_cap_wait() {
+        let any = Address::Tcp("127.0.0.1:0".parse().unwrap());
+        let listener = Listener::bind(&any).await.unwrap();
+        let Address::Tcp(address) = listener.address() else {
+            panic!("not on TCP");
+        };
+        let answer = |_: Peer, _: Request<Incoming>| {
+            std::future::ready(Response::new(Full::<Bytes>::default()))
+        };
+        let capacity = Capacity {
+            connections: 2,
+            drain: Duration::ZERO,
+        };
+        let open = opened(Protocol::Http1, answer);
+        let served = serve(listener, capacity, open, std::future::pending());
+        tokio::spawn(served);
+        let first = TcpStream::connect(address).await.unwrap();
+        let _second = TcpStream::connect(address).await.unwrap();
+        let mut third = TcpStream::connect(address).await.unwrap();
+        third
+            .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            .await
+            .unwrap();
+        let short = Duration::from_millis(100);
+        assert!(timeout(short, third.read_u8()).await.is_err());
+        drop(first);
+        let soon = Duration::from_secs(20);
+        assert_eq!(timeout(soon, third.read_u8()).await.unwrap().unwrap(), b'H');
+    }
+}
