@@ -1,41 +1,4 @@
-//! axum and [`bearward`]: an application learns who sent each request, in ten lines.
-//!
-//! ```no_run
-//! use axum::{Router, routing::get};
-//! use bearward_axum::{BearerLayer, Principal, ResourceServer};
-//!
-//! async fn hello(principal: Principal) -> String {
-//!     format!("Hello, {}!", principal.subject())
-//! }
-//!
-//! #[tokio::main]
-//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let server = ResourceServer::new("https://my-project.authgear.cloud", "https://my-project.authgear.cloud")?;
-//!     let app = Router::new().route("/hello", get(hello)).layer(BearerLayer::new(&server));
-//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-//!     Ok(axum::serve(listener, app).await?)
-//! }
-//! ```
-//!
-//! A route that asks for more says so:
-//!
-//! ```no_run
-//! # use axum::{Router, routing::{get, post}};
-//! # use bearward_axum::{BearerLayer, Principal, Requirements, ResourceServer};
-//! # use std::time::Duration;
-//! # async fn orders() {}
-//! # async fn transfer() {}
-//! # fn app(server: &ResourceServer) -> Result<Router, Box<dyn std::error::Error>> {
-//! let reading = Requirements::builder().scope("orders:read").build()?;
-//! let recent = Requirements::builder().user().max_age(Duration::from_secs(300)).build()?;
-//!
-//! let app = Router::new()
-//!     .route("/orders", get(orders).layer(BearerLayer::new(server).require(reading)))
-//!     .route("/transfer", post(transfer).layer(BearerLayer::new(server).require(recent)));
-//! # Ok(app)
-//! # }
-//! ```
-
+#![doc = include_str!("../README.md")]
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod extract;

@@ -1,8 +1,4 @@
-//! The program `bearward`: verifies and explains access tokens, runs the gateway, a development
-//! issuer and a demo.
-//!
-//! One module a command. Results go to stdout, diagnostics to stderr; what the exit codes mean is
-//! [`Exit`]. The pipeline is `bearward-core`'s: no command decides on a token by rules of its own.
+#![doc = include_str!("../README.md")]
 
 use std::ffi::OsString;
 use std::io::Write;

@@ -1,38 +1,4 @@
-//! Validates JWT access tokens ([RFC 9068]): who sent this request, and may they?
-//!
-//! This is the pipeline without I/O, clock or globals. Most users want the crate `bearward`, which
-//! finds and keeps the issuer's keys, or `bearward-axum`.
-//!
-//! | stage | from | to | module |
-//! |---|---|---|---|
-//! | parse | request head | [`Credentials`] | [`credentials`] |
-//! | parse | token | [`UnverifiedJws`] | [`jws`] |
-//! | select | header | [`VerificationKey`](jwk::VerificationKey) | [`jwk_set`] |
-//! | verify | signature | [`VerifiedJws`](jws::VerifiedJws) | [`jws`] |
-//! | check | claims | [`Principal`] | [`policy`] |
-//! | authorize | principal | nothing more to ask | [`requirements`] |
-//!
-//! Each stage consumes the value of the one before and returns a new type, so that none can be left
-//! out: holding a [`Principal`] is the proof that all of them ran. Refusals are [`Rejection`]s, and
-//! a [`Challenge`] is what the sender is answered.
-//!
-//! ```
-//! use bearward_core::{JwkSet, Policy, Rejection, RequestHead, UnixTime, authenticate};
-//!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let policy = Policy::builder("https://id.example.com", "https://api.example.com").build()?;
-//! let keys = JwkSet::parse(br#"{"keys":[{"kty":"OKP","crv":"Ed25519",
-//!     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#)?;
-//!
-//! let request = http::Request::builder().uri("/orders").body(())?;
-//! let refused = authenticate(RequestHead::from(&request), &keys, &policy, UnixTime::from_secs(0));
-//! assert_eq!(refused.unwrap_err(), Rejection::NoCredentials);
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! [RFC 9068]: https://www.rfc-editor.org/rfc/rfc9068
-
+#![doc = include_str!("../README.md")]
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 pub mod algorithm;

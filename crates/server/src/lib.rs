@@ -1,36 +1,4 @@
-//! Who sent this request, and may they? Validates the JWT access tokens of an OAuth 2.0 or OpenID
-//! Connect issuer for an application server.
-//!
-//! A [`ResourceServer`] finds the issuer's keys by discovery, keeps them fresh in the background,
-//! and turns the head of a request into a [`Principal`], or into a [`Rejection`] with the answer the
-//! RFCs prescribe.
-//!
-//! ```no_run
-//! use bearward::{Requirements, ResourceServer};
-//!
-//! # async fn example(request: http::Request<()>) -> Result<(), Box<dyn std::error::Error>> {
-//! let server = ResourceServer::new("https://id.example.com", "https://api.example.com")?;
-//! let writers = Requirements::builder().scope("orders:write").build()?;
-//!
-//! match server.authenticate(&request).await {
-//!     Ok(principal) => match server.authorize(&request, &principal, &writers).await {
-//!         Ok(()) => println!("{} may", principal.subject()),
-//!         Err(rejection) => println!("{}", server.challenge(&rejection).status()),
-//!     },
-//!     Err(rejection) => println!("{}", server.challenge(&rejection).status()),
-//! }
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! | stage | module |
-//! |---|---|
-//! | parse the credentials and the token | `bearward_core` |
-//! | select the issuer, then its key: the one await | this crate |
-//! | verify the signature, check the claims, authorize | `bearward_core` |
-//!
-//! With axum, use `bearward-axum`, which re-exports this crate.
-
+#![doc = include_str!("../README.md")]
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod build_error;
