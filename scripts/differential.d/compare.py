@@ -97,7 +97,7 @@ def cell(known, library):
     return ", ".join(cells) or "–"
 
 
-RIGHT = {"bearward": "bearward", "they": "they", "either": "open"}
+RIGHT = {"bearward": "bearward", "they": "the libraries", "either": "open"}
 if document:
     names = list(versions)
     rows = [f"| {known['name']} | {' | '.join(cell(known, name) for name in names)} | {RIGHT[known['right']]} |"
@@ -107,43 +107,43 @@ if document:
         f"{summaries[name]['failed']} |" for name in names)
     details = "\n\n".join(
         f"**{known['name'][0].upper() + known['name'][1:]}.** {link(known['rfc'])}: “{known['says']}” "
-        f"{'Right: ' + known['right'] + '.' if known['right'] != 'either' else 'The RFC leaves it open.'}"
+        f"{'Right: ' + RIGHT[known['right']] + '.' if known['right'] != 'either' else 'The RFC leaves it open.'}"
         f"{' ' + known['note'] if 'note' in known else ''}"
         for known in classes)
     document.write_text(f"""\
-# bearward beside other libraries
+# bearward compared with other libraries
 
 <!-- Written by scripts/differential --write. -->
 
-A generator (`bearward_testing::generator`) draws tokens from a seed: good ones of every algorithm, with
-edges that leave them good, and tokens spoilt in one to three things. The verdict follows from how a token
-was made. bearward and three widely used libraries decide on the same tokens as of the same moment, each
-set as strictly as its documentation recommends: algorithms, issuer, audience, required claims, and `typ`
-where the library can check it.
+A generator (`bearward_testing::generator`) draws tokens from a seed: valid tokens of every algorithm, some with
+unusual features that leave them valid, and tokens with one to three defects. The expected verdict follows from how a
+token was made. bearward and three widely used libraries decide on the same tokens at the same point in time. Each is
+configured as strictly as its documentation recommends: algorithms, issuer, audience, required claims, and `typ` if the
+library can check it.
 
-Of {len(specimens)} tokens, {good} are to be accepted. **bearward decides {disagreements} otherwise, and gives the expected
-reason for every refusal.** (`bearward verify` was not given {verdicts.count(None)} that are neither a line nor an argument, having
-both a line feed and a NUL; the tests of the library decide on such tokens, too.)
+Of {len(specimens)} tokens, {good} should be accepted. **bearward decides {disagreements} of them differently, and gives the expected
+reason for every refusal.** (`bearward verify` was not given {verdicts.count(None)} tokens that contain
+both a line feed and a NUL, because it could read them neither as a line nor as an argument. The tests of the library
+include such tokens.)
 
-| library | accepts what is to be refused | refuses what is to be accepted | raises an error it does not document |
+| library | accepts tokens that should be refused | refuses tokens that should be accepted | raises an undocumented error |
 |---|---|---|---|
 | bearward | 0 | 0 | 0 |
 {who}
 
-What is to be refused is bearward's rules, those of access tokens (RFC 9068) among them; the others are
-libraries for JWTs of any kind. So not every disagreement is a fault. Each class has the sentence
-that says who is right; “open” is where the RFC leaves the choice.
+What should be refused follows bearward's rules, which include those for access tokens (RFC 9068). The others are
+libraries for JWTs of any kind, so not every disagreement is a fault. For each class of disagreements, this page quotes
+the sentence that says which side is right; “open” means that the RFC leaves the choice.
 
 ## Classes
 
-The numbers are tokens; one that is spoilt in several things, or has several edges, counts in several
-classes.
+The numbers are tokens. A token with several defects or unusual features counts in several classes.
 
 | what | {' | '.join(names)} | right |
 |---|{'---|' * len(names)}---|
 {chr(10).join(rows)}
 
-## Who says so
+## The sentences
 
 {details}
 """, encoding="utf-8")
