@@ -1,4 +1,4 @@
-"""Authgear's sample for Flask, its token code gone: what gets here has been admitted by bearward."""
+"""Authgear's sample for Flask without its token code: bearward has admitted every request that gets here."""
 
 from flask import Flask, abort, request
 
@@ -15,7 +15,7 @@ def hello():
 def user_data():
     """The user, under the names that the claims of the access token have."""
     headers = request.headers
-    # Only a mistake in the configuration of the gateway leads here.
+    # Only a mistake in the gateway's configuration leads here.
     if headers.get("X-Authgear-Session-Valid") != "true":
         abort(403)
     user = {
