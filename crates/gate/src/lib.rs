@@ -1,16 +1,4 @@
-//! The gate of bearward's gateway: decides whether a request may reach the application, and as whom.
-//!
-//! A door (forward auth, ext_authz, reverse proxy) says what was [asked](original::Original); the [`Gate`]
-//! decides; the door carries the [`Decision`] out in its own dialect.
-//!
-//! ```text
-//! Original → Target → Route → Principal → authorized → IdentityFields → Decision
-//! ```
-//!
-//! This is the part without I/O, clock or globals, on `bearward-core` alone: it asks its caller, an
-//! [`Authenticator`](gate::Authenticator), who sent a request, and that is the one thing it waits for.
-//! Most users want the gateway itself, the program `bearward`.
-
+#![doc = include_str!("../README.md")]
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 pub mod decision;
