@@ -21,7 +21,6 @@
 //! What is expected is bearward's rules with the default policy for [`ISSUER`] and [`AUDIENCE`] at
 //! [`NOW`]. No request is made here, and no size at the very limit: those have tests of their own.
 
-mod change;
 mod claims;
 mod draft;
 mod encoding;
@@ -39,9 +38,9 @@ use serde_json::Value;
 use crate::SigningKey;
 use crate::keys::jwk_set;
 
-use self::change::Change;
-pub use self::change::Check;
 use self::draft::Draft;
+use self::draft::change::Change;
+pub use self::draft::change::Check;
 
 /// Who issues the tokens.
 pub const ISSUER: &str = "https://auth.example";

@@ -37,6 +37,7 @@ mod params;
 mod published;
 mod registered;
 mod session;
+mod start_error;
 mod state;
 mod tls;
 mod token_endpoint;
@@ -56,10 +57,11 @@ use self::tls::{Certificates, Speech};
 use crate::keys::{KeyError, SigningKey};
 use crate::token::Token;
 
-pub use self::builder::{DevIssuerBuilder, StartError};
+pub use self::builder::DevIssuerBuilder;
 pub use self::fault::{Fault, UnknownFault};
 pub use self::fetches::FetchCounts;
 pub use self::registered::{Client, User};
+pub use self::start_error::StartError;
 pub use self::tls::Tls;
 
 /// A running issuer. It stops when dropped.

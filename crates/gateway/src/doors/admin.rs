@@ -4,13 +4,17 @@
 //! refused is a web page that reaches it through a browser: by another origin, or by a name that
 //! was pointed at this machine.
 
+use std::future::{Ready, ready};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use bearward::{IssuerState, RequestHead};
 use bearward_gate::host::canonical_host;
+use bearward_gate::peer::Peer;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, ORIGIN};
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
 use serde_json::{Value, json};
 
 use crate::doors::in_force::Current;
@@ -58,6 +62,17 @@ impl Admin {
             "/metrics" => self.metrics(),
             "/readyz" => self.readiness(),
             _ => json(StatusCode::NOT_FOUND, &json!({ "error": NOT_FOUND })),
+        }
+    }
+
+    /// The same for each request that comes in.
+    pub(crate) fn into_answer(
+        self,
+    ) -> impl Fn(Peer, Request<Incoming>) -> Ready<Response<Full<Bytes>>> + Clone {
+        move |_, request| {
+            let (head, _) = request.into_parts();
+            let response = self.answer(RequestHead::from(&head));
+            ready(response.map(|body| Full::new(Bytes::from(body))))
         }
     }
 

@@ -53,7 +53,7 @@ impl ExtAuthz {
 
     /// The answer to a question over gRPC, and what is told of it.
     pub(crate) async fn checked(&self, request: &Request<CheckRequest>) -> Answered {
-        // Whoever serves this says who asks; the address is that of tonic's own transport.
+        // `serve::answer` has put the peer there; the address is that of tonic's own transport.
         let told = request.extensions().get::<Peer>().copied();
         let address = request.remote_addr().map(Peer::from);
         match told.or(address) {

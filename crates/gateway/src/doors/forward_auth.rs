@@ -28,7 +28,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::doors::in_force::{Current, InForce};
 
+use self::caddy::CADDY;
 use self::dialect::{Dialect, Removal, Statuses};
+use self::envoy::ENVOY;
+use self::nginx::NGINX;
+use self::traefik::TRAEFIK;
 
 /// The endpoints that proxies ask. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -68,7 +72,8 @@ impl ForwardAuth {
         if let Some(published) = in_force.gate().published(head.method, head.uri.path()) {
             return publish(published);
         }
-        let dialect = Dialect::of(head.uri.path());
+        let path = head.uri.path();
+        let dialect = DIALECTS.iter().find(|dialect| dialect.is_at(path));
         if !self.trusted.contains(peer) {
             let refusal = Refusal::plain(None, Reason::UntrustedPeer);
             return refused(refusal, Statuses::All);
@@ -181,3 +186,5 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// The status that was decided on, whatever the proxy can carry.
 const STATUS: HeaderName = HeaderName::from_static("x-bearward-status");
+
+const DIALECTS: [&Dialect; 4] = [&CADDY, &ENVOY, &NGINX, &TRAEFIK];

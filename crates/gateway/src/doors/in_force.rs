@@ -9,7 +9,7 @@ use bearward_gate::gate::{Authenticator, Gate};
 use bearward_gate::original::Original;
 use bearward_gate::route::Route;
 
-use crate::doors::proxy::{Upstream, Upstreams};
+use super::proxy::upstream::{Upstream, Upstreams};
 
 /// A gate, the resource server that it asks, and the upstreams that its routes lead to. Immutable.
 #[derive(Clone, Debug)]

@@ -14,26 +14,33 @@
 mod activity;
 mod answer;
 mod body;
+mod body_error;
 mod client;
+mod connection;
+mod download;
 mod entrance;
 mod fields;
 mod forwarded;
 mod guarded;
 mod head;
+mod idle;
 mod inbound;
 mod length;
+mod limits;
 mod places;
 mod serve;
 mod settings;
 mod streams;
 mod tunnel;
-mod upstream;
+mod upload;
+pub(super) mod upstream;
 
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bearward_gate::decision::{Admission, Decision, Reason, Refusal};
+use bearward_gate::identity::Identity;
 use bearward_gate::misleading::Sender;
 use bearward_gate::original::{self, Original};
 use bearward_gate::peer::Peer;
@@ -50,19 +57,22 @@ use crate::record::telemetry::TraceParent;
 
 use self::activity::Active;
 use self::answer::Answer;
-pub use self::body::{BodyError, ProxyBody};
-use self::body::{Download, Kind, Progress, Unread, Upload};
+pub use self::body::ProxyBody;
+pub use self::body_error::BodyError;
 use self::client::Client;
+use self::connection::Connection;
+use self::download::{Download, Kind};
 use self::entrance::{Entrance, Outlook};
 use self::forwarded::Via;
 use self::head::Upgrade;
-use self::inbound::Inbound;
+use self::inbound::{Inbound, RefusalForm};
+pub use self::limits::Limits;
 pub(crate) use self::places::{Most, SharedMost};
 use self::places::{Place, Purpose, Room};
-use self::serve::Connection;
-pub use self::serve::{Limits, serve};
+pub use self::serve::serve;
 pub use self::settings::{Expiry, Settings};
 use self::tunnel::Tunnel;
+use self::upload::{Progress, Unread, Upload};
 pub use self::upstream::{
     Address, AddressError, AddressState, Protocol, Tls, TlsError, Upstream, Upstreams,
 };
@@ -138,10 +148,10 @@ impl Proxy {
                 exchange.leave();
                 let (head, mut unread) = request.into_parts();
                 closes |= kind.is_http1 && !unread.is_over(&head.headers).await;
-                let answer = match (kind.is_grpc, kind.wants_no_body) {
-                    (true, _) => answer.into_grpc(),
-                    (false, true) => answer.without_body(),
-                    (false, false) => *answer,
+                let answer = match kind.refusal {
+                    RefusalForm::Grpc => answer.into_grpc(),
+                    RefusalForm::Head => answer.without_body(),
+                    RefusalForm::Whole => *answer,
                 };
                 let mut response = Response::new(ProxyBody::fixed(answer.body, exchange, active));
                 *response.status_mut() = answer.status;
@@ -201,7 +211,7 @@ impl Proxy {
         let outlook = Outlook::of(kind, version, upgrade.as_ref());
         let entrance = Entrance::new(self, upstream);
         entrance.enter(inbound.client, outlook, exchange)?;
-        let trailers = (kind == Kind::Grpc).then(|| Arc::clone(&in_force));
+        let trailers = (kind == Kind::Grpc).then(|| in_force.gate().identity().clone());
         let (head, body) = take(request, self.settings.client_idle, trailers);
         let outbound = Outbound {
             in_force: &in_force,
@@ -287,7 +297,7 @@ async fn admitted(
 fn take(
     request: &mut Request<Unread>,
     limit: Duration,
-    trailers: Option<Arc<InForce>>,
+    trailers: Option<Identity>,
 ) -> (Parts, Upload) {
     let upload = request.body_mut().upload(limit, trailers);
     let (head, unread) = mem::take(request).into_parts();

@@ -20,11 +20,12 @@ impl Metrics {
     /// Counts from zero; the state of keys and addresses is that of what is in force.
     #[must_use]
     pub fn new(current: Current) -> Self {
-        Self::with([
-            Box::new(KeySets(current.clone())) as Box<dyn Collector>,
+        let collectors: [Box<dyn Collector>; 3] = [
+            Box::new(KeySets(current.clone())),
             Box::new(Addresses(current.clone())),
             Box::new(Loads(current)),
-        ])
+        ];
+        Self::with(collectors)
     }
 }
 

@@ -25,7 +25,7 @@ use tokio::time::{sleep, timeout};
 use crate::net::date;
 use crate::net::framing::Filter;
 use crate::net::listener::Accepted;
-use crate::net::serve::{KEEP_ALIVE, LAST_CALL, PENDING_RESETS, Slot};
+use crate::net::serve::{HEAD_BUFFER, HEAD_LIMIT, KEEP_ALIVE, LAST_CALL, PENDING_RESETS, Slot};
 use crate::net::unread;
 
 /// What is spoken on a listener.
@@ -34,16 +34,6 @@ pub(crate) enum Protocol {
     Http1,
     /// By prior knowledge, or over TLS.
     Http2,
-}
-
-impl Protocol {
-    /// Its name in the TLS handshake.
-    pub(crate) const fn alpn(self) -> &'static [&'static [u8]] {
-        match self {
-            Self::Http1 => &[b"http/1.1"],
-            Self::Http2 => &[b"h2"],
-        }
-    }
 }
 
 /// Opens connections to a door that answers in this protocol.
@@ -106,14 +96,14 @@ where
                 .timer(TokioTimer::new())
                 // It would set up a timer for each head; `end` has one for all.
                 .header_read_timeout(None)
-                .max_buf_size(HEAD_BYTES)
+                .max_buf_size(HEAD_BUFFER)
                 .serve_connection(TokioIo::new(Filtered::new(stream)), service);
             end(connection, protocol, &turns, slot).await;
         }
         Protocol::Http2 => {
             let connection = http2::Builder::new(TokioExecutor::new())
                 .timer(TokioTimer::new())
-                .max_header_list_size(HEAD_LIST_BYTES)
+                .max_header_list_size(HEAD_LIMIT)
                 .max_pending_accept_reset_streams(PENDING_RESETS)
                 .keep_alive_interval(KEEP_ALIVE)
                 .keep_alive_timeout(KEEP_ALIVE)
@@ -250,12 +240,6 @@ async fn silence(protocol: Protocol, turns: &Turns) {
         seen = count;
     }
 }
-
-/// A token of 16 KiB, the application's cookies, and the fields of a proxy.
-const HEAD_BYTES: usize = 64 * 1024;
-
-/// The same for HTTP/2. What is asked about over gRPC comes in the message.
-const HEAD_LIST_BYTES: u32 = 64 * 1024;
 
 /// How long a TLS handshake or the next head may take, at least. A proxy sends a head at once; so does a
 /// scraper.

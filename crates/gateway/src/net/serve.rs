@@ -119,6 +119,13 @@ enum Phase {
 /// [RFC 9112 §9.3.1]: https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1
 pub(crate) const LAST_CALL: Duration = Duration::from_secs(1);
 
+/// The fields of a head over HTTP/2: a token of 16 KiB, the application's cookies, and what proxies add. The
+/// usual 16 KiB would refuse such a token.
+pub(crate) const HEAD_LIMIT: u32 = 64 * 1024;
+
+/// The same for HTTP/1.1, where it is the buffer.
+pub(crate) const HEAD_BUFFER: usize = 64 * 1024;
+
 /// How often an HTTP/2 peer is asked whether it is still there.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(20);
 

@@ -9,18 +9,13 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use bearward::{BuildError, RequestHead};
-use http::Request;
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use bearward::BuildError;
 use ipnet::IpNet;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio_rustls::rustls::ServerConfig;
 
 use crate::config::{
-    Address, Config, ProxySettings, TelemetrySettings, TlsSettingsError, UpstreamSettings,
+    Address, Config, Listen, ProxySettings, TelemetrySettings, TlsSettingsError, UpstreamSettings,
 };
 use crate::doors::admin::Admin;
 use crate::doors::ext_authz::{self, ExtAuthz};
@@ -65,50 +60,43 @@ impl Gateway {
         let current = Current::new(first.upstreams(upstreams(&config.upstreams, shares)?));
         let metrics = Arc::new(Metrics::new(current.clone()));
         let (listen, telemetry) = (&config.listen, telemetry(config.telemetry.as_ref())?);
-        let mut certificates = Certificates::default();
-        let admin = match &listen.admin {
-            Some(settings) => {
-                let admin = Admin::new(
-                    current.clone(),
-                    Arc::clone(&metrics),
-                    settings.hosts.clone(),
-                );
-                let tls_of: SettingsOf = |listen| listen.admin.as_ref()?.tls.as_ref();
-                let tls = certificates.of(listen, tls_of, Protocol::Http1.alpn())?;
-                Some((bind(&settings.address, tls).await?, admin))
-            }
-            None => None,
-        };
-        let forward_auth = match &listen.forward_auth {
-            Some(settings) => {
-                let trusted = trusted(settings.trusted_proxies.as_deref());
-                let tls_of: SettingsOf = |listen| listen.forward_auth.as_ref()?.tls.as_ref();
-                let tls = certificates.of(listen, tls_of, Protocol::Http1.alpn())?;
-                let door = ForwardAuth::new(current.clone(), trusted);
-                Some((bind(&settings.address, tls).await?, door))
-            }
-            None => None,
-        };
-        let ext_authz = match &listen.ext_authz {
-            Some(settings) => {
-                let trusted = trusted(settings.trusted_proxies.as_deref());
-                let tls_of: SettingsOf = |listen| listen.ext_authz.as_ref()?.tls.as_ref();
-                let tls = certificates.of(listen, tls_of, Protocol::Http2.alpn())?;
-                let door = ExtAuthz::new(current.clone(), trusted);
-                Some((bind(&settings.address, tls).await?, door))
-            }
-            None => None,
-        };
-        let proxy = match &listen.proxy {
-            Some(settings) => {
-                let passed_on = proxy_settings(settings, &metrics, &telemetry);
-                let proxy = Proxy::new(current.clone(), shares.limit(passed_on));
-                let tls_of: SettingsOf = |listen| listen.proxy.as_ref()?.tls.as_ref();
-                let tls = certificates.of(listen, tls_of, &[b"h2", b"http/1.1"])?;
-                Some((bind(&settings.address, tls).await?, proxy))
-            }
-            None => None,
-        };
+        let mut sockets = Sockets::of(listen);
+        let tls_of: SettingsOf = |listen| listen.admin.as_ref()?.tls.as_ref();
+        let settings = listen.admin.as_ref();
+        let address = settings.map(|settings| &settings.address);
+        let listener = sockets.bind(address, tls_of, HTTP1).await?;
+        let admin = listener.zip(settings).map(|(listener, settings)| {
+            let hosts = settings.hosts.clone();
+            (
+                listener,
+                Admin::new(current.clone(), Arc::clone(&metrics), hosts),
+            )
+        });
+        let tls_of: SettingsOf = |listen| listen.forward_auth.as_ref()?.tls.as_ref();
+        let settings = listen.forward_auth.as_ref();
+        let address = settings.map(|settings| &settings.address);
+        let listener = sockets.bind(address, tls_of, HTTP1).await?;
+        let forward_auth = listener.zip(settings).map(|(listener, settings)| {
+            let trusted = trusted(settings.trusted_proxies.as_deref());
+            (listener, ForwardAuth::new(current.clone(), trusted))
+        });
+        let tls_of: SettingsOf = |listen| listen.ext_authz.as_ref()?.tls.as_ref();
+        let settings = listen.ext_authz.as_ref();
+        let address = settings.map(|settings| &settings.address);
+        let listener = sockets.bind(address, tls_of, HTTP2).await?;
+        let ext_authz = listener.zip(settings).map(|(listener, settings)| {
+            let trusted = trusted(settings.trusted_proxies.as_deref());
+            (listener, ExtAuthz::new(current.clone(), trusted))
+        });
+        let tls_of: SettingsOf = |listen| listen.proxy.as_ref()?.tls.as_ref();
+        let settings = listen.proxy.as_ref();
+        let address = settings.map(|settings| &settings.address);
+        let listener = sockets.bind(address, tls_of, BOTH).await?;
+        let proxy = listener.zip(settings).map(|(listener, settings)| {
+            let settings = shares.limit(proxy_settings(settings, &metrics, &telemetry));
+            (listener, Proxy::new(current.clone(), settings))
+        });
+        let certificates = sockets.certificates;
         let replaced = Replaced::of(current.clone(), certificates, proxy.as_ref());
         Ok(Self {
             reloader: Reloader::new(config, replaced, Arc::clone(&metrics)),
@@ -192,16 +180,11 @@ impl Gateway {
         // The admin listener answers as long as there is anything to ask it about.
         let (stopping_admin, stopped_admin) = watch::channel(());
         let admin = self.admin.map(|(listener, door)| {
-            let answer = move |_, request: Request<Incoming>| {
-                let (head, _) = request.into_parts();
-                let response = door.answer(RequestHead::from(&head));
-                std::future::ready(response.map(|body| Full::new(Bytes::from(body))))
-            };
             let capacity = Capacity {
                 drain: ADMIN_GRACE,
                 ..capacity
             };
-            let opened = answer::opened(Protocol::Http1, answer);
+            let opened = answer::opened(Protocol::Http1, door.into_answer());
             let stop = until_dropped(stopped_admin);
             tokio::spawn(serve::serve(listener, capacity, opened, stop))
         });
@@ -295,20 +278,47 @@ pub enum StartError {
     Upstream(#[from] TlsError),
 }
 
-async fn bind(
-    address: &Address,
-    tls: Option<Arc<ArcSwap<ServerConfig>>>,
-) -> Result<Listener, StartError> {
-    let bound = Listener::bind(address).await;
-    let listener = bound.map_err(|error| StartError::Listen {
-        address: address.clone(),
-        error,
-    })?;
-    Ok(match tls {
-        Some(tls) => listener.tls(tls),
-        None => listener,
-    })
+/// Binds the listeners, and keeps their certificates.
+struct Sockets<'c> {
+    listen: &'c Listen,
+    certificates: Certificates,
 }
+
+impl<'c> Sockets<'c> {
+    fn of(listen: &'c Listen) -> Self {
+        Self {
+            listen,
+            certificates: Certificates::default(),
+        }
+    }
+
+    /// Listens there, with TLS if the configuration has settings for it.
+    async fn bind(
+        &mut self,
+        address: Option<&Address>,
+        tls_of: SettingsOf,
+        alpn: &'static [&'static [u8]],
+    ) -> Result<Option<Listener>, StartError> {
+        let Some(address) = address else {
+            return Ok(None);
+        };
+        let tls = self.certificates.of(self.listen, tls_of, alpn)?;
+        let bound = Listener::bind(address).await;
+        let listener = bound.map_err(|error| StartError::Listen {
+            address: address.clone(),
+            error,
+        })?;
+        Ok(Some(match tls {
+            Some(tls) => listener.tls(tls),
+            None => listener,
+        }))
+    }
+}
+
+/// What a listener speaks, by the names in the TLS handshake.
+const HTTP1: &[&[u8]] = &[b"http/1.1"];
+const HTTP2: &[&[u8]] = &[b"h2"];
+const BOTH: &[&[u8]] = &[b"h2", b"http/1.1"];
 
 /// How long requests under way may take when the program is told to stop: what orchestrators wait
 /// for by default.

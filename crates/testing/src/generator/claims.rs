@@ -5,7 +5,7 @@
 
 use bearward_core::rejection::InvalidToken;
 
-use super::change::{Change, Check, Edit};
+use super::draft::change::{Change, Check, Edit};
 
 /// A claim with one of these values: still good.
 const fn good(

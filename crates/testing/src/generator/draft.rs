@@ -1,5 +1,7 @@
 //! A token in the making: members, then texts, then parts, then the token.
 
+pub(super) mod change;
+
 use bearward_core::Algorithm;
 use fastrand::Rng;
 use serde_json::Value;
@@ -7,7 +9,7 @@ use serde_json::Value;
 use crate::keys::SigningKey;
 use crate::token::{Parts, Token, base64url};
 
-use super::change::{Change, Edit};
+use self::change::{Change, Edit};
 use super::{AUDIENCE, ISSUER, NOW, Signer, Specimen};
 
 /// A token before it is written.

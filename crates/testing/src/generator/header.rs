@@ -6,7 +6,7 @@ use bearward_core::Algorithm;
 use bearward_core::rejection::InvalidToken;
 use fastrand::Rng;
 
-use super::change::{Change, Check, Edit};
+use super::draft::change::{Change, Check, Edit};
 use super::draft::{Draft, one_of};
 use super::{TWINS, algorithms};
 use crate::keys::SigningKey;

@@ -10,8 +10,8 @@ use bearward_core::rejection::InvalidToken;
 use fastrand::Rng;
 
 use super::Signer;
-use super::change::{Change, Check, Edit};
 use super::draft::Draft;
+use super::draft::change::{Change, Check, Edit};
 use super::header::{Family, family};
 use crate::keys::SigningKey;
 use crate::token::{Parts, base64url};

@@ -6,7 +6,7 @@ use bearward_core::rejection::InvalidToken;
 use fastrand::Rng;
 use serde_json::Value;
 
-use super::change::{Change, Check, Edit};
+use super::draft::change::{Change, Check, Edit};
 use super::draft::{Draft, Spelling, Text, one_of};
 
 /// A table of spoils for both texts: `header-…` and `payload-…`.

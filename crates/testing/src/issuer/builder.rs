@@ -1,7 +1,6 @@
 //! Settings of the development issuer, and its start.
 
 use std::fmt;
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -17,6 +16,7 @@ use super::fetches::FetchCounts;
 use super::keyring::Keyring;
 use super::registered::{Client, User};
 use super::session::Store;
+use super::start_error::StartError;
 use super::state::{Answers, Etags, Origin, State};
 use super::tls::{Certificates, Tls};
 use super::{DevIssuer, authorize, connection, control, published, token_endpoint};
@@ -228,35 +228,6 @@ impl fmt::Debug for DevIssuerBuilder {
             .field("tls", &self.tls)
             .finish_non_exhaustive()
     }
-}
-
-/// Why a development issuer does not start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {kind}")]
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// What the system says.
-        kind: io::ErrorKind,
-    },
-    /// The text for `Cache-Control` cannot be sent.
-    #[error("the Cache-Control is not a header value")]
-    CacheControl,
-    /// There is no key to sign with.
-    #[error("there is no key")]
-    NoKey,
-    /// The public origin is not one.
-    #[error("the public origin is not a scheme and an authority, without a slash at the end")]
-    PublicOrigin,
-    /// A shared secret cannot be in a key set.
-    #[error("a key is a shared secret, which cannot be in a key set")]
-    SymmetricKey,
-    /// The certificate could not be made.
-    #[error("the certificate could not be made")]
-    Tls,
 }
 
 /// The key that signs, and those for other algorithms.

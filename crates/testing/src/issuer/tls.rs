@@ -12,7 +12,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
-use super::builder::StartError;
+use super::start_error::StartError;
 
 /// Whether the development issuer speaks TLS, and how good its certificate is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

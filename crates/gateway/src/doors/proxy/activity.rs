@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::record::interruption::Interruption;
 use crate::record::observer::Observer;
 
-use super::serve::Limits;
+use super::limits::Limits;
 use super::streams::{PIECE, Taking};
 
 /// How often a connection that is to end is looked at.

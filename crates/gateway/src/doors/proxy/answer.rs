@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use crate::record::interruption::Interruption;
 use crate::record::request::METADATA;
 
-use super::body::BodyError;
+use super::body_error::BodyError;
 use super::upstream::UpstreamError;
 
 /// What is answered in the place of an upstream.

@@ -6,9 +6,9 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 
-use super::body::Unread;
 use super::fields;
 use super::settings::Settings;
+use super::upload::Unread;
 use super::upstream::Upstream;
 
 /// The target and the host of a request, if both have one reading: origin-form, and one host that

@@ -11,8 +11,8 @@ use hyper::header::UPGRADE;
 
 use super::activity::Active;
 use super::client::Client;
+use super::connection::Connection;
 use super::forwarded::PeerName;
-use super::serve::Connection;
 use super::settings::Settings;
 
 /// A request on its way in.
@@ -37,10 +37,17 @@ pub(super) struct RequestKind {
     pub(super) is_http1: bool,
     /// Behind such a head may stand another protocol, so no further request is read.
     pub(super) is_upgrade: bool,
-    /// Over HTTP/2, where its status stands in trailers.
-    pub(super) is_grpc: bool,
-    /// Over HTTP/1.1 the library sends no body in answer to HEAD; over HTTP/2 it sends what it gets.
-    pub(super) wants_no_body: bool,
+    pub(super) refusal: RefusalForm,
+}
+
+/// How a refusal of ours is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RefusalForm {
+    /// For gRPC over HTTP/2, whose status stands in trailers.
+    Grpc,
+    /// Without its body: over HTTP/1.1 the library sends none in answer to HEAD, over HTTP/2 it would.
+    Head,
+    Whole,
 }
 
 impl Inbound {
@@ -87,8 +94,11 @@ impl RequestKind {
         Self {
             is_http1,
             is_upgrade: is_http1 && (headers.contains_key(UPGRADE) || method == Method::CONNECT),
-            is_grpc: request.version() == Version::HTTP_2 && original::is_grpc(headers),
-            wants_no_body: !is_http1 && method == Method::HEAD,
+            refusal: match request.version() {
+                Version::HTTP_2 if original::is_grpc(headers) => RefusalForm::Grpc,
+                _ if !is_http1 && method == Method::HEAD => RefusalForm::Head,
+                _ => RefusalForm::Whole,
+            },
         }
     }
 }

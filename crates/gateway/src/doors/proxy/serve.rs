@@ -13,113 +13,27 @@ use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::net::listener::{Accepted, Listener};
-use crate::net::serve::{Capacity, KEEP_ALIVE, LAST_CALL, PENDING_RESETS, Slot};
+use crate::net::serve::{Capacity, HEAD_BUFFER, HEAD_LIMIT, KEEP_ALIVE, LAST_CALL, PENDING_RESETS};
 use crate::net::{self, date};
 use crate::record::interruption::Interruption;
 
 use super::Proxy;
-use super::activity::{Active, Activity, Overdue};
+use super::activity::{Activity, Overdue};
 use super::client::Client;
+use super::connection::Connection;
 use super::forwarded::PeerName;
 use super::guarded::Guarded;
 use super::inbound::Inbound;
+use super::limits::Limits;
 use super::places::{Guest, Places};
 use super::streams::Streams;
 
-/// The fields of a head. HTTP/2's usual 16 KiB would refuse a token of 16 KiB.
-pub(super) const HEAD_LIMIT: u32 = 64 * 1024;
-/// The same for HTTP/1.1, where it is the buffer.
-pub(super) const HEAD_BUFFER: usize = 64 * 1024;
 /// How much of one answer over HTTP/2 waits for its connection, whatever windows its client opens.
 const SEND_BUFFER: usize = 32 * 1024;
 /// Streams reset by us for the peer's faults, before the connection is closed.
 const OWN_RESETS: usize = 256;
 /// How long a connection that was asked to end may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(5);
-/// What a listener bears.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    connections: u32,
-    streams: u32,
-    pub(super) head: Duration,
-    pub(super) idle: Duration,
-    pub(super) stall: Duration,
-    take: Duration,
-    drain: Duration,
-}
-
-impl Limits {
-    /// The defaults.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self {
-            connections: 10_000,
-            streams: 100,
-            head: Duration::from_secs(10),
-            idle: Duration::from_secs(75),
-            stall: Duration::from_secs(30),
-            take: Duration::from_secs(60),
-            drain: Duration::from_secs(30),
-        }
-    }
-
-    /// How many connections are open at a time, tunnels included; 10 000. More wait to be accepted.
-    #[must_use]
-    pub const fn connections(mut self, count: u32) -> Self {
-        self.connections = count;
-        self
-    }
-
-    /// How many requests an HTTP/2 connection may have under way; 100, the least that RFC 9113 §6.5.2 recommends.
-    #[must_use]
-    pub const fn streams(mut self, count: u32) -> Self {
-        self.streams = count;
-        self
-    }
-
-    /// How long the head of a request may take, and a TLS handshake; 10 s.
-    #[must_use]
-    pub const fn head_timeout(mut self, limit: Duration) -> Self {
-        self.head = limit;
-        self
-    }
-
-    /// How long a connection may wait for its next request; 75 s.
-    #[must_use]
-    pub const fn idle_timeout(mut self, limit: Duration) -> Self {
-        self.idle = limit;
-        self
-    }
-
-    /// How long a client may take nothing of an answer; 30 s. Over HTTP/2: of all the answers that wait
-    /// for it.
-    #[must_use]
-    pub const fn stall_timeout(mut self, limit: Duration) -> Self {
-        self.stall = limit;
-        self
-    }
-
-    /// How long a client may take for 16 KiB of an answer over HTTP/2, when there are so many; 60 s.
-    /// The stream is reset then, and the others of its connection go on.
-    #[must_use]
-    pub const fn take_timeout(mut self, limit: Duration) -> Self {
-        self.take = limit;
-        self
-    }
-
-    /// How long requests under way may still take at shutdown; 30 s.
-    #[must_use]
-    pub const fn drain_timeout(mut self, limit: Duration) -> Self {
-        self.drain = limit;
-        self
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self::new()
-    }
-}
 
 /// Serves `proxy` until `shutdown` resolves, and then the requests whose heads were read.
 pub async fn serve(
@@ -244,22 +158,4 @@ fn builder(limits: Limits) -> auto::Builder<Streams> {
         .keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE);
     builder
-}
-
-/// The connection that requests come by.
-#[derive(Clone, Debug)]
-pub(super) struct Connection {
-    pub(super) scheme: &'static str,
-    pub(super) peer_name: Arc<PeerName>,
-    pub(super) slot: Slot,
-    activity: Arc<Activity>,
-    #[expect(dead_code, reason = "held, not read")]
-    guest: Arc<Option<Guest>>,
-}
-
-impl Connection {
-    /// Counts as at work for as long as the value lives.
-    pub(super) fn active(&self) -> Active {
-        Active::new(Arc::clone(&self.activity))
-    }
 }

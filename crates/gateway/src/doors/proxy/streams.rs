@@ -17,6 +17,8 @@ use tokio::time::{Instant, sleep_until};
 pub(super) const PIECE: usize = 16 * 1024;
 
 tokio::task_local! {
+    // hyper hands a stream to its executor and asks the body for frames, and passes nothing from one to the
+    // other. Read by `Taking::of_stream`, for `activity::Owed`.
     static STREAM: Arc<Taking>;
 }
 
@@ -61,7 +63,7 @@ pub(super) struct Taking {
 }
 
 impl Taking {
-    /// That of the stream this is called in, if it is one.
+    /// That of the stream this is called in, if it is one: `Streams::execute` has set it.
     pub(super) fn of_stream() -> Option<Arc<Self>> {
         STREAM.try_with(Arc::clone).ok()
     }

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::record::interruption::Interruption;
 
 use super::Exchange;
-use super::serve::Connection;
+use super::connection::Connection;
 
 /// Two connections that become one.
 #[derive(Debug)]

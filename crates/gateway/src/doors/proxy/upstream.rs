@@ -23,8 +23,9 @@ pub use self::connect::{Tls, TlsError};
 pub(super) use self::pool::Held;
 pub(crate) use self::pool::IDLE_MAX;
 use self::pool::{Endpoint, Reuse, Sender, Sent};
-use super::body::{BodyError, Progress, Upload};
+use super::body_error::BodyError;
 use super::places::{Most, Purpose, Room};
+use super::upload::{Progress, Upload};
 
 /// The upstreams by name, for every route. Cheap to clone, and immutable: others come with another
 /// [gate](crate::Gate).

@@ -17,10 +17,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::net::serve::KEEP_ALIVE;
+use crate::net::serve::{HEAD_BUFFER, HEAD_LIMIT, KEEP_ALIVE};
 
-use super::super::body::Upload;
-use super::super::serve::{HEAD_BUFFER, HEAD_LIMIT};
+use super::super::upload::Upload;
 use super::UpstreamError;
 use super::address::Address;
 use super::connect::{Pieces, Tls, connect};

@@ -3,8 +3,8 @@
 use bearward_core::rejection::InvalidToken;
 use fastrand::Rng;
 
-use super::Signer;
-use super::draft::{Draft, Text};
+use super::super::Signer;
+use super::{Draft, Text};
 use crate::token::Parts;
 
 /// The checks of a token, in the order in which they are made: size and shape, base64url, the
@@ -70,20 +70,20 @@ pub enum Check {
 }
 
 /// Something that can be done to a token.
-pub(super) struct Change {
-    pub(super) name: &'static str,
+pub(in crate::generator) struct Change {
+    pub(in crate::generator) name: &'static str,
     /// What it touches: two changes of one token touch nothing in common.
-    pub(super) touches: &'static [&'static str],
+    pub(in crate::generator) touches: &'static [&'static str],
     /// Whether it can be done to this token.
-    pub(super) applies: fn(&Draft) -> bool,
-    pub(super) edit: Edit,
+    pub(in crate::generator) applies: fn(&Draft) -> bool,
+    pub(in crate::generator) edit: Edit,
     /// The check it breaks and the reason to refuse the token then; none if the token stays good.
-    pub(super) breaks: Option<(Check, InvalidToken)>,
+    pub(in crate::generator) breaks: Option<(Check, InvalidToken)>,
 }
 
 impl Change {
     /// A change that leaves the token good.
-    pub(super) const fn edge(
+    pub(in crate::generator) const fn edge(
         name: &'static str,
         touches: &'static [&'static str],
         edit: Edit,
@@ -98,7 +98,7 @@ impl Change {
     }
 
     /// A change that breaks a check.
-    pub(super) const fn spoil(
+    pub(in crate::generator) const fn spoil(
         name: &'static str,
         touches: &'static [&'static str],
         edit: Edit,
@@ -111,7 +111,7 @@ impl Change {
         }
     }
 
-    pub(super) const fn only_if(mut self, applies: fn(&Draft) -> bool) -> Self {
+    pub(in crate::generator) const fn only_if(mut self, applies: fn(&Draft) -> bool) -> Self {
         self.applies = applies;
         self
     }
@@ -120,7 +120,7 @@ impl Change {
 /// At which step of making a token a change is made, and how. Values are JSON texts, so that they
 /// can be what no JSON library would write.
 #[derive(Clone, Copy)]
-pub(super) enum Edit {
+pub(in crate::generator) enum Edit {
     /// A claim gets one of these values.
     Claim(&'static str, &'static [&'static str]),
     /// A claim is taken out.

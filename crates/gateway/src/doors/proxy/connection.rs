@@ -1,0 +1,27 @@
+//! A client's connection, for the requests that come by it.
+
+use std::sync::Arc;
+
+use crate::net::serve::Slot;
+
+use super::activity::{Active, Activity};
+use super::forwarded::PeerName;
+use super::places::Guest;
+
+/// The connection that requests come by.
+#[derive(Clone, Debug)]
+pub(super) struct Connection {
+    pub(super) scheme: &'static str,
+    pub(super) peer_name: Arc<PeerName>,
+    pub(super) slot: Slot,
+    pub(super) activity: Arc<Activity>,
+    #[expect(dead_code, reason = "held, not read")]
+    pub(super) guest: Arc<Option<Guest>>,
+}
+
+impl Connection {
+    /// Counts as at work for as long as the value lives.
+    pub(super) fn active(&self) -> Active {
+        Active::new(Arc::clone(&self.activity))
+    }
+}

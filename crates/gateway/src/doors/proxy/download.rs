@@ -1,0 +1,202 @@
+//! The body of an upstream's answer: one frame at a time, and none ahead of what the client takes.
+
+use std::future::poll_fn;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::task::yield_now;
+use tokio::time::{Sleep, sleep};
+
+use super::body_error::BodyError;
+use super::idle::Idle;
+use super::upstream::Held;
+
+/// The body of an upstream's answer, on its way to the client.
+#[derive(Debug)]
+pub(super) struct Download {
+    body: Option<Incoming>,
+    /// What is left of a frame that was longer than a piece, or came with the head.
+    rest: Bytes,
+    /// Trailers that came with the head.
+    trailers: Option<HeaderMap>,
+    /// Whether it has been asked for anything since its head went on.
+    is_begun: bool,
+    /// It broke before its head had been sent.
+    failed: Option<BodyError>,
+    /// Its connection.
+    held: Option<Held>,
+    idle: Idle,
+    kind: Kind,
+    expires: Option<Pin<Box<Sleep>>>,
+    pub(super) is_expired: bool,
+    pub(super) is_broken: bool,
+}
+
+/// What an answer is, as far as that changes how it is passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Its status stands in trailers.
+    Grpc,
+    /// Its trailers are dropped.
+    Plain,
+}
+
+impl Download {
+    pub(super) fn new(body: Incoming, limit: Duration, kind: Kind) -> Self {
+        Self {
+            body: Some(body),
+            rest: Bytes::new(),
+            trailers: None,
+            is_begun: false,
+            failed: None,
+            held: None,
+            idle: Idle::new(limit),
+            kind,
+            expires: None,
+            is_expired: false,
+            is_broken: false,
+        }
+    }
+
+    /// The same, by this connection.
+    pub(super) fn holding(mut self, held: Held) -> Self {
+        self.held = Some(held);
+        self
+    }
+
+    /// The same, ended after `remaining`.
+    pub(super) fn expiring(mut self, remaining: Option<Duration>) -> Self {
+        self.expires = remaining.map(|remaining| Box::pin(sleep(remaining)));
+        self
+    }
+
+    /// Takes what arrived with the head. An answer that breaks there has not been sent yet, and
+    /// another one can replace it. This waits for nothing: a stream's first event may be an hour
+    /// away.
+    pub(super) async fn begin(&mut self) -> Result<(), BodyError> {
+        let mut has_yielded = false;
+        while !self.is_over() {
+            match poll_fn(|cx| Poll::Ready(self.poll(cx))).await {
+                Poll::Ready(Some(Ok(frame))) => {
+                    match frame.into_data() {
+                        Ok(data) => self.rest = data,
+                        Err(frame) => self.trailers = frame.into_trailers().ok(),
+                    }
+                    return Ok(());
+                }
+                Poll::Ready(Some(Err(error))) => return Err(error),
+                Poll::Ready(None) => self.body = None,
+                Poll::Pending if has_yielded => return Ok(()),
+                // Its connection may have more that it has read already.
+                Poll::Pending => {
+                    has_yielded = true;
+                    yield_now().await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.rest.is_empty()
+            && self.trailers.is_none()
+            && self.failed.is_none()
+            && self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    /// How much comes, as far as that is known.
+    pub(super) fn size_hint(&self) -> SizeHint {
+        let rest = u64::try_from(self.rest.len()).unwrap_or(u64::MAX);
+        let Some(body) = self.body.as_ref().map(Body::size_hint) else {
+            return SizeHint::with_exact(rest);
+        };
+        let mut hint = SizeHint::new();
+        hint.set_lower(body.lower().saturating_add(rest));
+        if let Some(upper) = body.upper() {
+            hint.set_upper(upper.saturating_add(rest));
+        }
+        hint
+    }
+
+    /// The next frame, cut to so many bytes at most.
+    pub(super) fn poll_piece(
+        &mut self,
+        cx: &mut Context<'_>,
+        most: usize,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let is_first = !mem::replace(&mut self.is_begun, true);
+        if self.rest.is_empty() {
+            if let Some(error) = self.failed.take() {
+                return Poll::Ready(Some(Err(error)));
+            }
+            if let Some(trailers) = self.trailers.take() {
+                return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+            }
+            let frame = match ready!(self.poll(cx)) {
+                Some(Ok(frame)) => frame,
+                // The head is written when it has to wait, and only then.
+                Some(Err(error)) if is_first => {
+                    self.failed = Some(error);
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                other => return Poll::Ready(other),
+            };
+            match frame.into_data() {
+                Ok(data) => self.rest = data,
+                Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+            }
+        }
+        let piece = self.rest.split_to(most.min(self.rest.len()));
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Some(body) = self.body.as_mut() else {
+            return Poll::Ready(None);
+        };
+        if let Some(expires) = &mut self.expires
+            && expires.as_mut().poll(cx).is_ready()
+        {
+            self.is_expired = true;
+            self.body = None;
+            return Poll::Ready(self.expired());
+        }
+        let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) else {
+            ready!(self.idle.poll(cx));
+            self.is_broken = true;
+            self.body = None;
+            return Poll::Ready(Some(Err(BodyError::UpstreamTimeout)));
+        };
+        self.idle.reset();
+        let Some(frame) = frame else {
+            return Poll::Ready(None);
+        };
+        Poll::Ready(match frame {
+            Ok(frame) if frame.is_data() || self.kind == Kind::Grpc => Some(Ok(frame)),
+            // Never merged into the fields of the head, and of use to gRPC alone.
+            Ok(_) => None,
+            Err(_) => {
+                self.is_broken = true;
+                self.body = None;
+                Some(Err(BodyError::Upstream))
+            }
+        })
+    }
+
+    /// The end of an expired stream: one of events is just over, a call gets its status.
+    fn expired(&self) -> Option<Result<Frame<Bytes>, BodyError>> {
+        if self.kind != Kind::Grpc {
+            return None;
+        }
+        let mut status = HeaderMap::with_capacity(1);
+        status.insert("grpc-status", HeaderValue::from_static("16"));
+        Some(Ok(Frame::trailers(status)))
+    }
+}
