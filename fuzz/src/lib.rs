@@ -5,6 +5,7 @@
 
 pub mod cache_control;
 pub mod claims;
+#[cfg(feature = "gateway")]
 pub mod config;
 pub mod credentials;
 pub mod discovery;
@@ -13,5 +14,6 @@ pub mod header;
 pub mod json;
 pub mod jwks;
 pub mod path;
+#[cfg(feature = "gateway")]
 pub mod question;
 pub mod setting;

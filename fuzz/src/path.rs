@@ -1,7 +1,7 @@
 //! Request targets as others read them: `percent-encoding` resolves escapes, `url` segments as the
 //! WHATWG has it, which is how many clients and servers do.
 
-use bearward_gateway::target::Target;
+use bearward_gate::target::Target;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use url::Url;
 

@@ -4,8 +4,8 @@
 #![no_main]
 
 use bearward_fuzz::path::{assert_one_reading, is_plain};
-use bearward_gateway::route::PathPattern;
-use bearward_gateway::target::Target;
+use bearward_gate::route::PathPattern;
+use bearward_gate::target::Target;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|lines: &str| {
