@@ -41,6 +41,7 @@ mod base64url;
 pub mod challenge;
 pub mod claims;
 pub mod credentials;
+mod header;
 pub mod id_token;
 pub mod json;
 pub mod jwk;

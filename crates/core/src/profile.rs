@@ -8,8 +8,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::claims::Claims;
+use crate::header::Typ;
 use crate::json::{Kind, Value};
-use crate::jws::Typ;
 use crate::principal::PrincipalKind;
 use crate::rejection::InvalidToken;
 
