@@ -54,6 +54,7 @@ pub mod profile;
 pub mod protected_resource_metadata;
 pub mod rejection;
 pub mod requirements;
+mod rows;
 pub mod time;
 #[cfg(test)]
 #[path = "../tests/vector_files.rs"]
