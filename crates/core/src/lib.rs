@@ -50,6 +50,7 @@ pub mod jws;
 pub mod limits;
 pub mod policy;
 pub mod principal;
+mod principal_kind;
 pub mod profile;
 pub mod protected_resource_metadata;
 pub mod rejection;
