@@ -23,42 +23,42 @@ rows! {
     pub enum Algorithm of Row, or UnknownAlgorithm;
 
     /// HMAC with SHA-256 (RFC 7518 §3.2). Only for an issuer configured with a static secret.
-    Hs256 = Row::new("HS256", Scheme::Hmac(hmac::HMAC_SHA256));
+    Hs256 = Row { name: "HS256", scheme: Scheme::Hmac(hmac::HMAC_SHA256) };
     /// HMAC with SHA-384 (RFC 7518 §3.2). Only for an issuer configured with a static secret.
-    Hs384 = Row::new("HS384", Scheme::Hmac(hmac::HMAC_SHA384));
+    Hs384 = Row { name: "HS384", scheme: Scheme::Hmac(hmac::HMAC_SHA384) };
     /// HMAC with SHA-512 (RFC 7518 §3.2). Only for an issuer configured with a static secret.
-    Hs512 = Row::new("HS512", Scheme::Hmac(hmac::HMAC_SHA512));
+    Hs512 = Row { name: "HS512", scheme: Scheme::Hmac(hmac::HMAC_SHA512) };
     /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 §3.3).
-    Rs256 = Row::rsa("RS256", &signature::RSA_PKCS1_2048_8192_SHA256, &digest::SHA256);
+    Rs256 = Row { name: "RS256", scheme: Scheme::Rsa(&signature::RSA_PKCS1_2048_8192_SHA256, &digest::SHA256) };
     /// RSASSA-PKCS1-v1_5 with SHA-384 (RFC 7518 §3.3).
-    Rs384 = Row::rsa("RS384", &signature::RSA_PKCS1_2048_8192_SHA384, &digest::SHA384);
+    Rs384 = Row { name: "RS384", scheme: Scheme::Rsa(&signature::RSA_PKCS1_2048_8192_SHA384, &digest::SHA384) };
     /// RSASSA-PKCS1-v1_5 with SHA-512 (RFC 7518 §3.3).
-    Rs512 = Row::rsa("RS512", &signature::RSA_PKCS1_2048_8192_SHA512, &digest::SHA512);
+    Rs512 = Row { name: "RS512", scheme: Scheme::Rsa(&signature::RSA_PKCS1_2048_8192_SHA512, &digest::SHA512) };
     /// ECDSA on P-256 with SHA-256 (RFC 7518 §3.4).
-    Es256 = Row::ec("ES256", "P-256", 32, &signature::ECDSA_P256_SHA256_FIXED, &digest::SHA256);
+    Es256 = Row { name: "ES256", scheme: Scheme::Ec("P-256", 32, &signature::ECDSA_P256_SHA256_FIXED, &digest::SHA256) };
     /// ECDSA on P-384 with SHA-384 (RFC 7518 §3.4).
-    Es384 = Row::ec("ES384", "P-384", 48, &signature::ECDSA_P384_SHA384_FIXED, &digest::SHA384);
+    Es384 = Row { name: "ES384", scheme: Scheme::Ec("P-384", 48, &signature::ECDSA_P384_SHA384_FIXED, &digest::SHA384) };
     /// ECDSA on P-521 with SHA-512 (RFC 7518 §3.4).
-    Es512 = Row::ec("ES512", "P-521", 66, &signature::ECDSA_P521_SHA512_FIXED, &digest::SHA512);
+    Es512 = Row { name: "ES512", scheme: Scheme::Ec("P-521", 66, &signature::ECDSA_P521_SHA512_FIXED, &digest::SHA512) };
     /// RSASSA-PSS with SHA-256 (RFC 7518 §3.5).
-    Ps256 = Row::rsa("PS256", &signature::RSA_PSS_2048_8192_SHA256, &digest::SHA256);
+    Ps256 = Row { name: "PS256", scheme: Scheme::Rsa(&signature::RSA_PSS_2048_8192_SHA256, &digest::SHA256) };
     /// RSASSA-PSS with SHA-384 (RFC 7518 §3.5).
-    Ps384 = Row::rsa("PS384", &signature::RSA_PSS_2048_8192_SHA384, &digest::SHA384);
+    Ps384 = Row { name: "PS384", scheme: Scheme::Rsa(&signature::RSA_PSS_2048_8192_SHA384, &digest::SHA384) };
     /// RSASSA-PSS with SHA-512 (RFC 7518 §3.5).
-    Ps512 = Row::rsa("PS512", &signature::RSA_PSS_2048_8192_SHA512, &digest::SHA512);
+    Ps512 = Row { name: "PS512", scheme: Scheme::Rsa(&signature::RSA_PSS_2048_8192_SHA512, &digest::SHA512) };
     /// EdDSA under its old, polymorphic name (RFC 8037 §3.1); here always on Ed25519.
-    EdDsa = Row::new("EdDSA", Scheme::Ed25519);
+    EdDsa = Row { name: "EdDSA", scheme: Scheme::Ed25519 };
     /// EdDSA on Ed25519 under its fully specified name (RFC 9864 §2.2).
-    Ed25519 = Row::new("Ed25519", Scheme::Ed25519);
+    Ed25519 = Row { name: "Ed25519", scheme: Scheme::Ed25519 };
     /// ML-DSA-44 (draft-ietf-cose-dilithium; feature `ml-dsa`).
     #[cfg(feature = "ml-dsa")]
-    MlDsa44 = Row::ml_dsa("ML-DSA-44", 2420, &signature::ML_DSA_44);
+    MlDsa44 = Row { name: "ML-DSA-44", scheme: Scheme::MlDsa(2420, &signature::ML_DSA_44) };
     /// ML-DSA-65 (draft-ietf-cose-dilithium; feature `ml-dsa`).
     #[cfg(feature = "ml-dsa")]
-    MlDsa65 = Row::ml_dsa("ML-DSA-65", 3309, &signature::ML_DSA_65);
+    MlDsa65 = Row { name: "ML-DSA-65", scheme: Scheme::MlDsa(3309, &signature::ML_DSA_65) };
     /// ML-DSA-87 (draft-ietf-cose-dilithium; feature `ml-dsa`).
     #[cfg(feature = "ml-dsa")]
-    MlDsa87 = Row::ml_dsa("ML-DSA-87", 4627, &signature::ML_DSA_87);
+    MlDsa87 = Row { name: "ML-DSA-87", scheme: Scheme::MlDsa(4627, &signature::ML_DSA_87) };
 }
 
 impl Algorithm {
@@ -72,12 +72,12 @@ impl Algorithm {
     #[must_use]
     pub const fn key_type(self) -> &'static str {
         match self.scheme() {
-            Scheme::Ec { .. } => "EC",
+            Scheme::Ec(..) => "EC",
             Scheme::Ed25519 => "OKP",
             Scheme::Hmac(_) => "oct",
             #[cfg(feature = "ml-dsa")]
-            Scheme::MlDsa { .. } => "AKP",
-            Scheme::Rsa { .. } => "RSA",
+            Scheme::MlDsa(..) => "AKP",
+            Scheme::Rsa(..) => "RSA",
         }
     }
 
@@ -85,11 +85,11 @@ impl Algorithm {
     #[must_use]
     pub const fn curve(self) -> Option<&'static str> {
         match self.scheme() {
-            Scheme::Ec { curve, .. } => Some(curve),
+            Scheme::Ec(curve, ..) => Some(curve),
             Scheme::Ed25519 => Some("Ed25519"),
-            Scheme::Hmac(_) | Scheme::Rsa { .. } => None,
+            Scheme::Hmac(_) | Scheme::Rsa(..) => None,
             #[cfg(feature = "ml-dsa")]
-            Scheme::MlDsa { .. } => None,
+            Scheme::MlDsa(..) => None,
         }
     }
 
@@ -99,7 +99,12 @@ impl Algorithm {
 
     /// The hash that is signed in the place of the message, where the algorithm has one apart.
     pub(crate) const fn digest(self) -> Option<&'static digest::Algorithm> {
-        self.row().digest
+        match *self.scheme() {
+            Scheme::Ec(.., digest) | Scheme::Rsa(_, digest) => Some(digest),
+            Scheme::Ed25519 | Scheme::Hmac(_) => None,
+            #[cfg(feature = "ml-dsa")]
+            Scheme::MlDsa(..) => None,
+        }
     }
 }
 
@@ -107,83 +112,26 @@ impl Algorithm {
 pub(crate) struct Row {
     name: &'static str,
     scheme: Scheme,
-    digest: Option<&'static digest::Algorithm>,
 }
 
-/// What kind of key verifies, by what, and how long signatures are.
+/// What kind of key verifies, how long signatures are, by what they are verified, and the hash that is
+/// signed in the place of the message.
 pub(crate) enum Scheme {
-    /// A signature is as long as two coordinates.
-    Ec {
-        curve: &'static str,
-        coordinate_bytes: usize,
-        verification: &'static EcdsaVerificationAlgorithm,
-    },
+    /// The curve, and the length of a coordinate; a signature is as long as two.
+    Ec(
+        &'static str,
+        usize,
+        &'static EcdsaVerificationAlgorithm,
+        &'static digest::Algorithm,
+    ),
     Ed25519,
     /// A signature is as long as the hash, and a secret at least so long.
     Hmac(hmac::Algorithm),
+    /// The length of a signature.
     #[cfg(feature = "ml-dsa")]
-    MlDsa {
-        signature_bytes: usize,
-        verification: &'static PqdsaVerificationAlgorithm,
-    },
+    MlDsa(usize, &'static PqdsaVerificationAlgorithm),
     /// A signature is as long as the modulus.
-    Rsa {
-        verification: &'static RsaParameters,
-    },
-}
-
-impl Row {
-    const fn new(name: &'static str, scheme: Scheme) -> Self {
-        Self {
-            name,
-            scheme,
-            digest: None,
-        }
-    }
-
-    const fn rsa(
-        name: &'static str,
-        verification: &'static RsaParameters,
-        digest: &'static digest::Algorithm,
-    ) -> Self {
-        Self {
-            name,
-            scheme: Scheme::Rsa { verification },
-            digest: Some(digest),
-        }
-    }
-
-    const fn ec(
-        name: &'static str,
-        curve: &'static str,
-        coordinate_bytes: usize,
-        verification: &'static EcdsaVerificationAlgorithm,
-        digest: &'static digest::Algorithm,
-    ) -> Self {
-        let scheme = Scheme::Ec {
-            curve,
-            coordinate_bytes,
-            verification,
-        };
-        Self {
-            name,
-            scheme,
-            digest: Some(digest),
-        }
-    }
-
-    #[cfg(feature = "ml-dsa")]
-    const fn ml_dsa(
-        name: &'static str,
-        signature_bytes: usize,
-        verification: &'static PqdsaVerificationAlgorithm,
-    ) -> Self {
-        let scheme = Scheme::MlDsa {
-            signature_bytes,
-            verification,
-        };
-        Self::new(name, scheme)
-    }
+    Rsa(&'static RsaParameters, &'static digest::Algorithm),
 }
 
 /// The name is not that of an algorithm bearward verifies.

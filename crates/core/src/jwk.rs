@@ -225,14 +225,12 @@ impl Jwk {
         let mut algorithms = Algorithm::ALL.iter();
         let of_this_type = algorithms.find(|algorithm| self.is_of_type(**algorithm));
         let keys = match *of_this_type.ok_or(UnusableJwk::Unusable)?.scheme() {
-            Scheme::Ec {
-                coordinate_bytes, ..
-            } => self.ec(coordinate_bytes),
+            Scheme::Ec(_, coordinate_bytes, ..) => self.ec(coordinate_bytes),
             Scheme::Ed25519 => self.ed25519(),
             Scheme::Hmac(_) => Err(UnusableJwk::Symmetric),
             #[cfg(feature = "ml-dsa")]
-            Scheme::MlDsa { .. } => self.ml_dsa(),
-            Scheme::Rsa { .. } => self.rsa(),
+            Scheme::MlDsa(..) => self.ml_dsa(),
+            Scheme::Rsa(..) => self.rsa(),
         }?;
         if keys.is_empty() {
             return Err(UnusableJwk::Unusable);
@@ -250,7 +248,7 @@ impl Jwk {
         weak::check_rsa(n, e)?;
         let key = RsaPublicKeyComponents { n, e };
         self.public_keys(|scheme| {
-            let Scheme::Rsa { verification } = scheme else {
+            let Scheme::Rsa(verification, _) = scheme else {
                 return None;
             };
             Some((n.len(), key.to_parsed_public_key(verification)))
@@ -268,7 +266,7 @@ impl Jwk {
         // SEC 1 §2.3.3: an uncompressed point. aws-lc checks that it lies on the curve.
         let point = [&[4], x.as_slice(), y.as_slice()].concat();
         self.public_keys(|scheme| {
-            let Scheme::Ec { verification, .. } = *scheme else {
+            let Scheme::Ec(_, _, verification, _) = *scheme else {
                 return None;
             };
             let key = ParsedPublicKey::new(verification, &point);
@@ -289,11 +287,7 @@ impl Jwk {
         self.alg.as_ref().ok_or(UnusableJwk::Unusable)?;
         let key = member(self.public.as_deref())?;
         self.public_keys(|scheme| {
-            let Scheme::MlDsa {
-                signature_bytes,
-                verification,
-            } = *scheme
-            else {
+            let Scheme::MlDsa(signature_bytes, verification) = *scheme else {
                 return None;
             };
             Some((signature_bytes, ParsedPublicKey::new(verification, &key)))

@@ -30,18 +30,13 @@ rows! {
         name: "rfc9068",
         documentation: "https://www.rfc-editor.org/rfc/rfc9068",
         types: Types::AtJwt,
-        access: Access::ByHeader,
         required_claims: &["sub", "iat", "jti", "client_id"],
         client_id_claims: &["client_id"],
         roles: &[&["roles"], &["groups"]],
-        machines: Machines::Marked {
-            claims: &[],
-            // §2.2: without a resource owner, `sub` is an identifier of the client; §5: the issuer
-            // makes sure that no user is called so.
-            subjects: &[CLIENT, AUTHGEAR_MACHINE],
-            // Auth0 writes machines so in this dialect as well; at another issuer it may be a user.
-            unclear: &[AUTH0_MACHINE],
-        },
+        // §2.2: without a resource owner, `sub` is an identifier of the client; §5: the issuer makes
+        // sure that no user is called so. Auth0 writes machines in its own way in this dialect as
+        // well; at another issuer such a name may be a user's.
+        machines: Machines::Marked { claims: &[], subjects: &[CLIENT, AUTHGEAR_MACHINE], unclear: &[AUTH0_MACHINE] },
         ..COMMON
     };
 
@@ -53,19 +48,12 @@ rows! {
         issuers: &[".auth0.com"],
         // Its own ID tokens may lack every mark, but do not name a client next to `aud`; those of
         // other issuers may do that, too. So at Microsoft.
-        access: Access::ByClaims {
-            needs: &["azp", "client_id"],
-            refused: OTHER_KINDS,
-            beyond_a_login: ACCESS_AT_AUTH0_OR_ENTRA,
-        },
+        needs: &["azp", "client_id"],
+        beyond_a_login: ACCESS_AT_AUTH0_OR_ENTRA,
         client_id_claims: &["azp", "client_id"],
         roles: &[&["permissions"]],
-        machines: Machines::Marked {
-            claims: &[("gty", "client-credentials")],
-            // A user's `sub` has `|` in it.
-            subjects: &[AUTH0_MACHINE],
-            unclear: &[],
-        },
+        // A user's `sub` has `|` in it.
+        machines: Machines::Marked { claims: &[("gty", "client-credentials")], subjects: &[AUTH0_MACHINE], unclear: &[] },
         ..COMMON
     };
 
@@ -78,7 +66,7 @@ rows! {
         // credentials have none, and the client in `sub`.
         documentation: "https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html",
         issuers: &["cognito-idp."],
-        access: Access::ByClaim("token_use", &["access"]),
+        says: Some(("token_use", &["access"])),
         required_claims: &["sub", "iat", "client_id"],
         client_id_claims: &["client_id"],
         audience_claim: "client_id",
@@ -93,11 +81,8 @@ rows! {
         name: "entra",
         documentation: "https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference",
         issuers: &["login.microsoftonline.com", "sts.windows.net"],
-        access: Access::ByClaims {
-            needs: &["azp", "appid"],
-            refused: OTHER_KINDS,
-            beyond_a_login: ACCESS_AT_AUTH0_OR_ENTRA,
-        },
+        needs: &["azp", "appid"],
+        beyond_a_login: ACCESS_AT_AUTH0_OR_ENTRA,
         client_id_claims: &["azp", "appid"],
         roles: &[&["roles"], &["groups"]],
         machines: Machines::Entra,
@@ -113,20 +98,12 @@ rows! {
         documentation: "https://www.rfc-editor.org/rfc/rfc8725#section-3.11",
         types: Types::AnyButOtherKinds,
         access_types: &["Bearer", "JWT", "at+jwt", BOUND],
-        access: Access::ByClaims {
-            needs: &[],
-            refused: OTHER_KINDS,
-            beyond_a_login: &["scope", "scp", "client_id", "cid", "appid"],
-        },
+        beyond_a_login: &["scope", "scp", "client_id", "cid", "appid"],
         required_claims: &["sub"],
         client_id_claims: &["client_id", "azp", "cid", "appid"],
-        machines: Machines::Marked {
-            claims: &[],
-            subjects: &[],
-            // Spring Authorization Server writes client and audience into `sub` alike, and lets
-            // users have that name.
-            unclear: &[CLIENT, AUTHGEAR_MACHINE, AUTH0_MACHINE, Subject::IsAudience],
-        },
+        // Spring Authorization Server writes client and audience into `sub` alike, and lets users
+        // have that name.
+        machines: Machines::Marked { claims: &[], subjects: &[], unclear: &[CLIENT, AUTHGEAR_MACHINE, AUTH0_MACHINE, Subject::IsAudience] },
         ..COMMON
     };
 
@@ -138,7 +115,7 @@ rows! {
         documentation: "https://www.keycloak.org/docs/latest/server_admin/#_oidc_token_types",
         issuers: &["/realms/"],
         access_types: KEYCLOAK_ACCESS,
-        access: Access::ByClaim("typ", KEYCLOAK_ACCESS),
+        says: Some(("typ", KEYCLOAK_ACCESS)),
         required_claims: &["sub", "iat", "jti"],
         client_id_claims: &["azp", "client_id"],
         roles: &[&["realm_access", "roles"], &["resource_access", "CLIENT", "roles"]],
@@ -155,7 +132,6 @@ rows! {
         documentation: "https://developer.okta.com/docs/api/openapi/okta-oauth/guides/overview/",
         issuers: &[".okta.com", ".oktapreview.com"],
         types: Types::JwtOrOkta,
-        access: Access::ByClaims { needs: &[], refused: OTHER_KINDS, beyond_a_login: &[] },
         required_claims: &["sub", "iat", "jti", "cid"],
         client_id_claims: &["cid"],
         roles: &[&["groups"]],
@@ -206,43 +182,28 @@ impl Profile {
     /// What tells an access token by its claims, where the header does not, in words.
     #[must_use]
     pub fn accepted_kind(self) -> String {
-        match self.row().access {
-            Access::ByHeader => "no claim that says otherwise".to_owned(),
-            Access::ByClaim(name, values) => {
-                let value = values.first().copied().unwrap_or_default();
-                format!("the claim {name} is \"{value}\"")
-            }
-            Access::ByClaims {
-                needs,
-                beyond_a_login,
-                ..
-            } => {
-                let needed = match needs {
-                    [] => String::new(),
-                    needs => format!("{}, ", needs.join(" or ")),
-                };
-                let login = match beyond_a_login {
-                    [] => "",
-                    [_, ..] => ", and none of a login without access",
-                };
-                format!("{needed}no claim of another kind of token{login}")
-            }
+        let row = self.row();
+        if let Some((name, values)) = row.says {
+            return format!("the claim {name} is \"{}\"", values.join("\" or \""));
         }
+        if matches!(row.types, Types::AtJwt) {
+            return "no claim that says otherwise".to_owned();
+        }
+        let needed = row.needs.join(" or ");
+        let needed = needed + if row.needs.is_empty() { "" } else { ", " };
+        let login = match row.beyond_a_login {
+            [] => "",
+            [_, ..] => ", and none of a login without access",
+        };
+        format!("{needed}no claim of another kind of token{login}")
     }
 
-    /// The claims by which an access token is told from the issuer's other tokens: those that another
-    /// kind has, and those that say the kind.
+    /// The claims by which an access token is told from the issuer's other tokens: those that say the
+    /// kind, and those that another kind has.
     pub fn kind_claims(self) -> impl Iterator<Item = &'static str> {
-        let (refused, login) = match self.row().access {
-            Access::ByHeader | Access::ByClaim(..) => (OTHER_KINDS, false),
-            Access::ByClaims {
-                refused,
-                beyond_a_login,
-                ..
-            } => (refused, !beyond_a_login.is_empty()),
-        };
-        let login = LOGIN.iter().filter(move |_| login);
-        let names = ["token_use", "typ"].iter().chain(refused).chain(login);
+        let row = self.row();
+        let login = LOGIN.iter().filter(|_| !row.beyond_a_login.is_empty());
+        let names = ["token_use", "typ"].iter().chain(row.refused).chain(login);
         names.copied()
     }
 
@@ -250,10 +211,7 @@ impl Profile {
     /// empty if it need not.
     #[must_use]
     pub const fn kind_needs(self) -> &'static [&'static str] {
-        match self.row().access {
-            Access::ByHeader | Access::ByClaim(..) => &[],
-            Access::ByClaims { needs, .. } => needs,
-        }
+        self.row().needs
     }
 
     /// The claims that must be there, beside `iss`, `exp` and the audience.
@@ -321,7 +279,17 @@ pub(crate) struct Row {
     types: Types,
     /// What the claim `typ` may say, where there is one.
     access_types: &'static [&'static str],
-    access: Access,
+    /// The claim that says what a token is, with the values that say access token. Where there is no
+    /// such claim and the header does not say `at+jwt`, what follows decides.
+    says: Option<(&'static str, &'static [&'static str])>,
+    /// An access token has one of these, if there are any.
+    needs: &'static [&'static str],
+    /// It has none of these, which another kind of token has.
+    refused: &'static [&'static str],
+    /// If it tells how somebody logged in, which is what ID tokens are for, it has one of these,
+    /// which say to whom or for what access was given; if there are any. `azp` is a claim of ID
+    /// tokens, too.
+    beyond_a_login: &'static [&'static str],
     required_claims: &'static [&'static str],
     client_id_claims: &'static [&'static str],
     audience_claim: &'static str,
@@ -336,7 +304,10 @@ const COMMON: Row = Row {
     issuers: &[],
     types: Types::Jwt,
     access_types: &["Bearer", "JWT", "at+jwt"],
-    access: Access::ByHeader,
+    says: None,
+    needs: &[],
+    refused: OTHER_KINDS,
+    beyond_a_login: &[],
     required_claims: &["sub", "iat"],
     client_id_claims: &[],
     audience_claim: "aud",
@@ -355,25 +326,6 @@ enum Types {
     /// `JWT`, or none.
     Jwt,
     JwtOrOkta,
-}
-
-/// How an access token is told from the issuer's other tokens.
-enum Access {
-    /// By the header's `typ` alone.
-    ByHeader,
-    /// By what this claim says, whatever the header says.
-    ByClaim(&'static str, &'static [&'static str]),
-    /// By its claims, unless the header says `at+jwt`.
-    ByClaims {
-        /// It has one of these, if there are any here.
-        needs: &'static [&'static str],
-        /// It has none of these, which another kind of token has.
-        refused: &'static [&'static str],
-        /// If it tells how somebody logged in, which is what ID tokens are for, it has one of these,
-        /// which say to whom or for what access was given; if there are any here. `azp` is a claim
-        /// of ID tokens, too.
-        beyond_a_login: &'static [&'static str],
-    },
 }
 
 /// Claims that only another kind of token has: ID token (OIDC Core §2, §3.3.2.11), logout token and
@@ -421,26 +373,19 @@ impl Row {
         if kind.is_some_and(|kind| !self.is_of_access(kind, claims)) {
             return false;
         }
-        match self.access {
-            Access::ByHeader => true,
-            Access::ByClaim(name, values) => {
-                let says = claims.get(name);
-                says.is_some_and(|says| values.iter().any(|value| says.is_str(value)))
-            }
-            Access::ByClaims { .. } if typ == Typ::AtJwt => true,
-            Access::ByClaims {
-                needs,
-                refused,
-                beyond_a_login,
-            } => {
-                (needs.is_empty() || has_any(claims, needs))
-                    && !has_any(claims, refused)
-                    && !is_for_another_use(claims)
-                    && (beyond_a_login.is_empty()
-                        || !has_any(claims, LOGIN)
-                        || has_any(claims, beyond_a_login))
-            }
+        if let Some((name, values)) = self.says {
+            return values.iter().any(|value| says(claims, name, value));
         }
+        let is_told_by_header = typ == Typ::AtJwt || matches!(self.types, Types::AtJwt);
+        is_told_by_header || self.is_of_access_by_its_claims(claims)
+    }
+
+    fn is_of_access_by_its_claims(&self, claims: &Claims) -> bool {
+        let (needs, beyond) = (self.needs, self.beyond_a_login);
+        (needs.is_empty() || has_any(claims, needs))
+            && !has_any(claims, self.refused)
+            && !is_for_another_use(claims)
+            && (beyond.is_empty() || !has_any(claims, LOGIN) || has_any(claims, beyond))
     }
 
     /// Whether the claim `typ`, by which Keycloak says what a token is, says access token.
@@ -482,7 +427,7 @@ fn says(claims: &Claims, name: &str, value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Access, COMMON, OTHER_KINDS, Row};
+    use super::{COMMON, Row};
     use crate::claims::Claims;
     use crate::header::Typ;
     use crate::json::Tape;
@@ -493,11 +438,7 @@ mod tests {
 
     /// As Spring Authorization Server writes them: without a claim for the client.
     const NAMELESS: Row = Row {
-        access: Access::ByClaims {
-            needs: &[],
-            refused: &["azp", "auth_time", "sid", "nonce"],
-            beyond_a_login: &[],
-        },
+        refused: &["azp", "auth_time", "sid", "nonce"],
         client_id_claims: &["azp", "aud"],
         ..COMMON
     };
@@ -532,11 +473,7 @@ mod tests {
             assert_eq!(is_access, expected, "{json}");
         }
         let usual = Row {
-            access: Access::ByClaims {
-                needs: &["kubernetes.io"],
-                refused: OTHER_KINDS,
-                beyond_a_login: &[],
-            },
+            needs: &["kubernetes.io"],
             ..COMMON
         };
         assert!(!usual.is_access_token(&claims("{}"), Typ::Jwt));
