@@ -118,8 +118,8 @@ fn each_profile_accepts_the_tokens_of_its_issuer() {
     for profile in Profile::ALL {
         let token = sample(*profile);
         let principal = accepted_by(&by(*profile), &token);
-        let claim = profile.client_id_claims()[0];
-        let client_id = token.claims()[claim].as_str();
+        let claims = token.claims();
+        let client_id = claims[profile.client_id_claims()[0]].as_str();
         assert_eq!(principal.client_id(), client_id, "{profile}");
         assert_eq!(principal.kind(), PrincipalKind::User, "{profile}");
         assert!(!principal.subject().is_empty(), "{profile}");
