@@ -112,7 +112,7 @@ rows! {
     /// credentials. Without any mark the kind is unknown, unless `sid` tells of a login.
     Keycloak = Row {
         name: "keycloak",
-        documentation: "https://www.keycloak.org/docs/latest/server_admin/#_oidc_token_types",
+        documentation: "https://www.keycloak.org/docs/latest/server_admin/",
         issuers: &["/realms/"],
         access_types: KEYCLOAK_ACCESS,
         says: Some(("typ", KEYCLOAK_ACCESS)),
@@ -360,7 +360,7 @@ impl Row {
     fn client_id<'c>(&self, claims: &'c Claims) -> Option<Value<'c>> {
         self.client_id_claims.iter().find_map(|name| {
             let claim = claims.get(name)?;
-            if *name != "aud" || claim.kind() == Kind::String {
+            if claim.kind() == Kind::String || *name != "aud" {
                 return Some(claim);
             }
             let mut elements = claim.elements();
