@@ -241,6 +241,7 @@ impl Profile {
                 claims, subjects, ..
             } => !claims.is_empty() || !subjects.is_empty(),
             Machines::Entra | Machines::Keycloak | Machines::WithoutClaimOfUsers(_) => true,
+            Machines::Unmarked => false,
         }
     }
 
@@ -312,11 +313,7 @@ const COMMON: Row = Row {
     client_id_claims: &[],
     audience_claim: "aud",
     roles: &[],
-    machines: Machines::Marked {
-        claims: &[],
-        subjects: &[],
-        unclear: &[],
-    },
+    machines: Machines::Unmarked,
 };
 
 /// Which `typ` of a header can be that of an access token.
@@ -431,6 +428,7 @@ mod tests {
     use crate::claims::Claims;
     use crate::header::Typ;
     use crate::json::Tape;
+    use crate::principal_kind::PrincipalKind;
 
     fn claims(json: &str) -> Claims {
         Claims::parse(json.as_bytes().to_vec(), Tape::default()).unwrap()
@@ -458,6 +456,13 @@ mod tests {
             let client = NAMELESS.client_id(&claims).and_then(|value| value.as_str());
             assert_eq!(client.as_deref(), expected, "{json}");
         }
+    }
+
+    #[test]
+    fn where_a_row_has_no_marks_the_kind_is_unknown() {
+        let claims = claims(r#"{"sub":"user","aud":"one"}"#);
+        let kind = NAMELESS.machines.kind_of(&claims, Some("one"));
+        assert_eq!(kind, PrincipalKind::Unknown);
     }
 
     #[test]

@@ -121,7 +121,13 @@ fn each_profile_accepts_the_tokens_of_its_issuer() {
         let claims = token.claims();
         let client_id = claims[profile.client_id_claims()[0]].as_str();
         assert_eq!(principal.client_id(), client_id, "{profile}");
-        assert_eq!(principal.kind(), PrincipalKind::User, "{profile}");
+        let is_marked = profile.marks_machines() || *profile == Profile::Generic;
+        let kind = if is_marked {
+            PrincipalKind::User
+        } else {
+            PrincipalKind::Unknown
+        };
+        assert_eq!(principal.kind(), kind, "{profile}");
         assert!(!principal.subject().is_empty(), "{profile}");
     }
 }

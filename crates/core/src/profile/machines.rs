@@ -17,6 +17,8 @@ pub(super) enum Machines {
     },
     /// Users alone have this claim. Without it, `sub` is the client, or the kind is unknown.
     WithoutClaimOfUsers(&'static str),
+    /// Nothing is marked, so the kind is unknown.
+    Unmarked,
     Entra,
     Keycloak,
 }
@@ -62,6 +64,7 @@ impl Machines {
                 (false, true) => PrincipalKind::Machine,
                 (false, false) => PrincipalKind::Unknown,
             },
+            Self::Unmarked => PrincipalKind::Unknown,
             Self::Entra => entra_kind(claims),
             Self::Keycloak => keycloak_kind(claims, client_id),
         }

@@ -124,7 +124,7 @@ fn write_profiles(to: &mut String) -> std::fmt::Result {
     writeln!(to, "## Profiles\n\n{PROFILES}\n")?;
     writeln!(
         to,
-        "| `profile` | its access tokens | claims | client | roles |"
+        "| profile | its access tokens | claims | client | roles |"
     )?;
     writeln!(to, "|---|---|---|---|---|")?;
     for profile in Profile::ALL {
