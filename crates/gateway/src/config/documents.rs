@@ -144,7 +144,7 @@ fn write_profiles(to: &mut String) -> std::fmt::Result {
 /// What the table of profiles is.
 const PROFILES: &str = "How issuers write access tokens. The claims that a token must have, next to `iss`, `exp` and the audience; \
     the claims that may name the client, of which the first that is there counts; and where roles, groups or permissions stand. \
-    Each name links to the issuer's documentation.";
+    Each name links to the documentation of the issuer or the standard.";
 
 fn value_of(kind: Kind) -> String {
     match kind {
