@@ -260,6 +260,7 @@ impl Profile {
     }
 
     /// The claim that names the client in this token.
+    #[inline]
     pub(crate) fn client_id(self, claims: &Claims) -> Option<Value<'_>> {
         self.row().client_id(claims)
     }
@@ -353,15 +354,15 @@ const KEYCLOAK_ACCESS: &[&str] = &["Bearer", BOUND];
 const BOUND: &str = "DPoP";
 
 impl Row {
-    /// The first that is there counts; an `aud` names the client only if it is a single one.
+    /// The first that is there counts.
+    #[inline]
     fn client_id<'c>(&self, claims: &'c Claims) -> Option<Value<'c>> {
         self.client_id_claims.iter().find_map(|name| {
             let claim = claims.get(name)?;
-            if claim.kind() == Kind::String || *name != "aud" {
+            if claim.kind() == Kind::String {
                 return Some(claim);
             }
-            let mut elements = claim.elements();
-            elements.next().filter(|_| elements.next().is_none())
+            without_several(name, claim)
         })
     }
 
@@ -401,6 +402,16 @@ impl Row {
 #[error("not a profile: one of {}", Profile::NAMES.join(", "))]
 #[non_exhaustive]
 pub struct UnknownProfile;
+
+/// An `aud` names the client only if it is a single one.
+#[inline(never)]
+fn without_several<'c>(name: &str, claim: Value<'c>) -> Option<Value<'c>> {
+    if name != "aud" {
+        return Some(claim);
+    }
+    let mut elements = claim.elements();
+    elements.next().filter(|_| elements.next().is_none())
+}
 
 /// Cognito says what a token is for.
 fn is_for_another_use(claims: &Claims) -> bool {
