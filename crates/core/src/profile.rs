@@ -10,7 +10,7 @@ mod machines;
 use crate::claims::Claims;
 use crate::header::Typ;
 use crate::json::{Kind, Value};
-use crate::principal_kind::PrincipalKind;
+use crate::principal_kind::PrincipalKind::{self, Machine, Unknown};
 use crate::rejection::InvalidToken;
 use crate::rows::rows;
 
@@ -36,7 +36,10 @@ rows! {
         // §2.2: without a resource owner, `sub` is an identifier of the client; §5: the issuer makes
         // sure that no user is called so. Auth0 writes machines in its own way in this dialect as
         // well; at another issuer such a name may be a user's.
-        machines: Machines::Marked { claims: &[], subjects: &[CLIENT, AUTHGEAR_MACHINE], unclear: &[AUTH0_MACHINE] },
+        machines: Machines::Marked {
+            claims: &[],
+            subjects: &[(CLIENT, Machine), (AUTHGEAR_MACHINE, Machine), (AUTH0_MACHINE, Unknown)],
+        },
         ..COMMON
     };
 
@@ -53,7 +56,10 @@ rows! {
         client_id_claims: &["azp", "client_id"],
         roles: &[&["permissions"]],
         // A user's `sub` has `|` in it.
-        machines: Machines::Marked { claims: &[("gty", "client-credentials")], subjects: &[AUTH0_MACHINE], unclear: &[] },
+        machines: Machines::Marked {
+            claims: &[("gty", "client-credentials")],
+            subjects: &[(AUTH0_MACHINE, Machine)],
+        },
         ..COMMON
     };
 
@@ -103,7 +109,12 @@ rows! {
         client_id_claims: &["client_id", "azp", "cid", "appid"],
         // Spring Authorization Server writes client and audience into `sub` alike, and lets users
         // have that name.
-        machines: Machines::Marked { claims: &[], subjects: &[], unclear: &[CLIENT, AUTHGEAR_MACHINE, AUTH0_MACHINE, Subject::IsAudience] },
+        machines: Machines::Marked {
+            claims: &[],
+            subjects: &[
+                (CLIENT, Unknown), (AUTHGEAR_MACHINE, Unknown), (AUTH0_MACHINE, Unknown), (Subject::IsAudience, Unknown),
+            ],
+        },
         ..COMMON
     };
 
@@ -237,9 +248,9 @@ impl Profile {
     #[must_use]
     pub const fn marks_machines(self) -> bool {
         match self.row().machines {
-            Machines::Marked {
-                claims, subjects, ..
-            } => !claims.is_empty() || !subjects.is_empty(),
+            Machines::Marked { claims, subjects } => {
+                !claims.is_empty() || matches!(subjects, [(_, Machine), ..])
+            }
             Machines::Entra | Machines::Keycloak | Machines::WithoutClaimOfUsers(_) => true,
             Machines::Unmarked => false,
         }
@@ -359,10 +370,11 @@ impl Row {
     fn client_id<'c>(&self, claims: &'c Claims) -> Option<Value<'c>> {
         self.client_id_claims.iter().find_map(|name| {
             let claim = claims.get(name)?;
-            if claim.kind() == Kind::String {
-                return Some(claim);
+            if *name == "aud" {
+                single(claim)
+            } else {
+                Some(claim)
             }
-            without_several(name, claim)
         })
     }
 
@@ -403,13 +415,13 @@ impl Row {
 #[non_exhaustive]
 pub struct UnknownProfile;
 
-/// An `aud` names the client only if it is a single one.
+/// An `aud`, if it is a single one.
 #[inline(never)]
-fn without_several<'c>(name: &str, claim: Value<'c>) -> Option<Value<'c>> {
-    if name != "aud" {
-        return Some(claim);
+fn single(aud: Value<'_>) -> Option<Value<'_>> {
+    if aud.kind() == Kind::String {
+        return Some(aud);
     }
-    let mut elements = claim.elements();
+    let mut elements = aud.elements();
     elements.next().filter(|_| elements.next().is_none())
 }
 
@@ -460,6 +472,7 @@ mod tests {
             (r#"{"aud":["one","two"]}"#, None),
             (r#"{"aud":[]}"#, None),
             (r#"{"aud":5}"#, None),
+            (r#"{"azp":["one"],"aud":"one"}"#, None),
             (r#"{"azp":"named","aud":"one"}"#, Some("named")),
             ("{}", None),
         ] {

@@ -8,12 +8,11 @@ use crate::principal_kind::PrincipalKind;
 
 /// By which marks of the issuer a machine is told from a user.
 pub(super) enum Machines {
-    /// A machine has one of these claims with this value, or one of these subjects; with one of the
-    /// unclear subjects it may be either. All others are users.
+    /// A machine has one of these claims with this value, and with one of these subjects the principal
+    /// is of this kind. All others are users.
     Marked {
         claims: &'static [(&'static str, &'static str)],
-        subjects: &'static [Subject],
-        unclear: &'static [Subject],
+        subjects: &'static [(Subject, PrincipalKind)],
     },
     /// Users alone have this claim. Without it, `sub` is the client, or the kind is unknown.
     WithoutClaimOfUsers(&'static str),
@@ -43,27 +42,26 @@ impl Machines {
     pub(super) fn kind_of(&self, claims: &Claims, client_id: Option<&str>) -> PrincipalKind {
         let subject = claims.subject().ok().flatten();
         let subject = subject.as_deref().unwrap_or_default();
-        let is = |form: &Subject| form.is(subject, claims, client_id);
         match *self {
             Self::Marked {
                 claims: marks,
                 subjects,
-                unclear,
             } => {
                 let mut marks = marks.iter();
-                if marks.any(|(name, value)| says(claims, name, value)) || subjects.iter().any(is) {
+                if marks.any(|(name, value)| says(claims, name, value)) {
                     return PrincipalKind::Machine;
                 }
-                if unclear.iter().any(is) {
-                    return PrincipalKind::Unknown;
-                }
-                PrincipalKind::User
+                let mut subjects = subjects.iter();
+                let found = subjects.find(|(form, _)| form.is(subject, claims, client_id));
+                found.map_or(PrincipalKind::User, |(_, kind)| *kind)
             }
-            Self::WithoutClaimOfUsers(name) => match (has(claims, name), is(&CLIENT)) {
-                (true, _) => PrincipalKind::User,
-                (false, true) => PrincipalKind::Machine,
-                (false, false) => PrincipalKind::Unknown,
-            },
+            Self::WithoutClaimOfUsers(name) => {
+                match (has(claims, name), client_id == Some(subject)) {
+                    (true, _) => PrincipalKind::User,
+                    (false, true) => PrincipalKind::Machine,
+                    (false, false) => PrincipalKind::Unknown,
+                }
+            }
             Self::Unmarked => PrincipalKind::Unknown,
             Self::Entra => entra_kind(claims),
             Self::Keycloak => keycloak_kind(claims, client_id),
@@ -75,9 +73,9 @@ impl Subject {
     #[inline]
     fn is(&self, subject: &str, claims: &Claims, client_id: Option<&str>) -> bool {
         match *self {
-            Self::IsAudience => claims.audience().is_ok_and(|aud| aud.contains(subject)),
+            Self::IsAudience => is_audience(subject, claims),
+            // By the lengths first: nearly every user's `sub` has another.
             Self::IsClient(before, behind) => client_id.is_some_and(|client| {
-                // By the lengths first: nearly every user's `sub` has another.
                 let affixes = before.len().saturating_add(behind.len());
                 subject.len() == client.len().saturating_add(affixes)
                     && is_between(subject, before, client, behind)
@@ -86,7 +84,12 @@ impl Subject {
     }
 }
 
-/// Not inlined, so that the question before it is.
+/// As [`is_between`], not inlined, so that the questions before it are.
+#[inline(never)]
+fn is_audience(subject: &str, claims: &Claims) -> bool {
+    claims.audience().is_ok_and(|aud| aud.contains(subject))
+}
+
 #[inline(never)]
 fn is_between(text: &str, before: &str, middle: &str, behind: &str) -> bool {
     let rest = text.strip_prefix(before);
