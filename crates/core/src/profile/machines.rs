@@ -74,10 +74,11 @@ impl Subject {
     fn is(&self, subject: &str, claims: &Claims, client_id: Option<&str>) -> bool {
         match *self {
             Self::IsAudience => is_audience(subject, claims),
-            // By the lengths first: nearly every user's `sub` has another.
+            // By the lengths first: nearly every user's `sub` has another. A `sub` shorter than the
+            // client wraps to a length that no affixes have.
             Self::IsClient(before, behind) => client_id.is_some_and(|client| {
-                let affixes = before.len().saturating_add(behind.len());
-                subject.len() == client.len().saturating_add(affixes)
+                let excess = subject.len().wrapping_sub(client.len());
+                excess == before.len().wrapping_add(behind.len())
                     && is_between(subject, before, client, behind)
             }),
         }
