@@ -69,11 +69,9 @@ impl Clock {
 }
 
 fn algorithm() -> impl TypedValueParser<Value = Algorithm> {
-    let names = Algorithm::ALL.iter().map(|algorithm| algorithm.as_str());
-    PossibleValuesParser::new(names).try_map(|name| name.parse::<Algorithm>())
+    PossibleValuesParser::new(Algorithm::NAMES).try_map(|name| name.parse::<Algorithm>())
 }
 
 pub(crate) fn profile() -> impl TypedValueParser<Value = Profile> {
-    let names = Profile::ALL.iter().map(|profile| profile.as_str());
-    PossibleValuesParser::new(names).try_map(|name| name.parse::<Profile>())
+    PossibleValuesParser::new(Profile::NAMES).try_map(|name| name.parse::<Profile>())
 }

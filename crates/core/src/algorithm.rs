@@ -1,134 +1,137 @@
 //! Signature algorithms: the `alg` of a JWS ([RFC 7518 §3.1], [RFC 8037 §3.1], [RFC 9864 §2.2]).
 //!
-//! A name that is not here does not exist for us; `none` is not here. It does not say which
-//! algorithms an issuer may use: that is the allow-list of its policy.
+//! All that is known of an algorithm stands in its row: what it is called, which keys it takes, how
+//! long its signatures are and what verifies them. A name that is not here does not exist for us;
+//! `none` is not here. It does not say which algorithms an issuer may use: that is the allow-list of
+//! its policy.
 //!
 //! [RFC 7518 §3.1]: https://www.rfc-editor.org/rfc/rfc7518#section-3.1
 //! [RFC 8037 §3.1]: https://www.rfc-editor.org/rfc/rfc8037#section-3.1
 //! [RFC 9864 §2.2]: https://www.rfc-editor.org/rfc/rfc9864#section-2.2
 
-use std::fmt;
-use std::str::FromStr;
+#[cfg(feature = "ml-dsa")]
+use aws_lc_rs::signature::PqdsaVerificationAlgorithm;
+use aws_lc_rs::signature::{self, EcdsaVerificationAlgorithm, RsaParameters};
+use aws_lc_rs::{digest, hmac};
 
-/// A JWS signature algorithm, by its registered name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Algorithm {
-    /// HMAC with SHA-256. Only for an issuer configured with a static secret.
-    Hs256,
-    /// HMAC with SHA-384. Only for an issuer configured with a static secret.
-    Hs384,
-    /// HMAC with SHA-512. Only for an issuer configured with a static secret.
-    Hs512,
-    /// RSASSA-PKCS1-v1_5 with SHA-256.
-    Rs256,
-    /// RSASSA-PKCS1-v1_5 with SHA-384.
-    Rs384,
-    /// RSASSA-PKCS1-v1_5 with SHA-512.
-    Rs512,
-    /// ECDSA on P-256 with SHA-256.
-    Es256,
-    /// ECDSA on P-384 with SHA-384.
-    Es384,
-    /// ECDSA on P-521 with SHA-512.
-    Es512,
-    /// RSASSA-PSS with SHA-256.
-    Ps256,
-    /// RSASSA-PSS with SHA-384.
-    Ps384,
-    /// RSASSA-PSS with SHA-512.
-    Ps512,
-    /// EdDSA under its old, polymorphic name; here always on Ed25519.
-    EdDsa,
-    /// EdDSA on Ed25519 under its fully specified name (RFC 9864).
-    Ed25519,
-    /// ML-DSA-44 (feature `ml-dsa`).
+use crate::rows::rows;
+
+rows! {
+    /// A JWS signature algorithm, by its registered name.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    #[non_exhaustive]
+    pub enum Algorithm of Row, or UnknownAlgorithm;
+
+    /// HMAC with SHA-256 (RFC 7518 §3.2). Only for an issuer configured with a static secret.
+    Hs256 = Row { name: "HS256", scheme: Scheme::Hmac(hmac::HMAC_SHA256) };
+    /// HMAC with SHA-384 (RFC 7518 §3.2). Only for an issuer configured with a static secret.
+    Hs384 = Row { name: "HS384", scheme: Scheme::Hmac(hmac::HMAC_SHA384) };
+    /// HMAC with SHA-512 (RFC 7518 §3.2). Only for an issuer configured with a static secret.
+    Hs512 = Row { name: "HS512", scheme: Scheme::Hmac(hmac::HMAC_SHA512) };
+    /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 §3.3).
+    Rs256 = Row { name: "RS256", scheme: Scheme::Rsa(&signature::RSA_PKCS1_2048_8192_SHA256, &digest::SHA256) };
+    /// RSASSA-PKCS1-v1_5 with SHA-384 (RFC 7518 §3.3).
+    Rs384 = Row { name: "RS384", scheme: Scheme::Rsa(&signature::RSA_PKCS1_2048_8192_SHA384, &digest::SHA384) };
+    /// RSASSA-PKCS1-v1_5 with SHA-512 (RFC 7518 §3.3).
+    Rs512 = Row { name: "RS512", scheme: Scheme::Rsa(&signature::RSA_PKCS1_2048_8192_SHA512, &digest::SHA512) };
+    /// ECDSA on P-256 with SHA-256 (RFC 7518 §3.4).
+    Es256 = Row { name: "ES256", scheme: Scheme::Ec("P-256", 32, &signature::ECDSA_P256_SHA256_FIXED, &digest::SHA256) };
+    /// ECDSA on P-384 with SHA-384 (RFC 7518 §3.4).
+    Es384 = Row { name: "ES384", scheme: Scheme::Ec("P-384", 48, &signature::ECDSA_P384_SHA384_FIXED, &digest::SHA384) };
+    /// ECDSA on P-521 with SHA-512 (RFC 7518 §3.4).
+    Es512 = Row { name: "ES512", scheme: Scheme::Ec("P-521", 66, &signature::ECDSA_P521_SHA512_FIXED, &digest::SHA512) };
+    /// RSASSA-PSS with SHA-256 (RFC 7518 §3.5).
+    Ps256 = Row { name: "PS256", scheme: Scheme::Rsa(&signature::RSA_PSS_2048_8192_SHA256, &digest::SHA256) };
+    /// RSASSA-PSS with SHA-384 (RFC 7518 §3.5).
+    Ps384 = Row { name: "PS384", scheme: Scheme::Rsa(&signature::RSA_PSS_2048_8192_SHA384, &digest::SHA384) };
+    /// RSASSA-PSS with SHA-512 (RFC 7518 §3.5).
+    Ps512 = Row { name: "PS512", scheme: Scheme::Rsa(&signature::RSA_PSS_2048_8192_SHA512, &digest::SHA512) };
+    /// EdDSA under its old, polymorphic name (RFC 8037 §3.1); here always on Ed25519.
+    EdDsa = Row { name: "EdDSA", scheme: Scheme::Ed25519 };
+    /// EdDSA on Ed25519 under its fully specified name (RFC 9864 §2.2).
+    Ed25519 = Row { name: "Ed25519", scheme: Scheme::Ed25519 };
+    /// ML-DSA-44 (draft-ietf-cose-dilithium; feature `ml-dsa`).
     #[cfg(feature = "ml-dsa")]
-    MlDsa44,
-    /// ML-DSA-65 (feature `ml-dsa`).
+    MlDsa44 = Row { name: "ML-DSA-44", scheme: Scheme::MlDsa(2420, &signature::ML_DSA_44) };
+    /// ML-DSA-65 (draft-ietf-cose-dilithium; feature `ml-dsa`).
     #[cfg(feature = "ml-dsa")]
-    MlDsa65,
-    /// ML-DSA-87 (feature `ml-dsa`).
+    MlDsa65 = Row { name: "ML-DSA-65", scheme: Scheme::MlDsa(3309, &signature::ML_DSA_65) };
+    /// ML-DSA-87 (draft-ietf-cose-dilithium; feature `ml-dsa`).
     #[cfg(feature = "ml-dsa")]
-    MlDsa87,
+    MlDsa87 = Row { name: "ML-DSA-87", scheme: Scheme::MlDsa(4627, &signature::ML_DSA_87) };
 }
 
 impl Algorithm {
-    /// Every algorithm, in the order of the registry.
-    pub const ALL: &'static [Self] = &[
-        Self::Hs256,
-        Self::Hs384,
-        Self::Hs512,
-        Self::Rs256,
-        Self::Rs384,
-        Self::Rs512,
-        Self::Es256,
-        Self::Es384,
-        Self::Es512,
-        Self::Ps256,
-        Self::Ps384,
-        Self::Ps512,
-        Self::EdDsa,
-        Self::Ed25519,
-        #[cfg(feature = "ml-dsa")]
-        Self::MlDsa44,
-        #[cfg(feature = "ml-dsa")]
-        Self::MlDsa65,
-        #[cfg(feature = "ml-dsa")]
-        Self::MlDsa87,
-    ];
-
-    /// The registered name, as it stands in `alg`.
+    /// Whether this is an HMAC, whose key is a shared secret. A policy does not allow it by default.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Hs256 => "HS256",
-            Self::Hs384 => "HS384",
-            Self::Hs512 => "HS512",
-            Self::Rs256 => "RS256",
-            Self::Rs384 => "RS384",
-            Self::Rs512 => "RS512",
-            Self::Es256 => "ES256",
-            Self::Es384 => "ES384",
-            Self::Es512 => "ES512",
-            Self::Ps256 => "PS256",
-            Self::Ps384 => "PS384",
-            Self::Ps512 => "PS512",
-            Self::EdDsa => "EdDSA",
-            Self::Ed25519 => "Ed25519",
+    pub const fn is_symmetric(self) -> bool {
+        matches!(self.scheme(), Scheme::Hmac(_))
+    }
+
+    /// The type of its keys, as it stands in `kty`.
+    #[must_use]
+    pub const fn key_type(self) -> &'static str {
+        match self.scheme() {
+            Scheme::Ec(..) => "EC",
+            Scheme::Ed25519 => "OKP",
+            Scheme::Hmac(_) => "oct",
             #[cfg(feature = "ml-dsa")]
-            Self::MlDsa44 => "ML-DSA-44",
-            #[cfg(feature = "ml-dsa")]
-            Self::MlDsa65 => "ML-DSA-65",
-            #[cfg(feature = "ml-dsa")]
-            Self::MlDsa87 => "ML-DSA-87",
+            Scheme::MlDsa(..) => "AKP",
+            Scheme::Rsa(..) => "RSA",
         }
     }
 
-    /// Whether this is an HMAC, whose key is a shared secret.
+    /// The curve of its keys, as it stands in `crv`, if they have one.
     #[must_use]
-    pub const fn is_symmetric(self) -> bool {
-        matches!(self, Self::Hs256 | Self::Hs384 | Self::Hs512)
+    pub const fn curve(self) -> Option<&'static str> {
+        match self.scheme() {
+            Scheme::Ec(curve, ..) => Some(curve),
+            Scheme::Ed25519 => Some("Ed25519"),
+            Scheme::Hmac(_) | Scheme::Rsa(..) => None,
+            #[cfg(feature = "ml-dsa")]
+            Scheme::MlDsa(..) => None,
+        }
+    }
+
+    pub(crate) const fn scheme(self) -> &'static Scheme {
+        &self.row().scheme
+    }
+
+    /// The hash that is signed in the place of the message, where the algorithm has one apart.
+    pub(crate) const fn digest(self) -> Option<&'static digest::Algorithm> {
+        match *self.scheme() {
+            Scheme::Ec(.., digest) | Scheme::Rsa(_, digest) => Some(digest),
+            Scheme::Ed25519 | Scheme::Hmac(_) => None,
+            #[cfg(feature = "ml-dsa")]
+            Scheme::MlDsa(..) => None,
+        }
     }
 }
 
-impl fmt::Display for Algorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
+/// What is known of an algorithm.
+pub(crate) struct Row {
+    name: &'static str,
+    scheme: Scheme,
 }
 
-impl FromStr for Algorithm {
-    type Err = UnknownAlgorithm;
-
-    /// Exact and case-sensitive, as RFC 7515 §4.1.1 wants it.
-    fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|algorithm| algorithm.as_str() == name)
-            .ok_or(UnknownAlgorithm)
-    }
+/// What kind of key verifies, how long signatures are, by what they are verified, and the hash that is
+/// signed in the place of the message.
+pub(crate) enum Scheme {
+    /// The curve, and the length of a coordinate; a signature is as long as two.
+    Ec(
+        &'static str,
+        usize,
+        &'static EcdsaVerificationAlgorithm,
+        &'static digest::Algorithm,
+    ),
+    Ed25519,
+    /// A signature is as long as the hash, and a secret at least so long.
+    Hmac(hmac::Algorithm),
+    /// The length of a signature.
+    #[cfg(feature = "ml-dsa")]
+    MlDsa(usize, &'static PqdsaVerificationAlgorithm),
+    /// A signature is as long as the modulus.
+    Rsa(&'static RsaParameters, &'static digest::Algorithm),
 }
 
 /// The name is not that of an algorithm bearward verifies.

@@ -10,12 +10,13 @@
 
 use std::fmt;
 
-use aws_lc_rs::signature::{self, ParsedPublicKey, RsaPublicKeyComponents, VerificationAlgorithm};
+use aws_lc_rs::error::KeyRejected;
+use aws_lc_rs::signature::{ED25519, ParsedPublicKey, RsaPublicKeyComponents};
 use aws_lc_rs::{digest, hmac};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::algorithm::Algorithm;
+use crate::algorithm::{Algorithm, Scheme};
 use crate::base64url;
 use crate::rejection::InvalidToken;
 
@@ -51,13 +52,9 @@ impl VerificationKey {
     ///
     /// [RFC 7518 §3.2]: https://www.rfc-editor.org/rfc/rfc7518#section-3.2
     pub fn secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, SecretError> {
-        let hashes = [
-            (Algorithm::Hs256, hmac::HMAC_SHA256),
-            (Algorithm::Hs384, hmac::HMAC_SHA384),
-            (Algorithm::Hs512, hmac::HMAC_SHA512),
-        ];
-        let hash = hashes.into_iter().find(|(of, _)| *of == algorithm);
-        let (_, hash) = hash.ok_or(SecretError::NotSymmetric)?;
+        let Scheme::Hmac(hash) = *algorithm.scheme() else {
+            return Err(SecretError::NotSymmetric);
+        };
         let signature_bytes = hash.digest_algorithm().output_len();
         if secret.len() < signature_bytes {
             return Err(SecretError::Weak);
@@ -90,7 +87,7 @@ impl VerificationKey {
             return Err(InvalidToken::SignatureLength);
         }
         match &self.material {
-            Material::Public(key) => match hash(self.algorithm) {
+            Material::Public(key) => match self.algorithm.digest() {
                 // Hashed apart: the library would set up, and copy, a context for that.
                 Some(hash) => {
                     let digest = digest::digest(hash, signing_input);
@@ -225,15 +222,15 @@ impl Jwk {
         if !for_signatures || !for_verifying {
             return Err(UnusableJwk::Unusable);
         }
-        let keys = match (self.kty.as_str(), self.crv.as_deref()) {
-            ("RSA", _) => self.rsa(),
-            ("EC", Some("P-256")) => self.ec(Algorithm::Es256, 32),
-            ("EC", Some("P-384")) => self.ec(Algorithm::Es384, 48),
-            ("EC", Some("P-521")) => self.ec(Algorithm::Es512, 66),
-            ("OKP", Some("Ed25519")) => self.ed25519(),
+        let mut algorithms = Algorithm::ALL.iter();
+        let of_this_type = algorithms.find(|algorithm| self.is_of_type(**algorithm));
+        let keys = match *of_this_type.ok_or(UnusableJwk::Unusable)?.scheme() {
+            Scheme::Ec(_, coordinate_bytes, ..) => self.ec(coordinate_bytes),
+            Scheme::Ed25519 => self.ed25519(),
+            Scheme::Hmac(_) => Err(UnusableJwk::Symmetric),
             #[cfg(feature = "ml-dsa")]
-            ("AKP", _) => self.ml_dsa(),
-            _ => Err(UnusableJwk::Unusable),
+            Scheme::MlDsa(..) => self.ml_dsa(),
+            Scheme::Rsa(..) => self.rsa(),
         }?;
         if keys.is_empty() {
             return Err(UnusableJwk::Unusable);
@@ -249,82 +246,77 @@ impl Jwk {
         let n = weak::without_leading_zeros(&n);
         let e = weak::without_leading_zeros(&e);
         weak::check_rsa(n, e)?;
-        let algorithms = [
-            (Algorithm::Rs256, &signature::RSA_PKCS1_2048_8192_SHA256),
-            (Algorithm::Rs384, &signature::RSA_PKCS1_2048_8192_SHA384),
-            (Algorithm::Rs512, &signature::RSA_PKCS1_2048_8192_SHA512),
-            (Algorithm::Ps256, &signature::RSA_PSS_2048_8192_SHA256),
-            (Algorithm::Ps384, &signature::RSA_PSS_2048_8192_SHA384),
-            (Algorithm::Ps512, &signature::RSA_PSS_2048_8192_SHA512),
-        ];
         let key = RsaPublicKeyComponents { n, e };
-        algorithms
-            .into_iter()
-            .filter(|(algorithm, _)| self.allows(*algorithm))
-            .map(|(algorithm, verification)| {
-                let key = key.to_parsed_public_key(verification);
-                let key = key.map_err(|_| UnusableJwk::Unusable)?;
-                Ok(VerificationKey {
-                    algorithm,
-                    signature_bytes: n.len(),
-                    material: Material::Public(key),
-                })
-            })
-            .collect()
+        self.public_keys(|scheme| {
+            let Scheme::Rsa(verification, _) = scheme else {
+                return None;
+            };
+            Some((n.len(), key.to_parsed_public_key(verification)))
+        })
     }
 
     /// [RFC 7518 §6.2.1](https://www.rfc-editor.org/rfc/rfc7518#section-6.2.1): the coordinates have
     /// the full length of the field.
-    fn ec(&self, algorithm: Algorithm, field: usize) -> Result<Vec<VerificationKey>, UnusableJwk> {
+    fn ec(&self, coordinate_bytes: usize) -> Result<Vec<VerificationKey>, UnusableJwk> {
         let x = member(self.x.as_deref())?;
         let y = member(self.y.as_deref())?;
-        if [x.len(), y.len()] != [field; 2] {
+        if [x.len(), y.len()] != [coordinate_bytes; 2] {
             return Err(UnusableJwk::Unusable);
         }
         // SEC 1 §2.3.3: an uncompressed point. aws-lc checks that it lies on the curve.
         let point = [&[4], x.as_slice(), y.as_slice()].concat();
-        self.public_keys(&[algorithm], field.saturating_mul(2), &point)
+        self.public_keys(|scheme| {
+            let Scheme::Ec(_, _, verification, _) = *scheme else {
+                return None;
+            };
+            let key = ParsedPublicKey::new(verification, &point);
+            Some((coordinate_bytes.saturating_mul(2), key))
+        })
     }
 
     /// [RFC 8037 §2](https://www.rfc-editor.org/rfc/rfc8037#section-2).
     fn ed25519(&self) -> Result<Vec<VerificationKey>, UnusableJwk> {
         let point = member(self.x.as_deref())?;
         weak::check_ed25519(&point)?;
-        self.public_keys(&[Algorithm::EdDsa, Algorithm::Ed25519], 64, &point)
+        self.public_keys(|_| Some((64, ParsedPublicKey::new(&ED25519, &point))))
     }
 
     /// draft-ietf-cose-dilithium §3: `alg` is required and names the parameter set.
     #[cfg(feature = "ml-dsa")]
     fn ml_dsa(&self) -> Result<Vec<VerificationKey>, UnusableJwk> {
+        self.alg.as_ref().ok_or(UnusableJwk::Unusable)?;
         let key = member(self.public.as_deref())?;
-        match self.alg.as_deref() {
-            Some("ML-DSA-44") => self.public_keys(&[Algorithm::MlDsa44], 2420, &key),
-            Some("ML-DSA-65") => self.public_keys(&[Algorithm::MlDsa65], 3309, &key),
-            Some("ML-DSA-87") => self.public_keys(&[Algorithm::MlDsa87], 4627, &key),
-            _ => Err(UnusableJwk::Unusable),
-        }
+        self.public_keys(|scheme| {
+            let Scheme::MlDsa(signature_bytes, verification) = *scheme else {
+                return None;
+            };
+            Some((signature_bytes, ParsedPublicKey::new(verification, &key)))
+        })
     }
 
+    /// A key for each algorithm of this type that the JWK allows, of as many bytes a signature and
+    /// parsed as `parse` says.
     fn public_keys(
         &self,
-        algorithms: &[Algorithm],
-        signature_bytes: usize,
-        key: &[u8],
+        parse: impl Fn(&Scheme) -> Option<(usize, Result<ParsedPublicKey, KeyRejected>)>,
     ) -> Result<Vec<VerificationKey>, UnusableJwk> {
-        let parse = |algorithm: Algorithm| {
-            let verification = verification(algorithm).ok_or(UnusableJwk::Unusable)?;
-            let key = ParsedPublicKey::new(verification, key);
-            Ok(VerificationKey {
-                algorithm,
-                signature_bytes,
-                material: Material::Public(key.map_err(|_| UnusableJwk::Unusable)?),
+        let algorithms = Algorithm::ALL.iter().copied();
+        algorithms
+            .filter(|algorithm| self.is_of_type(*algorithm) && self.allows(*algorithm))
+            .filter_map(|algorithm| Some((algorithm, parse(algorithm.scheme())?)))
+            .map(|(algorithm, (signature_bytes, key))| {
+                Ok(VerificationKey {
+                    algorithm,
+                    signature_bytes,
+                    material: Material::Public(key.map_err(|_| UnusableJwk::Unusable)?),
+                })
             })
-        };
-        let allowed = algorithms
-            .iter()
-            .copied()
-            .filter(|algorithm| self.allows(*algorithm));
-        allowed.map(parse).collect()
+            .collect()
+    }
+
+    fn is_of_type(&self, algorithm: Algorithm) -> bool {
+        let is_curve = |curve| self.crv.as_deref() == Some(curve);
+        self.kty == algorithm.key_type() && algorithm.curve().is_none_or(is_curve)
     }
 
     /// A JWK with `alg` is for that algorithm alone ([RFC 8725 §3.1]); without, for all its type
@@ -335,35 +327,6 @@ impl Jwk {
         self.alg
             .as_deref()
             .is_none_or(|alg| alg == algorithm.as_str())
-    }
-}
-
-fn verification(algorithm: Algorithm) -> Option<&'static dyn VerificationAlgorithm> {
-    match algorithm {
-        Algorithm::Es256 => Some(&signature::ECDSA_P256_SHA256_FIXED),
-        Algorithm::Es384 => Some(&signature::ECDSA_P384_SHA384_FIXED),
-        Algorithm::Es512 => Some(&signature::ECDSA_P521_SHA512_FIXED),
-        Algorithm::EdDsa | Algorithm::Ed25519 => Some(&signature::ED25519),
-        #[cfg(feature = "ml-dsa")]
-        Algorithm::MlDsa44 => Some(&signature::ML_DSA_44),
-        #[cfg(feature = "ml-dsa")]
-        Algorithm::MlDsa65 => Some(&signature::ML_DSA_65),
-        #[cfg(feature = "ml-dsa")]
-        Algorithm::MlDsa87 => Some(&signature::ML_DSA_87),
-        _ => None,
-    }
-}
-
-/// The hash that is signed in the place of the message, where the algorithm has one apart.
-const fn hash(algorithm: Algorithm) -> Option<&'static digest::Algorithm> {
-    match algorithm {
-        Algorithm::Es256 | Algorithm::Ps256 | Algorithm::Rs256 => Some(&digest::SHA256),
-        Algorithm::Es384 | Algorithm::Ps384 | Algorithm::Rs384 => Some(&digest::SHA384),
-        Algorithm::Es512 | Algorithm::Ps512 | Algorithm::Rs512 => Some(&digest::SHA512),
-        Algorithm::EdDsa | Algorithm::Ed25519 => None,
-        Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => None,
-        #[cfg(feature = "ml-dsa")]
-        Algorithm::MlDsa44 | Algorithm::MlDsa65 | Algorithm::MlDsa87 => None,
     }
 }
 

@@ -13,8 +13,8 @@ use foldhash::{HashMap, HashMapExt};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::header::Header;
 use crate::jwk::{Jwk, UnusableJwk, VerificationKey};
-use crate::jws::Header;
 use crate::limits;
 use crate::rejection::InvalidToken;
 

@@ -12,15 +12,15 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 
-use crate::algorithm::Algorithm;
 use crate::base64url;
 use crate::claims::Claims;
-use crate::json::{JsonError, Kind, Tape, Value};
+use crate::json::{JsonError, Tape};
 use crate::jwk::VerificationKey;
 use crate::limits;
 use crate::rejection::InvalidToken;
+
+pub use crate::header::{Header, Typ};
 
 /// A token that parsed. Nothing in it is to be believed yet.
 pub struct UnverifiedJws<'t> {
@@ -104,7 +104,7 @@ impl<'t> UnverifiedJws<'t> {
     pub fn verify(self, key: &VerificationKey) -> Result<VerifiedJws<'t>, InvalidToken> {
         // `select` has seen to it; a key from elsewhere must not verify what the policy did not
         // allow.
-        if key.algorithm() != self.header.algorithm {
+        if key.algorithm() != self.header.algorithm() {
             return Err(InvalidToken::AlgKeyMismatch);
         }
         key.verify(self.parts.signing_input, &self.signature)?;
@@ -138,7 +138,7 @@ impl<'t> UnverifiedJws<'t> {
 impl fmt::Debug for UnverifiedJws<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UnverifiedJws")
-            .field("algorithm", &self.header.algorithm)
+            .field("algorithm", &self.header.algorithm())
             .finish_non_exhaustive()
     }
 }
@@ -177,7 +177,7 @@ impl VerifiedJws<'_> {
 impl fmt::Debug for VerifiedJws<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifiedJws")
-            .field("algorithm", &self.header.algorithm)
+            .field("algorithm", &self.header.algorithm())
             .finish_non_exhaustive()
     }
 }
@@ -223,160 +223,6 @@ impl fmt::Debug for KnownHeader {
             .field("header", &self.header)
             .finish_non_exhaustive()
     }
-}
-
-/// The header members that matter ([RFC 7515 §4.1]).
-///
-/// [RFC 7515 §4.1]: https://www.rfc-editor.org/rfc/rfc7515#section-4.1
-#[derive(Clone)]
-pub struct Header {
-    algorithm: Algorithm,
-    kid: Option<Arc<str>>,
-    typ: Typ,
-}
-
-impl Header {
-    /// `alg`, which is the name of an algorithm we know.
-    #[must_use]
-    pub const fn algorithm(&self) -> Algorithm {
-        self.algorithm
-    }
-
-    /// `kid`, of 1 to 256 bytes. The sender chose it: a map key and nothing else.
-    #[must_use]
-    pub fn kid(&self) -> Option<&str> {
-        self.kid.as_deref()
-    }
-
-    /// What `typ` says the token is.
-    #[must_use]
-    pub const fn typ(&self) -> Typ {
-        self.typ
-    }
-
-    fn parse(header: Value<'_>) -> Result<Self, InvalidToken> {
-        if header.kind() != Kind::Object {
-            return Err(InvalidToken::JsonInvalid);
-        }
-        let mut members = Members::default();
-        for (name, index) in header.member_names() {
-            members.note(&name, header.sibling(index));
-        }
-        members.check()
-    }
-}
-
-impl fmt::Debug for Header {
-    /// Without `kid`, which the sender chose.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Header")
-            .field("algorithm", &self.algorithm)
-            .field("typ", &self.typ)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What a header's `typ` says ([RFC 7515 §4.1.9], [RFC 8725 §3.11]): a media type, compared
-/// without regard to case, `application/` left out or not.
-///
-/// [RFC 7515 §4.1.9]: https://www.rfc-editor.org/rfc/rfc7515#section-4.1.9
-/// [RFC 8725 §3.11]: https://www.rfc-editor.org/rfc/rfc8725#section-3.11
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Typ {
-    /// No `typ`.
-    Absent,
-    /// `at+jwt`: an access token (RFC 9068).
-    AtJwt,
-    /// `JWT`: anything, an ID token for one.
-    Jwt,
-    /// `okta-internal-at+jwt`: an access token for Okta's own use.
-    OktaInternalAtJwt,
-    /// Another structured type (`…+jwt`): a logout token, a DPoP proof, a security event.
-    OtherKind,
-    /// A name that says nothing about the kind.
-    Unregistered,
-}
-
-impl Typ {
-    fn parse(typ: &str) -> Self {
-        // As nearly every access token spells it.
-        if typ == "at+jwt" {
-            return Self::AtJwt;
-        }
-        let typ = typ.to_ascii_lowercase();
-        match typ.strip_prefix("application/").unwrap_or(&typ) {
-            "at+jwt" => Self::AtJwt,
-            "jwt" => Self::Jwt,
-            "okta-internal-at+jwt" => Self::OktaInternalAtJwt,
-            other if other.contains('+') => Self::OtherKind,
-            // The same kinds, as they are called where nobody registered them.
-            "dpop" | "id" | "id_token" | "logout" | "logout_token" | "refresh"
-            | "refresh_token" | "secevent" => Self::OtherKind,
-            _ => Self::Unregistered,
-        }
-    }
-}
-
-#[derive(Default)]
-struct Members<'h> {
-    alg: Option<Value<'h>>,
-    b64: Option<Value<'h>>,
-    crit: Option<Value<'h>>,
-    kid: Option<Value<'h>>,
-    typ: Option<Value<'h>>,
-    zip: Option<Value<'h>>,
-}
-
-impl<'h> Members<'h> {
-    fn note(&mut self, name: &[u8], value: Value<'h>) {
-        let member = match name {
-            b"alg" => &mut self.alg,
-            b"b64" => &mut self.b64,
-            b"crit" => &mut self.crit,
-            b"kid" => &mut self.kid,
-            b"typ" => &mut self.typ,
-            b"zip" => &mut self.zip,
-            _ => return,
-        };
-        *member = Some(value);
-    }
-
-    fn check(self) -> Result<Header, InvalidToken> {
-        let alg = self.alg.and_then(Value::as_str);
-        let alg = alg.ok_or(InvalidToken::AlgInvalid)?;
-        let algorithm = alg.parse().map_err(|_| InvalidToken::AlgNotAllowed)?;
-        // RFC 7515 §4.1.11: an extension in `crit` that is not understood makes the JWS invalid.
-        // None is implemented, so the member alone decides.
-        if self.crit.is_some() {
-            return Err(InvalidToken::CritUnsupported);
-        }
-        // RFC 7797: without `crit`, a reader who ignores it sees other bytes than one who heeds it.
-        if self.b64.is_some() {
-            return Err(InvalidToken::B64Unsupported);
-        }
-        // A JWE member; something that inflates has no place in a JWS. RFC 7515 §4 would have it
-        // ignored, and a reader who does not would read another payload than the one verified.
-        if self.zip.is_some() {
-            return Err(InvalidToken::HeaderZip);
-        }
-        Ok(Header {
-            algorithm,
-            kid: self.kid.map(parse_kid).transpose()?,
-            typ: match self.typ {
-                None => Typ::Absent,
-                Some(typ) => Typ::parse(&typ.as_str().ok_or(InvalidToken::TypNotAccepted)?),
-            },
-        })
-    }
-}
-
-fn parse_kid(kid: Value<'_>) -> Result<Arc<str>, InvalidToken> {
-    let kid = kid.as_str().ok_or(InvalidToken::KidInvalid)?;
-    if kid.is_empty() || kid.len() > limits::KID_BYTES {
-        return Err(InvalidToken::KidInvalid);
-    }
-    Ok(kid.into())
 }
 
 /// The three parts, not decoded.

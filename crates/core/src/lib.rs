@@ -7,6 +7,7 @@ mod base64url;
 pub mod challenge;
 pub mod claims;
 pub mod credentials;
+mod header;
 pub mod id_token;
 pub mod json;
 pub mod jwk;
@@ -15,10 +16,12 @@ pub mod jws;
 pub mod limits;
 pub mod policy;
 pub mod principal;
+mod principal_kind;
 pub mod profile;
 pub mod protected_resource_metadata;
 pub mod rejection;
 pub mod requirements;
+mod rows;
 pub mod time;
 #[cfg(test)]
 #[path = "../tests/vector_files.rs"]

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::algorithm::Algorithm;
 use crate::claims::{self, ClaimPath, Claims, StringOrStrings};
-use crate::json::{Kind, Value};
+use crate::json::Kind;
 use crate::jws::{Header, UnverifiedJws, VerifiedJws};
 use crate::limits;
 use crate::principal::Principal;
@@ -86,7 +86,8 @@ impl Policy {
         for rule in Rule::ALL {
             self.check_rule(*rule, jws.claims(), jws.header(), now)?;
         }
-        Ok(Principal::new(self, jws.into_claims()))
+        let claims = jws.into_claims();
+        Ok(Principal::new(&self.issuer, self.profile, claims))
     }
 
     /// Checks the times of a principal whose token this policy has admitted before: of all that
@@ -283,7 +284,7 @@ impl Policy {
     }
 
     fn check_client_id(&self, claims: &Claims) -> Result<(), InvalidToken> {
-        let client_id = claims::string(self.client_id(claims))?;
+        let client_id = claims::string(self.profile.client_id(claims))?;
         if self.client_ids.is_empty() {
             return Ok(());
         }
@@ -305,12 +306,6 @@ impl Policy {
             }
         }
         Ok(())
-    }
-
-    /// The claim that names the client in this token.
-    pub(crate) fn client_id<'c>(&self, claims: &'c Claims) -> Option<Value<'c>> {
-        let names = self.profile.client_id_claims();
-        names.iter().find_map(|name| claims.get(name))
     }
 }
 

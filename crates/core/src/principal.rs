@@ -11,8 +11,10 @@ use serde::de::DeserializeOwned;
 
 use crate::claims::{ClaimPath, Claims, Text};
 use crate::json::Value;
-use crate::policy::Policy;
+use crate::profile::Profile;
 use crate::time::UnixTime;
+
+pub use crate::principal_kind::PrincipalKind;
 
 /// Who sent a request, according to a verified access token. Cheap to clone.
 ///
@@ -40,13 +42,13 @@ pub(crate) struct Times {
 }
 
 impl Principal {
-    /// The policy has checked the claims: `exp` is there and the strings are strings.
-    pub(crate) fn new(policy: &Policy, claims: Claims) -> Self {
-        let client_id = policy.client_id(&claims).and_then(Text::of);
+    /// The policy of this issuer has checked the claims: `exp` is there and the strings are strings.
+    pub(crate) fn new(issuer: &Arc<str>, profile: Profile, claims: Claims) -> Self {
+        let client_id = profile.client_id(&claims).and_then(Text::of);
         let named = client_id.as_ref().map(|text| claims.resolve(text));
-        let kind = policy.profile().principal_kind(&claims, named);
+        let kind = profile.principal_kind(&claims, named);
         Self(Arc::new(Inner {
-            issuer: Arc::clone(policy.issuer()),
+            issuer: Arc::clone(issuer),
             kind,
             subject: claims.subject_text(),
             client_id,
@@ -166,35 +168,5 @@ impl fmt::Debug for Principal {
             .field("issuer", &self.0.issuer)
             .field("kind", &self.0.kind)
             .finish_non_exhaustive()
-    }
-}
-
-/// Whether a principal is a user, or a client that acts for itself.
-///
-/// Only marks that the issuer alone sets decide this (see [`Profile`](crate::Profile)), never a
-/// name that users choose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "RFC 9068 §2.2 knows a resource owner or none; an issuer says which, or does not"
-)]
-pub enum PrincipalKind {
-    /// A user, through a client.
-    User,
-    /// A client for itself: client credentials.
-    Machine,
-    /// Either: the issuer marks neither. It satisfies no requirement for a user or for a machine.
-    Unknown,
-}
-
-impl PrincipalKind {
-    /// How it is spelt in output: `user`, `machine` or `unknown`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Machine => "machine",
-            Self::Unknown => "unknown",
-        }
     }
 }

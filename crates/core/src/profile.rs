@@ -1,398 +1,438 @@
 //! What kinds of access token issuers write: RFC 9068, and named presets for those that do not.
 //!
-//! A preset says how an access token is told from the other tokens of its issuer, which claims it
-//! must have, where the client is named, and by which marks a machine is told from a user. It does
+//! A preset is a row: it says how an access token is told from the other tokens of its issuer, which
+//! claims it must have, where the client is named, and by which marks a machine is told from a user.
+//! The policy, `bearward explain`, the configuration and its manual read the same rows. A preset does
 //! not loosen signature, issuer, audience or times.
 
-use std::fmt;
-use std::str::FromStr;
+mod machines;
 
 use crate::claims::Claims;
+use crate::header::Typ;
 use crate::json::{Kind, Value};
-use crate::jws::Typ;
-use crate::principal::PrincipalKind;
+use crate::principal_kind::PrincipalKind::{self, Machine, Unknown};
 use crate::rejection::InvalidToken;
+use crate::rows::rows;
 
-/// How an issuer writes access tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Profile {
-    /// [RFC 9068]: `typ` `at+jwt`; `iss aud exp sub iat jti client_id`. Authgear conforms to it.
+use self::machines::{AUTH0_MACHINE, AUTHGEAR_MACHINE, CLIENT, Machines, Subject};
+
+rows! {
+    /// How an issuer writes access tokens.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    #[non_exhaustive]
+    pub enum Profile of Row, or UnknownProfile;
+
+    /// RFC 9068: `typ` `at+jwt`; `iss aud exp sub iat jti client_id`. Authgear conforms to it.
     /// The default: no other token of the issuer can be taken for an access token. A machine's
     /// `sub` is its `client_id`, at Authgear with `client_id_` in front of it.
-    ///
-    /// [RFC 9068]: https://www.rfc-editor.org/rfc/rfc9068
     #[default]
-    Rfc9068,
+    Rfc9068 = Row {
+        name: "rfc9068",
+        documentation: "https://www.rfc-editor.org/rfc/rfc9068",
+        types: Types::AtJwt,
+        required_claims: &["sub", "iat", "jti", "client_id"],
+        client_id_claims: &["client_id"],
+        roles: &[&["roles"], &["groups"]],
+        // §2.2: without a resource owner, `sub` is an identifier of the client; §5: the issuer makes
+        // sure that no user is called so. Auth0 writes machines in its own way in this dialect as
+        // well; at another issuer such a name may be a user's.
+        machines: Machines::Marked {
+            claims: &[],
+            subjects: &[(CLIENT, Machine), (AUTHGEAR_MACHINE, Machine), (AUTH0_MACHINE, Unknown)],
+        },
+        ..COMMON
+    };
+
     /// Auth0: in its own dialect `typ` is `JWT` and the client in `azp`. A machine's `gty` is
     /// `client-credentials`, or its `sub` the client with `@clients` behind it.
-    Auth0,
+    Auth0 = Row {
+        name: "auth0",
+        documentation: "https://auth0.com/docs/secure/tokens/access-tokens/access-token-profiles",
+        issuers: &[".auth0.com"],
+        // Its own ID tokens may lack every mark, but do not name a client next to `aud`; those of
+        // other issuers may do that, too. So at Microsoft.
+        needs: &["azp", "client_id"],
+        beyond_a_login: ACCESS_AT_AUTH0_OR_ENTRA,
+        client_id_claims: &["azp", "client_id"],
+        roles: &[&["permissions"]],
+        // A user's `sub` has `|` in it.
+        machines: Machines::Marked {
+            claims: &[("gty", "client-credentials")],
+            subjects: &[(AUTH0_MACHINE, Machine)],
+        },
+        ..COMMON
+    };
+
     /// Amazon Cognito: no `typ`, no `aud`; `token_use` is `access`, and the audience is compared
     /// with `client_id`. A user has a `username`; a machine has none, and its `sub` is its
     /// `client_id`.
-    Cognito,
+    Cognito = Row {
+        name: "cognito",
+        // "Understanding the access token": `username` is in the tokens of users. Those of client
+        // credentials have none, and the client in `sub`.
+        documentation: "https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html",
+        issuers: &["cognito-idp."],
+        says: Some(("token_use", &["access"])),
+        required_claims: &["sub", "iat", "client_id"],
+        client_id_claims: &["client_id"],
+        audience_claim: "client_id",
+        roles: &[&["cognito:groups"]],
+        machines: Machines::WithoutClaimOfUsers("username"),
+        ..COMMON
+    };
+
     /// Microsoft Entra ID: `typ` `JWT`; the client in `azp` or `appid`. A machine's `idtyp` is
     /// `app`, or it has neither `idtyp` nor `scp`.
-    Entra,
+    Entra = Row {
+        name: "entra",
+        documentation: "https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference",
+        issuers: &["login.microsoftonline.com", "sts.windows.net"],
+        needs: &["azp", "appid"],
+        beyond_a_login: ACCESS_AT_AUTH0_OR_ENTRA,
+        client_id_claims: &["azp", "appid"],
+        roles: &[&["roles"], &["groups"]],
+        machines: Machines::Entra,
+        ..COMMON
+    };
+
     /// Any `typ` but that of another kind of token; ID, logout and DPoP tokens are still refused
     /// by their claims. An ID token without any mark of its kind is known by the login it tells of
     /// while it names no scope and no client. No mark of a machine is known: where `sub` is the
     /// client or an audience, the kind of the principal is unknown.
-    Generic,
+    Generic = Row {
+        name: "generic",
+        documentation: "https://www.rfc-editor.org/rfc/rfc8725#section-3.11",
+        types: Types::AnyButOtherKinds,
+        access_types: &["Bearer", "JWT", "at+jwt", BOUND],
+        beyond_a_login: &["scope", "scp", "client_id", "cid", "appid"],
+        required_claims: &["sub"],
+        client_id_claims: &["client_id", "azp", "cid", "appid"],
+        // Spring Authorization Server writes client and audience into `sub` alike, and lets users
+        // have that name.
+        machines: Machines::Marked {
+            claims: &[],
+            subjects: &[
+                (CLIENT, Unknown), (AUTHGEAR_MACHINE, Unknown), (AUTH0_MACHINE, Unknown), (Subject::IsAudience, Unknown),
+            ],
+        },
+        ..COMMON
+    };
+
     /// Keycloak: header `typ` `JWT`, claim `typ` `Bearer`; the client in `azp`. A machine's
     /// `client_id` (`clientId` in older realms) is its `azp`, or its `jti` names the grant of client
     /// credentials. Without any mark the kind is unknown, unless `sid` tells of a login.
-    Keycloak,
+    Keycloak = Row {
+        name: "keycloak",
+        documentation: "https://www.keycloak.org/docs/latest/server_admin/",
+        issuers: &["/realms/"],
+        access_types: KEYCLOAK_ACCESS,
+        says: Some(("typ", KEYCLOAK_ACCESS)),
+        required_claims: &["sub", "iat", "jti"],
+        client_id_claims: &["azp", "client_id"],
+        roles: &[&["realm_access", "roles"], &["resource_access", "CLIENT", "roles"]],
+        machines: Machines::Keycloak,
+        ..COMMON
+    };
+
     /// Okta: the client in `cid`, the scope in `scp`. A user has a `uid`; a machine has none, and
     /// its `sub` is its `cid`.
-    Okta,
+    Okta = Row {
+        name: "okta",
+        // Access token payload: `uid` "isn't included in the access token if there is no user bound
+        // to it"; `sub` is "a name for the user or a unique identifier for the client".
+        documentation: "https://developer.okta.com/docs/api/openapi/okta-oauth/guides/overview/",
+        issuers: &[".okta.com", ".oktapreview.com"],
+        types: Types::JwtOrOkta,
+        required_claims: &["sub", "iat", "jti", "cid"],
+        client_id_claims: &["cid"],
+        roles: &[&["groups"]],
+        machines: Machines::WithoutClaimOfUsers("uid"),
+        ..COMMON
+    };
 }
 
 impl Profile {
-    /// Every profile.
-    pub const ALL: &'static [Self] = &[
-        Self::Rfc9068,
-        Self::Auth0,
-        Self::Cognito,
-        Self::Entra,
-        Self::Generic,
-        Self::Keycloak,
-        Self::Okta,
-    ];
-
-    /// Its name in configuration and on the command line.
+    /// The profile that is named after this issuer, by what its URLs have in common.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Rfc9068 => "rfc9068",
-            Self::Auth0 => "auth0",
-            Self::Cognito => "cognito",
-            Self::Entra => "entra",
-            Self::Generic => "generic",
-            Self::Keycloak => "keycloak",
-            Self::Okta => "okta",
-        }
+    pub fn of_issuer(issuer: &str) -> Option<Self> {
+        let is_its = |profile: &Self| {
+            let mut parts = profile.row().issuers.iter();
+            parts.any(|part| issuer.contains(part))
+        };
+        Self::ALL.iter().copied().find(is_its)
+    }
+
+    /// Where the issuer, or the standard, documents its access tokens.
+    #[must_use]
+    pub const fn documentation(self) -> &'static str {
+        self.row().documentation
     }
 
     /// Whether a header's `typ` can be that of an access token.
     #[must_use]
     pub const fn accepts(self, typ: Typ) -> bool {
-        match self {
-            Self::Rfc9068 => matches!(typ, Typ::AtJwt),
-            Self::Auth0 | Self::Cognito | Self::Entra | Self::Keycloak => {
-                matches!(typ, Typ::Absent | Typ::AtJwt | Typ::Jwt)
-            }
-            Self::Generic => !matches!(typ, Typ::OtherKind),
-            Self::Okta => !matches!(typ, Typ::OtherKind | Typ::Unregistered),
+        match self.row().types {
+            Types::AnyButOtherKinds => !matches!(typ, Typ::OtherKind),
+            Types::AtJwt => matches!(typ, Typ::AtJwt),
+            Types::Jwt => matches!(typ, Typ::Absent | Typ::AtJwt | Typ::Jwt),
+            Types::JwtOrOkta => !matches!(typ, Typ::OtherKind | Typ::Unregistered),
         }
+    }
+
+    /// Which `typ` it [accepts](Self::accepts), in words.
+    #[must_use]
+    pub const fn accepted_types(self) -> &'static str {
+        match self.row().types {
+            Types::AnyButOtherKinds => "any but that of another kind of token",
+            Types::AtJwt => "at+jwt",
+            Types::Jwt => "absent, JWT or at+jwt",
+            Types::JwtOrOkta => "absent, JWT, at+jwt or okta-internal-at+jwt",
+        }
+    }
+
+    /// What tells an access token by its claims, where the header does not, in words.
+    #[must_use]
+    pub fn accepted_kind(self) -> String {
+        let row = self.row();
+        if let Some((name, values)) = row.says {
+            return format!("the claim {name} is \"{}\"", values.join("\" or \""));
+        }
+        if matches!(row.types, Types::AtJwt) {
+            return "no claim that says otherwise".to_owned();
+        }
+        let needed = row.needs.join(" or ");
+        let needed = needed + if row.needs.is_empty() { "" } else { ", " };
+        let login = match row.beyond_a_login {
+            [] => "",
+            [_, ..] => ", and none of a login without access",
+        };
+        format!("{needed}no claim of another kind of token{login}")
+    }
+
+    /// The claims by which an access token is told from the issuer's other tokens: those that say the
+    /// kind, and those that another kind has.
+    pub fn kind_claims(self) -> impl Iterator<Item = &'static str> {
+        let row = self.row();
+        let login = LOGIN.iter().filter(|_| !row.beyond_a_login.is_empty());
+        let names = ["token_use", "typ"].iter().chain(row.refused).chain(login);
+        names.copied()
+    }
+
+    /// The claims of which an access token must have one, where its header does not say its kind;
+    /// empty if it need not.
+    #[must_use]
+    pub const fn kind_needs(self) -> &'static [&'static str] {
+        self.row().needs
     }
 
     /// The claims that must be there, beside `iss`, `exp` and the audience.
     #[must_use]
     pub const fn required_claims(self) -> &'static [&'static str] {
-        match self {
-            Self::Rfc9068 => &["sub", "iat", "jti", "client_id"],
-            Self::Auth0 => &["sub", "iat"],
-            Self::Cognito => &["sub", "iat", "client_id"],
-            Self::Entra => &["sub", "iat"],
-            Self::Generic => &["sub"],
-            Self::Keycloak => &["sub", "iat", "jti"],
-            Self::Okta => &["sub", "iat", "jti", "cid"],
-        }
+        self.row().required_claims
     }
 
     /// The claims that may name the client, the first that is there counting.
     #[must_use]
     pub const fn client_id_claims(self) -> &'static [&'static str] {
-        match self {
-            Self::Rfc9068 | Self::Cognito => &["client_id"],
-            Self::Auth0 | Self::Keycloak => &["azp", "client_id"],
-            Self::Entra => &["azp", "appid"],
-            Self::Generic => &["client_id", "azp", "cid", "appid"],
-            Self::Okta => &["cid"],
-        }
+        self.row().client_id_claims
+    }
+
+    /// Where the roles, groups or permissions stand, as paths of member names.
+    #[must_use]
+    pub const fn roles_claims(self) -> &'static [&'static [&'static str]] {
+        self.row().roles
     }
 
     /// Whether its issuers mark the tokens that a client gets for itself. Where they do not,
     /// nobody is known to be a machine.
     #[must_use]
     pub const fn marks_machines(self) -> bool {
-        match self {
-            Self::Rfc9068
-            | Self::Auth0
-            | Self::Cognito
-            | Self::Entra
-            | Self::Keycloak
-            | Self::Okta => true,
-            Self::Generic => false,
+        match self.row().machines {
+            Machines::Marked { claims, subjects } => {
+                !claims.is_empty() || matches!(subjects, [(_, Machine), ..])
+            }
+            Machines::Entra | Machines::Keycloak | Machines::WithoutClaimOfUsers(_) => true,
+            Machines::Unmarked => false,
         }
     }
 
     /// The claim the configured audience is compared with.
     #[must_use]
     pub const fn audience_claim(self) -> &'static str {
-        match self {
-            Self::Cognito => "client_id",
-            Self::Rfc9068
-            | Self::Auth0
-            | Self::Entra
-            | Self::Generic
-            | Self::Keycloak
-            | Self::Okta => "aud",
-        }
+        self.row().audience_claim
     }
 
     /// Tells an access token by its claims from the issuer's other tokens, where `typ` does not.
     pub(crate) fn check_kind(self, claims: &Claims, typ: Typ) -> Result<(), InvalidToken> {
-        let kind = claims.get("typ");
-        if kind.is_some_and(|kind| !self.is_of_access(kind, claims)) {
-            return Err(InvalidToken::TypNotAccepted);
-        }
-        let is_access_token = match self {
-            Self::Rfc9068 => true,
-            Self::Cognito => is(claims, "token_use", "access"),
-            Self::Keycloak => kind.is_some(),
-            Self::Okta => typ == Typ::AtJwt || !has_mark_of_another_kind(claims),
-            // Their own ID tokens may lack every mark, but do not name a client next to `aud`;
-            // those of other issuers may do that, too.
-            Self::Auth0 | Self::Entra => {
-                typ == Typ::AtJwt
-                    || self.names_client(claims)
-                        && !has_mark_of_another_kind(claims)
-                        && self.is_more_than_a_login(claims)
-            }
-            Self::Generic => {
-                typ == Typ::AtJwt
-                    || !has_mark_of_another_kind(claims) && self.is_more_than_a_login(claims)
-            }
-        };
-        if is_access_token {
+        if self.row().is_access_token(claims, typ) {
             return Ok(());
         }
         Err(InvalidToken::TypNotAccepted)
     }
 
+    /// The claim that names the client in this token.
+    #[inline]
+    pub(crate) fn client_id(self, claims: &Claims) -> Option<Value<'_>> {
+        self.row().client_id(claims)
+    }
+
+    /// Whom the token stands for.
+    pub(crate) fn principal_kind(self, claims: &Claims, client_id: Option<&str>) -> PrincipalKind {
+        self.row().machines.kind_of(claims, client_id)
+    }
+}
+
+/// What is known of a profile.
+pub(crate) struct Row {
+    name: &'static str,
+    documentation: &'static str,
+    /// What the URLs of its issuers have in common, where they have anything.
+    issuers: &'static [&'static str],
+    /// What the header's `typ` may say.
+    types: Types,
+    /// What the claim `typ` may say, where there is one.
+    access_types: &'static [&'static str],
+    /// The claim that says what a token is, with the values that say access token. Where there is no
+    /// such claim and the header does not say `at+jwt`, what follows decides.
+    says: Option<(&'static str, &'static [&'static str])>,
+    /// An access token has one of these, if there are any.
+    needs: &'static [&'static str],
+    /// It has none of these, which another kind of token has.
+    refused: &'static [&'static str],
+    /// If it tells how somebody logged in, which is what ID tokens are for, it has one of these,
+    /// which say to whom or for what access was given; if there are any. `azp` is a claim of ID
+    /// tokens, too.
+    beyond_a_login: &'static [&'static str],
+    required_claims: &'static [&'static str],
+    client_id_claims: &'static [&'static str],
+    audience_claim: &'static str,
+    roles: &'static [&'static [&'static str]],
+    machines: Machines,
+}
+
+/// What most profiles have in common.
+const COMMON: Row = Row {
+    name: "",
+    documentation: "",
+    issuers: &[],
+    types: Types::Jwt,
+    access_types: &["Bearer", "JWT", "at+jwt"],
+    says: None,
+    needs: &[],
+    refused: OTHER_KINDS,
+    beyond_a_login: &[],
+    required_claims: &["sub", "iat"],
+    client_id_claims: &[],
+    audience_claim: "aud",
+    roles: &[],
+    machines: Machines::Unmarked,
+};
+
+/// Which `typ` of a header can be that of an access token.
+enum Types {
+    AnyButOtherKinds,
+    AtJwt,
+    /// `JWT`, or none.
+    Jwt,
+    JwtOrOkta,
+}
+
+/// Claims that only another kind of token has: ID token (OIDC Core §2, §3.3.2.11), logout token and
+/// security event (RFC 8417 §2.2), DPoP proof (RFC 9449 §4.2).
+const OTHER_KINDS: &[&str] = &[
+    "nonce", "at_hash", "c_hash", "s_hash", "events", "htm", "htu",
+];
+
+/// Claims that tell how somebody logged in.
+const LOGIN: &[&str] = &["auth_time", "sid", "acr", "amr"];
+
+/// What of access says more than that somebody logged in.
+const ACCESS_AT_AUTH0_OR_ENTRA: &[&str] = &[
+    "scope",
+    "scp",
+    "permissions",
+    "roles",
+    "gty",
+    "idtyp",
+    "appid",
+];
+
+/// What Keycloak's claim `typ` says of an access token.
+const KEYCLOAK_ACCESS: &[&str] = &["Bearer", BOUND];
+
+/// What the claim `typ` says of a token that is bound to a key. What such a token lacks is the proof,
+/// so that is what it is refused for.
+const BOUND: &str = "DPoP";
+
+impl Row {
+    /// The first that is there counts.
+    #[inline]
+    fn client_id<'c>(&self, claims: &'c Claims) -> Option<Value<'c>> {
+        self.client_id_claims.iter().find_map(|name| {
+            let claim = claims.get(name)?;
+            if *name == "aud" {
+                single(claim)
+            } else {
+                Some(claim)
+            }
+        })
+    }
+
+    fn is_access_token(&self, claims: &Claims, typ: Typ) -> bool {
+        let kind = claims.get("typ");
+        if kind.is_some_and(|kind| !self.is_of_access(kind, claims)) {
+            return false;
+        }
+        if let Some((name, values)) = self.says {
+            return values.iter().any(|value| says(claims, name, value));
+        }
+        let is_told_by_header = typ == Typ::AtJwt || matches!(self.types, Types::AtJwt);
+        is_told_by_header || self.is_of_access_by_its_claims(claims)
+    }
+
+    fn is_of_access_by_its_claims(&self, claims: &Claims) -> bool {
+        let (needs, beyond) = (self.needs, self.beyond_a_login);
+        (needs.is_empty() || has_any(claims, needs))
+            && !has_any(claims, self.refused)
+            && !is_for_another_use(claims)
+            && (beyond.is_empty() || !has_any(claims, LOGIN) || has_any(claims, beyond))
+    }
+
     /// Whether the claim `typ`, by which Keycloak says what a token is, says access token.
-    ///
-    /// Such a token that is bound to a key says `DPoP`: what it lacks is the proof, so that is what
-    /// it is refused for.
-    fn is_of_access(self, kind: Value<'_>, claims: &Claims) -> bool {
+    fn is_of_access(&self, kind: Value<'_>, claims: &Claims) -> bool {
         let is_bound = || {
             let jkt = claims.confirmation().and_then(|cnf| cnf.get("jkt"));
             jkt.is_some_and(|jkt| jkt.kind() == Kind::String)
         };
-        match self {
-            Self::Keycloak => kind.is_str("Bearer") || kind.is_str("DPoP") && is_bound(),
-            Self::Generic if kind.is_str("DPoP") => is_bound(),
-            Self::Rfc9068
-            | Self::Auth0
-            | Self::Cognito
-            | Self::Entra
-            | Self::Generic
-            | Self::Okta => ["Bearer", "JWT", "at+jwt"]
-                .iter()
-                .any(|access| kind.is_str(access)),
-        }
-    }
-
-    fn names_client(self, claims: &Claims) -> bool {
-        let mut names = self.client_id_claims().iter();
-        names.any(|name| has(claims, name))
-    }
-
-    /// Whether it says to whom or for what access was given, if it tells how somebody logged in,
-    /// which is what ID tokens are for. `azp` is one of their claims, too; these are not.
-    fn is_more_than_a_login(self, claims: &Claims) -> bool {
-        let of_access: &[&str] = match self {
-            Self::Auth0 | Self::Entra => &[
-                "scope",
-                "scp",
-                "permissions",
-                "roles",
-                "gty",
-                "idtyp",
-                "appid",
-            ],
-            Self::Rfc9068 | Self::Cognito | Self::Generic | Self::Keycloak | Self::Okta => {
-                &["scope", "scp", "client_id", "cid", "appid"]
-            }
-        };
-        !tells_of_a_login(claims) || of_access.iter().any(|name| has(claims, name))
-    }
-
-    /// Whom the token stands for, by marks that the issuer alone sets: never by a name that users
-    /// choose, such as `preferred_username`.
-    pub(crate) fn principal_kind(self, claims: &Claims, client_id: Option<&str>) -> PrincipalKind {
-        let subject = claims.subject().ok().flatten();
-        let subject = subject.as_deref().unwrap_or_default();
-        let is_client = |written: Option<&str>| written.is_some() && written == client_id;
-        match self {
-            // RFC 9068 §2.2: without a resource owner, `sub` is an identifier of the client; §5:
-            // the issuer makes sure that no user is called so.
-            Self::Rfc9068 if is_client(Some(subject)) => PrincipalKind::Machine,
-            Self::Rfc9068 if is_client(subject.strip_prefix(AUTHGEAR_MACHINE)) => {
-                PrincipalKind::Machine
-            }
-            // Auth0 writes machines so in this dialect as well; at another issuer it may be a user.
-            Self::Rfc9068 if is_client(subject.strip_suffix(AUTH0_MACHINE)) => {
-                PrincipalKind::Unknown
-            }
-            // A user's `sub` has `|` in it.
-            Self::Auth0
-                if is(claims, "gty", "client-credentials")
-                    || is_client(subject.strip_suffix(AUTH0_MACHINE)) =>
-            {
-                PrincipalKind::Machine
-            }
-            // Amazon Cognito's developer guide ("Understanding the access token") has `username` in
-            // the tokens of users. Those of client credentials have none, and the client in `sub`.
-            Self::Cognito => by_claim_of_users(claims, "username", is_client(Some(subject))),
-            // Okta's reference of OpenID Connect & OAuth 2.0, access token payload: `uid` "isn't
-            // included in the access token if there is no user bound to it"; `sub` is "a name for
-            // the user or a unique identifier for the client".
-            Self::Okta => by_claim_of_users(claims, "uid", is_client(Some(subject))),
-            Self::Entra => entra_kind(claims),
-            Self::Keycloak => keycloak_kind(claims, client_id),
-            // Spring Authorization Server writes client and audience into `sub` alike, and lets
-            // users have that name.
-            Self::Generic
-                if is_client(Some(subject))
-                    || is_client(subject.strip_prefix(AUTHGEAR_MACHINE))
-                    || is_client(subject.strip_suffix(AUTH0_MACHINE))
-                    || claims.audience().is_ok_and(|aud| aud.contains(subject)) =>
-            {
-                PrincipalKind::Unknown
-            }
-            Self::Rfc9068 | Self::Auth0 | Self::Generic => PrincipalKind::User,
-        }
-    }
-}
-
-/// What Authgear writes in front of the client in a machine's `sub`.
-const AUTHGEAR_MACHINE: &str = "client_id_";
-
-/// What Auth0 writes behind the client in a machine's `sub`.
-const AUTH0_MACHINE: &str = "@clients";
-
-/// The kind where the issuer has a claim for users alone, which says that there is one.
-fn by_claim_of_users(claims: &Claims, name: &str, is_client: bool) -> PrincipalKind {
-    match (has(claims, name), is_client) {
-        (true, _) => PrincipalKind::User,
-        (false, true) => PrincipalKind::Machine,
-        (false, false) => PrincipalKind::Unknown,
-    }
-}
-
-/// Microsoft's reference of access token claims: `scp` is "only included for user tokens"; the
-/// optional claim `idtyp` is `app` in app-only tokens, and "the most accurate way" to tell them.
-fn entra_kind(claims: &Claims) -> PrincipalKind {
-    if is(claims, "idtyp", "app") {
-        return PrincipalKind::Machine;
-    }
-    let is_there = |name: &&str| claims.get(name).is_some();
-    if ["idtyp", "scp"].iter().any(is_there) {
-        return PrincipalKind::User;
-    }
-    if tells_of_a_login(claims) {
-        return PrincipalKind::Unknown;
-    }
-    PrincipalKind::Machine
-}
-
-/// Keycloak: the scope `service_account` puts the note `client_id` of a session into the token (before
-/// Keycloak 23, and in realms from that time, `clientId`), and only a service account's session has it.
-/// Without that scope, the front of `jti` tells the session and the grant; before Keycloak 26 it does
-/// not, and then only the session of a login, `sid`, tells a user.
-fn keycloak_kind(claims: &Claims, client_id: Option<&str>) -> PrincipalKind {
-    let jti = claims.token_id().ok().flatten();
-    let context = jti.as_deref().and_then(KeycloakContext::of);
-    let notes = ["client_id", "clientId"].map(|name| claims.get(name));
-    let mut notes = notes.into_iter().flatten();
-    let note = notes.find(|note| note.kind() != Kind::Null);
-    let is_own = note
-        .is_some_and(|note| has(claims, "azp") && client_id.is_some_and(|azp| note.is_str(azp)));
-    match context {
-        Some(KeycloakContext {
-            is_machine: true, ..
-        }) => PrincipalKind::Machine,
-        // A user has logged in, whatever else is in the token.
-        Some(KeycloakContext { is_login: true, .. }) if note.is_none() => PrincipalKind::User,
-        Some(KeycloakContext { is_login: true, .. }) => PrincipalKind::Unknown,
-        Some(_) | None if is_own => PrincipalKind::Machine,
-        None if note.is_none() && (has(claims, "sid") || has(claims, "session_state")) => {
-            PrincipalKind::User
-        }
-        // Another client has exchanged it, or nothing is marked.
-        Some(_) | None => PrincipalKind::Unknown,
-    }
-}
-
-/// What stands in front of a `jti`: two letters each for the kind of session, of token and of grant, and
-/// a colon (Keycloak's `DefaultTokenContextEncoderProvider`).
-struct KeycloakContext {
-    /// Client credentials.
-    is_machine: bool,
-    /// The session is not one for this token alone.
-    is_login: bool,
-}
-
-impl KeycloakContext {
-    fn of(jti: &str) -> Option<Self> {
-        let (front, _) = jti.split_once(':')?;
-        let (session, rest) = front.split_at_checked(2)?;
-        let (token, grant) = rest.split_at_checked(2)?;
-        let is_known = ["rt", "lt"].contains(&token) && grant.len() == 2;
-        is_known.then_some(Self {
-            is_machine: grant == "cc",
-            is_login: session != "tr",
-        })
-    }
-}
-
-impl fmt::Display for Profile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Profile {
-    type Err = UnknownProfile;
-
-    fn from_str(name: &str) -> Result<Self, UnknownProfile> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|profile| profile.as_str() == name)
-            .ok_or(UnknownProfile)
+        let mut types = self.access_types.iter();
+        types.any(|access| kind.is_str(access)) && (!kind.is_str(BOUND) || is_bound())
     }
 }
 
 /// The name is not that of a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a profile: one of rfc9068, auth0, cognito, entra, generic, keycloak, okta")]
+#[error("not a profile: one of {}", Profile::NAMES.join(", "))]
 #[non_exhaustive]
 pub struct UnknownProfile;
 
-/// Claims that only another kind of token has: ID token (OIDC Core §2, §3.3.2.11), logout token and
-/// security event (RFC 8417 §2.2), DPoP proof (RFC 9449 §4.2). Cognito says what it is.
-fn has_mark_of_another_kind(claims: &Claims) -> bool {
-    let is_other_use = || {
-        let token_use = claims.get("token_use");
-        token_use.is_some_and(|token_use| !token_use.is_str("access"))
-    };
-    [
-        "nonce", "at_hash", "c_hash", "s_hash", "events", "htm", "htu",
-    ]
-    .iter()
-    .any(|name| has(claims, name))
-        || is_other_use()
+/// An `aud`, if it is a single one.
+#[inline(never)]
+fn single(aud: Value<'_>) -> Option<Value<'_>> {
+    if aud.kind() == Kind::String {
+        return Some(aud);
+    }
+    let mut elements = aud.elements();
+    elements.next().filter(|_| elements.next().is_none())
 }
 
-/// Whether it tells how somebody logged in.
-fn tells_of_a_login(claims: &Claims) -> bool {
-    ["auth_time", "sid", "acr", "amr"]
-        .iter()
-        .any(|name| has(claims, name))
+/// Cognito says what a token is for.
+fn is_for_another_use(claims: &Claims) -> bool {
+    let token_use = claims.get("token_use");
+    token_use.is_some_and(|token_use| !token_use.is_str("access"))
+}
+
+fn has_any(claims: &Claims, names: &[&str]) -> bool {
+    names.iter().any(|name| has(claims, name))
 }
 
 fn has(claims: &Claims, name: &str) -> bool {
@@ -401,6 +441,71 @@ fn has(claims: &Claims, name: &str) -> bool {
         .is_some_and(|claim| claim.kind() != Kind::Null)
 }
 
-fn is(claims: &Claims, name: &str, value: &str) -> bool {
+fn says(claims: &Claims, name: &str, value: &str) -> bool {
     claims.get(name).is_some_and(|claim| claim.is_str(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{COMMON, Row};
+    use crate::claims::Claims;
+    use crate::header::Typ;
+    use crate::json::Tape;
+    use crate::principal_kind::PrincipalKind;
+
+    fn claims(json: &str) -> Claims {
+        Claims::parse(json.as_bytes().to_vec(), Tape::default()).unwrap()
+    }
+
+    /// As Spring Authorization Server writes them: without a claim for the client.
+    const NAMELESS: Row = Row {
+        refused: &["azp", "auth_time", "sid", "nonce"],
+        client_id_claims: &["azp", "aud"],
+        ..COMMON
+    };
+
+    #[test]
+    fn the_client_may_be_the_single_audience() {
+        for (json, expected) in [
+            (r#"{"aud":"one"}"#, Some("one")),
+            (r#"{"aud":["one"]}"#, Some("one")),
+            (r#"{"aud":["one","two"]}"#, None),
+            (r#"{"aud":[]}"#, None),
+            (r#"{"aud":5}"#, None),
+            (r#"{"azp":["one"],"aud":"one"}"#, None),
+            (r#"{"azp":"named","aud":"one"}"#, Some("named")),
+            ("{}", None),
+        ] {
+            let claims = claims(json);
+            let client = NAMELESS.client_id(&claims).and_then(|value| value.as_str());
+            assert_eq!(client.as_deref(), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn where_a_row_has_no_marks_the_kind_is_unknown() {
+        let claims = claims(r#"{"sub":"user","aud":"one"}"#);
+        let kind = NAMELESS.machines.kind_of(&claims, Some("one"));
+        assert_eq!(kind, PrincipalKind::Unknown);
+    }
+
+    #[test]
+    fn a_row_says_which_claims_are_of_another_kind() {
+        for (json, expected) in [
+            (r#"{"scope":["a"]}"#, true),
+            (r#"{"at_hash":"x"}"#, true),
+            (r#"{"azp":"one"}"#, false),
+            (r#"{"sid":"x"}"#, false),
+            (r#"{"token_use":"id"}"#, false),
+        ] {
+            let is_access = NAMELESS.is_access_token(&claims(json), Typ::Absent);
+            assert_eq!(is_access, expected, "{json}");
+        }
+        let usual = Row {
+            needs: &["kubernetes.io"],
+            ..COMMON
+        };
+        assert!(!usual.is_access_token(&claims("{}"), Typ::Jwt));
+        assert!(usual.is_access_token(&claims(r#"{"kubernetes.io":{}}"#), Typ::Jwt));
+    }
 }

@@ -100,19 +100,98 @@ fn keycloak() -> Token {
     bare(&claims).header("typ", "JWT")
 }
 
+/// A user's token, as the issuers of this profile write it.
+fn sample(profile: Profile) -> Token {
+    match profile {
+        Profile::Rfc9068 | Profile::Generic => good(),
+        Profile::Auth0 => auth0(),
+        Profile::Cognito => cognito(),
+        Profile::Entra => entra(),
+        Profile::Keycloak => keycloak(),
+        Profile::Okta => okta(),
+        _ => panic!("{profile} has no sample here"),
+    }
+}
+
 #[test]
 fn each_profile_accepts_the_tokens_of_its_issuer() {
-    for (profile, token, client_id) in [
-        (Profile::Auth0, auth0(), CLIENT),
-        (Profile::Okta, okta(), CLIENT),
-        (Profile::Entra, entra(), CLIENT),
-        (Profile::Cognito, cognito(), AUDIENCE),
-        (Profile::Keycloak, keycloak(), CLIENT),
-    ] {
-        let principal = accepted_by(&by(profile), &token);
-        assert_eq!(principal.client_id(), Some(client_id), "{profile}");
-        assert_eq!(principal.kind(), PrincipalKind::User, "{profile}");
+    for profile in Profile::ALL {
+        let token = sample(*profile);
+        let principal = accepted_by(&by(*profile), &token);
+        let claims = token.claims();
+        let client_id = claims[profile.client_id_claims()[0]].as_str();
+        assert_eq!(principal.client_id(), client_id, "{profile}");
+        let is_marked = profile.marks_machines() || *profile == Profile::Generic;
+        let kind = if is_marked {
+            PrincipalKind::User
+        } else {
+            PrincipalKind::Unknown
+        };
+        assert_eq!(principal.kind(), kind, "{profile}");
         assert!(!principal.subject().is_empty(), "{profile}");
+    }
+}
+
+#[test]
+fn each_profile_says_where_it_is_documented_and_what_it_is() {
+    for profile in Profile::ALL {
+        let link = profile.documentation();
+        assert!(link.starts_with("https://"), "{profile}: {link}");
+        assert!(profile.meaning().ends_with('.'), "{profile}");
+        assert!(!profile.meaning().contains(['\n', '|']), "{profile}");
+    }
+}
+
+#[test]
+fn a_profile_is_recognised_by_the_issuer() {
+    for (issuer, expected) in [
+        ("https://partner.eu.auth0.com/", Some(Profile::Auth0)),
+        (
+            "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_a",
+            Some(Profile::Cognito),
+        ),
+        (
+            "https://login.microsoftonline.com/t/v2.0",
+            Some(Profile::Entra),
+        ),
+        ("https://sts.windows.net/t/", Some(Profile::Entra)),
+        (
+            "https://id.example.com/realms/main",
+            Some(Profile::Keycloak),
+        ),
+        ("https://dev-1.okta.com", Some(Profile::Okta)),
+        ("https://dev-1.oktapreview.com", Some(Profile::Okta)),
+        ("https://id.example.com", None),
+    ] {
+        assert_eq!(Profile::of_issuer(issuer), expected, "{issuer}");
+    }
+}
+
+#[test]
+fn each_profile_says_how_it_tells_an_access_token() {
+    for (profile, kind) in [
+        (Profile::Rfc9068, "no claim that says otherwise"),
+        (
+            Profile::Auth0,
+            "azp or client_id, no claim of another kind of token, and none of a login without access",
+        ),
+        (Profile::Cognito, "the claim token_use is \"access\""),
+        (
+            Profile::Entra,
+            "azp or appid, no claim of another kind of token, and none of a login without access",
+        ),
+        (
+            Profile::Generic,
+            "no claim of another kind of token, and none of a login without access",
+        ),
+        (Profile::Keycloak, "the claim typ is \"Bearer\" or \"DPoP\""),
+        (Profile::Okta, "no claim of another kind of token"),
+    ] {
+        assert_eq!(profile.accepted_kind(), kind, "{profile}");
+        let has_login = profile.kind_claims().any(|name| name == "auth_time");
+        assert_eq!(has_login, kind.contains("login"), "{profile}");
+        let needs = profile.kind_needs().join(" or ");
+        assert!(kind.starts_with(&needs), "{profile}");
     }
 }
 
@@ -130,12 +209,7 @@ fn names_are_those_of_the_configuration() {
         .iter()
         .map(|profile| profile.as_str())
         .collect();
-    assert_eq!(
-        names,
-        [
-            "rfc9068", "auth0", "cognito", "entra", "generic", "keycloak", "okta"
-        ]
-    );
+    assert_eq!(names, Profile::NAMES);
     for profile in Profile::ALL {
         assert_eq!(Profile::from_str(profile.as_str()), Ok(*profile));
         assert_eq!(profile.to_string(), profile.as_str());
@@ -143,10 +217,9 @@ fn names_are_those_of_the_configuration() {
     for name in ["", "RFC9068", "azure", "okta "] {
         Profile::from_str(name).unwrap_err();
     }
-    assert_eq!(
-        Profile::from_str("").unwrap_err().to_string(),
-        "not a profile: one of rfc9068, auth0, cognito, entra, generic, keycloak, okta"
-    );
+    let message = Profile::from_str("").unwrap_err().to_string();
+    let start = "not a profile: one of rfc9068, auth0, cognito, entra, generic, keycloak, okta";
+    assert!(message.starts_with(start), "{message}");
 }
 
 #[test]
@@ -174,21 +247,15 @@ fn each_profile_accepts_its_types() {
 
 #[test]
 fn each_profile_requires_its_claims() {
-    for (profile, token) in [
-        (Profile::Auth0, auth0()),
-        (Profile::Okta, okta()),
-        (Profile::Entra, entra()),
-        (Profile::Cognito, cognito()),
-        (Profile::Keycloak, keycloak()),
-        (Profile::Rfc9068, good()),
-        (Profile::Generic, good()),
-    ] {
+    for profile in Profile::ALL {
         for name in profile.required_claims() {
-            let reason = refused_by(&by(profile), &token.clone().without_claim(name));
-            let expected = match (profile, *name) {
-                (Profile::Cognito, "client_id") => InvalidToken::AudMissing,
-                _ => InvalidToken::ClaimMissing,
+            let token = sample(*profile).without_claim(name);
+            let expected = if *name == profile.audience_claim() {
+                InvalidToken::AudMissing
+            } else {
+                InvalidToken::ClaimMissing
             };
+            let reason = refused_by(&by(*profile), &token);
             assert_eq!(reason, expected, "{profile} {name}");
         }
     }
@@ -369,6 +436,18 @@ fn t_jws_30_an_id_token_is_refused_by_its_marks() {
     for profile in Profile::ALL {
         let reason = refused_by(&by(*profile), &id_token);
         assert_eq!(reason, InvalidToken::TypNotAccepted, "{profile}");
+    }
+}
+
+/// By the claim `typ`, which says so where an issuer writes one.
+#[test]
+fn t_jws_30_a_sample_with_the_mark_of_another_kind_is_refused() {
+    for profile in Profile::ALL {
+        let token = sample(*profile);
+        for kind in ["ID", "Refresh", "Logout"] {
+            let reason = refused_by(&by(*profile), &token.clone().claim("typ", kind));
+            assert_eq!(reason, InvalidToken::TypNotAccepted, "{profile} {kind}");
+        }
     }
 }
 

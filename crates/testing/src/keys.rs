@@ -27,7 +27,6 @@ use serde_json::{Map, Value, json};
 use crate::identifier;
 use crate::invariant::holds;
 
-use self::fixed::Which;
 use self::material::Material;
 pub use self::odd::{OddJwk, rsa_jwk_with_bits};
 use self::scheme::Scheme;
@@ -55,13 +54,13 @@ impl SigningKey {
     /// but each has a `kid` of its own.
     #[must_use]
     pub fn first(algorithm: Algorithm) -> Self {
-        Self::fixed(algorithm, Which::First, "first")
+        Self::fixed(algorithm, "first", |[first, _]| first)
     }
 
     /// The second fixed key for `algorithm`: as good as the first, and another.
     #[must_use]
     pub fn second(algorithm: Algorithm) -> Self {
-        Self::fixed(algorithm, Which::Second, "second")
+        Self::fixed(algorithm, "second", |[_, second]| second)
     }
 
     /// A fixed RSA key of 4096 bits that signs RS256.
@@ -192,8 +191,10 @@ impl SigningKey {
         self.kid.as_deref()
     }
 
-    fn fixed(algorithm: Algorithm, which: Which, name: &str) -> Self {
-        holds(Self::parse(algorithm, fixed::key(algorithm, which)))
+    fn fixed(algorithm: Algorithm, name: &str, which: fn(fixed::Pair) -> &'static [u8]) -> Self {
+        let row = scheme::row(algorithm).ok_or(KeyError::UnknownAlgorithm);
+        let (_, keys) = holds(row);
+        holds(Self::parse(algorithm, which(keys)))
             .with_kid(identifier::uuid_of(&format!("{algorithm} {name}")))
     }
 
@@ -207,6 +208,10 @@ impl SigningKey {
 
     fn jwk(&self, mut members: Map<String, Value>) -> Value {
         members.insert("alg".into(), self.algorithm.as_str().into());
+        members.insert("kty".into(), self.algorithm.key_type().into());
+        if let Some(curve) = self.algorithm.curve() {
+            members.insert("crv".into(), curve.into());
+        }
         members.insert("created_at".into(), CREATED_AT.into());
         members.insert("use".into(), "sig".into());
         if let Some(kid) = &self.kid {

@@ -66,7 +66,7 @@ impl Row {
     fn of(rule: Rule, asked: &Asked) -> Option<Self> {
         let profile = asked.policy.profile();
         let (name, expected) = match rule {
-            Rule::Kind => ("token kind", expected_kind(profile).to_owned()),
+            Rule::Kind => ("token kind", profile.accepted_kind()),
             Rule::Audience => (
                 profile.audience_claim(),
                 one_of(asked.audiences(), "not configured: pass --audience"),
@@ -155,36 +155,6 @@ const fn verdict(answer: Result<(), InvalidToken>) -> Verdict {
 fn shown(anatomy: &Anatomy<'_>, name: &str) -> String {
     let claims = anatomy.payload.as_ref();
     claims.map_or_else(|| "not readable".to_owned(), |claims| claims.shown(name))
-}
-
-/// What `typ` must be in a profile.
-pub(super) const fn expected_typ(profile: Profile) -> &'static str {
-    match profile {
-        Profile::Rfc9068 => "at+jwt",
-        Profile::Auth0 | Profile::Cognito | Profile::Entra | Profile::Keycloak => {
-            "absent, JWT or at+jwt"
-        }
-        Profile::Okta => "absent, JWT, at+jwt or okta-internal-at+jwt",
-        Profile::Generic | _ => "any but that of another kind of token",
-    }
-}
-
-const fn expected_kind(profile: Profile) -> &'static str {
-    match profile {
-        Profile::Rfc9068 => "no claim that says otherwise",
-        Profile::Cognito => "token_use is \"access\"",
-        Profile::Keycloak => "the claim typ is \"Bearer\"",
-        Profile::Auth0 => {
-            "azp or client_id, no claim of another kind of token, and none of a login without access"
-        }
-        Profile::Entra => {
-            "azp or appid, no claim of another kind of token, and none of a login without access"
-        }
-        Profile::Generic => {
-            "no claim of another kind of token, and none of a login without scope or client"
-        }
-        Profile::Okta | _ => "no claim of another kind of token",
-    }
 }
 
 /// One of these texts, or what is said where there is none.
@@ -307,34 +277,14 @@ fn client(claims: &Members, profile: Profile) -> String {
 
 /// The claims that tell the kind of a token under this profile.
 fn marks(claims: &Members, profile: Profile) -> String {
-    let telling = [
-        "token_use",
-        "typ",
-        "nonce",
-        "at_hash",
-        "c_hash",
-        "s_hash",
-        "events",
-        "htm",
-        "htu",
-    ];
-    // What tells of a login is looked at where `typ` tells nothing.
-    let must_name_client = matches!(profile, Profile::Auth0 | Profile::Entra);
-    let login: &[&str] = if must_name_client || profile == Profile::Generic {
-        &["auth_time", "sid", "acr", "amr"]
-    } else {
-        &[]
-    };
-    let mut names = profile.client_id_claims().iter();
-    let names_client = names.any(|name| claims.has(name));
-    let mut found: Vec<String> = telling
-        .iter()
-        .chain(login)
+    let mut found: Vec<String> = profile
+        .kind_claims()
         .filter(|name| claims.has(name))
         .map(|name| format!("{name} {}", claims.shown(name)))
         .collect();
-    if must_name_client && !names_client {
-        found.push("no client named".to_owned());
+    let needs = profile.kind_needs();
+    if !needs.is_empty() && !needs.iter().any(|name| claims.has(name)) {
+        found.push(format!("no {}", needs.join(" or ")));
     }
     match found.as_slice() {
         [] => "no claim of another kind".to_owned(),

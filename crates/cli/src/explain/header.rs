@@ -20,7 +20,7 @@ pub(super) fn checks(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {
         .collect();
     let alg = format!("one of {}", allowed.join(" "));
     let kid = format!("absent, or 1 to {} bytes", limits::KID_BYTES);
-    let typ = super::claims::expected_typ(asked.policy.profile());
+    let typ = asked.policy.profile().accepted_types();
     [
         ("alg", alg),
         ("crit", "absent".to_owned()),

@@ -131,17 +131,7 @@ fn profile(header: &Members, payload: &Members, asked: &Asked) -> Option<String>
         return None;
     }
     let issuer = payload.string("iss").unwrap_or_default();
-    let issuers = [
-        (".auth0.com", Profile::Auth0),
-        ("cognito-idp.", Profile::Cognito),
-        ("login.microsoftonline.com", Profile::Entra),
-        ("sts.windows.net", Profile::Entra),
-        (".okta.com", Profile::Okta),
-        (".oktapreview.com", Profile::Okta),
-        ("/realms/", Profile::Keycloak),
-    ];
-    let known = issuers.iter().find(|(part, _)| issuer.contains(part));
-    let profile = known.map_or(Profile::Generic, |(_, profile)| *profile);
+    let profile = Profile::of_issuer(&issuer).unwrap_or(Profile::Generic);
     let remedy = if asked.is_configured() {
         format!("profile = \"{profile}\" for this issuer")
     } else {

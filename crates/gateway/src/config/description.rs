@@ -3,6 +3,8 @@
 //! The reader, the JSON Schema and the manual are made of this; a key that is not here is a mistake.
 //! Defaults stand here too and are read like a value that was written.
 
+use bearward::Profile;
+
 /// A table: its keys.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -225,11 +227,9 @@ pub(super) static ISSUER: Table = Table {
         ),
         defaulted(
             "profile",
-            Kind::Choice(&[
-                "rfc9068", "auth0", "cognito", "entra", "generic", "keycloak", "okta",
-            ]),
+            Kind::Choice(Profile::NAMES),
             "rfc9068",
-            "How the issuer writes access tokens, and what marks a machine: `rfc9068` by `sub` = `client_id` (or `client_id_` in front of it), `auth0` by `gty` or `@clients` in `sub`, `cognito` by `sub` = `client_id` without `username`, `entra` by `idtyp` (or neither `idtyp` nor `scp`), `keycloak` by `client_id` (in older realms `clientId`) = `azp` or the grant in `jti` (unknown if there is neither and no `sid`), `okta` by `sub` = `cid` without `uid`. `generic` knows no mark: if `sub` is the client or an audience, the kind is unknown.",
+            "How the issuer writes access tokens, and what marks a machine. The table of profiles has the details.",
         ),
         optional(
             "algorithms",

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use bearward::Profile;
 use serde_json::{Map, Value, json};
 
 use super::description::{Default, Field, Kind, ROOT, Table};
@@ -23,7 +24,7 @@ pub fn schema() -> Value {
 pub fn reference() -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
-    let _ = write_table(&mut text, &ROOT);
+    let _ = write_table(&mut text, &ROOT).and_then(|()| write_profiles(&mut text));
     text.trim_end().to_owned() + "\n"
 }
 
@@ -117,6 +118,33 @@ fn write_table(to: &mut String, table: &Table) -> std::fmt::Result {
     }
     Ok(())
 }
+
+/// What the rows of the profiles hold.
+fn write_profiles(to: &mut String) -> std::fmt::Result {
+    writeln!(to, "## Profiles\n\n{PROFILES}\n")?;
+    writeln!(
+        to,
+        "| profile | its access tokens | claims | client | roles |"
+    )?;
+    writeln!(to, "|---|---|---|---|---|")?;
+    for profile in Profile::ALL {
+        let (link, meaning) = (profile.documentation(), profile.meaning());
+        let claims = profile.required_claims().join(" ");
+        let client = profile.client_id_claims().join(" ");
+        let roles = profile.roles_claims().iter().map(|path| path.join(" → "));
+        let roles = roles.collect::<Vec<_>>().join(", ");
+        writeln!(
+            to,
+            "| [`{profile}`]({link}) | {meaning} | {claims} | {client} | {roles} |"
+        )?;
+    }
+    writeln!(to)
+}
+
+/// What the table of profiles is.
+const PROFILES: &str = "How issuers write access tokens. The claims that a token must have, next to `iss`, `exp` and the audience; \
+    the claims that may name the client, of which the first that is there counts; and where roles, groups or permissions stand. \
+    Each name links to the documentation of the issuer or the standard.";
 
 fn value_of(kind: Kind) -> String {
     match kind {

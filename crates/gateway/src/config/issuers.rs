@@ -502,7 +502,7 @@ impl Keys {
 }
 
 fn algorithms(fields: &Fields<'_>) -> Vec<Algorithm> {
-    let names = || Algorithm::ALL.iter().map(|algorithm| algorithm.as_str());
+    let names = || Algorithm::NAMES.iter().copied();
     let given = fields.texts("algorithms");
     if fields.is_empty("algorithms") {
         let message = "`algorithms` names none, so no token could be accepted";
@@ -521,7 +521,7 @@ fn algorithms(fields: &Fields<'_>) -> Vec<Algorithm> {
             let help = meant
                 .map(|meant| format!("did you mean `{meant}`?"))
                 .or_else(|| nearest(name.value, names()))
-                .unwrap_or_else(|| names().collect::<Vec<_>>().join(", "));
+                .unwrap_or_else(|| Algorithm::NAMES.join(", "));
             let message = format!("{:?} is not a signature algorithm", name.value);
             fields
                 .found()

@@ -378,16 +378,17 @@ pub(super) enum Family {
 
 /// The type of the algorithm's keys, by its name.
 pub(super) fn family(algorithm: Algorithm) -> Family {
-    match algorithm.as_str().split_at_checked(2) {
-        Some(("ES", _)) => Family::Ec,
-        Some(("Ed", _)) => Family::Ed25519,
+    match algorithm.key_type() {
+        "EC" => Family::Ec,
+        "OKP" => Family::Ed25519,
         _ => Family::Rsa,
     }
 }
 
 /// Of all keys in the set, one alone can do these.
 fn fits_alone(draft: &Draft) -> bool {
-    matches!(draft.algorithm(), Algorithm::Es256 | Algorithm::Es512)
+    let algorithm = draft.algorithm();
+    algorithm.key_type() == "EC" && algorithm != Algorithm::Es384
 }
 
 fn alg_in_another_member(draft: &mut Draft, rng: &mut Rng) {

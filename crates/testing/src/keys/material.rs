@@ -12,8 +12,7 @@ use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
-    KeyPair, PqdsaKeyPair, RsaEncoding, RsaKeyPair,
+    EcdsaKeyPair, Ed25519KeyPair, KeyPair, PqdsaKeyPair, RsaEncoding, RsaKeyPair,
 };
 use serde_json::{Map, Value};
 
@@ -60,26 +59,20 @@ impl Material {
         }
     }
 
+    /// Without `kty` and `crv`, which are those of the algorithm.
     pub(super) fn public_members(&self) -> Map<String, Value> {
         match self {
             Self::Ecdsa(pair) => {
                 let (x, y) = coordinates(pair.public_key().as_ref());
-                members([("crv", curve(pair).into()), ("kty", "EC".into()), x, y])
+                members([x, y])
             }
-            Self::Ed25519(pair) => members([
-                ("crv", "Ed25519".into()),
-                ("kty", "OKP".into()),
-                ("x", base64url(pair.public_key().as_ref())),
-            ]),
-            Self::Hmac { .. } => members([("kty", "oct".into())]),
-            Self::MlDsa(pair) => members([
-                ("kty", "AKP".into()),
-                ("pub", base64url(pair.public_key().as_ref())),
-            ]),
+            Self::Ed25519(pair) => members([("x", base64url(pair.public_key().as_ref()))]),
+            Self::Hmac { .. } => Map::new(),
+            Self::MlDsa(pair) => members([("pub", base64url(pair.public_key().as_ref()))]),
             Self::Rsa { pair, .. } => {
                 let public = der::rsa_public_members(pair.public_key().as_ref());
                 let [n, e] = public.unwrap_or_default().map(base64url);
-                members([("e", e), ("kty", "RSA".into()), ("n", n)])
+                members([("e", e), ("n", n)])
             }
         }
     }
@@ -136,20 +129,6 @@ impl Material {
         };
         Some(secret)
     }
-}
-
-/// The registered name of the curve ([RFC 7518 §6.2.1.1]).
-///
-/// [RFC 7518 §6.2.1.1]: https://www.rfc-editor.org/rfc/rfc7518#section-6.2.1.1
-fn curve(pair: &EcdsaKeyPair) -> &'static str {
-    let algorithm = pair.algorithm();
-    if algorithm == &ECDSA_P256_SHA256_FIXED_SIGNING {
-        return "P-256";
-    }
-    if algorithm == &ECDSA_P384_SHA384_FIXED_SIGNING {
-        return "P-384";
-    }
-    "P-521"
 }
 
 /// The members `x` and `y` of an uncompressed point: a byte 4, then both at full length.

@@ -1,4 +1,5 @@
-//! Which primitive an algorithm signs with ([RFC 7518 §3.1], [RFC 8037 §3.1], [RFC 9864 §2.2]).
+//! Which primitive an algorithm signs with ([RFC 7518 §3.1], [RFC 8037 §3.1], [RFC 9864 §2.2]), and
+//! with which fixed keys: one row for each.
 //!
 //! It goes by the registered name, so that ML-DSA is always here: the features of `bearward-core`
 //! decide what a caller can ask for, not what is answered.
@@ -21,6 +22,7 @@ use aws_lc_rs::signature::{
 use bearward_core::Algorithm;
 
 use super::KeyError;
+use super::fixed::{self, Pair, pair};
 use super::material::Material;
 
 /// How an algorithm signs.
@@ -40,25 +42,8 @@ impl Scheme {
     ///
     /// [`KeyError::UnknownAlgorithm`] if `bearward-core` knows an algorithm this version does not.
     pub(super) fn of(algorithm: Algorithm) -> Result<Self, KeyError> {
-        Ok(match algorithm.as_str() {
-            "HS256" => Self::Hmac(hmac::HMAC_SHA256),
-            "HS384" => Self::Hmac(hmac::HMAC_SHA384),
-            "HS512" => Self::Hmac(hmac::HMAC_SHA512),
-            "RS256" => Self::Rsa(&RSA_PKCS1_SHA256),
-            "RS384" => Self::Rsa(&RSA_PKCS1_SHA384),
-            "RS512" => Self::Rsa(&RSA_PKCS1_SHA512),
-            "PS256" => Self::Rsa(&RSA_PSS_SHA256),
-            "PS384" => Self::Rsa(&RSA_PSS_SHA384),
-            "PS512" => Self::Rsa(&RSA_PSS_SHA512),
-            "ES256" => Self::Ecdsa(&ECDSA_P256_SHA256_FIXED_SIGNING),
-            "ES384" => Self::Ecdsa(&ECDSA_P384_SHA384_FIXED_SIGNING),
-            "ES512" => Self::Ecdsa(&ECDSA_P521_SHA512_FIXED_SIGNING),
-            "EdDSA" | "Ed25519" => Self::Ed25519,
-            "ML-DSA-44" => Self::MlDsa(&ML_DSA_44_SIGNING),
-            "ML-DSA-65" => Self::MlDsa(&ML_DSA_65_SIGNING),
-            "ML-DSA-87" => Self::MlDsa(&ML_DSA_87_SIGNING),
-            _ => return Err(KeyError::UnknownAlgorithm),
-        })
+        let (scheme, _) = row(algorithm).ok_or(KeyError::UnknownAlgorithm)?;
+        Ok(scheme)
     }
 
     /// Parses `key`: PKCS#8, or for HMAC the secret itself.
@@ -108,4 +93,48 @@ impl Scheme {
         };
         generated.map_err(|_| KeyError::Generate)
     }
+}
+
+/// What is known of `algorithm`: how it signs, and its fixed keys.
+pub(super) fn row(algorithm: Algorithm) -> Option<(Scheme, Pair)> {
+    Some(match algorithm.as_str() {
+        "HS256" => (Scheme::Hmac(hmac::HMAC_SHA256), fixed::HMAC),
+        "HS384" => (Scheme::Hmac(hmac::HMAC_SHA384), fixed::HMAC),
+        "HS512" => (Scheme::Hmac(hmac::HMAC_SHA512), fixed::HMAC),
+        "RS256" => (Scheme::Rsa(&RSA_PKCS1_SHA256), fixed::RSA_2048),
+        "RS384" => (Scheme::Rsa(&RSA_PKCS1_SHA384), fixed::RSA_2048),
+        "RS512" => (Scheme::Rsa(&RSA_PKCS1_SHA512), fixed::RSA_2048),
+        "PS256" => (Scheme::Rsa(&RSA_PSS_SHA256), fixed::RSA_2048),
+        "PS384" => (Scheme::Rsa(&RSA_PSS_SHA384), fixed::RSA_2048),
+        "PS512" => (Scheme::Rsa(&RSA_PSS_SHA512), fixed::RSA_2048),
+        "ES256" => (
+            Scheme::Ecdsa(&ECDSA_P256_SHA256_FIXED_SIGNING),
+            pair(include_bytes!("../../keys/p-256.der")),
+        ),
+        "ES384" => (
+            Scheme::Ecdsa(&ECDSA_P384_SHA384_FIXED_SIGNING),
+            pair(include_bytes!("../../keys/p-384.der")),
+        ),
+        "ES512" => (
+            Scheme::Ecdsa(&ECDSA_P521_SHA512_FIXED_SIGNING),
+            pair(include_bytes!("../../keys/p-521.der")),
+        ),
+        "EdDSA" | "Ed25519" => (
+            Scheme::Ed25519,
+            pair(include_bytes!("../../keys/ed25519.der")),
+        ),
+        "ML-DSA-44" => (
+            Scheme::MlDsa(&ML_DSA_44_SIGNING),
+            pair(include_bytes!("../../keys/ml-dsa-44.der")),
+        ),
+        "ML-DSA-65" => (
+            Scheme::MlDsa(&ML_DSA_65_SIGNING),
+            pair(include_bytes!("../../keys/ml-dsa-65.der")),
+        ),
+        "ML-DSA-87" => (
+            Scheme::MlDsa(&ML_DSA_87_SIGNING),
+            pair(include_bytes!("../../keys/ml-dsa-87.der")),
+        ),
+        _ => return None,
+    })
 }
