@@ -1,5 +1,6 @@
 //! Runs one part of the pipeline a number of times, for a profiler or an instruction counter:
-//! `count PART [TIMES]`. What counts is inside [`measured`]; the rest is preparation.
+//! `count PART [TIMES]`. What counts is inside [`measured`](bearward_bench::measured); the rest
+//! is preparation.
 
 use std::future::Future;
 use std::hint::black_box;
@@ -7,12 +8,12 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use bearward::{Algorithm, Issuer, JwkSet, Policy, ResourceServer, TokenCache, UnixTime};
+use bearward_bench::measured;
+use bearward_bench::tokens::ISSUER;
 use bearward_core::jws::UnverifiedJws;
 use bearward_testing::{SigningKey, Token, keys::jwk_set};
 use http::Request;
 use http::header::AUTHORIZATION;
-
-const ISSUER: &str = "https://my-project.authgear.cloud";
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -72,12 +73,5 @@ fn main() {
             });
         }
         _ => measured(times, authenticate),
-    }
-}
-
-#[inline(never)]
-fn measured(times: u32, part: impl Fn()) {
-    for _ in 0..times {
-        part();
     }
 }

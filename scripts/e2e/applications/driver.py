@@ -145,8 +145,9 @@ class ApplicationsRun(Run):
 
     # What is good.
 
+    # threat: A-FWD-01, A-FWD-02, A-FWD-03, A-FWD-04
     def honest(self, server):
-        """A-FWD-01 to -04, and what every handler is for."""
+        """What is good, and what every handler is for."""
         rows = (
             ("no token, /healthz", b"/healthz", None, 200, "healthz"),
             ("no token, /public/a", b"/public/a", None, 200, "public"),
@@ -179,6 +180,7 @@ class ApplicationsRun(Run):
 
     # What is not.
 
+    # threat: T-FWD-04, T-FWD-13
     def targets(self, server):
         drawn = Targets(self.seed, server.host)
         count = 0
@@ -202,6 +204,7 @@ class ApplicationsRun(Run):
         some = sum(count for handler, count in reached.items() if handler in FOR_USERS)
         self.holds(f"{server.name}: the attack reached the application at all", some > self.count // 20, some)
 
+    # threat: T-FWD-12
     def fields(self, server):
         self.queries(server)
         self.compare(server, "fields", fields.cases(fields.table()), self.asked, self.together)

@@ -89,8 +89,9 @@ def together(cases, size):
             yield Case(*base, tuple(field for case in chosen for field in case.fields)), chosen
 
 
+# threat: T-FWD-11
 def queries():
-    """What frameworks take from a query for the method, T-FWD-11."""
+    """What frameworks take from a query for the method."""
     names = (
         b"_method", b"_METHOD", b"%5fmethod", b"_%6dethod", b"X-HTTP-Method-Override", b"x-http-method-override",
         b"X-HTTP-Method", b"X-Method-Override",

@@ -1,4 +1,5 @@
-# What the end-to-end tests need beside Rust and Python, in the ways a developer's machine and CI have. To be sourced.
+# What the end-to-end tests need in addition to Rust and Python, in the ways a developer's machine and CI have. To be
+# sourced.
 
 # Debian keeps daemons where only root looks.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -52,6 +53,12 @@ install_python() {
     tail -n 20 "$venv.log" >&2
     return 1
   }
+}
+
+# build_program: builds the program in the profile `e2e` below $target, and names it in `program`.
+build_program() {
+  cargo build --locked --profile e2e --package bearward-cli
+  program=$target/e2e/bearward
 }
 
 # skip_all REASON: ends the script without anything checked.

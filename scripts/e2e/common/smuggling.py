@@ -1,4 +1,6 @@
-"""Rows of T-PRX-04 and T-HDR-04: requests whose end two readers could see at different places."""
+"""Requests whose end two readers could see at different places."""
+
+# threat: T-PRX-04
 
 SMUGGLED = "GET /app/smuggled HTTP/1.1\r\nHost: a\r\nX-Authgear-User-Id: forged\r\n\r\n"
 _CHUNKED = f"0\r\n\r\n{SMUGGLED}"

@@ -370,6 +370,7 @@ class Run:
         answer, seen = self.through(proxy, "/transfer", bearer(self.mint()), method="POST")
         self.check(proxy, "login just now: 200", (answer.status, seen is not None), (200, True))
 
+    # threat: T-HDR-01, T-HDR-02, T-HDR-03, T-HDR-04
     def spoofed(self, proxy):
         token = self.mint(roles=None)
         identity = self.identity_of(token)
@@ -394,6 +395,7 @@ class Run:
             self.check(proxy, what, found if not is_right else True, True)
         self.refused(proxy, "spoofed roles, a token without", 403, [], "/admin/x", bearer(token), *SPOOFED)
 
+    # threat: T-FWD-01, T-FWD-07
     def misleading(self, proxy):
         self.refused(proxy, "misleading fields, no token", 401, [REALM], "/admin/x", *MISLEADING)
         token = bearer(self.mint())
@@ -422,6 +424,7 @@ class Run:
         preflight = [("Origin", "https://page.example.com"), ("Access-Control-Request-Method", "POST")]
         self.refused(proxy, "preflight", 401, [REALM], "/app/x", *preflight, method="OPTIONS")
 
+    # threat: T-FWD-04, T-FWD-05, T-FWD-06, T-FWD-08
     def paths(self, proxy):
         """None of them is the public one. Some proxies refuse one or the other themselves, with 400 as well."""
         for target in SEVERAL_READINGS:
@@ -485,6 +488,7 @@ class Run:
         answer, seen = self.through(proxy, f"/app/x?access_token={good}")
         self.check(proxy, "a token in the query: refused", (answer.status < 500, seen is None), (True, True))
 
+    # threat: T-PRX-04
     def upgrades(self, proxy):
         token = bearer(self.mint(roles=None))
         hello = b"\x81\x85\0\0\0\0hello"
@@ -517,6 +521,7 @@ class Run:
 
     # Outages, for all proxies at once
 
+    # threat: T-PRX-02
     def gone(self):
         token = bearer(self.mint())
         self.hung(token)
