@@ -1,7 +1,9 @@
-//! The stages of the pipeline for a token without a request.
+//! The pipeline for a token without a request: nothing proves that anybody has the key of a bound one.
 
+use bearward_core::confirmation::Evidence;
 use bearward_core::jws::{KnownHeader, UnverifiedJws};
 use bearward_core::rejection::InvalidToken;
+use bearward_core::vouch::vouch;
 use bearward_core::{JwkSet, Policy, Principal, UnixTime};
 
 /// All stages but the first, with keys at hand.
@@ -28,12 +30,9 @@ pub(crate) fn verify_knowing(
     now: UnixTime,
 ) -> Result<Principal, InvalidToken> {
     let jws = UnverifiedJws::parse_knowing(token, known.as_ref())?;
-    policy.check_issuer(&jws)?;
-    policy.check_header(jws.header())?;
-    let key = keys.select(jws.header())?;
-    let verified = jws.verify(key)?;
-    if verified.header_is_new() {
-        *known = Some(KnownHeader::of(&verified));
+    let vouched = vouch(jws, keys, policy, now)?;
+    if vouched.jws().header_is_new() {
+        *known = Some(KnownHeader::of(vouched.jws()));
     }
-    policy.check(verified, now)
+    vouched.check()?.proven(Evidence::NONE)
 }

@@ -9,11 +9,13 @@
 //! | parse | token | [`UnverifiedJws`] | [`jws`] |
 //! | select | header | [`VerificationKey`](jwk::VerificationKey) | [`jwk_set`] |
 //! | verify | signature | [`VerifiedJws`](jws::VerifiedJws) | [`jws`] |
-//! | check | claims | [`Principal`] | [`policy`] |
+//! | check | claims | [`Claimed`] | [`policy`] |
+//! | prove | what the token says | [`Principal`] | [`confirmation`] |
 //! | authorize | principal | nothing more to ask | [`requirements`] |
 //!
 //! Each stage consumes the value of the one before and returns a new type, so that none can be left
-//! out: holding a [`Principal`] is the proof that all of them ran. Refusals are [`Rejection`]s, and
+//! out: holding a [`Principal`] is the proof that all of them ran. Those from the token to what it says
+//! are composed in [`vouch`], for callers that wait for keys and for [`authenticate`], which does not. Refusals are [`Rejection`]s, and
 //! a [`Challenge`] is what the sender is answered.
 //!
 //! ```
@@ -39,7 +41,9 @@ pub mod algorithm;
 pub mod authgear;
 mod base64url;
 pub mod challenge;
+pub mod claimed;
 pub mod claims;
+pub mod confirmation;
 pub mod credentials;
 pub mod id_token;
 pub mod json;
@@ -57,9 +61,11 @@ pub mod time;
 #[cfg(test)]
 #[path = "../tests/vector_files.rs"]
 mod vector_files;
+pub mod vouch;
 
 pub use crate::algorithm::Algorithm;
 pub use crate::challenge::{Challenge, ProtectionSpace};
+pub use crate::claimed::Claimed;
 pub use crate::claims::ClaimPath;
 pub use crate::credentials::RequestHead;
 pub use crate::jwk_set::JwkSet;
@@ -71,8 +77,10 @@ pub use crate::rejection::Rejection;
 pub use crate::requirements::Requirements;
 pub use crate::time::UnixTime;
 
+use crate::confirmation::Evidence;
 use crate::credentials::Credentials;
 use crate::jws::UnverifiedJws;
+use crate::vouch::vouch;
 
 /// All stages with one issuer whose keys are at hand.
 ///
@@ -87,9 +95,6 @@ pub fn authenticate(
 ) -> Result<Principal, Rejection> {
     let credentials = Credentials::parse(head)?;
     let jws = UnverifiedJws::parse(credentials.access_token())?;
-    policy.check_issuer(&jws)?;
-    policy.check_header(jws.header())?;
-    let key = keys.select(jws.header())?;
-    let verified = jws.verify(key)?;
-    Ok(policy.check(verified, now)?)
+    let claimed = vouch(jws, keys, policy, now)?.check()?;
+    Ok(claimed.proven(Evidence::NONE)?)
 }

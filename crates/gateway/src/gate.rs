@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use bearward::{Principal, Rejection, RequestHead, ResourceServer};
+use bearward::{Authenticated, Principal, Rejection, RequestHead, ResourceServer};
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CONTENT_LENGTH, ORIGIN, TRANSFER_ENCODING};
 use http::{HeaderValue, Method, Uri};
 
@@ -118,7 +118,7 @@ impl Gate {
                     shadowed.get_or_insert(Reason::Rejected(rejection));
                 }
                 Err(rejection) => {
-                    let challenge = self.server.challenge(&rejection);
+                    let challenge = self.server.challenge(&rejection, head);
                     let route = Arc::clone(route);
                     let refusal = Refusal::challenged(route, rejection, &challenge);
                     return Decision::Refuse(Box::new(refusal));
@@ -174,7 +174,10 @@ impl Gate {
         }
         let sender = match sender {
             Some(sender) => sender,
-            None => sender.insert(self.server.authenticate(head).await),
+            None => {
+                let authenticated = self.server.authenticate(head).await;
+                sender.insert(authenticated.map(Authenticated::into_principal))
+            }
         };
         match sender {
             Ok(principal) => self.authorize(head, principal, route).await,

@@ -13,11 +13,11 @@
 //! let writers = Requirements::builder().scope("orders:write").build()?;
 //!
 //! match server.authenticate(&request).await {
-//!     Ok(principal) => match server.authorize(&request, &principal, &writers).await {
-//!         Ok(()) => println!("{} may", principal.subject()),
-//!         Err(rejection) => println!("{}", server.challenge(&rejection).status()),
+//!     Ok(sender) => match server.authorize(&request, &sender, &writers).await {
+//!         Ok(()) => println!("{} may", sender.subject()),
+//!         Err(rejection) => println!("{}", server.challenge(&rejection, &request).status()),
 //!     },
-//!     Err(rejection) => println!("{}", server.challenge(&rejection).status()),
+//!     Err(rejection) => println!("{}", server.challenge(&rejection, &request).status()),
 //! }
 //! # Ok(())
 //! # }
@@ -33,6 +33,7 @@
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
+mod authenticated;
 mod build_error;
 mod clock;
 mod discovery;
@@ -55,6 +56,7 @@ pub use bearward_core::{
     ProtectedResourceMetadata, ProtectionSpace, Rejection, RequestHead, Requirements, UnixTime,
 };
 
+pub use crate::authenticated::Authenticated;
 pub use crate::issuer::Issuer;
 pub use crate::resource_server::{BuildError, IssuerState, ResourceServer};
 pub use crate::token_cache::TokenCache;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bearward_core::confirmation::{Confirmation, Evidence};
 use bearward_core::jws::UnverifiedJws;
 use bearward_core::policy::Rule;
 use bearward_core::rejection::InvalidToken;
@@ -38,10 +39,12 @@ pub(super) fn rules(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {
         .ok()
         .filter(|_| anatomy.is_jws());
     let answers = jws.map(|jws| -> Vec<_> {
-        asked
-            .policy
-            .danger_unverified_rules(&jws, asked.now)
-            .collect()
+        let rules = asked.policy.danger_unverified_rules(&jws, asked.now);
+        let answers = rules.map(|(rule, answer)| match rule == Rule::Confirmation {
+            true => (rule, proven(&jws)),
+            false => (rule, answer),
+        });
+        answers.collect()
     });
     let answer = |rule: Rule| {
         let (_, answer) = *answers.as_ref()?.iter().find(|(of, _)| *of == rule)?;
@@ -53,6 +56,14 @@ pub(super) fn rules(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {
             Row::of(*rule, asked).map(|row| row.check(anatomy, asked, answer(*rule)))
         })
         .collect()
+}
+
+/// What comes of `cnf`: nothing proves that anybody has the key of a bound token.
+fn proven(jws: &UnverifiedJws<'_>) -> Result<(), InvalidToken> {
+    match Confirmation::danger_unverified(jws)? {
+        Some(confirmation) => confirmation.check(Evidence::NONE),
+        None => Ok(()),
+    }
 }
 
 /// How a rule is shown.
