@@ -2,10 +2,10 @@
 //!
 //! ```no_run
 //! use axum::{Router, routing::get};
-//! use bearward_axum::{BearerLayer, Principal, ResourceServer};
+//! use bearward_axum::{BearerLayer, Caller, ResourceServer};
 //!
-//! async fn hello(principal: Principal) -> String {
-//!     format!("Hello, {}!", principal.subject())
+//! async fn hello(caller: Caller) -> String {
+//!     format!("Hello, {}!", caller.subject())
 //! }
 //!
 //! #[tokio::main]
@@ -21,7 +21,7 @@
 //!
 //! ```no_run
 //! # use axum::{Router, routing::{get, post}};
-//! # use bearward_axum::{BearerLayer, Principal, Requirements, ResourceServer};
+//! # use bearward_axum::{BearerLayer, Requirements, ResourceServer};
 //! # use std::time::Duration;
 //! # async fn orders() {}
 //! # async fn transfer() {}
@@ -39,16 +39,17 @@
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod extract;
+mod layer;
 mod metadata;
 
 pub use bearward;
 pub use bearward::{
-    Algorithm, Challenge, ClaimPath, Issuer, JwkSet, Policy, PrincipalKind, Profile,
+    Algorithm, Challenge, ClaimPath, Issuer, JwkSet, Policy, Principal, PrincipalKind, Profile,
     ProtectedResourceMetadata, ProtectionSpace, Rejection, Requirements, ResourceServer,
 };
-pub use bearward_tower::BearerLayer;
 
-pub use crate::extract::{LayerMissing, Principal};
+pub use crate::extract::{Caller, LayerMissing};
+pub use crate::layer::BearerLayer;
 pub use crate::metadata::metadata_route;
 
 /// The manual, of which every block of Rust is compiled.
