@@ -37,6 +37,8 @@ mod authenticated;
 mod build_error;
 mod clock;
 mod discovery;
+#[cfg(feature = "explain")]
+pub mod explain;
 pub mod fetch;
 pub mod issuer;
 pub mod issuer_url;

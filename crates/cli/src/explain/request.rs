@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use bearward::explain::{Anatomy, Asked, Keys, Report};
 use bearward_core::JwkSet;
 use bearward_gateway::Gate;
 use bearward_gateway::config::Config;
@@ -15,10 +16,7 @@ use bearward_gateway::target::{Target, TargetError};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method};
 
-use super::anatomy::Anatomy;
-use super::asked::{Asked, Keys};
 use super::keys_or_why;
-use super::report::Report;
 use crate::rules::Clock;
 use crate::{Exit, Failure, keys, serve};
 
@@ -94,7 +92,7 @@ impl Explained {
         let asked = asked(&config, anatomy.as_ref(), clock)?;
         let token = anatomy.as_ref().map(|anatomy| Report::new(anatomy, &asked));
         let principal = token.as_ref().and_then(Report::principal);
-        let alternatives = |route: &Route| required::alternatives(route, principal, asked.now);
+        let alternatives = |route: &Route| required::alternatives(route, principal, asked.now());
         let applied = selected().map(|route| Applied {
             route: Route::clone(route),
             forbids: target
@@ -113,11 +111,11 @@ impl Explained {
                 routes::tried(&config.routes, &request.method, host, target, selection)
             },
         );
-        let outcome = match (&token, &asked.keys) {
+        let outcome = match (&token, asked.keys()) {
             // The gate would have to know the keys.
             (Some(report), Keys::Unavailable(error)) => Outcome::without_keys(report, error),
             _ => {
-                let given = anatomy.as_ref().map(|anatomy| anatomy.given);
+                let given = anatomy.as_ref().map(Anatomy::given);
                 decide(&config, &asked, &request, given)?
             }
         };
@@ -155,8 +153,7 @@ fn path_of(target: Result<&Target<'_>, &TargetError>) -> Result<String, String> 
 
 /// What a token is held against: the policy of the issuer it names, or of the first.
 fn asked(config: &Config, anatomy: Option<&Anatomy<'_>>, clock: Clock) -> Result<Asked, Failure> {
-    let payload = anatomy.and_then(|anatomy| anatomy.payload.as_ref());
-    let named = payload.and_then(|payload| payload.string("iss"));
+    let named = anatomy.and_then(Anatomy::unverified_issuer);
     let mut issuers = config.server.issuers();
     let known = issuers.find(|name| Some(*name) == named.as_deref());
     let name = known.or_else(|| config.server.issuers().next());
@@ -189,12 +186,12 @@ fn decide(
         headers.insert(AUTHORIZATION, credentials);
     }
     let none = JwkSet::from_secrets([]);
-    let keys = match &asked.keys {
+    let keys = match asked.keys() {
         Keys::Known(keys) => keys,
         Keys::Unavailable(_) | Keys::Unconfigured | Keys::Unneeded => &none,
     };
-    let now = asked.now;
-    let server = config.server.with_keys(asked.policy.issuer(), keys)?;
+    let now = asked.now();
+    let server = config.server.with_keys(asked.policy().issuer(), keys)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

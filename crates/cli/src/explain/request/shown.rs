@@ -1,12 +1,12 @@
 //! An explained request as JSON, on one line.
 
+use bearward::explain::{Check, Json as Token, text};
 use serde::Serialize;
 
 use super::outcome::Outcome;
 use super::text::{access, described};
 use super::{Applied, Explained};
-use crate::escape;
-use crate::explain::report::{Check, Json as Token};
+use crate::explain::meaning;
 
 /// The JSON text.
 pub(in crate::explain) fn to_json(explained: &Explained) -> String {
@@ -27,7 +27,10 @@ pub(in crate::explain) fn to_json(explained: &Explained) -> String {
             .collect(),
         also: also.iter().map(RouteJson::of).collect(),
         route: route.map(RouteJson::of),
-        token: explained.token.as_ref().map(|report| report.as_json()),
+        token: explained
+            .token
+            .as_ref()
+            .map(|report| report.as_json(meaning(report))),
         decision: DecisionJson::of(&explained.outcome),
     };
     // Strings and options of them always have a JSON text.
@@ -160,7 +163,7 @@ impl<'e> DecisionJson<'e> {
                 json.admitted = Some(true);
                 let field = |(name, value): &'e (String, String)| FieldJson {
                     name,
-                    value: escape::shown(value, value.len()),
+                    value: text::shown(value, value.len()),
                 };
                 json.identity = Some(fields.iter().map(field).collect());
             }

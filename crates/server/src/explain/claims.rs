@@ -10,13 +10,14 @@ use bearward_core::{Policy, Profile, UnixTime};
 
 use super::anatomy::Anatomy;
 use super::asked::Asked;
-use super::members::{Members, quoted};
+use super::members::Members;
 use super::probe;
 use super::report::{Check, Verdict};
-use crate::{escape, time};
+use super::text::quoted;
+use super::{text, time};
 
 /// `iss`, which is checked before a key is looked up.
-pub(super) fn issuer(anatomy: &Anatomy<'_>, asked: &Asked) -> Check {
+pub(crate) fn issuer(anatomy: &Anatomy<'_>, asked: &Asked) -> Check {
     let token = probe::payload(anatomy);
     let answer = UnverifiedJws::parse(&token).map(|jws| asked.policy.check_issuer(&jws));
     let verdict = match (asked.issuer(), answer) {
@@ -33,7 +34,7 @@ pub(super) fn issuer(anatomy: &Anatomy<'_>, asked: &Asked) -> Check {
 }
 
 /// The rules of the policy, but for `iss`.
-pub(super) fn rules(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {
+pub(crate) fn rules(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {
     let token = probe::payload(anatomy);
     let jws = UnverifiedJws::parse(&token)
         .ok()
@@ -169,7 +170,7 @@ fn shown(anatomy: &Anatomy<'_>, name: &str) -> String {
 }
 
 /// What `typ` must be in a profile.
-pub(super) const fn expected_typ(profile: Profile) -> &'static str {
+pub(crate) const fn expected_typ(profile: Profile) -> &'static str {
     match profile {
         Profile::Rfc9068 => "at+jwt",
         Profile::Auth0 | Profile::Cognito | Profile::Entra | Profile::Keycloak => {
@@ -217,7 +218,7 @@ fn expected_claims(policy: &Policy) -> String {
 }
 
 fn shown_name(name: &str) -> String {
-    escape::shown(name, NAME_CHARS)
+    text::shown(name, NAME_CHARS)
 }
 
 fn expected_lifetime(policy: &Policy) -> String {
