@@ -92,11 +92,7 @@ impl Explain {
         let asked = self.asked(&anatomy)?;
         let report = Report::new(&anatomy, &asked);
         let written = match format {
-            // Strings and options of them always have a JSON text.
-            Format::Json => {
-                let json = serde_json::to_string(&report.as_json(meaning(&report)));
-                writeln!(io::stdout(), "{}", json.unwrap_or_default())
-            }
+            Format::Json => writeln!(io::stdout(), "{}", report.to_json(meaning(&report))),
             Format::Text => table::write(&report, &mut anstream::stdout()),
         };
         ended(written, exit(&report.decision))

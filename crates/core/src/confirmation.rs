@@ -76,9 +76,8 @@ impl Confirmation {
     ///
     /// [`InvalidToken::CnfNotProven`].
     pub const fn check(&self, evidence: Evidence) -> Result<(), InvalidToken> {
-        match evidence.0 {
-            Presented::Nothing => Err(InvalidToken::CnfNotProven),
-        }
+        let Evidence(()) = evidence;
+        Err(InvalidToken::CnfNotProven)
     }
 }
 
@@ -105,16 +104,11 @@ impl Thumbprint {
 /// What a request presents to prove that its sender has the key to which the token is bound.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
-pub struct Evidence(Presented);
+pub struct Evidence(());
 
 impl Evidence {
     /// Nothing: a plain Bearer request. It suffices for a token that is bound to no key.
-    pub const NONE: Self = Self(Presented::Nothing);
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Presented {
-    Nothing,
+    pub const NONE: Self = Self(());
 }
 
 #[cfg(test)]

@@ -95,6 +95,6 @@ pub fn authenticate(
 ) -> Result<Principal, Rejection> {
     let credentials = Credentials::parse(head)?;
     let jws = UnverifiedJws::parse(credentials.access_token())?;
-    let claimed = vouch(jws, keys, policy, now)?.check()?;
+    let claimed = vouch(jws, keys, policy, now, |_| {})?;
     Ok(claimed.proven(Evidence::NONE)?)
 }

@@ -1,11 +1,9 @@
 //! Stages 2 to 5, composed once for every caller: from a token to what it says.
 //!
 //! What lies between is for the caller, who may have to wait for it: the key. So the way is in two
-//! steps, and each caller puts its own between them: [`Unvouched`] knows the issuer and what the key
-//! must be like, [`Vouched`] has a good signature. [`vouch`] takes both steps where the keys are at
-//! hand. Nothing in here waits.
-
-use std::fmt;
+//! steps, and each caller puts its own between them: [`Unvouched::new`] finds the issuer and checks what
+//! can be checked without its key, [`Unvouched::vouch`] has the key. [`vouch`] takes both steps where the
+//! keys are at hand. Nothing in here waits.
 
 use crate::claimed::Claimed;
 use crate::id_token::{IdToken, IdTokenRefused};
@@ -17,28 +15,33 @@ use crate::principal::Principal;
 use crate::rejection::InvalidToken;
 use crate::time::UnixTime;
 
-/// The first step and the second of an access token whose issuer is known, with its keys at hand.
+/// Both steps for an access token of the issuer whose `policy` and `keys` are at hand. What is verified
+/// is shown to `remember`, which may keep its header.
 ///
 /// # Errors
 ///
 /// The first check that the token does not pass.
-pub fn vouch<'t, 'p>(
-    jws: UnverifiedJws<'t>,
+pub fn vouch(
+    jws: UnverifiedJws<'_>,
     keys: &JwkSet,
-    policy: &'p Policy,
+    policy: &Policy,
     now: UnixTime,
-) -> Result<Vouched<'t, &'p Policy, AccessToken>, InvalidToken> {
+    remember: impl FnOnce(&VerifiedJws<'_>),
+) -> Result<Claimed, InvalidToken> {
     let is_issuer = |issuer: &str| (issuer == &**policy.issuer()).then_some(policy);
     let unvouched = Unvouched::new(jws, AccessToken, now, is_issuer)?;
     let key = keys.select(unvouched.header())?;
-    unvouched.verify(key)
+    unvouched.vouch(key, remember)
 }
 
 /// A token that lacks nothing but the key of its issuer: `I` is what the caller knows of that issuer,
 /// `K` what the token must be.
+#[derive(Debug)]
 pub struct Unvouched<'t, I, K> {
     jws: UnverifiedJws<'t>,
-    expected: Expected<I, K>,
+    issuer: I,
+    kind: K,
+    now: UnixTime,
 }
 
 impl<'t, I: AsRef<Policy>, K: TokenKind> Unvouched<'t, I, K> {
@@ -57,13 +60,17 @@ impl<'t, I: AsRef<Policy>, K: TokenKind> Unvouched<'t, I, K> {
     ) -> Result<Self, InvalidToken> {
         let issuer = find(&jws.unverified_issuer()?).ok_or(InvalidToken::IssuerUnknown)?;
         kind.check_header(issuer.as_ref(), jws.header())?;
-        let expected = Expected { issuer, kind, now };
-        Ok(Self { jws, expected })
+        Ok(Self {
+            jws,
+            issuer,
+            kind,
+            now,
+        })
     }
 
     /// What the caller knows of the issuer.
     pub const fn issuer(&self) -> &I {
-        &self.expected.issuer
+        &self.issuer
     }
 
     /// The header, by which the key is selected.
@@ -75,52 +82,25 @@ impl<'t, I: AsRef<Policy>, K: TokenKind> Unvouched<'t, I, K> {
     /// Whether the token could be good, so that it may cost a fetch of the issuer's keys.
     #[must_use]
     pub fn is_plausible(&self) -> bool {
-        let Expected { issuer, kind, now } = &self.expected;
-        kind.is_plausible(issuer.as_ref(), &self.jws, *now)
+        let policy = self.issuer.as_ref();
+        self.kind.is_plausible(policy, &self.jws, self.now)
     }
 
-    /// Verifies the signature with a key of the issuer.
+    /// Verifies the signature with a key of the issuer, then checks what the token says. What is
+    /// verified is shown to `remember`, which may keep its header.
     ///
     /// # Errors
     ///
-    /// As [`UnverifiedJws::verify`].
-    pub fn verify(self, key: &VerificationKey) -> Result<Vouched<'t, I, K>, InvalidToken> {
-        Ok(Vouched {
-            jws: self.jws.verify(key)?,
-            expected: self.expected,
-        })
+    /// As [`UnverifiedJws::verify`], or the first rule that the token breaks.
+    pub fn vouch(
+        self,
+        key: &VerificationKey,
+        remember: impl FnOnce(&VerifiedJws<'_>),
+    ) -> Result<K::Checked, InvalidToken> {
+        let verified = self.jws.verify(key)?;
+        remember(&verified);
+        self.kind.check(self.issuer.as_ref(), verified, self.now)
     }
-}
-
-/// A token that its issuer has signed.
-pub struct Vouched<'t, I, K> {
-    jws: VerifiedJws<'t>,
-    expected: Expected<I, K>,
-}
-
-impl<'t, I: AsRef<Policy>, K: TokenKind> Vouched<'t, I, K> {
-    /// The token, whose header is worth remembering now.
-    #[must_use]
-    pub const fn jws(&self) -> &VerifiedJws<'t> {
-        &self.jws
-    }
-
-    /// Checks what the token says.
-    ///
-    /// # Errors
-    ///
-    /// The first rule that it breaks.
-    pub fn check(self) -> Result<K::Checked, InvalidToken> {
-        let Expected { issuer, kind, now } = self.expected;
-        kind.check(issuer.as_ref(), self.jws, now)
-    }
-}
-
-/// What both steps hold a token against.
-struct Expected<I, K> {
-    issuer: I,
-    kind: K,
-    now: UnixTime,
 }
 
 /// What a token must be: an [`AccessToken`], or an ID token, [`IdTokenOf`] a principal.
@@ -201,17 +181,5 @@ impl TokenKind for IdTokenOf<'_> {
         now: UnixTime,
     ) -> Result<Self::Checked, InvalidToken> {
         Ok(IdToken::check(policy, jws, self.0, now))
-    }
-}
-
-impl<I, K> fmt::Debug for Unvouched<'_, I, K> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Unvouched").field(&self.jws).finish()
-    }
-}
-
-impl<I, K> fmt::Debug for Vouched<'_, I, K> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Vouched").field(&self.jws).finish()
     }
 }

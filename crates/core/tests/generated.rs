@@ -6,20 +6,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bearward_core::confirmation::Evidence;
-use bearward_core::jws::{KnownHeader, UnverifiedJws};
+use bearward_core::jws::{KnownHeader, UnverifiedJws, VerifiedJws};
 use bearward_core::rejection::InvalidToken;
-use bearward_core::vouch::{AccessToken, Vouched, vouch};
-use bearward_core::{JwkSet, Policy, RequestHead, authenticate, limits};
+use bearward_core::vouch::vouch;
+use bearward_core::{Claimed, JwkSet, Policy, RequestHead, authenticate, limits};
 use bearward_testing::generator::{AUDIENCE, Generator, ISSUER, NOW, Specimen, key_set};
 
 /// The stages of the pipeline behind the first.
 fn decide(token: &str, keys: &JwkSet, policy: &Policy) -> Result<(), InvalidToken> {
     let jws = UnverifiedJws::parse(token.as_bytes())?;
-    admit(vouch(jws, keys, policy, NOW)?)
+    admit(vouch(jws, keys, policy, NOW, |_| {})?)
 }
 
-fn admit(vouched: Vouched<'_, &Policy, AccessToken>) -> Result<(), InvalidToken> {
-    vouched.check()?.proven(Evidence::NONE).map(drop)
+fn admit(claimed: Claimed) -> Result<(), InvalidToken> {
+    claimed.proven(Evidence::NONE).map(drop)
 }
 
 /// The first rule that a token breaks, by what is said to explain it.
@@ -82,9 +82,10 @@ fn every_generated_token_is_decided_as_it_was_made() {
             wrong.push(format!("{index}: {specimen:?}, found {found:?} by request"));
         }
         // What the policy decides and what it says rule by rule are one order of the same rules.
-        let jws = UnverifiedJws::parse(token.as_bytes());
-        if let Ok(vouched) = jws.and_then(|jws| vouch(jws, &keys, &policy, NOW)) {
-            assert_eq!(vouched.check().err(), first_broken(token, &policy));
+        if let Ok(jws) = UnverifiedJws::parse(token.as_bytes()) {
+            let mut is_verified = false;
+            let claimed = vouch(jws, &keys, &policy, NOW, |_| is_verified = true);
+            assert!(!is_verified || claimed.err() == first_broken(token, &policy));
         }
         match expected {
             Ok(()) => accepted += 1,
@@ -113,33 +114,33 @@ fn a_known_header_changes_no_verdict() {
         let token = token.as_bytes();
         let of_the_token = KnownHeader::encoded_in(token).and_then(|encoded| known.get(encoded));
         for known in [of_the_token, last.as_ref()] {
-            let vouched = vouch_knowing(token, known, &keys, &policy);
-            let is_used = vouched
-                .as_ref()
-                .is_ok_and(|vouched| !vouched.jws().header_is_new());
-            let found = vouched.and_then(admit);
+            let mut is_used = false;
+            let found = vouch_knowing(token, known, &keys, &policy, |jws| {
+                is_used = !jws.header_is_new();
+            });
             assert_eq!(found, expected);
             *if is_used { &mut used } else { &mut unused } += 1;
         }
-        if let Ok(vouched) = vouch_knowing(token, None, &keys, &policy) {
-            assert!(vouched.jws().header_is_new());
-            let header = KnownHeader::of(vouched.jws());
+        let _ = vouch_knowing(token, None, &keys, &policy, |jws| {
+            assert!(jws.header_is_new());
+            let header = KnownHeader::of(jws);
             assert_eq!(Some(header.encoded()), KnownHeader::encoded_in(token));
             known.insert(header.encoded().into(), header.clone());
             last = Some(header);
-        }
+        });
     }
     assert!(used > 200 && unused > 200, "{used} {unused}");
 }
 
-fn vouch_knowing<'t, 'p>(
-    token: &'t [u8],
+fn vouch_knowing(
+    token: &[u8],
     known: Option<&KnownHeader>,
     keys: &JwkSet,
-    policy: &'p Policy,
-) -> Result<Vouched<'t, &'p Policy, AccessToken>, InvalidToken> {
+    policy: &Policy,
+    remember: impl FnOnce(&VerifiedJws<'_>),
+) -> Result<(), InvalidToken> {
     let jws = UnverifiedJws::parse_knowing(token, known)?;
-    vouch(jws, keys, policy, NOW)
+    admit(vouch(jws, keys, policy, NOW, remember)?)
 }
 
 /// What the verdicts above are worth: nothing is left out, and no reason that a token of a default

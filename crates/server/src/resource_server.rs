@@ -7,7 +7,6 @@ use std::time::SystemTime;
 use bearward_core::confirmation::Evidence;
 use bearward_core::credentials::UncheckedCredentials;
 use bearward_core::id_token::{IdToken, IdTokenRefused};
-use bearward_core::jwk::VerificationKey;
 use bearward_core::rejection::{InvalidRequest, InvalidToken, Rejection};
 use bearward_core::vouch::{AccessToken, IdTokenOf, TokenKind, Unvouched};
 use bearward_core::{
@@ -201,7 +200,7 @@ impl ResourceServer {
         let selected = selected.await?;
         let claimed = match before.filter(|seen| seen.is_by(trusted, &selected)) {
             Some(seen) => seen.check(now)?,
-            None => self.verify(unvouched, &selected.key)?,
+            None => unvouched.vouch(&selected.key, |jws| self.0.headers.keep(jws))?,
         };
         // A bound token is not worth it: nothing can prove yet who has its key, so it is refused each time.
         let cache = self.0.cache.as_ref();
@@ -223,7 +222,7 @@ impl ResourceServer {
             let keys = &unvouched.issuer().keys;
             let selected = keys.select(unvouched.header(), || unvouched.is_plausible());
             let selected = selected.await?;
-            Ok(self.verify(unvouched, &selected.key)?)
+            Ok(unvouched.vouch(&selected.key, |jws| self.0.headers.keep(jws))?)
         };
         match checked.await {
             Err(Rejection::InvalidToken(reason)) => Ok(Err(reason.into())),
@@ -241,17 +240,6 @@ impl ResourceServer {
     ) -> Result<Unvouched<'t, &Trusted, K>, InvalidToken> {
         let jws = self.0.headers.parse(token)?;
         Unvouched::new(jws, kind, now, |issuer| self.0.issuers.get(issuer))
-    }
-
-    /// What comes after the key.
-    fn verify<K: TokenKind>(
-        &self,
-        unvouched: Unvouched<'_, &Trusted, K>,
-        key: &VerificationKey,
-    ) -> Result<K::Checked, InvalidToken> {
-        let vouched = unvouched.verify(key)?;
-        self.0.headers.keep(vouched.jws());
-        vouched.check()
     }
 }
 

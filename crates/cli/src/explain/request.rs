@@ -92,7 +92,7 @@ impl Explained {
         let asked = asked(&config, anatomy.as_ref(), clock)?;
         let token = anatomy.as_ref().map(|anatomy| Report::new(anatomy, &asked));
         let principal = token.as_ref().and_then(Report::principal);
-        let alternatives = |route: &Route| required::alternatives(route, principal, asked.now());
+        let alternatives = |route: &Route| required::alternatives(route, principal, asked.now);
         let applied = selected().map(|route| Applied {
             route: Route::clone(route),
             forbids: target
@@ -111,11 +111,11 @@ impl Explained {
                 routes::tried(&config.routes, &request.method, host, target, selection)
             },
         );
-        let outcome = match (&token, asked.keys()) {
+        let outcome = match (&token, &asked.keys) {
             // The gate would have to know the keys.
             (Some(report), Keys::Unavailable(error)) => Outcome::without_keys(report, error),
             _ => {
-                let given = anatomy.as_ref().map(Anatomy::given);
+                let given = anatomy.as_ref().map(|anatomy| anatomy.given);
                 decide(&config, &asked, &request, given)?
             }
         };
@@ -186,12 +186,12 @@ fn decide(
         headers.insert(AUTHORIZATION, credentials);
     }
     let none = JwkSet::from_secrets([]);
-    let keys = match asked.keys() {
+    let keys = match &asked.keys {
         Keys::Known(keys) => keys,
         Keys::Unavailable(_) | Keys::Unconfigured | Keys::Unneeded => &none,
     };
-    let now = asked.now();
-    let server = config.server.with_keys(asked.policy().issuer(), keys)?;
+    let now = asked.now;
+    let server = config.server.with_keys(asked.policy.issuer(), keys)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -9,7 +9,7 @@ use super::members::Members;
 /// What was given for a token, and what it looks like.
 pub struct Anatomy<'t> {
     /// Byte for byte as given: this is what is accepted or refused.
-    pub(crate) given: &'t [u8],
+    pub given: &'t [u8],
     /// The same without what was pasted along.
     pub(crate) token: &'t [u8],
     /// What was pasted along.
@@ -50,12 +50,6 @@ impl<'t> Anatomy<'t> {
             anatomy.payload = Members::of(payload_part);
         }
         anatomy
-    }
-
-    /// What was given, byte for byte: this is what is accepted or refused.
-    #[must_use]
-    pub const fn given(&self) -> &'t [u8] {
-        self.given
     }
 
     /// The issuer that the payload names, whoever wrote it: to choose what to explain it by.

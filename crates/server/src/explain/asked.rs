@@ -5,9 +5,12 @@ use bearward_core::{JwkSet, Policy, UnixTime};
 /// What a token is held against.
 #[derive(Debug)]
 pub struct Asked {
-    pub(crate) policy: Policy,
-    pub(crate) keys: Keys,
-    pub(crate) now: UnixTime,
+    /// The policy of the issuer.
+    pub policy: Policy,
+    /// The issuer's keys.
+    pub keys: Keys,
+    /// The time at which it is decided.
+    pub now: UnixTime,
     /// Every issuer whose tokens are accepted, where a configuration says so.
     configured: Vec<String>,
 }
@@ -33,24 +36,6 @@ impl Asked {
     pub fn configured(mut self, issuers: impl IntoIterator<Item = String>) -> Self {
         self.configured = issuers.into_iter().collect();
         self
-    }
-
-    /// The policy of the issuer.
-    #[must_use]
-    pub const fn policy(&self) -> &Policy {
-        &self.policy
-    }
-
-    /// The issuer's keys.
-    #[must_use]
-    pub const fn keys(&self) -> &Keys {
-        &self.keys
-    }
-
-    /// The time at which it is decided.
-    #[must_use]
-    pub const fn now(&self) -> UnixTime {
-        self.now
     }
 
     pub(crate) const fn is_configured(&self) -> bool {

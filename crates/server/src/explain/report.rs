@@ -6,6 +6,7 @@ use bearward_core::Principal;
 use bearward_core::jws::UnverifiedJws;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::anatomy::Anatomy;
 use super::asked::{Asked, Keys};
@@ -81,10 +82,10 @@ impl Report {
         unchecked.map(|check| check.name).collect()
     }
 
-    /// As an object, with what its [code](Self::code) means.
+    /// As a JSON object, with what its [code](Self::code) means.
     #[must_use]
-    pub fn as_json<'r>(&'r self, meaning: Option<Meaning<'r>>) -> Json<'r> {
-        Json {
+    pub fn to_json(&self, meaning: Option<Meaning<'_>>) -> Box<RawValue> {
+        let json = Json {
             accepted: match self.decision {
                 Decision::Accepted(_) => Some(true),
                 Decision::Refused(_) => Some(false),
@@ -96,7 +97,9 @@ impl Report {
             remedy: meaning.map(|meaning| meaning.remedy),
             hints: &self.hints,
             checks: &self.checks,
-        }
+        };
+        // Strings and options of them always have a JSON text.
+        to_raw_value(&json).unwrap_or_default()
     }
 }
 
@@ -119,9 +122,9 @@ pub struct Meaning<'r> {
     pub remedy: &'r str,
 }
 
-/// A report as a JSON object, with its members in this order.
+/// Members in this order.
 #[derive(Serialize)]
-pub struct Json<'r> {
+struct Json<'r> {
     accepted: Option<bool>,
     /// Whether it is of a user or a machine, if it is accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -135,15 +138,6 @@ pub struct Json<'r> {
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     hints: &'r [String],
     checks: &'r [Check],
-}
-
-impl fmt::Debug for Json<'_> {
-    /// Shows no claims: they are personal.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Json")
-            .field("reason", &self.reason)
-            .finish_non_exhaustive()
-    }
 }
 
 /// One check.

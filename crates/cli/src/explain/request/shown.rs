@@ -1,7 +1,8 @@
 //! An explained request as JSON, on one line.
 
-use bearward::explain::{Check, Json as Token, text};
+use bearward::explain::{Check, text};
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::outcome::Outcome;
 use super::text::{access, described};
@@ -30,7 +31,7 @@ pub(in crate::explain) fn to_json(explained: &Explained) -> String {
         token: explained
             .token
             .as_ref()
-            .map(|report| report.as_json(meaning(report))),
+            .map(|report| report.to_json(meaning(report))),
         decision: DecisionJson::of(&explained.outcome),
     };
     // Strings and options of them always have a JSON text.
@@ -47,7 +48,7 @@ struct Json<'e> {
     also: Vec<RouteJson<'e>>,
     route: Option<RouteJson<'e>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<Token<'e>>,
+    token: Option<Box<RawValue>>,
     decision: DecisionJson<'e>,
 }
 
