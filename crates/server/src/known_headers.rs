@@ -5,8 +5,8 @@
 //! header is checked against policy and keys like any other. Only tokens that were verified leave
 //! theirs, since anybody can make up headers.
 //!
-//! Without this a new token takes 14 % more instructions next to its signature (RS256: 10 438 in place of
-//! 9 138, counted as `scripts/instructions` does).
+//! Without this a new token takes 14 % more instructions next to its signature: 1 300 for RS256, counted as
+//! `scripts/instructions` does.
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
