@@ -75,6 +75,10 @@ impl Confirmation {
     /// # Errors
     ///
     /// [`InvalidToken::CnfNotProven`].
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "evidence is good for one decision"
+    )]
     pub const fn check(&self, evidence: Evidence) -> Result<(), InvalidToken> {
         let Evidence(()) = evidence;
         Err(InvalidToken::CnfNotProven)
@@ -102,7 +106,7 @@ impl Thumbprint {
 }
 
 /// What a request presents to prove that its sender has the key to which the token is bound.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 #[must_use]
 pub struct Evidence(());
 

@@ -14,9 +14,9 @@
 //! | authorize | principal | nothing more to ask | [`requirements`] |
 //!
 //! Each stage consumes the value of the one before and returns a new type, so that none can be left
-//! out: holding a [`Principal`] is the proof that all of them ran. Those from the token to what it says
-//! are composed in [`vouch`], for callers that wait for keys and for [`authenticate`], which does not. Refusals are [`Rejection`]s, and
-//! a [`Challenge`] is what the sender is answered.
+//! out: holding a [`Principal`] is the proof that all of them ran. Those from the token to what it
+//! says are composed in [`mod@vouch`], for callers that wait for keys and for [`authenticate`], which
+//! does not. Refusals are [`Rejection`]s, and a [`Challenge`] is what the sender is answered.
 //!
 //! ```
 //! use bearward_core::{JwkSet, Policy, Rejection, RequestHead, UnixTime, authenticate};
