@@ -5,6 +5,7 @@
 
 use std::sync::LazyLock;
 
+use bearward_core::confirmation::{Confirmation, Evidence};
 use bearward_core::jwk::VerificationKey;
 use bearward_core::jws::UnverifiedJws;
 use bearward_core::rejection::InvalidToken;
@@ -77,7 +78,11 @@ fn assert_decided(payload: &[u8]) {
     }
     let first = POLICY
         .danger_unverified_rules(&jws, NOW)
-        .find_map(|(_, verdict)| verdict.err());
+        .find_map(|(_, verdict)| verdict.err())
+        .or_else(|| {
+            let bound = Confirmation::danger_unverified(&jws).ok().flatten()?;
+            bound.check(Evidence::NONE).err()
+        });
     let Some(claims) = claims else { return };
     match (verdict(&claims), first) {
         (Verdict::Accepted, None) => {}
@@ -96,9 +101,10 @@ fn assert_decided(payload: &[u8]) {
     let jws = UnverifiedJws::parse(signed.as_bytes()).expect("what parsed before");
     let key = KEYS.select(jws.header()).expect("the key");
     let verified = jws.verify(key).expect("a good signature");
-    let principal = POLICY.check(verified, NOW).expect("what no rule refused");
+    let claimed = POLICY.check(verified, NOW).expect("what no rule refused");
+    assert!(POLICY.check_times(&claimed, NOW).is_ok());
+    let principal = claimed.proven(Evidence::NONE).expect("a bearer token");
     assert_is(&principal, &claims);
-    assert!(POLICY.check_times(&principal, NOW).is_ok());
 }
 
 /// As the value of a claim beside good ones: what the principal has is that value.
@@ -121,7 +127,9 @@ fn assert_claim(value: &[u8]) {
         .verify(&key)
         .expect("a good signature");
     // It may be more than a value: `0,"nbf":9999999999`.
-    match (verdict(&claims), SYMMETRIC.check(verified, NOW)) {
+    let outcome = SYMMETRIC.check(verified, NOW);
+    let outcome = outcome.and_then(|claimed| claimed.proven(Evidence::NONE));
+    match (verdict(&claims), outcome) {
         (Verdict::Accepted, Ok(principal)) => assert_is(&principal, &claims),
         (Verdict::Refused(expected), Err(reason)) => assert_eq!(reason, expected),
         (Verdict::Undecided, _) => {}

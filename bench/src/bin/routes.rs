@@ -5,7 +5,7 @@
 
 use axum::Router;
 use axum::routing::get;
-use bearward_axum::{BearerLayer, Issuer, Principal, ResourceServer};
+use bearward_axum::{BearerLayer, Caller, Issuer, ResourceServer};
 use bearward_core::{Algorithm, JwkSet, Policy};
 use bearward_testing::{SigningKey, keys::jwk_set};
 use tokio::net::TcpListener;
@@ -38,6 +38,6 @@ async fn bare() -> &'static str {
     "Hello!"
 }
 
-async fn protected(_: Principal) -> &'static str {
+async fn protected(_: Caller) -> &'static str {
     "Hello!"
 }

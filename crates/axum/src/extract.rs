@@ -6,29 +6,29 @@ use std::ops::Deref;
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::response::{IntoResponse, Response};
+use bearward::Principal;
 use http::StatusCode;
 use http::request::Parts;
 
-/// Who sent the request: an argument of a handler.
+/// The [`Principal`] who sent the request: an argument of a handler, there taken apart or used as it is.
 ///
-/// As `Option<Principal>` it is for routes whose layer is
-/// [`optional`](bearward_tower::BearerLayer::optional).
+/// As `Option<Caller>` it is for routes whose layer is [`optional`](crate::BearerLayer::optional).
 #[derive(Clone, Debug)]
 #[expect(
     clippy::exhaustive_structs,
     reason = "a wrapper to be taken apart in a handler's arguments"
 )]
-pub struct Principal(pub bearward::Principal);
+pub struct Caller(pub Principal);
 
-impl Deref for Principal {
-    type Target = bearward::Principal;
+impl Deref for Caller {
+    type Target = Principal;
 
-    fn deref(&self) -> &bearward::Principal {
+    fn deref(&self) -> &Principal {
         &self.0
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for Principal {
+impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = LayerMissing;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, LayerMissing> {
@@ -37,7 +37,7 @@ impl<S: Sync> FromRequestParts<S> for Principal {
     }
 }
 
-impl<S: Sync> OptionalFromRequestParts<S> for Principal {
+impl<S: Sync> OptionalFromRequestParts<S> for Caller {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Option<Self>, Infallible> {
@@ -54,8 +54,8 @@ pub struct LayerMissing;
 impl fmt::Display for LayerMissing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "a handler takes Principal, and its route has no BearerLayer, or an optional one: \
-             add the layer, or take Option<Principal>",
+            "a handler takes Caller, and its route has no BearerLayer, or an optional one: \
+             add the layer, or take Option<Caller>",
         )
     }
 }

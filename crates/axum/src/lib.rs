@@ -2,16 +2,17 @@
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod extract;
+mod layer;
 mod metadata;
 
 pub use bearward;
 pub use bearward::{
-    Algorithm, Challenge, ClaimPath, Issuer, JwkSet, Policy, PrincipalKind, Profile,
+    Algorithm, Challenge, ClaimPath, Issuer, JwkSet, Policy, Principal, PrincipalKind, Profile,
     ProtectedResourceMetadata, ProtectionSpace, Rejection, Requirements, ResourceServer,
 };
-pub use bearward_tower::BearerLayer;
 
-pub use crate::extract::{LayerMissing, Principal};
+pub use crate::extract::{Caller, LayerMissing};
+pub use crate::layer::BearerLayer;
 pub use crate::metadata::metadata_route;
 
 /// The manual, of which every block of Rust is compiled.

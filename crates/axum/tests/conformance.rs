@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::response::IntoResponse;
 use axum::routing::any;
-use bearward_axum::{BearerLayer, Principal, ResourceServer, metadata_route};
+use bearward_axum::{BearerLayer, Caller, ResourceServer, metadata_route};
 use bearward_testing::conformance::{Failures, Route, RouteAccess, Suite, metadata, routes};
 
 use crate::fixture::{answer, server};
@@ -57,9 +57,7 @@ async fn a_handler_that_wants_a_principal_conforms() -> Result<(), Failures> {
     let server = server();
     conforms(&router(|route| {
         let handler = match route.access() {
-            RouteAccess::Required => {
-                any(async |principal: Principal| handler(Some(principal)).await)
-            }
+            RouteAccess::Required => any(async |caller: Caller| handler(Some(caller)).await),
             RouteAccess::Optional => any(handler),
         };
         Router::new().route(route.path(), handler.layer(layer(&server, route)))
@@ -80,8 +78,8 @@ fn layer(server: &ResourceServer, route: &Route) -> BearerLayer {
 }
 
 /// The handler behind each route.
-async fn handler(principal: Option<Principal>) -> impl IntoResponse {
-    let subject = principal.map(|principal| [("x-subject", principal.subject().to_owned())]);
+async fn handler(caller: Option<Caller>) -> impl IntoResponse {
+    let subject = caller.map(|caller| [("x-subject", caller.subject().to_owned())]);
     (subject, "welcome")
 }
 

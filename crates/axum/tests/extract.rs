@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use axum::routing::get as route;
 use axum::{RequestPartsExt, Router};
-use bearward_axum::{BearerLayer, LayerMissing, Principal, PrincipalKind};
+use bearward_axum::{BearerLayer, Caller, LayerMissing, PrincipalKind};
 use bearward_testing::Token;
 use bearward_testing::conformance::{AUDIENCE, ISSUER, NOW};
 use bearward_testing::token::{CLIENT_ID, SUBJECT};
@@ -16,7 +16,7 @@ async fn a_handler_takes_the_principal_beside_other_arguments() {
     async fn handler(
         State(greeting): State<&'static str>,
         Path(order): Path<u32>,
-        Principal(principal): Principal,
+        Caller(principal): Caller,
     ) -> String {
         format!("{greeting} {}: {order}", principal.subject())
     }
@@ -30,7 +30,7 @@ async fn a_handler_takes_the_principal_beside_other_arguments() {
 
 #[tokio::test]
 async fn what_the_token_says_is_there_without_unwrapping() {
-    async fn handler(principal: Principal) {
+    async fn handler(Caller(principal): Caller) {
         assert_eq!(principal.issuer(), ISSUER);
         assert_eq!(principal.subject(), SUBJECT);
         assert_eq!(principal.kind(), PrincipalKind::User);
@@ -88,29 +88,23 @@ async fn a_handler_for_somebody_under_an_optional_layer_is_a_mistake() {
 #[tokio::test]
 async fn the_extractors_themselves() {
     let (mut parts, ()) = get("/").into_parts();
-    assert!(
-        parts
-            .extract::<Option<Principal>>()
-            .await
-            .unwrap()
-            .is_none()
-    );
-    let missing: LayerMissing = parts.extract::<Principal>().await.unwrap_err();
+    assert!(parts.extract::<Option<Caller>>().await.unwrap().is_none());
+    let missing: LayerMissing = parts.extract::<Caller>().await.unwrap_err();
     assert_eq!(
         missing.to_string(),
-        "a handler takes Principal, and its route has no BearerLayer, or an optional one: \
-         add the layer, or take Option<Principal>"
+        "a handler takes Caller, and its route has no BearerLayer, or an optional one: \
+         add the layer, or take Option<Caller>"
     );
 
     let principal = server()
         .authenticate(&get_with("/", &good()))
         .await
         .unwrap();
-    parts.extensions.insert(principal);
+    parts.extensions.insert(principal.into_principal());
     // It stays there for the next extractor.
-    let somebody = parts.extract::<Principal>().await.unwrap();
+    let somebody = parts.extract::<Caller>().await.unwrap();
     assert_eq!(somebody.subject(), SUBJECT);
-    let somebody = parts.extract::<Option<Principal>>().await.unwrap();
+    let somebody = parts.extract::<Option<Caller>>().await.unwrap();
     assert_eq!(somebody.unwrap().subject(), SUBJECT);
 }
 
@@ -119,7 +113,7 @@ async fn t_err_01_debug_shows_no_claims() {
     let machine = Token::machine(ISSUER, AUDIENCE, NOW);
     for token in [good(), machine] {
         let principal = server().authenticate(&get_with("/", &token)).await.unwrap();
-        let shown = format!("{:?}", Principal(principal.clone()));
+        let shown = format!("{:?}", Caller(principal.principal.clone()));
         assert!(shown.contains(ISSUER), "{shown}");
         assert!(!shown.contains(principal.subject()), "{shown}");
     }

@@ -7,9 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use bearward::fetch::{Answer, FetchError, Get, Transport};
 use bearward::resource_server::ResourceServerBuilder;
-use bearward_axum::{
-    Issuer, JwkSet, Principal, ProtectedResourceMetadata, Rejection, ResourceServer,
-};
+use bearward_axum::{Caller, Issuer, JwkSet, ProtectedResourceMetadata, Rejection, ResourceServer};
 use bearward_testing::Token;
 use bearward_testing::conformance::{
     AUDIENCE, DOWN_ISSUER, ISSUER, NOW, key_set, metadata, policy,
@@ -72,13 +70,13 @@ pub(crate) fn reason(response: &Response<String>) -> Option<&'static str> {
 }
 
 /// A handler for those who have been authenticated.
-pub(crate) async fn who(principal: Principal) -> String {
+pub(crate) async fn who(Caller(principal): Caller) -> String {
     principal.subject().to_owned()
 }
 
 /// A handler for everybody.
-pub(crate) async fn who_if_anybody(principal: Option<Principal>) -> String {
-    principal.map_or_else(|| "nobody".to_owned(), |who| who.subject().to_owned())
+pub(crate) async fn who_if_anybody(caller: Option<Caller>) -> String {
+    caller.map_or_else(|| "nobody".to_owned(), |who| who.subject().to_owned())
 }
 
 /// Nothing is ever reached.

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::middleware::{Next, from_fn, map_response};
 use axum::response::Response;
 use axum::routing::{get as route, post};
-use bearward_axum::{BearerLayer, Rejection, Requirements, metadata_route};
+use bearward_axum::{BearerLayer, Caller, Rejection, Requirements, metadata_route};
 use bearward_testing::conformance::{ISSUER, NOW, key_set, policy};
 use bearward_testing::token::SUBJECT;
 use http::{Request, StatusCode};
@@ -102,6 +102,51 @@ async fn nested_routers_are_guarded_by_the_layers_around_them() {
     assert_eq!(reason(&refused), Some("no_credentials"));
     let refused = answer(&app, get_with("/admin/users", &good())).await;
     assert_eq!(reason(&refused), Some("claim_rule"));
+}
+
+/// A second credential counts where the sender put it, whatever routers and middleware between the two
+/// have made of the target.
+#[tokio::test]
+async fn t_req_03_a_layer_in_a_nested_router_sees_the_target_that_was_sent() {
+    async fn without_query(mut request: axum::extract::Request, next: Next) -> Response {
+        let path = request.uri().path().parse().unwrap();
+        *request.uri_mut() = path;
+        next.run(request).await
+    }
+    let path = async |_: Caller, uri: http::Uri| uri.to_string();
+    let inner = Router::new()
+        .route("/orders", route(path))
+        .layer(BearerLayer::new(&server()));
+    let nested = Router::new().nest("/v1", inner);
+    let app = Router::new()
+        .nest("/api", nested.clone())
+        .nest("/cut", nested.layer(from_fn(without_query)));
+
+    for within in ["/api", "/cut"] {
+        let path = format!("{within}/v1/orders");
+        let admitted = answer(&app, get_with(&path, &good())).await;
+        assert_eq!(admitted.body(), "/orders");
+        let twice = format!("{path}?access_token=a");
+        let refused = answer(&app, get_with(&twice, &good())).await;
+        assert_eq!(reason(&refused), Some("multiple_credentials"), "{within}");
+    }
+}
+
+/// Middleware and handlers find the same type, by whichever name they know it.
+#[tokio::test]
+async fn the_principal_of_extensions_and_of_handlers_is_one_type() {
+    async fn found(request: axum::extract::Request) -> String {
+        let of_axum: Option<&bearward_axum::Principal> = request.extensions().get();
+        let of_core: Option<&bearward::core::Principal> = request.extensions().get();
+        let found = of_axum.zip(of_core);
+        let found = found.filter(|(ours, theirs)| std::ptr::eq(*ours, *theirs));
+        found.map_or_else(|| "nobody".to_owned(), |(who, _)| who.subject().to_owned())
+    }
+    let app = Router::new()
+        .route("/", route(found))
+        .layer(BearerLayer::new(&server()).optional());
+    assert_eq!(answer(&app, get_with("/", &good())).await.body(), SUBJECT);
+    assert_eq!(answer(&app, get("/")).await.body(), "nobody");
 }
 
 #[tokio::test]

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use bearward::IssuerState;
+use bearward::explain::text::shown;
 use bearward_gateway::config::{Config, Mistake, Mistakes};
 use serde_json::{Value, json};
 
-use crate::escape::shown;
 use crate::format::Format;
 use crate::{Exit, Failure, running, serve};
 

@@ -4,30 +4,6 @@
 //! turn the reading direction, and letters that look like others. None of them reaches stdout or
 //! stderr as it is.
 
-use std::fmt::Write;
-
-/// `text` in printable ASCII, at most `cap` characters of it.
-///
-/// What is not ASCII is escaped as well: identifiers are compared byte for byte, so a Cyrillic `а`
-/// in an issuer has to be seen.
-pub(crate) fn shown(text: &str, cap: usize) -> String {
-    let mut shown = String::new();
-    for char in text.chars() {
-        let escaped = if matches!(char, '\'' | '"') {
-            String::from(char)
-        } else {
-            char.escape_default().collect()
-        };
-        if shown.len().saturating_add(escaped.len()) > cap {
-            // Writing to a string does not fail.
-            let _ = write!(shown, "… ({} bytes in all)", text.len());
-            break;
-        }
-        shown.push_str(&escaped);
-    }
-    shown
-}
-
 /// Appends the JSON text `json` on one line: without white space between tokens, and with what
 /// could steer a terminal as `\u` escapes, which mean the same. Nothing else changes: numbers keep
 /// their digits, members their order.
@@ -112,23 +88,6 @@ fn push_char(char: char, line: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn controls_and_look_alikes_are_shown_as_escapes() {
-        assert_eq!(shown("at+jwt", 40), "at+jwt");
-        assert_eq!(shown("it's \"so\"", 40), "it's \"so\"");
-        assert_eq!(shown("\u{1b}[2J\r\n\0", 40), "\\u{1b}[2J\\r\\n\\u{0}");
-        assert_eq!(shown("\u{202e}\u{430}", 40), "\\u{202e}\\u{430}");
-        assert_eq!(shown("\\", 40), "\\\\");
-    }
-
-    #[test]
-    fn what_is_long_is_cut_and_says_so() {
-        assert_eq!(shown("abcdef", 6), "abcdef");
-        assert_eq!(shown("abcdefg", 6), "abcdef… (7 bytes in all)");
-        // An escape is not cut in two.
-        assert_eq!(shown("abc\u{1b}", 6), "abc… (4 bytes in all)");
-    }
 
     #[test]
     fn json_goes_on_one_line_and_keeps_its_meaning() {

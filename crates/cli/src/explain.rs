@@ -1,40 +1,25 @@
 //! `bearward explain`: every check of one token, what it expects and what it finds.
 //!
-//! It has no rules of its own. Each check is the pipeline's, asked about one thing at a time, so
-//! that those behind the first failure are shown too; the verdict is the pipeline's on the token as
-//! it was given. What the token says is shown to whoever holds it anyway, with nothing in it that
-//! could steer a terminal; its signature never is.
+//! What there is to say is `bearward::explain`'s; here it is asked for and printed.
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
+use bearward::explain::{Anatomy, Asked, Decision, Keys, Meaning, Report, text};
 use bearward_core::{JwkSet, Policy, limits};
 use http::Method;
 
-use crate::escape;
 use crate::format::Format;
 use crate::keys::{KeySource, NoKeys};
 use crate::rules::Rules;
 use crate::{Exit, Failure};
 
-mod anatomy;
-mod asked;
-mod checks;
-mod claims;
-mod header;
-mod key;
-mod members;
-mod probe;
 mod reasons;
-mod recognise;
-mod report;
 mod request;
 mod table;
 
-use self::anatomy::Anatomy;
-use self::asked::{Asked, Keys};
-use self::report::Report;
+use self::reasons::Reason;
 use self::request::{Explained, Request, Url};
 
 /// Explains why an access token is accepted or refused: every check, with what it expects and what
@@ -107,10 +92,10 @@ impl Explain {
         let asked = self.asked(&anatomy)?;
         let report = Report::new(&anatomy, &asked);
         let written = match format {
-            Format::Json => writeln!(io::stdout(), "{}", report.to_json()),
+            Format::Json => writeln!(io::stdout(), "{}", report.to_json(meaning(&report))),
             Format::Text => table::write(&report, &mut anstream::stdout()),
         };
-        ended(written, report.exit())
+        ended(written, exit(&report.decision))
     }
 
     fn asked(&self, anatomy: &Anatomy<'_>) -> Result<Asked, Failure> {
@@ -138,12 +123,33 @@ impl Explain {
     }
 }
 
+/// What explains the decision.
+fn reason(report: &Report) -> Option<&'static Reason> {
+    report.code().and_then(reasons::reason)
+}
+
+fn meaning(report: &Report) -> Option<Meaning<'static>> {
+    let reason = reason(report)?;
+    Some(Meaning {
+        means: reason.means,
+        remedy: reason.remedy,
+    })
+}
+
+const fn exit(decision: &Decision) -> Exit {
+    match decision {
+        Decision::Accepted(_) => Exit::Good,
+        Decision::Refused(_) => Exit::Refused,
+        Decision::KeysUnavailable | Decision::Undecided => Exit::Undecided,
+    }
+}
+
 /// An issuer that does not answer leaves something to explain; a mistake does not.
 fn keys_or_why(keys: Result<JwkSet, NoKeys>) -> Result<Keys, Failure> {
     match keys {
         Ok(keys) => Ok(Keys::Known(keys)),
         Err(error @ NoKeys::Fetch { .. }) => {
-            let error = escape::shown(&error.to_string(), FETCH_ERROR_CHARS);
+            let error = text::shown(&error.to_string(), FETCH_ERROR_CHARS);
             Ok(Keys::Unavailable(error))
         }
         Err(error) => Err(error.into()),

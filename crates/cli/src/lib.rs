@@ -28,8 +28,6 @@ mod running;
 mod schema;
 mod serve;
 mod systemd;
-mod time;
-mod verifier;
 mod verify;
 
 /// Runs the program with these arguments, the first of which is its own name.

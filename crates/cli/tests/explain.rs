@@ -258,6 +258,30 @@ fn json_says_the_same() {
     assert_golden("opaque.json", &opaque, 1);
 }
 
+/// Nothing that is passed to it could prove that anybody has the key.
+#[test]
+fn a_bound_token_is_not_proven() {
+    let thumbprint = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
+    let cnf = serde_json::json!({ "jkt": thumbprint });
+    let ended = explain(&["--format", "json", &good().claim("cnf", cnf).sign()]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let explained: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(explained["reason"], "cnf_not_proven");
+    let checks = explained["checks"].as_array().unwrap();
+    let failed: Vec<_> = checks
+        .iter()
+        .filter(|check| check["verdict"] == "FAIL")
+        .collect();
+    let expected = serde_json::json!({
+        "check": "cnf",
+        "expected": "absent",
+        "found": format!("{{\"jkt\":\"{thumbprint}\"}}"),
+        "verdict": "FAIL",
+        "reason": "cnf_not_proven",
+    });
+    assert_eq!(failed, [&expected]);
+}
+
 /// The verdict is the same byte for byte as that of `verify`.
 #[test]
 fn stdin_is_read_without_the_line_feed_of_echo() {

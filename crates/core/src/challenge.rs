@@ -13,6 +13,7 @@ use std::fmt::Write;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use crate::credentials::{RequestHead, Scheme};
 use crate::rejection::{InsufficientUserAuthentication, InvalidRequest, Rejection};
 
 /// What every challenge says of the place it guards ([RFC 9110 §11.5]). From configuration, never
@@ -76,7 +77,16 @@ pub struct Challenge {
 }
 
 impl Challenge {
-    /// The answer to `rejection`.
+    /// The answer to a refused request with this `head`, in the scheme of its credentials; in Bearer
+    /// if they are of none that is ours.
+    #[must_use]
+    pub fn to(head: RequestHead<'_>, rejection: &Rejection, space: &ProtectionSpace) -> Self {
+        match Scheme::of(head) {
+            Some(Scheme::Bearer) | None => Self::new(rejection, space),
+        }
+    }
+
+    /// The answer to `rejection`, in the scheme Bearer.
     #[must_use]
     pub fn new(rejection: &Rejection, space: &ProtectionSpace) -> Self {
         let unauthorized = StatusCode::UNAUTHORIZED;

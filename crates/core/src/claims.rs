@@ -172,8 +172,13 @@ impl Claims {
         self.registered(self.found.email)
     }
 
-    pub(crate) fn subject_text(&self) -> Option<Text> {
-        self.registered(self.found.sub).and_then(Text::of)
+    pub(crate) fn subject_text(&self) -> Result<Option<Text>, InvalidToken> {
+        Text::read(self.registered(self.found.sub))
+    }
+
+    /// The strings that [`StringOrStrings::place`] found in these claims.
+    pub(crate) fn strings(&self, place: Strings) -> StringOrStrings<'_> {
+        StringOrStrings(self.root().sibling(place.0))
     }
 
     /// The string that [`Text::of`] found in these claims.
@@ -211,14 +216,21 @@ pub(crate) enum Text {
 }
 
 impl Text {
-    /// The string that `claim` is, found once and for all, unless it is empty.
-    pub(crate) fn of(claim: Value<'_>) -> Option<Self> {
-        match claim.as_str().filter(|text| !text.is_empty())? {
-            Cow::Borrowed(_) => Some(Self::Within(claim.index())),
-            Cow::Owned(unescaped) => Some(Self::Unescaped(unescaped.into())),
-        }
+    /// The string that a claim must be if it is there, found once and for all; empty counts as absent.
+    pub(crate) fn read(claim: Option<Value<'_>>) -> Result<Option<Self>, InvalidToken> {
+        let Some((claim, text)) = claim.zip(string(claim)?) else {
+            return Ok(None);
+        };
+        Ok(Some(match text {
+            Cow::Borrowed(_) => Self::Within(claim.index()),
+            Cow::Owned(unescaped) => Self::Unescaped(unescaped.into()),
+        }))
     }
 }
+
+/// Where a claim stands that is a string or an array of strings.
+#[derive(Clone, Copy)]
+pub(crate) struct Strings(u32);
 
 /// The way to a claim: a list of member names, taken literally. Names may hold dots and slashes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -269,6 +281,10 @@ impl<'d> StringOrStrings<'d> {
     pub(crate) fn iter(self) -> impl Iterator<Item = Value<'d>> {
         let alone = (self.0.kind() == Kind::String).then_some(self.0);
         alone.into_iter().chain(self.0.elements())
+    }
+
+    pub(crate) fn place(self) -> Strings {
+        Strings(self.0.index())
     }
 
     pub(crate) fn contains(self, wanted: &str) -> bool {

@@ -10,7 +10,7 @@
 use std::fmt;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 use wide::u8x16;
 
 use crate::rejection::{InvalidRequest, Rejection};
@@ -60,6 +60,30 @@ impl fmt::Debug for RequestHead<'_> {
     }
 }
 
+/// The scheme of the credentials ([RFC 9110 §11.1]), of those that are ours.
+///
+/// [RFC 9110 §11.1]: https://www.rfc-editor.org/rfc/rfc9110#section-11.1
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// `Bearer` (RFC 6750).
+    Bearer,
+}
+
+impl Scheme {
+    /// The scheme of a request, refused or not: that of its one `Authorization` field.
+    pub(crate) fn of(head: RequestHead<'_>) -> Option<Self> {
+        let field = the_field(head).ok()?;
+        Self::parse(split_scheme(field.as_bytes()).0)
+    }
+
+    const fn parse(word: &[u8]) -> Option<Self> {
+        match word.eq_ignore_ascii_case(b"Bearer") {
+            true => Some(Self::Bearer),
+            false => None,
+        }
+    }
+}
+
 /// The one access token of a request, not looked into.
 #[derive(Clone, Copy)]
 pub struct Credentials<'r> {
@@ -74,48 +98,7 @@ impl<'r> Credentials<'r> {
     /// [`Rejection::NoCredentials`] if there are none of scheme `Bearer`;
     /// [`Rejection::InvalidRequest`] if there are several, or the field is malformed.
     pub fn parse(head: RequestHead<'r>) -> Result<Self, Rejection> {
-        let credentials = Self::parse_all_but_characters(head)?;
-        credentials.check_characters()?;
-        Ok(credentials)
-    }
-
-    /// The same, but for the characters of the token, which may be any: for who lets a JWS in, and
-    /// nothing else. All of a JWS are those of a token, and it is looked at once less then. When the
-    /// token is refused, [`refusal`](Self::refusal) has the reason.
-    ///
-    /// # Errors
-    ///
-    /// As [`Credentials::parse`].
-    pub fn parse_all_but_characters(head: RequestHead<'r>) -> Result<Self, Rejection> {
-        let mut fields = head.headers.get_all(AUTHORIZATION).iter();
-        let Some(field) = fields.next() else {
-            return Err(Rejection::NoCredentials);
-        };
-        if fields.next().is_some() {
-            return Err(InvalidRequest::MultipleCredentials.into());
-        }
-        let access_token = bearer(field.as_bytes())?;
-        let credentials = Self { access_token };
-        if has_access_token(head.uri) {
-            let several = InvalidRequest::MultipleCredentials;
-            return Err(credentials.refusal(several.into()));
-        }
-        Ok(credentials)
-    }
-
-    /// Why the request is refused whose token is refused for this reason: if the token is none by its
-    /// characters, that is why.
-    #[must_use]
-    pub fn refusal(self, of_token: Rejection) -> Rejection {
-        let malformed = self.check_characters().err();
-        malformed.map_or(of_token, Rejection::from)
-    }
-
-    fn check_characters(self) -> Result<(), InvalidRequest> {
-        match is_b64token(self.access_token) {
-            true => Ok(()),
-            false => Err(InvalidRequest::MalformedCredentials),
-        }
+        Ok(UncheckedCredentials::parse(head)?.check()?)
     }
 
     /// The access token, as sent.
@@ -125,9 +108,79 @@ impl<'r> Credentials<'r> {
     }
 }
 
+/// The same before the characters of the token are checked: for who lets a JWS in, and nothing else.
+///
+/// All characters of a JWS are those of a token, so that a good one need not be looked at once more;
+/// only a token that is refused is [checked](Self::refusal), for the reason. Any other token must be
+/// [checked](Self::check) first.
+#[derive(Clone, Copy)]
+pub struct UncheckedCredentials<'r> {
+    token: &'r [u8],
+}
+
+impl<'r> UncheckedCredentials<'r> {
+    /// Reads the credentials of a request.
+    ///
+    /// # Errors
+    ///
+    /// As [`Credentials::parse`], whatever the characters of the token are.
+    pub fn parse(head: RequestHead<'r>) -> Result<Self, Rejection> {
+        let token = bearer(the_field(head)?.as_bytes())?;
+        let credentials = Self { token };
+        if has_access_token(head.uri) {
+            let several = InvalidRequest::MultipleCredentials;
+            return Err(credentials.refusal(several.into()));
+        }
+        Ok(credentials)
+    }
+
+    /// What stands for the token, to be read as a JWS.
+    #[must_use]
+    pub const fn for_jws(self) -> &'r [u8] {
+        self.token
+    }
+
+    /// Checks the characters.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRequest::MalformedCredentials`].
+    pub fn check(self) -> Result<Credentials<'r>, InvalidRequest> {
+        let access_token = self.token;
+        match is_b64token(access_token) {
+            true => Ok(Credentials { access_token }),
+            false => Err(InvalidRequest::MalformedCredentials),
+        }
+    }
+
+    /// Why the request is refused whose token is refused for this reason: if the token is none by its
+    /// characters, that is why.
+    #[must_use]
+    pub fn refusal(self, of_token: Rejection) -> Rejection {
+        self.check().err().map_or(of_token, Rejection::from)
+    }
+}
+
 impl fmt::Debug for Credentials<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credentials").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for UncheckedCredentials<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UncheckedCredentials")
+            .finish_non_exhaustive()
+    }
+}
+
+/// The one `Authorization` field.
+fn the_field(head: RequestHead<'_>) -> Result<&HeaderValue, Rejection> {
+    let mut fields = head.headers.get_all(AUTHORIZATION).iter();
+    let field = fields.next().ok_or(Rejection::NoCredentials)?;
+    match fields.next() {
+        None => Ok(field),
+        Some(_) => Err(InvalidRequest::MultipleCredentials.into()),
     }
 }
 
@@ -136,23 +189,24 @@ impl fmt::Debug for Credentials<'_> {
 ///
 /// [RFC 6750 §2.1]: https://www.rfc-editor.org/rfc/rfc6750#section-2.1
 fn bearer(field: &[u8]) -> Result<&[u8], Rejection> {
-    let end = field
-        .iter()
-        .position(|byte| !is_token_char(*byte))
-        .unwrap_or(field.len());
-    let (scheme, rest) = field.split_at_checked(end).unwrap_or((field, &[]));
+    let (scheme, rest) = split_scheme(field);
     if scheme.is_empty() {
         return Err(InvalidRequest::MalformedCredentials.into());
     }
-    if !scheme.eq_ignore_ascii_case(b"Bearer") {
-        return Err(Rejection::NoCredentials);
-    }
+    Scheme::parse(scheme).ok_or(Rejection::NoCredentials)?;
     let token = without_leading_spaces(rest);
     let is_separated = token.len() < rest.len();
     if !is_separated || token.is_empty() {
         return Err(InvalidRequest::MalformedCredentials.into());
     }
     Ok(token)
+}
+
+/// The scheme, and what stands behind it.
+fn split_scheme(field: &[u8]) -> (&[u8], &[u8]) {
+    let end = field.iter().position(|byte| !is_token_char(*byte));
+    let end = end.unwrap_or(field.len());
+    field.split_at_checked(end).unwrap_or((field, &[]))
 }
 
 /// Whether all of `token` is of the characters of a b64token. `=` belongs at its end; elsewhere it is
@@ -217,12 +271,12 @@ fn has_access_token(uri: &Uri) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Credentials, bearer, is_b64token, unusual};
+    use super::{UncheckedCredentials, bearer, is_b64token, unusual};
     use crate::rejection::{InvalidRequest, Rejection};
 
     fn token_of(field: &[u8]) -> Result<(), Rejection> {
-        let access_token = bearer(field)?;
-        Ok(Credentials { access_token }.check_characters()?)
+        let token = bearer(field)?;
+        Ok(UncheckedCredentials { token }.check().map(drop)?)
     }
 
     /// What no `HeaderValue` holds, refused all the same.

@@ -131,8 +131,8 @@ fn check_claims(
     let audience = claims.audience()?;
     policy.check_expiry(claims, now)?;
     policy.check_not_before(claims, now)?;
-    policy.check_issued_at(claims, now)?;
-    claims.issued_at()?.ok_or(InvalidToken::ClaimMissing)?;
+    let issued_at = policy.check_issued_at(claims, now)?;
+    issued_at.ok_or(InvalidToken::ClaimMissing)?;
     let subject = claims.subject()?.ok_or(InvalidToken::ClaimMissing)?;
     // OIDC Core §3.1.3.7: `aud` has our client. Ours is the one the access token was issued to.
     let client_id = principal.client_id().ok_or(IdTokenRefused::Mismatch)?;

@@ -5,7 +5,9 @@ pub mod algorithm;
 pub mod authgear;
 mod base64url;
 pub mod challenge;
+pub mod claimed;
 pub mod claims;
+pub mod confirmation;
 pub mod credentials;
 mod header;
 pub mod id_token;
@@ -26,9 +28,11 @@ pub mod time;
 #[cfg(test)]
 #[path = "../tests/vector_files.rs"]
 mod vector_files;
+pub mod vouch;
 
 pub use crate::algorithm::Algorithm;
 pub use crate::challenge::{Challenge, ProtectionSpace};
+pub use crate::claimed::Claimed;
 pub use crate::claims::ClaimPath;
 pub use crate::credentials::RequestHead;
 pub use crate::jwk_set::JwkSet;
@@ -40,8 +44,10 @@ pub use crate::rejection::Rejection;
 pub use crate::requirements::Requirements;
 pub use crate::time::UnixTime;
 
+use crate::confirmation::Evidence;
 use crate::credentials::Credentials;
 use crate::jws::UnverifiedJws;
+use crate::vouch::vouch;
 
 /// All stages with one issuer whose keys are at hand.
 ///
@@ -56,9 +62,6 @@ pub fn authenticate(
 ) -> Result<Principal, Rejection> {
     let credentials = Credentials::parse(head)?;
     let jws = UnverifiedJws::parse(credentials.access_token())?;
-    policy.check_issuer(&jws)?;
-    policy.check_header(jws.header())?;
-    let key = keys.select(jws.header())?;
-    let verified = jws.verify(key)?;
-    Ok(policy.check(verified, now)?)
+    let claimed = vouch(jws, keys, policy, now, |_| {})?;
+    Ok(claimed.proven(Evidence::NONE)?)
 }

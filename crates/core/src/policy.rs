@@ -12,11 +12,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::algorithm::Algorithm;
-use crate::claims::{self, ClaimPath, Claims, StringOrStrings};
+use crate::claimed::Claimed;
+use crate::claims::{ClaimPath, Claims, StringOrStrings, Strings, Text};
+use crate::confirmation::Confirmation;
 use crate::json::Kind;
 use crate::jws::{Header, UnverifiedJws, VerifiedJws};
 use crate::limits;
-use crate::principal::Principal;
+use crate::principal::{Said, Times};
 use crate::profile::Profile;
 use crate::rejection::InvalidToken;
 use crate::time::UnixTime;
@@ -76,29 +78,54 @@ impl Policy {
         Ok(())
     }
 
-    /// Decides on the claims of a verified token at the time `now`.
+    /// Decides on the claims of a verified token at the time `now`, in the order of [`Rule::ALL`].
     ///
     /// # Errors
     ///
     /// The first rule the token breaks.
-    pub fn check(&self, jws: VerifiedJws<'_>, now: UnixTime) -> Result<Principal, InvalidToken> {
-        self.check_header(jws.header())?;
-        for rule in Rule::ALL {
-            self.check_rule(*rule, jws.claims(), jws.header(), now)?;
-        }
-        let claims = jws.into_claims();
-        Ok(Principal::new(&self.issuer, self.profile, claims))
+    pub fn check(&self, jws: VerifiedJws<'_>, now: UnixTime) -> Result<Claimed, InvalidToken> {
+        let (header, claims) = (jws.header(), jws.claims());
+        self.check_header(header)?;
+        self.profile.check_kind(claims, header.typ())?;
+        self.check_iss(claims)?;
+        self.check_audience(claims)?;
+        let expires_at = self.check_expiry(claims, now)?;
+        let not_before = self.check_not_before(claims, now)?;
+        let issued_at = self.check_issued_at(claims, now)?;
+        self.check_lifetime(claims)?;
+        self.check_required_claims(claims)?;
+        let (subject, scope) = check_claim_types(claims)?;
+        let client_id = self.check_client_id(claims)?;
+        self.check_claim_values(claims)?;
+        let confirmation = Confirmation::read(claims)?;
+        let client = client_id
+            .as_ref()
+            .map(|client_id| claims.resolve(client_id));
+        Ok(Claimed::new(Said {
+            issuer: Arc::clone(&self.issuer),
+            kind: self.profile.principal_kind(claims, client),
+            subject,
+            client_id,
+            scope,
+            times: Times {
+                expires_at,
+                not_before,
+                issued_at,
+            },
+            confirmation,
+            claims: jws.into_claims(),
+        }))
     }
 
-    /// Checks the times of a principal whose token this policy has admitted before: of all that
+    /// Checks the times of a token that this policy has admitted before: of all that
     /// [`Policy::check`] decides on, they alone can decide otherwise when the token comes again.
     ///
     /// # Errors
     ///
     /// [`InvalidToken::TokenExpired`], or after a step of the clock
     /// [`InvalidToken::TokenNotYetValid`] or [`InvalidToken::IatInFuture`].
-    pub fn check_times(&self, principal: &Principal, now: UnixTime) -> Result<(), InvalidToken> {
-        let times = principal.times();
+    pub fn check_times(&self, claimed: &Claimed, now: UnixTime) -> Result<(), InvalidToken> {
+        let times = claimed.times();
         self.is_before_expiry(times.expires_at, now)?;
         self.has_come(times.not_before, now, InvalidToken::TokenNotYetValid)?;
         self.has_come(times.issued_at, now, InvalidToken::IatInFuture)
@@ -186,15 +213,15 @@ impl Policy {
             Rule::Kind => self.profile.check_kind(claims, header.typ()),
             Rule::Issuer => self.check_iss(claims),
             Rule::Audience => self.check_audience(claims),
-            Rule::Expiry => self.check_expiry(claims, now),
-            Rule::NotBefore => self.check_not_before(claims, now),
-            Rule::IssuedAt => self.check_issued_at(claims, now),
+            Rule::Expiry => self.check_expiry(claims, now).map(drop),
+            Rule::NotBefore => self.check_not_before(claims, now).map(drop),
+            Rule::IssuedAt => self.check_issued_at(claims, now).map(drop),
             Rule::Lifetime => self.check_lifetime(claims),
             Rule::RequiredClaims => self.check_required_claims(claims),
-            Rule::ClaimTypes => check_claim_types(claims),
-            Rule::ClientId => self.check_client_id(claims),
+            Rule::ClaimTypes => check_claim_types(claims).map(drop),
+            Rule::ClientId => self.check_client_id(claims).map(drop),
             Rule::ClaimValues => self.check_claim_values(claims),
-            Rule::Confirmation => check_confirmation(claims),
+            Rule::Confirmation => Confirmation::read(claims).map(drop),
         }
     }
 
@@ -219,9 +246,14 @@ impl Policy {
         Ok(())
     }
 
-    pub(crate) fn check_expiry(&self, claims: &Claims, now: UnixTime) -> Result<(), InvalidToken> {
+    pub(crate) fn check_expiry(
+        &self,
+        claims: &Claims,
+        now: UnixTime,
+    ) -> Result<UnixTime, InvalidToken> {
         let expires_at = claims.expires_at()?.ok_or(InvalidToken::ExpMissing)?;
-        self.is_before_expiry(expires_at, now)
+        self.is_before_expiry(expires_at, now)?;
+        Ok(expires_at)
     }
 
     /// RFC 7519 §4.1.5: the current time must be at or after `nbf`.
@@ -229,16 +261,20 @@ impl Policy {
         &self,
         claims: &Claims,
         now: UnixTime,
-    ) -> Result<(), InvalidToken> {
-        self.has_come(claims.not_before()?, now, InvalidToken::TokenNotYetValid)
+    ) -> Result<Option<UnixTime>, InvalidToken> {
+        let not_before = claims.not_before()?;
+        self.has_come(not_before, now, InvalidToken::TokenNotYetValid)?;
+        Ok(not_before)
     }
 
     pub(crate) fn check_issued_at(
         &self,
         claims: &Claims,
         now: UnixTime,
-    ) -> Result<(), InvalidToken> {
-        self.has_come(claims.issued_at()?, now, InvalidToken::IatInFuture)
+    ) -> Result<Option<UnixTime>, InvalidToken> {
+        let issued_at = claims.issued_at()?;
+        self.has_come(issued_at, now, InvalidToken::IatInFuture)?;
+        Ok(issued_at)
     }
 
     /// RFC 7519 §4.1.4: the current time must be *before* `exp`, so the bound itself is too late.
@@ -283,16 +319,18 @@ impl Policy {
         Ok(())
     }
 
-    fn check_client_id(&self, claims: &Claims) -> Result<(), InvalidToken> {
-        let client_id = claims::string(self.profile.client_id(claims))?;
+    /// The claim that names the client in this token.
+    fn check_client_id(&self, claims: &Claims) -> Result<Option<Text>, InvalidToken> {
+        let client_id = Text::read(self.profile.client_id(claims))?;
         if self.client_ids.is_empty() {
-            return Ok(());
+            return Ok(client_id);
         }
-        let client_id = client_id.ok_or(InvalidToken::ClaimMissing)?;
-        if !self.client_ids.iter().any(|ours| **ours == *client_id) {
+        let named = client_id.as_ref().ok_or(InvalidToken::ClaimMissing)?;
+        let named = claims.resolve(named);
+        if !self.client_ids.iter().any(|ours| **ours == *named) {
             return Err(InvalidToken::ClaimMismatch);
         }
-        Ok(())
+        Ok(client_id)
     }
 
     fn check_claim_values(&self, claims: &Claims) -> Result<(), InvalidToken> {
@@ -306,6 +344,12 @@ impl Policy {
             }
         }
         Ok(())
+    }
+}
+
+impl AsRef<Self> for Policy {
+    fn as_ref(&self) -> &Self {
+        self
     }
 }
 
@@ -335,7 +379,7 @@ pub enum Rule {
     ClientId,
     /// Claims with a configured value have it.
     ClaimValues,
-    /// The token is not bound to a key.
+    /// The token is bound to no key, or in a way that is understood.
     Confirmation,
 }
 
@@ -357,12 +401,12 @@ impl Rule {
     ];
 }
 
-/// RFC 7519 §4.1.2, RFC 6749 §3.3, OIDC Core §5.1: no coercion, since two readers would coerce
-/// differently. An address with several `@` is read as another domain by some.
-fn check_claim_types(claims: &Claims) -> Result<(), InvalidToken> {
-    claims.subject()?;
+/// Subject and scope. RFC 7519 §4.1.2, RFC 6749 §3.3, OIDC Core §5.1: no coercion, since two readers
+/// would coerce differently. An address with several `@` is read as another domain by some.
+fn check_claim_types(claims: &Claims) -> Result<(Option<Text>, Option<Strings>), InvalidToken> {
+    let subject = claims.subject_text()?;
     claims.token_id()?;
-    claims.scope()?;
+    let scope = claims.scope()?;
     if let Some(email) = claims.email() {
         let email = email.as_str().ok_or(InvalidToken::ClaimType)?;
         let ats = memchr::memchr_iter(b'@', email.as_bytes());
@@ -370,36 +414,7 @@ fn check_claim_types(claims: &Claims) -> Result<(), InvalidToken> {
             return Err(InvalidToken::ClaimType);
         }
     }
-    Ok(())
-}
-
-/// RFC 7800 §3.1: a token with `cnf` is for whoever proves possession of a key. A plain Bearer
-/// request proves nothing.
-///
-/// By the same section, members that are not understood are to be ignored where nothing asks for
-/// them. Deliberately not here: the issuer bound the token, and ignoring to what would unbind it.
-fn check_confirmation(claims: &Claims) -> Result<(), InvalidToken> {
-    let Some(cnf) = claims.confirmation() else {
-        return Ok(());
-    };
-    let is_string = |name: &str| {
-        let member = cnf.get(name);
-        member.is_some_and(|member| member.kind() == Kind::String)
-    };
-    let is_understood = match cnf.members().count() {
-        // `jkt`: RFC 9449 §6.1; `x5t#S256`: RFC 8705 §3.1.
-        1 => is_string("jkt") || is_string("x5t#S256"),
-        // Keycloak writes next to `jkt` by what it is proven.
-        2 => {
-            let proof = cnf.get("kc-jkt-type");
-            is_string("jkt") && proof.is_some_and(|proof| proof.is_str("DPoP"))
-        }
-        _ => false,
-    };
-    if is_understood {
-        return Err(InvalidToken::CnfNotProven);
-    }
-    Err(InvalidToken::CnfUnsupported)
+    Ok((subject, scope.map(StringOrStrings::place)))
 }
 
 /// Settings of a [`Policy`], each with a safe default.

@@ -9,9 +9,9 @@ use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
 
-use crate::claims::{ClaimPath, Claims, Text};
+use crate::claims::{ClaimPath, Claims, Strings, Text};
+use crate::confirmation::Confirmation;
 use crate::json::Value;
-use crate::profile::Profile;
 use crate::time::UnixTime;
 
 pub use crate::principal_kind::PrincipalKind;
@@ -24,13 +24,20 @@ pub use crate::principal_kind::PrincipalKind;
 pub struct Principal(Arc<Inner>);
 
 struct Inner {
-    issuer: Arc<str>,
-    kind: PrincipalKind,
-    subject: Option<Text>,
-    client_id: Option<Text>,
-    times: Times,
-    claims: Claims,
-    derived: OnceLock<Box<dyn Any + Send + Sync>>,
+    said: Said,
+    derived: Slot,
+}
+
+/// What the rules of a policy have read in the claims, next to the claims themselves.
+pub(crate) struct Said {
+    pub(crate) issuer: Arc<str>,
+    pub(crate) kind: PrincipalKind,
+    pub(crate) subject: Option<Text>,
+    pub(crate) client_id: Option<Text>,
+    pub(crate) scope: Option<Strings>,
+    pub(crate) times: Times,
+    pub(crate) confirmation: Option<Confirmation>,
+    pub(crate) claims: Claims,
 }
 
 /// The times that decide anew each time the token is presented.
@@ -42,67 +49,56 @@ pub(crate) struct Times {
 }
 
 impl Principal {
-    /// The policy of this issuer has checked the claims: `exp` is there and the strings are strings.
-    pub(crate) fn new(issuer: &Arc<str>, profile: Profile, claims: Claims) -> Self {
-        let client_id = profile.client_id(&claims).and_then(Text::of);
-        let named = client_id.as_ref().map(|text| claims.resolve(text));
-        let kind = profile.principal_kind(&claims, named);
+    /// INVARIANT: for [`Claimed`](crate::Claimed) alone, which lets nobody have it without evidence.
+    pub(crate) fn new(said: Said) -> Self {
         Self(Arc::new(Inner {
-            issuer: Arc::clone(issuer),
-            kind,
-            subject: claims.subject_text(),
-            client_id,
-            times: Times {
-                expires_at: claims.expires_at().ok().flatten().unwrap_or_default(),
-                not_before: claims.not_before().ok().flatten(),
-                issued_at: claims.issued_at().ok().flatten(),
-            },
-            claims,
-            derived: OnceLock::new(),
+            said,
+            derived: Slot::default(),
         }))
     }
 
     /// The issuer: `iss`.
     #[must_use]
     pub fn issuer(&self) -> &str {
-        &self.0.issuer
+        &self.0.said.issuer
     }
 
     /// The user, or of a machine its client, as the issuer names it: `sub`. Every profile but
     /// `generic` and `keycloak` makes sure that it is there; empty if it is not.
     #[must_use]
     pub fn subject(&self) -> &str {
-        self.resolve(self.0.subject.as_ref()).unwrap_or_default()
+        self.resolve(self.0.said.subject.as_ref())
+            .unwrap_or_default()
     }
 
     /// Whether it is a user or a machine, if the issuer says so.
     #[must_use]
     pub fn kind(&self) -> PrincipalKind {
-        self.0.kind
+        self.0.said.kind
     }
 
     /// The client that got the token: `client_id`, or where the issuer's profile has it.
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
-        self.resolve(self.0.client_id.as_ref())
+        self.resolve(self.0.said.client_id.as_ref())
     }
 
     /// When the access token expires: `exp`.
     #[must_use]
     pub fn expires_at(&self) -> UnixTime {
-        self.0.times.expires_at
+        self.0.said.times.expires_at
     }
 
     /// When the user authenticated: `auth_time`, if the token says so.
     #[must_use]
     pub fn auth_time(&self) -> Option<UnixTime> {
-        self.0.claims.auth_time()
+        self.0.said.claims.auth_time()
     }
 
     /// The scopes: the words of `scope`, or of `scp` where there is no `scope`.
     pub fn scopes(&self) -> impl Iterator<Item = Cow<'_, str>> {
-        let scope = self.0.claims.scope().ok().flatten();
-        scope.into_iter().flat_map(|scope| scope.words())
+        let scope = self.0.said.scope.iter();
+        scope.flat_map(|scope| self.0.said.claims.strings(*scope).words())
     }
 
     /// Whether the token has this scope, as a whole word.
@@ -114,7 +110,7 @@ impl Principal {
     /// The claim at `path`, if there is one. Paths are lists of member names, taken literally.
     #[must_use]
     pub fn claim(&self, path: &ClaimPath) -> Option<Value<'_>> {
-        self.0.claims.at(path)
+        self.0.said.claims.at(path)
     }
 
     /// The claims in a type of your own.
@@ -123,21 +119,18 @@ impl Principal {
     ///
     /// The claims do not fit the type.
     pub fn claims<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        self.0.claims.deserialize()
+        self.0.said.claims.deserialize()
     }
 
     /// All claims, as the issuer wrote them.
     #[must_use]
     pub fn all_claims(&self) -> &Claims {
-        &self.0.claims
+        &self.0.said.claims
     }
 
-    /// What `derive` makes of this principal, made once: all clones share it, and so does the same token
-    /// when it comes again and a cache of verified tokens still holds it. For what is derived from
-    /// claims in the same way for every request.
-    ///
-    /// There is one for each principal. `None` if it is of another type than `T`: then something else
-    /// was derived first.
+    /// What `derive` makes of this principal, made once for each type: all clones share it, and so does
+    /// the same token when it comes again and a cache of verified tokens still holds it. For what is
+    /// derived from claims in the same way for every request.
     ///
     /// ```
     /// # fn example(principal: &bearward_core::Principal) {
@@ -147,26 +140,50 @@ impl Principal {
     /// # let _ = name;
     /// # }
     /// ```
-    pub fn derived<T: Any + Send + Sync>(&self, derive: impl FnOnce(&Self) -> T) -> Option<&T> {
-        let derived = self.0.derived.get_or_init(|| Box::new(derive(self)));
-        derived.downcast_ref()
+    pub fn derived<T: Any + Send + Sync>(&self, mut derive: impl FnMut(&Self) -> T) -> &T {
+        let mut slot = &self.0.derived;
+        loop {
+            let filled = slot.0.get_or_init(|| {
+                Box::new(Derived {
+                    next: Slot::default(),
+                    value: derive(self),
+                })
+            });
+            if let Some(value) = filled.value.downcast_ref() {
+                return value;
+            }
+            slot = &filled.next;
+        }
+    }
+
+    pub(crate) fn confirmation(&self) -> Option<&Confirmation> {
+        self.0.said.confirmation.as_ref()
     }
 
     pub(crate) fn times(&self) -> Times {
-        self.0.times
+        self.0.said.times
     }
 
     fn resolve<'p>(&'p self, text: Option<&'p Text>) -> Option<&'p str> {
-        text.map(|text| self.0.claims.resolve(text))
+        text.map(|text| self.0.said.claims.resolve(text))
     }
+}
+
+/// A place for what is derived, with one of another type behind it.
+#[derive(Default)]
+struct Slot(OnceLock<Box<Derived>>);
+
+struct Derived<T: ?Sized = dyn Any + Send + Sync> {
+    next: Slot,
+    value: T,
 }
 
 impl fmt::Debug for Principal {
     /// Shows issuer and kind: claims are personal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Principal")
-            .field("issuer", &self.0.issuer)
-            .field("kind", &self.0.kind)
+            .field("issuer", &self.0.said.issuer)
+            .field("kind", &self.0.said.kind)
             .finish_non_exhaustive()
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use bearward_core::claims::Claims;
+use bearward_core::confirmation::Evidence;
 use bearward_core::credentials::Credentials;
 use bearward_core::id_token::{IdToken, IdTokenRefused};
 use bearward_core::json::{JsonError, Value};
@@ -17,7 +18,7 @@ use bearward_core::rejection::{
 };
 use bearward_core::requirements::RequirementsError;
 use bearward_core::{
-    Algorithm, Challenge, Principal, ProtectionSpace, RequestHead, Requirements, UnixTime,
+    Algorithm, Challenge, Claimed, Principal, ProtectionSpace, RequestHead, Requirements, UnixTime,
 };
 use bearward_testing::token::{CLIENT_ID, SUBJECT};
 use bearward_testing::{SigningKey, Token};
@@ -310,7 +311,10 @@ fn t_err_01_debug_shows_nothing_of_a_token() {
     let known = format!("{:?}", KnownHeader::of(&verified));
     assert_eq!(known, format!("KnownHeader {{ header: {header}, .. }}"));
 
-    let principal = policy().check(verified, NOW).unwrap();
+    let claimed = policy().check(verified, NOW).unwrap();
+    let shown = "Claimed { is_bound: false, .. }";
+    assert_eq!(format!("{claimed:?}"), shown);
+    let principal = claimed.proven(Evidence::NONE).unwrap();
     assert_eq!(
         format!("{principal:?}"),
         format!("Principal {{ issuer: {ISSUER:?}, kind: User, .. }}")
@@ -495,7 +499,8 @@ fn t_err_06_what_is_logged_of_a_refusal_is_fixed_text() {
 #[test]
 fn t_err_07_claims_exist_only_behind_the_checks() {
     type Jws = VerifiedJws<'static>;
-    let _: fn(&Policy, Jws, UnixTime) -> Result<Principal, InvalidToken> = Policy::check;
+    let _: fn(&Policy, Jws, UnixTime) -> Result<Claimed, InvalidToken> = Policy::check;
+    let _: fn(Claimed, Evidence) -> Result<Principal, InvalidToken> = Claimed::proven;
     let _: fn(UnverifiedJws<'static>, &VerificationKey) -> Result<Jws, InvalidToken> =
         UnverifiedJws::verify;
     let _: for<'p> fn(&'p Principal) -> &'p Claims = Principal::all_claims;

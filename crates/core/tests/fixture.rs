@@ -6,7 +6,7 @@ use bearward_core::jws::{UnverifiedJws, VerifiedJws};
 use bearward_core::policy::PolicyBuilder;
 use bearward_core::rejection::InvalidToken;
 use bearward_core::{
-    Algorithm, JwkSet, Policy, Principal, Rejection, RequestHead, UnixTime, authenticate,
+    Algorithm, Claimed, JwkSet, Policy, Principal, Rejection, RequestHead, UnixTime, authenticate,
 };
 use bearward_testing::keys::jwk_set;
 use bearward_testing::token::Parts;
@@ -109,6 +109,12 @@ pub(crate) fn accepted_by(policy: &Policy, token: &Token) -> Principal {
 #[track_caller]
 pub(crate) fn accepted_at(now: UnixTime, token: &Token) -> Principal {
     decide_at(&token.sign(), &keys(), &policy(), now).unwrap()
+}
+
+/// What a token says that the issuer's key and this policy let pass.
+#[track_caller]
+pub(crate) fn claimed(policy: &Policy, token: &Token) -> Claimed {
+    policy.check(verified(token), NOW).unwrap()
 }
 
 /// Why the issuer's key and the default policy refuse the token.

@@ -5,18 +5,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bearward_core::confirmation::Evidence;
 use bearward_core::jws::{KnownHeader, UnverifiedJws, VerifiedJws};
 use bearward_core::rejection::InvalidToken;
-use bearward_core::{JwkSet, Policy, RequestHead, authenticate, limits};
+use bearward_core::vouch::vouch;
+use bearward_core::{Claimed, JwkSet, Policy, RequestHead, authenticate, limits};
 use bearward_testing::generator::{AUDIENCE, Generator, ISSUER, NOW, Specimen, key_set};
 
 /// The stages of the pipeline behind the first.
 fn decide(token: &str, keys: &JwkSet, policy: &Policy) -> Result<(), InvalidToken> {
     let jws = UnverifiedJws::parse(token.as_bytes())?;
-    policy.check_issuer(&jws)?;
-    policy.check_header(jws.header())?;
-    let key = keys.select(jws.header())?;
-    policy.check(jws.verify(key)?, NOW).map(drop)
+    admit(vouch(jws, keys, policy, NOW, |_| {})?)
+}
+
+fn admit(claimed: Claimed) -> Result<(), InvalidToken> {
+    claimed.proven(Evidence::NONE).map(drop)
+}
+
+/// The first rule that a token breaks, by what is said to explain it.
+fn first_broken(token: &str, policy: &Policy) -> Option<InvalidToken> {
+    let jws = UnverifiedJws::parse(token.as_bytes()).unwrap();
+    let mut rules = policy.danger_unverified_rules(&jws, NOW);
+    rules.find_map(|(_, found)| found.err())
 }
 
 /// All stages; none if the token cannot stand in a field at all.
@@ -71,6 +81,12 @@ fn every_generated_token_is_decided_as_it_was_made() {
         if found.is_some_and(|found| found != by_request) {
             wrong.push(format!("{index}: {specimen:?}, found {found:?} by request"));
         }
+        // What the policy decides and what it says rule by rule are one order of the same rules.
+        if let Ok(jws) = UnverifiedJws::parse(token.as_bytes()) {
+            let mut is_verified = false;
+            let claimed = vouch(jws, &keys, &policy, NOW, |_| is_verified = true);
+            assert!(!is_verified || claimed.err() == first_broken(token, &policy));
+        }
         match expected {
             Ok(()) => accepted += 1,
             Err(reason) => *reasons.entry(reason.code()).or_default() += 1,
@@ -98,34 +114,33 @@ fn a_known_header_changes_no_verdict() {
         let token = token.as_bytes();
         let of_the_token = KnownHeader::encoded_in(token).and_then(|encoded| known.get(encoded));
         for known in [of_the_token, last.as_ref()] {
-            let verified = verify_knowing(token, known, &keys, &policy);
-            let is_used = verified.as_ref().is_ok_and(|jws| !jws.header_is_new());
-            let found = verified.and_then(|jws| policy.check(jws, NOW).map(drop));
+            let mut is_used = false;
+            let found = vouch_knowing(token, known, &keys, &policy, |jws| {
+                is_used = !jws.header_is_new();
+            });
             assert_eq!(found, expected);
             *if is_used { &mut used } else { &mut unused } += 1;
         }
-        if let Ok(verified) = verify_knowing(token, None, &keys, &policy) {
-            assert!(verified.header_is_new());
-            let header = KnownHeader::of(&verified);
+        let _ = vouch_knowing(token, None, &keys, &policy, |jws| {
+            assert!(jws.header_is_new());
+            let header = KnownHeader::of(jws);
             assert_eq!(Some(header.encoded()), KnownHeader::encoded_in(token));
             known.insert(header.encoded().into(), header.clone());
             last = Some(header);
-        }
+        });
     }
     assert!(used > 200 && unused > 200, "{used} {unused}");
 }
 
-fn verify_knowing<'t>(
-    token: &'t [u8],
+fn vouch_knowing(
+    token: &[u8],
     known: Option<&KnownHeader>,
     keys: &JwkSet,
     policy: &Policy,
-) -> Result<VerifiedJws<'t>, InvalidToken> {
+    remember: impl FnOnce(&VerifiedJws<'_>),
+) -> Result<(), InvalidToken> {
     let jws = UnverifiedJws::parse_knowing(token, known)?;
-    policy.check_issuer(&jws)?;
-    policy.check_header(jws.header())?;
-    let key = keys.select(jws.header())?;
-    jws.verify(key)
+    admit(vouch(jws, keys, policy, NOW, remember)?)
 }
 
 /// What the verdicts above are worth: nothing is left out, and no reason that a token of a default

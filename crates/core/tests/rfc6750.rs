@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bearward_core::credentials::Credentials;
+use bearward_core::credentials::{Credentials, UncheckedCredentials};
 use bearward_core::rejection::{Forbidden, InvalidRequest, InvalidToken, Rejection, Unavailable};
 use bearward_core::{Challenge, ProtectionSpace, RequestHead, Requirements, authenticate};
 use http::header::{HeaderName, HeaderValue};
@@ -481,6 +481,52 @@ fn retry_after_is_whole_seconds_rounded_up_from_1_to_60() {
     let refused = Unavailable::new(Duration::MAX).into();
     let challenge = Challenge::new(&refused, &ProtectionSpace::default());
     assert_eq!(challenge.headers()["retry-after"], "60");
+}
+
+/// In Bearer, whether the refused request had credentials of it, of another scheme, of several or none.
+#[test]
+fn the_challenge_to_a_request_is_of_our_scheme() {
+    let space = ProtectionSpace::default();
+    for fields in [
+        &[][..],
+        &["Bearer a"],
+        &["bEARER a"],
+        &["Basic a"],
+        &["DPoP a"],
+        &["Bearer a", "Basic b"],
+        &[""],
+    ] {
+        let mut request = Request::get("/");
+        for field in fields {
+            request = request.header("authorization", *field);
+        }
+        let request = request.body(()).unwrap();
+        for refused in [Rejection::NoCredentials, MALFORMED] {
+            let challenge = Challenge::to(RequestHead::from(&request), &refused, &space);
+            assert_eq!(challenge, Challenge::new(&refused, &space), "{fields:?}");
+        }
+    }
+}
+
+/// The characters of a token that is to be read as a JWS decide nothing but the reason of its refusal.
+#[test]
+fn t_req_06_characters_that_are_not_checked_yet() {
+    let unchecked = |field: &str| {
+        let request = Request::get("/").header("authorization", field);
+        let request = request.body(()).unwrap();
+        let found = UncheckedCredentials::parse(RequestHead::from(&request)).unwrap();
+        assert_eq!(format!("{found:?}"), "UncheckedCredentials { .. }");
+        let token = found.for_jws().to_vec();
+        let checked = found.check().map(|found| found.access_token().to_vec());
+        let refusal = found.refusal(InvalidToken::NotCompactJws.into());
+        (token, checked, refusal)
+    };
+    let expected = InvalidToken::NotCompactJws.into();
+    let good = (b"a.b".to_vec(), Ok(b"a.b".to_vec()), expected);
+    assert_eq!(unchecked("Bearer a.b"), good);
+    let malformed = InvalidRequest::MalformedCredentials;
+    let bad = (b"a,b".to_vec(), Err(malformed), malformed.into());
+    assert_eq!(unchecked("Bearer a,b"), bad);
 }
 
 #[test]

@@ -8,8 +8,9 @@ use bearward_testing::Token;
 use serde_json::{Value, json};
 
 use crate::fixture::{
-    AUDIENCE, INSTANT, ISSUER, LEEWAY, NOW, SECOND, accepted, accepted_at, accepted_by, decide_at,
-    good, invalid, keys, machine, policy, refused, refused_at, refused_by, settings, verified,
+    AUDIENCE, INSTANT, ISSUER, LEEWAY, NOW, SECOND, accepted, accepted_at, accepted_by, claimed,
+    decide_at, good, invalid, keys, machine, policy, refused, refused_at, refused_by, settings,
+    verified,
 };
 
 /// A good token with this JSON text, which a `Value` could not hold, as a claim.
@@ -208,23 +209,23 @@ fn t_clm_05_leeway_is_granted_to_nbf_and_iat() {
 fn the_times_of_an_admitted_token_are_checked_when_it_comes_again() {
     let exp = NOW.plus(Duration::from_secs(1800));
     let early = NOW.minus(LEEWAY);
-    let principal = accepted(&good());
-    let again = |now| policy().check_times(&principal, now);
+    let claims = claimed(&policy(), &good());
+    let again = |now| policy().check_times(&claims, now);
     assert_eq!(again(exp.plus(LEEWAY).minus(INSTANT)), Ok(()));
     assert_eq!(again(exp.plus(LEEWAY)), Err(InvalidToken::TokenExpired));
     assert_eq!(again(early), Ok(()));
     let stepped_back = early.minus(INSTANT);
     assert_eq!(again(stepped_back), Err(InvalidToken::IatInFuture));
 
-    let principal = accepted(&good().claim("iat", 0).not_before(NOW));
-    let again = |now| policy().check_times(&principal, now);
+    let claims = claimed(&policy(), &good().claim("iat", 0).not_before(NOW));
+    let again = |now| policy().check_times(&claims, now);
     assert_eq!(again(early), Ok(()));
     assert_eq!(again(stepped_back), Err(InvalidToken::TokenNotYetValid));
 
     let generic = settings().profile(Profile::Generic).build().unwrap();
-    let principal = accepted_by(&generic, &good().without_claim("iat"));
+    let claims = claimed(&generic, &good().without_claim("iat"));
     let start = UnixTime::default();
-    assert_eq!(generic.check_times(&principal, start), Ok(()));
+    assert_eq!(generic.check_times(&claims, start), Ok(()));
 }
 
 #[test]

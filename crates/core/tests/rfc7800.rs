@@ -1,10 +1,12 @@
 //! Proof-of-possession claims: a token bound to a key is no bearer token.
 
 use bearward_core::Profile;
+use bearward_core::confirmation::Evidence;
 use bearward_core::rejection::InvalidToken;
+use bearward_testing::token::SUBJECT;
 use serde_json::json;
 
-use crate::fixture::{accepted, good, machine, refused, refused_by, settings};
+use crate::fixture::{accepted, claimed, good, machine, policy, refused, refused_by, settings};
 
 const THUMBPRINT: &str = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
 
@@ -26,6 +28,33 @@ fn t_pop_01_a_bound_token_is_not_accepted_as_bearer() {
     assert_eq!(refused(&token), InvalidToken::CnfNotProven);
     let empty = good().claim("cnf", json!({ "jkt": "" }));
     assert_eq!(refused(&empty), InvalidToken::CnfNotProven);
+}
+
+/// The policy lets it pass, with the key to which it is bound; no principal comes of it without evidence.
+#[test]
+fn t_pop_01_what_a_bound_token_says_is_no_principal() {
+    for member in ["jkt", "x5t#S256"] {
+        let bound = claimed(
+            &policy(),
+            &good().claim("cnf", json!({ member: THUMBPRINT })),
+        );
+        let confirmation = bound.confirmation().copied().unwrap();
+        let found = [confirmation.jkt(), confirmation.x5t_s256()];
+        assert_eq!(found[0].is_some(), member == "jkt");
+        assert_eq!(found[1].is_some(), member == "x5t#S256");
+        assert_eq!(format!("{bound:?}"), "Claimed { is_bound: true, .. }");
+        let refused = bound.proven(Evidence::NONE).unwrap_err();
+        assert_eq!(refused, InvalidToken::CnfNotProven, "{member}");
+    }
+}
+
+#[test]
+fn a_pop_01_an_unbound_token_needs_no_evidence() {
+    let unbound = claimed(&policy(), &good());
+    assert_eq!(unbound.confirmation(), None);
+    assert!(unbound.memory_bytes() > good().payload_bytes().len());
+    let principal = unbound.proven(Evidence::NONE).unwrap();
+    assert_eq!(principal.subject(), SUBJECT);
 }
 
 #[test]

@@ -44,8 +44,8 @@ pub trait Authenticator: Sync {
         requirements: &Requirements,
     ) -> impl Future<Output = Result<(), Rejection>> + Send;
 
-    /// The answer to a rejection.
-    fn challenge(&self, rejection: &Rejection) -> Challenge;
+    /// The answer to a rejection of the request with this head.
+    fn challenge(&self, rejection: &Rejection, head: RequestHead<'_>) -> Challenge;
 }
 
 impl Gate {
@@ -143,7 +143,7 @@ impl Gate {
                     shadowed.get_or_insert(Reason::Rejected(rejection));
                 }
                 Err(rejection) => {
-                    let challenge = authenticator.challenge(&rejection);
+                    let challenge = authenticator.challenge(&rejection, head);
                     let route = Arc::clone(route);
                     let refusal = Refusal::challenged(route, rejection, &challenge);
                     return Err(Box::new(refusal));

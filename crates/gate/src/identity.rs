@@ -174,7 +174,7 @@ impl Identity {
                 fields: is_small.then_some(outcome),
             }
         });
-        let kept = || told.filter(|told| told.by.is(self))?.fields.clone();
+        let kept = || told.fields.clone().filter(|_| told.by.is(self));
         match written.or_else(kept) {
             Some(outcome) => outcome,
             // Under settings that were in force when the token came first.

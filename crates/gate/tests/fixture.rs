@@ -54,7 +54,7 @@ impl Authenticator for Known {
         requirements.authorize(principal, NOW)
     }
 
-    fn challenge(&self, rejection: &Rejection) -> Challenge {
+    fn challenge(&self, rejection: &Rejection, _head: RequestHead<'_>) -> Challenge {
         let space = ProtectionSpace::new("api").unwrap();
         Challenge::new(rejection, &space)
     }

@@ -1,9 +1,12 @@
 #![doc = include_str!("../README.md")]
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
+mod authenticated;
 mod build_error;
 mod clock;
 mod discovery;
+#[cfg(feature = "explain")]
+pub mod explain;
 pub mod fetch;
 pub mod issuer;
 pub mod issuer_url;
@@ -23,6 +26,7 @@ pub use bearward_core::{
     ProtectedResourceMetadata, ProtectionSpace, Rejection, RequestHead, Requirements, UnixTime,
 };
 
+pub use crate::authenticated::Authenticated;
 pub use crate::issuer::Issuer;
 pub use crate::resource_server::{BuildError, IssuerState, ResourceServer};
 pub use crate::token_cache::TokenCache;

@@ -4,22 +4,24 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use bearward_core::credentials::Credentials;
+use bearward_core::confirmation::Evidence;
+use bearward_core::credentials::UncheckedCredentials;
 use bearward_core::id_token::{IdToken, IdTokenRefused};
-use bearward_core::jws::UnverifiedJws;
 use bearward_core::rejection::{InvalidRequest, InvalidToken, Rejection};
+use bearward_core::vouch::{AccessToken, IdTokenOf, TokenKind, Unvouched};
 use bearward_core::{
-    Challenge, Policy, Principal, ProtectedResourceMetadata, ProtectionSpace, RequestHead,
+    Challenge, Claimed, Policy, Principal, ProtectedResourceMetadata, ProtectionSpace, RequestHead,
     Requirements, UnixTime,
 };
 use foldhash::{HashMap, HashMapExt};
 use http::HeaderName;
 
+use crate::authenticated::Authenticated;
 pub use crate::build_error::BuildError;
 use crate::clock::Clock;
 use crate::fetch::{HttpTransport, Transport};
 use crate::issuer::Issuer;
-use crate::key_store::{KeyState, KeyStore, Selected};
+use crate::key_store::{KeyState, KeyStore};
 use crate::known_headers::KnownHeaders;
 use crate::sync;
 use crate::token_cache::{Cache, Found, Seen, TokenCache, TokenCacheState};
@@ -30,7 +32,7 @@ use crate::trusted::Trusted;
 pub struct ResourceServer(Arc<Inner>);
 
 struct Inner {
-    issuers: HashMap<Arc<str>, Arc<Trusted>>,
+    issuers: HashMap<Arc<str>, Trusted>,
     cache: Option<Arc<Cache>>,
     cache_settings: Option<TokenCache>,
     headers: KnownHeaders,
@@ -67,11 +69,14 @@ impl ResourceServer {
     pub async fn authenticate<'r>(
         &self,
         head: impl Into<RequestHead<'r>>,
-    ) -> Result<Principal, Rejection> {
+    ) -> Result<Authenticated, Rejection> {
         // INVARIANT: only a JWS is admitted, whose three parts are base64url, so no other character is.
-        let credentials = Credentials::parse_all_but_characters(head.into())?;
-        let principal = self.authenticate_token(credentials.access_token()).await;
-        principal.map_err(|refused| credentials.refusal(refused))
+        let credentials = UncheckedCredentials::parse(head.into())?;
+        let claimed = self.vouch(credentials.for_jws(), self.now()).await;
+        match claimed.and_then(|claimed| Ok(claimed.proven(Evidence::NONE)?)) {
+            Ok(principal) => Ok(Authenticated { principal }),
+            Err(refused) => Err(credentials.refusal(refused)),
+        }
     }
 
     /// Whose access token is this, apart from any request?
@@ -80,30 +85,8 @@ impl ResourceServer {
     ///
     /// Why the token is refused.
     pub async fn authenticate_token(&self, token: &[u8]) -> Result<Principal, Rejection> {
-        let now = self.now();
-        let before = match self.0.cache.as_ref().and_then(|cache| cache.find(token)) {
-            Some(Found::Current(seen)) => return Ok(seen.check(now)?),
-            Some(Found::Outdated(seen)) => Some(seen),
-            None => None,
-        };
-        let jws = self.0.headers.parse(token)?;
-        let trusted = self.select_issuer(&jws)?;
-        let Trusted { policy, keys } = &**trusted;
-        policy.check_header(jws.header())?;
-        let is_plausible = || policy.is_plausible(&jws, now);
-        let selected = keys.select(jws.header(), is_plausible).await?;
-        let principal = match before.filter(|seen| seen.is_by(trusted, &selected)) {
-            Some(seen) => seen.check(now)?,
-            None => {
-                let verified = jws.verify(&selected.key)?;
-                self.0.headers.keep(&verified);
-                policy.check(verified, now)?
-            }
-        };
-        if let Some(cache) = &self.0.cache {
-            cache.keep(token, Seen::new(trusted, selected, &principal));
-        }
-        Ok(principal)
+        let claimed = self.vouch(token, self.now()).await?;
+        Ok(claimed.proven(Evidence::NONE)?)
     }
 
     /// May this principal, whom [`ResourceServer::authenticate`] found to have sent the request?
@@ -134,17 +117,21 @@ impl ResourceServer {
         if fields.next().is_some() {
             return Err(InvalidRequest::MultipleCredentials.into());
         }
-        let id_token = self
-            .verify_id_token(id_token.as_bytes(), principal, now)
-            .await?;
+        let id_token = self.vouch_id_token(id_token.as_bytes(), principal, now);
+        let id_token = id_token.await?;
         let id_token = id_token.as_ref().map_err(|refused| *refused);
         requirements.authorize_with_id_token(principal, id_token, now)
     }
 
-    /// What a refused sender is answered.
+    /// What the refused sender of a request with this `head` is answered, in the scheme of its
+    /// credentials.
     #[must_use]
-    pub fn challenge(&self, rejection: &Rejection) -> Challenge {
-        Challenge::new(rejection, &self.0.space)
+    pub fn challenge<'r>(
+        &self,
+        rejection: &Rejection,
+        head: impl Into<RequestHead<'r>>,
+    ) -> Challenge {
+        Challenge::to(head.into(), rejection, &self.0.space)
     }
 
     /// What this resource server publishes of itself (RFC 9728), if it was configured.
@@ -156,7 +143,7 @@ impl ResourceServer {
     /// The state of the keys of each issuer, in the order of their names, for health endpoints and metrics.
     #[must_use]
     pub fn state(&self) -> Vec<IssuerState> {
-        let state = |(issuer, trusted): (&Arc<str>, &Arc<Trusted>)| IssuerState {
+        let state = |(issuer, trusted): (&Arc<str>, &Trusted)| IssuerState {
             issuer: issuer.to_string(),
             keys: trusted.keys.state(),
         };
@@ -199,43 +186,60 @@ impl ResourceServer {
         (self.0.clock)()
     }
 
-    /// The claimed issuer chooses among the configured ones, and for nothing else.
-    fn select_issuer(&self, jws: &UnverifiedJws<'_>) -> Result<&Arc<Trusted>, InvalidToken> {
-        let issuer = jws.unverified_issuer()?;
-        self.trusted(&issuer).ok_or(InvalidToken::IssuerUnknown)
+    /// The one await: what the cache has of this access token, or the key of its issuer.
+    async fn vouch(&self, token: &[u8], now: UnixTime) -> Result<Claimed, Rejection> {
+        let before = match self.0.cache.as_ref().and_then(|cache| cache.find(token)) {
+            Some(Found::Current(seen)) => return Ok(seen.check(now)?),
+            Some(Found::Outdated(seen)) => Some(seen),
+            None => None,
+        };
+        let unvouched = self.parse(token, AccessToken, now)?;
+        let trusted = *unvouched.issuer();
+        let keys = &trusted.keys;
+        let selected = keys.select(unvouched.header(), || unvouched.is_plausible());
+        let selected = selected.await?;
+        let claimed = match before.filter(|seen| seen.is_by(trusted, &selected)) {
+            Some(seen) => seen.check(now)?,
+            None => unvouched.vouch(&selected.key, |jws| self.0.headers.keep(jws))?,
+        };
+        // A bound token is not worth it: nothing can prove yet who has its key, so it is refused each time.
+        let cache = self.0.cache.as_ref();
+        if let Some(cache) = cache.filter(|_| claimed.confirmation().is_none()) {
+            cache.keep(token, Seen::new(trusted, selected, &claimed));
+        }
+        Ok(claimed)
     }
 
-    fn trusted(&self, issuer: &str) -> Option<&Arc<Trusted>> {
-        self.0.issuers.get(issuer)
-    }
-
-    /// The same stages for an ID token. The outer error is that its key cannot be had now.
-    async fn verify_id_token(
+    /// The same for an ID token. The outer error is that its key cannot be had now.
+    async fn vouch_id_token(
         &self,
         token: &[u8],
         principal: &Principal,
         now: UnixTime,
     ) -> Result<Result<IdToken, IdTokenRefused>, Rejection> {
-        match self.try_verify_id_token(token, principal, now).await {
-            Ok(id_token) => Ok(Ok(id_token)),
-            Err(IdTokenFailure::Refused(refused)) => Ok(Err(refused)),
-            Err(IdTokenFailure::Unavailable(rejection)) => Err(rejection),
+        let checked = async {
+            let unvouched = self.parse(token, IdTokenOf(principal), now)?;
+            let keys = &unvouched.issuer().keys;
+            let selected = keys.select(unvouched.header(), || unvouched.is_plausible());
+            let selected = selected.await?;
+            Ok(unvouched.vouch(&selected.key, |jws| self.0.headers.keep(jws))?)
+        };
+        match checked.await {
+            Err(Rejection::InvalidToken(reason)) => Ok(Err(reason.into())),
+            checked => checked,
         }
     }
 
-    async fn try_verify_id_token(
+    /// What comes before the key. The claimed issuer chooses among the configured ones, and for nothing
+    /// else.
+    fn parse<'t, K: TokenKind>(
         &self,
-        token: &[u8],
-        principal: &Principal,
+        token: &'t [u8],
+        kind: K,
         now: UnixTime,
-    ) -> Result<IdToken, IdTokenFailure> {
+    ) -> Result<Unvouched<'t, &Trusted, K>, InvalidToken> {
         let jws = self.0.headers.parse(token)?;
-        let Trusted { policy, keys } = &**self.select_issuer(&jws)?;
-        IdToken::check_header(policy, jws.header())?;
-        let is_plausible = || IdToken::is_plausible(policy, &jws, principal, now);
-        let Selected { key, .. } = keys.select(jws.header(), is_plausible).await?;
-        let verified = jws.verify(&key)?;
-        Ok(IdToken::check(policy, verified, principal, now)?)
+        Unvouched::new(jws, kind, now, |issuer| self.0.issuers.get(issuer))
     }
 }
 
@@ -244,32 +248,6 @@ impl fmt::Debug for ResourceServer {
         f.debug_struct("ResourceServer")
             .field("issuers", &self.0.issuers.keys().collect::<Vec<_>>())
             .finish_non_exhaustive()
-    }
-}
-
-enum IdTokenFailure {
-    Refused(IdTokenRefused),
-    Unavailable(Rejection),
-}
-
-impl From<InvalidToken> for IdTokenFailure {
-    fn from(reason: InvalidToken) -> Self {
-        Self::Refused(reason.into())
-    }
-}
-
-impl From<IdTokenRefused> for IdTokenFailure {
-    fn from(refused: IdTokenRefused) -> Self {
-        Self::Refused(refused)
-    }
-}
-
-impl From<Rejection> for IdTokenFailure {
-    fn from(rejection: Rejection) -> Self {
-        if let Rejection::InvalidToken(reason) = rejection {
-            return reason.into();
-        }
-        Self::Unavailable(rejection)
     }
 }
 
@@ -396,8 +374,10 @@ impl ResourceServerBuilder {
             let (policies, keys) = issuer.start(&mut transport, &self.clock, &kept)?;
             for policy in policies {
                 let keys = Arc::clone(&keys);
-                let trusted = self.kept.or_same(Trusted { policy, keys });
-                trust(&mut issuers, trusted)?;
+                let trusted = self.kept.or_same(Trusted::new(policy, keys));
+                let issuer = Arc::clone(trusted.policy.issuer());
+                let before = issuers.insert(issuer, trusted);
+                before.map_or(Ok(()), |_| Err(BuildError::Duplicate))?;
             }
         }
         let cache = self.token_cache.and_then(|settings| {
@@ -427,8 +407,8 @@ impl ResourceServerBuilder {
 struct Kept(Vec<ResourceServer>);
 
 impl Kept {
-    fn named<'k>(&'k self, issuer: &'k str) -> impl Iterator<Item = &'k Arc<Trusted>> {
-        let named = move |server: &'k ResourceServer| server.trusted(issuer);
+    fn named<'k>(&'k self, issuer: &'k str) -> impl Iterator<Item = &'k Trusted> {
+        let named = move |server: &'k ResourceServer| server.0.issuers.get(issuer);
         self.0.iter().filter_map(named)
     }
 
@@ -439,13 +419,12 @@ impl Kept {
     }
 
     /// This issuer, or the same one if it was there before: what it verified then stays.
-    fn or_same(&self, trusted: Trusted) -> Arc<Trusted> {
-        let issuer = trusted.policy.issuer();
+    fn or_same(&self, trusted: Trusted) -> Trusted {
         let same = self
-            .named(issuer)
-            .find(|before| before.is_same(&trusted))
+            .named(trusted.policy.issuer())
+            .find(|before| before.accepts_as(&trusted))
             .cloned();
-        same.unwrap_or_else(|| Arc::new(trusted))
+        same.unwrap_or(trusted)
     }
 
     /// The cache of one with these very issuers, no more and no less: both fill it from now on, and
@@ -453,11 +432,11 @@ impl Kept {
     fn cache(
         &self,
         settings: TokenCache,
-        issuers: &HashMap<Arc<str>, Arc<Trusted>>,
+        issuers: &HashMap<Arc<str>, Trusted>,
     ) -> Option<Arc<Cache>> {
-        let is_here = |(name, before): (&Arc<str>, &Arc<Trusted>)| {
+        let is_here = |(name, before): (&Arc<str>, &Trusted)| {
             let now = issuers.get(name);
-            now.is_some_and(|now| Arc::ptr_eq(now, before))
+            now.is_some_and(|now| now.is(before))
         };
         let mut servers = self.0.iter().map(|server| &*server.0);
         let same = servers.find(|server| {
@@ -466,17 +445,6 @@ impl Kept {
             has_same_limits && is_same_many && server.issuers.iter().all(is_here)
         });
         same?.cache.clone()
-    }
-}
-
-fn trust(
-    issuers: &mut HashMap<Arc<str>, Arc<Trusted>>,
-    trusted: Arc<Trusted>,
-) -> Result<(), BuildError> {
-    let issuer = Arc::clone(trusted.policy.issuer());
-    match issuers.insert(issuer, trusted) {
-        Some(_) => Err(BuildError::Duplicate),
-        None => Ok(()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The cache of verified tokens: a token that comes again costs no signature check.
 //!
-//! What is remembered is that *these bytes* were verified, and whom they name; what depends on the
+//! What is remembered is that *these bytes* were verified, and what they say; what depends on the
 //! moment is checked each time. An entry counts only while its key set is the current one; in another
 //! set the key is selected anew, and the signature is good if it is the same key. So a key that its
 //! issuer took back ends what it verified at once, and one that came beside it ends nothing. Times
@@ -15,7 +15,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use bearward_core::rejection::InvalidToken;
-use bearward_core::{Principal, UnixTime};
+use bearward_core::{Claimed, UnixTime};
 use quick_cache::Weighter;
 use quick_cache::sync::DefaultLifecycle;
 
@@ -58,8 +58,8 @@ impl TokenCache {
         self
     }
 
-    /// The bytes that each entry counts besides, for what is [derived](Principal::derived) of its
-    /// principal. Default: 0.
+    /// The bytes that each entry counts besides, for what is
+    /// [derived](bearward_core::Principal::derived) of its principal. Default: 0.
     pub const fn derived_bytes(mut self, derived_bytes: u32) -> Self {
         self.derived_bytes = derived_bytes;
         self
@@ -145,27 +145,27 @@ pub(crate) enum Found {
     Outdated(Seen),
 }
 
-/// Whom a token names, and by which policy and key.
+/// What a token says, and by which policy and key.
 #[derive(Clone)]
 pub(crate) struct Seen {
-    trusted: Arc<Trusted>,
+    trusted: Trusted,
     selected: Selected,
-    principal: Principal,
+    claimed: Claimed,
 }
 
 impl Seen {
-    pub(crate) fn new(trusted: &Arc<Trusted>, selected: Selected, principal: &Principal) -> Self {
+    pub(crate) fn new(trusted: &Trusted, selected: Selected, claimed: &Claimed) -> Self {
         Self {
-            trusted: Arc::clone(trusted),
+            trusted: trusted.clone(),
             selected,
-            principal: principal.clone(),
+            claimed: claimed.clone(),
         }
     }
 
-    /// The principal, if the token still holds at the time `now`.
-    pub(crate) fn check(self, now: UnixTime) -> Result<Principal, InvalidToken> {
-        self.trusted.policy.check_times(&self.principal, now)?;
-        Ok(self.principal)
+    /// What the token says, if it still holds at the time `now`.
+    pub(crate) fn check(self, now: UnixTime) -> Result<Claimed, InvalidToken> {
+        self.trusted.policy.check_times(&self.claimed, now)?;
+        Ok(self.claimed)
     }
 
     fn is_current(&self) -> bool {
@@ -173,8 +173,8 @@ impl Seen {
     }
 
     /// Whether it was verified by this very key under this very policy.
-    pub(crate) fn is_by(&self, trusted: &Arc<Trusted>, selected: &Selected) -> bool {
-        Arc::ptr_eq(&self.trusted, trusted) && Arc::ptr_eq(&self.selected.key, &selected.key)
+    pub(crate) fn is_by(&self, trusted: &Trusted, selected: &Selected) -> bool {
+        self.trusted.is(trusted) && Arc::ptr_eq(&self.selected.key, &selected.key)
     }
 }
 
@@ -187,9 +187,9 @@ struct Weight {
 
 impl Weighter<Box<[u8]>, Seen> for Weight {
     fn weight(&self, token: &Box<[u8]>, seen: &Seen) -> u64 {
-        /// The entry itself, its principal, and what the map keeps beside it.
+        /// The entry itself, what else is known of the claims, and what the map keeps beside it.
         const OVERHEAD: usize = 400;
-        let claims = seen.principal.all_claims().memory_bytes();
+        let claims = seen.claimed.memory_bytes();
         let bytes = token.len().saturating_add(claims).saturating_add(OVERHEAD);
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         bytes.saturating_add(self.derived).max(self.least)

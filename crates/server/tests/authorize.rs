@@ -200,7 +200,7 @@ async fn two_of_them_are_400() {
     let request = sent_along(&old(), &[id_token().sign(), id_token().sign()]);
     let rejection = authorize(&server, &request, &recent()).await.unwrap_err();
     assert_eq!(rejection, InvalidRequest::MultipleCredentials.into());
-    assert_eq!(server.challenge(&rejection).status(), 400);
+    assert_eq!(server.challenge(&rejection, &request).status(), 400);
 }
 
 #[tokio::test(start_paused = true)]
@@ -296,7 +296,7 @@ async fn without_its_key_it_is_503() {
     let unknown = id_token().key(next_key());
     let rejection = with_id_token(&server, &unknown).await.unwrap_err();
     assert_eq!(rejection.reason(), "keys_unavailable");
-    assert_eq!(server.challenge(&rejection).status(), 503);
+    assert_eq!(server.challenge(&rejection, &request("")).status(), 503);
     assert_eq!(with_id_token(&server, &id_token()).await, Ok(()));
 }
 

@@ -11,7 +11,8 @@ use bearward_testing::keys::jwk_set;
 use tokio::time::sleep;
 
 use crate::fixture::{
-    AUDIENCE, ISSUER, JWKS, METADATA, SECOND, builder, issuer, key, policy, policy_of, settings,
+    AUDIENCE, ISSUER, JWKS, METADATA, SECOND, builder, issuer, key, policy, policy_of, request,
+    settings,
 };
 use crate::network::{Network, Reply};
 
@@ -219,7 +220,7 @@ async fn challenges_say_what_was_configured() {
         .build()
         .unwrap();
     assert_eq!(server.metadata(), Some(&metadata));
-    let answer = server.challenge(&bearward::Rejection::NoCredentials);
+    let answer = server.challenge(&bearward::Rejection::NoCredentials, &request(""));
     assert_eq!(
         answer.headers()["www-authenticate"],
         "Bearer realm=\"orders\", resource_metadata=\

@@ -175,7 +175,7 @@ async fn t_err_01_debug_output_shows_nothing_of_it_either() {
         let decision = decide_text(&server, token).await;
         if let Err(rejection) = &decision {
             shown += &format!("{rejection:?} {rejection} {}", rejection.reason());
-            shown += &format!("{:?}", server.challenge(rejection));
+            shown += &format!("{:?}", server.challenge(rejection, &request));
         }
     }
     assert_unmarked(&shown, &tokens);

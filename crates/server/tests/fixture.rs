@@ -11,7 +11,9 @@ use bearward::core::rejection::InvalidToken;
 use bearward::fetch::{FetchError, Transport};
 use bearward::key_store::KeyState;
 use bearward::resource_server::ResourceServerBuilder;
-use bearward::{Algorithm, Issuer, Policy, Principal, Rejection, ResourceServer, UnixTime};
+use bearward::{
+    Algorithm, Authenticated, Issuer, Policy, Principal, Rejection, ResourceServer, UnixTime,
+};
 use bearward_testing::{SigningKey, Token};
 use tokio::time::Instant;
 
@@ -118,7 +120,8 @@ pub(crate) async fn decide_text(
     token: &str,
 ) -> Result<Principal, Rejection> {
     let request = request(token);
-    server.authenticate(&request).await
+    let decision = server.authenticate(&request).await;
+    decision.map(Authenticated::into_principal)
 }
 
 /// The same, which must not wait for anything.
@@ -128,7 +131,11 @@ pub(crate) fn decide_at_once(
     token: &Token,
 ) -> Result<Principal, Rejection> {
     let request = request(&token.sign());
-    let decision = poll_once(pin!(server.authenticate(&request)));
+    let decision = async {
+        let decision = server.authenticate(&request).await;
+        decision.map(Authenticated::into_principal)
+    };
+    let decision = poll_once(pin!(decision));
     decision.expect("the decision waits for something")
 }
 
@@ -142,8 +149,9 @@ pub(crate) fn poll_once<T>(future: Pin<&mut impl Future<Output = T>>) -> Option<
 
 /// The stable code of a refusal.
 #[track_caller]
-pub(crate) fn reason(decision: &Result<Principal, Rejection>) -> &'static str {
-    decision.as_ref().expect_err("it is accepted").reason()
+pub(crate) fn reason<T>(decision: &Result<T, Rejection>) -> &'static str {
+    let refused = decision.as_ref().err();
+    refused.expect("it is accepted").reason()
 }
 
 /// After how long a 503 says to come back.

@@ -31,7 +31,7 @@ impl Door for ResourceServer {
                 retry_after: None,
             };
         };
-        let challenge = self.challenge(&rejection);
+        let challenge = self.challenge(&rejection, &request(token));
         let retry_after = challenge.headers().get("retry-after");
         Answer {
             status: challenge.status().as_u16(),

@@ -14,8 +14,9 @@ use tokio::time::{Instant, sleep};
 
 use crate::fixture::{
     DAY, HOUR, ISSUER, JWKS, METADATA, MILLISECOND, MINUTE, SECOND, START, builder, clock_from,
-    decide, decide_at_once, discovering, fetching, good, issuer, key, last_error, next_key, policy,
-    policy_of, reason, refetch, retry_after, serving, state, warm, with_kid,
+    decide, decide_at_once, decide_text, discovering, fetching, good, issuer, key, last_error,
+    next_key, policy, policy_of, reason, refetch, request, retry_after, serving, state, warm,
+    with_kid,
 };
 use crate::network::{Network, Reply};
 
@@ -271,7 +272,7 @@ async fn the_answer_is_503_with_retry_after_and_no_challenge() {
     let Rejection::Unavailable(unavailable) = rejection else {
         panic!("{rejection:?} is not a 503");
     };
-    let answer = server.challenge(&rejection);
+    let answer = server.challenge(&rejection, &request(""));
     assert_eq!(answer.status(), 503);
     assert_eq!(answer.body(), r#"{"status":503}"#);
     let seconds = unavailable.retry_after.as_secs_f64().ceil().to_string();
@@ -299,8 +300,7 @@ async fn t_err_04_without_keys_no_token_is_told_from_another() {
     server.attempted().await;
     let mut forged = good().parts();
     forged.signature.reverse();
-    let forged = crate::fixture::request(&forged.encode());
-    let forged = server.authenticate(&forged).await;
+    let forged = decide_text(&server, &forged.encode()).await;
     let expired = good().expires_at(START);
     let decisions = [
         decide_at_once(&server, &good()),

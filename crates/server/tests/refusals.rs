@@ -55,7 +55,8 @@ async fn t_req_07_a_bad_credential_is_not_an_absent_one() {
     for (token, expected) in tokens {
         let decision = decide_text(&server, &token).await;
         assert_eq!(reason(&decision), expected);
-        let status = server.challenge(&decision.unwrap_err()).status();
+        let refused = decision.unwrap_err();
+        let status = server.challenge(&refused, &request(&token)).status();
         assert_eq!(status, 401, "{expected}");
     }
     assert_eq!(
@@ -75,7 +76,7 @@ async fn t_req_07_malformed_or_several_credentials_are_400() {
         let rejection = server.authenticate(&request).await.unwrap_err();
         let expected = InvalidRequest::MalformedCredentials;
         assert_eq!(rejection, expected.into(), "{field}");
-        assert_eq!(server.challenge(&rejection).status(), 400);
+        assert_eq!(server.challenge(&rejection, &request).status(), 400);
     }
     let mut request = request(&good().sign());
     let again = request.headers()["authorization"].clone();
@@ -247,7 +248,7 @@ async fn t_err_03_every_invalid_token_is_answered_alike() {
         InvalidToken::AudMismatch,
         InvalidToken::IssuerUnknown,
     ]
-    .map(|reason| server.challenge(&reason.into()));
+    .map(|reason| server.challenge(&reason.into(), &request("")));
     assert!(answers.iter().all(|answer| *answer == answers[0]));
 }
 

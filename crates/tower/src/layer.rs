@@ -1,9 +1,7 @@
 //! The layer: which resource server, and what it asks for.
 
 use bearward::{Requirements, ResourceServer};
-use tower_layer::Layer;
-
-use crate::service::BearerService;
+use http::{Extensions, Uri};
 
 /// Admits authenticated requests only, and of these only the ones that meet the requirements.
 ///
@@ -18,6 +16,7 @@ pub struct BearerLayer {
     pub(crate) server: ResourceServer,
     pub(crate) access: Access,
     pub(crate) requirements: Vec<Requirements>,
+    pub(crate) original_uri: fn(&Extensions) -> Option<&Uri>,
 }
 
 /// What becomes of a request without credentials.
@@ -34,6 +33,7 @@ impl BearerLayer {
             server: server.clone(),
             access: Access::Required,
             requirements: Vec::new(),
+            original_uri: |_| None,
         }
     }
 
@@ -49,15 +49,11 @@ impl BearerLayer {
         self.requirements.push(requirements);
         self
     }
-}
 
-impl<S> Layer<S> for BearerLayer {
-    type Service = BearerService<S>;
-
-    fn layer(&self, inner: S) -> BearerService<S> {
-        BearerService {
-            layer: self.clone(),
-            inner,
-        }
+    /// Finds the original request target among the extensions, for a framework whose routers change
+    /// that of the request: `bearward-axum` sets it. Default: the request's is the original one.
+    pub const fn original_uri(mut self, find: fn(&Extensions) -> Option<&Uri>) -> Self {
+        self.original_uri = find;
+        self
     }
 }

@@ -5,8 +5,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bearward::{Principal, Rejection, RequestHead, ResourceServer};
+use bearward::{Authenticated, Principal, Rejection, RequestHead, ResourceServer};
+use http::request::Parts;
 use http::{Extensions, Request, Response};
+use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::layer::{Access, BearerLayer};
@@ -19,6 +21,17 @@ use crate::layer::{Access, BearerLayer};
 pub struct BearerService<S> {
     pub(crate) layer: BearerLayer,
     pub(crate) inner: S,
+}
+
+impl<S> Layer<S> for BearerLayer {
+    type Service = BearerService<S>;
+
+    fn layer(&self, inner: S) -> BearerService<S> {
+        BearerService {
+            layer: self.clone(),
+            inner,
+        }
+    }
 }
 
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for BearerService<S>
@@ -36,24 +49,20 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         // The one that was polled ready is the one to call.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let layer = self.layer.clone();
         Box::pin(async move {
             // A head of borrowed parts: the body takes no part in it and need not be `Sync`.
-            let (parts, body) = request.into_parts();
-            let admitted = layer
-                .admit(RequestHead::from(&parts), &parts.extensions)
-                .await;
-            request = Request::from_parts(parts, body);
-            match admitted {
+            let (mut parts, body) = request.into_parts();
+            match layer.admit(&parts).await {
                 Ok(principal) => {
-                    layer.hand_over(principal, request.extensions_mut());
-                    inner.call(request).await
+                    layer.hand_over(principal, &mut parts.extensions);
+                    inner.call(Request::from_parts(parts, body)).await
                 }
-                Err(rejection) => Ok(layer.refuse(rejection)),
+                Err(rejection) => Ok(layer.refuse(rejection, &parts)),
             }
         })
     }
@@ -63,22 +72,19 @@ where
 /// resource server. The principal beside it is for the application, which may put another in its
 /// place.
 #[derive(Clone)]
-struct Authenticated {
+struct Outer {
     principal: Principal,
     by: ResourceServer,
 }
 
 impl BearerLayer {
     /// Who sent the request, `None` for nobody where that is allowed.
-    async fn admit(
-        &self,
-        head: RequestHead<'_>,
-        extensions: &Extensions,
-    ) -> Result<Option<Principal>, Rejection> {
-        let principal = match self.authenticated(extensions) {
+    async fn admit(&self, parts: &Parts) -> Result<Option<Principal>, Rejection> {
+        let head = self.head(parts);
+        let principal = match self.authenticated(&parts.extensions) {
             Some(principal) => principal,
             None => match self.server.authenticate(head).await {
-                Ok(principal) => principal,
+                Ok(Authenticated { principal, .. }) => principal,
                 Err(Rejection::NoCredentials) if self.admits_nobody() => return Ok(None),
                 Err(rejection) => return Err(rejection),
             },
@@ -91,9 +97,19 @@ impl BearerLayer {
         Ok(Some(principal))
     }
 
+    /// The head of the request as it was sent.
+    fn head<'r>(&self, parts: &'r Parts) -> RequestHead<'r> {
+        let original = (self.original_uri)(&parts.extensions);
+        RequestHead::new(
+            &parts.method,
+            original.unwrap_or(&parts.uri),
+            &parts.headers,
+        )
+    }
+
     /// The principal that a layer further out has authenticated with the same resource server.
     fn authenticated(&self, extensions: &Extensions) -> Option<Principal> {
-        let Authenticated { principal, by } = extensions.get()?;
+        let Outer { principal, by } = extensions.get()?;
         by.is_same(&self.server).then(|| principal.clone())
     }
 
@@ -105,7 +121,7 @@ impl BearerLayer {
         match principal {
             Some(principal) => {
                 extensions.insert(principal.clone());
-                extensions.insert(Authenticated {
+                extensions.insert(Outer {
                     principal,
                     by: self.server.clone(),
                 });
@@ -113,14 +129,17 @@ impl BearerLayer {
             // Nobody means nobody, whatever a layer further out has left here.
             None => {
                 extensions.remove::<Principal>();
-                extensions.remove::<Authenticated>();
+                extensions.remove::<Outer>();
             }
         }
     }
 
-    fn refuse<B: From<&'static str>>(&self, rejection: Rejection) -> Response<B> {
+    fn refuse<B: From<&'static str>>(&self, rejection: Rejection, parts: &Parts) -> Response<B> {
         tracing::debug!(reason = rejection.reason(), "request refused");
-        let mut response = self.server.challenge(&rejection).into_response();
+        let mut response = self
+            .server
+            .challenge(&rejection, self.head(parts))
+            .into_response();
         response.extensions_mut().insert(rejection);
         response
     }

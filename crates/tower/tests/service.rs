@@ -101,6 +101,41 @@ async fn request_and_response_pass_unchanged() {
     assert_eq!(response.extensions().get(), Some(&"of another layer"));
 }
 
+/// For frameworks whose routers change the target; without being told, the layer takes that of the request.
+#[tokio::test]
+async fn t_req_03_the_target_is_the_one_that_was_sent() {
+    let server = server();
+    let layer = BearerLayer::new(&server);
+    let knowing = layer.clone().original_uri(|extensions| extensions.get());
+    let sent = |target: &'static str, original: Option<&'static str>| {
+        let mut request = with(&good());
+        *request.uri_mut() = http::Uri::from_static(target);
+        let original = original.map(http::Uri::from_static);
+        original.map(|original| request.extensions_mut().insert(original));
+        request
+    };
+    let twice = "/v1/orders?access_token=a";
+    for (layer, request, expected) in [
+        (
+            &knowing,
+            sent("/orders", Some(twice)),
+            Some("multiple_credentials"),
+        ),
+        (&knowing, sent(twice, Some("/v1/orders")), None),
+        (&knowing, sent(twice, None), Some("multiple_credentials")),
+        (&knowing, sent("/orders", None), None),
+        (&layer, sent("/orders", Some(twice)), None),
+        (
+            &layer,
+            sent(twice, Some("/v1/orders")),
+            Some("multiple_credentials"),
+        ),
+    ] {
+        let response = answer(&layer.layer(who()), request).await;
+        assert_eq!(reason(&response), expected);
+    }
+}
+
 #[tokio::test]
 async fn an_error_of_the_inner_service_passes() {
     let failing = service_fn(async |_: Request<()>| Err::<Response<String>, _>("broken"));

@@ -1,10 +1,10 @@
 //! One protected route: the README's ten lines.
 
 use axum::{Router, routing::get};
-use bearward_axum::{BearerLayer, Principal, ResourceServer};
+use bearward_axum::{BearerLayer, Caller, ResourceServer};
 
-async fn hello(principal: Principal) -> String {
-    format!("Hello, {}!", principal.subject())
+async fn hello(caller: Caller) -> String {
+    format!("Hello, {}!", caller.subject())
 }
 
 #[tokio::main]

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
-use bearward_axum::{BearerLayer, Principal, Requirements, ResourceServer};
+use bearward_axum::{BearerLayer, Caller, Requirements, ResourceServer};
 
 #[cfg(test)]
 mod tests;
@@ -39,14 +39,14 @@ async fn welcome() -> &'static str {
     "Welcome, everybody!"
 }
 
-async fn hello(principal: Principal) -> String {
-    format!("Hello, {}!", principal.subject())
+async fn hello(caller: Caller) -> String {
+    format!("Hello, {}!", caller.subject())
 }
 
-async fn orders(principal: Principal) -> String {
+async fn orders(Caller(principal): Caller) -> String {
     format!("The orders of {}", principal.subject())
 }
 
-async fn transfer(principal: Principal) -> String {
+async fn transfer(Caller(principal): Caller) -> String {
     format!("Transferred by {}", principal.subject())
 }

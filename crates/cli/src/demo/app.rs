@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use bearward_axum::{BearerLayer, Principal, Requirements, ResourceServer};
+use bearward_axum::{BearerLayer, Caller, Requirements, ResourceServer};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 
@@ -33,7 +33,7 @@ pub(super) fn router(server: &ResourceServer) -> Result<Router, Failure> {
 }
 
 /// Who is there, and what the issuer says of them.
-async fn hello(Principal(principal): Principal) -> Response {
+async fn hello(Caller(principal): Caller) -> Response {
     let claims = principal.all_claims().as_json();
     json(format!(r#"{{"message":"Hello!","user_data":{claims}}}"#))
 }

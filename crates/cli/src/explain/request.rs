@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use bearward::explain::{Anatomy, Asked, Keys, Report};
 use bearward_core::JwkSet;
 use bearward_gateway::config::Config;
 use bearward_gateway::host::canonical_host;
@@ -15,10 +16,7 @@ use bearward_gateway::target::{Target, TargetError};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method};
 
-use super::anatomy::Anatomy;
-use super::asked::{Asked, Keys};
 use super::keys_or_why;
-use super::report::Report;
 use crate::rules::Clock;
 use crate::{Exit, Failure, keys, serve};
 
@@ -155,8 +153,7 @@ fn path_of(target: Result<&Target<'_>, &TargetError>) -> Result<String, String> 
 
 /// What a token is held against: the policy of the issuer it names, or of the first.
 fn asked(config: &Config, anatomy: Option<&Anatomy<'_>>, clock: Clock) -> Result<Asked, Failure> {
-    let payload = anatomy.and_then(|anatomy| anatomy.payload.as_ref());
-    let named = payload.and_then(|payload| payload.string("iss"));
+    let named = anatomy.and_then(Anatomy::unverified_issuer);
     let mut issuers = config.server.issuers();
     let known = issuers.find(|name| Some(*name) == named.as_deref());
     let name = known.or_else(|| config.server.issuers().next());

@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
+use bearward::explain::{Check, Decision, Report, Verdict, text};
 
-use super::report::{Check, Decision, Report, Verdict};
-use crate::escape;
+use super::reason;
 
 /// Writes the report. Of what is no JWT and known for what it is, that alone is said.
 pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
@@ -13,7 +13,7 @@ pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     for hint in &report.hints {
         write_labelled("hint", hint, out)?;
     }
-    if let Some(reason) = report.reason() {
+    if let Some(reason) = reason(report) {
         if !report.is_named {
             write_labelled("means", reason.means, out)?;
             write_labelled("remedy", reason.remedy, out)?;
@@ -80,7 +80,7 @@ fn write_row(mark: &str, cells: [&str; 4], style: Style, out: &mut impl Write) -
 fn write_decision(report: &Report, out: &mut impl Write) -> io::Result<()> {
     match &report.decision {
         Decision::Accepted(principal) => {
-            let subject = escape::shown(principal.subject(), SUBJECT_CHARS);
+            let subject = text::shown(principal.subject(), SUBJECT_CHARS);
             let kind = principal.kind().as_str();
             writeln!(out, "{GOOD}accepted{GOOD:#}: {kind} {subject}")?;
         }

@@ -2,12 +2,12 @@
 
 use std::io::Write;
 
+use bearward::explain::{text, time};
 use bearward_core::rejection::InvalidToken;
 use bearward_core::{Principal, UnixTime};
 
 use crate::escape;
 use crate::format::Format;
-use crate::time;
 
 /// Appends the line of a result, `\n` included.
 pub(super) fn push_line(
@@ -51,8 +51,8 @@ fn push_refused(reason: InvalidToken, line: &mut Vec<u8>) {
 
 fn push_valid_text(principal: &Principal, now: UnixTime, line: &mut Vec<u8>) {
     let kind = principal.kind().as_str();
-    let subject = escape::shown(principal.subject(), TEXT_CHARS);
-    let issuer = escape::shown(principal.issuer(), TEXT_CHARS);
+    let subject = text::shown(principal.subject(), TEXT_CHARS);
+    let issuer = text::shown(principal.issuer(), TEXT_CHARS);
     let expires = time::relative(principal.expires_at(), now);
     // Writing to memory does not fail.
     let _ = write!(

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use bearward::{Challenge, Principal, Rejection, RequestHead, Requirements, ResourceServer};
+use bearward::{
+    Authenticated, Challenge, Principal, Rejection, RequestHead, Requirements, ResourceServer,
+};
 use bearward_gate::decision::{Decision, Verdict};
 use bearward_gate::gate::{Authenticator, Gate};
 use bearward_gate::original::Original;
@@ -70,7 +72,8 @@ impl InForce {
 
 impl Authenticator for InForce {
     async fn authenticate(&self, head: RequestHead<'_>) -> Result<Principal, Rejection> {
-        self.server.authenticate(head).await
+        let authenticated = self.server.authenticate(head).await;
+        authenticated.map(Authenticated::into_principal)
     }
 
     async fn authorize(
@@ -82,8 +85,8 @@ impl Authenticator for InForce {
         self.server.authorize(head, principal, requirements).await
     }
 
-    fn challenge(&self, rejection: &Rejection) -> Challenge {
-        self.server.challenge(rejection)
+    fn challenge(&self, rejection: &Rejection, head: RequestHead<'_>) -> Challenge {
+        self.server.challenge(rejection, head)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What becomes of the request.
 
+use bearward::explain::{self, Report};
 use bearward_core::rejection::InvalidRequest;
 use bearward_gateway::decision::{Admission, Decision, Reason, Refusal};
 use bearward_gateway::publication::Published;
@@ -8,7 +9,6 @@ use http::{HeaderName, HeaderValue};
 
 use crate::Exit;
 use crate::explain::reasons;
-use crate::explain::report::{self, Report};
 
 /// What becomes of the request.
 pub(super) enum Outcome {
@@ -50,14 +50,14 @@ impl Outcome {
     /// What can be said while the keys are not at hand.
     pub(super) fn without_keys(report: &Report, error: &str) -> Self {
         match report.decision {
-            report::Decision::Refused(code) => Self::Refused {
+            explain::Decision::Refused(code) => Self::Refused {
                 code,
                 status: None,
                 challenge: None,
             },
-            report::Decision::Accepted(_)
-            | report::Decision::KeysUnavailable
-            | report::Decision::Undecided => Self::Undecided(error.to_owned()),
+            explain::Decision::Accepted(_)
+            | explain::Decision::KeysUnavailable
+            | explain::Decision::Undecided => Self::Undecided(error.to_owned()),
         }
     }
 

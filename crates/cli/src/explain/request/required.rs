@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
+use bearward::explain::text::{quoted, value};
+use bearward::explain::{Check, Verdict, time};
 use bearward_core::authgear::{IS_ANONYMOUS, IS_VERIFIED};
 use bearward_core::requirements::Asked;
 use bearward_core::{Principal, PrincipalKind, Requirements, UnixTime};
 use bearward_gateway::route::Route;
-
-use crate::explain::members::{quoted, shown};
-use crate::explain::report::{Check, Verdict};
-use crate::time;
 
 /// Requirements all of which must be met; of several alternatives one suffices.
 pub(super) struct Alternative {
@@ -103,7 +101,7 @@ fn expected(asked: Asked<'_>, now: UnixTime) -> (&'static str, String) {
 fn found(asked: Asked<'_>, principal: &Principal, now: UnixTime) -> String {
     let claim = |name: &str| {
         let claim = principal.all_claims().get(name);
-        claim.map_or_else(|| "absent".to_owned(), |claim| shown(claim.as_json()))
+        claim.map_or_else(|| "absent".to_owned(), |claim| value(claim.as_json()))
     };
     match asked {
         Asked::Kind(_) => kind_of(principal.kind()).to_owned(),
@@ -119,7 +117,7 @@ fn found(asked: Asked<'_>, principal: &Principal, now: UnixTime) -> String {
         }
         Asked::Claim { path, .. } => {
             let claim = principal.claim(path);
-            claim.map_or_else(|| "absent".to_owned(), |claim| shown(claim.as_json()))
+            claim.map_or_else(|| "absent".to_owned(), |claim| value(claim.as_json()))
         }
         Asked::NotAnonymous => claim(IS_ANONYMOUS),
         Asked::Verified => claim(IS_VERIFIED),

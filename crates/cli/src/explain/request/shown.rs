@@ -1,12 +1,13 @@
 //! An explained request as JSON, on one line.
 
+use bearward::explain::{Check, text};
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::outcome::Outcome;
 use super::text::{access, described};
 use super::{Applied, Explained};
-use crate::escape;
-use crate::explain::report::{Check, Json as Token};
+use crate::explain::meaning;
 
 /// The JSON text.
 pub(in crate::explain) fn to_json(explained: &Explained) -> String {
@@ -27,7 +28,10 @@ pub(in crate::explain) fn to_json(explained: &Explained) -> String {
             .collect(),
         also: also.iter().map(RouteJson::of).collect(),
         route: route.map(RouteJson::of),
-        token: explained.token.as_ref().map(|report| report.as_json()),
+        token: explained
+            .token
+            .as_ref()
+            .map(|report| report.to_json(meaning(report))),
         decision: DecisionJson::of(&explained.outcome),
     };
     // Strings and options of them always have a JSON text.
@@ -44,7 +48,7 @@ struct Json<'e> {
     also: Vec<RouteJson<'e>>,
     route: Option<RouteJson<'e>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<Token<'e>>,
+    token: Option<Box<RawValue>>,
     decision: DecisionJson<'e>,
 }
 
@@ -160,7 +164,7 @@ impl<'e> DecisionJson<'e> {
                 json.admitted = Some(true);
                 let field = |(name, value): &'e (String, String)| FieldJson {
                     name,
-                    value: escape::shown(value, value.len()),
+                    value: text::shown(value, value.len()),
                 };
                 json.identity = Some(fields.iter().map(field).collect());
             }

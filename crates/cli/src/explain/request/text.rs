@@ -2,16 +2,15 @@
 
 use std::io::{self, Write};
 
+use bearward::explain::{Decision, Report, text};
 use bearward_gateway::route::{Access, Mode, Preflight, Route, Router};
 
 use super::outcome::Outcome;
 use super::required::Alternative;
 use super::routes::{Tried, Verdict};
 use super::{Applied, Explained};
-use crate::escape;
-use crate::explain::report::Report;
+use crate::explain::reasons;
 use crate::explain::table::{BAD, BOLD, DIM, GOOD, wrapped, write_checks, write_labelled};
-use crate::explain::{reasons, report};
 
 /// Writes the explanation.
 pub(in crate::explain) fn write(explained: &Explained, out: &mut impl Write) -> io::Result<()> {
@@ -37,7 +36,7 @@ pub(in crate::explain) fn write(explained: &Explained, out: &mut impl Write) -> 
 
 /// A text of others, or of a configuration, for a person.
 pub(super) fn described(text: &str) -> String {
-    escape::shown(text, TEXT_CHARS)
+    text::shown(text, TEXT_CHARS)
 }
 
 /// The word of the configuration, and what it means.
@@ -69,7 +68,7 @@ fn write_tried(tried: &[Tried], out: &mut impl Write) -> io::Result<()> {
     if tried.is_empty() {
         return Ok(());
     }
-    let name = |tried: &Tried| escape::shown(&tried.name, NAME_CHARS);
+    let name = |tried: &Tried| text::shown(&tried.name, NAME_CHARS);
     let widths = tried.iter().map(|tried| name(tried).chars().count());
     let width = widths.max().unwrap_or_default().max("route".len());
     let verdict_width = Verdict::NotTried.as_str().len();
@@ -152,7 +151,7 @@ fn write_token(report: &Report, out: &mut impl Write) -> io::Result<()> {
     for hint in &report.hints {
         write_labelled("hint", hint, out)?;
     }
-    if let report::Decision::Refused(_) = report.decision {
+    if let Decision::Refused(_) = report.decision {
         let others = report.other_failures();
         if !others.is_empty() {
             let text = format!("it would fail for {}", others.join(", "));
@@ -254,7 +253,7 @@ fn write_fields(fields: &[(String, String)], out: &mut impl Write) -> io::Result
     let widths = fields.iter().map(|(name, _)| name.len());
     let width = widths.max().unwrap_or_default();
     for (name, value) in fields {
-        let value = escape::shown(value, VALUE_CHARS);
+        let value = text::shown(value, VALUE_CHARS);
         writeln!(out, "    {name:width$}  {value}")?;
     }
     Ok(())

@@ -1,30 +1,34 @@
 //! A token taken apart by eye, whatever it is.
 
+use std::fmt;
+
 use bearward_core::limits;
 
 use super::members::Members;
 
-/// What was given, and what it looks like.
-pub(super) struct Anatomy<'t> {
+/// What was given for a token, and what it looks like.
+pub struct Anatomy<'t> {
     /// Byte for byte as given: this is what is accepted or refused.
-    pub(super) given: &'t [u8],
+    pub given: &'t [u8],
     /// The same without what was pasted along.
-    pub(super) token: &'t [u8],
+    pub(crate) token: &'t [u8],
     /// What was pasted along.
-    pub(super) pasted: Option<Pasted>,
+    pub(crate) pasted: Option<Pasted>,
     /// The parts between dots, as many as there are.
-    pub(super) parts: usize,
-    pub(super) header_part: &'t [u8],
-    pub(super) payload_part: &'t [u8],
-    pub(super) signature_part: &'t [u8],
+    pub(crate) parts: usize,
+    pub(crate) header_part: &'t [u8],
+    pub(crate) payload_part: &'t [u8],
+    pub(crate) signature_part: &'t [u8],
     /// The header, if it can be made out.
-    pub(super) header: Option<Members>,
+    pub(crate) header: Option<Members>,
     /// The payload, if it can be made out.
-    pub(super) payload: Option<Members>,
+    pub(crate) payload: Option<Members>,
 }
 
 impl<'t> Anatomy<'t> {
-    pub(super) fn of(given: &'t [u8]) -> Self {
+    /// Takes apart what was given for a token.
+    #[must_use]
+    pub fn of(given: &'t [u8]) -> Self {
         let (token, pasted) = Pasted::take_off(given);
         let mut parts = token.split(|byte| *byte == b'.');
         let mut next = || parts.next().unwrap_or_default();
@@ -48,8 +52,15 @@ impl<'t> Anatomy<'t> {
         anatomy
     }
 
+    /// The issuer that the payload names, whoever wrote it: to choose what to explain it by.
+    #[must_use]
+    pub fn unverified_issuer(&self) -> Option<String> {
+        self.payload.as_ref()?.string("iss")
+    }
+
     /// Whether it has the shape of a JWS in compact form, and is not too large to be looked into.
-    pub(super) fn is_jws(&self) -> bool {
+    #[must_use]
+    pub fn is_jws(&self) -> bool {
         self.parts == 3
             && self.token.len() <= limits::TOKEN_BYTES
             && self.header_part.len() <= limits::HEADER_BYTES
@@ -58,9 +69,18 @@ impl<'t> Anatomy<'t> {
     }
 }
 
+impl fmt::Debug for Anatomy<'_> {
+    /// Shows nothing of what may be a token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Anatomy")
+            .field("parts", &self.parts)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What is not part of a token but easily comes along when it is copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pasted {
+pub(crate) enum Pasted {
     /// `"…"` or `'…'`.
     Quotes,
     /// `Bearer …`, with or without `Authorization:` before it.
@@ -96,7 +116,7 @@ impl Pasted {
         is_scheme.then_some((rest, Self::Scheme))
     }
 
-    pub(super) const fn found(self) -> &'static str {
+    pub(crate) const fn found(self) -> &'static str {
         match self {
             Self::Quotes => "quotes around it",
             Self::Scheme => "the scheme Bearer before it",

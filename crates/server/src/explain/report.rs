@@ -1,28 +1,34 @@
 //! What there is to say about a token: its checks, and what follows from them.
 
+use std::fmt;
+
 use bearward_core::Principal;
 use bearward_core::jws::UnverifiedJws;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::anatomy::Anatomy;
 use super::asked::{Asked, Keys};
-use super::reasons::{self, Reason};
-use super::{checks, recognise};
-use crate::{Exit, verifier};
+use super::{checks, recognise, verify};
 
 /// All there is to say about a token.
-pub(super) struct Report {
-    pub(super) checks: Vec<Check>,
-    pub(super) decision: Decision,
+#[non_exhaustive]
+pub struct Report {
+    /// Every check, in the order in which a reader takes a token apart.
+    pub checks: Vec<Check>,
+    /// What becomes of the token.
+    pub decision: Decision,
     /// What the token was recognised as, or what it lacks by a hair, in sentences.
-    pub(super) hints: Vec<String>,
+    pub hints: Vec<String>,
     /// It is no JWT at all and was recognised as what it is, so that its checks say nothing more.
-    pub(super) is_named: bool,
+    pub is_named: bool,
 }
 
 impl Report {
-    pub(super) fn new(anatomy: &Anatomy<'_>, asked: &Asked) -> Self {
+    /// Explains a token.
+    #[must_use]
+    pub fn new(anatomy: &Anatomy<'_>, asked: &Asked) -> Self {
         let checks = checks::all(anatomy, asked);
         let decision = Decision::new(anatomy, asked, &checks);
         let hints = recognise::hints(anatomy, asked);
@@ -37,32 +43,27 @@ impl Report {
     }
 
     /// Whom the token is of, if it is accepted.
-    pub(super) const fn principal(&self) -> Option<&Principal> {
+    #[must_use]
+    pub const fn principal(&self) -> Option<&Principal> {
         match &self.decision {
             Decision::Accepted(principal) => Some(principal),
             Decision::KeysUnavailable | Decision::Refused(_) | Decision::Undecided => None,
         }
     }
 
-    pub(super) const fn exit(&self) -> Exit {
-        match self.decision {
-            Decision::Accepted(_) => Exit::Good,
-            Decision::Refused(_) => Exit::Refused,
-            Decision::KeysUnavailable | Decision::Undecided => Exit::Undecided,
-        }
-    }
-
-    /// What explains the decision.
-    pub(super) fn reason(&self) -> Option<&'static Reason> {
+    /// The stable code of what explains the decision, of `docs/reasons.md`.
+    #[must_use]
+    pub const fn code(&self) -> Option<&'static str> {
         match self.decision {
             Decision::Accepted(_) | Decision::Undecided => None,
-            Decision::KeysUnavailable => reasons::reason("keys_unavailable"),
-            Decision::Refused(code) => reasons::reason(code),
+            Decision::KeysUnavailable => Some("keys_unavailable"),
+            Decision::Refused(code) => Some(code),
         }
     }
 
     /// The reasons for which the token would be refused next, each once.
-    pub(super) fn other_failures(&self) -> Vec<&'static str> {
+    #[must_use]
+    pub fn other_failures(&self) -> Vec<&'static str> {
         let mut codes: Vec<&str> = Vec::new();
         for code in self.checks.iter().filter_map(|check| check.verdict.code()) {
             let is_first = matches!(self.decision, Decision::Refused(first) if first == code);
@@ -74,38 +75,56 @@ impl Report {
     }
 
     /// The names of the checks that were not made.
-    pub(super) fn unchecked(&self) -> Vec<&'static str> {
+    #[must_use]
+    pub fn unchecked(&self) -> Vec<&'static str> {
         let checks = self.checks.iter();
         let unchecked = checks.filter(|check| check.verdict == Verdict::Unchecked);
         unchecked.map(|check| check.name).collect()
     }
 
-    pub(super) fn to_json(&self) -> String {
-        // Strings and options of them always have a JSON text.
-        serde_json::to_string(&self.as_json()).unwrap_or_default()
-    }
-
-    pub(super) fn as_json(&self) -> Json<'_> {
-        let reason = self.reason();
-        Json {
+    /// As a JSON object, with what its [code](Self::code) means.
+    #[must_use]
+    pub fn to_json(&self, meaning: Option<Meaning<'_>>) -> Box<RawValue> {
+        let json = Json {
             accepted: match self.decision {
                 Decision::Accepted(_) => Some(true),
                 Decision::Refused(_) => Some(false),
                 Decision::KeysUnavailable | Decision::Undecided => None,
             },
             kind: self.principal().map(|principal| principal.kind().as_str()),
-            reason: reason.map(|reason| reason.code),
-            means: reason.map(|reason| reason.means),
-            remedy: reason.map(|reason| reason.remedy),
+            reason: self.code(),
+            means: meaning.map(|meaning| meaning.means),
+            remedy: meaning.map(|meaning| meaning.remedy),
             hints: &self.hints,
             checks: &self.checks,
-        }
+        };
+        // Strings and options of them always have a JSON text.
+        to_raw_value(&json).unwrap_or_default()
     }
+}
+
+impl fmt::Debug for Report {
+    /// Shows no claims: they are personal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Report")
+            .field("decision", &self.decision)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a code means, and what to do: the texts of `docs/reasons.md`.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a reason has these two texts")]
+pub struct Meaning<'r> {
+    /// What is wrong.
+    pub means: &'r str,
+    /// What to do.
+    pub remedy: &'r str,
 }
 
 /// Members in this order.
 #[derive(Serialize)]
-pub(super) struct Json<'r> {
+struct Json<'r> {
     accepted: Option<bool>,
     /// Whether it is of a user or a machine, if it is accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -122,16 +141,36 @@ pub(super) struct Json<'r> {
 }
 
 /// One check.
-pub(super) struct Check {
-    pub(super) name: &'static str,
-    pub(super) expected: String,
-    pub(super) found: String,
-    pub(super) verdict: Verdict,
+#[expect(clippy::exhaustive_structs, reason = "a row of a table")]
+pub struct Check {
+    /// What is checked.
+    pub name: &'static str,
+    /// What it should be.
+    pub expected: String,
+    /// What it is, fit to be shown.
+    pub found: String,
+    /// What came of it.
+    pub verdict: Verdict,
+}
+
+impl fmt::Debug for Check {
+    /// Shows not what was found: claims are personal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Check")
+            .field("name", &self.name)
+            .field("verdict", &self.verdict)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What came of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a check is passed, failed or not made"
+)]
+pub enum Verdict {
+    /// It is as expected.
     Ok,
     /// With the code of the reason.
     Fail(&'static str),
@@ -140,7 +179,9 @@ pub(super) enum Verdict {
 }
 
 impl Verdict {
-    pub(super) const fn as_str(self) -> &'static str {
+    /// How it is spelt in output.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Fail(_) => "FAIL",
@@ -148,7 +189,9 @@ impl Verdict {
         }
     }
 
-    pub(super) const fn code(self) -> Option<&'static str> {
+    /// The code of the reason, if it failed.
+    #[must_use]
+    pub const fn code(self) -> Option<&'static str> {
         match self {
             Self::Fail(code) => Some(code),
             Self::Ok | Self::Unchecked => None,
@@ -171,8 +214,14 @@ impl Serialize for Check {
     }
 }
 
-/// What becomes of the token.
-pub(super) enum Decision {
+/// What becomes of a token.
+#[derive(Debug)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a token is accepted, refused, or something was missing to decide on it"
+)]
+pub enum Decision {
+    /// It is of this principal.
     Accepted(Box<Principal>),
     /// All that could be checked is in order, but there are no keys.
     KeysUnavailable,
@@ -186,7 +235,7 @@ impl Decision {
     fn new(anatomy: &Anatomy<'_>, asked: &Asked, checks: &[Check]) -> Self {
         // With everything at hand it is the pipeline that decides, on the token as it was given.
         if let (true, Keys::Known(keys)) = (asked.is_complete(), &asked.keys) {
-            return match verifier::verify(anatomy.given, keys, &asked.policy, asked.now) {
+            return match verify(anatomy.given, keys, asked) {
                 Ok(principal) => Self::Accepted(Box::new(principal)),
                 Err(reason) => Self::Refused(reason.code()),
             };

@@ -7,7 +7,8 @@ use jiff::SignedDuration;
 use jiff::civil::{DateTime, date};
 
 /// `2023-11-14T22:13:20Z`.
-pub(crate) fn iso(time: UnixTime) -> String {
+#[must_use]
+pub fn iso(time: UnixTime) -> String {
     // As a civil time: jiff's timestamps end some hours before the year 9999 does.
     let since = i64::try_from(time.as_secs()).map(SignedDuration::from_secs);
     let civil = since.ok().and_then(|since| EPOCH.checked_add(since).ok());
@@ -18,7 +19,8 @@ pub(crate) fn iso(time: UnixTime) -> String {
 }
 
 /// `in 29 min`, `5 min ago` or `now`.
-pub(crate) fn relative(time: UnixTime, now: UnixTime) -> String {
+#[must_use]
+pub fn relative(time: UnixTime, now: UnixTime) -> String {
     match (now.since(time), time.since(now)) {
         (Some(ago), _) if ago.as_secs() > 0 => format!("{} ago", length(ago)),
         (_, Some(ahead)) if ahead.as_secs() > 0 => format!("in {}", length(ahead)),
@@ -27,7 +29,8 @@ pub(crate) fn relative(time: UnixTime, now: UnixTime) -> String {
 }
 
 /// A length in the largest unit of which it has at least two, rounded down.
-pub(crate) fn length(length: Duration) -> String {
+#[must_use]
+pub fn length(length: Duration) -> String {
     let seconds = length.as_secs();
     let in_unit = |(size, name): &(u64, &'static str)| Some((seconds.checked_div(*size)?, *name));
     let mut lengths = UNITS.iter().filter_map(in_unit);

@@ -8,10 +8,10 @@ use super::anatomy::Anatomy;
 use super::asked::{Asked, Keys};
 use super::probe;
 use super::report::{Check, Verdict};
-use crate::escape;
+use super::text;
 
 /// The key lookup, and the signature with the key it finds.
-pub(super) fn checks(anatomy: &Anatomy<'_>, asked: &Asked, is_alg_refused: bool) -> [Check; 2] {
+pub(crate) fn checks(anatomy: &Anatomy<'_>, asked: &Asked, is_alg_refused: bool) -> [Check; 2] {
     let token = probe::token(anatomy.header_part, probe::EMPTY_OBJECT, b"");
     let jws = UnverifiedJws::parse(&token);
     let header = jws.as_ref().ok().map(UnverifiedJws::header);
@@ -76,7 +76,7 @@ fn found_key(header: &Header, keys: &JwkSet, refused: Option<InvalidToken>) -> S
     kids.sort_unstable();
     let known = match kids.as_slice() {
         [] => "keys without kid".to_owned(),
-        kids => escape::shown(&kids.join(" "), KIDS_CHARS),
+        kids => text::shown(&kids.join(" "), KIDS_CHARS),
     };
     match refused {
         None => "found".to_owned(),

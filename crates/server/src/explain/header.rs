@@ -11,7 +11,7 @@ use super::probe;
 use super::report::{Check, Verdict};
 
 /// `alg`, `crit`, `b64`, `zip`, `kid`, `typ`.
-pub(super) fn checks(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {
+pub(crate) fn checks(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {
     let allowed: Vec<&str> = asked
         .policy
         .algorithms()

@@ -4,11 +4,12 @@ use bearward_core::{Principal, Profile};
 
 use super::anatomy::{Anatomy, Pasted};
 use super::asked::{Asked, Keys};
-use super::members::{Members, quoted};
-use crate::verifier;
+use super::members::Members;
+use super::text::quoted;
+use super::verify;
 
 /// What can be said about the token beside its checks, in sentences.
-pub(super) fn hints(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<String> {
+pub(crate) fn hints(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<String> {
     let mut hints = Vec::new();
     if let Some(pasted) = anatomy.pasted {
         hints.push(pasted_along(
@@ -27,7 +28,7 @@ pub(super) fn hints(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<String> {
 }
 
 /// Whether its shape alone says what it is.
-pub(super) fn is_named(anatomy: &Anatomy<'_>) -> bool {
+pub(crate) fn is_named(anatomy: &Anatomy<'_>) -> bool {
     by_shape(anatomy.token, anatomy.parts).is_some()
 }
 
@@ -45,7 +46,7 @@ fn accepted_alone(anatomy: &Anatomy<'_>, asked: &Asked) -> Option<Principal> {
     let Keys::Known(keys) = &asked.keys else {
         return None;
     };
-    verifier::verify(anatomy.token, keys, &asked.policy, asked.now).ok()
+    verify(anatomy.token, keys, asked).ok()
 }
 
 /// What is no JWS at all.

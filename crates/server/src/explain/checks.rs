@@ -9,7 +9,7 @@ use super::report::{Check, Verdict};
 use super::{claims, header, key, probe};
 
 /// Every check of the token, whatever came before it.
-pub(super) fn all(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {
+pub(crate) fn all(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {
     let mut checks = vec![input(anatomy), size(anatomy), shape(anatomy)];
     checks.push(header_size(anatomy));
     checks.push(base64url(anatomy));
@@ -171,7 +171,7 @@ fn json(part: &'static str, anatomy: &Anatomy<'_>) -> Check {
         }
         Err(reason @ InvalidToken::JsonDuplicateMember) => {
             let found = match duplicate {
-                Some(name) => format!("{} stands twice", super::members::quoted(name)),
+                Some(name) => format!("{} stands twice", super::text::quoted(name)),
                 None => "a nested member stands twice".to_owned(),
             };
             (found, Verdict::Fail(reason.code()))

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bearward_core::confirmation::{Confirmation, Evidence};
 use bearward_core::jws::UnverifiedJws;
 use bearward_core::policy::Rule;
 use bearward_core::rejection::InvalidToken;
@@ -9,13 +10,14 @@ use bearward_core::{Policy, Profile, UnixTime};
 
 use super::anatomy::Anatomy;
 use super::asked::Asked;
-use super::members::{Members, quoted};
+use super::members::Members;
 use super::probe;
 use super::report::{Check, Verdict};
-use crate::{escape, time};
+use super::text::quoted;
+use super::{text, time};
 
 /// `iss`, which is checked before a key is looked up.
-pub(super) fn issuer(anatomy: &Anatomy<'_>, asked: &Asked) -> Check {
+pub(crate) fn issuer(anatomy: &Anatomy<'_>, asked: &Asked) -> Check {
     let token = probe::payload(anatomy);
     let answer = UnverifiedJws::parse(&token).map(|jws| asked.policy.check_issuer(&jws));
     let verdict = match (asked.issuer(), answer) {
@@ -32,16 +34,18 @@ pub(super) fn issuer(anatomy: &Anatomy<'_>, asked: &Asked) -> Check {
 }
 
 /// The rules of the policy, but for `iss`.
-pub(super) fn rules(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {
+pub(crate) fn rules(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {
     let token = probe::payload(anatomy);
     let jws = UnverifiedJws::parse(&token)
         .ok()
         .filter(|_| anatomy.is_jws());
     let answers = jws.map(|jws| -> Vec<_> {
-        asked
-            .policy
-            .danger_unverified_rules(&jws, asked.now)
-            .collect()
+        let rules = asked.policy.danger_unverified_rules(&jws, asked.now);
+        let answers = rules.map(|(rule, answer)| match rule == Rule::Confirmation {
+            true => (rule, proven(&jws)),
+            false => (rule, answer),
+        });
+        answers.collect()
     });
     let answer = |rule: Rule| {
         let (_, answer) = *answers.as_ref()?.iter().find(|(of, _)| *of == rule)?;
@@ -53,6 +57,14 @@ pub(super) fn rules(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {
             Row::of(*rule, asked).map(|row| row.check(anatomy, asked, answer(*rule)))
         })
         .collect()
+}
+
+/// What comes of `cnf`: nothing proves that anybody has the key of a bound token.
+fn proven(jws: &UnverifiedJws<'_>) -> Result<(), InvalidToken> {
+    match Confirmation::danger_unverified(jws)? {
+        Some(confirmation) => confirmation.check(Evidence::NONE),
+        None => Ok(()),
+    }
 }
 
 /// How a rule is shown.
@@ -176,7 +188,7 @@ fn expected_claims(policy: &Policy) -> String {
 }
 
 fn shown_name(name: &str) -> String {
-    escape::shown(name, NAME_CHARS)
+    text::shown(name, NAME_CHARS)
 }
 
 fn expected_lifetime(policy: &Policy) -> String {

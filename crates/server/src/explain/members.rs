@@ -5,15 +5,15 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::escape;
+use super::text;
 
 /// The members of an object in their order, each value as its JSON text. A name may stand twice.
 #[derive(Default)]
-pub(super) struct Members(Vec<(String, Box<RawValue>)>);
+pub(crate) struct Members(Vec<(String, Box<RawValue>)>);
 
 impl Members {
     /// The members of the object that the base64url text `part` holds, however it is padded.
-    pub(super) fn of(part: &[u8]) -> Option<Self> {
+    pub(crate) fn of(part: &[u8]) -> Option<Self> {
         let end = part.iter().rposition(|byte| *byte != b'=')?;
         let text = part.get(..=end)?;
         let json = base64_simd::URL_SAFE_NO_PAD
@@ -24,26 +24,26 @@ impl Members {
     }
 
     /// The JSON text of a member's value.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let member = self.0.iter().find(|(known, _)| known == name);
         member.map(|(_, value)| value.get())
     }
 
     /// The value of a member that is a string.
-    pub(super) fn string(&self, name: &str) -> Option<String> {
+    pub(crate) fn string(&self, name: &str) -> Option<String> {
         serde_json::from_str(self.get(name)?).ok()
     }
 
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| value != "null")
     }
 
-    pub(super) const fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.0.len()
     }
 
     /// The first name that stands twice.
-    pub(super) fn duplicate(&self) -> Option<&str> {
+    pub(crate) fn duplicate(&self) -> Option<&str> {
         let mut names = self.0.iter().enumerate();
         let twice = names.find(|(at, (name, _))| {
             let mut before = self.0.iter().take(*at);
@@ -53,8 +53,9 @@ impl Members {
     }
 
     /// A member for a person: its JSON text, or `absent`.
-    pub(super) fn shown(&self, name: &str) -> String {
-        self.get(name).map_or_else(|| "absent".to_owned(), shown)
+    pub(crate) fn shown(&self, name: &str) -> String {
+        self.get(name)
+            .map_or_else(|| "absent".to_owned(), text::value)
     }
 }
 
@@ -81,21 +82,3 @@ impl<'de> Visitor<'de> for Object {
         Ok(members)
     }
 }
-
-/// A JSON text for a person: strings with their escapes resolved, so that those who compare by eye
-/// compare what is compared.
-pub(super) fn shown(json: &str) -> String {
-    match serde_json::from_str::<String>(json) {
-        Ok(text) => quoted(&text),
-        Err(_) => escape::shown(json, VALUE_CHARS),
-    }
-}
-
-/// A text between quotes.
-pub(super) fn quoted(text: &str) -> String {
-    let shown = escape::shown(text, VALUE_CHARS);
-    format!("\"{shown}\"")
-}
-
-/// Longest value shown.
-const VALUE_CHARS: usize = 120;

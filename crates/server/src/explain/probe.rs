@@ -10,17 +10,17 @@ use bearward_core::rejection::InvalidToken;
 use super::anatomy::Anatomy;
 
 /// A token of these parts, which are base64url already.
-pub(super) fn token(header: &[u8], payload: &[u8], signature: &[u8]) -> Vec<u8> {
+pub(crate) fn token(header: &[u8], payload: &[u8], signature: &[u8]) -> Vec<u8> {
     [header, payload, signature].join(&b'.')
 }
 
 /// What the pipeline says of a token's form.
-pub(super) fn form(token: &[u8]) -> Result<(), InvalidToken> {
+pub(crate) fn form(token: &[u8]) -> Result<(), InvalidToken> {
     UnverifiedJws::parse(token).map(|_| ())
 }
 
 /// A header with these members, in base64url. Their values are JSON texts.
-pub(super) fn header(members: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn header(members: &[(&str, &str)]) -> Vec<u8> {
     let members: Vec<String> = members
         .iter()
         .map(|(name, value)| format!("\"{name}\":{value}"))
@@ -33,7 +33,7 @@ pub(super) fn header(members: &[(&str, &str)]) -> Vec<u8> {
 
 /// The token's payload behind a header that is in order and has the token's `typ`, which some rules
 /// of the payload depend on.
-pub(super) fn payload(anatomy: &Anatomy<'_>) -> Vec<u8> {
+pub(crate) fn payload(anatomy: &Anatomy<'_>) -> Vec<u8> {
     let typ = anatomy.header.as_ref().and_then(|header| header.get("typ"));
     let typ = typ.filter(|typ| typ.starts_with('"'));
     let members: Vec<(&str, &str)> = [("alg", GOOD_ALG)]
@@ -44,7 +44,7 @@ pub(super) fn payload(anatomy: &Anatomy<'_>) -> Vec<u8> {
 }
 
 /// An `alg` that the pipeline knows.
-pub(super) const GOOD_ALG: &str = "\"RS256\"";
+pub(crate) const GOOD_ALG: &str = "\"RS256\"";
 
 /// `{}` in base64url.
-pub(super) const EMPTY_OBJECT: &[u8] = b"e30";
+pub(crate) const EMPTY_OBJECT: &[u8] = b"e30";

@@ -3,10 +3,14 @@
 use bearward_core::{JwkSet, Policy, UnixTime};
 
 /// What a token is held against.
-pub(super) struct Asked {
-    pub(super) policy: Policy,
-    pub(super) keys: Keys,
-    pub(super) now: UnixTime,
+#[derive(Debug)]
+pub struct Asked {
+    /// The policy of the issuer.
+    pub policy: Policy,
+    /// The issuer's keys.
+    pub keys: Keys,
+    /// The time at which it is decided.
+    pub now: UnixTime,
     /// Every issuer whose tokens are accepted, where a configuration says so.
     configured: Vec<String>,
 }
@@ -14,10 +18,11 @@ pub(super) struct Asked {
 impl Asked {
     /// Stands in the policy for an issuer or audience that no option names. No option can: arguments
     /// end at a NUL.
-    pub(super) const UNCONFIGURED: &str = "\u{0}";
+    pub const UNCONFIGURED: &str = "\u{0}";
 
-    /// As options say.
-    pub(super) const fn new(policy: Policy, keys: Keys, now: UnixTime) -> Self {
+    /// As options say: [`Asked::UNCONFIGURED`] stands for an issuer or audience that none names.
+    #[must_use]
+    pub const fn new(policy: Policy, keys: Keys, now: UnixTime) -> Self {
         Self {
             policy,
             keys,
@@ -27,39 +32,46 @@ impl Asked {
     }
 
     /// As a configuration of these issuers says.
-    pub(super) fn configured(mut self, issuers: impl IntoIterator<Item = String>) -> Self {
+    #[must_use]
+    pub fn configured(mut self, issuers: impl IntoIterator<Item = String>) -> Self {
         self.configured = issuers.into_iter().collect();
         self
     }
 
-    pub(super) const fn is_configured(&self) -> bool {
+    pub(crate) const fn is_configured(&self) -> bool {
         !self.configured.is_empty()
     }
 
     /// Every issuer whose tokens are accepted.
-    pub(super) fn issuers(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn issuers(&self) -> impl Iterator<Item = &str> {
         let configured = self.configured.iter().map(String::as_str);
         let by_option = self.issuer().filter(|_| !self.is_configured());
         configured.chain(by_option)
     }
 
-    pub(super) fn issuer(&self) -> Option<&str> {
+    pub(crate) fn issuer(&self) -> Option<&str> {
         Some(&**self.policy.issuer()).filter(|issuer| *issuer != Self::UNCONFIGURED)
     }
 
-    pub(super) fn audiences(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn audiences(&self) -> impl Iterator<Item = &str> {
         let audiences = self.policy.audiences();
         audiences.filter(|audience| *audience != Self::UNCONFIGURED)
     }
 
     /// Whether everything is there that it takes to accept a token.
-    pub(super) fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.issuer().is_some() && self.audiences().next().is_some()
     }
 }
 
 /// The issuer's keys, or why there are none.
-pub(super) enum Keys {
+#[derive(Debug)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "keys are known, or there is one of three reasons"
+)]
+pub enum Keys {
+    /// They are known.
     Known(JwkSet),
     /// They could not be fetched.
     Unavailable(String),
