@@ -16,7 +16,7 @@ use crate::escape;
 use crate::format::Format;
 use crate::keys::{KeySource, NoKeys};
 use crate::rules::Rules;
-use crate::{Exit, Failure};
+use crate::{Exit, Failure, help};
 
 mod anatomy;
 mod asked;
@@ -26,7 +26,6 @@ mod header;
 mod key;
 mod members;
 mod probe;
-mod reasons;
 mod recognise;
 mod report;
 mod request;
@@ -35,6 +34,8 @@ mod table;
 use self::anatomy::Anatomy;
 use self::asked::{Asked, Keys};
 use self::report::Report;
+pub(crate) use self::table::write_labelled;
+
 use self::request::{Explained, Request, Url};
 
 /// Explains why an access token is accepted or refused: every check, with what it expects and what
@@ -45,10 +46,8 @@ use self::request::{Explained, Request, Url};
 /// With --url it explains a request to the gateway: which route is for it and why, what the route
 /// requires, what the token has of that, and which fields the application gets. Issuers and rules
 /// are then those of the configuration, and the token may be left out.
-///
-/// Exits with 0 if the token would be accepted, or the request would pass; 1 if it is refused; 2 if
-/// that could not be decided (no keys, or options left out) or after a usage error.
 #[derive(clap::Args)]
+#[command(after_long_help = help::sections([EXITS, help::ENVIRONMENT, help::FILES]))]
 pub(crate) struct Explain {
     /// The issuer, exactly as it should stand in `iss`
     #[arg(long, value_name = "ISS")]
@@ -173,3 +172,10 @@ fn read_token(input: impl Read) -> io::Result<Vec<u8>> {
 
 /// Each of three URLs with its failure fits.
 const FETCH_ERROR_CHARS: usize = 1000;
+
+const EXITS: &str = "\
+Exit status:
+  0  The token would be accepted; with --url, the request would pass.
+  1  It is refused.
+  2  That could not be decided (no keys, options left out), or a usage error.
+";

@@ -7,16 +7,15 @@ use std::path::PathBuf;
 use bearward_gateway::recipe::{self, Place, Recipe};
 use clap::ValueEnum;
 
-use crate::{Exit, Failure, serve};
+use crate::{Exit, Failure, help, serve};
 
 /// Prints the configuration of the proxy in front, written from that of the gateway.
 ///
 /// It has every identity header by name, and what the proxy needs to carry out decisions as they
 /// were made. The comments at its beginning say what to check before it is used; docs/recipes has a
 /// page for each proxy. Issuers are not asked.
-///
-/// Exits with 0 if it was written, 2 if not.
 #[derive(clap::Args)]
+#[command(after_long_help = help::sections([help::PLAIN_EXITS, help::ENVIRONMENT]))]
 pub(crate) struct GenConfig {
     /// The proxy
     #[arg(value_enum)]

@@ -7,8 +7,8 @@ use serde::{Serialize, Serializer};
 
 use super::anatomy::Anatomy;
 use super::asked::{Asked, Keys};
-use super::reasons::{self, Reason};
 use super::{checks, recognise};
+use crate::reasons::Explanation;
 use crate::{Exit, verifier};
 
 /// All there is to say about a token.
@@ -53,11 +53,11 @@ impl Report {
     }
 
     /// What explains the decision.
-    pub(super) fn reason(&self) -> Option<&'static Reason> {
+    pub(super) fn reason(&self) -> Option<Explanation> {
         match self.decision {
             Decision::Accepted(_) | Decision::Undecided => None,
-            Decision::KeysUnavailable => reasons::reason("keys_unavailable"),
-            Decision::Refused(code) => reasons::reason(code),
+            Decision::KeysUnavailable => Explanation::of("keys_unavailable"),
+            Decision::Refused(code) => Explanation::of(code),
         }
     }
 
@@ -94,8 +94,8 @@ impl Report {
                 Decision::KeysUnavailable | Decision::Undecided => None,
             },
             kind: self.principal().map(|principal| principal.kind().as_str()),
-            reason: reason.map(|reason| reason.code),
-            means: reason.map(|reason| reason.means),
+            reason: reason.as_ref().map(|reason| reason.code),
+            means: reason.as_ref().map(|reason| reason.means.clone()),
             remedy: reason.map(|reason| reason.remedy),
             hints: &self.hints,
             checks: &self.checks,
@@ -113,9 +113,9 @@ pub(super) struct Json<'r> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'r str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    means: Option<&'r str>,
+    means: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    remedy: Option<&'r str>,
+    remedy: Option<String>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     hints: &'r [String],
     checks: &'r [Check],

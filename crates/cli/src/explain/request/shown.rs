@@ -127,9 +127,9 @@ struct DecisionJson<'e> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    means: Option<&'static str>,
+    means: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    remedy: Option<&'static str>,
+    remedy: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     challenge: Option<&'e str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -149,8 +149,8 @@ impl<'e> DecisionJson<'e> {
             admitted: None,
             published: false,
             status: None,
-            reason: reason.map(|reason| reason.code),
-            means: reason.map(|reason| reason.means),
+            reason: reason.as_ref().map(|reason| reason.code),
+            means: reason.as_ref().map(|reason| reason.means.clone()),
             remedy: reason.map(|reason| reason.remedy),
             challenge: None,
             identity: None,
