@@ -1,15 +1,16 @@
 //! `origins` of `[protection]`: which pages may read a refusal.
 
+use super::description::{PROTECTION, ROOT, Root};
 use super::mistakes::Code;
-use super::reader::Fields;
+use super::reader::{At, Fields};
 use crate::origins::Origins;
 
-pub(super) fn read(fields: &Fields<'_>) -> Origins {
-    let Some(fields) = fields.table("protection") else {
+pub(super) fn read(fields: &Fields<'_, Root>) -> Origins {
+    let Some(fields) = ROOT.protection.read(fields) else {
         return Origins::default();
     };
-    let given = fields.texts("origins");
-    let parse = |origin: &super::reader::At<&str>| {
+    let given = PROTECTION.origins.read(&fields);
+    let parse = |origin: &At<&str>| {
         let parsed = origin.value.parse();
         if let Err(error) = &parsed {
             let message = format!("`origins`: {:?} is {error}", origin.value);

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use super::description::{self, ROUTE};
 use super::mistakes::Code;
 use super::reader::Fields;
 use crate::route::{Access, Mode, PathPattern, Route, Router};
@@ -13,7 +14,7 @@ use crate::route::{Access, Mode, PathPattern, Route, Router};
 /// A route as it was read.
 pub(super) struct Placed<'r> {
     pub(super) route: &'r Route,
-    pub(super) table: &'r Fields<'r>,
+    pub(super) table: &'r Fields<'r, description::Route>,
     /// Whether anything says how its application reads paths.
     pub(super) has_router: bool,
 }
@@ -32,7 +33,7 @@ pub(super) fn warn(routes: &[Placed<'_>]) {
             let found = placed.table.found();
             found.warn(
                 Code::RulePattern,
-                &placed.table.span_of("name"),
+                &placed.table.span_of(&ROUTE.name),
                 message,
                 help,
             );
@@ -47,7 +48,12 @@ pub(super) fn warn(routes: &[Placed<'_>]) {
             let help = "put the stricter route first; if the application treats no other path as the same, \
                         set `router = \"strict\"`";
             let found = placed.table.found();
-            found.warn(Code::Router, &placed.table.span_of("name"), message, help);
+            found.warn(
+                Code::Router,
+                &placed.table.span_of(&ROUTE.name),
+                message,
+                help,
+            );
             continue;
         }
         if placed.has_router {
@@ -64,7 +70,12 @@ pub(super) fn warn(routes: &[Placed<'_>]) {
             placed.route.name, laxer.name, placed.route.name, laxer.name
         );
         let found = placed.table.found();
-        found.warn(Code::Router, &placed.table.span_of("name"), message, HELP);
+        found.warn(
+            Code::Router,
+            &placed.table.span_of(&ROUTE.name),
+            message,
+            HELP,
+        );
     }
 }
 
