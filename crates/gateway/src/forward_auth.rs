@@ -1,7 +1,6 @@
 //! Forward auth: the proxy that is already there asks, and carries the answer out.
 //!
-//! One endpoint for each dialect: `/auth/nginx`, `/auth/traefik`, `/auth/caddy` and `/auth/envoy/…`.
-//! A dialect is a table: which fields tell the original request, which statuses the proxy can carry,
+//! One endpoint for each dialect, such as `/auth/nginx`. A dialect is a table: which fields tell the original request, which statuses the proxy can carry,
 //! how it removes a field. Whatever else came is ignored, and is no fallback: a client may have sent
 //! it.
 //!
@@ -68,7 +67,8 @@ impl ForwardAuth {
         if let Some(published) = gate.published(head.method, head.uri.path()) {
             return publish(published);
         }
-        let dialect = Dialect::of(head.uri.path());
+        let path = head.uri.path();
+        let dialect = DIALECTS.iter().copied().find(|dialect| dialect.is_at(path));
         if !self.trusted.contains(peer) {
             let refusal = Refusal::plain(None, Reason::UntrustedPeer);
             return refused(refusal, Statuses::All);
@@ -179,6 +179,14 @@ fn answer(
 }
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// Every dialect.
+const DIALECTS: &[&Dialect] = &[
+    &caddy::CADDY,
+    &envoy::ENVOY,
+    &nginx::NGINX,
+    &traefik::TRAEFIK,
+];
 
 /// The status that was decided on, whatever the proxy can carry.
 const STATUS: HeaderName = HeaderName::from_static("x-bearward-status");

@@ -170,7 +170,7 @@ table! {
 
 table! {
     LISTEN: Listen, "The listeners. Changes to this table need a restart, except for certificates, `max_requests` and `max_streams`." {
-        forward_auth: Inner<ForwardAuth> = optional("The questions of nginx, Traefik, Caddy and Envoy over HTTP.").under("[listen.forward_auth]"),
+        forward_auth: Inner<ForwardAuth> = optional("The questions of proxies over HTTP, such as nginx: forward auth.").under("[listen.forward_auth]"),
         ext_authz: Inner<ExtAuthz> = optional("The questions of Envoy over gRPC.").under("[listen.ext_authz]"),
         proxy: Inner<Proxy> = optional("The reverse proxy.").under("[listen.proxy]"),
         admin: Inner<Admin> = optional("Health, metrics and the state of keys.").under("[listen.admin]"),
@@ -186,7 +186,7 @@ table! {
 }
 
 table! {
-    FORWARD_AUTH: ForwardAuth, "`/auth/nginx`, `/auth/traefik`, `/auth/caddy` and `/auth/envoy/`, for the proxy that is already there." {
+    FORWARD_AUTH: ForwardAuth, "One endpoint for each proxy that may already be there, such as `/auth/nginx`: see [gateway.md](gateway.md)." {
         address: Address = defaulted("127.0.0.1:9170", "Where it listens."),
         tls: Inner<Tls> = optional("Serves https. Without it: plain http.").under("[listen.forward_auth.tls]"),
         trusted_proxies: TextOrTexts = optional("Networks or addresses of the proxies that may ask; others are refused. Without it: loopback. A Unix socket trusts whoever may open it."),

@@ -6,7 +6,6 @@ use bearward::RequestHead;
 use http::header::HOST;
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 
-use super::{caddy::CADDY, envoy::ENVOY, nginx::NGINX, traefik::TRAEFIK};
 use crate::decision::Reason;
 use crate::original::{Original, is_host};
 
@@ -72,12 +71,12 @@ pub(super) struct Asked<'r> {
 }
 
 impl Dialect {
-    /// The dialect of the endpoint at `path`.
-    pub(super) fn of(path: &str) -> Option<&'static Self> {
-        ALL.iter().copied().find(|dialect| match dialect.endpoint {
+    /// Whether `path` is its endpoint.
+    pub(super) fn is_at(&self, path: &str) -> bool {
+        match self.endpoint {
             Endpoint::Exact(exact) => path == exact,
             Endpoint::Prefix(prefix) => path.starts_with(prefix),
-        })
+        }
     }
 
     /// Reads the original request.
@@ -170,5 +169,3 @@ fn own_host(head: RequestHead<'_>) -> Result<&str, Reason> {
     }
     host_of(authority.as_bytes())
 }
-
-const ALL: [&Dialect; 4] = [&CADDY, &ENVOY, &NGINX, &TRAEFIK];
