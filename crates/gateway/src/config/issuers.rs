@@ -437,7 +437,7 @@ impl Keys {
         let file = Self::from_file(fields, surroundings);
         let secret = Self::from_secret(fields, surroundings, algorithms);
         let read = places.into_iter().zip([uri, file, secret]);
-        let last = read.filter(|(key, _)| fields.has(key)).last();
+        let last = read.rev().find(|(key, _)| fields.has(key));
         last.map_or(Some(Self::Discovery), |(_, keys)| keys)
     }
 

@@ -535,9 +535,10 @@ impl<'t> Given<'t> {
             "" => "the file",
             header => header,
         };
-        let help = match field.kind {
-            Kind::Tables(_) => format!("add a table {}", field.header),
-            kind => format!("add `{field}`, {}", kind.expected()),
+        let help = if matches!(field.kind, Kind::Tables(_)) {
+            format!("add a table {}", field.header)
+        } else {
+            format!("add `{field}`, {}", field.kind.expected())
         };
         let message = format!("{place} has no `{field}`");
         self.found.add(code, &self.span, message, Some(help));

@@ -78,25 +78,24 @@ fn expected(asked: Asked<'_>, now: UnixTime) -> String {
 
 fn found(asked: Asked<'_>, principal: &Principal, now: UnixTime) -> String {
     let absent = || "absent".to_owned();
-    let claim = asked.claim().and_then(|path| principal.claim(&path));
-    let claim = || claim.map_or_else(absent, |claim| shown(claim.as_json()));
-    match asked {
-        Asked::Kind(_) => kind_of(principal.kind()).to_owned(),
-        Asked::Client(_) => principal.client_id().map_or_else(absent, quoted),
-        Asked::Scope { .. } => {
-            let scopes: Vec<_> = principal.scopes().collect();
-            match scopes.is_empty() {
-                true => "none".to_owned(),
-                false => quoted(&scopes.join(" ")),
-            }
-        }
-        Asked::Age(_) => match principal.auth_time() {
-            Some(at) => format!("{} ({})", time::iso(at), time::relative(at, now)),
-            None => claim(),
-        },
-        // Every other one is about a claim.
-        _ => claim(),
+    if matches!(asked, Asked::Kind(_)) {
+        return kind_of(principal.kind()).to_owned();
     }
+    if matches!(asked, Asked::Client(_)) {
+        return principal.client_id().map_or_else(absent, quoted);
+    }
+    if matches!(asked, Asked::Scope { .. }) {
+        let scopes: Vec<_> = principal.scopes().collect();
+        return match scopes.is_empty() {
+            true => "none".to_owned(),
+            false => quoted(&scopes.join(" ")),
+        };
+    }
+    if let (Asked::Age(_), Some(at)) = (asked, principal.auth_time()) {
+        return format!("{} ({})", time::iso(at), time::relative(at, now));
+    }
+    let claim = asked.claim().and_then(|path| principal.claim(&path));
+    claim.map_or_else(absent, |claim| shown(claim.as_json()))
 }
 
 const fn kind_of(kind: PrincipalKind) -> &'static str {
