@@ -285,6 +285,13 @@ impl<'t> Given<'t> {
         Some(names.map(|name| name.get_ref().as_ref()).collect())
     }
 
+    /// Which of these names may have been meant. Of what is only counted nobody reads it, and each comparison
+    /// takes its time.
+    pub(super) fn nearest(&self, written: &str, names: &BTreeSet<&str>) -> Option<String> {
+        let is_read = !self.found.is_full();
+        is_read.then(|| nearest(written, names.iter().copied()))?
+    }
+
     /// A mistake in a URL, which `message` is made of as it may be shown. One with a user or a password
     /// is not shown, and its place is its key.
     pub(super) fn tell_url(

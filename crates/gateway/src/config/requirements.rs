@@ -12,7 +12,7 @@ use bearward::{ClaimPath, Requirements};
 use super::description::{self, AskedKind, REQUIREMENTS, ROOT, Root};
 use super::key::{Field, Keys, Kind};
 use super::mistakes::Code;
-use super::reader::{At, Fields, Given, nearest};
+use super::reader::{At, Fields, Given};
 
 /// Groups of which one must be met, all of whose requirements must be met.
 pub(super) type Groups = Vec<Vec<Requirements>>;
@@ -346,8 +346,8 @@ fn tell_unknown(name: &At<&str>, names: Option<&BTreeSet<&str>>, fields: &Given<
     let Some(names) = names.filter(|names| !names.contains(name.value)) else {
         return;
     };
-    let known = names.iter().copied().filter(|_| !fields.found().is_full());
-    let help = nearest(name.value, known)
+    let help = fields
+        .nearest(name.value, names)
         .unwrap_or_else(|| format!("add a table [requirements.{}]", name.value));
     let message = format!("there are no requirements {:?}", name.value);
     fields

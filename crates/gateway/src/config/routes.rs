@@ -9,7 +9,7 @@ use super::description::{self, PROTECTION, ROOT, ROUTE, Root, UPSTREAM};
 use super::key::{Field, Key, Keys};
 use super::listen::Listen;
 use super::mistakes::Code;
-use super::reader::{At, Fields, Given, TextOrTexts, nearest};
+use super::reader::{At, Fields, Given, TextOrTexts};
 use super::requirements::Named;
 use super::route_order::{self, Placed};
 use super::tell_duplicates;
@@ -116,8 +116,8 @@ fn upstream(
     };
     if let Some(names) = names.filter(|names| !names.contains(given.value)) {
         let message = format!("there is no upstream {:?}", given.value);
-        let known = names.iter().copied().filter(|_| !fields.found().is_full());
-        let help = nearest(given.value, known)
+        let help = fields
+            .nearest(given.value, names)
             .unwrap_or_else(|| format!("add a table [upstreams.{}]", given.value));
         fields
             .found()
