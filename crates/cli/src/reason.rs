@@ -1,8 +1,10 @@
 //! `bearward reason`: what a reason means, from the document that is part of the program.
 
+use std::ffi::OsStr;
 use std::io::{self, Write};
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::error::{ContextKind, ContextValue};
 
 use crate::explain::write_labelled;
 use crate::format::Format;
@@ -16,7 +18,7 @@ use crate::{Exit, Failure, help};
 #[command(after_long_help = help::sections([help::PLAIN_EXITS, help::ENVIRONMENT]))]
 pub(crate) struct Reason {
     /// The code, as in logs, metrics and results
-    #[arg(hide_possible_values = true, value_parser = codes())]
+    #[arg(hide_possible_values = true, value_parser = Code)]
     code: Option<String>,
     /// How to print it
     #[arg(long, value_enum, default_value = "text")]
@@ -57,9 +59,29 @@ fn write(reason: &Explanation, out: &mut impl Write) -> io::Result<()> {
     write_labelled("more", &reason.anchor(), out)
 }
 
-fn codes() -> PossibleValuesParser {
-    Explanation::all()
-        .map(|reason| reason.code)
-        .collect::<Vec<_>>()
-        .into()
+/// One of the codes. A hundred of them in an error message would hide the one that was meant.
+#[derive(Clone)]
+struct Code;
+
+impl TypedValueParser for Code {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        let codes = PossibleValuesParser::new(Explanation::all().map(|reason| reason.code));
+        let parsed = codes.parse_ref(command, argument, value);
+        parsed.map_err(|mut error| {
+            error.insert(ContextKind::ValidValue, ContextValue::Strings(Vec::new()));
+            error
+        })
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let codes = Explanation::all().map(|reason| PossibleValue::new(reason.code));
+        Some(Box::new(codes))
+    }
 }

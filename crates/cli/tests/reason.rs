@@ -51,5 +51,12 @@ fn without_a_code_every_code_has_one_line() {
 fn an_unknown_code_is_a_usage_error_that_says_what_may_be_meant() {
     let ended = reason(&["kid_unknow"]);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
-    assert!(ended.stderr.contains("'kid_unknown'"), "{}", ended.stderr);
+    let expected = "\
+error: invalid value 'kid_unknow' for '[CODE]'
+
+  tip: a similar value exists: 'kid_unknown'
+
+For more information, try '--help'.
+";
+    assert_eq!(ended.stderr, expected);
 }
