@@ -25,7 +25,7 @@ pub fn surroundings() -> Surroundings<'static> {
 pub fn assert_good(config: &Config) {
     assert_issuers(config);
     assert_routes(config);
-    for proxy in PROXIES {
+    for proxy in Proxy::ALL {
         // A recipe that cannot be written is an error, and one that can has no characters that a
         // reader of configurations might stop at.
         if let Ok(recipe) = Recipe::new(*proxy, config).write() {
@@ -126,14 +126,3 @@ fn assert_keeps_out(config: &Config) {
         }
     }
 }
-
-const PROXIES: &[Proxy] = &[
-    Proxy::Apache,
-    Proxy::Caddy,
-    Proxy::EnvoyGrpc,
-    Proxy::EnvoyHttp,
-    Proxy::Haproxy,
-    Proxy::IngressNginx,
-    Proxy::Nginx,
-    Proxy::Traefik,
-];

@@ -10,15 +10,13 @@ use bearward_gateway::config::{Config, Mistake, Mistakes};
 use serde_json::{Value, json};
 
 use crate::format::Format;
-use crate::{Exit, Failure, running, serve};
+use crate::{Exit, Failure, help, running, serve};
 
 /// Checks a configuration: reads it completely, then asks each issuer for its keys.
 ///
 /// Warns if something should be stated explicitly, such as how the application reads paths.
-///
-/// Exits with 0 if all is well, warnings or not, 1 if there are mistakes or an issuer has no keys for us, 2 if the
-/// file cannot be read.
 #[derive(clap::Args)]
+#[command(after_long_help = help::sections([EXITS, help::ENVIRONMENT, help::FILES]))]
 pub(crate) struct Check {
     /// The configuration
     #[arg(long, value_name = "FILE", default_value = "bearward.toml")]
@@ -155,3 +153,10 @@ fn say(text: &str, exit: Exit) -> Result<Exit, Failure> {
 
 /// How long issuers may take, all together.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+const EXITS: &str = "\
+Exit status:
+  0  The configuration has no mistakes, warnings or not, and each issuer has keys for us.
+  1  There are mistakes, or an issuer has no keys for us.
+  2  The file cannot be read, or a usage error.
+";

@@ -4,13 +4,14 @@ use std::io::{self, Write};
 
 use clap_complete::Shell;
 
-use crate::{Exit, Failure};
+use crate::{Exit, Failure, help};
 
 /// Prints the completions for a shell.
 ///
 /// For bash: bearward completions bash > ~/.local/share/bash-completion/completions/bearward. For zsh:
 /// into a folder of $fpath, as _bearward. For fish: > ~/.config/fish/completions/bearward.fish.
 #[derive(clap::Args)]
+#[command(after_long_help = help::sections([help::PLAIN_EXITS, help::ENVIRONMENT]))]
 pub(crate) struct Completions {
     /// The shell
     #[arg(value_enum)]

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use crate::log::Log;
 use crate::rules;
 use crate::running::{self, Stop};
-use crate::{Exit, Failure};
+use crate::{Exit, Failure, help};
 
 mod app;
 mod gateway;
@@ -29,6 +29,7 @@ use self::lines::Addresses;
 /// Prints curl lines that succeed, are refused, and step up. With --issuer only the sample
 /// application runs, for the tokens of that issuer. Ctrl-C stops all.
 #[derive(clap::Args)]
+#[command(after_long_help = help::sections([help::PLAIN_EXITS, help::ENVIRONMENT]))]
 pub(crate) struct Demo {
     /// The application's port on 127.0.0.1 [default: a free one]
     #[arg(long, default_value_t = 0, hide_default_value = true)]

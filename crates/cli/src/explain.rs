@@ -6,20 +6,21 @@ use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
-use bearward::explain::{Anatomy, Asked, Decision, Keys, Meaning, Report, text};
+use bearward::explain::{Anatomy, Asked, Decision, Keys, Report, text};
 use bearward_core::{JwkSet, Policy, limits};
 use http::Method;
 
 use crate::format::Format;
 use crate::keys::{KeySource, NoKeys};
+use crate::reasons::Explanation;
 use crate::rules::Rules;
-use crate::{Exit, Failure};
+use crate::{Exit, Failure, help};
 
-mod reasons;
 mod request;
 mod table;
 
-use self::reasons::Reason;
+pub(crate) use self::table::write_labelled;
+
 use self::request::{Explained, Request, Url};
 
 /// Explains why an access token is accepted or refused: every check, with what it expects and what
@@ -30,10 +31,8 @@ use self::request::{Explained, Request, Url};
 /// With --url it explains a request to the gateway: which route is for it and why, what the route
 /// requires, what the token has of that, and which fields the application gets. Issuers and rules
 /// are then those of the configuration, and the token may be left out.
-///
-/// Exits with 0 if the token would be accepted, or the request would pass; 1 if it is refused; 2 if
-/// that could not be decided (no keys, or options left out) or after a usage error.
 #[derive(clap::Args)]
+#[command(after_long_help = help::sections([EXITS, help::ENVIRONMENT, help::FILES]))]
 pub(crate) struct Explain {
     /// The issuer, exactly as it should stand in `iss`
     #[arg(long, value_name = "ISS")]
@@ -92,7 +91,11 @@ impl Explain {
         let asked = self.asked(&anatomy)?;
         let report = Report::new(&anatomy, &asked);
         let written = match format {
-            Format::Json => writeln!(io::stdout(), "{}", report.to_json(meaning(&report))),
+            Format::Json => writeln!(
+                io::stdout(),
+                "{}",
+                report.to_json(explanation(&report).as_ref().map(Explanation::meaning))
+            ),
             Format::Text => table::write(&report, &mut anstream::stdout()),
         };
         ended(written, exit(&report.decision))
@@ -124,16 +127,8 @@ impl Explain {
 }
 
 /// What explains the decision.
-fn reason(report: &Report) -> Option<&'static Reason> {
-    report.code().and_then(reasons::reason)
-}
-
-fn meaning(report: &Report) -> Option<Meaning<'static>> {
-    let reason = reason(report)?;
-    Some(Meaning {
-        means: reason.means,
-        remedy: reason.remedy,
-    })
+fn explanation(report: &Report) -> Option<Explanation> {
+    report.code().and_then(Explanation::of)
 }
 
 const fn exit(decision: &Decision) -> Exit {
@@ -179,3 +174,10 @@ fn read_token(input: impl Read) -> io::Result<Vec<u8>> {
 
 /// Each of three URLs with its failure fits.
 const FETCH_ERROR_CHARS: usize = 1000;
+
+const EXITS: &str = "\
+Exit status:
+  0  The token would be accepted; with --url, the request would pass.
+  1  It is refused.
+  2  That could not be decided (no keys, options left out), or a usage error.
+";

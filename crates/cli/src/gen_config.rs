@@ -4,22 +4,21 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use bearward_gateway::recipe::{self, Place, Recipe};
-use clap::ValueEnum;
+use bearward_gateway::recipe::{Place, Proxy, Recipe};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use crate::{Exit, Failure, serve};
+use crate::{Exit, Failure, help, serve};
 
 /// Prints the configuration of the proxy in front, written from that of the gateway.
 ///
 /// It has every identity header by name, and what the proxy needs to carry out decisions as they
 /// were made. The comments at its beginning say what to check before it is used; docs/recipes has a
 /// page for each proxy. Issuers are not asked.
-///
-/// Exits with 0 if it was written, 2 if not.
 #[derive(clap::Args)]
+#[command(after_long_help = help::sections([help::PLAIN_EXITS, help::ENVIRONMENT]))]
 pub(crate) struct GenConfig {
     /// The proxy
-    #[arg(value_enum)]
+    #[arg(value_parser = proxies())]
     proxy: Proxy,
     /// The configuration of the gateway
     #[arg(long, value_name = "FILE", default_value = "bearward.toml")]
@@ -47,30 +46,10 @@ pub(crate) struct GenConfig {
     client_key: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Proxy {
-    /// nginx: auth_request
-    Nginx,
-    /// ingress-nginx: auth-url, by annotations
-    IngressNginx,
-    /// Envoy: ext_authz over HTTP
-    Envoy,
-    /// Envoy: ext_authz over gRPC
-    EnvoyGrpc,
-    /// Caddy: forward_auth
-    Caddy,
-    /// Traefik: ForwardAuth
-    Traefik,
-    /// HAProxy, before the reverse proxy of the gateway
-    Haproxy,
-    /// Apache httpd, before the reverse proxy of the gateway
-    Apache,
-}
-
 impl GenConfig {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let (_, config) = serve::load(&self.config)?;
-        let mut recipe = Recipe::new(self.proxy.into(), &config);
+        let mut recipe = Recipe::new(self.proxy, &config);
         if let Some(listen) = self.listen {
             recipe = recipe.listen(listen);
         }
@@ -102,17 +81,11 @@ impl GenConfig {
     }
 }
 
-impl From<Proxy> for recipe::Proxy {
-    fn from(proxy: Proxy) -> Self {
-        match proxy {
-            Proxy::Apache => Self::Apache,
-            Proxy::Caddy => Self::Caddy,
-            Proxy::Envoy => Self::EnvoyHttp,
-            Proxy::EnvoyGrpc => Self::EnvoyGrpc,
-            Proxy::Haproxy => Self::Haproxy,
-            Proxy::IngressNginx => Self::IngressNginx,
-            Proxy::Nginx => Self::Nginx,
-            Proxy::Traefik => Self::Traefik,
-        }
-    }
+fn proxies() -> impl TypedValueParser<Value = Proxy> {
+    let names = Proxy::ALL.iter();
+    let names = names.map(|proxy| PossibleValue::new(proxy.name()).help(proxy.summary()));
+    PossibleValuesParser::new(names).try_map(|name| {
+        let mut proxies = Proxy::ALL.iter().copied();
+        proxies.find(|proxy| proxy.name() == name).ok_or("no proxy")
+    })
 }

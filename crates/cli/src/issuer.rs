@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use crate::curl::{explained, minted};
 use crate::log::Log;
 use crate::running;
-use crate::{Exit, Failure};
+use crate::{Exit, Failure, help};
 
 /// Runs a development issuer on loopback: discovery, keys, login, tokens for the asking, key
 /// rotation, and faults on demand.
@@ -20,6 +20,7 @@ use crate::{Exit, Failure};
 /// It is laid out as Authgear is. Whoever reaches it gets the tokens they ask for, and its keys are
 /// public: trust it in tests only. Prints its URLs and curl lines; Ctrl-C stops it.
 #[derive(clap::Args)]
+#[command(after_long_help = help::sections([help::PLAIN_EXITS, help::ENVIRONMENT]))]
 pub(crate) struct Issuer {
     /// The port on 127.0.0.1 [default: a free one]
     #[arg(long, default_value_t = 0, hide_default_value = true)]

@@ -19,10 +19,13 @@ mod escape;
 mod explain;
 mod format;
 mod gen_config;
+mod help;
 mod issuer;
 mod keys;
 mod log;
 mod man;
+mod reason;
+mod reasons;
 mod rules;
 mod running;
 mod schema;
@@ -52,6 +55,7 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
         Command::GenConfig(command) => command.run(),
         Command::Issuer(command) => command.run(),
         Command::Man(command) => command.run(Program::command()),
+        Command::Reason(command) => command.run(),
         Command::Schema(command) => command.run(),
         Command::Serve(command) => command.run(),
         Command::Verify(command) => command.run(),
@@ -92,7 +96,11 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
     name = "bearward",
     version,
     arg_required_else_help = true,
-    after_help = "Start with `bearward demo`. Each command has its own --help."
+    after_help = "Start with `bearward demo`. Each command has its own --help.",
+    after_long_help = help::sections([
+        "Start with `bearward demo`. Each command has its own --help.\n",
+        help::EXITS, help::ENVIRONMENT, help::FILES, help::SIGNALS,
+    ])
 )]
 struct Program {
     #[command(subcommand)]
@@ -108,6 +116,7 @@ enum Command {
     GenConfig(gen_config::GenConfig),
     Issuer(issuer::Issuer),
     Man(man::Man),
+    Reason(reason::Reason),
     Schema(schema::Schema),
     Serve(serve::Serve),
     Verify(verify::Verify),

@@ -1,16 +1,17 @@
-//! `bearward man`: the manual pages, of what --help says and what it does not.
+//! `bearward man`: the manual pages, which say what --help says.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap_mangen::roff::{Roff, bold, roman};
 
-use crate::{Exit, Failure};
+use crate::{Exit, Failure, help};
 
 /// Prints a manual page, or writes all of them.
 ///
 /// Without COMMAND the page is that of the program: bearward man | man -l -
 #[derive(clap::Args)]
+#[command(after_long_help = help::sections([help::PLAIN_EXITS, help::ENVIRONMENT]))]
 pub(crate) struct Man {
     /// The command whose page it is
     command: Option<String>,
@@ -74,21 +75,37 @@ fn page(command: &clap::Command) -> io::Result<Vec<u8>> {
     if command.has_subcommands() {
         man.render_subcommands_section(&mut page)?;
     }
-    for (title, entries) in sections(command) {
-        let mut section = Roff::new();
-        section.control("SH", [title]);
-        for (term, text) in entries {
-            section.control("TP", []);
-            section.text([bold(*term)]);
-            section.text([roman(*text)]);
-        }
-        section.to_writer(&mut page)?;
-    }
+    let more = command.get_after_long_help().map(ToString::to_string);
+    write_sections(&more.unwrap_or_default(), &mut page)?;
     let mut see = Roff::new();
     see.control("SH", ["SEE ALSO"]);
     see.text([roman(see_also(command))]);
     see.to_writer(&mut page)?;
     Ok(escaped(&page))
+}
+
+/// The sections at the end of --help, as `help` writes them.
+fn write_sections(text: &str, page: &mut Vec<u8>) -> io::Result<()> {
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        let mut roff = Roff::new();
+        if let Some(title) = line
+            .strip_suffix(':')
+            .filter(|title| !title.starts_with(' '))
+        {
+            roff.control("SH", [title.to_uppercase().as_str()]);
+        } else if let Some((term, first)) = line.trim_start().split_once("  ") {
+            let mut entry = first.trim_start().to_owned();
+            while let Some(more) = lines.next_if(|line| line.starts_with("   ")) {
+                entry = format!("{entry} {}", more.trim_start());
+            }
+            roff.control("TP", []);
+            roff.text([bold(term)]);
+            roff.text([roman(entry)]);
+        }
+        roff.to_writer(page)?;
+    }
+    Ok(())
 }
 
 /// In ASCII, whatever reads it.
@@ -99,29 +116,6 @@ fn escaped(page: &[u8]) -> Vec<u8> {
     };
     let page = String::from_utf8_lossy(page);
     page.chars().map(escape).collect::<String>().into_bytes()
-}
-
-/// What has no place in --help.
-fn sections(command: &clap::Command) -> Vec<(&'static str, &'static [Entry])> {
-    let exits = match command.get_name() {
-        "bearward" => EXITS,
-        "check" => CHECK_EXITS,
-        "explain" => EXPLAIN_EXITS,
-        "verify" => VERIFY_EXITS,
-        _ => OTHER_EXITS,
-    };
-    let environment = match command.get_name() {
-        "serve" => SERVE_ENVIRONMENT,
-        _ => ENVIRONMENT,
-    };
-    let mut sections = vec![("EXIT STATUS", exits), ("ENVIRONMENT", environment)];
-    if ["bearward", "check", "explain", "serve"].contains(&command.get_name()) {
-        sections.push(("FILES", FILES));
-    }
-    if ["bearward", "serve"].contains(&command.get_name()) {
-        sections.push(("SIGNALS", SIGNALS));
-    }
-    sections
 }
 
 fn see_also(command: &clap::Command) -> String {
@@ -135,109 +129,3 @@ fn see_also(command: &clap::Command) -> String {
         .collect();
     pages.join(", ")
 }
-
-/// A term and what it means.
-type Entry = (&'static str, &'static str);
-
-const EXITS: &[Entry] = &[
-    ("0", "It did what it was asked."),
-    (
-        "1",
-        "A token is refused, or a configuration would not work.",
-    ),
-    (
-        "2",
-        "Nothing could be decided: a usage error, no keys, a file that cannot be read, an address \
-         that cannot be listened on.",
-    ),
-];
-
-const CHECK_EXITS: &[Entry] = &[
-    (
-        "0",
-        "The configuration has no mistakes, and each issuer has keys for us.",
-    ),
-    ("1", "There are mistakes, or an issuer has no keys for us."),
-    ("2", "The file cannot be read, or a usage error."),
-];
-
-const EXPLAIN_EXITS: &[Entry] = &[
-    (
-        "0",
-        "The token would be accepted; with --url, the request would pass.",
-    ),
-    ("1", "It is refused."),
-    (
-        "2",
-        "That could not be decided (no keys, options left out), or a usage error.",
-    ),
-];
-
-const VERIFY_EXITS: &[Entry] = &[
-    ("0", "All tokens are valid."),
-    ("1", "Some are refused."),
-    ("2", "Nothing could be decided: no keys, or a usage error."),
-];
-
-const OTHER_EXITS: &[Entry] = &[
-    (
-        "0",
-        "It did what it was asked, or was told to stop and did.",
-    ),
-    (
-        "2",
-        "It could not: a usage error, a configuration with mistakes, a file that cannot be read or \
-         written, an address that cannot be listened on.",
-    ),
-];
-
-const ENVIRONMENT: &[Entry] = &[LOG, NO_COLOR, COLOR, SECRET];
-
-const SERVE_ENVIRONMENT: &[Entry] = &[LOG, NO_COLOR, COLOR, SECRET, NOTIFY];
-
-const LOG: Entry = (
-    "RUST_LOG",
-    "What to log, as --log; for the commands that have that option, which counts before it.",
-);
-const NO_COLOR: Entry = (
-    "NO_COLOR",
-    "If it is set and not empty, nothing is coloured.",
-);
-const COLOR: Entry = (
-    "CLICOLOR_FORCE",
-    "If it is set and not 0, colours are used even where no terminal is.",
-);
-const SECRET: Entry = (
-    "any NAME",
-    "The secret of an issuer, where --secret or the configuration says env:NAME. No secret is ever \
-     an argument.",
-);
-const NOTIFY: Entry = (
-    "NOTIFY_SOCKET",
-    "Where systemd is told that the gateway listens, and that it stops: Type=notify.",
-);
-
-const FILES: &[Entry] = &[
-    (
-        "bearward.toml",
-        "The configuration, in the current folder unless --config names another file. Paths in it \
-         are relative to its folder. bearward schema --format markdown prints every key.",
-    ),
-    (
-        "snapshot of an issuer",
-        "The last good key set, where the configuration asks for it: written with mode 0600 and by \
-         renaming, read at the start.",
-    ),
-];
-
-const SIGNALS: &[Entry] = &[
-    (
-        "SIGHUP",
-        "The configuration, and the files it names, are read again. With mistakes the last good one \
-         stays in force.",
-    ),
-    (
-        "SIGTERM, SIGINT",
-        "No new connections are accepted; requests under way are answered, for 30 s at most.",
-    ),
-];

@@ -5,10 +5,11 @@ use std::io::{self, Write};
 use bearward_gateway::config;
 use clap::ValueEnum;
 
-use crate::{Exit, Failure};
+use crate::{Exit, Failure, help};
 
 /// Prints the JSON Schema of the configuration, for editors, or every key in Markdown.
 #[derive(clap::Args)]
+#[command(after_long_help = help::sections([help::PLAIN_EXITS, help::ENVIRONMENT]))]
 pub(crate) struct Schema {
     /// How to print it
     #[arg(long, value_enum, default_value = "json")]

@@ -14,17 +14,17 @@ use bearward_gateway::run::{Gateway, Reloads};
 use crate::log::Log;
 use crate::running;
 use crate::systemd::{self, State};
-use crate::{Exit, Failure};
+use crate::{Exit, Failure, help};
 
 /// Runs the gateway: decides on requests for an application server in any language.
 ///
 /// Everything it does stands in the configuration; docs/configuration.md has every key. The file is
 /// read again when it changes, and upon SIGHUP; with mistakes, the last good one stays in force.
-/// SIGTERM and Ctrl-C let requests under way be answered.
 ///
 /// For one issuer and one application no file is needed: with --issuer, --audience and --upstream,
 /// every request must have a valid access token.
 #[derive(clap::Args)]
+#[command(after_long_help = help::sections([help::PLAIN_EXITS, help::ENVIRONMENT, help::FILES, help::SIGNALS]))]
 pub(crate) struct Serve {
     /// The configuration [default: bearward.toml]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["issuer", "audiences", "upstream"])]

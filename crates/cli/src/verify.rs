@@ -14,7 +14,7 @@ use bearward_core::{JwkSet, Policy, Principal, UnixTime};
 use crate::format::Format;
 use crate::keys::KeySource;
 use crate::rules::{Clock, Rules};
-use crate::{Exit, Failure};
+use crate::{Exit, Failure, help};
 
 mod lines;
 mod progress;
@@ -30,11 +30,10 @@ use self::progress::Progress;
 ///   {"valid":true,"subject":"…","claims":{…}}
 ///   {"valid":false,"error":"invalid_token","reason":"token_expired"}
 ///
-/// Exits with 0 if all tokens are valid, 1 if some are refused, 2 after a usage error or if there
-/// are no keys. What the reasons mean stands in docs/reasons.md; `bearward explain` shows every
-/// check of one token. Keys are got once, at the start: tokens of a key that appears later are
-/// `kid_unknown`.
+/// What a reason means, `bearward reason` prints; `bearward explain` shows every check of one token.
+/// Keys are got once, at the start: tokens of a key that appears later are `kid_unknown`.
 #[derive(clap::Args)]
+#[command(after_long_help = help::sections([EXITS, help::ENVIRONMENT]))]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Verify {
     /// The issuer, exactly as it stands in `iss`
@@ -136,3 +135,10 @@ fn size_of(stdin: &io::Stdin) -> Option<u64> {
 fn size_of(_: &io::Stdin) -> Option<u64> {
     None
 }
+
+const EXITS: &str = "\
+Exit status:
+  0  All tokens are valid.
+  1  Some are refused.
+  2  Nothing could be decided: no keys, or a usage error.
+";

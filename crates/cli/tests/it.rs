@@ -10,5 +10,6 @@ mod gateway;
 mod http;
 mod manual;
 mod program;
+mod reason;
 mod running;
 mod verify;

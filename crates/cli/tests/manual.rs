@@ -23,7 +23,7 @@ fn plain(page: &str) -> String {
 }
 
 #[test]
-fn a_page_says_what_help_does_not() {
+fn a_page_says_what_help_says() {
     let serve = plain(&page(&["serve"]));
     for text in [
         concat!(
@@ -48,6 +48,21 @@ fn a_page_says_what_help_does_not() {
         assert!(serve.contains(text), "{text}: {serve}");
     }
     assert!(plain(&page(&["verify"])).contains("All tokens are valid."));
+    // In the manual a text goes on where --help begins a new line.
+    let help = program::run(program::command(["serve", "--help"])).stdout;
+    let end = help
+        .split("Exit status:")
+        .nth(1)
+        .expect("what it exits with");
+    let words = |text: &str| {
+        text.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let (in_page, in_help) = (words(&serve), words(end));
+    for word in in_help.iter().filter(|word| !word.ends_with(':')) {
+        assert!(in_page.contains(word), "{word}: {serve}");
+    }
     let program = plain(&page(&[]));
     assert!(program.contains("bearward-serve(1)"), "{program}");
     let unknown = program::run(program::command(["man", "srve"]));

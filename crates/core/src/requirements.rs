@@ -8,6 +8,7 @@
 //! [RFC 6750 §3.1]: https://www.rfc-editor.org/rfc/rfc6750#section-3.1
 //! [RFC 9470]: https://www.rfc-editor.org/rfc/rfc9470
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -290,6 +291,64 @@ pub enum Asked<'r> {
     Amr(&'r [String]),
     /// Authentication at most this long ago.
     Age(Duration),
+}
+
+/// To explain them: what is asked for in words is their [`Display`](fmt::Display).
+impl Asked<'_> {
+    /// What it is about, in one word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kind(_) => "kind",
+            Self::Client(_) => "client",
+            Self::Scope { .. } => "scope",
+            Self::Claim { .. } => "claim",
+            Self::NotAnonymous => "anonymous",
+            Self::Verified => "verified",
+            Self::Acr(_) => "acr",
+            Self::Amr(_) => "amr",
+            Self::Age(_) => "auth_time",
+        }
+    }
+
+    /// The claim it looks at. `None` for what the profile reads from several: kind, client and scope.
+    #[must_use]
+    pub fn claim(self) -> Option<ClaimPath> {
+        match self {
+            Self::Kind(_) | Self::Client(_) | Self::Scope { .. } => None,
+            Self::Claim { path, .. } => Some(path.clone()),
+            Self::NotAnonymous => Some(authgear::IS_ANONYMOUS.into()),
+            Self::Verified => Some(authgear::IS_VERIFIED.into()),
+            Self::Acr(_) | Self::Amr(_) | Self::Age(_) => Some(self.name().into()),
+        }
+    }
+}
+
+impl fmt::Display for Asked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let quoted = |texts: &[String]| texts.iter().map(|text| format!("\"{text}\"")).collect();
+        let one_of = |texts: &[String]| {
+            let texts: Vec<String> = quoted(texts);
+            let of_several = if texts.len() == 1 { "" } else { "one of " };
+            format!("{of_several}{}", texts.join(" "))
+        };
+        let each = |groups: &[Vec<String>]| groups.iter().map(|group| one_of(group)).collect();
+        let all: Vec<String> = match self {
+            Self::Kind(kind) => vec![format!("a {}", kind.as_str())],
+            Self::Client(clients) => vec![one_of(clients)],
+            Self::Scope { all, any } => [quoted(all), each(any)].concat(),
+            Self::Claim { path, values } => {
+                let path: Vec<_> = path.names().map(|name| format!("\"{name}\"")).collect();
+                vec![format!("{} is or has {}", path.join(" > "), one_of(values))]
+            }
+            Self::NotAnonymous => vec![format!("\"{}\" is false", authgear::IS_ANONYMOUS)],
+            Self::Verified => vec![format!("\"{}\" is true", authgear::IS_VERIFIED)],
+            Self::Acr(groups) => each(groups),
+            Self::Amr(methods) => quoted(methods),
+            Self::Age(max_age) => vec![format!("{} s ago at most", max_age.as_secs())],
+        };
+        f.write_str(&all.join(" and "))
+    }
 }
 
 /// What is to become of a user who must re-authenticate and has no means to.

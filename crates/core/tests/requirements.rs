@@ -454,3 +454,45 @@ fn each_thing_asked_for_has_a_verdict_of_its_own() {
     let nothing = asking().build().expect("nothing makes sense");
     assert_eq!((nothing.name(), nothing.each().count()), (None, 0));
 }
+
+#[test]
+fn what_is_asked_for_explains_itself() {
+    let asked = asking()
+        .user()
+        .client_id("web")
+        .client_id("app")
+        .scope("read")
+        .any_scope(["write", "admin"])
+        .any_scope(["audit"])
+        .claim(["realm_access", "roles"], "editor")
+        .verified()
+        .not_anonymous()
+        .acr(["gold", "silver"])
+        .amr("pwd")
+        .amr("otp")
+        .max_age(Duration::from_secs(300));
+    let asked = asked.build().unwrap();
+    let told = asked.each().map(|asked| {
+        let claim = asked.claim();
+        let claim = claim.map(|path| path.names().collect::<Vec<_>>().join("."));
+        let claim = claim.unwrap_or_default();
+        format!("{} ({claim}): {asked}", asked.name())
+    });
+    let told: Vec<_> = told.collect();
+    let verified = format!("verified ({IS_VERIFIED}): \"{IS_VERIFIED}\" is true");
+    let anonymous = format!("anonymous ({IS_ANONYMOUS}): \"{IS_ANONYMOUS}\" is false");
+    assert_eq!(
+        told,
+        [
+            "kind (): a user",
+            "client (): one of \"web\" \"app\"",
+            "scope (): \"read\" and one of \"write\" \"admin\" and \"audit\"",
+            "claim (realm_access.roles): \"realm_access\" > \"roles\" is or has \"editor\"",
+            &verified,
+            &anonymous,
+            "acr (acr): one of \"gold\" \"silver\"",
+            "amr (amr): \"pwd\" and \"otp\"",
+            "auth_time (auth_time): 300 s ago at most",
+        ]
+    );
+}

@@ -244,7 +244,10 @@ pub enum Access {
 
 /// Whether a cross-origin preflight (Fetch §3.2) passes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the configuration must not forget one"
+)]
 pub enum Preflight {
     /// Only when authenticated, which no browser can do. The default.
     #[default]

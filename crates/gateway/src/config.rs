@@ -21,8 +21,10 @@ pub use crate::record::telemetry::TelemetrySettings;
 
 mod description;
 mod documents;
+mod hosts;
 mod identity;
 mod issuers;
+mod key;
 mod listen;
 mod mistakes;
 mod origins;
@@ -47,6 +49,7 @@ pub use self::surroundings::{FileRead, Surroundings};
 pub use self::upstreams::UpstreamSettings;
 pub use self::validity::CertificateWarning;
 
+use self::description::Root;
 use self::mistakes::Found;
 use self::reader::Fields;
 use self::validity::Certificates;
@@ -135,8 +138,7 @@ impl Config {
         if !errors.is_empty() {
             return Err(Mistakes::new(text, found));
         }
-        let start = 0..0;
-        let fields = Fields::new(&description::ROOT, table.get_ref(), start, &found);
+        let fields = Fields::of_file(table.get_ref(), &found);
         let mut config = Self::read(&fields, surroundings);
         // What could not be read has something else in its place.
         if !found.is_empty() {
@@ -188,7 +190,7 @@ impl Config {
         InForce::new(server, gate.origins(self.origins.clone()))
     }
 
-    fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Self {
+    fn read(fields: &Fields<'_, Root>, surroundings: &Surroundings<'_>) -> Self {
         let server = ServerSettings::read(fields, surroundings);
         let requirements = requirements::read(fields);
         if server.marks_no_machines() {

@@ -62,6 +62,18 @@ pub enum Proxy {
 }
 
 impl Proxy {
+    /// Every one, in the order of the manual.
+    pub const ALL: &'static [Self] = &[
+        Self::Nginx,
+        Self::IngressNginx,
+        Self::EnvoyHttp,
+        Self::EnvoyGrpc,
+        Self::Caddy,
+        Self::Traefik,
+        Self::Haproxy,
+        Self::Apache,
+    ];
+
     /// As `bearward gen-config` calls it.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -77,24 +89,28 @@ impl Proxy {
         }
     }
 
-    /// The listener it comes to.
-    const fn table(self) -> &'static str {
+    /// How it works together with the gateway, in one line.
+    #[must_use]
+    pub const fn summary(self) -> &'static str {
         match self {
-            Self::Apache | Self::Haproxy => "[listen.proxy]",
-            Self::EnvoyGrpc => "[listen.ext_authz]",
-            Self::Caddy | Self::EnvoyHttp | Self::IngressNginx | Self::Nginx | Self::Traefik => {
-                "[listen.forward_auth]"
-            }
+            Self::Apache => "Apache httpd, before the reverse proxy of the gateway",
+            Self::Caddy => "Caddy: forward_auth",
+            Self::EnvoyGrpc => "Envoy: ext_authz over gRPC",
+            Self::EnvoyHttp => "Envoy: ext_authz over HTTP",
+            Self::Haproxy => "HAProxy, before the reverse proxy of the gateway",
+            Self::IngressNginx => "ingress-nginx: auth-url, by annotations",
+            Self::Nginx => "nginx: auth_request",
+            Self::Traefik => "Traefik: ForwardAuth",
         }
     }
 
-    /// What says that the listener speaks TLS.
-    const fn tls_table(self) -> &'static str {
+    /// The listener it comes to, and what says that the listener speaks TLS.
+    const fn tables(self) -> (&'static str, &'static str) {
         match self {
-            Self::Apache | Self::Haproxy => "[listen.proxy.tls]",
-            Self::EnvoyGrpc => "[listen.ext_authz.tls]",
+            Self::Apache | Self::Haproxy => ("[listen.proxy]", "[listen.proxy.tls]"),
+            Self::EnvoyGrpc => ("[listen.ext_authz]", "[listen.ext_authz.tls]"),
             Self::Caddy | Self::EnvoyHttp | Self::IngressNginx | Self::Nginx | Self::Traefik => {
-                "[listen.forward_auth.tls]"
+                ("[listen.forward_auth]", "[listen.forward_auth.tls]")
             }
         }
     }

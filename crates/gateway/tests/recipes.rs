@@ -12,17 +12,6 @@ use bearward_gateway::recipe::{Proxy, Recipe, RecipeError};
 use rcgen::generate_simple_self_signed;
 use tempfile::TempDir;
 
-const ALL: [(Proxy, &str); 8] = [
-    (Proxy::Apache, "apache.conf"),
-    (Proxy::Caddy, "Caddyfile"),
-    (Proxy::EnvoyGrpc, "envoy-grpc.yaml"),
-    (Proxy::EnvoyHttp, "envoy.yaml"),
-    (Proxy::Haproxy, "haproxy.cfg"),
-    (Proxy::IngressNginx, "ingress-nginx.yaml"),
-    (Proxy::Nginx, "nginx.conf"),
-    (Proxy::Traefik, "traefik.yml"),
-];
-
 /// Whatever is there to be said.
 const EVERYTHING: &str = r#"
 [[issuers]]
@@ -130,9 +119,9 @@ fn in_repository(path: &str) -> PathBuf {
 #[test]
 fn t_hdr_03_each_recipe_is_as_it_stands_in_its_file() {
     let config = config(EVERYTHING);
-    for (proxy, file) in ALL {
+    for &proxy in Proxy::ALL {
         let recipe = written(proxy, &config, Some("orders"));
-        let path = in_repository("crates/gateway/tests/golden/recipes").join(file);
+        let path = in_repository("crates/gateway/tests/golden/recipes").join(proxy.name());
         if is_blessed() {
             std::fs::write(&path, &recipe).expect("writing a golden file");
         }
@@ -144,7 +133,7 @@ fn t_hdr_03_each_recipe_is_as_it_stands_in_its_file() {
 #[test]
 fn each_recipe_for_tls_is_as_it_stands_in_its_file() {
     let config = secured(CLIENT_CA);
-    for (proxy, file) in ALL {
+    for &proxy in Proxy::ALL {
         if proxy == Proxy::IngressNginx {
             continue;
         }
@@ -157,7 +146,7 @@ fn each_recipe_for_tls_is_as_it_stands_in_its_file() {
             .client_certificate("/etc/proxy/proxy.pem", key)
             .write()
             .unwrap();
-        let path = in_repository("crates/gateway/tests/golden/recipes/tls").join(file);
+        let path = in_repository("crates/gateway/tests/golden/recipes/tls").join(proxy.name());
         if is_blessed() {
             std::fs::write(&path, &recipe).expect("writing a golden file");
         }
@@ -275,7 +264,7 @@ fn the_metadata_is_reached_past_the_question() {
     let told = config(EVERYTHING);
     let silent = config(&EVERYTHING.replace("resource = \"https://api.example.com/v1\"\n", ""));
     let path = "/.well-known/oauth-protected-resource/v1";
-    for (proxy, _) in ALL {
+    for &proxy in Proxy::ALL {
         let recipe = written(proxy, &told, Some("orders"));
         let lines = recipe.lines().filter(|line| !line.starts_with('#'));
         let routed = lines.filter(|line| line.contains(path)).count();
@@ -312,7 +301,7 @@ fn the_manual_has_what_is_written_for_its_configuration() {
     let (_, example) = overview.split_once("```toml\n").expect("a configuration");
     let (example, _) = example.split_once("```").expect("its end");
     let config = config(example);
-    for (proxy, _) in ALL {
+    for &proxy in Proxy::ALL {
         let path = in_repository("docs/recipes").join(format!("{}.md", proxy.name()));
         let page = std::fs::read_to_string(&path).expect("a page");
         let marker = "<!-- bearward gen-config -->\n";
@@ -349,7 +338,7 @@ fn the_example_with_flask_has_what_is_written_for_it() {
 #[test]
 fn t_hdr_03_each_recipe_has_every_name() {
     let config = config(EVERYTHING);
-    for (proxy, _) in ALL {
+    for &proxy in Proxy::ALL {
         if is_chain(proxy) {
             // The reverse proxy behind them has.
             continue;
@@ -376,7 +365,7 @@ fn t_fwd_12_each_recipe_removes_what_misleads() {
         "remove_fields = [\"X-Tenant\"]\nkeep_fields = [\"X-Script-Name\", \"X-Url-Scheme\"]",
     );
     let config = config(&text);
-    for (proxy, _) in ALL {
+    for &proxy in Proxy::ALL {
         if proxy == Proxy::EnvoyGrpc {
             // It is told with each answer.
             continue;

@@ -8,6 +8,7 @@
 
 mod anatomy;
 mod asked;
+mod check;
 mod checks;
 mod claims;
 mod header;
@@ -27,7 +28,8 @@ use bearward_core::{JwkSet, Principal};
 
 pub use self::anatomy::Anatomy;
 pub use self::asked::{Asked, Keys};
-pub use self::report::{Check, Decision, Meaning, Report, Verdict};
+pub use self::check::{Check, Verdict};
+pub use self::report::{Decision, Meaning, Report};
 
 /// The pipeline for a token without a request: nothing proves that anybody has the key of a bound one.
 fn verify(token: &[u8], keys: &JwkSet, asked: &Asked) -> Result<Principal, InvalidToken> {

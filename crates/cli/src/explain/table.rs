@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use bearward::explain::{Check, Decision, Report, Verdict, text};
 
-use super::reason;
+use super::explanation;
 
 /// Writes the report. Of what is no JWT and known for what it is, that alone is said.
 pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
@@ -13,12 +13,12 @@ pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     for hint in &report.hints {
         write_labelled("hint", hint, out)?;
     }
-    if let Some(reason) = reason(report) {
+    if let Some(reason) = explanation(report) {
         if !report.is_named {
-            write_labelled("means", reason.means, out)?;
-            write_labelled("remedy", reason.remedy, out)?;
+            write_labelled("means", &reason.means, out)?;
+            write_labelled("remedy", &reason.remedy, out)?;
         }
-        write_labelled("more", &format!("docs/reasons.md#{}", reason.code), out)?;
+        write_labelled("more", &reason.anchor(), out)?;
     }
     let others = report.other_failures();
     if !others.is_empty() {
@@ -100,7 +100,7 @@ fn write_decision(report: &Report, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-pub(super) fn write_labelled(label: &str, text: &str, out: &mut impl Write) -> io::Result<()> {
+pub(crate) fn write_labelled(label: &str, text: &str, out: &mut impl Write) -> io::Result<()> {
     for (at, line) in wrapped(text, TEXT).iter().enumerate() {
         let label = if at == 0 { label } else { "" };
         writeln!(out, "  {label:LABEL$}  {line}")?;

@@ -9,7 +9,10 @@ use super::{authgear, spelling};
 
 /// A set of fields under known names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the configuration must not forget one"
+)]
 pub enum Preset {
     /// Those of Authgear's resolver, for applications written for it: `X-Authgear-Session-Valid`,
     /// `-User-Id`, `-User-Anonymous`, `-User-Verified`, `-User-Can-Reauthenticate`, `-User-Roles`,

@@ -11,7 +11,10 @@ use super::claim::Claim;
 
 /// How a claim is written into a field. What an encoding cannot carry is refused, never changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the configuration must not forget one"
+)]
 pub enum Encoding {
     /// Base64url without padding, of the UTF-8 text of a string, number or boolean.
     Base64Url,

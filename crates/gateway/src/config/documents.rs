@@ -5,12 +5,13 @@ use std::fmt::Write;
 use bearward::Profile;
 use serde_json::{Map, Value, json};
 
-use super::description::{Default, Field, Kind, ROOT, Table};
+use super::description::Root;
+use super::key::{Default, Field, Keys, Kind, Table};
 
 /// The JSON Schema of the configuration.
 #[must_use]
 pub fn schema() -> Value {
-    let mut schema = of_table(&ROOT);
+    let mut schema = of_table(Root::TABLE);
     if let Some(members) = schema.as_object_mut() {
         let dialect = json!("https://json-schema.org/draft/2020-12/schema");
         members.insert("$schema".to_owned(), dialect);
@@ -24,7 +25,7 @@ pub fn schema() -> Value {
 pub fn reference() -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
-    let _ = write_table(&mut text, &ROOT).and_then(|()| write_profiles(&mut text));
+    let _ = write_table(&mut text, "", Root::TABLE).and_then(|()| write_profiles(&mut text));
     text.trim_end().to_owned() + "\n"
 }
 
@@ -37,7 +38,7 @@ fn of_table(table: &Table) -> Value {
     let required: Vec<_> = table
         .fields
         .iter()
-        .filter(|field| field.default == Default::Required)
+        .filter(|field| matches!(field.default, Default::Required(_)))
         .map(|field| field.key)
         .collect();
     json!({
@@ -53,7 +54,7 @@ fn of_field(field: &Field) -> Value {
     let mut schema = of_kind(field.kind);
     if let Some(members) = schema.as_object_mut() {
         members.insert("description".to_owned(), json!(field.meaning));
-        if let Default::Value(default) = field.default {
+        if let Some(default) = field.default_text() {
             let default = if matches!(field.kind, Kind::Count) {
                 json!(default.parse::<u32>().ok())
             } else if matches!(field.kind, Kind::Flag) {
@@ -71,7 +72,7 @@ fn of_kind(kind: Kind) -> Value {
     let text = || json!({ "type": "string" });
     let texts = || json!({ "type": "array", "items": text() });
     match kind {
-        Kind::Choice(words) => json!({ "enum": words }),
+        Kind::Choice(words) => json!({ "enum": words() }),
         Kind::Claims => json!({
             "type": "object",
             "additionalProperties": { "anyOf": [text(), texts()] },
@@ -93,27 +94,27 @@ fn of_kind(kind: Kind) -> Value {
 }
 
 /// A table, then the tables within it.
-fn write_table(to: &mut String, table: &Table) -> std::fmt::Result {
-    let title = match table.name {
+fn write_table(to: &mut String, header: &str, table: &Table) -> std::fmt::Result {
+    let title = match header {
         "" => "The file".to_owned(),
-        name => format!("`{name}`"),
+        header => format!("`{header}`"),
     };
     writeln!(to, "## {title}\n\n{}\n", table.meaning)?;
     writeln!(to, "| key | value | default | meaning |\n|---|---|---|---|")?;
     for field in table.fields {
         let (key, meaning) = (field.key, field.meaning);
-        let value = value_of(field.kind);
-        let default = match field.default {
-            Default::None => "–".to_owned(),
-            Default::Required => "*required*".to_owned(),
-            Default::Value(default) => format!("`{}`", literal(field.kind, default)),
+        let value = value_of(field);
+        let default = match (field.default, field.default_text()) {
+            (Default::Required(_), _) => "*required*".to_owned(),
+            (_, Some(default)) => format!("`{}`", literal(field.kind, default)),
+            (_, None) => "–".to_owned(),
         };
         writeln!(to, "| `{key}` | {value} | {default} | {meaning} |")?;
     }
     writeln!(to)?;
     for field in table.fields {
         if let Kind::Named(inner) | Kind::Table(inner) | Kind::Tables(inner) = field.kind {
-            write_table(to, inner)?;
+            write_table(to, field.header, inner)?;
         }
     }
     Ok(())
@@ -146,20 +147,20 @@ const PROFILES: &str = "How issuers write access tokens. The claims that a token
     the claims that may name the client, of which the first that is there counts; and where roles, groups or permissions stand. \
     Each name links to the documentation of the issuer or the standard.";
 
-fn value_of(kind: Kind) -> String {
-    match kind {
+fn value_of(field: &Field) -> String {
+    match field.kind {
         Kind::Address => "address: `\"127.0.0.1:9000\"` or `\"unix:/run/x.sock\"`".to_owned(),
         Kind::Choice(words) => {
-            let words: Vec<_> = words.iter().map(|word| format!("`\"{word}\"`")).collect();
-            words.join(", ")
+            let words = words().into_iter().map(|word| format!("`\"{word}\"`"));
+            words.collect::<Vec<_>>().join(", ")
         }
         Kind::Count => "whole number".to_owned(),
         Kind::Claims => "`{ claim = \"value\", other = [\"one\", \"two\"] }`".to_owned(),
         Kind::Duration => "length of time: `\"30s\"`, `\"5m\"`, `\"1h 30m\"`".to_owned(),
         Kind::Flag => "`true` or `false`".to_owned(),
         Kind::Groups => "list of lists of strings".to_owned(),
-        Kind::Named(table) | Kind::Table(table) | Kind::Tables(table) => {
-            format!("table: `{}`", table.name)
+        Kind::Named(_) | Kind::Table(_) | Kind::Tables(_) => {
+            format!("table: `{}`", field.header)
         }
         Kind::Secret => "`\"env:NAME\"` or `\"file:PATH\"`".to_owned(),
         Kind::Text => "string".to_owned(),

@@ -9,12 +9,14 @@ use bearward_gate::identity::{
 };
 use http::HeaderName;
 
+use super::description::{self, IDENTITY, IDENTITY_FIELD, IdentityField, ROOT, Root};
+use super::key::Key;
 use super::mistakes::Code;
-use super::reader::{At, Fields};
+use super::reader::{At, Fields, Texts};
 
 /// The fields that `method_overrides` names are kept, too.
 pub(super) fn read(
-    fields: &Fields<'_>,
+    fields: &Fields<'_, Root>,
     id_token_field: Option<&HeaderName>,
     method_overrides: &[HeaderName],
 ) -> Identity {
@@ -30,30 +32,26 @@ pub(super) fn read(
         builder = builder.id_token_field(field.clone());
     }
     // Not said is the same as a table without keys.
-    let Some(fields) = &fields.table("identity") else {
+    let Some(fields) = &ROOT.identity.read(fields) else {
         return builder.preset(Preset::Bearward).build().unwrap_or_default();
     };
-    let preset = match fields.choice("preset").map(|preset| preset.value) {
-        Some("authgear") => Preset::Authgear,
-        Some("none") => Preset::None,
-        _ => Preset::Bearward,
-    };
-    builder = builder.preset(preset);
-    if fields.flag("forward_token") {
+    builder = builder.preset(IDENTITY.preset.read(fields));
+    if IDENTITY.forward_token.read(fields) {
         builder = builder.token(Token::Forward);
     }
-    if !fields.flag("drop_underscores") {
+    if !IDENTITY.drop_underscores.read(fields) {
         builder = builder.underscores(Underscores::Keep);
     }
-    for name in read_names(fields, "remove_fields", IdentityBuilder::remove) {
+    for name in read_names(fields, &IDENTITY.remove_fields, IdentityBuilder::remove) {
         builder = builder.remove(name.value);
     }
-    let own = fields
-        .tables("fields")
+    let own = IDENTITY
+        .fields
+        .read(fields)
         .iter()
         .filter_map(read_field)
         .collect();
-    let kept = read_names(fields, "keep_fields", IdentityBuilder::keep);
+    let kept = read_names(fields, &IDENTITY.keep_fields, IdentityBuilder::keep);
     Parts { builder, own, kept }.build(fields)
 }
 
@@ -73,14 +71,14 @@ struct OwnField<'t> {
 
 impl Parts<'_> {
     /// Tells each that does not go together with those before it.
-    fn build(mut self, fields: &Fields<'_>) -> Identity {
+    fn build(mut self, fields: &Fields<'_, description::Identity>) -> Identity {
         loop {
             let error = match self.together().build() {
                 Ok(identity) => return identity,
                 Err(error) => error,
             };
             let Some(place) = self.leave_out(&error) else {
-                fields.tell(code_of(&error), "fields", error.to_string(), "");
+                fields.tell(code_of(&error), &IDENTITY.fields, error.to_string(), "");
                 return Identity::default();
             };
             let found = fields.found();
@@ -126,21 +124,21 @@ impl OwnField<'_> {
 
 /// The names of the list under `key`, those that can be used by themselves.
 fn read_names(
-    fields: &Fields<'_>,
-    key: &str,
+    fields: &Fields<'_, description::Identity>,
+    key: &Key<description::Identity, Texts>,
     add: fn(IdentityBuilder, HeaderName) -> IdentityBuilder,
 ) -> Vec<At<HeaderName>> {
     let mut names = Vec::new();
-    for At { value, span } in fields.texts(key) {
+    for At { value, span } in key.read(fields) {
         let message = match value.parse::<HeaderName>() {
             Ok(name) => match add(Identity::builder(), name.clone()).build() {
                 Ok(_) => {
                     names.push(At { value: name, span });
                     continue;
                 }
-                Err(error) => format!("`{key}`: {error}"),
+                Err(error) => format!("`{}`: {error}", key.key),
             },
-            Err(_) => format!("`{key}`: {value:?} is not the name of a field"),
+            Err(_) => format!("`{}`: {value:?} is not the name of a field", key.key),
         };
         fields.found().add(Code::Value, &span, message, None);
     }
@@ -148,17 +146,17 @@ fn read_names(
 }
 
 /// A field, if it can be used by itself.
-fn read_field<'t>(fields: &Fields<'t>) -> Option<OwnField<'t>> {
-    let claim = fields.texts("claim");
-    if fields.is_empty("claim") {
-        fields.tell(Code::Value, "claim", "`claim` names none", "");
+fn read_field<'t>(fields: &Fields<'t, IdentityField>) -> Option<OwnField<'t>> {
+    let claim = IDENTITY_FIELD.claim.read(fields);
+    if fields.is_empty(&IDENTITY_FIELD.claim) {
+        fields.tell(Code::Value, &IDENTITY_FIELD.claim, "`claim` names none", "");
     }
-    let encoding = encoding(fields);
+    let encoding = IDENTITY_FIELD.encoding.read(fields);
     let path = ClaimPath::new(claim.iter().map(|name| name.value));
     let field = OwnField {
-        header: fields.text("header")?,
+        header: IDENTITY_FIELD.header.read(fields)?,
         source: ClaimSource::Claim(path),
-        encoding: encoding?,
+        encoding,
     };
     let alone = field.add_to(Identity::builder()).build();
     let Err(error) = alone else {
@@ -168,17 +166,6 @@ fn read_field<'t>(fields: &Fields<'t>) -> Option<OwnField<'t>> {
     let found = fields.found();
     found.add(code_of(&error), &field.header.span, message, None);
     None
-}
-
-fn encoding(fields: &Fields<'_>) -> Option<Encoding> {
-    Some(match fields.choice("encoding")?.value {
-        "base64url" => Encoding::Base64Url,
-        "comma" => Encoding::Comma,
-        "json" => Encoding::Json,
-        "percent" => Encoding::Percent,
-        "space" => Encoding::Space,
-        _ => Encoding::Plain,
-    })
 }
 
 const fn code_of(error: &IdentityBuildError) -> Code {

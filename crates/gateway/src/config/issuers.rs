@@ -15,8 +15,10 @@ use bearward_gate::identity::DERIVED_BYTES;
 use bearward_gate::publication::{Publication, Published};
 use http::{HeaderName, Method};
 
+use super::description::{self, ISSUER, PROTECTION, ROOT, Root, TOKEN_CACHE};
+use super::key::Field;
 use super::mistakes::Code;
-use super::reader::{At, Fields, nearest};
+use super::reader::{At, Fields, Given, nearest};
 use super::surroundings::{Secret, Surroundings};
 use super::tell_duplicates;
 
@@ -58,21 +60,18 @@ enum Keys {
 }
 
 impl ServerSettings {
-    pub(super) fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Self {
-        let tables = fields.tables("issuers");
-        if fields.is_empty("issuers") {
+    pub(super) fn read(fields: &Fields<'_, Root>, surroundings: &Surroundings<'_>) -> Self {
+        let tables = ROOT.issuers.read(fields);
+        if fields.is_empty(&ROOT.issuers) {
             let message = "`issuers` is empty, so no token could be accepted";
-            fields.tell(Code::IssuerMissing, "issuers", message, "");
+            fields.tell(Code::IssuerMissing, &ROOT.issuers, message, "");
         }
-        let names: Vec<_> = tables
-            .iter()
-            .flat_map(|table| table.text("issuer").into_iter().chain(table.texts("also")))
-            .collect();
+        let names: Vec<_> = tables.iter().flat_map(names).collect();
         tell_duplicates(&names, "the issuer", fields.found());
         let issuers = tables
             .iter()
             .map(|table| IssuerSettings::read(table, surroundings));
-        let protection = fields.table("protection");
+        let protection = ROOT.protection.read(fields);
         let mut settings = Self {
             issuers: issuers.collect(),
             space: ProtectionSpace::default(),
@@ -189,15 +188,19 @@ impl ServerSettings {
         self.issuers.iter().find(is_it)
     }
 
-    fn read_protection<'t>(&mut self, fields: &Fields<'t>, issuers: impl Iterator<Item = &'t str>) {
-        if let Some(realm) = fields.text("realm") {
+    fn read_protection<'t>(
+        &mut self,
+        fields: &Fields<'t, description::Protection>,
+        issuers: impl Iterator<Item = &'t str>,
+    ) {
+        if let Some(realm) = PROTECTION.realm.read(fields) {
             match ProtectionSpace::new(realm.value) {
                 Ok(space) => self.space = space,
-                Err(error) => fields.tell(Code::Value, "realm", error.to_string(), ""),
+                Err(error) => fields.tell(Code::Value, &PROTECTION.realm, error.to_string(), ""),
             }
         }
-        let scopes = fields.texts("scopes");
-        if let Some(resource) = fields.text("resource") {
+        let scopes = PROTECTION.scopes.read(fields);
+        if let Some(resource) = PROTECTION.resource.read(fields) {
             match ProtectedResourceMetadata::new(resource.value, issuers) {
                 Ok(metadata)
                     if self
@@ -207,24 +210,34 @@ impl ServerSettings {
                         .is_err() =>
                 {
                     let message = "`resource` has characters that cannot stand in a challenge";
-                    fields.tell(Code::Value, "resource", message, "write them as %XX");
+                    fields.tell(
+                        Code::Value,
+                        &PROTECTION.resource,
+                        message,
+                        "write them as %XX",
+                    );
                 }
                 Ok(metadata) => {
                     let scopes = scopes.iter().map(|scope| scope.value);
                     self.metadata = Some(metadata.scopes_supported(scopes));
                 }
-                Err(error) => fields.tell(Code::Value, "resource", error.to_string(), ""),
+                Err(error) => fields.tell(Code::Value, &PROTECTION.resource, error.to_string(), ""),
             }
-        } else if fields.has("scopes") && !fields.has("resource") {
+        } else if fields.has(&PROTECTION.scopes) && !fields.has(&PROTECTION.resource) {
             let message = "`scopes` are told in the metadata of a `resource`, and there is none";
-            fields.tell(Code::Missing, "scopes", message, "add `resource`, its URL");
+            fields.tell(
+                Code::Missing,
+                &PROTECTION.scopes,
+                message,
+                "add `resource`, its URL",
+            );
         }
-        if let Some(field) = fields.text("id_token_header") {
+        if let Some(field) = PROTECTION.id_token_header.read(fields) {
             match field.value.parse() {
                 Ok(name) => self.id_token_field = Some(name),
                 Err(_) => {
                     let message = format!("{:?} is not the name of a field", field.value);
-                    fields.tell(Code::Value, "id_token_header", message, "");
+                    fields.tell(Code::Value, &PROTECTION.id_token_header, message, "");
                 }
             }
         }
@@ -232,65 +245,57 @@ impl ServerSettings {
 }
 
 /// On, with the limits of its description, unless it is turned off.
-fn token_cache(fields: &Fields<'_>) -> TokenCache {
+fn token_cache(fields: &Fields<'_, Root>) -> TokenCache {
     let default = TokenCache::new().derived_bytes(DERIVED_BYTES);
-    let Some(table) = fields.table("token_cache") else {
+    let Some(table) = ROOT.token_cache.read(fields) else {
         return default;
     };
-    let default = match table.count("max_entries") {
-        Some(max_entries) => default.max_entries(max_entries),
-        None => default,
-    };
-    match table.count("max_bytes") {
-        Some(max_bytes) => default.max_bytes(max_bytes),
-        None => default,
-    }
+    default
+        .max_entries(TOKEN_CACHE.max_entries.read(&table))
+        .max_bytes(TOKEN_CACHE.max_bytes.read(&table))
 }
 
 impl IssuerSettings {
-    fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Self {
-        let plain_http = if fields.flag("insecure_plain_http") {
+    fn read(fields: &Fields<'_, description::Issuer>, surroundings: &Surroundings<'_>) -> Self {
+        let plain_http = if ISSUER.insecure_plain_http.read(fields) {
             PlainHttp::Anywhere
         } else {
             PlainHttp::Loopback
         };
-        let names = fields
-            .text("issuer")
-            .into_iter()
-            .chain(fields.texts("also"));
-        let names: Vec<_> = names.collect();
+        let names: Vec<_> = names(fields).collect();
         let algorithms = algorithms(fields);
         let keys = Keys::read(fields, surroundings, &algorithms);
-        let internal_origin = fields.text("internal_origin");
+        let internal_origin = ISSUER.internal_origin.read(fields);
         if let Some(origin) = &internal_origin {
-            check_url(fields, IssuerUrl::InternalOrigin, origin, plain_http);
+            let url = (IssuerUrl::InternalOrigin, &*ISSUER.internal_origin);
+            check_url(fields, url, origin, plain_http);
         }
-        let plain_http_in_public = plain_http.of_public_urls(fields.has("internal_origin"));
+        let plain_http_in_public = plain_http.of_public_urls(fields.has(&ISSUER.internal_origin));
         if let (Some(issuer), Some(Keys::Discovery)) = (names.first(), &keys) {
-            check_url(fields, IssuerUrl::Issuer, issuer, plain_http_in_public);
+            let url = (IssuerUrl::Issuer, &*ISSUER.issuer);
+            check_url(fields, url, issuer, plain_http_in_public);
         }
-        if let Some(uri) = fields.text("jwks_uri") {
-            check_url(fields, IssuerUrl::JwksUri, &uri, plain_http_in_public);
+        if let Some(uri) = ISSUER.jwks_uri.read(fields) {
+            let url = (IssuerUrl::JwksUri, &*ISSUER.jwks_uri);
+            check_url(fields, url, &uri, plain_http_in_public);
         }
-        let length = |key| fields.duration(key).map(|given| given.value);
-        let profile = fields.choice("profile");
-        let profile = profile.and_then(|profile| profile.value.parse().ok());
         let settings = Self {
             names: owned(names),
-            audiences: owned(fields.texts("audiences")),
-            profile: profile.unwrap_or_default(),
+            audiences: owned(ISSUER.audiences.read(fields)),
+            profile: ISSUER.profile.read(fields),
             algorithms,
-            client_ids: owned(fields.texts("client_ids")),
-            required_claims: owned(fields.texts("required_claims")),
-            leeway: length("leeway").unwrap_or_default(),
-            max_lifetime: length("max_lifetime"),
+            client_ids: owned(ISSUER.client_ids.read(fields)),
+            required_claims: owned(ISSUER.required_claims.read(fields)),
+            leeway: ISSUER.leeway.read(fields),
+            max_lifetime: ISSUER.max_lifetime.read(fields),
             // Those that cannot be used were told.
             keys: keys.unwrap_or(Keys::Discovery),
             internal_origin: internal_origin.map(|origin| origin.value.to_owned()),
             plain_http,
-            stale_if_error: length("stale_if_error").unwrap_or_default(),
-            snapshot: fields
-                .text("snapshot")
+            stale_if_error: ISSUER.stale_if_error.read(fields),
+            snapshot: ISSUER
+                .snapshot
+                .read(fields)
                 .map(|path| surroundings.path(path.value)),
         };
         settings.check(fields);
@@ -298,21 +303,21 @@ impl IssuerSettings {
     }
 
     /// What the policy refuses, at its place.
-    fn check(&self, fields: &Fields<'_>) {
-        if fields.is_empty("audiences") {
+    fn check(&self, fields: &Given<'_>) {
+        if fields.is_empty(&ISSUER.audiences) {
             let message = "`audiences` is empty, so no token could be for us";
-            fields.tell(Code::AudienceMissing, "audiences", message, "");
+            fields.tell(Code::AudienceMissing, &ISSUER.audiences, message, "");
         }
         for name in &self.names {
             let Err(error) = self.policy(name) else {
                 continue;
             };
-            let (code, key) = match error {
-                PolicyError::AudienceMissing => (Code::AudienceMissing, "audiences"),
-                PolicyError::IssuerMissing => (Code::IssuerMissing, "issuer"),
-                PolicyError::Leeway => (Code::Leeway, "leeway"),
+            let (code, key): (_, &Field) = match error {
+                PolicyError::AudienceMissing => (Code::AudienceMissing, &ISSUER.audiences),
+                PolicyError::IssuerMissing => (Code::IssuerMissing, &ISSUER.issuer),
+                PolicyError::Leeway => (Code::Leeway, &ISSUER.leeway),
                 PolicyError::AlgorithmsMissing | PolicyError::AlgorithmsMixed | _ => {
-                    (Code::Value, "algorithms")
+                    (Code::Value, &ISSUER.algorithms)
                 }
             };
             // The code is told already.
@@ -403,80 +408,85 @@ impl IssuerSettings {
 
 impl Keys {
     fn read(
-        fields: &Fields<'_>,
+        fields: &Fields<'_, description::Issuer>,
         surroundings: &Surroundings<'_>,
         algorithms: &[Algorithm],
     ) -> Option<Self> {
-        let places = ["jwks_uri", "jwks_file", "secret"];
+        let places: [&Field; 3] = [&ISSUER.jwks_uri, &ISSUER.jwks_file, &ISSUER.secret];
         let given: Vec<_> = places.into_iter().filter(|key| fields.has(key)).collect();
-        if given.len() > 1 {
-            let message = format!("keys come from one place, not from {}", given.join(" and "));
-            fields.tell(Code::Value, given.last()?, message, "keep one of them");
+        if let [_, .., last] = given.as_slice() {
+            let keys: Vec<_> = given.iter().map(|key| key.key).collect();
+            let message = format!("keys come from one place, not from {}", keys.join(" and "));
+            fields.tell(Code::Value, last, message, "keep one of them");
         }
         let is_symmetric = algorithms.iter().any(|algorithm| algorithm.is_symmetric());
-        if is_symmetric && given.len() <= 1 && given != ["secret"] {
+        if is_symmetric && given.len() <= 1 && !fields.has(&ISSUER.secret) {
             let message =
                 "HS256, HS384 and HS512 need a `secret`: keys that are published are no secret";
             fields.tell(
                 Code::Missing,
-                "algorithms",
+                &ISSUER.algorithms,
                 message,
                 "add `secret = \"env:NAME\"`",
             );
         }
-        let read = given.into_iter().map(|key| match key {
-            "jwks_uri" => Some(Self::Uri(fields.text(key)?.value.to_owned())),
-            "jwks_file" => Self::from_file(fields, surroundings),
-            _ => Self::from_secret(fields, surroundings, algorithms),
-        });
         // All are read, even if they are too many.
-        read.last().unwrap_or(Some(Self::Discovery))
+        let uri = ISSUER.jwks_uri.read(fields);
+        let uri = uri.map(|uri| Self::Uri(uri.value.to_owned()));
+        let file = Self::from_file(fields, surroundings);
+        let secret = Self::from_secret(fields, surroundings, algorithms);
+        let read = places.into_iter().zip([uri, file, secret]);
+        let last = read.rev().find(|(key, _)| fields.has(key));
+        last.map_or(Some(Self::Discovery), |(_, keys)| keys)
     }
 
-    fn from_file(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Option<Self> {
-        let path = fields.text("jwks_file")?;
-        let document = surroundings.read_for(fields, "jwks_file", path.value)?;
+    fn from_file(
+        fields: &Fields<'_, description::Issuer>,
+        surroundings: &Surroundings<'_>,
+    ) -> Option<Self> {
+        let path = ISSUER.jwks_file.read(fields)?;
+        let document = surroundings.read_for(fields, &ISSUER.jwks_file, path.value)?;
         if let Err(error) = JwkSet::parse(&document.0) {
             let message = format!("`jwks_file` {:?}: {error}", path.value);
-            fields.tell(Code::FileMissing, "jwks_file", message, "");
+            fields.tell(Code::FileMissing, &ISSUER.jwks_file, message, "");
             return None;
         }
         Some(Self::File(document))
     }
 
     fn from_secret(
-        fields: &Fields<'_>,
+        fields: &Fields<'_, description::Issuer>,
         surroundings: &Surroundings<'_>,
         algorithms: &[Algorithm],
     ) -> Option<Self> {
-        let reference = fields.hidden("secret")?;
+        let reference = ISSUER.secret.read(fields)?;
         let secret = match reference.value.split_once(':') {
             Some(("env", name)) if !name.is_empty() => {
                 let Some(secret) = surroundings.variable(name) else {
                     let message = format!("the environment variable {name:?} is not set");
-                    fields.tell(Code::FileMissing, "secret", message, "");
+                    fields.tell(Code::FileMissing, &ISSUER.secret, message, "");
                     return None;
                 };
                 Secret(secret.into())
             }
             Some(("file", path)) if !path.is_empty() => {
-                surroundings.read_for(fields, "secret", path)?
+                surroundings.read_for(fields, &ISSUER.secret, path)?
             }
             _ => {
                 // It may be the secret itself.
                 let message = "`secret` must say where the secret is, and not be it";
                 let help =
                     "write \"env:NAME\" or \"file:PATH\"; if this was the secret, replace it";
-                fields.tell(Code::Value, "secret", message, help);
+                fields.tell(Code::Value, &ISSUER.secret, message, help);
                 return None;
             }
         };
         let is_symmetric = algorithms.iter().any(|algorithm| algorithm.is_symmetric());
-        if !is_symmetric && !fields.is_told("algorithms") {
+        if !is_symmetric && !fields.is_told(&ISSUER.algorithms) {
             let message = "a `secret` is for HS256, HS384 or HS512, and `algorithms` names none";
             fields.tell(
                 Code::Missing,
-                "secret",
+                &ISSUER.secret,
                 message,
                 "add `algorithms = [\"HS256\"]`",
             );
@@ -491,7 +501,7 @@ impl Keys {
             let message = "the secret is shorter than the output of the algorithm's hash";
             fields.tell(
                 code,
-                "secret",
+                &ISSUER.secret,
                 message,
                 "32 random bytes for HS256, 64 for HS512",
             );
@@ -501,14 +511,22 @@ impl Keys {
     }
 }
 
-fn algorithms(fields: &Fields<'_>) -> Vec<Algorithm> {
+/// The issuer by all its names.
+fn names<'t>(
+    fields: &Fields<'t, description::Issuer>,
+) -> impl Iterator<Item = At<&'t str>> + use<'t> {
+    let also = ISSUER.also.read(fields);
+    ISSUER.issuer.read(fields).into_iter().chain(also)
+}
+
+fn algorithms(fields: &Fields<'_, description::Issuer>) -> Vec<Algorithm> {
     let names = || Algorithm::NAMES.iter().copied();
-    let given = fields.texts("algorithms");
-    if fields.is_empty("algorithms") {
+    let given = ISSUER.algorithms.read(fields);
+    if fields.is_empty(&ISSUER.algorithms) {
         let message = "`algorithms` names none, so no token could be accepted";
         fields.tell(
             Code::Value,
-            "algorithms",
+            &ISSUER.algorithms,
             message,
             "leave it out for the default",
         );
@@ -540,18 +558,18 @@ fn secret_keys(algorithms: &[Algorithm], secret: &Secret) -> Result<JwkSet, Secr
 }
 
 /// A URL that keys may come from.
-fn check_url(fields: &Fields<'_>, url: IssuerUrl, given: &At<&str>, plain_http: PlainHttp) {
+fn check_url(
+    fields: &Given<'_>,
+    (url, key): (IssuerUrl, &Field),
+    given: &At<&str>,
+    plain_http: PlainHttp,
+) {
     let Err(error) = url.check(given.value, plain_http) else {
         return;
     };
-    let key = match url {
-        IssuerUrl::InternalOrigin => "internal_origin",
-        IssuerUrl::JwksUri => "jwks_uri",
-        IssuerUrl::Issuer | _ => "issuer",
-    };
     let (code, what, help) = match error {
         // The issuer's is told already.
-        IssuerUrlError::NotAbsolute if given.value.is_empty() && key == "issuer" => return,
+        IssuerUrlError::NotAbsolute if given.value.is_empty() && url == IssuerUrl::Issuer => return,
         IssuerUrlError::NotAbsolute => (
             Code::Value,
             "is not an absolute URL",

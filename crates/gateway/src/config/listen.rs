@@ -16,10 +16,13 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 pub use crate::net::address::{Address, AddressError};
 
-use super::description::Kind;
+use super::description::{
+    self, ADMIN, EXT_AUTHZ, FORWARD_AUTH, LISTEN, PROXY, ROOT, Root, TLS, Tls,
+};
+use super::hosts::hosts;
+use super::key::{Field, Key, Keys, Kind};
 use super::mistakes::Code;
-use super::reader::Fields;
-use super::routes::hosts;
+use super::reader::{Fields, Given, Text, TextOrTexts, Value};
 use super::surroundings::{Secret, Surroundings};
 
 /// The listeners, those that are configured.
@@ -37,22 +40,26 @@ pub struct Listen {
 }
 
 impl Listen {
-    pub(super) fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Self {
-        let Some(fields) = fields.table("listen") else {
+    pub(super) fn read(fields: &Fields<'_, Root>, surroundings: &Surroundings<'_>) -> Self {
+        let Some(fields) = ROOT.listen.read(fields) else {
             return Self::default();
         };
         Self {
-            admin: fields
-                .table("admin")
+            admin: LISTEN
+                .admin
+                .read(&fields)
                 .map(|table| AdminSettings::read(&table, surroundings)),
-            ext_authz: fields
-                .table("ext_authz")
+            ext_authz: LISTEN
+                .ext_authz
+                .read(&fields)
                 .map(|table| ExtAuthzSettings::read(&table, surroundings)),
-            forward_auth: fields
-                .table("forward_auth")
+            forward_auth: LISTEN
+                .forward_auth
+                .read(&fields)
                 .map(|table| ForwardAuthSettings::read(&table, surroundings)),
-            proxy: fields
-                .table("proxy")
+            proxy: LISTEN
+                .proxy
+                .read(&fields)
                 .map(|table| ProxySettings::read(&table, surroundings)),
         }
     }
@@ -107,11 +114,14 @@ impl AdminSettings {
         }
     }
 
-    fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Self {
+    fn read(fields: &Fields<'_, description::Admin>, surroundings: &Surroundings<'_>) -> Self {
         Self {
-            hosts: hosts(fields),
-            tls: TlsSettings::read_in(fields, surroundings),
-            ..Self::new(address(fields))
+            hosts: hosts(&ADMIN.hosts, fields),
+            tls: ADMIN
+                .tls
+                .read(fields)
+                .and_then(|tls| TlsSettings::read(&tls, surroundings)),
+            ..Self::new(ADMIN.address.read(fields))
         }
     }
 }
@@ -129,11 +139,17 @@ pub struct ForwardAuthSettings {
 }
 
 impl ForwardAuthSettings {
-    fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Self {
+    fn read(
+        fields: &Fields<'_, description::ForwardAuth>,
+        surroundings: &Surroundings<'_>,
+    ) -> Self {
         Self {
-            address: address(fields),
-            tls: TlsSettings::read_in(fields, surroundings),
-            trusted_proxies: trusted_proxies(fields),
+            address: FORWARD_AUTH.address.read(fields),
+            tls: FORWARD_AUTH
+                .tls
+                .read(fields)
+                .and_then(|tls| TlsSettings::read(&tls, surroundings)),
+            trusted_proxies: trusted_proxies(&FORWARD_AUTH.trusted_proxies, fields),
         }
     }
 }
@@ -151,11 +167,14 @@ pub struct ExtAuthzSettings {
 }
 
 impl ExtAuthzSettings {
-    fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Self {
+    fn read(fields: &Fields<'_, description::ExtAuthz>, surroundings: &Surroundings<'_>) -> Self {
         Self {
-            address: address(fields),
-            tls: TlsSettings::read_in(fields, surroundings),
-            trusted_proxies: trusted_proxies(fields),
+            address: EXT_AUTHZ.address.read(fields),
+            tls: EXT_AUTHZ
+                .tls
+                .read(fields)
+                .and_then(|tls| TlsSettings::read(&tls, surroundings)),
+            trusted_proxies: trusted_proxies(&EXT_AUTHZ.trusted_proxies, fields),
         }
     }
 }
@@ -183,8 +202,8 @@ pub struct ProxySettings {
 }
 
 impl ProxySettings {
-    fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Self {
-        let method_overrides = fields.texts("method_overrides");
+    fn read(fields: &Fields<'_, description::Proxy>, surroundings: &Surroundings<'_>) -> Self {
+        let method_overrides = PROXY.method_overrides.read(fields);
         let method_overrides = method_overrides.iter().filter_map(|name| {
             let parsed = name.value.parse();
             if parsed.is_err() {
@@ -194,21 +213,23 @@ impl ProxySettings {
             parsed.ok()
         });
         let method_overrides = method_overrides.collect();
-        let expiry_leeway = fields.duration("expiry_leeway").map(|leeway| leeway.value);
-        let ends = fields.flag("end_expired_streams");
-        if !ends && fields.has("expiry_leeway") {
+        let expiry_leeway = PROXY.expiry_leeway.read(fields);
+        let ends = PROXY.end_expired_streams.read(fields);
+        if !ends && fields.has(&PROXY.expiry_leeway) {
             let message = "`expiry_leeway` says nothing if streams do not end";
-            fields.tell(Code::Value, "expiry_leeway", message, "leave it out");
+            fields.tell(Code::Value, &PROXY.expiry_leeway, message, "leave it out");
         }
-        let client_idle = fields.duration("client_idle");
         Self {
-            address: address(fields),
-            tls: TlsSettings::read_in(fields, surroundings),
-            trusted_proxies: trusted_proxies(fields).unwrap_or_default(),
-            expiry_leeway: expiry_leeway.filter(|_| ends),
-            client_idle: client_idle.map_or(Duration::ZERO, |given| given.value),
-            max_requests: fields.count_from_one("max_requests").unwrap_or_default(),
-            max_streams: fields.count_from_one("max_streams").unwrap_or_default(),
+            address: PROXY.address.read(fields),
+            tls: PROXY
+                .tls
+                .read(fields)
+                .and_then(|tls| TlsSettings::read(&tls, surroundings)),
+            trusted_proxies: trusted_proxies(&PROXY.trusted_proxies, fields).unwrap_or_default(),
+            expiry_leeway: ends.then_some(expiry_leeway),
+            client_idle: PROXY.client_idle.read(fields),
+            max_requests: PROXY.max_requests.read(fields),
+            max_streams: PROXY.max_streams.read(fields),
             method_overrides,
         }
     }
@@ -262,25 +283,20 @@ impl TlsSettings {
         }
     }
 
-    /// The table `tls` of a listener.
-    fn read_in(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Option<Self> {
-        Self::read(&fields.table("tls")?, surroundings)
-    }
-
-    fn read(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Option<Self> {
+    fn read(fields: &Fields<'_, Tls>, surroundings: &Surroundings<'_>) -> Option<Self> {
         let tell = |error: TlsSettingsError| {
             let key = error.key();
-            fields.tell(Code::Value, key, format!("`{key}`: {error}"), "");
+            fields.tell(Code::Value, key, format!("`{}`: {error}", key.key), "");
         };
-        let read = |key, check: fn(&Secret) -> Result<(), TlsSettingsError>| {
-            let path = fields.text(key)?;
+        let read = |key: &Key<Tls, Text>, check: fn(&Secret) -> Result<(), TlsSettingsError>| {
+            let path = key.read(fields)?;
             let pem = surroundings.read_for(fields, key, path.value)?;
             check(&pem).map_err(tell).ok()?;
             Some(pem)
         };
-        let certificate = read("certificate", |pem| chain(pem).map(drop));
-        let key = read("key", |pem| private_key(pem).map(drop));
-        let client_ca = read("client_ca", |pem| {
+        let certificate = read(&TLS.certificate, |pem| chain(pem).map(drop));
+        let key = read(&TLS.key, |pem| private_key(pem).map(drop));
+        let client_ca = read(&TLS.client_ca, |pem| {
             verifier(pem, Arc::new(aws_lc_rs::default_provider())).map(drop)
         });
         let settings = Self {
@@ -315,11 +331,11 @@ pub enum TlsSettingsError {
 
 impl TlsSettingsError {
     /// What of the table is wrong.
-    const fn key(self) -> &'static str {
+    const fn key(self) -> &'static Key<Tls, Text> {
         match self {
-            Self::Certificate => "certificate",
-            Self::ClientCa => "client_ca",
-            Self::Key | Self::Mismatch => "key",
+            Self::Certificate => &TLS.certificate,
+            Self::ClientCa => &TLS.client_ca,
+            Self::Key | Self::Mismatch => &TLS.key,
         }
     }
 }
@@ -350,12 +366,15 @@ fn verifier(
         .map_err(|_| TlsSettingsError::ClientCa)
 }
 
-fn trusted_proxies(fields: &Fields<'_>) -> Option<Vec<IpNet>> {
-    if !fields.has("trusted_proxies") {
+fn trusted_proxies<T: Keys>(
+    key: &Key<T, TextOrTexts>,
+    fields: &Fields<'_, T>,
+) -> Option<Vec<IpNet>> {
+    if !fields.has(key) {
         return None;
     }
     let mut networks = Vec::new();
-    for given in fields.texts("trusted_proxies") {
+    for given in key.read(fields) {
         let address = given.value.parse::<IpAddr>().map(IpNet::from);
         match given.value.parse().or(address) {
             Ok(network) => networks.push(network),
@@ -372,25 +391,27 @@ fn trusted_proxies(fields: &Fields<'_>) -> Option<Vec<IpNet>> {
     Some(networks)
 }
 
-fn address(fields: &Fields<'_>) -> Address {
-    // Stands for one that was told to be missing or wrong.
-    let none = Address::Unix(PathBuf::new());
-    let Some(given) = fields.text("address") else {
-        return none;
-    };
-    let parsed = given.value.parse();
-    if parsed.is_err() {
-        let message = format!(
-            "`address` is {}, not {:?}",
-            Kind::Address.expected(),
-            given.value
-        );
-        let port = given.value.strip_prefix(':').unwrap_or(given.value);
-        let help = port
-            .parse::<u16>()
-            .ok()
-            .map(|port| format!("\"0.0.0.0:{port}\" is every address of this machine"));
-        fields.found().add(Code::Value, &given.span, message, help);
+impl Value for Address {
+    const KIND: Kind = Kind::Address;
+    type Read<'t> = Self;
+
+    fn read(field: &Field, given: &Given<'_>) -> Self {
+        // Stands for one that was told to be missing or wrong.
+        let none = Self::Unix(PathBuf::new());
+        let Some(text) = Text::read(field, given) else {
+            return none;
+        };
+        let parsed = text.value.parse();
+        if parsed.is_err() {
+            let expected = field.kind.expected();
+            let message = format!("`{field}` is {expected}, not {:?}", text.value);
+            let port = text.value.strip_prefix(':').unwrap_or(text.value);
+            let help = port
+                .parse::<u16>()
+                .ok()
+                .map(|port| format!("\"0.0.0.0:{port}\" is every address of this machine"));
+            given.found().add(Code::Value, &text.span, message, help);
+        }
+        parsed.unwrap_or(none)
     }
-    parsed.unwrap_or(none)
 }

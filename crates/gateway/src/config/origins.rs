@@ -2,15 +2,16 @@
 
 use bearward_gate::origins::Origins;
 
+use super::description::{PROTECTION, ROOT, Root};
 use super::mistakes::Code;
-use super::reader::Fields;
+use super::reader::{At, Fields};
 
-pub(super) fn read(fields: &Fields<'_>) -> Origins {
-    let Some(fields) = fields.table("protection") else {
+pub(super) fn read(fields: &Fields<'_, Root>) -> Origins {
+    let Some(fields) = ROOT.protection.read(fields) else {
         return Origins::default();
     };
-    let given = fields.texts("origins");
-    let parse = |origin: &super::reader::At<&str>| {
+    let given = PROTECTION.origins.read(&fields);
+    let parse = |origin: &At<&str>| {
         let parsed = origin.value.parse();
         if let Err(error) = &parsed {
             let message = format!("`origins`: {:?} is {error}", origin.value);

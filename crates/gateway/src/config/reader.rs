@@ -1,16 +1,172 @@
-//! Reads a table by its description. A value that cannot be read is told and then taken for one that
-//! is not there, and so for its default, so that reading goes on: whoever reads never stops at a mistake.
+//! Reads tables by the handles of their keys. A value that cannot be read is told and then taken for one
+//! that is not there, and so for its default, so that reading goes on: whoever reads never stops at a
+//! mistake.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
+use std::marker::PhantomData;
+use std::ops::{Deref, Range};
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::description::{Default, Field, Kind, Table};
+use super::key::{Choice, Default, Field, Key, Keys, Kind, Table, words};
 use super::mistakes::{Code, Found};
+
+impl<T: Keys, V: Value> Key<T, V> {
+    /// The value of this key in a table.
+    pub(super) fn read<'t>(&self, fields: &Fields<'t, T>) -> V::Read<'t> {
+        V::read(self, fields)
+    }
+}
+
+/// How a value is described, and what is read of it.
+pub(super) trait Value {
+    const KIND: Kind;
+    type Read<'t>;
+
+    fn read<'t>(field: &Field, given: &Given<'t>) -> Self::Read<'t>;
+}
+
+/// Values that are read to one and the same type, whatever the table holds.
+macro_rules! values {
+    ($($(#[$doc:meta])* $value:ident: $kind:ident => $read:ty, $method:ident;)+) => {$(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub(super) struct $value;
+
+        impl Value for $value {
+            const KIND: Kind = Kind::$kind;
+            type Read<'t> = $read;
+
+            fn read<'t>(field: &Field, given: &Given<'t>) -> $read {
+                given.$method(field)
+            }
+        }
+    )+};
+}
+
+values! {
+    /// Names that the operator chose, each with a string or a list of strings.
+    Claims: Claims => Vec<(&'t str, Vec<At<&'t str>>)>, claims;
+    /// A number that would let nothing through if it were 0.
+    FromOne: Count => u32, count_from_one;
+    /// Lists of strings.
+    Groups: Groups => Vec<Vec<At<&'t str>>>, groups;
+    /// A text that must not be shown: its place is its key.
+    Hidden: Secret => Option<At<&'t str>>, hidden;
+    /// A string.
+    Text: Text => Option<At<&'t str>>, text;
+    /// A list of strings; a single string counts as one.
+    TextOrTexts: TextOrTexts => Vec<At<&'t str>>, texts;
+    /// A list of strings.
+    Texts: Texts => Vec<At<&'t str>>, texts;
+}
+
+impl Value for bool {
+    const KIND: Kind = Kind::Flag;
+    type Read<'t> = Self;
+
+    fn read(field: &Field, given: &Given<'_>) -> Self {
+        given.flag(field)
+    }
+}
+
+impl Value for u32 {
+    const KIND: Kind = Kind::Count;
+    type Read<'t> = Self;
+
+    fn read(field: &Field, given: &Given<'_>) -> Self {
+        given.count(field)
+    }
+}
+
+impl Value for Duration {
+    const KIND: Kind = Kind::Duration;
+    type Read<'t> = Self;
+
+    fn read(field: &Field, given: &Given<'_>) -> Self {
+        let default = || field.default_text().and_then(parse_duration);
+        given.duration(field).or_else(default).unwrap_or_default()
+    }
+}
+
+impl Value for Option<Duration> {
+    const KIND: Kind = Kind::Duration;
+    type Read<'t> = Self;
+
+    fn read(field: &Field, given: &Given<'_>) -> Self {
+        given.duration(field)
+    }
+}
+
+impl<C: Choice> Value for C {
+    const KIND: Kind = Kind::Choice(words::<C>);
+    type Read<'t> = C;
+
+    fn read(field: &Field, given: &Given<'_>) -> C {
+        given.choice(field).unwrap_or(C::FIRST)
+    }
+}
+
+impl<C: Choice> Value for Option<C> {
+    const KIND: Kind = Kind::Choice(words::<C>);
+    type Read<'t> = Self;
+
+    fn read(field: &Field, given: &Given<'_>) -> Self {
+        given.choice(field)
+    }
+}
+
+/// A table.
+#[derive(Debug)]
+pub(super) struct Inner<T>(PhantomData<T>);
+
+impl<T: Keys> Value for Inner<T> {
+    const KIND: Kind = Kind::Table(T::TABLE);
+    type Read<'t> = Option<Fields<'t, T>>;
+
+    fn read<'t>(field: &Field, given: &Given<'t>) -> Self::Read<'t> {
+        given.inner(field, field.key, given.table.get(field.key)?)
+    }
+}
+
+/// An array of tables.
+#[derive(Debug)]
+pub(super) struct Each<T>(PhantomData<T>);
+
+impl<T: Keys> Value for Each<T> {
+    const KIND: Kind = Kind::Tables(T::TABLE);
+    type Read<'t> = Vec<Fields<'t, T>>;
+
+    fn read<'t>(field: &Field, given: &Given<'t>) -> Self::Read<'t> {
+        let list = given.array(field).iter();
+        let tables = list.filter_map(|item| given.inner(field, field.key, item));
+        tables.collect()
+    }
+}
+
+/// Tables under names that the operator chose.
+#[derive(Debug)]
+pub(super) struct ByName<T>(PhantomData<T>);
+
+impl<T: Keys> Value for ByName<T> {
+    const KIND: Kind = Kind::Named(T::TABLE);
+    type Read<'t> = Vec<(At<&'t str>, Fields<'t, T>)>;
+
+    fn read<'t>(field: &Field, given: &Given<'t>) -> Self::Read<'t> {
+        let tables = given.table_of(field).into_iter().flatten();
+        tables
+            .filter_map(|(name, value)| {
+                let inner = given.inner(field, name.get_ref(), value)?;
+                let span = name.span();
+                let value = name.get_ref().as_ref();
+                Some((At { value, span }, inner))
+            })
+            .collect()
+    }
+}
 
 /// A value and its place.
 #[derive(Clone, Debug)]
@@ -19,49 +175,75 @@ pub(super) struct At<T> {
     pub(super) span: Range<usize>,
 }
 
-/// The keys of one table.
-#[derive(Clone, Debug)]
-pub(super) struct Fields<'t> {
-    description: &'static Table,
+/// What a file has under the keys of the table `T`.
+pub(super) struct Fields<'t, T> {
+    given: Given<'t>,
+    of: PhantomData<fn() -> T>,
+}
+
+/// The same, whatever table it is.
+pub(super) struct Given<'t> {
+    /// How the table is written, such as `[[issuers]]`; nothing for the whole file.
+    header: &'static str,
     table: &'t DeTable<'t>,
     span: Range<usize>,
     found: &'t Found,
 }
 
-impl<'t> Fields<'t> {
+impl<'t, T> Deref for Fields<'t, T> {
+    type Target = Given<'t>;
+
+    fn deref(&self) -> &Given<'t> {
+        &self.given
+    }
+}
+
+impl<'t, T: Keys> Fields<'t, T> {
+    /// A whole file.
+    pub(super) fn of_file(table: &'t DeTable<'t>, found: &'t Found) -> Self {
+        Self::new("", table, 0..0, found)
+    }
+
     /// The keys of a table; those that the description does not have are told.
-    pub(super) fn new(
-        description: &'static Table,
+    fn new(
+        header: &'static str,
         table: &'t DeTable<'t>,
         span: Range<usize>,
         found: &'t Found,
     ) -> Self {
-        let fields = Self {
-            description,
+        let given = Given {
+            header,
             table,
             span,
             found,
         };
         for key in table.keys() {
-            if description.field(key.get_ref()).is_none() {
-                fields.tell_unknown(key.get_ref(), &key.span());
+            if T::TABLE.field(key.get_ref()).is_none() {
+                given.tell_unknown(T::TABLE, key.get_ref(), &key.span());
             }
         }
-        for field in description.fields {
-            if field.default == Default::Required && !table.contains_key(field.key) {
-                fields.tell_missing(field);
+        for field in T::TABLE.fields {
+            if let Default::Required(code) = field.default
+                && !given.has(field)
+            {
+                given.tell_missing(field, code);
             }
         }
-        fields
+        Self {
+            given,
+            of: PhantomData,
+        }
     }
+}
 
-    pub(super) fn has(&self, key: &str) -> bool {
-        self.table.contains_key(key)
+impl<'t> Given<'t> {
+    pub(super) fn has(&self, field: &Field) -> bool {
+        self.table.contains_key(field.key)
     }
 
     /// Whether a key is given a list or table with nothing in it.
-    pub(super) fn is_empty(&self, key: &str) -> bool {
-        let value = self.table.get(key).map(Spanned::get_ref);
+    pub(super) fn is_empty(&self, field: &Field) -> bool {
+        let value = self.table.get(field.key).map(Spanned::get_ref);
         match value {
             Some(DeValue::Array(list)) => list.is_empty(),
             Some(DeValue::Table(table)) => table.is_empty(),
@@ -71,15 +253,17 @@ impl<'t> Fields<'t> {
 
     /// Whether a mistake was reported at a key or in its value, so that nothing follows from what is left
     /// of the value.
-    pub(super) fn is_told(&self, key: &str) -> bool {
-        self.table.get_key_value(key).is_some_and(|(key, value)| {
-            self.found.has_within(&key.span()) || self.found.has_within(&value.span())
-        })
+    pub(super) fn is_told(&self, field: &Field) -> bool {
+        self.table
+            .get_key_value(field.key)
+            .is_some_and(|(key, value)| {
+                self.found.has_within(&key.span()) || self.found.has_within(&value.span())
+            })
     }
 
     /// Where a key stands, or the table if it does not.
-    pub(super) fn span_of(&self, key: &str) -> Range<usize> {
-        let given = self.table.get_key_value(key);
+    pub(super) fn span_of(&self, field: &Field) -> Range<usize> {
+        let given = self.table.get_key_value(field.key);
         given.map_or_else(|| self.span.clone(), |(key, _)| key.span())
     }
 
@@ -91,246 +275,35 @@ impl<'t> Fields<'t> {
         self.found
     }
 
-    pub(super) fn text(&self, key: &str) -> Option<At<&'t str>> {
-        let given = self.table.get(key);
-        let given = given.and_then(|value| self.string(value, key));
-        given.or_else(|| self.default_of(key))
-    }
-
-    fn default_of(&self, key: &str) -> Option<At<&'static str>> {
-        let Default::Value(value) = self.description.field(key)?.default else {
-            return None;
-        };
-        let span = self.span.clone();
-        Some(At { value, span })
-    }
-
-    /// A text that must not be shown: its place is its key.
-    pub(super) fn hidden(&self, key: &str) -> Option<At<&'t str>> {
-        let value = self.table.get(key)?;
-        let span = self.span_of(key);
-        if let DeValue::String(value) = value.get_ref() {
-            return Some(At { value, span });
-        }
-        self.tell_type(key, &span, value.get_ref());
-        None
-    }
-
-    /// One of the words of the description.
-    pub(super) fn choice(&self, key: &str) -> Option<At<&'static str>> {
-        let given = self.text(key)?;
-        let Kind::Choice(words) = self.description.field(key)?.kind else {
-            return None;
-        };
-        let Some(word) = words.iter().find(|word| **word == given.value) else {
-            let expected = Kind::Choice(words).expected();
-            self.found.add(
-                Code::Value,
-                &given.span,
-                format!("`{key}` is {expected}, not {:?}", given.value),
-                nearest(given.value, words.iter().copied()),
-            );
-            return self.default_of(key);
-        };
-        Some(At {
-            value: word,
-            span: given.span,
-        })
-    }
-
-    pub(super) fn flag(&self, key: &str) -> bool {
-        let given = self.table.get(key).and_then(|value| {
-            let flag = value.get_ref().as_bool();
-            if flag.is_none() {
-                self.tell_type(key, &value.span(), value.get_ref());
-            }
-            flag
-        });
-        let default = || {
-            self.default_of(key)
-                .is_some_and(|default| default.value == "true")
-        };
-        given.unwrap_or_else(default)
-    }
-
-    pub(super) fn count(&self, key: &str) -> Option<u32> {
-        let given = self.table.get(key);
-        let given = given.and_then(|value| self.number(value, key));
-        given.or_else(|| self.default_of(key)?.value.parse().ok())
-    }
-
-    fn number(&self, value: &Spanned<DeValue<'_>>, key: &str) -> Option<u32> {
-        let Some(number) = value.get_ref().as_integer() else {
-            self.tell_type(key, &value.span(), value.get_ref());
-            return None;
-        };
-        // Every base that TOML has; its underscores are not in the text any more.
-        let count = u32::from_str_radix(number.as_str(), number.radix()).ok();
-        if count.is_none() {
-            let expected = Kind::Count.expected();
-            let message = format!("`{key}` is {expected}, not {}", number.as_str());
-            self.found.add(Code::Value, &value.span(), message, None);
-        }
-        count
-    }
-
-    /// A number that would let nothing through if it were 0.
-    pub(super) fn count_from_one(&self, key: &str) -> Option<u32> {
-        let count = self.count(key)?;
-        if count == 0 {
-            let message = format!("`{key}` must be at least 1");
-            self.tell(Code::Value, key, message, "");
-        }
-        Some(count)
-    }
-
-    pub(super) fn duration(&self, key: &str) -> Option<At<Duration>> {
-        let given = self.text(key)?;
-        let parse = |text: &str| Duration::try_from(text.parse::<SignedDuration>().ok()?).ok();
-        let Some(value) = parse(given.value) else {
-            self.found.add(
-                Code::Value,
-                &given.span,
-                format!(
-                    "`{key}` is {}, not {:?}",
-                    Kind::Duration.expected(),
-                    given.value
-                ),
-                None,
-            );
-            let At { value, span } = self.default_of(key)?;
-            return parse(value).map(|value| At { value, span });
-        };
-        Some(At {
-            value,
-            span: given.span,
-        })
-    }
-
-    /// A list of strings; a single string counts as one where the description says so.
-    pub(super) fn texts(&self, key: &str) -> Vec<At<&'t str>> {
-        let Some(value) = self.table.get(key) else {
-            return Vec::new();
-        };
-        let is_one = self
-            .description
-            .field(key)
-            .is_some_and(|field| matches!(field.kind, Kind::TextOrTexts));
-        if is_one && value.get_ref().is_str() {
-            return self.string(value, key).into_iter().collect();
-        }
-        let Some(list) = value.get_ref().as_array() else {
-            self.tell_type(key, &value.span(), value.get_ref());
-            return Vec::new();
-        };
-        list.iter()
-            .filter_map(|item| self.string(item, key))
-            .collect()
-    }
-
-    /// A list of lists of strings.
-    pub(super) fn groups(&self, key: &str) -> Vec<Vec<At<&'t str>>> {
-        let list = self.array(key);
-        list.iter()
-            .filter_map(|item| {
-                let Some(group) = item.get_ref().as_array() else {
-                    self.tell_type(key, &item.span(), item.get_ref());
-                    return None;
-                };
-                Some(
-                    group
-                        .iter()
-                        .filter_map(|item| self.string(item, key))
-                        .collect(),
-                )
-            })
-            .collect()
-    }
-
-    /// Names the operator chose, each with a string or a list of strings.
-    pub(super) fn claims(&self, key: &str) -> Vec<(&'t str, Vec<At<&'t str>>)> {
-        let Some(value) = self.table.get(key) else {
-            return Vec::new();
-        };
-        let Some(claims) = value.get_ref().as_table() else {
-            self.tell_type(key, &value.span(), value.get_ref());
-            return Vec::new();
-        };
-        let values = |value: &'t Spanned<DeValue<'t>>| {
-            let Some(list) = value.get_ref().as_array() else {
-                return self.string(value, key).into_iter().collect();
-            };
-            let texts = list.iter().filter_map(|item| self.string(item, key));
-            texts.collect()
-        };
-        claims
-            .iter()
-            .map(|(name, value)| (name.get_ref().as_ref(), values(value)))
-            .collect()
-    }
-
-    pub(super) fn table(&self, key: &str) -> Option<Self> {
-        let value = self.table.get(key)?;
-        let Kind::Table(description) = self.description.field(key)?.kind else {
-            return None;
-        };
-        self.inner(key, description, value)
-    }
-
-    pub(super) fn tables(&self, key: &str) -> Vec<Self> {
-        let Some(Kind::Tables(description)) = self.description.field(key).map(|field| field.kind)
-        else {
-            return Vec::new();
-        };
-        self.array(key)
-            .iter()
-            .filter_map(|item| self.inner(key, description, item))
-            .collect()
-    }
-
-    /// Tables under names that the operator chose.
-    pub(super) fn named(&self, key: &str) -> Vec<(At<&'t str>, Self)> {
-        let (Some(value), Some(field)) = (self.table.get(key), self.description.field(key)) else {
-            return Vec::new();
-        };
-        let (Some(tables), Kind::Named(description)) = (value.get_ref().as_table(), field.kind)
-        else {
-            self.tell_type(key, &value.span(), value.get_ref());
-            return Vec::new();
-        };
-        tables
-            .iter()
-            .filter_map(|(name, value)| {
-                let inner = self.inner(name.get_ref(), description, value)?;
-                let span = name.span();
-                let value = name.get_ref().as_ref();
-                Some((At { value, span }, inner))
-            })
-            .collect()
-    }
-
     /// The names that the operator chose for tables; `None` if there is something else than names, which
     /// was told.
-    pub(super) fn names(&self, key: &str) -> Option<BTreeSet<&'t str>> {
-        let Some(value) = self.table.get(key) else {
+    pub(super) fn names(&self, field: &Field) -> Option<BTreeSet<&'t str>> {
+        let Some(value) = self.table.get(field.key) else {
             return Some(BTreeSet::new());
         };
         let names = value.get_ref().as_table()?.keys();
         Some(names.map(|name| name.get_ref().as_ref()).collect())
     }
 
+    /// Which of these names may have been meant. Of what is only counted nobody reads it, and each comparison
+    /// takes its time.
+    pub(super) fn nearest(&self, written: &str, names: &BTreeSet<&str>) -> Option<String> {
+        let is_read = !self.found.is_full();
+        is_read.then(|| nearest(written, names.iter().copied()))?
+    }
+
     /// A mistake in a URL, which `message` is made of as it may be shown. One with a user or a password
     /// is not shown, and its place is its key.
     pub(super) fn tell_url(
         &self,
-        (code, key): (Code, &str),
+        (code, field): (Code, &Field),
         given: &At<&str>,
         message: impl FnOnce(&str) -> String,
         help: &str,
     ) {
         let (span, shown) = match given.value.contains('@') {
             true => (
-                self.span_of(key),
+                self.span_of(field),
                 "one with a user or a password".to_owned(),
             ),
             false => (given.span.clone(), format!("{:?}", given.value)),
@@ -339,8 +312,8 @@ impl<'t> Fields<'t> {
     }
 
     /// A mistake at the key, or at the table where it is not.
-    pub(super) fn tell(&self, code: Code, key: &str, message: impl Into<String>, help: &str) {
-        self.tell_at(code, &self.span_of(key), message, help);
+    pub(super) fn tell(&self, code: Code, field: &Field, message: impl Into<String>, help: &str) {
+        self.tell_at(code, &self.span_of(field), message, help);
     }
 
     fn tell_at(&self, code: Code, span: &Range<usize>, message: impl Into<String>, help: &str) {
@@ -348,72 +321,214 @@ impl<'t> Fields<'t> {
         self.found.add(code, span, message, help);
     }
 
-    fn array(&self, key: &str) -> &'t [Spanned<DeValue<'t>>] {
-        let Some(value) = self.table.get(key) else {
+    fn text(&self, field: &Field) -> Option<At<&'t str>> {
+        let default = || {
+            let value = field.default_text()?;
+            let span = self.span.clone();
+            Some(At { value, span })
+        };
+        self.written(field).or_else(default)
+    }
+
+    /// The text that is given, whatever the default.
+    fn written(&self, field: &Field) -> Option<At<&'t str>> {
+        self.string(self.table.get(field.key)?, field)
+    }
+
+    fn hidden(&self, field: &Field) -> Option<At<&'t str>> {
+        let value = self.table.get(field.key)?;
+        let span = self.span_of(field);
+        if let DeValue::String(value) = value.get_ref() {
+            return Some(At { value, span });
+        }
+        self.tell_type(field, &span, value.get_ref());
+        None
+    }
+
+    /// The choice whose word it is.
+    fn choice<C: Choice>(&self, field: &Field) -> Option<C> {
+        let At { value, span } = self.written(field)?;
+        let choice = C::ALL.iter().copied().find(|choice| choice.word() == value);
+        if choice.is_none() {
+            let message = format!("`{field}` is {}, not {value:?}", field.kind.expected());
+            let help = nearest(value, words::<C>().into_iter());
+            self.found.add(Code::Value, &span, message, help);
+        }
+        choice
+    }
+
+    fn flag(&self, field: &Field) -> bool {
+        let given = self.table.get(field.key).and_then(|value| {
+            let flag = value.get_ref().as_bool();
+            if flag.is_none() {
+                self.tell_type(field, &value.span(), value.get_ref());
+            }
+            flag
+        });
+        given.unwrap_or_else(|| field.default_text() == Some("true"))
+    }
+
+    fn count(&self, field: &Field) -> u32 {
+        let given = self.table.get(field.key);
+        let given = given.and_then(|value| self.number(value, field));
+        let default = || field.default_text()?.parse().ok();
+        given.or_else(default).unwrap_or_default()
+    }
+
+    fn number(&self, value: &Spanned<DeValue<'_>>, field: &Field) -> Option<u32> {
+        let Some(number) = value.get_ref().as_integer() else {
+            self.tell_type(field, &value.span(), value.get_ref());
+            return None;
+        };
+        // Every base that TOML has; its underscores are not in the text any more.
+        let count = u32::from_str_radix(number.as_str(), number.radix()).ok();
+        if count.is_none() {
+            let expected = field.kind.expected();
+            let message = format!("`{field}` is {expected}, not {}", number.as_str());
+            self.found.add(Code::Value, &value.span(), message, None);
+        }
+        count
+    }
+
+    fn count_from_one(&self, field: &Field) -> u32 {
+        let count = self.count(field);
+        if count == 0 {
+            let message = format!("`{field}` must be at least 1");
+            self.tell(Code::Value, field, message, "");
+        }
+        count
+    }
+
+    fn duration(&self, field: &Field) -> Option<Duration> {
+        let At { value, span } = self.written(field)?;
+        let duration = parse_duration(value);
+        if duration.is_none() {
+            let message = format!("`{field}` is {}, not {value:?}", field.kind.expected());
+            self.found.add(Code::Value, &span, message, None);
+        }
+        duration
+    }
+
+    fn texts(&self, field: &Field) -> Vec<At<&'t str>> {
+        if matches!(field.kind, Kind::TextOrTexts)
+            && let Some(value) = self.table.get(field.key)
+            && value.get_ref().is_str()
+        {
+            return self.string(value, field).into_iter().collect();
+        }
+        let list = self.array(field).iter();
+        list.filter_map(|item| self.string(item, field)).collect()
+    }
+
+    fn groups(&self, field: &Field) -> Vec<Vec<At<&'t str>>> {
+        let list = self.array(field);
+        list.iter()
+            .filter_map(|item| {
+                let Some(group) = item.get_ref().as_array() else {
+                    self.tell_type(field, &item.span(), item.get_ref());
+                    return None;
+                };
+                Some(
+                    group
+                        .iter()
+                        .filter_map(|item| self.string(item, field))
+                        .collect(),
+                )
+            })
+            .collect()
+    }
+
+    fn claims(&self, field: &Field) -> Vec<(&'t str, Vec<At<&'t str>>)> {
+        let Some(claims) = self.table_of(field) else {
+            return Vec::new();
+        };
+        let values = |value: &'t Spanned<DeValue<'t>>| {
+            let Some(list) = value.get_ref().as_array() else {
+                return self.string(value, field).into_iter().collect();
+            };
+            let texts = list.iter().filter_map(|item| self.string(item, field));
+            texts.collect()
+        };
+        claims
+            .iter()
+            .map(|(name, value)| (name.get_ref().as_ref(), values(value)))
+            .collect()
+    }
+
+    fn array(&self, field: &Field) -> &'t [Spanned<DeValue<'t>>] {
+        let Some(value) = self.table.get(field.key) else {
             return &[];
         };
         let Some(list) = value.get_ref().as_array() else {
-            self.tell_type(key, &value.span(), value.get_ref());
+            self.tell_type(field, &value.span(), value.get_ref());
             return &[];
         };
         list
     }
 
-    fn inner(
+    /// The table under a key.
+    fn table_of(&self, field: &Field) -> Option<&'t DeTable<'t>> {
+        let value = self.table.get(field.key)?;
+        let table = value.get_ref().as_table();
+        if table.is_none() {
+            self.tell_type(field, &value.span(), value.get_ref());
+        }
+        table
+    }
+
+    /// A table that stands under this name: the key, or one that the operator chose.
+    fn inner<T: Keys>(
         &self,
-        key: &str,
-        description: &'static Table,
+        field: &Field,
+        name: &str,
         value: &'t Spanned<DeValue<'t>>,
-    ) -> Option<Self> {
+    ) -> Option<Fields<'t, T>> {
         let Some(table) = value.get_ref().as_table() else {
             let found = value.get_ref().type_str();
             self.found.add(
                 Code::Type,
                 &value.span(),
-                format!("`{key}` must be a table, not {}", with_article(found)),
+                format!("`{name}` must be a table, not {}", with_article(found)),
                 None,
             );
             return None;
         };
-        Some(Self::new(description, table, value.span(), self.found))
+        Some(Fields::new(field.header, table, value.span(), self.found))
     }
 
-    fn string(&self, value: &'t Spanned<DeValue<'t>>, key: &str) -> Option<At<&'t str>> {
+    fn string(&self, value: &'t Spanned<DeValue<'t>>, field: &Field) -> Option<At<&'t str>> {
         let Some(text) = value.get_ref().as_str() else {
-            self.tell_type(key, &value.span(), value.get_ref());
+            self.tell_type(field, &value.span(), value.get_ref());
             return None;
         };
         let span = value.span();
         Some(At { value: text, span })
     }
 
-    fn tell_type(&self, key: &str, span: &Range<usize>, value: &DeValue<'_>) {
-        let kind = self.description.field(key).map(|field| field.kind);
-        let expected = kind.map_or_else(|| "a string".to_owned(), Kind::expected);
+    fn tell_type(&self, field: &Field, span: &Range<usize>, value: &DeValue<'_>) {
+        let expected = field.kind.expected();
         let found = with_article(value.type_str());
-        let help = match (kind, value) {
-            (Some(Kind::Duration), DeValue::Integer(number)) => {
+        let help = match (field.kind, value) {
+            (Kind::Duration, DeValue::Integer(number)) => {
                 Some(format!("write \"{}s\" for seconds", number.as_str()))
             }
-            (Some(Kind::Texts), DeValue::String(_)) => {
-                Some("put it between square brackets".to_owned())
-            }
-            (Some(Kind::Flag), DeValue::String(_)) => Some("leave the quotes out".to_owned()),
-            (Some(Kind::Tables(table)), DeValue::Table(_)) => {
-                Some(format!("its header has two brackets: {}", table.name))
+            (Kind::Texts, DeValue::String(_)) => Some("put it between square brackets".to_owned()),
+            (Kind::Flag, DeValue::String(_)) => Some("leave the quotes out".to_owned()),
+            (Kind::Tables(_), DeValue::Table(_)) => {
+                Some(format!("its header has two brackets: {}", field.header))
             }
             _ => None,
         };
-        let message = format!("`{key}` must be {expected}, not {found}");
+        let message = format!("`{field}` must be {expected}, not {found}");
         self.found.add(Code::Type, span, message, help);
     }
 
-    fn tell_unknown(&self, key: &str, span: &Range<usize>) {
-        let place = match self.description.name {
+    fn tell_unknown(&self, table: &Table, key: &str, span: &Range<usize>) {
+        let place = match self.header {
             "" => "the top of the file",
-            name => name,
+            header => header,
         };
-        let keys = || self.description.fields.iter().map(|field| field.key);
+        let keys = || table.fields.iter().map(|field| field.key);
         let help = nearest(key, keys()).unwrap_or_else(|| {
             let keys: Vec<_> = keys().collect();
             format!("the keys here are {}", keys.join(", "))
@@ -422,25 +537,23 @@ impl<'t> Fields<'t> {
         self.found.add(Code::UnknownKey, span, message, Some(help));
     }
 
-    fn tell_missing(&self, field: &Field) {
-        let key = field.key;
-        let code = match key {
-            "issuer" | "issuers" => Code::IssuerMissing,
-            "audiences" => Code::AudienceMissing,
-            _ => Code::Missing,
-        };
-        let place = match self.description.name {
+    fn tell_missing(&self, field: &Field, code: Code) {
+        let place = match self.header {
             "" => "the file",
-            name => name,
+            header => header,
         };
-        let help = if let Kind::Tables(table) = field.kind {
-            format!("add a table {}", table.name)
+        let help = if matches!(field.kind, Kind::Tables(_)) {
+            format!("add a table {}", field.header)
         } else {
-            format!("add `{key}`, {}", field.kind.expected())
+            format!("add `{field}`, {}", field.kind.expected())
         };
-        let message = format!("{place} has no `{key}`");
+        let message = format!("{place} has no `{field}`");
         self.found.add(code, &self.span, message, Some(help));
     }
+}
+
+fn parse_duration(text: &str) -> Option<Duration> {
+    Duration::try_from(text.parse::<SignedDuration>().ok()?).ok()
 }
 
 /// What may have been meant.

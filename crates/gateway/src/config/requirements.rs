@@ -9,8 +9,10 @@ use std::rc::Rc;
 use bearward::core::requirements::{CannotReauthenticate, RequirementsBuilder, RequirementsError};
 use bearward::{ClaimPath, Requirements};
 
+use super::description::{self, AskedKind, REQUIREMENTS, ROOT, Root};
+use super::key::{Field, Keys, Kind};
 use super::mistakes::Code;
-use super::reader::{At, Fields, nearest};
+use super::reader::{At, Fields, Given};
 
 /// Groups of which one must be met, all of whose requirements must be met.
 pub(super) type Groups = Vec<Vec<Requirements>>;
@@ -24,7 +26,7 @@ pub(super) struct Named<'t> {
 
 impl Named<'_> {
     /// All of these must be met.
-    pub(super) fn all(&self, names: &[At<&str>], fields: &Fields<'_>) -> Groups {
+    pub(super) fn all(&self, names: &[At<&str>], fields: &Given<'_>) -> Groups {
         let mut groups = Vec::new();
         for name in names {
             match self.groups.get(name.value) {
@@ -39,15 +41,16 @@ impl Named<'_> {
     }
 }
 
-pub(super) fn read<'t>(fields: &Fields<'t>) -> Named<'t> {
-    let tables = fields.named("requirements");
+pub(super) fn read<'t>(fields: &Fields<'t, Root>) -> Named<'t> {
+    let tables = ROOT.requirements.read(fields);
     let by_name: BTreeMap<_, _> = tables
         .iter()
         .map(|(name, table)| (name.value, table))
         .collect();
-    let names = fields.names("requirements");
+    let names = fields.names(&ROOT.requirements);
     for (_, table) in &tables {
-        for name in table.texts("all").iter().chain(&table.texts("any")) {
+        let (all, any) = (REQUIREMENTS.all.read(table), REQUIREMENTS.any.read(table));
+        for name in all.iter().chain(&any) {
             tell_unknown(name, names.as_ref(), table);
         }
     }
@@ -72,12 +75,9 @@ pub(super) fn read<'t>(fields: &Fields<'t>) -> Named<'t> {
 }
 
 /// Warns of requirements that no token can meet, because no issuer's profile recognises a machine.
-pub(super) fn warn_of_machines(fields: &Fields<'_>) {
-    for (name, table) in &fields.named("requirements") {
-        if table
-            .choice("kind")
-            .is_none_or(|kind| kind.value != "machine")
-        {
+pub(super) fn warn_of_machines(fields: &Fields<'_, Root>) {
+    for (name, table) in &ROOT.requirements.read(fields) {
+        if REQUIREMENTS.kind.read(table) != Some(AskedKind::Machine) {
             continue;
         }
         let message = format!(
@@ -87,14 +87,14 @@ pub(super) fn warn_of_machines(fields: &Fields<'_>) {
         );
         let help =
             "set the `profile` of the issuer whose machines are meant, or ask for `client_ids`";
-        let span = table.span_of("kind");
+        let span = table.span_of(&REQUIREMENTS.kind);
         table.found().warn(Code::Value, &span, message, help);
     }
 }
 
 /// Follows names, each of which may lead to others.
 struct Expansion<'e, 't> {
-    tables: &'e BTreeMap<&'t str, &'e Fields<'t>>,
+    tables: &'e BTreeMap<&'t str, &'e Fields<'t, description::Requirements>>,
     own: &'e BTreeMap<&'t str, Option<Requirements>>,
     under_way: Vec<&'t str>,
     done: BTreeMap<&'t str, Expanded>,
@@ -129,7 +129,7 @@ impl<'t> Expansion<'_, 't> {
         let own = self.own.get(name).cloned().flatten();
         let mut groups: Groups = own.into_iter().map(|own| vec![own]).collect();
         let mut depth = 0;
-        for other in table.texts("all") {
+        for other in REQUIREMENTS.all.read(table) {
             let other = self.expand(other.value);
             depth = depth.max(other.depth);
             groups = product(groups, &other.groups);
@@ -137,12 +137,12 @@ impl<'t> Expansion<'_, 't> {
                 break;
             }
         }
-        if table.is_empty("any") {
+        if table.is_empty(&REQUIREMENTS.any) {
             let message = "`any` names none, so nobody could meet it";
-            table.tell(Code::Value, "any", message, "");
+            table.tell(Code::Value, &REQUIREMENTS.any, message, "");
         }
         let mut choice = Groups::new();
-        for other in table.texts("any") {
+        for other in REQUIREMENTS.any.read(table) {
             let other = self.expand(other.value);
             depth = depth.max(other.depth);
             choice.extend_from_slice(&other.groups);
@@ -177,7 +177,7 @@ impl<'t> Expansion<'_, 't> {
     }
 }
 
-fn tell_too_deep(fields: &Fields<'_>) {
+fn tell_too_deep(fields: &Given<'_>) {
     let message = format!("more than {NAMES_DEEP} names lead from one requirement to the last");
     fields
         .found()
@@ -200,7 +200,7 @@ fn product(ours: Groups, more: &Groups) -> Groups {
 }
 
 /// Whether these are not too many; if they are, that is told, and they are cut off.
-fn is_within_limits(groups: &mut Groups, fields: &Fields<'_>) -> bool {
+fn is_within_limits(groups: &mut Groups, fields: &Given<'_>) -> bool {
     let message = if groups.len() > GROUPS_MAX {
         format!("multiplied out, these are more than {GROUPS_MAX} alternatives")
     } else if groups.iter().any(|group| group.len() > GROUP_MAX) {
@@ -228,14 +228,19 @@ fn both(ours: &[Requirements], more: &[Requirements]) -> Vec<Requirements> {
 }
 
 /// What a table asks for by itself.
-fn conditions(name: &str, fields: &Fields<'_>) -> Option<Requirements> {
+fn conditions(name: &str, fields: &Fields<'_, description::Requirements>) -> Option<Requirements> {
     tell_empty_lists(fields);
-    if fields.has("cannot_reauthenticate") && !fields.has("max_age") {
+    if fields.has(&REQUIREMENTS.cannot_reauthenticate) && !fields.has(&REQUIREMENTS.max_age) {
         let message = "`cannot_reauthenticate` says nothing without `max_age`";
-        fields.tell(Code::Missing, "cannot_reauthenticate", message, "");
+        fields.tell(
+            Code::Missing,
+            &REQUIREMENTS.cannot_reauthenticate,
+            message,
+            "",
+        );
     }
-    if !CONDITIONS.iter().any(|key| fields.has(key)) {
-        if !fields.has("all") && !fields.has("any") {
+    if !asks_by_itself(fields) {
+        if !fields.has(&REQUIREMENTS.all) && !fields.has(&REQUIREMENTS.any) {
             let message = "these requirements ask for nothing";
             fields
                 .found()
@@ -248,91 +253,101 @@ fn conditions(name: &str, fields: &Fields<'_>) -> Option<Requirements> {
         about_token(fields, Requirements::builder().name(name)),
     );
     let tell = |error: RequirementsError| {
-        let key = match error {
-            RequirementsError::Acr => "acr",
-            RequirementsError::Claim => "claims",
-            RequirementsError::Kind => "kind",
-            RequirementsError::Scope if fields.has("scopes") => "scopes",
-            RequirementsError::Scope | _ => "any_scopes",
+        let key: &Field = match error {
+            RequirementsError::Acr => &REQUIREMENTS.acr,
+            RequirementsError::Claim => &REQUIREMENTS.claims,
+            RequirementsError::Kind => &REQUIREMENTS.kind,
+            RequirementsError::Scope if fields.has(&REQUIREMENTS.scopes) => &REQUIREMENTS.scopes,
+            RequirementsError::Scope | _ => &REQUIREMENTS.any_scopes,
         };
         fields.tell(Code::Value, key, format!("`{key}`: {error}"), "");
     };
     asked.build().map_err(tell).ok()
 }
 
-fn about_token(fields: &Fields<'_>, mut asked: RequirementsBuilder) -> RequirementsBuilder {
-    for scope in fields.texts("scopes") {
+fn about_token(
+    fields: &Fields<'_, description::Requirements>,
+    mut asked: RequirementsBuilder,
+) -> RequirementsBuilder {
+    for scope in REQUIREMENTS.scopes.read(fields) {
         asked = asked.scope(scope.value);
     }
-    for group in fields.groups("any_scopes") {
+    for group in REQUIREMENTS.any_scopes.read(fields) {
         asked = asked.any_scope(group.iter().map(|scope| scope.value));
     }
-    for (claim, values) in fields.claims("claims") {
+    for (claim, values) in REQUIREMENTS.claims.read(fields) {
         let values = values.iter().map(|value| value.value);
         asked = asked.any_claim(ClaimPath::from(claim), values);
     }
-    for client_id in fields.texts("client_ids") {
+    for client_id in REQUIREMENTS.client_ids.read(fields) {
         asked = asked.client_id(client_id.value);
     }
-    match fields.choice("kind").map(|kind| kind.value) {
-        Some("machine") => asked.machine(),
-        Some(_) => asked.user(),
+    match REQUIREMENTS.kind.read(fields) {
+        Some(AskedKind::Machine) => asked.machine(),
+        Some(AskedKind::User) => asked.user(),
         None => asked,
     }
 }
 
-fn about_user(fields: &Fields<'_>, mut asked: RequirementsBuilder) -> RequirementsBuilder {
-    for role in fields.texts("roles") {
+fn about_user(
+    fields: &Fields<'_, description::Requirements>,
+    mut asked: RequirementsBuilder,
+) -> RequirementsBuilder {
+    for role in REQUIREMENTS.roles.read(fields) {
         asked = asked.role(role.value);
     }
-    if fields.flag("verified") {
+    if REQUIREMENTS.verified.read(fields) {
         asked = asked.verified();
     }
-    if fields.flag("not_anonymous") {
+    if REQUIREMENTS.not_anonymous.read(fields) {
         asked = asked.not_anonymous();
     }
-    let acr = fields.texts("acr");
+    let acr = REQUIREMENTS.acr.read(fields);
     if !acr.is_empty() {
         asked = asked.acr(acr.iter().map(|acr| acr.value));
     }
-    for method in fields.texts("amr") {
+    for method in REQUIREMENTS.amr.read(fields) {
         asked = asked.amr(method.value);
     }
-    if let Some(max_age) = fields.duration("max_age") {
-        asked = asked.max_age(max_age.value);
+    if let Some(max_age) = REQUIREMENTS.max_age.read(fields) {
+        asked = asked.max_age(max_age);
     }
-    let otherwise = fields.choice("cannot_reauthenticate");
-    if otherwise.is_some_and(|otherwise| otherwise.value == "allow") {
-        asked = asked.cannot_reauthenticate(CannotReauthenticate::Allow);
-    }
-    asked
+    asked.cannot_reauthenticate(match REQUIREMENTS.cannot_reauthenticate.read(fields) {
+        description::CannotReauthenticate::Allow => CannotReauthenticate::Allow,
+        description::CannotReauthenticate::Refuse => CannotReauthenticate::Refuse,
+    })
 }
 
-/// A list that is there and empty would ask for nothing, which nobody writes who means it.
-fn tell_empty_lists(fields: &Fields<'_>) {
-    let lists = [
-        "scopes",
-        "any_scopes",
-        "roles",
-        "claims",
-        "client_ids",
-        "acr",
-        "amr",
-        "all",
+/// Whether any key is given that asks for something without the help of others.
+fn asks_by_itself(fields: &Given<'_>) -> bool {
+    let no_condition: [&Field; 3] = [
+        &REQUIREMENTS.all,
+        &REQUIREMENTS.any,
+        &REQUIREMENTS.cannot_reauthenticate,
     ];
-    for key in lists.into_iter().filter(|key| fields.is_empty(key)) {
-        let message = format!("`{key}` is empty, so it asks for nothing");
-        fields.tell(Code::Value, key, message, "leave it out");
+    let mut given = description::Requirements::TABLE.fields.iter();
+    given.any(|key| fields.has(key) && !no_condition.iter().any(|other| other.is(key)))
+}
+
+/// A list that is there and empty would ask for nothing, which nobody writes who means it. Of `any`, nobody
+/// could meet it, which is told elsewhere.
+fn tell_empty_lists(fields: &Given<'_>) {
+    for key in description::Requirements::TABLE.fields {
+        let is_list = matches!(key.kind, Kind::Claims | Kind::Groups | Kind::Texts);
+        if is_list && fields.is_empty(key) && !key.is(&REQUIREMENTS.any) {
+            let message = format!("`{key}` is empty, so it asks for nothing");
+            fields.tell(Code::Value, key, message, "leave it out");
+        }
     }
 }
 
 /// Tells a name that is none of these, if they are known.
-fn tell_unknown(name: &At<&str>, names: Option<&BTreeSet<&str>>, fields: &Fields<'_>) {
+fn tell_unknown(name: &At<&str>, names: Option<&BTreeSet<&str>>, fields: &Given<'_>) {
     let Some(names) = names.filter(|names| !names.contains(name.value)) else {
         return;
     };
-    let known = names.iter().copied().filter(|_| !fields.found().is_full());
-    let help = nearest(name.value, known)
+    let help = fields
+        .nearest(name.value, names)
         .unwrap_or_else(|| format!("add a table [requirements.{}]", name.value));
     let message = format!("there are no requirements {:?}", name.value);
     fields
@@ -348,18 +363,3 @@ const GROUP_MAX: usize = 64;
 
 /// How many names may lead from one to the next. Nobody could follow more.
 const NAMES_DEEP: usize = 32;
-
-/// The keys that ask for something by themselves.
-const CONDITIONS: [&str; 11] = [
-    "scopes",
-    "any_scopes",
-    "roles",
-    "claims",
-    "client_ids",
-    "kind",
-    "verified",
-    "not_anonymous",
-    "acr",
-    "amr",
-    "max_age",
-];

@@ -8,13 +8,14 @@ use std::collections::HashMap;
 
 use bearward_gate::route::{Access, Mode, PathPattern, Route, Router};
 
+use super::description::{self, ROUTE};
 use super::mistakes::Code;
 use super::reader::Fields;
 
 /// A route as it was read.
 pub(super) struct Placed<'r> {
     pub(super) route: &'r Route,
-    pub(super) table: &'r Fields<'r>,
+    pub(super) table: &'r Fields<'r, description::Route>,
     /// Whether anything says how its application reads paths.
     pub(super) has_router: bool,
 }
@@ -33,7 +34,7 @@ pub(super) fn warn(routes: &[Placed<'_>]) {
             let found = placed.table.found();
             found.warn(
                 Code::RulePattern,
-                &placed.table.span_of("name"),
+                &placed.table.span_of(&ROUTE.name),
                 message,
                 help,
             );
@@ -48,7 +49,12 @@ pub(super) fn warn(routes: &[Placed<'_>]) {
             let help = "put the stricter route first; if the application treats no other path as the same, \
                         set `router = \"strict\"`";
             let found = placed.table.found();
-            found.warn(Code::Router, &placed.table.span_of("name"), message, help);
+            found.warn(
+                Code::Router,
+                &placed.table.span_of(&ROUTE.name),
+                message,
+                help,
+            );
             continue;
         }
         if placed.has_router {
@@ -65,7 +71,12 @@ pub(super) fn warn(routes: &[Placed<'_>]) {
             placed.route.name, laxer.name, placed.route.name, laxer.name
         );
         let found = placed.table.found();
-        found.warn(Code::Router, &placed.table.span_of("name"), message, HELP);
+        found.warn(
+            Code::Router,
+            &placed.table.span_of(&ROUTE.name),
+            message,
+            HELP,
+        );
     }
 }
 

@@ -3,36 +3,42 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bearward_gate::host::canonical_host;
-use bearward_gate::route::{Access, Mode, PathPattern, PathPatternError, Preflight, Route, Router};
+use bearward_gate::route::{Access, Mode, PathPattern, PathPatternError, Route};
 use http::Method;
 
+use super::description::{self, PROTECTION, ROOT, ROUTE, Root, UPSTREAM};
+use super::hosts::hosts;
+use super::key::{Field, Key};
 use super::listen::Listen;
 use super::mistakes::Code;
-use super::reader::{At, Fields, nearest};
+use super::reader::{At, Fields, Given};
 use super::requirements::Named;
 use super::route_order::{self, Placed};
 use super::tell_duplicates;
 
-pub(super) fn read(fields: &Fields<'_>, requirements: &Named<'_>, listen: &Listen) -> Vec<Route> {
-    let tables = fields.tables("routes");
+pub(super) fn read(
+    fields: &Fields<'_, Root>,
+    requirements: &Named<'_>,
+    listen: &Listen,
+) -> Vec<Route> {
+    let tables = ROOT.routes.read(fields);
     let names: Vec<_> = tables
         .iter()
-        .filter_map(|table| table.text("name"))
+        .filter_map(|table| ROUTE.name.read(table))
         .collect();
     tell_duplicates(&names, "the route", fields.found());
-    if fields.is_empty("routes") {
+    if fields.is_empty(&ROOT.routes) {
         let message = "`routes` is empty, so every request would be refused";
-        fields.tell(Code::Missing, "routes", message, "");
+        fields.tell(Code::Missing, &ROOT.routes, message, "");
     }
-    let upstreams = fields.named("upstreams");
-    let names = fields.names("upstreams");
+    let upstreams = ROOT.upstreams.read(fields);
+    let names = fields.names(&ROOT.upstreams);
     let routers: BTreeMap<_, _> = upstreams
         .iter()
-        .filter_map(|(name, table)| Some((name.value, router(table)?)))
+        .filter_map(|(name, table)| Some((name.value, UPSTREAM.router.read(table)?)))
         .collect();
-    let protection = fields.table("protection");
-    let general = protection.as_ref().and_then(router);
+    let protection = ROOT.protection.read(fields);
+    let general = protection.and_then(|table| PROTECTION.router.read(&table));
     let mut has_router = Vec::new();
     let routes: Vec<_> = tables
         .iter()
@@ -40,7 +46,7 @@ pub(super) fn read(fields: &Fields<'_>, requirements: &Named<'_>, listen: &Liste
             let mut route = read_one(table, requirements);
             route.upstream = upstream(table, names.as_ref(), listen);
             let of_upstream = || routers.get(route.upstream.as_deref()?).copied();
-            let said = router(table).or_else(of_upstream).or(general);
+            let said = ROUTE.router.read(table).or_else(of_upstream).or(general);
             has_router.push(said.is_some());
             route.router = said.unwrap_or_default();
             route
@@ -58,57 +64,46 @@ pub(super) fn read(fields: &Fields<'_>, requirements: &Named<'_>, listen: &Liste
     routes
 }
 
-/// The router that a table names.
-fn router(fields: &Fields<'_>) -> Option<Router> {
-    Router::named(fields.choice("router")?.value)
-}
-
-fn read_one(fields: &Fields<'_>, requirements: &Named<'_>) -> Route {
-    let name = fields.text("name").map(|name| name.value);
+fn read_one(fields: &Fields<'_, description::Route>, requirements: &Named<'_>) -> Route {
+    let name = ROUTE.name.read(fields).map(|name| name.value);
     let mut route = Route::new(name.unwrap_or_default(), paths(fields));
     if name == Some("") {
-        fields.tell(Code::Value, "name", "`name` is empty", "");
+        fields.tell(Code::Value, &ROUTE.name, "`name` is empty", "");
     }
-    route.hosts = hosts(fields);
+    route.hosts = hosts(&ROUTE.hosts, fields);
     route.methods = methods(fields);
-    route.access = match fields.choice("access").map(|access| access.value) {
-        Some("optional") => Access::Optional,
-        Some("public") => Access::Public,
-        _ => Access::Required,
-    };
-    let names = fields.texts("require");
-    if fields.is_empty("require") {
+    route.access = ROUTE.access.read(fields);
+    let names = ROUTE.require.read(fields);
+    if fields.is_empty(&ROUTE.require) {
         let message = "`require` is empty, so it asks for nothing";
-        fields.tell(Code::Value, "require", message, "leave it out");
+        fields.tell(Code::Value, &ROUTE.require, message, "leave it out");
     }
     route.require = requirements.all(&names, fields);
-    if route.access == Access::Public && fields.has("require") {
+    if route.access == Access::Public && fields.has(&ROUTE.require) {
         let message = "a public route looks at no credentials, so it cannot `require` anything";
         fields.tell(
             Code::Value,
-            "require",
+            &ROUTE.require,
             message,
             "leave out `access` or `require`",
         );
     }
-    route.allow.encoded_slash = fields.flag("allow_encoded_slash");
-    route.allow.semicolon = fields.flag("allow_semicolon");
-    if fields.choice("preflight").map(|given| given.value) == Some("passes") {
-        route.preflight = Preflight::Passes;
-    }
-    if fields.flag("shadow") {
+    route.allow.encoded_slash = ROUTE.allow_encoded_slash.read(fields);
+    route.allow.semicolon = ROUTE.allow_semicolon.read(fields);
+    route.preflight = ROUTE.preflight.read(fields);
+    if ROUTE.shadow.read(fields) {
         route.mode = Mode::Shadow;
     }
     route
 }
 
 fn upstream(
-    fields: &Fields<'_>,
+    fields: &Fields<'_, description::Route>,
     names: Option<&BTreeSet<&str>>,
     listen: &Listen,
 ) -> Option<Arc<str>> {
-    let Some(given) = fields.text("upstream") else {
-        if listen.proxy.is_some() && !fields.has("upstream") {
+    let Some(given) = ROUTE.upstream.read(fields) else {
+        if listen.proxy.is_some() && !fields.has(&ROUTE.upstream) {
             let message = "the route has no `upstream`, and the reverse proxy needs one";
             let help = names
                 .and_then(only)
@@ -121,8 +116,8 @@ fn upstream(
     };
     if let Some(names) = names.filter(|names| !names.contains(given.value)) {
         let message = format!("there is no upstream {:?}", given.value);
-        let known = names.iter().copied().filter(|_| !fields.found().is_full());
-        let help = nearest(given.value, known)
+        let help = fields
+            .nearest(given.value, names)
             .unwrap_or_else(|| format!("add a table [upstreams.{}]", given.value));
         fields
             .found()
@@ -136,12 +131,12 @@ fn only<'n>(names: &BTreeSet<&'n str>) -> Option<&'n str> {
     names.first().copied().filter(|_| names.len() == 1)
 }
 
-fn paths(fields: &Fields<'_>) -> Vec<PathPattern> {
+fn paths(fields: &Fields<'_, description::Route>) -> Vec<PathPattern> {
     type Pattern = fn(&str) -> Result<PathPattern, PathPatternError>;
-    let kinds: [(_, Pattern); 3] = [
-        ("path", PathPattern::exact),
-        ("path_prefix", PathPattern::prefix),
-        ("path_glob", PathPattern::glob),
+    let kinds: [(&Key<_, _>, Pattern); 3] = [
+        (&ROUTE.path, PathPattern::exact),
+        (&ROUTE.path_prefix, PathPattern::prefix),
+        (&ROUTE.path_glob, PathPattern::glob),
     ];
     if !kinds.iter().any(|(key, _)| fields.has(key)) {
         let help = Some("`path_prefix = \"/\"` is for every path".to_owned());
@@ -152,18 +147,19 @@ fn paths(fields: &Fields<'_>) -> Vec<PathPattern> {
     }
     let mut patterns = Vec::new();
     for (key, parse) in kinds {
-        let given = fields.texts(key);
-        if fields.is_empty(key) {
-            let message = format!("`{key}` is empty");
+        let given = key.read(fields);
+        let name = key.field();
+        if fields.is_empty(name) {
+            let message = format!("`{name}` is empty");
             fields.tell(Code::RulePattern, key, message, "leave it out");
         }
         for pattern in given {
             // A star that stands for itself is not what was meant.
-            let has_star = key != "path_glob" && pattern.value.contains('*');
+            let has_star = !name.is(&ROUTE.path_glob) && pattern.value.contains('*');
             match parse(pattern.value) {
                 Ok(_) if has_star => {
-                    let message = format!("`{key}`: in {:?} a star is only a star", pattern.value);
-                    let help = help_for(key, pattern.value)
+                    let message = format!("`{name}`: in {:?} a star is only a star", pattern.value);
+                    let help = help_for(name, pattern.value)
                         .or_else(|| Some("`path_glob` has stars".to_owned()));
                     fields
                         .found()
@@ -171,8 +167,8 @@ fn paths(fields: &Fields<'_>) -> Vec<PathPattern> {
                 }
                 Ok(parsed) => patterns.push(parsed),
                 Err(error) => {
-                    let message = format!("`{key}`: {:?} is {error}", pattern.value);
-                    let help = help_for(key, pattern.value);
+                    let message = format!("`{name}`: {:?} is {error}", pattern.value);
+                    let help = help_for(name, pattern.value);
                     fields
                         .found()
                         .add(Code::RulePattern, &pattern.span, message, help);
@@ -183,44 +179,20 @@ fn paths(fields: &Fields<'_>) -> Vec<PathPattern> {
     patterns
 }
 
-fn help_for(key: &str, pattern: &str) -> Option<String> {
+fn help_for(key: &Field, pattern: &str) -> Option<String> {
     if pattern.starts_with(['^', '~', '(']) {
         return Some("regular expressions are not understood; use `path_glob`".to_owned());
     }
-    if key == "path_prefix" && pattern.ends_with("/*") {
+    if key.is(&ROUTE.path_prefix) && pattern.ends_with("/*") {
         let bare = pattern.trim_end_matches('*').trim_end_matches('/');
         return Some(format!("a prefix needs no star: {bare:?}"));
     }
     None
 }
 
-/// The `hosts` of a table: names without a port.
-pub(super) fn hosts(fields: &Fields<'_>) -> Vec<String> {
-    let mut hosts = Vec::new();
-    for host in fields.texts("hosts") {
-        let canonical = canonical_host(host.value);
-        // A port that is ignored would be read as one that matters.
-        if canonical.is_empty() || canonical != host.value.to_ascii_lowercase() {
-            tell(
-                fields,
-                &host,
-                format!("{:?} is not a host without port", host.value),
-            );
-        } else if canonical.contains(['*', '/', '@', ' ']) {
-            tell(
-                fields,
-                &host,
-                format!("{:?} is not the name of one host", host.value),
-            );
-        }
-        hosts.push(canonical);
-    }
-    hosts
-}
-
-fn methods(fields: &Fields<'_>) -> Vec<Method> {
+fn methods(fields: &Fields<'_, description::Route>) -> Vec<Method> {
     let mut methods = Vec::new();
-    for name in fields.texts("methods") {
+    for name in ROUTE.methods.read(fields) {
         match Method::from_bytes(name.value.as_bytes()) {
             // Methods have case: `get` is not `GET`, and nobody sends it.
             Ok(method) if !name.value.bytes().any(|byte| byte.is_ascii_lowercase()) => {
@@ -236,6 +208,6 @@ fn methods(fields: &Fields<'_>) -> Vec<Method> {
     methods
 }
 
-fn tell(fields: &Fields<'_>, place: &At<&str>, message: String) {
+fn tell(fields: &Given<'_>, place: &At<&str>, message: String) {
     fields.found().add(Code::Value, &place.span, message, None);
 }

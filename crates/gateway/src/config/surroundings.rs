@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 
 use bearward::core::limits;
 
+use super::key::Field;
 use super::mistakes::Code;
-use super::reader::Fields;
+use super::reader::Given;
 use super::validity::Certificates;
 
 /// Where files and environment variables of a configuration are looked up.
@@ -94,13 +95,13 @@ impl<'s> Surroundings<'s> {
     }
 
     /// A file that is needed. One that is not there is never taken for an empty one.
-    pub(super) fn read_for(&self, fields: &Fields<'_>, key: &str, path: &str) -> Option<Secret> {
+    pub(super) fn read_for(&self, given: &Given<'_>, key: &Field, path: &str) -> Option<Secret> {
         match self.read(path) {
             Ok(bytes) => Some(Secret(bytes.into())),
             Err(error) => {
                 let message = format!("`{key}`: the file {path:?} cannot be read: {error}");
                 let help = "paths are relative to the folder of the configuration";
-                fields.tell(Code::FileMissing, key, message, help);
+                given.tell(Code::FileMissing, key, message, help);
                 None
             }
         }

@@ -4,28 +4,30 @@ use url::Url;
 
 use crate::record::telemetry::{Continues, TelemetrySettings};
 
+use super::description::{ROOT, Root, TELEMETRY, Telemetry};
 use super::mistakes::Code;
 use super::reader::Fields;
 
-pub(super) fn read(fields: &Fields<'_>) -> Option<TelemetrySettings> {
-    let fields = fields.table("telemetry")?;
-    let continues = if fields.flag("trust_traceparent") {
+pub(super) fn read(fields: &Fields<'_, Root>) -> Option<TelemetrySettings> {
+    let fields = ROOT.telemetry.read(fields)?;
+    let continues = if TELEMETRY.trust_traceparent.read(&fields) {
         Continues::OfProxies
     } else {
         Continues::None
     };
     Some(TelemetrySettings {
         endpoint: endpoint(&fields),
-        service_name: fields
-            .text("service_name")
+        service_name: TELEMETRY
+            .service_name
+            .read(&fields)
             .map(|name| name.value.to_owned()),
         continues,
     })
 }
 
 /// The URL that traces are sent to, below the base that is given.
-fn endpoint(fields: &Fields<'_>) -> Option<Url> {
-    let given = fields.text("endpoint")?;
+fn endpoint(fields: &Fields<'_, Telemetry>) -> Option<Url> {
+    let given = TELEMETRY.endpoint.read(fields)?;
     let url = given.value.parse::<Url>().ok();
     let url = url.filter(|url| {
         matches!(url.scheme(), "http" | "https")
@@ -39,7 +41,7 @@ fn endpoint(fields: &Fields<'_>) -> Option<Url> {
         let message =
             |shown: &str| format!("`endpoint` is such as \"http://127.0.0.1:4318\", not {shown}");
         let help = "credentials are fields: OTEL_EXPORTER_OTLP_HEADERS has them";
-        fields.tell_url((Code::Value, "endpoint"), &given, message, help);
+        fields.tell_url((Code::Value, &TELEMETRY.endpoint), &given, message, help);
         return None;
     };
     let path = format!("{}/v1/traces", url.path().trim_end_matches('/'));

@@ -10,8 +10,10 @@ use url::Url;
 
 use crate::doors::proxy::{Address, Protocol, Tls, TlsError, Upstream};
 
+use super::description::{self, ROOT, Root, UPSTREAM};
+use super::key::{Field, Key};
 use super::mistakes::Code;
-use super::reader::{At, Fields};
+use super::reader::{At, Fields, Given};
 use super::surroundings::{Secret, Surroundings};
 
 /// One application.
@@ -31,8 +33,11 @@ pub struct UpstreamSettings {
 }
 
 impl UpstreamSettings {
-    pub(super) fn read_all(fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Vec<Self> {
-        let tables = fields.named("upstreams");
+    pub(super) fn read_all(
+        fields: &Fields<'_, Root>,
+        surroundings: &Surroundings<'_>,
+    ) -> Vec<Self> {
+        let tables = ROOT.upstreams.read(fields);
         tables
             .iter()
             .map(|(name, table)| Self::read(name.value, table, surroundings))
@@ -89,51 +94,48 @@ impl UpstreamSettings {
         Ok(upstream)
     }
 
-    fn read(name: &str, fields: &Fields<'_>, surroundings: &Surroundings<'_>) -> Self {
-        let places: Vec<_> = fields
-            .texts("urls")
+    fn read(
+        name: &str,
+        fields: &Fields<'_, description::Upstream>,
+        surroundings: &Surroundings<'_>,
+    ) -> Self {
+        let places: Vec<_> = UPSTREAM
+            .urls
+            .read(fields)
             .iter()
             .filter_map(|url| Place::read(url, fields))
             .collect();
-        if fields.is_empty("urls") {
-            fields.tell(Code::Value, "urls", "`urls` is empty", "");
+        if fields.is_empty(&UPSTREAM.urls) {
+            fields.tell(Code::Value, &UPSTREAM.urls, "`urls` is empty", "");
         }
         let tls = tls(&places, fields, surroundings);
-        let host = fields.text("host").and_then(|host| {
+        let host = UPSTREAM.host.read(fields).and_then(|host| {
             let parsed = host.value.parse().ok();
             let parsed = parsed.filter(|_| is_host(host.value));
             if parsed.is_none() {
                 let message = format!("`host`: {:?} is not a host", host.value);
-                fields.tell(Code::Value, "host", message, "");
+                fields.tell(Code::Value, &UPSTREAM.host, message, "");
             }
             parsed
         });
-        let length = |key| {
-            fields
-                .duration(key)
-                .map_or(Duration::ZERO, |given| given.value)
-        };
-        let count = |key| fields.count_from_one(key).unwrap_or_default();
         let upstream = Self {
             name: name.into(),
             addresses: places.into_iter().map(|place| place.address).collect(),
-            protocol: match fields.choice("protocol").map(|protocol| protocol.value) {
-                Some("auto") => Protocol::Auto,
-                Some("http2") => Protocol::Http2,
-                _ => Protocol::Http1,
-            },
+            protocol: UPSTREAM.protocol.read(fields),
             tls,
             host,
-            connect_timeout: length("connect_timeout"),
-            response_timeout: length("response_timeout"),
-            idle_timeout: length("idle_timeout"),
-            cooldown: length("cooldown"),
-            max_requests: count("max_requests"),
-            max_streams: count("max_streams"),
+            connect_timeout: UPSTREAM.connect_timeout.read(fields),
+            response_timeout: UPSTREAM.response_timeout.read(fields),
+            idle_timeout: UPSTREAM.idle_timeout.read(fields),
+            cooldown: UPSTREAM.cooldown.read(fields),
+            max_requests: UPSTREAM.max_requests.read(fields),
+            max_streams: UPSTREAM.max_streams.read(fields),
         };
         if let Err(error) = upstream.tls() {
-            let is_ca = error == TlsError::Certificates;
-            let key = if is_ca { "ca" } else { "urls" };
+            let key: &Field = match error {
+                TlsError::Certificates => &UPSTREAM.ca,
+                TlsError::Name | TlsError::Setup(_) => &UPSTREAM.urls,
+            };
             fields.tell(Code::Value, key, format!("`{key}`: {error}"), "");
         }
         upstream
@@ -168,14 +170,14 @@ struct Place {
 }
 
 impl Place {
-    fn read(given: &At<&str>, fields: &Fields<'_>) -> Option<Self> {
+    fn read(given: &At<&str>, fields: &Given<'_>) -> Option<Self> {
         let tell = |help: &str| {
             let message = |shown: &str| {
                 format!(
                     "`urls` are such as \"http://127.0.0.1:3000\" or \"unix:/run/app.sock\", not {shown}"
                 )
             };
-            fields.tell_url((Code::Value, "urls"), given, message, help);
+            fields.tell_url((Code::Value, &UPSTREAM.urls), given, message, help);
         };
         if given.value.starts_with("unix:") {
             let address = given.value.parse();
@@ -216,7 +218,7 @@ impl Place {
 /// TLS to all of them, or to none.
 fn tls(
     places: &[Place],
-    fields: &Fields<'_>,
+    fields: &Fields<'_, description::Upstream>,
     surroundings: &Surroundings<'_>,
 ) -> Option<TlsSettings> {
     let names: Vec<_> = places
@@ -224,9 +226,9 @@ fn tls(
         .filter_map(|place| place.tls_name.as_deref())
         .collect();
     // Of what is left of URLs that cannot be read nothing follows.
-    let is_known = !fields.is_told("urls");
+    let is_known = !fields.is_told(&UPSTREAM.urls);
     if is_known && names.is_empty() {
-        for key in ["ca", "tls_name"] {
+        for key in [&UPSTREAM.ca, &UPSTREAM.tls_name].map(Key::field) {
             if fields.has(key) {
                 let message = format!("`{key}` says nothing without an https URL");
                 fields.tell(Code::Value, key, message, "");
@@ -234,20 +236,26 @@ fn tls(
         }
         return None;
     }
-    let given = fields.text("tls_name");
-    let authorities = fields.text("ca").and_then(|path| {
-        let pem = surroundings.read_for(fields, "ca", path.value)?;
+    let given = UPSTREAM.tls_name.read(fields);
+    let authorities = UPSTREAM.ca.read(fields).and_then(|path| {
+        let pem = surroundings.read_for(fields, &UPSTREAM.ca, path.value)?;
         Some((surroundings.path(path.value), pem))
     });
     let first = names.first().filter(|_| is_known)?;
     if names.len() != places.len() {
         let message = "`urls` are all https, or none is";
-        fields.tell(Code::Value, "urls", message, "make two upstreams of them");
+        fields.tell(
+            Code::Value,
+            &UPSTREAM.urls,
+            message,
+            "make two upstreams of them",
+        );
         return None;
     }
-    if given.is_none() && !fields.has("tls_name") && names.iter().any(|name| name != first) {
+    if given.is_none() && !fields.has(&UPSTREAM.tls_name) && names.iter().any(|name| name != first)
+    {
         let message = "`urls` have different hosts, so it is open which name a certificate proves";
-        fields.tell(Code::Missing, "urls", message, "add `tls_name`");
+        fields.tell(Code::Missing, &UPSTREAM.urls, message, "add `tls_name`");
         return None;
     }
     Some(TlsSettings {

@@ -1,7 +1,6 @@
 //! Forward auth: the proxy that is already there asks, and carries the answer out.
 //!
-//! One endpoint for each dialect: `/auth/nginx`, `/auth/traefik`, `/auth/caddy` and `/auth/envoy/…`.
-//! A dialect is a table: which fields tell the original request, which statuses the proxy can carry,
+//! One endpoint for each dialect, such as `/auth/nginx`. A dialect is a table: which fields tell the original request, which statuses the proxy can carry,
 //! how it removes a field. Whatever else came is ignored, and is no fallback: a client may have sent
 //! it.
 //!
@@ -28,11 +27,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::doors::in_force::{Current, InForce};
 
-use self::caddy::CADDY;
 use self::dialect::{Dialect, Removal, Statuses};
-use self::envoy::ENVOY;
-use self::nginx::NGINX;
-use self::traefik::TRAEFIK;
 
 /// The endpoints that proxies ask. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -73,7 +68,7 @@ impl ForwardAuth {
             return publish(published);
         }
         let path = head.uri.path();
-        let dialect = DIALECTS.iter().find(|dialect| dialect.is_at(path));
+        let dialect = DIALECTS.iter().copied().find(|dialect| dialect.is_at(path));
         if !self.trusted.contains(peer) {
             let refusal = Refusal::plain(None, Reason::UntrustedPeer);
             return refused(refusal, Statuses::All);
@@ -184,7 +179,13 @@ fn answer(
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
+/// Every dialect.
+const DIALECTS: &[&Dialect] = &[
+    &caddy::CADDY,
+    &envoy::ENVOY,
+    &nginx::NGINX,
+    &traefik::TRAEFIK,
+];
+
 /// The status that was decided on, whatever the proxy can carry.
 const STATUS: HeaderName = HeaderName::from_static("x-bearward-status");
-
-const DIALECTS: [&Dialect; 4] = [&CADDY, &ENVOY, &NGINX, &TRAEFIK];

@@ -21,12 +21,12 @@ impl Bearward {
     ) -> Result<Self, RecipeError> {
         let (address, tls) = listener.ok_or_else(|| RecipeError::Listener {
             proxy: recipe.proxy.name(),
-            table: recipe.proxy.table(),
+            table: recipe.proxy.tables().0,
         })?;
         let place = place(recipe, address)?;
         let tls = tls.map(|settings| verified(recipe, &place, settings));
         let tls = tls.transpose()?;
-        let table = recipe.proxy.tls_table();
+        let table = recipe.proxy.tables().1;
         if tls.is_none() && recipe.authorities.is_some() {
             let given = "a file with authorities";
             return Err(RecipeError::Surplus { given, table });
@@ -98,7 +98,7 @@ fn verified(
     let client = match (settings.asks_clients(), &recipe.client) {
         (false, _) => None,
         (true, Some((certificate, key))) => Some(ClientCertificate::of(certificate, key)?),
-        (true, None) => return Err(RecipeError::NoClientCertificate(recipe.proxy.tls_table())),
+        (true, None) => return Err(RecipeError::NoClientCertificate(recipe.proxy.tables().1)),
     };
     Ok(Tls {
         name: name.to_owned(),

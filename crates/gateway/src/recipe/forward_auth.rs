@@ -65,7 +65,7 @@ impl ForwardAuth {
 
     /// The heading, with what is to be checked of each such proxy and of this one.
     pub(super) fn heading(&self, title: &str, checks: &[String]) -> String {
-        let (table, peers) = (self.proxy.table(), &self.peers);
+        let (table, peers) = (self.proxy.tables().0, &self.peers);
         let (bearward, application) = (&self.bearward, self.application.shown());
         let mut all = vec![
             format!(

@@ -19,13 +19,23 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response};
 
 pub(super) type Ask = fn(Request<()>) -> Request<()>;
 
-/// In the order of the table of statuses.
+/// Every dialect, and how its proxy asks.
 pub(super) const DIALECTS: [(&str, Ask); 4] = [
     ("nginx", ask_nginx),
     ("traefik", ask_traefik),
     ("caddy", ask_caddy),
     ("envoy", ask_envoy),
 ];
+
+/// Of a status as it is carried in full, by challenges alone, and without server errors: the one that the
+/// proxy of this dialect carries.
+pub(super) fn carried(dialect: &str, [all, challenge, no_server_error]: [u16; 3]) -> u16 {
+    match dialect {
+        "nginx" => challenge,
+        "envoy" => no_server_error,
+        _ => all,
+    }
+}
 
 pub(crate) const LOOPBACK: Peer = Peer::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
 

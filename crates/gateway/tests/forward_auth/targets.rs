@@ -4,8 +4,8 @@ use bearward_gateway::route::{Access, PathPattern, Route};
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::setting::{
-    Ask, DIALECTS, answer, ask_caddy, ask_envoy, ask_nginx, ask_traefik, code, dialect_fields,
-    door, door_of, field, get, good, identity, prefix,
+    Ask, DIALECTS, answer, ask_caddy, ask_envoy, ask_nginx, ask_traefik, carried, code,
+    dialect_fields, door, door_of, field, get, good, identity, prefix,
 };
 
 #[tokio::test]
@@ -26,7 +26,8 @@ async fn t_fwd_04_an_ambiguous_path_is_refused() {
         "/a%c0%afb",
         "/a%zz",
     ] {
-        for ((dialect, ask), status) in DIALECTS.into_iter().zip([403, 400, 400, 400]) {
+        for (dialect, ask) in DIALECTS {
+            let status = carried(dialect, [400, 403, 400]);
             let response = answer(&door, ask(good(path))).await;
             assert_eq!(code(&response), "ambiguous_path", "{dialect} {path}");
             assert_eq!(response.status(), status, "{dialect} {path}");

@@ -5,7 +5,7 @@ use bearward_core::rejection::InvalidToken;
 
 use super::anatomy::Anatomy;
 use super::asked::Asked;
-use super::report::{Check, Verdict};
+use super::check::{Check, Verdict};
 use super::{claims, header, key, probe};
 
 /// Every check of the token, whatever came before it.

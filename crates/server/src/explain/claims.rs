@@ -10,9 +10,9 @@ use bearward_core::{Policy, Profile, UnixTime};
 
 use super::anatomy::Anatomy;
 use super::asked::Asked;
+use super::check::{Check, Verdict};
 use super::members::Members;
 use super::probe;
-use super::report::{Check, Verdict};
 use super::text::quoted;
 use super::{text, time};
 

@@ -6,9 +6,9 @@ use bearward_core::rejection::InvalidToken;
 
 use super::anatomy::Anatomy;
 use super::asked::Asked;
+use super::check::{Check, Verdict};
 use super::members::Members;
 use super::probe;
-use super::report::{Check, Verdict};
 
 /// `alg`, `crit`, `b64`, `zip`, `kid`, `typ`.
 pub(crate) fn checks(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {

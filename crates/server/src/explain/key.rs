@@ -6,8 +6,8 @@ use bearward_core::{JwkSet, jws::Header};
 
 use super::anatomy::Anatomy;
 use super::asked::{Asked, Keys};
+use super::check::{Check, Verdict};
 use super::probe;
-use super::report::{Check, Verdict};
 use super::text;
 
 /// The key lookup, and the signature with the key it finds.

@@ -8,7 +8,7 @@ use http::header::WWW_AUTHENTICATE;
 use http::{HeaderName, HeaderValue};
 
 use crate::Exit;
-use crate::explain::reasons;
+use crate::reasons::Explanation;
 
 /// What becomes of the request.
 pub(super) enum Outcome {
@@ -71,12 +71,12 @@ impl Outcome {
     }
 
     /// What explains it.
-    pub(super) fn reason(&self) -> Option<&'static reasons::Reason> {
+    pub(super) fn reason(&self) -> Option<Explanation> {
         match self {
-            Self::Admitted { shadowed, .. } => shadowed.and_then(reasons::reason),
+            Self::Admitted { shadowed, .. } => shadowed.and_then(Explanation::of),
             Self::Published { .. } => None,
-            Self::Refused { code, .. } => reasons::reason(code),
-            Self::Undecided(_) => reasons::reason("keys_unavailable"),
+            Self::Refused { code, .. } => Explanation::of(code),
+            Self::Undecided(_) => Explanation::of("keys_unavailable"),
         }
     }
 

@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 use super::outcome::Outcome;
 use super::text::{access, described};
 use super::{Applied, Explained};
-use crate::explain::meaning;
+use crate::explain::explanation;
+use crate::reasons::Explanation;
 
 /// The JSON text.
 pub(in crate::explain) fn to_json(explained: &Explained) -> String {
@@ -31,7 +32,7 @@ pub(in crate::explain) fn to_json(explained: &Explained) -> String {
         token: explained
             .token
             .as_ref()
-            .map(|report| report.to_json(meaning(report))),
+            .map(|report| report.to_json(explanation(report).as_ref().map(Explanation::meaning))),
         decision: DecisionJson::of(&explained.outcome),
     };
     // Strings and options of them always have a JSON text.
@@ -131,9 +132,9 @@ struct DecisionJson<'e> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    means: Option<&'static str>,
+    means: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    remedy: Option<&'static str>,
+    remedy: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     challenge: Option<&'e str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -153,8 +154,8 @@ impl<'e> DecisionJson<'e> {
             admitted: None,
             published: false,
             status: None,
-            reason: reason.map(|reason| reason.code),
-            means: reason.map(|reason| reason.means),
+            reason: reason.as_ref().map(|reason| reason.code),
+            means: reason.as_ref().map(|reason| reason.means.clone()),
             remedy: reason.map(|reason| reason.remedy),
             challenge: None,
             identity: None,

@@ -9,8 +9,8 @@ use super::outcome::Outcome;
 use super::required::Alternative;
 use super::routes::{Tried, Verdict};
 use super::{Applied, Explained};
-use crate::explain::reasons;
 use crate::explain::table::{BAD, BOLD, DIM, GOOD, wrapped, write_checks, write_labelled};
+use crate::reasons::Explanation;
 
 /// Writes the explanation.
 pub(in crate::explain) fn write(explained: &Explained, out: &mut impl Write) -> io::Result<()> {
@@ -180,7 +180,7 @@ fn write_alternative(
             continue;
         };
         told.push(code);
-        if let Some(reason) = reasons::reason(code) {
+        if let Some(reason) = Explanation::of(code) {
             write_labelled("remedy", &format!("{code}: {}", reason.remedy), out)?;
         }
     }
@@ -233,9 +233,9 @@ fn write_outcome(outcome: &Outcome, out: &mut impl Write) -> io::Result<()> {
         }
     }
     if let Some(reason) = outcome.reason() {
-        write_labelled("means", reason.means, out)?;
-        write_labelled("remedy", reason.remedy, out)?;
-        write_labelled("more", &format!("docs/reasons.md#{}", reason.code), out)?;
+        write_labelled("means", &reason.means, out)?;
+        write_labelled("remedy", &reason.remedy, out)?;
+        write_labelled("more", &reason.anchor(), out)?;
     }
     Ok(())
 }

@@ -1,0 +1,214 @@
+//! A key of a table, as a handle: its name, the type of its value, its default and what it means.
+//!
+//! Whoever reads names the handle, so that a key that is not described, or is one of another table, does
+//! not compile. What a value is made of text is the reader's matter.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+use super::mistakes::Code;
+
+/// A key of the table `T`, with a value of the kind `V`.
+#[derive(Debug)]
+pub(super) struct Key<T, V> {
+    field: Field,
+    of: PhantomData<fn() -> (T, V)>,
+}
+
+impl<T, V> Key<T, V> {
+    pub(super) const fn new(key: &'static str, kind: Kind, field: Field) -> Self {
+        Self {
+            field: Field { key, kind, ..field },
+            of: PhantomData,
+        }
+    }
+
+    pub(super) const fn field(&self) -> &Field {
+        &self.field
+    }
+}
+
+impl<T, V> Deref for Key<T, V> {
+    type Target = Field;
+
+    fn deref(&self) -> &Field {
+        &self.field
+    }
+}
+
+/// The handles of a table, as a type.
+pub(super) trait Keys: 'static {
+    const TABLE: &'static Table;
+}
+
+/// A table: its keys.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// What it is for.
+    pub(super) meaning: &'static str,
+    pub(super) fields: &'static [&'static Field],
+}
+
+impl Table {
+    pub(super) fn field(&self, key: &str) -> Option<&'static Field> {
+        self.fields.iter().copied().find(|field| field.key == key)
+    }
+}
+
+/// A key without the types.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Field {
+    pub(super) key: &'static str,
+    pub(super) kind: Kind,
+    /// What holds if it is not given.
+    pub(super) default: Default,
+    pub(super) meaning: &'static str,
+    /// How the table under it is written, such as `[[issuers]]`.
+    pub(super) header: &'static str,
+}
+
+impl Field {
+    /// With a table, whose header is this.
+    pub(super) const fn under(mut self, header: &'static str) -> Self {
+        self.header = header;
+        self
+    }
+
+    /// The code of the mistake of leaving it out.
+    pub(super) const fn missing_as(mut self, code: Code) -> Self {
+        self.default = Default::Required(code);
+        self
+    }
+
+    /// What holds if it is not given, as if it were written.
+    pub(super) fn default_text(&self) -> Option<&'static str> {
+        match (self.default, self.kind) {
+            (Default::Value(value), _) => Some(value),
+            (Default::First, Kind::Choice(words)) => words().first().copied(),
+            (Default::First | Default::None | Default::Required(_), _) => None,
+        }
+    }
+
+    pub(super) fn is(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.key)
+    }
+}
+
+pub(super) const fn required(meaning: &'static str) -> Field {
+    with(Default::Required(Code::Missing), meaning)
+}
+
+pub(super) const fn optional(meaning: &'static str) -> Field {
+    with(Default::None, meaning)
+}
+
+pub(super) const fn defaulted(default: &'static str, meaning: &'static str) -> Field {
+    with(Default::Value(default), meaning)
+}
+
+/// One of several words, the first if none is given.
+pub(super) const fn chosen(meaning: &'static str) -> Field {
+    with(Default::First, meaning)
+}
+
+const fn with(default: Default, meaning: &'static str) -> Field {
+    Field {
+        key: "",
+        kind: Kind::Text,
+        default,
+        meaning,
+        header: "",
+    }
+}
+
+/// What holds if a key is not given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Default {
+    /// The first of the words.
+    First,
+    /// Nothing: it is optional.
+    None,
+    /// It must be given; leaving it out is a mistake with this code.
+    Required(Code),
+    /// This, as if it were written.
+    Value(&'static str),
+}
+
+/// A value that is written as one of these words.
+pub(super) trait Choice: Copy + 'static {
+    const FIRST: Self;
+    /// Every one, in the order of the manual.
+    const ALL: &'static [Self];
+
+    fn word(self) -> &'static str;
+}
+
+/// The words of a choice.
+pub(super) fn words<C: Choice>() -> Vec<&'static str> {
+    C::ALL.iter().map(|choice| choice.word()).collect()
+}
+
+/// What a value is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    /// Where to listen.
+    Address,
+    /// One of these words.
+    Choice(fn() -> Vec<&'static str>),
+    /// A whole number, from 0 to 2³² − 1.
+    Count,
+    /// What claims must be: claim to value, or to values of which one suffices.
+    Claims,
+    /// `true` or `false`.
+    Flag,
+    /// A length of time, such as `5m`.
+    Duration,
+    /// Lists of strings.
+    Groups,
+    /// A table whose keys are names the operator chooses.
+    Named(&'static Table),
+    /// `env:NAME` or `file:PATH`.
+    Secret,
+    /// A table.
+    Table(&'static Table),
+    /// An array of tables.
+    Tables(&'static Table),
+    /// A string.
+    Text,
+    /// A list of strings.
+    Texts,
+    /// A string, or a list of them.
+    TextOrTexts,
+}
+
+impl Kind {
+    /// What is expected, for a mistake and the manual.
+    pub(super) fn expected(self) -> String {
+        match self {
+            Self::Address => "an address such as \"127.0.0.1:9000\" or \"unix:/run/x.sock\"".into(),
+            Self::Choice(words) => {
+                let words = words().into_iter().map(|word| format!("\"{word}\""));
+                format!("one of {}", words.collect::<Vec<_>>().join(", "))
+            }
+            Self::Count => "a whole number from 0 to 4294967295".into(),
+            Self::Claims => "a table of claims, each with a string or a list of strings".into(),
+            Self::Duration => "a length of time such as \"30s\", \"5m\" or \"1h 30m\"".into(),
+            Self::Flag => "true or false".into(),
+            Self::Groups => "a list of lists of strings".into(),
+            Self::Named(_) => "tables, each under a name".into(),
+            Self::Secret => "\"env:NAME\" or \"file:PATH\"".into(),
+            Self::Table(_) => "a table".into(),
+            Self::Tables(_) => "an array of tables".into(),
+            Self::Text => "a string".into(),
+            Self::TextOrTexts => "a string or a list of strings".into(),
+            Self::Texts => "a list of strings".into(),
+        }
+    }
+}
