@@ -232,11 +232,12 @@ fn rounded_up(retry_after: std::time::Duration) -> u64 {
     retry_after.as_secs().saturating_add(partial).clamp(1, 60)
 }
 
-const UNAUTHORIZED: &str = r#"{"status":401}"#;
-const INVALID_REQUEST: &str = r#"{"status":400,"error":"invalid_request"}"#;
-const INVALID_TOKEN: &str = r#"{"status":401,"error":"invalid_token"}"#;
-const INSUFFICIENT_SCOPE: &str = r#"{"status":403,"error":"insufficient_scope"}"#;
+const UNAUTHORIZED: &str = r#"{"title":"Unauthorized","status":401}"#;
+const INVALID_REQUEST: &str = r#"{"title":"Bad Request","status":400,"error":"invalid_request"}"#;
+const INVALID_TOKEN: &str = r#"{"title":"Unauthorized","status":401,"error":"invalid_token"}"#;
+const INSUFFICIENT_SCOPE: &str =
+    r#"{"title":"Forbidden","status":403,"error":"insufficient_scope"}"#;
 const INSUFFICIENT_USER_AUTHENTICATION: &str =
-    r#"{"status":401,"error":"insufficient_user_authentication"}"#;
-const FORBIDDEN: &str = r#"{"status":403}"#;
-const UNAVAILABLE: &str = r#"{"status":503}"#;
+    r#"{"title":"Unauthorized","status":401,"error":"insufficient_user_authentication"}"#;
+const FORBIDDEN: &str = r#"{"title":"Forbidden","status":403}"#;
+const UNAVAILABLE: &str = r#"{"title":"Service Unavailable","status":503}"#;

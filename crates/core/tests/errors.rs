@@ -396,7 +396,7 @@ cache-control: no-store
 content-type: application/problem+json
 www-authenticate: Bearer realm="orders", error="invalid_token", error_description="The access token is not valid", resource_metadata="https://api.example/.well-known/oauth-protected-resource"
 
-{"status":401,"error":"invalid_token"}"#
+{"title":"Unauthorized","status":401,"error":"invalid_token"}"#
             .to_owned()])
     );
 }

@@ -345,7 +345,7 @@ cache-control: no-store
 content-type: application/problem+json
 www-authenticate: Bearer realm="api", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource"
 
-{"status":401}"#
+{"title":"Unauthorized","status":401}"#
     );
     assert_eq!(
         wire(&Rejection::NoCredentials, &ProtectionSpace::default()),
@@ -354,7 +354,7 @@ cache-control: no-store
 content-type: application/problem+json
 www-authenticate: Bearer realm="api"
 
-{"status":401}"#
+{"title":"Unauthorized","status":401}"#
     );
 }
 
@@ -367,7 +367,7 @@ cache-control: no-store
 content-type: application/problem+json
 www-authenticate: Bearer realm="api", error="invalid_request", error_description="The credentials are malformed"
 
-{"status":400,"error":"invalid_request"}"#
+{"title":"Bad Request","status":400,"error":"invalid_request"}"#
     );
 }
 
@@ -380,7 +380,7 @@ cache-control: no-store
 content-type: application/problem+json
 www-authenticate: Bearer realm="api", error="invalid_request", error_description="More than one access token was sent"
 
-{"status":400,"error":"invalid_request"}"#
+{"title":"Bad Request","status":400,"error":"invalid_request"}"#
     );
 }
 
@@ -393,7 +393,7 @@ cache-control: no-store
 content-type: application/problem+json
 www-authenticate: Bearer realm="api", error="invalid_token", error_description="The access token is not valid", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource"
 
-{"status":401,"error":"invalid_token"}"#
+{"title":"Unauthorized","status":401,"error":"invalid_token"}"#
     );
 }
 
@@ -413,7 +413,7 @@ cache-control: no-store
 content-type: application/problem+json
 www-authenticate: Bearer realm="api", error="insufficient_scope", error_description="The request needs more scope", scope="orders:read orders:write"
 
-{"status":403,"error":"insufficient_scope"}"#
+{"title":"Forbidden","status":403,"error":"insufficient_scope"}"#
     );
     assert_eq!(
         wire(&refused, &with_metadata()),
@@ -422,7 +422,7 @@ cache-control: no-store
 content-type: application/problem+json
 www-authenticate: Bearer realm="api", error="insufficient_scope", error_description="The request needs more scope", scope="orders:read orders:write", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource"
 
-{"status":403,"error":"insufficient_scope"}"#
+{"title":"Forbidden","status":403,"error":"insufficient_scope"}"#
     );
 }
 
@@ -435,7 +435,7 @@ fn no_challenge_where_asking_again_does_not_help() {
 cache-control: no-store
 content-type: application/problem+json
 
-{"status":403}"#
+{"title":"Forbidden","status":403}"#
         );
     }
 }
@@ -450,7 +450,7 @@ cache-control: no-store
 content-type: application/problem+json
 retry-after: 5
 
-{"status":503}"#
+{"title":"Service Unavailable","status":503}"#
     );
 }
 
@@ -535,7 +535,7 @@ fn an_answer_is_its_parts() {
     assert_eq!(challenge.status(), StatusCode::BAD_REQUEST);
     assert_eq!(
         challenge.body(),
-        r#"{"status":400,"error":"invalid_request"}"#
+        r#"{"title":"Bad Request","status":400,"error":"invalid_request"}"#
     );
     assert_eq!(challenge.headers().len(), 3);
     let response: http::Response<String> = challenge.clone().into_response();

@@ -109,7 +109,7 @@ cache-control: no-store
 content-type: application/problem+json
 www-authenticate: Bearer realm="api", error="insufficient_user_authentication", error_description="A more recent or stronger authentication is required", max_age="300"
 
-{"status":401,"error":"insufficient_user_authentication"}"#
+{"title":"Unauthorized","status":401,"error":"insufficient_user_authentication"}"#
         );
     }
 }
@@ -160,7 +160,7 @@ cache-control: no-store
 content-type: application/problem+json
 www-authenticate: Bearer realm="api", error="insufficient_user_authentication", error_description="A more recent or stronger authentication is required", acr_values="urn:example:loa:3 urn:example:loa:2"
 
-{"status":401,"error":"insufficient_user_authentication"}"#
+{"title":"Unauthorized","status":401,"error":"insufficient_user_authentication"}"#
         );
     }
 }
@@ -189,7 +189,7 @@ cache-control: no-store
 content-type: application/problem+json
 www-authenticate: Bearer realm="orders", error="insufficient_user_authentication", error_description="A more recent or stronger authentication is required", acr_values="urn:example:loa:3 urn:example:loa:2", max_age="300", resource_metadata="https://api.example/.well-known/oauth-protected-resource"
 
-{"status":401,"error":"insufficient_user_authentication"}"#;
+{"title":"Unauthorized","status":401,"error":"insufficient_user_authentication"}"#;
     let acr = step_up(authorize(asked(), &good()));
     assert_eq!(acr.reason, StepUpReason::AcrUnsatisfied);
     assert_eq!(wire(&acr.into(), &space), expected);
@@ -265,7 +265,7 @@ fn a_method_is_asked_for_by_class_or_age() {
     assert_eq!(plain, Forbidden::ClaimRule.into());
     assert_eq!(
         wire(&plain, &ProtectionSpace::default()),
-        "403 Forbidden\ncache-control: no-store\ncontent-type: application/problem+json\n\n{\"status\":403}"
+        "403 Forbidden\ncache-control: no-store\ncontent-type: application/problem+json\n\n{\"title\":\"Forbidden\",\"status\":403}"
     );
     let asked = recent().amr("mfa");
     let refused = step_up(authorize(asked, &without));
@@ -662,7 +662,7 @@ fn a_user_who_cannot_reauthenticate_is_refused_plainly() {
     assert_eq!(refused.reason(), "cannot_reauthenticate");
     assert_eq!(
         wire(&refused, &ProtectionSpace::default()),
-        "403 Forbidden\ncache-control: no-store\ncontent-type: application/problem+json\n\n{\"status\":403}"
+        "403 Forbidden\ncache-control: no-store\ncontent-type: application/problem+json\n\n{\"title\":\"Forbidden\",\"status\":403}"
     );
     let explicit = recent().cannot_reauthenticate(CannotReauthenticate::Refuse);
     let explicit = explicit.build().unwrap().authorize(&principal, NOW);

@@ -9,7 +9,7 @@ use bearward_core::{Challenge, Principal, Rejection};
 use http::{HeaderMap, StatusCode};
 
 use crate::identity::IdentityFields;
-use crate::problem::problem;
+use crate::problem::{document, problem};
 use crate::publication::Published;
 use crate::route::Route;
 
@@ -101,19 +101,13 @@ impl Refusal {
     /// The answer to a reason of the gateway's own, which has no challenge: no token would help.
     #[must_use]
     pub fn plain(route: Option<Arc<Route>>, reason: Reason) -> Self {
-        let (status, body) = match reason.status() {
-            StatusCode::BAD_REQUEST => (StatusCode::BAD_REQUEST, r#"{"status":400}"#),
-            StatusCode::INTERNAL_SERVER_ERROR => {
-                (StatusCode::INTERNAL_SERVER_ERROR, r#"{"status":500}"#)
-            }
-            _ => (StatusCode::FORBIDDEN, r#"{"status":403}"#),
-        };
+        let status = reason.status();
         Self {
             route,
             reason,
             status,
             headers: problem(),
-            body,
+            body: document(status),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! [RFC 9457]: https://www.rfc-editor.org/rfc/rfc9457
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 /// The fields of an answer whose body is a fixed problem document .
 pub fn problem() -> HeaderMap {
@@ -14,4 +14,21 @@ pub fn problem() -> HeaderMap {
         HeaderValue::from_static("application/problem+json"),
     );
     headers
+}
+
+/// The document for a status that refuses: its reason phrase, as there is no `type` ([RFC 9457 §4.2.1]).
+///
+/// [RFC 9457 §4.2.1]: https://www.rfc-editor.org/rfc/rfc9457#section-4.2.1
+#[must_use]
+pub fn document(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        400 => r#"{"title":"Bad Request","status":400}"#,
+        403 => r#"{"title":"Forbidden","status":403}"#,
+        405 => r#"{"title":"Method Not Allowed","status":405}"#,
+        408 => r#"{"title":"Request Timeout","status":408}"#,
+        502 => r#"{"title":"Bad Gateway","status":502}"#,
+        503 => r#"{"title":"Service Unavailable","status":503}"#,
+        504 => r#"{"title":"Gateway Timeout","status":504}"#,
+        _ => r#"{"title":"Internal Server Error","status":500}"#,
+    }
 }

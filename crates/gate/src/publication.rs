@@ -12,7 +12,7 @@ use bearward_core::ProtectedResourceMetadata;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
-use crate::problem::problem;
+use crate::problem::{document, problem};
 
 /// The document and where it is found.
 #[derive(Clone, Debug)]
@@ -44,7 +44,7 @@ impl Publication {
             return Some(Published {
                 status: StatusCode::METHOD_NOT_ALLOWED,
                 headers,
-                body: r#"{"status":405}"#.into(),
+                body: document(StatusCode::METHOD_NOT_ALLOWED).into(),
             });
         }
         let mut headers = HeaderMap::with_capacity(2);

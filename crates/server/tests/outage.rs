@@ -274,7 +274,10 @@ async fn the_answer_is_503_with_retry_after_and_no_challenge() {
     };
     let answer = server.challenge(&rejection, &request(""));
     assert_eq!(answer.status(), 503);
-    assert_eq!(answer.body(), r#"{"status":503}"#);
+    assert_eq!(
+        answer.body(),
+        r#"{"title":"Service Unavailable","status":503}"#
+    );
     let seconds = unavailable.retry_after.as_secs_f64().ceil().to_string();
     let mut fields: Vec<_> = answer
         .headers()

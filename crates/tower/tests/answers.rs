@@ -62,7 +62,7 @@ async fn t_err_05_no_credentials() {
         content-type: application/problem+json\n\
         www-authenticate: Bearer realm=\"api\"\n\
         \n\
-        {\"status\":401}";
+        {\"title\":\"Unauthorized\",\"status\":401}";
     assert_eq!(
         refused(anonymous()).await,
         (answer.into(), "no_credentials")
@@ -77,7 +77,7 @@ async fn t_err_05_malformed_credentials() {
         content-type: application/problem+json\n\
         www-authenticate: Bearer realm=\"api\", error=\"invalid_request\", error_description=\"The credentials are malformed\"\n\
         \n\
-        {\"status\":400,\"error\":\"invalid_request\"}";
+        {\"title\":\"Bad Request\",\"status\":400,\"error\":\"invalid_request\"}";
     let found = refused(request.unwrap()).await;
     assert_eq!(found, (answer.into(), "malformed_credentials"));
 }
@@ -92,7 +92,7 @@ async fn t_err_05_multiple_credentials() {
         content-type: application/problem+json\n\
         www-authenticate: Bearer realm=\"api\", error=\"invalid_request\", error_description=\"More than one access token was sent\"\n\
         \n\
-        {\"status\":400,\"error\":\"invalid_request\"}";
+        {\"title\":\"Bad Request\",\"status\":400,\"error\":\"invalid_request\"}";
     let found = refused(request).await;
     assert_eq!(found, (answer.into(), "multiple_credentials"));
 }
@@ -102,7 +102,7 @@ const INVALID_TOKEN: &str = "401 Unauthorized\n\
     content-type: application/problem+json\n\
     www-authenticate: Bearer realm=\"api\", error=\"invalid_token\", error_description=\"The access token is not valid\"\n\
     \n\
-    {\"status\":401,\"error\":\"invalid_token\"}";
+    {\"title\":\"Unauthorized\",\"status\":401,\"error\":\"invalid_token\"}";
 
 #[tokio::test]
 async fn t_err_05_invalid_token() {
@@ -141,7 +141,7 @@ async fn t_err_05_insufficient_scope() {
         content-type: application/problem+json\n\
         www-authenticate: Bearer realm=\"api\", error=\"insufficient_scope\", error_description=\"The request needs more scope\", scope=\"orders:read orders:write\"\n\
         \n\
-        {\"status\":403,\"error\":\"insufficient_scope\"}";
+        {\"title\":\"Forbidden\",\"status\":403,\"error\":\"insufficient_scope\"}";
     let found = refused_where(asked.build().unwrap(), with(&good())).await;
     assert_eq!(found, (answer.into(), "insufficient_scope"));
 }
@@ -153,7 +153,7 @@ async fn t_err_05_step_up_by_age() {
         content-type: application/problem+json\n\
         www-authenticate: Bearer realm=\"api\", error=\"insufficient_user_authentication\", error_description=\"A more recent or stronger authentication is required\", max_age=\"300\"\n\
         \n\
-        {\"status\":401,\"error\":\"insufficient_user_authentication\"}";
+        {\"title\":\"Unauthorized\",\"status\":401,\"error\":\"insufficient_user_authentication\"}";
     let found = refused_where(recent(), with(&stale())).await;
     assert_eq!(found, (answer.into(), "auth_time_unsatisfied"));
 }
@@ -166,7 +166,7 @@ async fn t_err_05_step_up_by_class() {
         content-type: application/problem+json\n\
         www-authenticate: Bearer realm=\"api\", error=\"insufficient_user_authentication\", error_description=\"A more recent or stronger authentication is required\", acr_values=\"urn:example:loa:3 urn:example:loa:2\"\n\
         \n\
-        {\"status\":401,\"error\":\"insufficient_user_authentication\"}";
+        {\"title\":\"Unauthorized\",\"status\":401,\"error\":\"insufficient_user_authentication\"}";
     let found = refused_where(asked.build().unwrap(), with(&good())).await;
     assert_eq!(found, (answer.into(), "acr_unsatisfied"));
 }
@@ -177,7 +177,7 @@ async fn t_err_05_forbidden_has_no_challenge() {
         cache-control: no-store\n\
         content-type: application/problem+json\n\
         \n\
-        {\"status\":403}";
+        {\"title\":\"Forbidden\",\"status\":403}";
     let machine = Token::machine(ISSUER, AUDIENCE, NOW);
     let users = Requirements::builder().user().build().unwrap();
     let found = refused_where(users, with(&machine)).await;
@@ -199,7 +199,7 @@ async fn t_err_05_unavailable_says_when_to_come_again() {
             content-type: application/problem+json\n\
             retry-after: {seconds}\n\
             \n\
-            {{\"status\":503}}"
+            {{\"title\":\"Service Unavailable\",\"status\":503}}"
         )
     };
     assert!([answer(1), answer(2)].contains(&found), "{found}");
@@ -220,7 +220,7 @@ async fn challenges_name_the_metadata_and_the_realm_that_are_configured() {
         content-type: application/problem+json\n\
         www-authenticate: Bearer realm=\"api\", error=\"insufficient_scope\", error_description=\"The request needs more scope\", scope=\"orders:read\", resource_metadata=\"https://api.example/.well-known/oauth-protected-resource/v1\"\n\
         \n\
-        {\"status\":403,\"error\":\"insufficient_scope\"}"
+        {\"title\":\"Forbidden\",\"status\":403,\"error\":\"insufficient_scope\"}"
     );
     let space = ProtectionSpace::new("Orders, v1").unwrap();
     let server = settings().protection_space(space).build().unwrap();
@@ -232,7 +232,7 @@ async fn challenges_name_the_metadata_and_the_realm_that_are_configured() {
         content-type: application/problem+json\n\
         www-authenticate: Bearer realm=\"Orders, v1\"\n\
         \n\
-        {\"status\":401}"
+        {\"title\":\"Unauthorized\",\"status\":401}"
     );
 }
 

@@ -124,7 +124,7 @@ async fn a_failure_says_what_was_expected_and_found() {
                 .headers_mut()
                 .append("retry-after", HeaderValue::from_static("5"));
         }
-        if answer.body() == r#"{"status":403,"error":"insufficient_scope"}"# {
+        if answer.body() == r#"{"title":"Forbidden","status":403,"error":"insufficient_scope"}"# {
             *answer.status_mut() = StatusCode::UNAUTHORIZED;
         }
     })

@@ -323,7 +323,7 @@ class Run:
         for method, body in (("POST", b"some body"), ("OPTIONS", b""), ("DELETE", b"")):
             answer, seen = self.through(proxy, path, method=method, body=body, host=url.netloc)
             found = (answer.status, answer.field("allow"), answer.body, seen is None)
-            self.check(proxy, f"{case}, {method}: 405", found, (405, "GET, HEAD", b'{"status":405}', True))
+            self.check(proxy, f"{case}, {method}: 405", found, (405, "GET, HEAD", b'{"title":"Method Not Allowed","status":405}', True))
         # What is beside it is decided on like everything else.
         for target in (f"{path}/", f"{path}/x", "/.well-known/oauth-protected-resource", f"{path}/../../../app/x"):
             answer, seen = self.through(proxy, target, host=url.netloc)

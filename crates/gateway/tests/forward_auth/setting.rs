@@ -170,7 +170,9 @@ pub(super) fn assert_removed(response: &Response<Cow<'static, str>>, dialect: &s
 /// No challenge: no token would help.
 pub(super) fn assert_refused_plainly(response: &Response<Cow<'static, str>>, status: u16) {
     assert_eq!(response.status(), status);
-    assert_eq!(*response.body(), format!("{{\"status\":{status}}}"));
+    let title = response.status().canonical_reason().unwrap();
+    let document = format!("{{\"title\":\"{title}\",\"status\":{status}}}");
+    assert_eq!(*response.body(), document);
     assert_eq!(field(response, "content-type"), "application/problem+json");
     assert!(!response.headers().contains_key("www-authenticate"));
 }

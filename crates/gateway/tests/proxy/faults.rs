@@ -217,7 +217,10 @@ async fn t_prx_08_an_answer_that_breaks_in_its_first_chunk_is_502() {
                 StatusCode::BAD_GATEWAY,
                 "{name} {target}"
             );
-            assert_eq!(body_of(response).await, r#"{"status":502}"#);
+            assert_eq!(
+                body_of(response).await,
+                r#"{"title":"Bad Gateway","status":502}"#
+            );
             assert_eq!(gateway.reason().await, ("upstream_failed", End::Complete));
         }
     }

@@ -39,7 +39,8 @@ async fn is_problem(response: Response<Incoming>, status: StatusCode) {
         response.headers()["content-type"],
         "application/problem+json"
     );
-    let expected = format!(r#"{{"status":{}}}"#, status.as_u16());
+    let title = status.canonical_reason().unwrap();
+    let expected = format!(r#"{{"title":"{title}","status":{}}}"#, status.as_u16());
     assert_eq!(body_of(response).await, expected);
 }
 

@@ -12,19 +12,19 @@ use super::setting::user;
 pub(super) const NO_CREDENTIALS: Answer = Answer::challenge(
     401,
     r#"Bearer realm="api", resource_metadata="https://api.example/.well-known/oauth-protected-resource/v1""#,
-    r#"{"status":401}"#,
+    r#"{"title":"Unauthorized","status":401}"#,
 );
 
 pub(super) const MALFORMED: Answer = Answer::challenge(
     400,
     r#"Bearer realm="api", error="invalid_request", error_description="The credentials are malformed", resource_metadata="https://api.example/.well-known/oauth-protected-resource/v1""#,
-    r#"{"status":400,"error":"invalid_request"}"#,
+    r#"{"title":"Bad Request","status":400,"error":"invalid_request"}"#,
 );
 
 pub(super) const MULTIPLE: Answer = Answer::challenge(
     400,
     r#"Bearer realm="api", error="invalid_request", error_description="More than one access token was sent", resource_metadata="https://api.example/.well-known/oauth-protected-resource/v1""#,
-    r#"{"status":400,"error":"invalid_request"}"#,
+    r#"{"title":"Bad Request","status":400,"error":"invalid_request"}"#,
 );
 
 pub(super) fn cases() -> Vec<Case> {

@@ -6,7 +6,7 @@ use super::token::INVALID_TOKEN;
 use crate::Token;
 
 /// Nobody can tell now, which is not the sender's fault.
-const UNAVAILABLE: Answer = Answer::unavailable(r#"{"status":503}"#);
+const UNAVAILABLE: Answer = Answer::unavailable(r#"{"title":"Service Unavailable","status":503}"#);
 
 pub(super) fn cases() -> Vec<Case> {
     let of_issuer = |name, issuer: &str, reason| {

@@ -12,17 +12,17 @@ use crate::token::ROLES;
 const SCOPE: Answer = Answer::challenge(
     403,
     r#"Bearer realm="api", error="insufficient_scope", error_description="The request needs more scope", scope="orders:read", resource_metadata="https://api.example/.well-known/oauth-protected-resource/v1""#,
-    r#"{"status":403,"error":"insufficient_scope"}"#,
+    r#"{"title":"Forbidden","status":403,"error":"insufficient_scope"}"#,
 );
 
 const SCOPES: Answer = Answer::challenge(
     403,
     r#"Bearer realm="api", error="insufficient_scope", error_description="The request needs more scope", scope="orders:read orders:write", resource_metadata="https://api.example/.well-known/oauth-protected-resource/v1""#,
-    r#"{"status":403,"error":"insufficient_scope"}"#,
+    r#"{"title":"Forbidden","status":403,"error":"insufficient_scope"}"#,
 );
 
 /// Another token would not help, so there is no challenge.
-pub(super) const FORBIDDEN: Answer = Answer::plain(403, r#"{"status":403}"#);
+pub(super) const FORBIDDEN: Answer = Answer::plain(403, r#"{"title":"Forbidden","status":403}"#);
 
 pub(super) fn cases() -> Vec<Case> {
     [scope(), role(), kind()].concat()

@@ -17,13 +17,13 @@ use crate::token::{CAN_REAUTHENTICATE, CLIENT_ID, MACHINE_CLIENT_ID};
 const STEP_UP: Answer = Answer::challenge(
     401,
     r#"Bearer realm="api", error="insufficient_user_authentication", error_description="A more recent or stronger authentication is required", max_age="300", resource_metadata="https://api.example/.well-known/oauth-protected-resource/v1""#,
-    r#"{"status":401,"error":"insufficient_user_authentication"}"#,
+    r#"{"title":"Unauthorized","status":401,"error":"insufficient_user_authentication"}"#,
 );
 
 const STRONGER: Answer = Answer::challenge(
     401,
     r#"Bearer realm="api", error="insufficient_user_authentication", error_description="A more recent or stronger authentication is required", acr_values="urn:example:loa:3 urn:example:loa:2", max_age="300", resource_metadata="https://api.example/.well-known/oauth-protected-resource/v1""#,
-    r#"{"status":401,"error":"insufficient_user_authentication"}"#,
+    r#"{"title":"Unauthorized","status":401,"error":"insufficient_user_authentication"}"#,
 );
 
 pub(super) fn cases() -> Vec<Case> {

@@ -18,7 +18,7 @@ use crate::{Algorithm, SigningKey, Token};
 pub(super) const INVALID_TOKEN: Answer = Answer::challenge(
     401,
     r#"Bearer realm="api", error="invalid_token", error_description="The access token is not valid", resource_metadata="https://api.example/.well-known/oauth-protected-resource/v1""#,
-    r#"{"status":401,"error":"invalid_token"}"#,
+    r#"{"title":"Unauthorized","status":401,"error":"invalid_token"}"#,
 );
 
 pub(super) fn cases() -> Vec<Case> {

@@ -3,7 +3,7 @@
 
 use bearward_gate::decision::{Reason, Refusal};
 use bearward_gate::grpc;
-use bearward_gate::problem::problem;
+use bearward_gate::problem::{document, problem};
 use bearward_gate::publication::Published;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
@@ -52,18 +52,16 @@ impl From<UpstreamError> for Answer {
         match error {
             UpstreamError::Client(BodyError::ClientTimeout) => Self::problem(
                 StatusCode::REQUEST_TIMEOUT,
-                r#"{"status":408}"#,
                 Interruption::ClientTimeout.code(),
             ),
             UpstreamError::Client(_) => {
                 let code = Interruption::ClientBody.code();
-                Self::problem(StatusCode::BAD_REQUEST, r#"{"status":400}"#, code)
+                Self::problem(StatusCode::BAD_REQUEST, code)
             }
             UpstreamError::Connect => Self::bad_gateway(Interruption::UpstreamConnect),
             UpstreamError::Lost => Self::bad_gateway(Interruption::UpstreamFailed),
             UpstreamError::Timeout => Self::problem(
                 StatusCode::GATEWAY_TIMEOUT,
-                r#"{"status":504}"#,
                 Interruption::UpstreamTimeout.code(),
             ),
         }
@@ -96,14 +94,13 @@ impl Answer {
 
     /// The upstream did not answer, or not sensibly.
     pub(super) fn bad_gateway(reason: Interruption) -> Self {
-        Self::problem(StatusCode::BAD_GATEWAY, r#"{"status":502}"#, reason.code())
+        Self::problem(StatusCode::BAD_GATEWAY, reason.code())
     }
 
     /// There is no place for it. Nothing was sent to the upstream, so it may be sent again.
     pub(super) fn too_many() -> Self {
         let reason = Interruption::TooManyRequests.code();
-        let mut answer =
-            Self::problem(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":503}"#, reason);
+        let mut answer = Self::problem(StatusCode::SERVICE_UNAVAILABLE, reason);
         let soon = HeaderValue::from_static("1");
         answer.headers.insert(RETRY_AFTER, soon);
         answer
@@ -111,18 +108,14 @@ impl Answer {
 
     /// A mistake of ours.
     pub(super) fn internal() -> Self {
-        Self::problem(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            r#"{"status":500}"#,
-            Reason::Internal.code(),
-        )
+        Self::problem(StatusCode::INTERNAL_SERVER_ERROR, Reason::Internal.code())
     }
 
-    fn problem(status: StatusCode, body: &'static str, reason: &'static str) -> Self {
+    fn problem(status: StatusCode, reason: &'static str) -> Self {
         Self {
             status,
             headers: problem(),
-            body: Bytes::from_static(body.as_bytes()),
+            body: Bytes::from_static(document(status).as_bytes()),
             reason,
         }
     }
