@@ -11,7 +11,7 @@ use bearward::Algorithm;
 use bearward_bench::measured;
 use bearward_bench::tokens::{ISSUER, signed};
 use bearward_gateway::config::{Address, Config};
-use bearward_gateway::gateway::Gateway;
+use bearward_gateway::run::Gateway;
 use bearward_testing::{SigningKey, keys::jwk_set};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

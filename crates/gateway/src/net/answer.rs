@@ -200,6 +200,7 @@ where
 {
     let mut served = Box::pin(connection);
     let ended = tokio::select! {
+        biased;
         ended = served.as_mut() => ended,
         () = silence(protocol, turns) => {
             tracing::debug!(reason = "client_timeout", "a connection was cut");

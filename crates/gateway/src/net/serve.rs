@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -29,6 +30,7 @@ pub(crate) async fn serve<F>(
     F: Future<Output = ()> + Send + 'static,
 {
     let (phase, phases) = watch::channel(Phase::Serving);
+    let is_draining = Arc::new(AtomicBool::new(false));
     let slots = usize::try_from(capacity.connections).unwrap_or(Semaphore::MAX_PERMITS);
     let slots = Arc::new(Semaphore::new(slots));
     tokio::pin!(stop);
@@ -37,6 +39,7 @@ pub(crate) async fn serve<F>(
         let accepted = tokio::select! {
             biased;
             () = &mut stop, if waiting.is_none() => {
+                is_draining.store(true, Ordering::Release);
                 phase.send_replace(Phase::Draining);
                 waiting = Some(BACKLOG);
                 // The runtime asks the system who has connected.
@@ -58,6 +61,7 @@ pub(crate) async fn serve<F>(
         };
         let slot = Slot {
             permit: Arc::new(permit),
+            is_draining: Arc::clone(&is_draining),
             phase: phases.clone(),
         };
         if let Some(served) = open(accepted, slot) {
@@ -86,13 +90,15 @@ async fn accept(
 pub(crate) struct Slot {
     #[expect(dead_code, reason = "held, not read")]
     permit: Arc<OwnedSemaphorePermit>,
+    /// What `phase` says as well, for each answer: to look there takes a lock.
+    is_draining: Arc<AtomicBool>,
     phase: watch::Receiver<Phase>,
 }
 
 impl Slot {
     /// Whether the connection is to end, so that an answer has to say so.
     pub(crate) fn is_draining(&self) -> bool {
-        *self.phase.borrow() != Phase::Serving
+        self.is_draining.load(Ordering::Acquire)
     }
 
     /// Resolves when the connection is to end.
