@@ -48,11 +48,12 @@ def tool(name):
 
 def _built(workspace, what, option, name):
     option, what = ("--package", what) if option == "--package" else (option, name)
-    command = ["cargo", "build", "--release", "--quiet", option, what]
+    profile = "dist" if workspace == place.ROOT else "release"
+    command = ["cargo", "build", "--profile", profile, "--quiet", option, what]
     print(f"building {what}", file=sys.stderr, flush=True)
     subprocess.run(command, cwd=workspace, check=True)
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", "target"))
-    return workspace / target / "release" / name
+    return workspace / target / profile / name
 
 
 def debian(name):

@@ -49,10 +49,10 @@ fn without_a_code_every_code_has_one_line() {
 
 #[test]
 fn an_unknown_code_is_a_usage_error_that_says_what_may_be_meant() {
-    let ended = reason(&["kid_unknow"]);
+    let ended = reason(&["kid_unknown_"]);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
     let expected = "\
-error: invalid value 'kid_unknow' for '[CODE]'
+error: invalid value 'kid_unknown_' for '[CODE]'
 
   tip: a similar value exists: 'kid_unknown'
 

@@ -55,10 +55,10 @@ install_python() {
   }
 }
 
-# build_program: builds the program in the profile `e2e` below $target, and names it in `program`.
+# build_program: builds the program as `cargo build --release` does below $target, and names it in `program`.
 build_program() {
-  cargo build --locked --profile e2e --package bearward-cli
-  program=$target/e2e/bearward
+  cargo build --locked --release --package bearward-cli
+  program=$target/release/bearward
 }
 
 # skip_all REASON: ends the script without anything checked.
