@@ -7,6 +7,11 @@
     reason = "an overflow in a test is a failed test"
 )]
 
+mod decision;
 mod fixture;
 mod gate;
+mod grpc;
 mod identity;
+mod original;
+mod origins;
+mod publication;
