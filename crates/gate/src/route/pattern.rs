@@ -548,6 +548,7 @@ mod tests {
         let exact = PathPattern::exact("/a/exact").unwrap();
         let prefix = PathPattern::prefix("/admin").unwrap();
         let glob = PathPattern::glob("/v*/admin").unwrap();
+        let wild = PathPattern::glob("/v*x/*.pdf").unwrap();
         // In the order of `Router::ALL`: strict, express, rails, aspnet, servlet.
         for (pattern, path, fits) in [
             (&exact, "/a/exact", [Exact; 5]),
@@ -582,6 +583,15 @@ mod tests {
             (&prefix, "/x/admin", [No; 5]),
             (&prefix, "/", [No; 5]),
             (&glob, "/V1/Admin/", [No, Possible, No, Possible, No]),
+            (&glob, "/v1/Admin", [No, Same, No, Same, No]),
+            (&glob, "/v1/admin/", [No, Same, Same, Same, Possible]),
+            (&wild, "/v1x/a.pdf", [Exact; 5]),
+            (
+                &wild,
+                "/v1x/a.pdf.gz",
+                [No, Possible, Possible, No, Possible],
+            ),
+            (&wild, "/v1x.y/a.pdf", [No; 5]),
             (
                 &glob,
                 "/v1/admin.json",
