@@ -423,6 +423,11 @@ mod tests {
         ] {
             assert!(!matches(&one, path), "{path}");
         }
+        let last = PathPattern::glob("/users/*").unwrap();
+        assert!(matches(&last, "/users/7"));
+        for path in ["/users/", "/users", "/users/7/"] {
+            assert!(!matches(&last, path), "{path}");
+        }
         let rest = PathPattern::glob("/files/**").unwrap();
         for path in ["/files", "/files/", "/files/a", "/files/a/b/"] {
             assert!(matches(&rest, path), "{path}");
