@@ -22,7 +22,7 @@ const PREFLIGHT: [(&str, &str); 2] = [
 fn decide(
     preflight: Preflight,
     access: Access,
-    method: Method,
+    method: &Method,
     fields: &[(&'static str, &str)],
 ) -> Decision {
     let mut route = Route::new("all", [PathPattern::prefix("/").unwrap()]);
@@ -34,7 +34,7 @@ fn decide(
     for (name, value) in fields {
         headers.append(*name, value.parse().unwrap());
     }
-    let original = Original::new(&method, "/orders", Some("api.example"), &headers);
+    let original = Original::new(method, "/orders", Some("api.example"), &headers);
     fixture::decide(&gate, &original, &Known::new(Profile::Rfc9068))
 }
 
@@ -59,12 +59,12 @@ fn admitted(decision: Decision) -> Admission {
 fn t_fwd_11_a_method_in_lower_case_is_refused() {
     for method in ["post", "Post", "POSt", "get", "m-search"] {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let decision = decide(Preflight::Passes, Access::Public, method, &[]);
+        let decision = decide(Preflight::Passes, Access::Public, &method, &[]);
         assert_eq!(reason(&decision), "method_case");
     }
     for method in ["POST", "M-SEARCH", "X2_Y~"] {
         let method = Method::from_bytes(method.as_bytes());
-        let decision = decide(Preflight::Passes, Access::Public, method.unwrap(), &[]);
+        let decision = decide(Preflight::Passes, Access::Public, &method.unwrap(), &[]);
         assert_eq!(reason(&decision), "admitted");
     }
 }
@@ -153,7 +153,12 @@ fn t_clm_21_an_unknown_kind_is_neither_user_nor_machine() {
 
 #[test]
 fn a_req_04_nobody_passes_an_optional_route_without_identity() {
-    let decision = decide(Preflight::Authenticated, Access::Optional, Method::GET, &[]);
+    let decision = decide(
+        Preflight::Authenticated,
+        Access::Optional,
+        &Method::GET,
+        &[],
+    );
     let admission = admitted(decision);
     assert!(admission.principal.is_none());
     assert!(admission.identity.set.is_empty());
@@ -168,7 +173,7 @@ fn a_req_05_a_true_preflight_passes_where_it_may() {
         let decision = decide(
             Preflight::Passes,
             Access::Required,
-            Method::OPTIONS,
+            &Method::OPTIONS,
             &fields,
         );
         let admission = admitted(decision);
@@ -233,7 +238,7 @@ fn t_req_08_nothing_else_passes_for_a_preflight() {
         (Preflight::Passes, Method::GET, vec![origin, asked]),
         (Preflight::Passes, Method::POST, vec![origin, asked]),
     ] {
-        let decision = decide(preflight, Access::Required, method.clone(), &fields);
+        let decision = decide(preflight, Access::Required, &method, &fields);
         assert_eq!(reason(&decision), "no_credentials", "{method} {fields:?}");
     }
 }

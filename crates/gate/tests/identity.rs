@@ -433,8 +433,9 @@ fn a_token_without_client_says_nothing_of_it() {
 #[test]
 fn fields_of_a_principal_that_comes_again_are_not_written_again() {
     let (identity, principal) = (authgear(), principal(&user()));
+    let comes_again = principal.clone();
     let first = identity.of(Some(&principal)).unwrap();
-    let again = identity.of(Some(&principal.clone())).unwrap();
+    let again = identity.of(Some(&comes_again)).unwrap();
     assert!(Arc::ptr_eq(&first, &again));
     assert_eq!(set(&first), told(&identity, &user()));
 }

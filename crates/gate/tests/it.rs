@@ -2,10 +2,6 @@
 //! the good thing they accept.
 
 #![cfg(test)]
-#![expect(
-    clippy::arithmetic_side_effects,
-    reason = "an overflow in a test is a failed test"
-)]
 
 mod decision;
 mod fixture;
