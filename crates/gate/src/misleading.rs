@@ -543,7 +543,7 @@ mod tests {
         }
     }
 
-    /// They spare a search, so that only here a mistake shows that lets all names through.
+    /// These filters only save work: if one let every name through, no other test would notice.
     #[test]
     fn most_names_are_ruled_out_by_length_and_first_byte() {
         let lengths = bit(3) | bit(70);

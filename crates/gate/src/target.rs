@@ -189,8 +189,8 @@ fn resolve<'t>(path: &'t str, oddities: &mut Oddities) -> Result<Cow<'t, str>, A
             continue;
         }
         let digits = rest.next().zip(rest.next());
-        let escaped = digits.and_then(|(high, low)| escaped([high, low]));
-        match escaped.ok_or(Ambiguity::BrokenEscape)? {
+        let byte = digits.and_then(|(high, low)| escaped_byte([high, low]));
+        match byte.ok_or(Ambiguity::BrokenEscape)? {
             b'/' => {
                 oddities.encoded_slash = true;
                 bytes.extend_from_slice(b"%2F");
@@ -222,7 +222,7 @@ fn literal(path: &str) -> Option<LiteralPath> {
     for piece in pieces {
         let (digits, rest) = piece.as_bytes().split_first_chunk()?;
         let is_usual = !digits.iter().any(u8::is_ascii_lowercase);
-        match escaped(*digits)? {
+        match escaped_byte(*digits)? {
             // As in the path that is resolved, and in any case.
             b'/' => bytes.extend_from_slice(b"%2F"),
             resolved if is_usual && !may_stand(resolved) => bytes.push(resolved),
@@ -267,7 +267,7 @@ const fn is_unreserved(byte: u8) -> bool {
 }
 
 /// The byte that an escape with these two hexadecimal digits stands for.
-pub(crate) fn escaped(digits: [u8; 2]) -> Option<u8> {
+pub(crate) fn escaped_byte(digits: [u8; 2]) -> Option<u8> {
     let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
     let byte = high?.checked_mul(16)?.checked_add(low?)?;
     u8::try_from(byte).ok()

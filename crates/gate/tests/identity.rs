@@ -433,9 +433,9 @@ fn a_token_without_client_says_nothing_of_it() {
 #[test]
 fn fields_of_a_principal_that_comes_again_are_not_written_again() {
     let (identity, principal) = (authgear(), principal(&user()));
-    let comes_again = principal.clone();
+    let same = principal.clone();
     let first = identity.of(Some(&principal)).unwrap();
-    let again = identity.of(Some(&comes_again)).unwrap();
+    let again = identity.of(Some(&same)).unwrap();
     assert!(Arc::ptr_eq(&first, &again));
     assert_eq!(set(&first), told(&identity, &user()));
 }
@@ -762,12 +762,12 @@ fn t_hdr_01_t_hdr_02_what_has_to_be_removed_is_named_once_and_nothing_that_is_se
     assert_eq!(set(&fields), owned(&[("x-sub", token::SUBJECT)]));
     let mut sent = HeaderMap::new();
     for name in [
-        // Told as such: set, removed, and a spelling of what is removed.
+        // Identity fields and a credential: set, removed, and in another spelling.
         "x-sub",
         "x-amr",
         "x_amr",
         "authorization",
-        // Nobody else names these.
+        // Named only because the client sent them.
         "x.amr",
         "x-authgear-user-id",
         "x-remote-user",

@@ -5,7 +5,7 @@
 //! `_method[]`, ` _method` and `[_method]` into `_method`, and some split parameters at `;`.
 
 use super::fold;
-use crate::target::escaped;
+use crate::target::escaped_byte;
 
 /// Whether a parameter of this query names another method or path. Those for whose folded names
 /// `is_kept` is true are skipped.
@@ -54,7 +54,7 @@ fn decoded(name: &str) -> String {
     let mut rest = name.as_bytes();
     while let [first, tail @ ..] = rest {
         let escape = match rest {
-            [b'%', high, low, tail @ ..] => escaped([*high, *low]).zip(Some(tail)),
+            [b'%', high, low, tail @ ..] => escaped_byte([*high, *low]).zip(Some(tail)),
             _ => None,
         };
         let (byte, tail) = match (escape, first) {
