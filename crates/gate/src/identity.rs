@@ -21,7 +21,7 @@ use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::misleading::{self, Sender, bit};
+use crate::misleading::{self, Sender, bit, has_length};
 
 pub use self::builder::{IdentityBuildError, IdentityBuilder, Preset};
 pub use self::claim::ClaimSource;
@@ -302,7 +302,7 @@ impl Identity {
             ..
         } = &*self.0;
         let order = |ours: &String| ours.as_str().cmp(folded);
-        let is_one = || lengths & bit(folded.len()) != 0 && ours.binary_search_by(order).is_ok();
+        let is_one = || has_length(*lengths, folded.len()) && ours.binary_search_by(order).is_ok();
         folded.starts_with("x-") && has_reserved_prefix(folded) || is_one()
     }
 

@@ -473,7 +473,7 @@ const fn folded(char: char) -> char {
 fn is_candidate(folded: &str) -> bool {
     let first = folded.bytes().next().unwrap_or_default();
     let lengths = LENGTHS.get(usize::from(first)).copied().unwrap_or_default();
-    lengths & bit(folded.len()) != 0
+    has_length(lengths, folded.len())
 }
 
 /// For each first byte, the lengths of the names that the rows cover, as bits.
@@ -493,6 +493,11 @@ static LENGTHS: LazyLock<[u64; 128]> = LazyLock::new(|| {
     lengths
 });
 
+/// Whether the bit for this length is among these.
+pub(crate) fn has_length(lengths: u64, length: usize) -> bool {
+    lengths & bit(length) != 0
+}
+
 /// A bit for the length of a name. The last one stands for its length and all greater ones.
 pub(crate) fn bit(length: usize) -> u64 {
     1 << length.min(63)
@@ -500,7 +505,10 @@ pub(crate) fn bit(length: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{ENVOYS_OWN, MISLEADING, Takes, Teller, find, fold};
+    use std::borrow::Cow;
+
+    use super::{ENVOYS_OWN, MISLEADING, Takes, Teller};
+    use super::{bit, find, fold, has_length, is_candidate};
 
     #[test]
     fn the_table_is_sorted_folded_and_has_each_name_once() {
@@ -517,6 +525,40 @@ mod tests {
         }
         for name in ENVOYS_OWN {
             assert_eq!(find(name).unwrap().teller, Teller::Proxy, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_folded_name_is_not_copied() {
+        let folded = "-0123456789abcdefghijklmnopqrstuvwxyz";
+        assert!(matches!(fold(folded), Cow::Borrowed(name) if name == folded));
+        for byte in (0..=0x7F_u8).filter(|byte| !folded.as_bytes().contains(byte)) {
+            let name = char::from(byte).to_string();
+            let expected = if name.as_bytes()[0].is_ascii_uppercase() {
+                name.to_ascii_lowercase()
+            } else {
+                "-".to_owned()
+            };
+            assert!(matches!(fold(&name), Cow::Owned(name) if name == expected));
+        }
+    }
+
+    /// These filters only save work: if one let every name through, no other test would notice.
+    #[test]
+    fn most_names_are_ruled_out_by_length_and_first_byte() {
+        let lengths = bit(3) | bit(70);
+        for length in [3, 63, 64, 70, 500] {
+            assert!(has_length(lengths, length), "{length}");
+        }
+        for length in [0, 1, 2, 4, 62] {
+            assert!(!has_length(lengths, length), "{length}");
+        }
+        for name in ["", "accept", "user-agent", "x", "y-forwarded-for", "é"] {
+            assert!(!is_candidate(name), "{name}");
+        }
+        for row in MISLEADING {
+            let name = row.name.strip_suffix('*').unwrap_or(row.name);
+            assert!(is_candidate(name), "{name}");
         }
     }
 

@@ -32,3 +32,20 @@ pub fn document(status: StatusCode) -> &'static str {
         _ => r#"{"title":"Internal Server Error","status":500}"#,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::document;
+
+    #[test]
+    fn a_document_says_the_status_it_comes_with() {
+        for status in [400, 403, 405, 408, 500, 502, 503, 504] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let title = status.canonical_reason().unwrap();
+            let expected = format!(r#"{{"title":"{title}","status":{}}}"#, status.as_u16());
+            assert_eq!(document(status), expected);
+        }
+    }
+}

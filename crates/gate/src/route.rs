@@ -296,6 +296,23 @@ mod tests {
     }
 
     #[test]
+    fn the_best_of_several_patterns_counts_in_any_order() {
+        let patterns = ["/a", "/a/b", "/c"].map(|path| PathPattern::exact(path).unwrap());
+        let mut route = Route::new("x", patterns);
+        route.router = Router::Express;
+        for (path, fit) in [
+            ("/a", PathFit::Exact),
+            ("/a/b", PathFit::Exact),
+            ("/c", PathFit::Exact),
+            ("/A/b/", PathFit::Same),
+            ("/c.x", PathFit::Possible),
+            ("/b", PathFit::No),
+        ] {
+            assert_eq!(route.fit(&Method::GET, None, path).path, fit, "{path}");
+        }
+    }
+
+    #[test]
     fn the_first_route_that_matches_counts() {
         let mut writes = Route::new("writes", [PathPattern::prefix("/orders").unwrap()]);
         writes.methods = vec![Method::POST];

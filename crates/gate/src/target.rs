@@ -127,17 +127,6 @@ pub enum TargetError {
     Form,
 }
 
-impl TargetError {
-    /// The stable code, for logs and metrics.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Ambiguous(_) => "ambiguous_path",
-            Self::Form => "target_form",
-        }
-    }
-}
-
 /// Why a path has several readings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -199,9 +188,9 @@ fn resolve<'t>(path: &'t str, oddities: &mut Oddities) -> Result<Cow<'t, str>, A
             bytes.push(byte);
             continue;
         }
-        let high = rest.next().and_then(hex).ok_or(Ambiguity::BrokenEscape)?;
-        let low = rest.next().and_then(hex).ok_or(Ambiguity::BrokenEscape)?;
-        match (high << 4) | low {
+        let digits = rest.next().zip(rest.next());
+        let byte = digits.and_then(|(high, low)| escaped_byte([high, low]));
+        match byte.ok_or(Ambiguity::BrokenEscape)? {
             b'/' => {
                 oddities.encoded_slash = true;
                 bytes.extend_from_slice(b"%2F");
@@ -231,11 +220,9 @@ fn literal(path: &str) -> Option<LiteralPath> {
     let mut pieces = path.split('%');
     bytes.extend_from_slice(pieces.next().unwrap_or_default().as_bytes());
     for piece in pieces {
-        let (digits, rest) = piece.as_bytes().split_at_checked(2)?;
+        let (digits, rest) = piece.as_bytes().split_first_chunk()?;
         let is_usual = !digits.iter().any(u8::is_ascii_lowercase);
-        let mut number = digits.iter().copied().map(hex);
-        let resolved = number.try_fold(0_u8, |sum, digit| Some((sum << 4) | digit?))?;
-        match resolved {
+        match escaped_byte(*digits)? {
             // As in the path that is resolved, and in any case.
             b'/' => bytes.extend_from_slice(b"%2F"),
             resolved if is_usual && !may_stand(resolved) => bytes.push(resolved),
@@ -279,9 +266,11 @@ const fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
-fn hex(byte: u8) -> Option<u8> {
-    let digit = char::from(byte).to_digit(16)?;
-    u8::try_from(digit).ok()
+/// The byte that an escape with these two hexadecimal digits stands for.
+pub(crate) fn escaped_byte(digits: [u8; 2]) -> Option<u8> {
+    let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
+    let byte = high?.checked_mul(16)?.checked_add(low?)?;
+    u8::try_from(byte).ok()
 }
 
 /// Empty segments, and segments that a reader may resolve or shorten: `.`, `..`, with parameters

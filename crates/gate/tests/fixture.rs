@@ -7,6 +7,7 @@ use bearward_core::{
     Challenge, JwkSet, Policy, Principal, Profile, ProtectionSpace, Rejection, RequestHead,
     Requirements, authenticate,
 };
+use bearward_gate::decision::Verdict;
 use bearward_gate::gate::Authenticator;
 use bearward_gate::original::Original;
 use bearward_gate::{Decision, Gate};
@@ -62,8 +63,16 @@ impl Authenticator for Known {
 
 /// What a gate decides, asking `known`, which never makes it wait.
 pub(crate) fn decide(gate: &Gate, original: &Original<'_>, known: &Known) -> Decision {
-    let deciding = pin!(gate.decide(original, known));
-    match deciding.poll(&mut Context::from_waker(Waker::noop())) {
+    at_once(gate.decide(original, known))
+}
+
+/// What its routes alone decide.
+pub(crate) fn decide_by_route(gate: &Gate, original: &Original<'_>, known: &Known) -> Verdict {
+    at_once(gate.decide_by_route(original, known))
+}
+
+fn at_once<T>(deciding: impl Future<Output = T>) -> T {
+    match pin!(deciding).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(decision) => decision,
         Poll::Pending => panic!("nothing is waited for"),
     }

@@ -273,6 +273,70 @@ fn t_req_08_a_preflight_with_a_body_of_unknown_length_is_none() {
     );
 }
 
+#[test]
+fn a_gate_shows_what_it_was_made_of() {
+    let route = |name| Route::new(name, [PathPattern::prefix("/").unwrap()]);
+    let identity = Identity::builder().field("X-Subject", ClaimSource::Subject, Encoding::Plain);
+    let routes = Routes::new([route("one"), route("another")]);
+    let gate = Gate::new(routes, identity.build().unwrap());
+    let names = gate.routes().iter().map(|route| &*route.name);
+    assert_eq!(names.collect::<Vec<_>>(), ["one", "another"]);
+    assert_eq!(gate.identity().names().collect::<Vec<_>>(), ["x-subject"]);
+}
+
+#[test]
+fn t_fwd_04_a_slash_and_a_semicolon_need_a_route_that_allows_them() {
+    for (target, slash, semicolon, expected) in [
+        ("/orders", false, false, "admitted"),
+        ("/a%2Fb", true, false, "admitted"),
+        ("/a%2Fb", false, true, "ambiguous_path"),
+        ("/a;x", false, true, "admitted"),
+        ("/a;x", true, false, "ambiguous_path"),
+        ("/a%2Fb;x", true, true, "admitted"),
+        ("/a%2Fb;x", true, false, "ambiguous_path"),
+        ("/a%2Fb;x", false, true, "ambiguous_path"),
+        ("/a%2Fb;x", false, false, "ambiguous_path"),
+    ] {
+        let mut route = Route::new("all", [PathPattern::prefix("/").unwrap()]);
+        route.access = Access::Public;
+        route.allow.encoded_slash = slash;
+        route.allow.semicolon = semicolon;
+        let gate = Gate::new(Routes::new([route]), Identity::default());
+        let headers = HeaderMap::new();
+        let original = Original::new(&Method::GET, target, None, &headers);
+        let decision = fixture::decide(&gate, &original, &Known::new(Profile::Rfc9068));
+        assert_eq!(reason(&decision), expected, "{target} {slash} {semicolon}");
+        if let Decision::Refuse(refusal) = decision {
+            assert_eq!(&*refusal.route.unwrap().name, "all");
+        }
+    }
+}
+
+#[test]
+fn t_hdr_05_t_hdr_07_a_claim_that_cannot_be_told_refuses_the_request() {
+    let mut route = Route::new("all", [PathPattern::prefix("/").unwrap()]);
+    let claim = ClaimSource::Claim("nickname".into());
+    let identity = Identity::builder().field("X-Nickname", claim, Encoding::Plain);
+    let identity = identity.max_bytes(3).build().unwrap();
+    for access in [Access::Required, Access::Optional] {
+        route.access = access;
+        let gate = Gate::new(Routes::new([route.clone()]), identity.clone());
+        for (nickname, expected) in [
+            ("bob", "admitted"),
+            ("b\nb", "claim_not_header_safe"),
+            ("bobo", "claim_too_large"),
+        ] {
+            let token = Token::user(ISSUER, AUDIENCE, NOW).claim("nickname", nickname);
+            let mut headers = HeaderMap::new();
+            let bearer = format!("Bearer {}", token.sign());
+            headers.insert("authorization", bearer.parse().unwrap());
+            let original = Original::new(&Method::GET, "/", None, &headers);
+            let decision = fixture::decide(&gate, &original, &Known::new(Profile::Rfc9068));
+            assert_eq!(reason(&decision), expected);
+        }
+    }
+}
+
 /// A decision on a route in shadow mode, which asks for a scope and tells a claim in a field.
 fn shadowed(token: Option<&Token>) -> Admission {
     let mut route = Route::new("all", [PathPattern::prefix("/").unwrap()]);

@@ -8,6 +8,7 @@ use bearward_gate::identity::{
     ClaimSource, Encoding, Identity, IdentityBuildError, IdentityBuilder, IdentityError,
     IdentityFields, Preset, Token as Credentials, Underscores,
 };
+use bearward_gate::misleading::{self, Sender};
 use bearward_testing::conformance::{AUDIENCE, ISSUER, NOW};
 use bearward_testing::{Token, token};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -432,8 +433,9 @@ fn a_token_without_client_says_nothing_of_it() {
 #[test]
 fn fields_of_a_principal_that_comes_again_are_not_written_again() {
     let (identity, principal) = (authgear(), principal(&user()));
+    let same = principal.clone();
     let first = identity.of(Some(&principal)).unwrap();
-    let again = identity.of(Some(&Principal::clone(&principal))).unwrap();
+    let again = identity.of(Some(&same)).unwrap();
     assert!(Arc::ptr_eq(&first, &again));
     assert_eq!(set(&first), told(&identity, &user()));
 }
@@ -453,6 +455,20 @@ fn t_cch_04_other_settings_tell_by_themselves() {
         assert!(now.remove.is_empty());
         assert_eq!(set(&before.of(Some(&principal)).unwrap()), then);
     }
+}
+
+/// A reload that changes nothing about them must not make every principal's fields be written again.
+#[test]
+fn equal_settings_share_what_was_written() {
+    let principal = principal(&user());
+    let earlier = own().build().unwrap();
+    let written = earlier.of(Some(&principal)).unwrap();
+    let equal = own().build().unwrap().reuse_if_equal(&earlier);
+    assert!(Arc::ptr_eq(&equal.of(Some(&principal)).unwrap(), &written));
+    let other = own().max_bytes(100).build().unwrap();
+    let other = other.reuse_if_equal(&earlier).of(Some(&principal)).unwrap();
+    assert!(!Arc::ptr_eq(&other, &written));
+    assert_eq!(set(&other), owned(&[("x-auth-user", token::SUBJECT)]));
 }
 
 #[test]
@@ -667,12 +683,151 @@ fn the_manual_has_the_table_of_misleading_fields() {
     let (above, below) = page
         .split_once(marker)
         .expect("the marker of what is generated");
-    let table = bearward_gate::misleading::reference();
+    let table = misleading::reference();
     if std::env::var_os("BEARWARD_BLESS").is_some() {
         std::fs::write(manual, format!("{above}{marker}{table}")).expect("writing docs/fields.md");
         return;
     }
     assert_eq!(below, table);
+}
+
+/// Senders that set some of the misleading fields themselves, under exactly the names in the table.
+#[test]
+fn t_fwd_12_a_misleading_field_passes_from_those_alone_who_set_it() {
+    let identity = own().underscores(Underscores::Keep).build().unwrap();
+    for (name, passes_from) in [
+        (
+            "x-forwarded-for",
+            &[Sender::TrustedProxy, Sender::Envoy][..],
+        ),
+        ("x-real-ip", &[Sender::TrustedProxy]),
+        ("x_forwarded_for", &[]),
+        ("x.forwarded.for", &[]),
+        ("x-forwarded-prefix", &[]),
+        ("x-remote-user", &[]),
+        (
+            "accept",
+            &[Sender::Stranger, Sender::TrustedProxy, Sender::Envoy],
+        ),
+    ] {
+        let name = HeaderName::from_static(name);
+        let folded = misleading::fold(name.as_str());
+        for sender in [Sender::Stranger, Sender::TrustedProxy, Sender::Envoy] {
+            let is_taken_out = identity.is_taken_out(&name, &folded, sender);
+            assert_ne!(
+                is_taken_out,
+                passes_from.contains(&sender),
+                "{name} {sender:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_kept_and_removed_besides_is_known_folded() {
+    let name = |name: &str| name.parse().unwrap();
+    let identity = own()
+        .remove(name("X_Tenant"))
+        .remove(name("X-Region"))
+        .keep(name("X-Forwarded-Prefix"))
+        .keep(name("X_Kept"))
+        .build()
+        .unwrap();
+    let kept: Vec<_> = identity.kept().collect();
+    assert_eq!(kept, ["x-forwarded-prefix", "x-kept"]);
+    assert_eq!(identity.removed(), ["x-region", "x-tenant"]);
+    for name in ["x-forwarded-prefix", "x-kept"] {
+        assert!(identity.keeps(name), "{name}");
+    }
+    for name in ["x_kept", "x-forwarded-for", "x-tenant", ""] {
+        assert!(!identity.keeps(name), "{name}");
+    }
+    assert_eq!(own().build().unwrap().kept().count(), 0);
+    assert!(own().build().unwrap().removed().is_empty());
+}
+
+/// What a proxy is asked to remove that removes by exact name.
+#[test]
+fn t_hdr_01_t_hdr_02_what_has_to_be_removed_is_named_once_and_nothing_that_is_set() {
+    let identity = Identity::builder()
+        .field("X-Sub", ClaimSource::Subject, Encoding::Plain)
+        .field(
+            "X-Amr",
+            ClaimSource::Claim("nickname".into()),
+            Encoding::Plain,
+        )
+        .build()
+        .unwrap();
+    let fields = identity.of(Some(&principal(&user()))).unwrap();
+    assert_eq!(set(&fields), owned(&[("x-sub", token::SUBJECT)]));
+    let mut sent = HeaderMap::new();
+    for name in [
+        // Identity fields and a credential: set, removed, and in another spelling.
+        "x-sub",
+        "x-amr",
+        "x_amr",
+        "authorization",
+        // Named only because the client sent them.
+        "x.amr",
+        "x-authgear-user-id",
+        "x-remote-user",
+        "x_other",
+        // These pass: Envoy itself sets the one, and the other means nothing.
+        "x-forwarded-for",
+        "accept",
+    ] {
+        sent.append(name, HeaderValue::from_static("evil"));
+    }
+    let mut removed: Vec<_> = identity.to_remove(&fields, &sent).collect();
+    removed.sort_unstable();
+    assert_eq!(
+        removed,
+        [
+            "authorization",
+            "x-amr",
+            "x-authgear-user-id",
+            "x-id-token",
+            "x-id_token",
+            "x-remote-user",
+            "x.amr",
+            "x_amr",
+            "x_id-token",
+            "x_id_token",
+            "x_other",
+            "x_sub",
+        ]
+    );
+}
+
+#[test]
+fn t_hdr_01_names_of_one_length_are_all_stripped() {
+    let one = || own().token(Credentials::Forward);
+    let other = one().field("X-Auth-Name", ClaimSource::Subject, Encoding::Plain);
+    let (one, both) = (one().build().unwrap(), other.build().unwrap());
+    assert!(stripped(&one, "x-auth-user"));
+    assert!(!stripped(&one, "x-auth-name"));
+    for name in ["x-auth-user", "x-auth-name", "X-Auth-Name"] {
+        assert!(stripped(&both, name), "{name}");
+    }
+    assert!(!stripped(&both, "x-auth-mail"));
+}
+
+#[test]
+fn settings_can_be_read_back() {
+    let default = own().build().unwrap();
+    assert_eq!(default.token(), Credentials::Strip);
+    assert_eq!(default.underscores(), Underscores::Drop);
+    assert_eq!(default.id_token_field(), "x-id-token");
+    let credentials: Vec<_> = default.credentials().collect();
+    assert_eq!(credentials, ["authorization", "x-id-token"]);
+    let other = own()
+        .token(Credentials::Forward)
+        .underscores(Underscores::Keep)
+        .id_token_field(HeaderName::from_static("x-reauth"));
+    let other = other.build().unwrap();
+    assert_eq!(other.token(), Credentials::Forward);
+    assert_eq!(other.underscores(), Underscores::Keep);
+    assert_eq!(other.id_token_field(), "x-reauth");
 }
 
 #[test]

@@ -3,6 +3,11 @@
 
 #![cfg(test)]
 
+mod decision;
 mod fixture;
 mod gate;
+mod grpc;
 mod identity;
+mod original;
+mod origins;
+mod publication;

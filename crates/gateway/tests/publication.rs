@@ -1,19 +1,14 @@
-//! The protected resource metadata (RFC 9728) at every door, and what a page of another origin may
-//! read.
+//! The protected resource metadata (RFC 9728) at every door.
 
-use bearward::{Issuer, JwkSet, ResourceServer};
 use bearward_gateway::decision::Reason;
 use bearward_gateway::doors::ext_authz::ExtAuthz;
 use bearward_gateway::doors::forward_auth::{Peer, TrustedPeers};
 use bearward_gateway::identity::Identity;
-use bearward_gateway::original::Original;
-use bearward_gateway::origins::Origins;
-use bearward_gateway::route::Routes;
-use bearward_gateway::{Current, Decision, Gate, InForce};
+use bearward_gateway::{Current, Decision};
 use bearward_testing::DevIssuer;
-use bearward_testing::conformance::{ISSUER, key_set, metadata, policy};
+use bearward_testing::conformance::metadata;
 use envoy_types::ext_authz::v3::pb::HttpResponse;
-use http::{HeaderMap, Method, Request};
+use http::{Method, Request};
 use serde_json::{Value, json};
 
 use crate::ext_authz::question;
@@ -142,73 +137,4 @@ async fn envoy_answers_the_metadata_itself() {
         .collect();
     let json = ("content-type".to_owned(), "application/json".to_owned());
     assert!(fields.contains(&json), "{fields:?}");
-}
-
-#[tokio::test]
-async fn without_a_resource_nothing_is_published() {
-    let keys = JwkSet::parse(key_set().as_bytes()).unwrap();
-    let issuer = Issuer::jwk_set(policy(ISSUER), keys);
-    let server = ResourceServer::builder().issuer(issuer).build().unwrap();
-    let gate = InForce::new(server, Gate::new(Routes::default(), Identity::default()));
-    for path in [PATH, "/.well-known/oauth-protected-resource"] {
-        assert!(
-            gate.gate().published(&Method::GET, path).is_none(),
-            "{path}"
-        );
-    }
-}
-
-/// The fields of a refusal to a request with these `Origin` fields.
-async fn refused(ours: &[&str], sent: &[&str]) -> HeaderMap {
-    let origins = ours.iter().map(|origin| origin.parse().unwrap());
-    let identity = Identity::builder().build().unwrap();
-    let gate = gate([], identity, None);
-    let with_origins = gate.gate().clone().origins(Origins::new(origins));
-    let gate = InForce::new(gate.server().clone(), with_origins);
-    let mut headers = HeaderMap::new();
-    for origin in sent {
-        headers.append("origin", origin.parse().unwrap());
-    }
-    let method = Method::GET;
-    let original = Original::new(&method, "/", None, &headers);
-    match gate.decide(&original).await {
-        Decision::Refuse(refusal) => {
-            assert_eq!(refusal.reason.code(), "no_credentials");
-            refusal.headers
-        }
-        other @ (Decision::Admit(_) | Decision::Publish(_)) => panic!("{other:?}"),
-    }
-}
-
-#[tokio::test]
-async fn a_page_of_a_configured_origin_may_read_the_challenge() {
-    let ours = ["https://app.example", "http://localhost:3000"];
-    for origin in ours {
-        let headers = refused(&ours, &[origin]).await;
-        assert_eq!(headers["access-control-allow-origin"], origin);
-        assert_eq!(
-            headers["access-control-expose-headers"],
-            "WWW-Authenticate, DPoP-Nonce"
-        );
-        assert_eq!(headers["vary"], "Origin");
-        assert!(headers.contains_key("www-authenticate"));
-    }
-    for others in [
-        &["https://evil.example"][..],
-        &["https://app.example:444"],
-        &["http://app.example"],
-        &["https://app.example.evil.example"],
-        &["null"],
-        &["https://app.example", "https://app.example"],
-        &[],
-    ] {
-        let headers = refused(&ours, others).await;
-        assert!(!headers.contains_key("access-control-allow-origin"));
-        assert!(!headers.contains_key("access-control-expose-headers"));
-        // What is stored for one origin is not for another.
-        assert_eq!(headers["vary"], "Origin");
-    }
-    let headers = refused(&[], &["https://app.example"]).await;
-    assert!(!headers.contains_key("access-control-allow-origin"));
-    assert!(!headers.contains_key("vary"));
 }

@@ -5,6 +5,7 @@
 //! `_method[]`, ` _method` and `[_method]` into `_method`, and some split parameters at `;`.
 
 use super::fold;
+use crate::target::escaped_byte;
 
 /// Whether a parameter of this query names another method or path. Those for whose folded names
 /// `is_kept` is true are skipped.
@@ -53,31 +54,23 @@ fn decoded(name: &str) -> String {
     let mut rest = name.as_bytes();
     while let [first, tail @ ..] = rest {
         let escape = match rest {
-            [b'%', high, low, ..] => hex(*high).zip(hex(*low)),
+            [b'%', high, low, tail @ ..] => escaped_byte([*high, *low]).zip(Some(tail)),
             _ => None,
         };
-        (bytes, rest) = match (escape, tail) {
-            (Some((high, low)), [_, _, tail @ ..]) => (pushed(bytes, high << 4 | low), tail),
-            _ if *first == b'+' => (pushed(bytes, b' '), tail),
-            _ => (pushed(bytes, *first), tail),
+        let (byte, tail) = match (escape, first) {
+            (Some(escape), _) => escape,
+            (None, b'+') => (b' ', tail),
+            (None, byte) => (*byte, tail),
         };
+        bytes.push(byte);
+        rest = tail;
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn pushed(mut bytes: Vec<u8>, byte: u8) -> Vec<u8> {
-    bytes.push(byte);
-    bytes
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    let value = char::from(digit).to_digit(16)?;
-    u8::try_from(value).ok()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::names_another;
+    use super::{may_be_one, names_another};
 
     #[test]
     fn t_fwd_11_a_query_that_names_another_method_in_any_reading() {
@@ -132,6 +125,24 @@ mod tests {
             "%ff%fe_method=1",
         ] {
             assert!(!names_another(query, |_| false), "{query}");
+        }
+    }
+
+    #[test]
+    fn most_parameters_are_ruled_out_by_length_and_first_byte() {
+        for name in [
+            "",
+            "_",
+            "_metho",
+            "xmethod",
+            "x-astro",
+            "%5fmethod",
+            "+_method",
+        ] {
+            assert_eq!(may_be_one(name), name.len() >= 7, "{name}");
+        }
+        for name in ["method", "payment_method", "Quantity", "0123456789"] {
+            assert!(!may_be_one(name), "{name}");
         }
     }
 

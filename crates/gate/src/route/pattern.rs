@@ -423,6 +423,11 @@ mod tests {
         ] {
             assert!(!matches(&one, path), "{path}");
         }
+        let last = PathPattern::glob("/users/*").unwrap();
+        assert!(matches(&last, "/users/7"));
+        for path in ["/users/", "/users", "/users/7/"] {
+            assert!(!matches(&last, path), "{path}");
+        }
         let rest = PathPattern::glob("/files/**").unwrap();
         for path in ["/files", "/files/", "/files/a", "/files/a/b/"] {
             assert!(matches(&rest, path), "{path}");
@@ -548,6 +553,7 @@ mod tests {
         let exact = PathPattern::exact("/a/exact").unwrap();
         let prefix = PathPattern::prefix("/admin").unwrap();
         let glob = PathPattern::glob("/v*/admin").unwrap();
+        let wild = PathPattern::glob("/v*x/*.pdf").unwrap();
         // In the order of `Router::ALL`: strict, express, rails, aspnet, servlet.
         for (pattern, path, fits) in [
             (&exact, "/a/exact", [Exact; 5]),
@@ -582,6 +588,15 @@ mod tests {
             (&prefix, "/x/admin", [No; 5]),
             (&prefix, "/", [No; 5]),
             (&glob, "/V1/Admin/", [No, Possible, No, Possible, No]),
+            (&glob, "/v1/Admin", [No, Same, No, Same, No]),
+            (&glob, "/v1/admin/", [No, Same, Same, Same, Possible]),
+            (&wild, "/v1x/a.pdf", [Exact; 5]),
+            (
+                &wild,
+                "/v1x/a.pdf.gz",
+                [No, Possible, Possible, No, Possible],
+            ),
+            (&wild, "/v1x.y/a.pdf", [No; 5]),
             (
                 &glob,
                 "/v1/admin.json",
@@ -630,6 +645,59 @@ mod tests {
         ] {
             assert!(!one.exceeds(&other), "{one} {other}");
             assert!(!other.exceeds(&one), "{other} {one}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_known_by_its_kind_and_where_it_starts() {
+        let exact = |path| PathPattern::exact(path).unwrap();
+        let prefix = |path| PathPattern::prefix(path).unwrap();
+        let glob = |path| PathPattern::glob(path).unwrap();
+        for (pattern, is_glob, as_prefix, start) in [
+            (exact("/a/b"), false, None, "/a/b"),
+            (exact("/a/"), false, None, "/a/"),
+            (prefix("/a/b"), false, Some("/a/b"), "/a/b"),
+            (glob("/a/b"), true, None, "/a/b"),
+            (glob("/a/*/c"), true, None, "/a"),
+            (glob("/a/b*/c"), true, None, "/a"),
+            (glob("/a/**"), true, None, "/a"),
+            (glob("/*"), true, None, ""),
+        ] {
+            assert_eq!(pattern.is_glob(), is_glob, "{pattern}");
+            assert_eq!(pattern.as_prefix(), as_prefix, "{pattern}");
+            assert_eq!(pattern.literal_start(), start, "{pattern}");
+            assert_eq!(format!("{pattern:?}"), pattern.to_string());
+        }
+    }
+
+    #[test]
+    fn paths_like_another_have_as_much_of_it_as_the_stars_allow() {
+        for (pattern, other, expected) in [
+            ("/*.json", "/admin", ["/admin.json", "/.json"]),
+            ("/*/b", "/admin", ["/admin/b", "/admin/b"]),
+            ("/a*b*", "/x", ["/axb", "/ab"]),
+            ("/*/*", "/a", ["/a/", "/a/"]),
+            ("/a", "/b", ["/a", "/a"]),
+        ] {
+            let glob = PathPattern::glob(pattern).unwrap();
+            assert_eq!(glob.paths_like(other), expected, "{pattern} {other}");
+        }
+    }
+
+    #[test]
+    fn another_path_is_alike_if_one_of_the_routers_may_take_it_for_the_same() {
+        let admin = PathPattern::exact("/admin").unwrap();
+        for (path, router) in [
+            ("/Admin", Router::Express),
+            ("/admin.json", Router::Rails),
+            ("/admin;x", Router::Aspnet),
+        ] {
+            assert!(admin.is_alike(path, &[Router::Strict, router]), "{path}");
+            assert!(!admin.is_alike(path, &[Router::Strict]), "{path}");
+            assert!(!admin.is_alike(path, &[]), "{path}");
+        }
+        for path in ["/admin", "/other"] {
+            assert!(!admin.is_alike(path, Router::ALL), "{path}");
         }
     }
 
