@@ -1,4 +1,4 @@
-//! The gate: all that is decided about a request, in one place, for every door.
+//! The gate: all that is decided about a request, in one place, for every door: access, requirements, preflights, shadow mode.
 
 use std::future::Future;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Which rule a request falls under: host, path and method, first match first.
+//! Which route a request matches: host, path and method, first match first.
 //!
 //! A request that no route matches is refused: there is no route by default.
 //!

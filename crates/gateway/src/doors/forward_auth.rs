@@ -9,12 +9,9 @@
 //! The protected resource metadata is served here as well, under its own path: a proxy that asks about
 //! a request for it would send it on to the application, which does not have it.
 
-mod caddy;
 mod dialect;
-mod envoy;
-mod nginx;
+mod dialects;
 pub(crate) mod serve;
-mod traefik;
 
 use std::borrow::Cow;
 
@@ -28,6 +25,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use crate::doors::in_force::{Current, InForce};
 
 use self::dialect::{Dialect, Removal, Statuses};
+use self::dialects::DIALECTS;
 
 /// The endpoints that proxies ask. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -68,7 +66,7 @@ impl ForwardAuth {
             return publish(published);
         }
         let path = head.uri.path();
-        let dialect = DIALECTS.iter().copied().find(|dialect| dialect.is_at(path));
+        let dialect = DIALECTS.iter().find(|dialect| dialect.is_at(path));
         if !self.trusted.contains(peer) {
             let refusal = Refusal::plain(None, Reason::UntrustedPeer);
             return refused(refusal, Statuses::All);
@@ -178,14 +176,6 @@ fn answer(
 }
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-
-/// Every dialect.
-const DIALECTS: &[&Dialect] = &[
-    &caddy::CADDY,
-    &envoy::ENVOY,
-    &nginx::NGINX,
-    &traefik::TRAEFIK,
-];
 
 /// The status that was decided on, whatever the proxy can carry.
 const STATUS: HeaderName = HeaderName::from_static("x-bearward-status");

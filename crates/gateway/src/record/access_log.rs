@@ -1,4 +1,4 @@
-//! The access log: one line a request, with the reason and never the token. No field is text that the
+//! The access log: which requests get a line, and the text of that line, with the reason and never the token. No field is text that the
 //! sender chose.
 //!
 //! What anyone can cause, refusals and cut connections, is limited: a flood of them would fill the

@@ -1,4 +1,4 @@
-//! What is counted, in the text format of OpenMetrics, which Prometheus reads.
+//! What is counted, by which labels, in the text format of OpenMetrics, which Prometheus reads.
 //!
 //! INVARIANT: labels are from configuration (routes, issuers) or fixed codes. Nothing a sender chose
 //! becomes one, so that nobody can make their number grow.

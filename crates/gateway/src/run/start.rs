@@ -1,4 +1,4 @@
-//! The running program: everything a configuration says, in operation.
+//! The program from its start to its stop: listeners, doors and what they share.
 //!
 //! Listeners are bound before anything is served, so that a mistake ends the program at its start.
 //! A reload replaces the gate between two requests; when the program is told to stop, requests that

@@ -1,4 +1,4 @@
-//! What distinguishes one proxy's question from another's, as a table.
+//! What a dialect is: how a proxy asks, which statuses it can carry to the client, how it removes a field.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! The listener: accepts connections, as many as it may, and ends them in order.
+//! Serves the connections of the reverse proxy: each client gets its share, slow and idle ones end.
 
 use std::convert::Infallible;
 use std::sync::Arc;

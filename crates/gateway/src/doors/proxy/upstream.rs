@@ -1,4 +1,4 @@
-//! Upstreams: the applications that requests are sent to, each at one address or several.
+//! Upstreams: the applications that requests are sent to, each at one address or several, and which requests are sent again.
 //!
 //! An address that could not be connected to is passed over for a while, and tried again then. What
 //! was sent to an application is not sent again, but for one case: see [`Upstream::send`].
