@@ -17,36 +17,34 @@ Exit status:
 /// Of commands that decide on nothing.
 pub(crate) const PLAIN_EXITS: &str = "\
 Exit status:
-  0  It did what it was asked, or was told to stop and did.
+  0  It did what it was asked, or stopped when it was asked to.
   2  It could not: a usage error, a configuration with mistakes, a file that cannot be read or
      written, an address that cannot be listened on.
 ";
 
 pub(crate) const ENVIRONMENT: &str = "\
 Environment:
-  RUST_LOG        What to log, as --log; for the commands that have that option, which counts
-                  before it.
-  NO_COLOR        If it is set and not empty, nothing is coloured.
-  CLICOLOR_FORCE  If it is set and not 0, colours are used even where no terminal is.
-  any NAME        The secret of an issuer, where --secret or the configuration says env:NAME. No
-                  secret is ever an argument.
-  NOTIFY_SOCKET   Where systemd is told that the gateway listens, and that it stops: Type=notify. Of
-                  serve alone.
+  RUST_LOG        What to log, for commands that have --log, which takes precedence.
+  NO_COLOR        If set and not empty, output is not coloured.
+  CLICOLOR_FORCE  If set and not 0, output is coloured even if it is not a terminal.
+  any NAME        The secret of an issuer, if --secret or the configuration says env:NAME. Secrets
+                  are never passed as arguments.
+  NOTIFY_SOCKET   For serve only: the socket on which it tells systemd that it is ready or stopping
+                  (Type=notify).
 ";
 
 pub(crate) const FILES: &str = "\
 Files:
-  bearward.toml          The configuration, in the current folder unless --config names another
-                         file. Paths in it are relative to its folder. bearward schema --format
-                         markdown prints every key.
-  snapshot of an issuer  The last good key set, where the configuration asks for it: written with
-                         mode 0600 and by renaming, read at the start.
+  bearward.toml          The configuration, in the current directory unless --config names another
+                         file. Relative paths in it start from the directory of the file. To list
+                         every key, run: bearward schema --format markdown
+  snapshot of an issuer  The last good key set, if the issuer sets `snapshot`. Written with mode 0600
+                         and replaced atomically; read at startup.
 ";
 
 pub(crate) const SIGNALS: &str = "\
 Signals:
-  SIGHUP           The configuration, and the files it names, are read again. With mistakes the
+  SIGHUP           Reads the configuration and the files it names again. If it has mistakes, the
                    last good one stays in force.
-  SIGTERM, SIGINT  No new connections are accepted; requests under way are answered, for 30 s at
-                   most.
+  SIGTERM, SIGINT  Stops: accepts no new connections, and answers requests in progress within 30 s.
 ";

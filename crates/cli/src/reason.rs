@@ -11,7 +11,7 @@ use crate::format::Format;
 use crate::reasons::Explanation;
 use crate::{Exit, Failure, help};
 
-/// Prints what a reason means, who refuses for it, what the sender is answered, and what to do.
+/// Explains a reason code: what it means, which component refuses the request, what response the sender gets, the likely causes, and what to do.
 ///
 /// The text is that of docs/reasons.md, which is part of the program. Without CODE it lists all codes.
 #[derive(clap::Args)]

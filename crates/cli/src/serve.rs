@@ -29,7 +29,7 @@ pub(crate) struct Serve {
     /// The configuration [default: bearward.toml]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["issuer", "audiences", "upstream"])]
     config: Option<PathBuf>,
-    /// The issuer, exactly as it stands in `iss`
+    /// The issuer, exactly as it appears in `iss`
     #[arg(
         long,
         value_name = "URL",

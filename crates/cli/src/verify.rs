@@ -36,7 +36,7 @@ use self::progress::Progress;
 #[command(after_long_help = help::sections([EXITS, help::ENVIRONMENT]))]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Verify {
-    /// The issuer, exactly as it stands in `iss`
+    /// The issuer, exactly as it appears in `iss`
     #[arg(long, value_name = "ISS")]
     issuer: String,
     /// Your name in `aud`; again for more, of which one suffices

@@ -257,7 +257,7 @@ pub enum RecipeError {
     },
     /// The gateway serves only clients that prove who they are (`client_ca` of this table).
     #[error(
-        "`client_ca` of {0} lets nobody in without a certificate: name that of the proxy, and its key"
+        "`client_ca` of {0} requires a client certificate: give the proxy's certificate and key"
     )]
     NoClientCertificate(&'static str),
     /// The proxy must know the gateway by the name of its certificate.

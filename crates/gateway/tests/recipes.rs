@@ -231,8 +231,8 @@ fn what_tls_needs_is_told_and_nothing_besides_is_taken() {
         assert_eq!(
             said(to_secured(proxy, &asks)),
             format!(
-                "`client_ca` of {table} lets nobody in without a certificate: name that of the \
-                 proxy, and its key"
+                "`client_ca` of {table} requires a client certificate: give the proxy's certificate \
+                 and key"
             )
         );
         for place in ["10.0.0.8:9170", "unix:/run/bearward.sock"] {

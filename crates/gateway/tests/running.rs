@@ -777,7 +777,7 @@ async fn a_file_that_is_as_it_was_at_the_start_needs_none() {
     let running = Running::start(&text).await;
     let told = || {
         let text = log.text();
-        text.matches("listeners have changed").count()
+        text.matches("listeners changed").count()
     };
     for (text, expected) in [
         (&text, 0),

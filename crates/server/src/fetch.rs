@@ -63,7 +63,7 @@ pub struct Answer {
 #[non_exhaustive]
 pub enum FetchError {
     /// No connection within 2 s: refused, unreachable, silent, or the name does not resolve.
-    #[error("connect: no connection to the issuer")]
+    #[error("connect: could not connect to the server")]
     Connect,
     /// None of the well-known URLs had the metadata.
     #[error(transparent)]

@@ -74,7 +74,7 @@ table! {
 }
 
 table! {
-    TOKEN_CACHE: TokenCache, "The cache of verified tokens. One that comes again costs no signature check; its times, what the route requires and whether its key is still published are checked each time. It holds tokens and claims in memory, and only those that were valid." {
+    TOKEN_CACHE: TokenCache, "The cache of verified tokens. A token in the cache is accepted without checking its signature again; its times, the route's requirements, and whether its key is still published are checked on every request. The cache keeps tokens and their claims in memory, and never holds an invalid token." {
         max_entries: u32 = defaulted("10000", "The most tokens; `0` turns the cache off."),
         max_bytes: u32 = defaulted("33554432", "The most memory they take, in bytes; a usual token takes 4500. `0` turns the cache off."),
     }
@@ -82,7 +82,7 @@ table! {
 
 table! {
     ISSUER: Issuer, "An issuer. Its keys are discovered, unless one of `jwks_uri`, `jwks_file` and `secret` says where they are." {
-        issuer: Text = required("The issuer, exactly as it stands in `iss`.").missing_as(Code::IssuerMissing),
+        issuer: Text = required("The issuer, exactly as it appears in `iss`.").missing_as(Code::IssuerMissing),
         also: Texts = optional("Other names of the same issuer, with the same keys: Authgear keeps its keys when a custom domain changes `iss`."),
         audiences: TextOrTexts = required("Our names in `aud`, of which a token must have one.").missing_as(Code::AudienceMissing),
         profile: Profile = chosen("How the issuer writes access tokens, and what marks a machine. The table of profiles has the details."),

@@ -63,11 +63,11 @@ impl Started {
     fn tell_changes(&self, config: &Config, before: &Config) {
         let is_new = config.telemetry != before.telemetry;
         if is_new && config.telemetry != self.telemetry {
-            tracing::warn!("telemetry has changed; that takes effect at the next start");
+            tracing::warn!("telemetry settings changed; restart to apply them");
         }
         let is_same = |listen| config.listen.is_same_at_a_start(listen);
         if !is_same(&before.listen) && !is_same(&self.listen) {
-            tracing::warn!("listeners have changed; that takes effect at the next start");
+            tracing::warn!("listeners changed; restart to apply them");
         }
     }
 }

@@ -242,7 +242,7 @@ impl Endpoint {
         let until = now.checked_add(cooldown).unwrap_or(now);
         if lock(&self.resting).replace(until).is_none() {
             let address = &self.address;
-            tracing::warn!(upstream, %address, %error, "an upstream cannot be connected to");
+            tracing::warn!(upstream, %address, %error, "cannot connect to upstream address");
         }
     }
 
@@ -304,7 +304,7 @@ impl Endpoint {
             Sender::Http1(Some(connection), Origin::New, Arc::clone(&self.idle))
         };
         if lock(&self.resting).take().is_some() {
-            tracing::info!(address = %self.address, "an upstream is back");
+            tracing::info!(address = %self.address, "upstream address is reachable again");
         }
         Ok(sender)
     }
