@@ -1,8 +1,8 @@
 //! The admin listener's answers: health, metrics, the state of keys.
 //!
-//! Read-only. There is no authentication, so the listener belongs on loopback or a private network.
-//! Requests that a web page makes through a browser are refused: from another origin, or under a name
-//! that someone pointed at this machine.
+//! Read-only. There is no authentication, so the listener belongs on loopback or a private network. Web
+//! pages that reach it through a browser are refused: from another origin, or by a name pointed at this
+//! machine.
 
 use std::future::{Ready, ready};
 use std::net::IpAddr;
@@ -76,8 +76,8 @@ impl Admin {
         }
     }
 
-    /// Someone may have pointed a foreign name here; that cannot be done with an address. For anything
-    /// but a plain navigation, a browser sends the origin and the site that the request comes from.
+    /// A foreign name may have been pointed here; an address cannot be. Except for plain navigation, a
+    /// browser sends the origin and site that the request comes from.
     fn is_for_us(&self, headers: &HeaderMap) -> bool {
         let mut hosts = headers.get_all(HOST).iter();
         let (Some(host), None) = (hosts.next(), hosts.next()) else {

@@ -153,8 +153,8 @@ fn fields(request: &HttpRequest) -> Option<HeaderMap> {
     {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
         let value = http::HeaderValue::from_bytes(value).ok()?;
-        // Several `Authorization` fields, joined. If the first is a bearer token, the comma makes it
-        // malformed; another scheme in front would hide the rest.
+        // Several `Authorization` fields, joined. If a bearer token is first, the comma makes it
+        // malformed; another scheme would hide it.
         if name == AUTHORIZATION && value.as_bytes().contains(&b',') && !is_bearer(&value) {
             fields.append(name.clone(), value.clone());
         }
@@ -202,8 +202,7 @@ fn refused(refusal: Refusal, body: Body) -> Answered {
     (response, Decision::Refuse(Box::new(refusal)))
 }
 
-/// The metadata, as a denied response, which Envoy sends itself: otherwise the request would go to the
-/// application, which does not have it.
+/// The metadata, as a denied response, which Envoy sends itself: the application does not have it.
 fn publish(published: Box<Published>) -> Answered {
     let denied = DeniedHttpResponse {
         status: Some(HttpStatus {

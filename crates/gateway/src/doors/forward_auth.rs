@@ -43,9 +43,9 @@ impl ForwardAuth {
 
     /// Answers the request of `peer` with this head.
     ///
-    /// The response's extensions hold the [`Decision`]; for a refusal also its [`Reason`] and, if there
-    /// was one, the [`Rejection`](bearward::Rejection); for the protected resource metadata,
-    /// [`Published`]. A path that is no endpoint gets an empty 404.
+    /// The response's extensions hold the [`Decision`]; for a refusal also its [`Reason`] and any
+    /// [`Rejection`](bearward::Rejection); for the protected resource metadata, [`Published`]. A path
+    /// that is no endpoint gets an empty 404.
     pub async fn answer(
         &self,
         peer: impl Into<Peer>,

@@ -5,10 +5,9 @@
 //! head → Decision → fields cleaned → identity fields set → upstream → answer, streamed
 //! ```
 //!
-//! Bodies are streamed, never buffered: the proxy refuses a request without reading its body, and an
-//! admitted body passes as fast as the slower side takes it. Requests are written anew, never copied,
-//! so that client and upstream cannot differ on where one ends. The path that the gate decided on is
-//! the path forwarded.
+//! Bodies are never buffered: a refusal does not read them, and an admitted body passes as fast as the
+//! slower side takes it. Requests are written anew, never copied, so that client and upstream cannot
+//! differ on where one ends. The path that the gate decided on is the path forwarded.
 //!
 //! [RFC 9110 §7.6]: https://www.rfc-editor.org/rfc/rfc9110#section-7.6
 
@@ -364,7 +363,7 @@ impl Outbound<'_> {
         Ok((response, held))
     }
 
-    /// Removes from the head everything that must not reach the application.
+    /// Removes what must not reach the application.
     fn clean(&self, head: &mut Parts) {
         // They are about the client's connection.
         head.extensions = Extensions::new();
@@ -397,8 +396,7 @@ impl Outbound<'_> {
         if wants_trailers {
             headers.insert(http::header::TE, HeaderValue::from_static("trailers"));
         }
-        // Last, so that nothing above can remove them. The client's fields with these names are already
-        // gone.
+        // Last, so that nothing above can remove them. The client's copies are already gone.
         for (name, value) in told {
             headers.insert(name, value.clone());
         }

@@ -113,8 +113,8 @@ where
     }
 }
 
-/// A connection whose targets and framing are checked as strictly as at the reverse proxy: after
-/// `/auth/envoy` comes the target that a client chose.
+/// A connection read as strictly as at the reverse proxy: a client chose the target after
+/// `/auth/envoy`.
 struct Filtered<I> {
     io: I,
     filter: Filter,
@@ -183,7 +183,7 @@ struct Turns(AtomicU64);
 
 impl Turns {
     fn next(&self) {
-        // Over HTTP/1.1 there is no other writer; over HTTP/2 it only matters that the count is not 0.
+        // Over HTTP/1.1 there is no other writer; over HTTP/2 only zero or not zero matters.
         let next = self.count().wrapping_add(1);
         self.0.store(next, Ordering::Relaxed);
     }

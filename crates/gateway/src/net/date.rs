@@ -1,7 +1,7 @@
 //! The `Date` of answers ([RFC 9110 §6.6.1]), according to the current clock.
 //!
-//! hyper adds a date at almost no cost, but caches the latest one it wrote. If the clock is set back by
-//! an hour, its answers would be dated in the future for that hour. This module dates them then.
+//! hyper adds a date at almost no cost, but caches the latest it wrote. If the clock is set back by an
+//! hour, its answers would be dated in the future for an hour. This module dates them then.
 //!
 //! [RFC 9110 §6.6.1]: https://www.rfc-editor.org/rfc/rfc9110#section-6.6.1
 
@@ -22,8 +22,7 @@ thread_local! {
 /// The latest second of the clock, in Unix time.
 static LATEST: AtomicU64 = AtomicU64::new(0);
 
-/// Adds a date to an answer that has none, unless hyper's will be right. An application's own date
-/// stays.
+/// Adds a date to an answer that has none, unless hyper's will be right.
 pub(crate) fn add(headers: &mut HeaderMap) {
     add_at(headers, SystemTime::now(), &LATEST);
 }

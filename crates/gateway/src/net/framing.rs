@@ -341,8 +341,8 @@ impl Head {
         self.line.skip(bytes.get(..fragment).unwrap_or_default())
     }
 
-    /// Takes whole lines, up to an incomplete or ambiguous one. Returns how many bytes, and whether
-    /// they end the head.
+    /// Takes lines up to an incomplete or ambiguous one. Returns how many bytes, and whether they end
+    /// the head.
     fn take_lines(&mut self, bytes: &[u8]) -> (usize, bool) {
         let mut left = bytes;
         let mut is_over = false;

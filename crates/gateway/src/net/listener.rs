@@ -61,7 +61,7 @@ impl Listener {
         })
     }
 
-    /// Speaks TLS. Each new connection uses the configuration stored in `config` at that time.
+    /// Speaks TLS. Each new connection uses what `config` holds at that time.
     #[must_use]
     pub fn tls(mut self, config: Arc<ArcSwap<ServerConfig>>) -> Self {
         self.tls = Some(config);
@@ -79,8 +79,7 @@ impl Listener {
     }
 
     /// Accepts the next connection. Errors are logged here, but seldom: without free file descriptors,
-    /// accepting fails again and again until other connections end. On `None`, the caller waits a
-    /// moment.
+    /// accepting fails until other connections end. On `None`, the caller waits a moment.
     pub(crate) async fn accept(&self) -> Option<Accepted> {
         match self.try_accept().await {
             Ok(accepted) => Some(accepted),
@@ -117,7 +116,7 @@ impl Listener {
     }
 }
 
-/// Counts connections that could not be accepted. It reads no clock: the caller passes the time.
+/// Counts connections that could not be accepted. The caller passes the time.
 #[derive(Debug, Default)]
 struct Failures {
     told: Option<Instant>,
@@ -237,8 +236,8 @@ impl Drop for SocketFile {
     }
 }
 
-/// Removes the socket of a program that no longer runs. A socket that a program listens on stays, and
-/// so does any other kind of file.
+/// Removes the socket of a program that no longer runs. A socket in use stays, and so does any other
+/// kind of file.
 #[cfg(unix)]
 async fn remove_stale(path: &std::path::Path) -> io::Result<()> {
     use std::os::unix::fs::FileTypeExt;

@@ -95,7 +95,7 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    /// Whether the connection has to end, which an answer must announce.
+    /// Whether the connection has to end, so that an answer says so.
     pub(crate) fn is_draining(&self) -> bool {
         self.is_draining.load(Ordering::Acquire)
     }
@@ -105,7 +105,7 @@ impl Slot {
         let _ = self.phase.wait_for(|phase| *phase != Phase::Serving).await;
     }
 
-    /// Resolves when the listener no longer waits for connections.
+    /// Resolves when the listener stops waiting for its connections to end.
     pub(crate) async fn closed(&mut self) {
         let _ = self.phase.wait_for(|phase| *phase == Phase::Closed).await;
     }

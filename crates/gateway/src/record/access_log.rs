@@ -3,7 +3,7 @@
 //!
 //! Lines that anyone can cause, for refusals and cut connections, are limited: a flood of them would
 //! fill the disk and hide what matters. The log reports how many lines were left out, and the metrics
-//! count all requests.
+//! count them.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -46,7 +46,7 @@ impl AccessLog {
             return;
         }
         let queue = self.queue.get();
-        // Coloured output is for a person at a terminal, so speed does not matter.
+        // Coloured output is for a person, so speed does not matter.
         if let Some(queue) = queue.filter(|queue| queue.format() != LogFormat::Coloured) {
             if tracing::enabled!(target: TARGET, Level::INFO) {
                 queue.push(&line(queue.format(), record));
@@ -126,7 +126,7 @@ fn tell(left_out: u64) {
 /// The target that filters match.
 const TARGET: &str = "bearward::access";
 
-/// Limits the lines per second. It reads no clock: the caller passes the time.
+/// Limits the lines per second. The caller passes the time.
 #[derive(Debug, Default)]
 struct Limit {
     since: Option<Instant>,

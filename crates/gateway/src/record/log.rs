@@ -110,7 +110,7 @@ impl LogQueue {
         }
     }
 
-    /// Waits until the queue has been written, but no longer than `limit`. Returns whether it was.
+    /// Waits until the queue has been written, but no longer than `within`. Returns whether it was.
     #[must_use]
     pub fn flush(&self, within: Duration) -> bool {
         let mut queue = self.queue();

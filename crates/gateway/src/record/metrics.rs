@@ -1,7 +1,7 @@
 //! What is counted, by which labels, in the text format of OpenMetrics, which Prometheus reads.
 //!
-//! INVARIANT: labels are from configuration (routes, issuers) or fixed codes. No label contains a value
-//! that a sender chose, so senders cannot make their number grow.
+//! INVARIANT: labels are from configuration (routes, issuers) or fixed codes. No sender chooses a
+//! label, so no sender can make their number grow.
 
 use std::collections::HashMap;
 use std::fmt;

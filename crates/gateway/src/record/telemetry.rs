@@ -2,9 +2,8 @@
 //!
 //! A span contains what the access log contains, under the same rule: everything comes from
 //! configuration or is a fixed code, nothing is text that the sender chose. The trace that a request
-//! names ([W3C Trace Context]) is continued if its sender is trusted. Otherwise a new one begins, since
-//! the sender could choose its ids and whether it is recorded. Requests to an application name our
-//! span.
+//! names ([W3C Trace Context]) is continued if its sender is trusted. Otherwise a new one begins: the
+//! sender could choose ids and whether it is recorded. Requests to applications name our span.
 //!
 //! [W3C Trace Context]: https://www.w3.org/TR/trace-context/
 
@@ -69,8 +68,7 @@ impl Telemetry {
     ///
     /// # Errors
     ///
-    /// [`TelemetryError`] if the exporter cannot be set up. Whether the collector answers is not
-    /// checked.
+    /// [`TelemetryError`] if the exporter cannot be set up. Does not check that the collector answers.
     pub fn start(settings: &TelemetrySettings) -> Result<Self, TelemetryError> {
         let mut exporter = SpanExporter::builder()
             .with_http()

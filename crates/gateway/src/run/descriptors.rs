@@ -138,7 +138,7 @@ fn granted() -> u32 {
 /// For listeners, the log, files, fetches of keys, traces and the runtime.
 const RESERVE: u32 = 64;
 
-/// How many connections a listener may have at a time, if there are enough descriptors.
+/// How many connections a listener may have, given enough descriptors.
 pub(super) const CONNECTIONS: u32 = 10_000;
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Reload: another configuration takes the place of the one in force, or does not.
 //!
 //! The gate is replaced as a whole, upstreams included, between two requests. A configuration with
-//! mistakes changes nothing. The keys of unchanged issuers are kept; those of other issuers are fetched
-//! before the gate is replaced, so that no request finds an issuer without keys.
+//! mistakes changes nothing. The keys of unchanged issuers are kept; those of changed issuers are
+//! fetched before the gate is replaced, so that no request finds none.
 
 use std::collections::HashMap;
 use std::io;
@@ -199,8 +199,8 @@ impl Reloader {
                 self.is_news(None);
                 self.apply(config).await
             }
-            // Any change in its folder causes a refused file to be read again, but its mistakes are not
-            // logged again.
+            // Any change in its folder has a refused file read again, but not its mistakes logged
+            // again.
             Err(mistakes) if !self.is_news(Some(mistakes.render(""))) => Reload::Refused,
             Err(mistakes) => {
                 for mistake in mistakes.iter() {
@@ -372,7 +372,7 @@ impl Reloads {
     }
 }
 
-/// Logs which certificates clients or upstreams will reject.
+/// Logs which certificates have expired or are not valid yet.
 fn tell_certificates(config: &Config) {
     for warning in config.certificate_warnings(SystemTime::now()) {
         let message = if warning.has_expired {

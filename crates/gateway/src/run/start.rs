@@ -144,8 +144,8 @@ impl Gateway {
         &self.metrics
     }
 
-    /// Serves until `stop` ends. Requests in progress then have 30 s to be answered, and the rest of
-    /// the log and traces another second to be written.
+    /// Serves until `stop` ends. Requests in progress then have 30 s to finish, and the rest of log and
+    /// traces another second to be written.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
         let (metrics, telemetry) = (Arc::clone(&self.metrics), self.telemetry.clone());
         let observer = observer(&metrics, &telemetry);

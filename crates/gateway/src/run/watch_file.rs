@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::Trigger;
 use crate::config::FileRead;
 
-/// Watched folders. Changes are reported until this is dropped.
+/// Folders that are watched until this is dropped.
 #[derive(Debug)]
 pub(super) struct Folders {
     watcher: Option<RecommendedWatcher>,

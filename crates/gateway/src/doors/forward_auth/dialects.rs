@@ -1,5 +1,5 @@
-//! Every dialect: how each kind of proxy asks, and what it makes of the answer. A field that a client can set is
-//! never read.
+//! Every dialect: how each kind of proxy asks, and what it makes of the answer. A field that a client
+//! can set is never read.
 
 use http::HeaderName;
 

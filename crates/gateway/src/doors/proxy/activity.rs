@@ -230,7 +230,7 @@ impl Owed {
         owed
     }
 
-    /// The client has taken everything so far; `is_owed` if more is ready and we do not wait for the
+    /// The client has taken everything so far. `is_owed`: more is ready, without waiting for the
     /// upstream.
     pub(super) fn taken(&mut self, is_owed: bool) {
         self.activity.taken.fetch_add(TAKEN_MIN, Ordering::Relaxed);

@@ -15,7 +15,7 @@ use crate::record::interruption::Interruption;
 use super::activity::Activity;
 use crate::net::framing::Filter;
 
-/// How long we keep reading and discarding after the last answer, so that a reset does not destroy it.
+/// How long we discard what a client still sends after the last answer, so that no reset destroys it.
 const LINGER: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]

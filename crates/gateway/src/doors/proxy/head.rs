@@ -113,7 +113,7 @@ impl Upgrade {
     }
 }
 
-/// Whether a protocol carries HTTP: nothing would decide on the requests in its tunnel.
+/// Whether a protocol carries HTTP: the gate would not see the requests in its tunnel.
 fn speaks_http(protocol: &str) -> bool {
     let name = protocol.split('/').next().unwrap_or_default();
     ["h2", "h2c", "h3", "http", "tls"].contains(&name)

@@ -1,9 +1,9 @@
 //! Where an answer ends, read strictly ([RFC 9112 §6]): what the next reader could read differently
 //! is not passed on.
 //!
-//! If the last transfer coding of an answer is not `chunked`, hyper reads it until the connection ends.
-//! It does not check the length of an answer without a body. It does decode `chunked`, and refuses
-//! lengths that differ if there is a body.
+//! If the last transfer coding is not `chunked`, hyper reads the answer until the connection ends. It
+//! ignores the length of an answer without a body. It decodes `chunked`, and refuses lengths that
+//! differ if there is a body.
 //!
 //! [RFC 9112 §6]: https://www.rfc-editor.org/rfc/rfc9112#section-6
 
@@ -22,7 +22,7 @@ pub(super) struct Ambiguous;
 pub(super) fn check(headers: &mut HeaderMap) -> Result<(), Ambiguous> {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     if let Some(coding) = codings.next() {
-        // We send no `TE` for another coding, so an upstream may not use one (RFC 9112 §7.4).
+        // We ask for no other coding, so an upstream may not use one (RFC 9112 §7.4).
         let is_chunked = coding.as_bytes().eq_ignore_ascii_case(b"chunked");
         if !is_chunked || codings.next().is_some() {
             return Err(Ambiguous);

@@ -64,9 +64,8 @@ pub async fn serve(
     net::serve::serve(listener, capacity, opened, shutdown).await;
 }
 
-/// Admits and counts one more connection of a peer. A client that would have more than remain free for
-/// others is cut off at no further cost. Trusted proxies are not counted, since they carry the
-/// connections of many clients.
+/// Admits and counts a connection of a peer. A client that would have more than remain free for others
+/// is cut off at no further cost. A trusted proxy is not counted: it carries many clients.
 fn admit(
     proxy: &Proxy,
     crowd: &Arc<Places>,

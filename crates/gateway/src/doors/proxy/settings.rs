@@ -61,7 +61,7 @@ impl Settings {
     }
 
     /// Forwards upgrades to this protocol; `websocket` is always forwarded. Protocols that carry HTTP
-    /// (`h2c`, `HTTP/2.0`, `TLS/1.2`) never are: nothing would decide on the requests in the tunnel.
+    /// (`h2c`, `HTTP/2.0`, `TLS/1.2`) never are: the gate would not see the requests in the tunnel.
     #[must_use]
     pub fn allow_upgrade(mut self, protocol: &str) -> Self {
         self.upgrades.push(protocol.to_ascii_lowercase());

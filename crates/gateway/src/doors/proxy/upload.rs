@@ -148,7 +148,7 @@ impl Body for Upload {
     }
 }
 
-/// How much of a request's body has been passed on, for the side that waits for the answer.
+/// How much of a body has been passed on, for the side that waits for the answer.
 #[derive(Debug)]
 pub(super) struct Progress {
     started: Instant,

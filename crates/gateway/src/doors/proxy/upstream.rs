@@ -1,4 +1,5 @@
-//! Upstreams: the applications that requests are sent to, each at one address or several, and which requests are sent again.
+//! Upstreams: the applications that requests are sent to, each at one address or several, and which
+//! requests are sent again.
 //!
 //! After a failed connection, an address is skipped for a while, then tried again. A request that was
 //! sent to an application is not sent again, with one exception: see [`Upstream::send`].
@@ -362,7 +363,7 @@ impl Upstream {
             {
                 return Ok(sender);
             }
-            // Boxed: connecting is rare, and every request would otherwise move its state along.
+            // Boxed: connecting is rare, but every request would move its state.
             let connecting = Box::pin(endpoint.connect(version, self.tls.as_ref()));
             match timeout(self.limits.connect, connecting).await {
                 Ok(Ok(sender)) => return Ok(sender),
@@ -390,7 +391,7 @@ pub(super) enum UpstreamError {
     Timeout,
 }
 
-/// Whether sending a request with this method twice has the same effect as sending it once.
+/// Whether sending this method twice has the same effect as once.
 pub(super) fn is_repeatable(method: &Method) -> bool {
     [
         Method::GET,

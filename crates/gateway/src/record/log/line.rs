@@ -1,6 +1,6 @@
-//! How the fields of any line are written in text and JSON, without the machinery of `tracing`, which takes longer for one line
-//! than the gateway takes for some requests. The bytes are those that `tracing-subscriber` writes for
-//! the same event; a test compares them.
+//! How the fields of any line are written in text and JSON, without the machinery of `tracing`, which
+//! takes longer for one line than the gateway takes for some requests. The bytes are those that
+//! `tracing-subscriber` writes for the same event; a test compares them.
 
 use std::io::Write;
 use std::time::SystemTime;

@@ -107,8 +107,7 @@ pub enum TlsError {
 }
 
 impl Tls {
-    /// The upstream must prove that it is `name`, by a certificate from an authority that the system
-    /// trusts.
+    /// The upstream must have a certificate for `name` from an authority that the system trusts.
     ///
     /// # Errors
     ///
@@ -121,8 +120,7 @@ impl Tls {
         Self::of(name, &config)
     }
 
-    /// The upstream must prove that it is `name`, by a certificate from one of the authorities in
-    /// `pem`, no other.
+    /// The upstream must have a certificate for `name` from an authority in `pem`, no other.
     ///
     /// # Errors
     ///

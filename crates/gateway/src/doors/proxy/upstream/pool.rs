@@ -1,8 +1,7 @@
 //! The connections to one address: idle ones for HTTP/1.1, shared ones for HTTP/2.
 //!
 //! Clients that share a connection must not be able to stall one another. So its window has room for
-//! everything that its streams may hold back together, and requests beyond its streams get another
-//! connection.
+//! all that its streams may hold back together, and further requests get another connection.
 
 use std::collections::VecDeque;
 use std::io;
@@ -47,7 +46,7 @@ const STREAM_WINDOW: u32 = 80 * 1024;
 const ANSWER_FIELDS: usize = 2048;
 
 /// The same for all requests on a shared connection: `SHARED_MAX` times as much, and some. Otherwise a
-/// few clients that read nothing would use it up, and no other client would get an answer.
+/// few clients that read nothing would use it up, and no other would get an answer.
 const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 
 #[derive(Debug)]
@@ -76,8 +75,7 @@ pub(super) struct Pool {
 pub(super) enum Reuse {
     /// Any: if the connection turns out to be closed, the request is sent once more.
     Any,
-    /// The request cannot be repeated, so it needs a connection that the application is known to keep
-    /// open after an answer.
+    /// The request cannot be repeated, so the application must be known to keep connections open.
     KeptOpen,
 }
 
@@ -104,9 +102,9 @@ pub(super) struct Connection {
     timer: Option<Timer>,
 }
 
-/// The timer for a request's time limit. Nearly every request ends before it fires. So the connection's
-/// next request takes the timer as it is and extends it only if it fires too early, which costs less
-/// than setting it for each. Until then it keeps the remains of the task that waited on it last.
+/// The timer for a request's time limit. Nearly every request ends before it fires. So the next request
+/// takes the timer as it is and extends it only if it fires too early: setting it for each costs more.
+/// Until then it keeps the remains of the last task that waited on it.
 pub(super) type Timer = Pin<Box<Sleep>>;
 
 impl Pool {
@@ -237,8 +235,7 @@ impl Endpoint {
         resting.is_none_or(|until| Instant::now() >= until)
     }
 
-    /// Skips this address for a while, as long as there are others. Logs this once, until the address
-    /// is back.
+    /// Skips this address for a while if there are others. Logged once until it is back.
     pub(super) fn rest(&self, cooldown: Duration, upstream: &str, error: &io::Error) {
         let now = Instant::now();
         let until = now.checked_add(cooldown).unwrap_or(now);
