@@ -1,7 +1,7 @@
 //! What is counted, by which labels, in the text format of OpenMetrics, which Prometheus reads.
 //!
-//! INVARIANT: labels are from configuration (routes, issuers) or fixed codes. No sender chooses a
-//! label, so no sender can make their number grow.
+//! INVARIANT: labels are from configuration (routes, issuers) or fixed codes. Nothing a sender chose
+//! becomes one, so that nobody can make their number grow.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -101,7 +101,7 @@ impl Metrics {
         metrics
     }
 
-    /// Creates series that exist from the start, so that a rate includes their first event.
+    /// Creates series at the start, so that a rate includes their first event.
     fn begin(&self) {
         for outcome in [Reload::Applied, Reload::Refused] {
             let outcome = outcome.as_str();

@@ -21,7 +21,7 @@ pub struct Record {
     pub reason: &'static str,
     /// Why it would have been refused, on a route in shadow mode.
     pub shadowed: Option<&'static str>,
-    /// The status of the answer; for a gRPC client, the HTTP status that its gRPC status was made from.
+    /// The status of the answer; for a gRPC client, the HTTP status behind its gRPC status.
     pub status: StatusCode,
     /// The name of its upstream, if it was sent to one.
     pub upstream: Option<Arc<str>>,

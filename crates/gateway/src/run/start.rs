@@ -320,8 +320,7 @@ const HTTP1: &[&[u8]] = &[b"http/1.1"];
 const HTTP2: &[&[u8]] = &[b"h2"];
 const BOTH: &[&[u8]] = &[b"h2", b"http/1.1"];
 
-/// How long requests in progress may take when the program has to stop: as long as orchestrators wait
-/// by default.
+/// How long requests in progress may take at a stop: as long as orchestrators wait by default.
 const GRACE: Duration = Duration::from_secs(30);
 
 /// Admin answers take almost no time.

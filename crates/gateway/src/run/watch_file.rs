@@ -74,7 +74,7 @@ impl Folders {
 }
 
 /// Whether an event does not concern our files: a read, or a write to a file with another name, such as
-/// a log. Files and links that are created or removed may lead to ours, whatever their names.
+/// a log. Created or removed files and links may lead to ours, whatever their names.
 fn is_nothing(event: &Event, ours: &HashSet<OsString>) -> bool {
     let is_written = matches!(
         event.kind,

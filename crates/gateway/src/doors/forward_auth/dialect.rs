@@ -47,8 +47,8 @@ pub(super) enum Statuses {
     All,
     /// 401 and 403: the proxy takes everything else for an error of ours.
     Challenge,
-    /// All below 500: the proxy takes the rest for an outage of ours, and may be configured to let the
-    /// request pass.
+    /// All below 500: the proxy takes the rest for an outage, and may be configured to let the request
+    /// pass.
     NoServerError,
 }
 

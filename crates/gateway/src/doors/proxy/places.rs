@@ -216,7 +216,7 @@ impl Places {
 
     fn part(&self, client: Client) -> MutexGuard<'_, HashMap<Client, u32, RandomState>> {
         let [first, rest @ ..] = &self.clients;
-        // Spread by multiplication. A client that knows the factor can at most make others wait.
+        // Spread by multiplication. A client that knows the factor gains only contention.
         let part = client.number().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60;
         let part = usize::try_from(part).unwrap_or_default();
         let part = part.checked_sub(1).and_then(|part| rest.get(part));

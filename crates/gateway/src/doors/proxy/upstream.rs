@@ -193,8 +193,7 @@ impl Upstream {
         self
     }
 
-    /// How long an answer or a tunnel may be silent, and how long a connection may wait for its next
-    /// request; 300 s.
+    /// How long an answer or a tunnel may be silent, or a connection wait for its next request; 300 s.
     #[must_use]
     pub const fn idle_timeout(mut self, limit: Duration) -> Self {
         self.limits.idle = limit;
