@@ -27,7 +27,7 @@ pub struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
-    /// Both metrics for each kind of request seen so far, since every request needs them.
+    /// Both metrics for each kind of request so far: every request needs them.
     known: RwLock<HashMap<RequestLabels, (Counter, Histogram), RandomState>>,
     reloads: Family<ReloadLabels, Counter>,
     cuts: Family<CutLabels, Counter>,

@@ -34,7 +34,7 @@ pub(crate) const IDLE_MAX: usize = 64;
 const SHARED_MAX: usize = 100;
 
 /// An application that closes each connection after one answer has closed it by then. If a connection
-/// is still open after this time, the application keeps connections open.
+/// is still open, the application keeps connections open.
 const CLOSED_BY_THEN: Duration = Duration::from_millis(100);
 
 /// How much of one answer is held for a client that does not read it, in addition to what waits on the
