@@ -1,8 +1,8 @@
 //! The admin listener's answers: health, metrics, the state of keys.
 //!
-//! Read-only. Nobody authenticates here, so the listener is loopback or a private network; what is
-//! refused is a web page that reaches it through a browser: by another origin, or by a name that
-//! was pointed at this machine.
+//! Read-only. There is no authentication, so the listener belongs on loopback or a private network. Web
+//! pages that reach it through a browser are refused: from another origin, or by a name pointed at this
+//! machine.
 
 use std::future::{Ready, ready};
 use std::net::IpAddr;
@@ -29,7 +29,7 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Answers under `localhost`, IP addresses, and the names `hosts`.
+    /// Answers requests for `localhost`, IP addresses, and the names in `hosts`.
     #[must_use]
     pub fn new(
         current: Current,
@@ -43,7 +43,7 @@ impl Admin {
         }
     }
 
-    /// What the request with this head is answered. Its body is not read.
+    /// Answers the request with this head. Its body is not read.
     #[must_use]
     pub fn answer(&self, head: RequestHead<'_>) -> Response<String> {
         if !self.is_for_us(head.headers) {
@@ -65,7 +65,7 @@ impl Admin {
         }
     }
 
-    /// The same for each request that comes in.
+    /// A function that answers each request that comes in.
     pub(crate) fn into_answer(
         self,
     ) -> impl Fn(Peer, Request<Incoming>) -> Ready<Response<Full<Bytes>>> + Clone {
@@ -76,8 +76,8 @@ impl Admin {
         }
     }
 
-    /// A name that is not ours may have been pointed here; an address cannot be. A browser says the
-    /// origin of what is not a plain navigation, and the site it comes from.
+    /// A foreign name may have been pointed here; an address cannot be. Except for plain navigation, a
+    /// browser sends the origin and site that the request comes from.
     fn is_for_us(&self, headers: &HeaderMap) -> bool {
         let mut hosts = headers.get_all(HOST).iter();
         let (Some(host), None) = (hosts.next(), hosts.next()) else {
@@ -169,7 +169,7 @@ fn answer(status: StatusCode, content_type: &'static str, body: String) -> Respo
     response
 }
 
-/// The codes of what is answered instead of what was asked for.
+/// The codes of this listener's error answers.
 pub const ERRORS: [&str; 3] = [ORIGIN_REFUSED, NOT_FOUND, READ_ONLY];
 
 const NOT_FOUND: &str = "not_found";

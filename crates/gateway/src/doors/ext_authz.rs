@@ -1,9 +1,9 @@
 //! The door for Envoy: ext_authz v3 over gRPC.
 //!
-//! Envoy lets a request pass on an empty `CheckResponse`. So none is made by default here: an
-//! answer that admits is built from an [`Admission`] alone, and every other one has a status that
-//! is not `OK` and a denied response. `error_response` is never used: `failure_mode_allow` could
-//! turn it into an admission.
+//! Envoy lets a request pass on an empty `CheckResponse`. So this code never builds one by default:
+//! only an [`Admission`] makes an answer that admits. Every other answer has a status other than `OK`
+//! and a denied response. `error_response` is never used, since `failure_mode_allow` could turn it into
+//! an admission.
 
 use bearward_gate::decision::{Admission, Decision, Reason, Refusal};
 use bearward_gate::grpc;
@@ -34,7 +34,7 @@ pub struct ExtAuthz {
 }
 
 impl ExtAuthz {
-    /// Answers `trusted` peers by the gate that is in force.
+    /// Answers `trusted` peers with the decisions of the gate in force.
     #[must_use]
     pub const fn new(current: Current, trusted: TrustedPeers) -> Self {
         Self { current, trusted }
@@ -45,15 +45,15 @@ impl ExtAuthz {
         &self.trusted
     }
 
-    /// Decides on a question of `peer`. The response has the [`Decision`] among its extensions, or
-    /// [`Published`] if it is the protected resource metadata.
+    /// Answers a question from `peer`. The response's extensions hold the [`Decision`], or
+    /// [`Published`] if the answer is the protected resource metadata.
     pub async fn answer(&self, peer: Peer, question: &CheckRequest) -> Response<CheckResponse> {
         telling(self.answered(peer, question).await)
     }
 
-    /// The answer to a question over gRPC, and what is told of it.
+    /// Answers a question that came over gRPC, and returns the decision to report.
     pub(crate) async fn checked(&self, request: &Request<CheckRequest>) -> Answered {
-        // `serve::answer` has put the peer there; the address is that of tonic's own transport.
+        // `serve::answer` inserts the peer; the address comes from tonic's own transport.
         let told = request.extensions().get::<Peer>().copied();
         let address = request.remote_addr().map(Peer::from);
         match told.or(address) {
@@ -88,7 +88,7 @@ impl ExtAuthz {
     }
 }
 
-/// An answer, and what is told of it.
+/// An answer, and the decision to report.
 type Answered = (CheckResponse, Decision);
 
 fn telling((response, decision): Answered) -> Response<CheckResponse> {
@@ -107,8 +107,8 @@ impl Authorization for ExtAuthz {
     }
 }
 
-/// The original request, as Envoy tells it: `path` with the query, raw; `query` and `fragment` are
-/// always empty and are not read.
+/// The original request, as Envoy describes it: `path` is raw and includes the query; `query` and
+/// `fragment` are always empty and not read.
 struct Asked<'q> {
     method: Method,
     target: &'q str,
@@ -129,8 +129,8 @@ impl<'q> Asked<'q> {
     }
 }
 
-/// The fields, from the one map that is filled. Repeated ones come joined in `headers`, and singly in
-/// `header_map`; two of either kind are too many for `Authorization`.
+/// The fields, from the one map that Envoy filled. `headers` joins repeated fields, `header_map` lists
+/// them singly. In either form, two `Authorization` fields are refused.
 fn fields(request: &HttpRequest) -> Option<HeaderMap> {
     let singly = request.header_map.as_ref();
     let singly = singly.map_or(&[][..], |map| map.headers.as_slice());
@@ -153,8 +153,8 @@ fn fields(request: &HttpRequest) -> Option<HeaderMap> {
     {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
         let value = http::HeaderValue::from_bytes(value).ok()?;
-        // Several `Authorization` fields, joined. Where the first is ours, the comma makes it
-        // malformed; behind another scheme it would hide the others.
+        // Several `Authorization` fields, joined. If a bearer token is first, the comma makes it
+        // malformed; another scheme would hide it.
         if name == AUTHORIZATION && value.as_bytes().contains(&b',') && !is_bearer(&value) {
             fields.append(name.clone(), value.clone());
         }
@@ -170,7 +170,7 @@ fn is_bearer(value: &http::HeaderValue) -> bool {
 
 fn admitted(in_force: &InForce, admission: &Admission, sent: &HeaderMap) -> CheckResponse {
     let fields = &admission.identity;
-    // What a client sent in another spelling reaches the application unless it is named here.
+    // A field that the client sent in another spelling reaches the application unless it is named here.
     let remove = in_force.gate().identity().to_remove(fields, sent);
     let principal = admission.principal.as_ref();
     CheckResponse {
@@ -188,10 +188,10 @@ fn admitted(in_force: &InForce, admission: &Admission, sent: &HeaderMap) -> Chec
     }
 }
 
-/// What is in a denied response.
+/// The body of a denied response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Body {
-    /// Nothing: to a gRPC client Envoy makes a status of the answer, and its message of the body.
+    /// Empty: for a gRPC client, Envoy turns the answer into a status and the body into its message.
     None,
     /// The problem document.
     Problem,
@@ -202,8 +202,7 @@ fn refused(refusal: Refusal, body: Body) -> Answered {
     (response, Decision::Refuse(Box::new(refusal)))
 }
 
-/// The metadata, as an answer of Envoy's own: nothing else keeps the request from the application,
-/// which does not have it.
+/// The metadata, as a denied response, which Envoy sends itself: the application does not have it.
 fn publish(published: Box<Published>) -> Answered {
     let denied = DeniedHttpResponse {
         status: Some(HttpStatus {
@@ -252,7 +251,7 @@ fn field(name: &HeaderName, value: &http::HeaderValue) -> HeaderValueOption {
     HeaderValueOption {
         header: Some(HeaderValue {
             key: name.to_string(),
-            // Envoy does not read `raw_value` in an answer. Ours are ASCII.
+            // Envoy does not read `raw_value` in an answer. Our values are ASCII.
             value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
             raw_value: Vec::new(),
         }),

@@ -1,10 +1,10 @@
 //! Forward auth: the proxy that is already there asks, and carries the answer out.
 //!
-//! One endpoint for each dialect, such as `/auth/nginx`. A dialect is a table: which fields tell the original request, which statuses the proxy can carry,
-//! how it removes a field. Whatever else came is ignored, and is no fallback: a client may have sent
-//! it.
+//! One endpoint for each dialect, such as `/auth/nginx`. A dialect is a table: which fields describe
+//! the original request, which statuses the proxy can carry, how it removes a field. All other fields
+//! are ignored, even as a fallback: a client may have sent them.
 //!
-//! A request body is never read, and no answer may be stored.
+//! A request body is never read, and no decision may be stored.
 //!
 //! The protected resource metadata is served here as well, under its own path: a proxy that asks about
 //! a request for it would send it on to the application, which does not have it.
@@ -41,11 +41,11 @@ impl ForwardAuth {
         Self { current, trusted }
     }
 
-    /// What `peer` is answered to the request with this head.
+    /// Answers the request of `peer` with this head.
     ///
-    /// The response has the [`Decision`] among its extensions, and for a refusal its [`Reason`] and
-    /// the [`Rejection`](bearward::Rejection) if that is what it was; [`Published`] if it is the
-    /// protected resource metadata. A path that is no endpoint is answered 404 with nothing.
+    /// The response's extensions hold the [`Decision`]; for a refusal also its [`Reason`] and any
+    /// [`Rejection`](bearward::Rejection); for the protected resource metadata, [`Published`]. A path
+    /// that is no endpoint gets an empty 404.
     pub async fn answer(
         &self,
         peer: impl Into<Peer>,
@@ -58,10 +58,10 @@ impl ForwardAuth {
         response
     }
 
-    /// The same, with what is told beside the response.
+    /// The same, with the decision next to the response.
     pub(crate) async fn answered(&self, peer: Peer, head: RequestHead<'_>) -> Answered {
         let in_force = self.current.load();
-        // For everybody: the proxy sends those who ask for it here.
+        // Any peer may read it: the proxy routes requests for it here.
         if let Some(published) = in_force.gate().published(head.method, head.uri.path()) {
             return publish(published);
         }
@@ -85,7 +85,7 @@ impl ForwardAuth {
     }
 }
 
-/// An answer, and what is told of it: nothing, where there was no question.
+/// An answer, and the decision to report, if there was a question.
 type Answered = (Response<Cow<'static, str>>, Option<Decision>);
 
 /// 200, which means the same in every dialect, with each identity field set or removed.
@@ -121,7 +121,7 @@ fn admitted(
     (response, Some(Decision::Admit(admission)))
 }
 
-/// The refusal, under a status that the proxy carries out as one.
+/// The refusal, with a status that the proxy treats as a refusal.
 fn refused(refusal: Refusal, statuses: Statuses) -> Answered {
     let has_challenge = refusal.headers.contains_key(WWW_AUTHENTICATE);
     let status = statuses.carried(refusal.status, has_challenge);
@@ -133,7 +133,7 @@ fn refused(refusal: Refusal, statuses: Statuses) -> Answered {
     }
     headers.insert(CACHE_CONTROL, NO_STORE);
     if status != refusal.status {
-        // A problem document says the status it came with (RFC 9457 §3.1.2).
+        // A problem document repeats the status of its response (RFC 9457 §3.1.2).
         headers.remove(CONTENT_TYPE);
         *response.body_mut() = Cow::Borrowed("");
     }
@@ -144,7 +144,7 @@ fn internal(admission: Admission) -> Refusal {
     Refusal::plain(Some(admission.route), Reason::Internal)
 }
 
-/// The metadata. It says nothing about any request, so it may be stored.
+/// The metadata. It does not depend on the request, so it may be stored.
 fn publish(published: Published) -> Answered {
     let mut response = Response::new(Cow::Owned(published.body.to_string()));
     *response.status_mut() = published.status;
@@ -159,7 +159,7 @@ fn not_found() -> Response<Cow<'static, str>> {
     response
 }
 
-/// An answer with room for so many more fields.
+/// An answer with room for this many more fields.
 fn answer(
     status: StatusCode,
     true_status: StatusCode,
@@ -177,5 +177,5 @@ fn answer(
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// The status that was decided on, whatever the proxy can carry.
+/// The status of the decision, whether or not the proxy can carry it.
 const STATUS: HeaderName = HeaderName::from_static("x-bearward-status");

@@ -13,7 +13,7 @@ use bearward_gate::route::Route;
 
 use super::proxy::upstream::{Upstream, Upstreams};
 
-/// A gate, the resource server that it asks, and the upstreams that its routes lead to. Immutable.
+/// A gate, its resource server, and the upstreams of its routes. Immutable.
 #[derive(Clone, Debug)]
 pub struct InForce {
     server: ResourceServer,
@@ -22,7 +22,8 @@ pub struct InForce {
 }
 
 impl InForce {
-    /// A gate that asks `server` and publishes its metadata. Its routes lead to no upstream yet.
+    /// A gate that verifies tokens with `server` and publishes its metadata. Its routes have no
+    /// upstream yet.
     #[must_use]
     pub fn new(server: ResourceServer, gate: Gate) -> Self {
         Self {
@@ -32,14 +33,14 @@ impl InForce {
         }
     }
 
-    /// Leads the routes to these upstreams, for the reverse proxy.
+    /// Sets the upstreams of the routes, for the reverse proxy.
     #[must_use]
     pub fn upstreams(mut self, upstreams: Upstreams) -> Self {
         self.upstreams = upstreams;
         self
     }
 
-    /// Decides about a request, as [`Gate::decide`] does.
+    /// Decides on a request, as [`Gate::decide`] does.
     pub async fn decide(&self, original: &Original<'_>) -> Decision {
         self.gate.decide(original, self).await
     }
@@ -48,7 +49,7 @@ impl InForce {
         self.gate.decide_by_route(original, self).await
     }
 
-    /// The resource server whose tokens are accepted.
+    /// The resource server that verifies tokens.
     #[must_use]
     pub const fn server(&self) -> &ResourceServer {
         &self.server
@@ -90,8 +91,8 @@ impl Authenticator for InForce {
     }
 }
 
-/// What is in force now, for all doors. A reload replaces it between two requests, never within one: a
-/// request is decided and passed on by what it [loaded](Current::load). Cheap to clone.
+/// What is in force now, for all doors. A reload replaces it between two requests, never within one:
+/// each request is decided and forwarded by the value it [loaded](Current::load). Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Current(Arc<ArcSwap<InForce>>);
 

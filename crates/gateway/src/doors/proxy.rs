@@ -5,9 +5,9 @@
 //! head → Decision → fields cleaned → identity fields set → upstream → answer, streamed
 //! ```
 //!
-//! Bodies are never held: a refusal is answered without reading one, and what is admitted passes as
-//! fast as the slower side takes it. Requests are written anew, never copied, so that client and
-//! upstream cannot differ on where one ends. Paths are forwarded as they were decided on.
+//! Bodies are never buffered: a refusal does not read them, and an admitted body passes as fast as the
+//! slower side takes it. Requests are written anew, never copied, so that client and upstream cannot
+//! differ on where one ends. The path that the gate decided on is the path forwarded.
 //!
 //! [RFC 9110 §7.6]: https://www.rfc-editor.org/rfc/rfc9110#section-7.6
 
@@ -79,7 +79,7 @@ pub use self::upstream::{
 use self::upstream::{Held, Upstream as Target, is_repeatable};
 pub(crate) use self::upstream::{IDLE_MAX, UpstreamLoad};
 
-/// A request that is under way, and the places that it takes for as long as it lasts.
+/// A request in progress, and the places that it holds until it ends.
 type Exchange = observer::Exchange<TakenPlaces>;
 
 /// The places that a request has taken.
@@ -99,7 +99,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// A proxy for the routes in force to their upstreams.
+    /// A proxy from the routes in force to their upstreams.
     #[must_use]
     pub fn new(current: Current, settings: Settings) -> Self {
         Self {
@@ -110,12 +110,12 @@ impl Proxy {
         }
     }
 
-    /// How much may be under way at a time, to be replaced.
+    /// The limits on requests in progress, which a reload replaces.
     pub(crate) const fn most(&self) -> &Arc<SharedMost> {
         &self.most
     }
 
-    /// Answers a request of `peer`, whose connection is the caller's matter.
+    /// Answers a request from `peer`. The caller manages the connection.
     pub async fn serve_request(
         &self,
         peer: impl Into<Peer>,
@@ -182,14 +182,14 @@ impl Proxy {
         &self.settings.observer
     }
 
-    /// Sends a request to its upstream, if it is admitted.
+    /// Sends a request to its upstream, if the gate admits it.
     async fn pass(
         &self,
         inbound: &Inbound,
         request: &mut Request<Unread>,
         exchange: &mut Exchange,
     ) -> Result<Passed, Box<Answer>> {
-        // Before anything of it is looked at: a refusal has to cost less than what it refuses.
+        // Before the request is read: a refusal has to cost less than the request it refuses.
         self.enter(inbound.client, exchange)?;
         let in_force = self.current.load();
         let Some((target, host)) = head::read(request) else {
@@ -248,7 +248,7 @@ impl Proxy {
     }
 }
 
-/// The two ends of a tunnel, if the application agreed to what was asked for.
+/// The two ends of a tunnel, if the application agreed to the upgrade.
 fn agreed(
     response: &Response<Incoming>,
     upgrade: Option<Upgrade>,
@@ -267,7 +267,7 @@ fn agreed(
     }
 }
 
-/// What the gate says to a request.
+/// Has the gate decide on a request.
 async fn admitted(
     in_force: &InForce,
     request: &Request<Unread>,
@@ -293,7 +293,7 @@ async fn admitted(
     }
 }
 
-/// Takes a request apart. What stays of it tells how far its body has come.
+/// Takes a request apart. The part left behind shows how much of the body has arrived.
 fn take(
     request: &mut Request<Unread>,
     limit: Duration,
@@ -305,7 +305,7 @@ fn take(
     (head, upload)
 }
 
-/// How long what has no end of its own may go on; for ever, if there is no token.
+/// How long a tunnel or stream may go on; for ever, if there is no token.
 fn remaining(in_force: &InForce, admission: &Admission, expiry: Expiry) -> Option<Duration> {
     let Expiry::Ends(leeway) = expiry else {
         return None;
@@ -322,7 +322,7 @@ fn kind_of(headers: &HeaderMap) -> Kind {
     }
 }
 
-/// What becomes of a request on its way to the upstream.
+/// A request on its way to the upstream.
 struct Outbound<'r> {
     in_force: &'r InForce,
     admission: &'r Admission,
@@ -363,7 +363,7 @@ impl Outbound<'_> {
         Ok((response, held))
     }
 
-    /// Takes out of the head what must not reach the application.
+    /// Removes what must not reach the application.
     fn clean(&self, head: &mut Parts) {
         // They are about the client's connection.
         head.extensions = Extensions::new();
@@ -374,7 +374,7 @@ impl Outbound<'_> {
         );
     }
 
-    /// A clean request with what the application is told.
+    /// The cleaned request with the fields that we set for the application.
     fn request(
         &self,
         mut head: Parts,
@@ -396,13 +396,13 @@ impl Outbound<'_> {
         if wants_trailers {
             headers.insert(http::header::TE, HeaderValue::from_static("trailers"));
         }
-        // Last, so that nothing above can take them away. What a client sent under these names is gone.
+        // Last, so that nothing above can remove them. The client's copies are already gone.
         for (name, value) in told {
             headers.insert(name, value.clone());
         }
         let has_length = body.size_hint().exact().is_some();
         if head.version == Version::HTTP_11 && !has_length {
-            // Said aloud: a GET would be taken to have no body.
+            // Explicit, since a GET would otherwise be taken to have no body.
             headers.insert(
                 http::header::TRANSFER_ENCODING,
                 HeaderValue::from_static("chunked"),
@@ -414,11 +414,11 @@ impl Outbound<'_> {
     }
 }
 
-/// How many fields are set besides those of the identity, at most: `Forwarded` and three more of its
-/// kind, `Host`, two each of an upgrade and of a trace, `TE` or `Transfer-Encoding`.
+/// How many fields are set in addition to the identity fields, at most: `Forwarded` and three more of
+/// its kind, `Host`, two each for an upgrade and for a trace, `TE` or `Transfer-Encoding`.
 const OWN_FIELDS: usize = 10;
 
-/// A request that was passed on, and answered.
+/// A request that was forwarded and answered.
 struct Passed {
     response: Response<Download>,
     tunnel: Option<(Upgrade, OnUpgrade)>,

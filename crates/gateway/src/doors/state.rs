@@ -1,5 +1,5 @@
-//! The state of what is in force, as metrics: keys, the addresses of upstreams, requests in progress. It is
-//! looked up when the metrics are read.
+//! The state of what is in force, as metrics: keys, the addresses of upstreams, requests in progress.
+//! It is read whenever the metrics are.
 
 use std::fmt;
 
@@ -17,7 +17,8 @@ use super::proxy::UpstreamLoad;
 use crate::record::metrics::Metrics;
 
 impl Metrics {
-    /// Counts from zero; the state of keys and addresses is that of what is in force.
+    /// Counters start from zero; the state of keys and addresses is read from the configuration in
+    /// force.
     #[must_use]
     pub fn new(current: Current) -> Self {
         let collectors: [Box<dyn Collector>; 3] = [
@@ -29,7 +30,7 @@ impl Metrics {
     }
 }
 
-/// The state of keys, looked up when it is asked for.
+/// The state of keys, read whenever the metrics are.
 #[derive(Debug)]
 struct KeySets(Current);
 
@@ -79,7 +80,7 @@ impl Collector for KeySets {
     }
 }
 
-/// How often a token that came was one that had been verified before, and what that takes.
+/// How often the token cache had a token, and how many tokens and bytes it holds.
 fn encode_token_cache(
     cache: &TokenCacheState,
     encoder: &mut DescriptorEncoder<'_>,
@@ -113,7 +114,7 @@ fn encode_token_cache(
     Ok(())
 }
 
-/// Which addresses of upstreams can be connected to, looked up when it is asked for.
+/// Which upstream addresses can be connected to, read whenever the metrics are.
 #[derive(Debug)]
 struct Addresses(Current);
 
@@ -134,7 +135,7 @@ impl Collector for Addresses {
     }
 }
 
-/// What is in progress to each upstream, looked up when the metrics are read.
+/// What is in progress to each upstream, read whenever the metrics are.
 #[derive(Debug)]
 struct Loads(Current);
 

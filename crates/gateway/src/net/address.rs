@@ -12,9 +12,9 @@ use std::str::FromStr;
     reason = "sockets are of these two kinds here"
 )]
 pub enum Address {
-    /// On an address of this machine; port 0 is a free one.
+    /// An address of this machine; port 0 picks a free port.
     Tcp(SocketAddr),
-    /// At a path.
+    /// A path.
     Unix(PathBuf),
 }
 

@@ -28,7 +28,7 @@ use crate::net::listener::Accepted;
 use crate::net::serve::{HEAD_BUFFER, HEAD_LIMIT, KEEP_ALIVE, LAST_CALL, PENDING_RESETS, Slot};
 use crate::net::unread;
 
-/// What is spoken on a listener.
+/// The protocol of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Http1,
@@ -36,7 +36,7 @@ pub(crate) enum Protocol {
     Http2,
 }
 
-/// Opens connections to a door that answers in this protocol.
+/// Serves connections with a door that answers in this protocol.
 pub(crate) fn opened<A, F, B>(
     protocol: Protocol,
     answer: A,
@@ -75,13 +75,13 @@ where
         async move {
             let (answer, slot, turns) = &*shared;
             turns.next();
-            // Only gRPC has anything of a question in its body.
+            // Only gRPC carries the question in its body.
             let is_left = protocol == Protocol::Http1
                 && !request.body().is_end_stream()
                 && is_left(&mut request).await;
             let mut response = answer(peer, request).await;
             date::add(response.headers_mut());
-            // HTTP/2 has its own way to say so, and no such field.
+            // HTTP/2 has GOAWAY instead of this field.
             if is_left || (protocol == Protocol::Http1 && slot.is_draining()) {
                 let last = HeaderValue::from_static("close");
                 response.headers_mut().insert(CONNECTION, last);
@@ -94,7 +94,7 @@ where
         Protocol::Http1 => {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
-                // It would set up a timer for each head; `end` has one for all.
+                // hyper would set a timer for each head; `end` has one for all.
                 .header_read_timeout(None)
                 .max_buf_size(HEAD_BUFFER)
                 .serve_connection(TokioIo::new(Filtered::new(stream)), service);
@@ -113,8 +113,8 @@ where
     }
 }
 
-/// A connection whose targets and framing are read as strictly as at the reverse proxy: behind
-/// `/auth/envoy` stands what a client asked for.
+/// A connection read as strictly as at the reverse proxy: a client chose the target after
+/// `/auth/envoy`.
 struct Filtered<I> {
     io: I,
     filter: Filter,
@@ -170,20 +170,20 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Filtered<I> {
     }
 }
 
-/// Whether a part of the body has not come yet, so that no other question can follow.
+/// Whether part of the body has not arrived yet, so that no other question can follow.
 async fn is_left(request: &mut Request<Incoming>) -> bool {
     let is_expected = request.headers().contains_key(EXPECT);
     !unread::is_over(is_expected, request.body_mut()).await
 }
 
-/// Whose turn it is on a connection: the peer's at first, ours after each question, the peer's after
-/// each answer.
+/// Whose turn it is on a connection: the peer's at first and after each answer, ours after each
+/// question.
 #[derive(Debug, Default)]
 struct Turns(AtomicU64);
 
 impl Turns {
     fn next(&self) {
-        // Over HTTP/1.1 nobody else counts; over HTTP/2 all that counts is that it is not 0.
+        // Over HTTP/1.1 there is no other writer; over HTTP/2 only zero or not zero matters.
         let next = self.count().wrapping_add(1);
         self.0.store(next, Ordering::Relaxed);
     }
@@ -193,7 +193,7 @@ impl Turns {
     }
 }
 
-/// Drives a connection to its end, which comes soon once its listener stops.
+/// Drives a connection to its end; once its listener stops, ends it soon.
 async fn end<C>(connection: C, protocol: Protocol, turns: &Turns, mut slot: Slot)
 where
     C: GracefulConnection<Error = hyper::Error>,
@@ -208,7 +208,7 @@ where
         }
         () = slot.draining() => {
             if protocol == Protocol::Http1 {
-                // A question may be on its way over a connection that a proxy keeps open.
+                // A proxy may already have sent a question over a connection that it keeps open.
                 let _ = timeout(LAST_CALL, served.as_mut()).await;
             }
             served.as_mut().graceful_shutdown();
@@ -223,7 +223,8 @@ where
     }
 }
 
-/// Resolves when the next head does not come in time. Over HTTP/2, which has pings, that is the first one.
+/// Resolves when the next head does not come in time. Over HTTP/2, which has pings, only the first head
+/// counts.
 async fn silence(protocol: Protocol, turns: &Turns) {
     let (mut seen, mut looks) = (0, 0_u32);
     while looks < LOOKS {
@@ -242,12 +243,12 @@ async fn silence(protocol: Protocol, turns: &Turns) {
     }
 }
 
-/// How long a TLS handshake or the next head may take, at least. A proxy sends a head at once; so does a
-/// scraper.
+/// How long a TLS handshake or the next head may take, at least. Proxies and scrapers send a head at
+/// once.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How often a connection is looked at while a head is due, and how many times in vain: half of the limit
-/// may be missed, no more.
+/// How often a connection is checked while a head is due, and how many checks may find none. The limit
+/// may be exceeded by half, no more.
 const LOOKED_AT: Duration = Duration::from_secs(15);
 const LOOKS: u32 = 2;
 

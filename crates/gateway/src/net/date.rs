@@ -1,7 +1,7 @@
 //! The `Date` of answers ([RFC 9110 §6.6.1]), according to the current clock.
 //!
-//! hyper adds one, which costs next to nothing, but caches the latest that it wrote: after the clock is
-//! set back by an hour, its answers would be dated in the future for that hour. They are dated here then.
+//! hyper adds a date at almost no cost, but caches the latest it wrote. If the clock is set back by an
+//! hour, its answers would be dated in the future for an hour. This module dates them then.
 //!
 //! [RFC 9110 §6.6.1]: https://www.rfc-editor.org/rfc/rfc9110#section-6.6.1
 
@@ -15,14 +15,14 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
 
 thread_local! {
-    /// The value of the second that was asked for last.
+    /// The last second that was formatted, and its value.
     static LAST: RefCell<Option<(u64, HeaderValue)>> = const { RefCell::new(None) };
 }
 
 /// The latest second of the clock, in Unix time.
 static LATEST: AtomicU64 = AtomicU64::new(0);
 
-/// Adds it to an answer that has none, unless hyper's will be right. An application's own stays as it is.
+/// Adds a date to an answer that has none, unless hyper's will be right.
 pub(crate) fn add(headers: &mut HeaderMap) {
     add_at(headers, SystemTime::now(), &LATEST);
 }
@@ -72,7 +72,7 @@ mod tests {
 
     use super::add_at;
 
-    /// What is added at this time, after answers up to the latest.
+    /// The date added at `now`, after answers up to `latest`.
     fn date_at(now: SystemTime, latest: &AtomicU64) -> Option<String> {
         let mut headers = HeaderMap::new();
         add_at(&mut headers, now, latest);
@@ -95,7 +95,7 @@ mod tests {
         assert_eq!(date(set_back), "Sun, 06 Nov 1994 07:49:37 GMT");
         let before = UNIX_EPOCH - Duration::from_secs(1);
         assert_eq!(date(before), "Thu, 01 Jan 1970 00:00:00 GMT");
-        // Until the clock is where it was.
+        // Until the clock has caught up.
         assert_eq!(date_at(next, &latest), None);
     }
 

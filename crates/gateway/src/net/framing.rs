@@ -1,12 +1,12 @@
 //! Where a message ends, read strictly ([RFC 9112 §6]): what another reader before us could have
 //! read differently does not get past this one.
 //!
-//! The parser behind this takes a bare LF for the end of a line, ignores chunk extensions and a
-//! `Content-Length` beside a `Transfer-Encoding`, and cuts a fragment off a target. Each is allowed,
-//! and each has let a request be smuggled past a proxy. Here the byte where it shows becomes a NUL,
-//! which that parser answers with 400, and nothing after it is passed on.
+//! The parser that reads next accepts a bare LF as the end of a line, ignores chunk extensions and a
+//! `Content-Length` next to a `Transfer-Encoding`, and cuts a fragment off a target. Each is allowed,
+//! and each has let a request be smuggled past a proxy. This filter replaces the first ambiguous byte
+//! with a NUL, which that parser answers with 400, and passes nothing after it.
 //!
-//! It does not parse fields beyond framing, and passes HTTP/2 as it is.
+//! It does not parse fields beyond framing, and passes HTTP/2 unchanged.
 //!
 //! [RFC 9112 §6]: https://www.rfc-editor.org/rfc/rfc9112#section-6
 
@@ -18,11 +18,11 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// Lets through what a client sends, up to where it is ambiguous.
+/// Passes on the bytes that a client sends, up to the first ambiguous one.
 #[derive(Debug)]
 pub(crate) struct Filter {
     framing: Framing,
-    /// What is still to be read of a spoilt message: the parser looks at a head that is whole.
+    /// The rest to hand out of a spoilt message: the parser checks a head only when it is complete.
     spoilt: Option<&'static [u8]>,
 }
 
@@ -70,7 +70,7 @@ pub(crate) struct Framing {
 
 #[derive(Debug)]
 enum State {
-    /// So many bytes of the preface of HTTP/2 have come.
+    /// This many bytes of the HTTP/2 preface have arrived.
     Preface(usize),
     Head(Box<Head>),
     Body(u64),
@@ -96,8 +96,8 @@ impl Framing {
         }
     }
 
-    /// Follows `bytes`. If they are ambiguous, spoils the byte where that shows, and says how many
-    /// may be passed on.
+    /// Follows `bytes`. At the first ambiguous byte, overwrites it and returns how many bytes may be
+    /// passed on.
     pub(crate) fn check(&mut self, bytes: &mut [u8]) -> Option<usize> {
         let mut at: usize = 0;
         while let Some(rest) = bytes.get_mut(at..).filter(|rest| !rest.is_empty()) {
@@ -127,12 +127,12 @@ impl Framing {
             || matches!(&self.state, State::Head(head) if head.has_begun())
     }
 
-    /// Whether nothing is followed any more.
+    /// Whether the bytes are no longer followed.
     pub(crate) const fn is_opaque(&self) -> bool {
         matches!(self.state, State::Opaque)
     }
 
-    /// Passes over what decides nothing by itself: bodies, whole lines of heads, and lines up to where they
+    /// Skips bytes that need no step of their own: bodies, whole lines of heads, and lines up to their
     /// end.
     fn skip(&mut self, bytes: &[u8]) -> usize {
         if let State::Head(head) = &mut self.state {
@@ -166,7 +166,7 @@ impl Framing {
     }
 
     fn step(&mut self, byte: u8) -> Result<(), Ambiguous> {
-        // In its place, since most lines are of heads.
+        // Updated in place, since most lines belong to heads.
         if let State::Head(head) = &mut self.state {
             match head.take(byte) {
                 Ok(false) => {}
@@ -234,7 +234,7 @@ impl State {
     }
 }
 
-/// A size in hexadecimal digits, and nothing beside it: extensions are not taken.
+/// A size in hexadecimal digits and nothing else: extensions are refused.
 fn chunk_size(size: Option<u64>, byte: u8) -> Result<State, Ambiguous> {
     if byte == b'\r' {
         return size.map(State::ChunkSizeLf).ok_or(Ambiguous);
@@ -248,10 +248,10 @@ fn chunk_size(size: Option<u64>, byte: u8) -> Result<State, Ambiguous> {
         .ok_or(Ambiguous)
 }
 
-/// How much of a line is looked at.
+/// How much of a line is examined.
 const START: usize = 96;
 
-/// A line as far as framing needs it: its beginning, and where it ends.
+/// The part of a line that framing needs: its beginning, and where it ends.
 #[derive(Debug)]
 struct Line {
     start: [u8; START],
@@ -270,7 +270,7 @@ impl Default for Line {
 }
 
 impl Line {
-    /// Takes all that stands before the line's end.
+    /// Takes everything before the line's end.
     fn skip(&mut self, bytes: &[u8]) -> usize {
         if self.cr {
             return 0;
@@ -311,7 +311,7 @@ impl Line {
     }
 }
 
-/// What of a head decides on framing.
+/// The parts of a head that decide on framing.
 #[derive(Debug, Default)]
 struct Head {
     line: Line,
@@ -319,7 +319,7 @@ struct Head {
     fields: Fields,
 }
 
-/// What its fields say about framing.
+/// The framing that its fields declare.
 #[derive(Debug, Default)]
 struct Fields {
     content_length: Option<u64>,
@@ -332,7 +332,7 @@ impl Head {
         self.has_request_line || !self.line.is_empty() || self.line.cr
     }
 
-    /// Takes all that stands before the end of a line; in the request line, before a fragment.
+    /// Takes everything before the end of a line; in the request line, before a fragment.
     fn skip(&mut self, bytes: &[u8]) -> usize {
         if self.has_request_line {
             return self.line.skip(bytes);
@@ -341,8 +341,8 @@ impl Head {
         self.line.skip(bytes.get(..fragment).unwrap_or_default())
     }
 
-    /// Takes whole lines, up to one that is not whole or is ambiguous: how many bytes, and whether they
-    /// end the head.
+    /// Takes lines up to an incomplete or ambiguous one. Returns how many bytes, and whether they end
+    /// the head.
     fn take_lines(&mut self, bytes: &[u8]) -> (usize, bool) {
         let mut left = bytes;
         let mut is_over = false;
@@ -383,12 +383,12 @@ impl Head {
         if memchr::memchr(b'#', line).is_some() {
             return Err(Ambiguous);
         }
-        // Empty lines before a request are passed over (RFC 9112 §2.2).
+        // Empty lines before a request are skipped (RFC 9112 §2.2).
         self.has_request_line = !line.is_empty();
         Ok(false)
     }
 
-    /// Begins the next one.
+    /// Begins the next head.
     fn clear(&mut self) {
         self.has_request_line = false;
         self.fields = Fields::default();
@@ -412,7 +412,7 @@ impl Fields {
         let value = halves.next().unwrap_or_default().trim_ascii();
         let is = |field: &str| name.eq_ignore_ascii_case(field.as_bytes());
         if is("content-length") {
-            // Once, and by digits alone; `+1`, a list or a second line is read in several ways.
+            // Only once and only digits: readers differ on `+1`, a list or a second line.
             if self.is_chunked || self.content_length.is_some() {
                 return Err(Ambiguous);
             }
@@ -429,9 +429,9 @@ impl Fields {
         Ok(())
     }
 
-    /// What follows the head, if not another one.
+    /// The state after the head, unless another head follows.
     fn body(&self) -> Option<State> {
-        // What follows may be another protocol. The connection takes no further request if not.
+        // Another protocol may follow. If it does not, the connection takes no further request.
         if self.upgrade {
             return Some(State::Opaque);
         }
@@ -457,7 +457,7 @@ mod tests {
 
     use super::{Framing, PREFACE};
 
-    /// What is passed on of `bytes`, whole and byte by byte; `None` if all of it.
+    /// How much of `bytes` is passed on, whole and byte by byte; `None` if all of it.
     fn refused(bytes: &[u8]) -> Option<usize> {
         let whole = Framing::new().check(&mut bytes.to_vec());
         let mut framing = Framing::new();
@@ -470,7 +470,7 @@ mod tests {
     }
 
     proptest! {
-        /// However the bytes come in pieces, they are read the same.
+        /// However the bytes are split, they are read the same.
         #[test]
         fn whole_or_byte_by_byte(
             lines in prop::collection::vec(

@@ -33,11 +33,11 @@ enum Socket {
 }
 
 impl Listener {
-    /// Listens there, without TLS. The socket of a program that is no more is replaced.
+    /// Listens at `address`, without TLS. Replaces the socket of a program that no longer runs.
     ///
     /// # Errors
     ///
-    /// Why the address cannot be had.
+    /// The system's error, if the address cannot be bound.
     pub async fn bind(address: &Address) -> io::Result<Self> {
         let socket = match address {
             Address::Tcp(address) => {
@@ -61,14 +61,14 @@ impl Listener {
         })
     }
 
-    /// Speaks TLS: what is stored there serves the connections that are accepted from then on.
+    /// Speaks TLS. Each new connection uses what `config` holds at that time.
     #[must_use]
     pub fn tls(mut self, config: Arc<ArcSwap<ServerConfig>>) -> Self {
         self.tls = Some(config);
         self
     }
 
-    /// Where it is bound, with the port it got.
+    /// The address it is bound to, with the actual port.
     #[must_use]
     pub fn address(&self) -> Address {
         match &self.socket {
@@ -78,14 +78,14 @@ impl Listener {
         }
     }
 
-    /// The next connection. Why there is none is told here, and seldom: out of file descriptors, it
-    /// fails again and again until others have ended. Whoever calls waits a moment then.
+    /// Accepts the next connection. Errors are logged here, but seldom: without free file descriptors,
+    /// accepting fails until other connections end. On `None`, the caller waits a moment.
     pub(crate) async fn accept(&self) -> Option<Accepted> {
         match self.try_accept().await {
             Ok(accepted) => Some(accepted),
             Err(error) => {
                 let failures = self.failures.lock();
-                // Numbers are whole between any two statements.
+                // The counts are consistent between any two statements.
                 let mut failures = failures.unwrap_or_else(PoisonError::into_inner);
                 if let Some(times) = failures.count(Instant::now()) {
                     let address = self.address();
@@ -100,8 +100,8 @@ impl Listener {
         let (stream, peer): (Box<dyn Stream>, _) = match &self.socket {
             Socket::Tcp(listener, _) => {
                 let (stream, peer) = listener.accept().await?;
-                // Answers are written whole, and someone waits for each. A client that has left
-                // already is found out later.
+                // Answers are written whole, and a client waits for each. If the client has already
+                // left, we notice later.
                 let _ = stream.set_nodelay(true);
                 (Box::new(Tcp(stream)), Peer::from(peer))
             }
@@ -116,7 +116,7 @@ impl Listener {
     }
 }
 
-/// Connections that could not be accepted. A rule without a clock.
+/// Counts connections that could not be accepted. The caller passes the time.
 #[derive(Debug, Default)]
 struct Failures {
     told: Option<Instant>,
@@ -124,7 +124,7 @@ struct Failures {
 }
 
 impl Failures {
-    /// One more; how many to tell of, if it is time to.
+    /// Counts one more. Returns how many to log, if it is time to.
     fn count(&mut self, now: Instant) -> Option<u64> {
         self.untold = self.untold.saturating_add(1);
         let told = self.told.map(|told| now.saturating_duration_since(told));
@@ -136,13 +136,13 @@ impl Failures {
     }
 }
 
-/// An operator sees the first at once, and that it goes on.
+/// The first failure is logged at once, later ones at this interval.
 const TELLING: Duration = Duration::from_secs(60);
 
-/// How much that is encrypted waits for a client to take it.
+/// How much encrypted data may wait for a client to read it.
 const TLS_BUFFER: usize = 32 * 1024;
 
-/// A connection that was accepted, before anything was said.
+/// An accepted connection, before any data has passed.
 pub(crate) struct Accepted {
     stream: Box<dyn Stream>,
     pub(crate) peer: Peer,
@@ -150,8 +150,8 @@ pub(crate) struct Accepted {
 }
 
 impl Accepted {
-    /// The stream to serve, with its scheme; the code of what went wrong if it does not come about
-    /// within the limit.
+    /// The stream to serve, with its scheme; the reason code, if the handshake fails or exceeds the
+    /// limit.
     pub(crate) async fn open(
         self,
         limit: Duration,
@@ -176,7 +176,7 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-/// A connection over TCP. One piece is sent as such: a list of one takes the system longer.
+/// A connection over TCP. A single piece is sent as such, since a list of one takes the system longer.
 pub(crate) struct Tcp(pub(crate) TcpStream);
 
 impl AsyncRead for Tcp {
@@ -223,7 +223,7 @@ impl AsyncWrite for Tcp {
     }
 }
 
-/// The file of a Unix socket, which goes with it.
+/// The file of a Unix socket, removed when the socket is dropped.
 #[cfg(unix)]
 #[derive(Debug)]
 struct SocketFile(std::path::PathBuf);
@@ -231,13 +231,13 @@ struct SocketFile(std::path::PathBuf);
 #[cfg(unix)]
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // One that is left behind is removed at the next start.
+        // A file left behind is removed at the next start.
         let _ = std::fs::remove_file(&self.0);
     }
 }
 
-/// Removes the socket of a program that is no more. One that somebody listens on stays, and so
-/// does whatever is not a socket.
+/// Removes the socket of a program that no longer runs. A socket in use stays, and so does any other
+/// kind of file.
 #[cfg(unix)]
 async fn remove_stale(path: &std::path::Path) -> io::Result<()> {
     use std::os::unix::fs::FileTypeExt;

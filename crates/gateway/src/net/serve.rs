@@ -13,14 +13,14 @@ use super::listener::{Accepted, Listener};
 /// How many connections a listener has, and how long they may take to end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Capacity {
-    /// How many are open at a time; more wait to be accepted.
+    /// How many may be open at a time; further ones wait to be accepted.
     pub(crate) connections: u32,
-    /// How long requests under way may still take once the listener stops.
+    /// How long requests in progress may still take once the listener stops.
     pub(crate) drain: Duration,
 }
 
-/// Has `open` serve each connection until `stop` resolves, and waits for those that are left. What `open`
-/// returns `None` for is closed at once.
+/// Has `open` serve each connection until `stop` resolves, then waits for the remaining ones. If `open`
+/// returns `None`, the connection is closed at once.
 pub(crate) async fn serve<F>(
     listener: Listener,
     capacity: Capacity,
@@ -42,12 +42,12 @@ pub(crate) async fn serve<F>(
                 is_draining.store(true, Ordering::Release);
                 phase.send_replace(Phase::Draining);
                 waiting = Some(BACKLOG);
-                // The runtime asks the system who has connected.
+                // Lets the runtime ask the system which clients have connected.
                 tokio::task::yield_now().await;
                 continue;
             }
             accepted = accept(&listener, &slots), if waiting != Some(0) => accepted,
-            // Those who had connected before are served as well.
+            // Clients that connected before the stop are served as well.
             () = std::future::ready(()), if waiting.is_some() => break,
         };
         waiting = waiting.map(|waiting: u32| waiting.saturating_sub(1));
@@ -55,7 +55,7 @@ pub(crate) async fn serve<F>(
             if waiting.is_some() {
                 break;
             }
-            // Out of file descriptors, most likely: others have to end first.
+            // Most likely out of file descriptors: other connections have to end first.
             sleep(PAUSE).await;
             continue;
         };
@@ -84,29 +84,28 @@ async fn accept(
     Some((listener.accept().await?, permit))
 }
 
-/// The place of a connection at its listener, which is free again when the last clone is gone; and how far
-/// the listener has come.
+/// A connection's place at its listener, freed with the last clone; and the phase of the listener.
 #[derive(Clone, Debug)]
 pub(crate) struct Slot {
     #[expect(dead_code, reason = "held, not read")]
     permit: Arc<OwnedSemaphorePermit>,
-    /// What `phase` says as well, for each answer: to look there takes a lock.
+    /// Also in `phase`, but every answer reads it, and reading `phase` takes a lock.
     is_draining: Arc<AtomicBool>,
     phase: watch::Receiver<Phase>,
 }
 
 impl Slot {
-    /// Whether the connection is to end, so that an answer has to say so.
+    /// Whether the connection has to end, so that an answer says so.
     pub(crate) fn is_draining(&self) -> bool {
         self.is_draining.load(Ordering::Acquire)
     }
 
-    /// Resolves when the connection is to end.
+    /// Resolves when the connection has to end.
     pub(crate) async fn draining(&mut self) {
         let _ = self.phase.wait_for(|phase| *phase != Phase::Serving).await;
     }
 
-    /// Resolves when nothing more is waited for.
+    /// Resolves when the listener stops waiting for its connections to end.
     pub(crate) async fn closed(&mut self) {
         let _ = self.phase.wait_for(|phase| *phase == Phase::Closed).await;
     }
@@ -119,29 +118,29 @@ enum Phase {
     Closed,
 }
 
-/// How long a connection may be silent when all are to end: a request may be on its way over one that is
-/// kept open, and its sender could not know whether it may be sent again ([RFC 9112 §9.3.1]).
+/// How long a connection may be silent when all have to end. A request may already be in flight, and
+/// its sender could not know whether to send it again ([RFC 9112 §9.3.1]).
 ///
 /// [RFC 9112 §9.3.1]: https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1
 pub(crate) const LAST_CALL: Duration = Duration::from_secs(1);
 
-/// The fields of a head over HTTP/2: a token of 16 KiB, the application's cookies, and what proxies add. The
-/// usual 16 KiB would refuse such a token.
+/// The limit for the fields of an HTTP/2 head: room for a token of 16 KiB, cookies, and the fields that
+/// proxies add. The usual 16 KiB would refuse such a token.
 pub(crate) const HEAD_LIMIT: u32 = 64 * 1024;
 
-/// The same for HTTP/1.1, where it is the buffer.
+/// The same for HTTP/1.1, where it limits the buffer.
 pub(crate) const HEAD_BUFFER: usize = 64 * 1024;
 
-/// How often an HTTP/2 peer is asked whether it is still there.
+/// How often an HTTP/2 peer is pinged.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
-/// Streams reset by the peer before we took them: rapid reset ([CVE-2023-44487]).
+/// How many streams the peer may reset before we accept them: rapid reset ([CVE-2023-44487]).
 ///
 /// [CVE-2023-44487]: https://nvd.nist.gov/vuln/detail/CVE-2023-44487
 pub(crate) const PENDING_RESETS: usize = 20;
 
-/// How many connections wait to be accepted at most, by what we ask of the system.
+/// How many connections may wait to be accepted; we ask the system for this many.
 const BACKLOG: u32 = 1024;
 
-/// How long after an error the next connection is accepted.
+/// How long to wait after an error before accepting the next connection.
 const PAUSE: Duration = Duration::from_millis(20);

@@ -8,13 +8,13 @@ use std::task::Poll;
 use hyper::body::{Body, Incoming};
 use tokio::task::yield_now;
 
-/// How many pieces of an unwanted body are read, at most.
+/// How many pieces of an unwanted body are read at most.
 const PIECES: usize = 8;
 
-/// Whether the body of an HTTP/1.1 request has arrived completely. Discards what has arrived, and
-/// waits for nothing.
+/// Whether the body of an HTTP/1.1 request has arrived completely. Discards the part that has arrived,
+/// and does not wait.
 ///
-/// `is_expected` says that the client may wait to be asked for it.
+/// If `is_expected`, the client may be waiting for us to ask for the body.
 pub(crate) async fn is_over(is_expected: bool, body: &mut Incoming) -> bool {
     if body.is_end_stream() {
         return true;
@@ -30,7 +30,7 @@ pub(crate) async fn is_over(is_expected: bool, body: &mut Incoming) -> bool {
             Poll::Ready(Some(Ok(_))) => {}
             Poll::Ready(Some(Err(_))) => return false,
             Poll::Ready(None) => return true,
-            // Its connection may have more that it has read already.
+            // The connection may already have read more.
             Poll::Pending => yield_now().await,
         }
     }

@@ -1,9 +1,9 @@
-//! The access log: which requests get a line, and the text of that line, with the reason and never the token. No field is text that the
-//! sender chose.
+//! The access log: which requests get a line, and the text of that line, with the reason and never the
+//! token. No field contains text that the sender chose.
 //!
-//! What anyone can cause, refusals and cut connections, is limited: a flood of them would fill the
-//! disk and hide what matters. How many lines were left out is told, and all of them are counted in
-//! the metrics.
+//! Lines that anyone can cause, for refusals and cut connections, are limited: a flood of them would
+//! fill the disk and hide what matters. The log reports how many lines were left out, and the metrics
+//! count them.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,13 +14,13 @@ use tracing::Level;
 use crate::record::log::{Line, LogFormat, LogQueue};
 use crate::record::request::{ADMITTED, End, Record};
 
-/// Writes lines, as many as it may.
+/// Writes lines, up to a limit.
 #[derive(Debug, Default)]
 pub(crate) struct AccessLog {
     limit: Mutex<Limit>,
-    /// How many were left out, for ever.
+    /// How many were left out in total.
     left_out: Counter,
-    /// Where the log goes, if we know it.
+    /// The output of the log, if known.
     queue: OnceLock<LogQueue>,
 }
 
@@ -29,7 +29,7 @@ impl AccessLog {
         &self.left_out
     }
 
-    /// Writes requests into this queue, past the machinery of `tracing` but by its filter.
+    /// Writes requests into this queue, bypassing the machinery of `tracing` but not its filter.
     pub(crate) fn write_to(&self, queue: LogQueue) {
         // The first one stays: a program has one log.
         let _ = self.queue.set(queue);
@@ -46,7 +46,7 @@ impl AccessLog {
             return;
         }
         let queue = self.queue.get();
-        // Colours are for a person, who does not read so fast.
+        // Coloured output is for a person, so speed does not matter.
         if let Some(queue) = queue.filter(|queue| queue.format() != LogFormat::Coloured) {
             if tracing::enabled!(target: TARGET, Level::INFO) {
                 queue.push(&line(queue.format(), record));
@@ -74,7 +74,7 @@ impl AccessLog {
         }
     }
 
-    /// Tells of lines that were left out, unless more may follow at once.
+    /// Reports lines that were left out, unless more may follow at once.
     pub(crate) fn flush(&self) {
         tell(self.limit().flush(Instant::now()));
     }
@@ -89,7 +89,7 @@ impl AccessLog {
     }
 
     fn limit(&self) -> std::sync::MutexGuard<'_, Limit> {
-        // Numbers are whole between any two statements.
+        // The counts are consistent between any two statements.
         self.limit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -123,10 +123,10 @@ fn tell(left_out: u64) {
     }
 }
 
-/// What filters know it by.
+/// The target that filters match.
 const TARGET: &str = "bearward::access";
 
-/// So many lines a second. A rule without a clock.
+/// Limits the lines per second. The caller passes the time.
 #[derive(Debug, Default)]
 struct Limit {
     since: Option<Instant>,
@@ -135,7 +135,7 @@ struct Limit {
 }
 
 impl Limit {
-    /// Whether one more may be written now, and how many were left out in the seconds before.
+    /// Whether one more may be written now, and how many were left out in earlier seconds.
     fn take(&mut self, now: Instant) -> (bool, u64) {
         let before = self.flush(now);
         if self.since.is_none() {
@@ -149,7 +149,7 @@ impl Limit {
         (false, before)
     }
 
-    /// Begins anew once the second is over: how many were left out in it.
+    /// Starts anew once the second is over, and returns how many were left out in it.
     fn flush(&mut self, now: Instant) -> u64 {
         let is_over = |since: Instant| now.saturating_duration_since(since) >= SECOND;
         if !self.since.is_some_and(is_over) {
@@ -226,7 +226,7 @@ mod tests {
             .with_writer(move || writer.clone())
     }
 
-    /// What is written of a request by an event and by the queue.
+    /// The lines for a request, written by an event and by the queue.
     fn both(format: LogFormat, filter: &str, request: &Record) -> [Vec<String>; 2] {
         let (by_event, by_queue) = (Written::default(), Written::default());
         let log = AccessLog::default();
@@ -321,7 +321,7 @@ mod tests {
             assert_eq!(limit.take(after(999)), (false, 0));
         }
         assert_eq!(limit.flush(after(999)), 0);
-        // The next second: they are told once, and lines are written again.
+        // The next second: they are reported once, and lines are written again.
         assert_eq!(limit.take(after(1000)), (true, 7));
         assert_eq!(limit.take(after(1001)), (true, 0));
     }

@@ -1,6 +1,6 @@
 //! What may come in between a decision and the end of an answer, or between connections.
 
-/// Why a request or a connection of the reverse proxy came to another end than it was meant to.
+/// Why a request or connection of the reverse proxy ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Interruption {

@@ -4,7 +4,7 @@
 //! or the end of the program, so only this thread ever waits for the writer. Lines that do not fit
 //! are dropped and counted, and the log says so as soon as it can be written again.
 //!
-//! Lines are collected for some milliseconds and written together: a write for each would cost a
+//! Lines are collected for some milliseconds and written together: one write per line would cost a
 //! request more than everything else about its line. `tracing-appender` does one write per line and
 //! bounds its queue by lines, not by bytes.
 
@@ -32,7 +32,7 @@ pub enum LogFormat {
     Text,
 }
 
-/// A log that nobody waits for. Cheap to clone.
+/// A log that never makes its callers wait. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct LogQueue(Arc<Inner>);
 
@@ -40,23 +40,23 @@ pub struct LogQueue(Arc<Inner>);
 struct Inner {
     format: LogFormat,
     queue: Mutex<Queue>,
-    /// There is something to write, and somebody asks for it.
+    /// Wakes the writer: there are lines to write.
     wanted: Condvar,
     /// Everything has been written.
     written: Condvar,
-    /// How many lines were dropped, ever.
+    /// How many lines were dropped in total.
     dropped: Counter,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
     lines: Vec<u8>,
-    /// How many were dropped that the log has not mentioned.
+    /// How many were dropped since the log last mentioned it.
     dropped: u64,
     is_writing: bool,
     /// The writer waits for the first line.
     is_asleep: bool,
-    /// The writer is not to wait for more lines.
+    /// The writer must not wait for more lines.
     is_urgent: bool,
 }
 
@@ -90,7 +90,7 @@ impl LogQueue {
         Ok(log)
     }
 
-    /// Adds a line, which ends with a line feed. One that does not fit is dropped and counted.
+    /// Adds a line, which ends with a line feed. A line that does not fit is dropped and counted.
     pub fn push(&self, line: &[u8]) {
         let mut queue = self.queue();
         let length = queue.lines.len().saturating_add(line.len());
@@ -110,8 +110,7 @@ impl LogQueue {
         }
     }
 
-    /// Waits until what is in the queue has been written, but no longer than this. Says whether it
-    /// was.
+    /// Waits until the queue has been written, but no longer than `within`. Returns whether it was.
     #[must_use]
     pub fn flush(&self, within: Duration) -> bool {
         let mut queue = self.queue();
@@ -134,7 +133,7 @@ impl LogQueue {
         self.0.dropped.get()
     }
 
-    /// Waits for lines, and takes them and the number of those that were dropped after them.
+    /// Waits for lines. Takes them, and returns how many were dropped after them.
     fn take(&self, lines: &mut Vec<u8>) -> u64 {
         let mut queue = self.queue();
         queue.is_writing = false;
@@ -162,19 +161,19 @@ impl LogQueue {
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        // It is whole between any two statements.
+        // The queue is consistent between any two statements.
         self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Each write is one line, whole: what `tracing-subscriber` wants.
+/// Each write is one whole line, as `tracing-subscriber` makes it.
 impl Write for LogQueue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.push(line);
         Ok(line.len())
     }
 
-    /// Nobody waits for the log.
+    /// No caller waits for the log.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -205,7 +204,7 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    /// Says how many lines were dropped.
+    /// The line that reports how many lines were dropped.
     fn notice(&self, count: u64) -> Vec<u8> {
         let mut line = Line::warning(self.log.format(), "bearward::log", "lines were dropped");
         line.number("dropped", count);
@@ -216,7 +215,7 @@ impl<W: Write> Writer<W> {
     fn write(&mut self, lines: &[u8]) -> u64 {
         let mut rest = lines;
         if self.is_within_line {
-            // What is left of an earlier line is no part of this one.
+            // Ends the broken line, so that this one does not continue it.
             let ended = self.write_some(b"\n");
             self.is_within_line = ended.is_err();
         }
@@ -241,7 +240,7 @@ impl<W: Write> Writer<W> {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => return Ok(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Another program that shares the pipe does not want to wait for it; we do.
+                // Another program that shares the pipe made it non-blocking; we do wait.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(GATHER),
                 Err(error) => return Err(error),
             }
@@ -249,10 +248,10 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// How much waits to be written. As much again may be in the process of being written.
+/// How much may wait to be written. As much again may be in the course of being written.
 const QUEUE_BYTES: usize = 1024 * 1024;
 
-/// What is kept of a buffer that was larger.
+/// The capacity to which a larger buffer shrinks.
 const KEPT_BYTES: usize = 64 * 1024;
 
 /// How long the first line waits for others.
@@ -277,7 +276,7 @@ mod tests {
 
     impl Write for Gated {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            // Whatever it likes when nobody is at the gate.
+            // Everything, once the gate is gone.
             let may = self.may.recv().unwrap_or(Ok(usize::MAX))?.min(bytes.len());
             self.written
                 .lock()
@@ -340,7 +339,7 @@ mod tests {
             let text = text(&written);
             let kept = text.lines().filter(|line| line.starts_with("xx")).count();
             assert_eq!(u64::try_from(pushed - kept).unwrap(), dropped);
-            // Told in one line or in two: the writer may have taken some while they were pushed.
+            // Reported in one line or in two: the writer may have taken some while others were pushed.
             let (before, after) = match format {
                 LogFormat::Json => (
                     r#"Z","level":"WARN","fields":{"message":"lines were dropped","dropped":"#,
@@ -384,7 +383,7 @@ mod tests {
         queue.push(b"last line\n");
         assert!(queue.flush(SOON));
         let text = text(&written);
-        // What was begun is no part of another line.
+        // The broken line does not run into another.
         assert!(text.starts_with("firs\n"), "{text}");
         assert!(text.contains("\nlast line\n"), "{text}");
         let told = format!("lines were dropped dropped={dropped}\n");

@@ -27,7 +27,7 @@ pub struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
-    /// Both of each kind of request there was, since each request asks for them.
+    /// Both metrics for each kind of request so far: every request needs them.
     known: RwLock<HashMap<RequestLabels, (Counter, Histogram), RandomState>>,
     reloads: Family<ReloadLabels, Counter>,
     cuts: Family<CutLabels, Counter>,
@@ -37,7 +37,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Counts from zero, and has these collectors look up the rest when the metrics are read.
+    /// Counts from zero. These collectors supply the rest when the metrics are read.
     pub(crate) fn with(collectors: impl IntoIterator<Item = Box<dyn Collector>>) -> Self {
         let mut registry = Registry::with_prefix("bearward");
         let requests = Family::default();
@@ -101,7 +101,7 @@ impl Metrics {
         metrics
     }
 
-    /// What is there from the start, so that a rate sees the first one as well.
+    /// Creates series at the start, so that a rate includes their first event.
     fn begin(&self) {
         for outcome in [Reload::Applied, Reload::Refused] {
             let outcome = outcome.as_str();
@@ -110,13 +110,13 @@ impl Metrics {
         self.loaded();
     }
 
-    /// Writes the access log into this queue, by the filter that holds for `tracing`, and counts the
-    /// lines that the queue drops.
+    /// Writes the access log into this queue, subject to the filter of `tracing`, and counts the lines
+    /// that the queue drops.
     pub fn write_log_to(&self, queue: LogQueue) {
         self.log.write_to(queue);
     }
 
-    /// Counts a configuration that was read again.
+    /// Counts a reload.
     pub fn reload(&self, outcome: Reload) {
         let labels = ReloadLabels {
             outcome: outcome.as_str(),
@@ -130,7 +130,7 @@ impl Metrics {
         }
     }
 
-    /// Tells the log how many lines were left out of it.
+    /// Writes to the log how many lines were left out of it.
     pub(crate) fn flush(&self) {
         self.log.flush();
     }
@@ -141,7 +141,7 @@ impl Metrics {
     ///
     /// [`fmt::Error`] if they cannot be written.
     pub fn encode(&self) -> Result<String, fmt::Error> {
-        // Whoever looks at the numbers looks at the log as well.
+        // An operator who reads the metrics also reads the log.
         self.log.flush();
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
@@ -197,7 +197,7 @@ impl fmt::Debug for Metrics {
     }
 }
 
-/// What became of a configuration that was read again.
+/// The outcome of a reload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reload {
@@ -255,7 +255,7 @@ impl Collector for DroppedLines {
     }
 }
 
-/// From a decision with a known key, 0.1 ms, to a request that waited for a slow application.
+/// Buckets from a decision with a known key, 0.1 ms, to a request that waited for a slow application.
 fn histogram() -> Histogram {
     let buckets = [
         0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,

@@ -13,7 +13,7 @@ use super::telemetry::{Telemetry, Trace, TraceParent};
 
 /// Gets the record of every request once it is over.
 pub trait Observe: fmt::Debug + Send + Sync {
-    /// A request is over: answered to the last byte, or cut off before.
+    /// A request is over: answered to the last byte, or cut off earlier.
     fn ended(&self, record: &Record);
 
     /// A connection was cut outside of any request, for this reason code.
@@ -69,7 +69,7 @@ impl Default for Observer {
     }
 }
 
-/// A request of which only the head has come.
+/// A request of which only the head has arrived.
 pub(crate) struct Begun<'o> {
     sink: &'o Arc<dyn Observe>,
     door: Door,
@@ -78,7 +78,7 @@ pub(crate) struct Begun<'o> {
 }
 
 impl Begun<'_> {
-    /// Reports what was decided, at a door that does no more than that.
+    /// Reports the decision, for a door that only decides.
     pub(crate) fn end(mut self, decision: &Decision) {
         let record = Record::decided(self.door, decision, self.started.elapsed());
         report(self.sink, &mut self.trace, &record);
@@ -99,14 +99,14 @@ impl Begun<'_> {
     }
 }
 
-/// A request that is under way. Its drop reports it, however it ends.
+/// A request in progress. Dropping it reports it, however it ended.
 #[derive(Debug)]
 pub(crate) struct Exchange<H: Default> {
     record: Record,
     started: Instant,
     sink: Arc<dyn Observe>,
     trace: Trace,
-    /// What it holds for as long as it lasts.
+    /// What the request holds until it ends.
     holds: H,
 }
 
@@ -142,7 +142,7 @@ impl<H: Default> Exchange<H> {
         &mut self.holds
     }
 
-    /// Gives back what it holds: what is answered now costs nothing any more.
+    /// Releases what it holds: the rest of the answer needs none of it.
     pub(crate) fn leave(&mut self) {
         self.holds = H::default();
     }

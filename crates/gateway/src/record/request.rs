@@ -8,7 +8,7 @@ use http::StatusCode;
 
 use super::interruption::Interruption;
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Record {
@@ -16,23 +16,23 @@ pub struct Record {
     pub door: Door,
     /// The name of its route, if it matched one.
     pub route: Option<Arc<str>>,
-    /// `admitted`, `metadata`, or the code of the refusal or interruption. A stream that ended because its
-    /// token expired says `stream_expired`.
+    /// `admitted`, `metadata`, or the code of the refusal or interruption. `stream_expired` if a stream
+    /// ended because its token expired.
     pub reason: &'static str,
     /// Why it would have been refused, on a route in shadow mode.
     pub shadowed: Option<&'static str>,
-    /// The status it was answered with; for a gRPC client, the one that its status was made of.
+    /// The status of the answer; for a gRPC client, the HTTP status behind its gRPC status.
     pub status: StatusCode,
     /// The name of its upstream, if it was sent to one.
     pub upstream: Option<Arc<str>>,
-    /// Whether the answer was sent to its end, where the door knows.
+    /// Whether the answer was sent to its end, if the door knows.
     pub end: Option<End>,
-    /// How long it took; at the reverse proxy with body and tunnel.
+    /// How long it took; at the reverse proxy including body and tunnel.
     pub duration: Duration,
 }
 
 impl Record {
-    /// A request of which nothing is known but that it came.
+    /// A request of which only the door is known.
     pub(super) fn begun(door: Door) -> Self {
         Self {
             door,
@@ -46,7 +46,7 @@ impl Record {
         }
     }
 
-    /// A request that was decided on, at a door that does no more than that.
+    /// A request at a door that only decides.
     #[must_use]
     pub fn decided(door: Door, decision: &Decision, duration: Duration) -> Self {
         let (route, reason, shadowed, status) = match decision {

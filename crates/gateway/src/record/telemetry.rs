@@ -1,10 +1,9 @@
 //! Traces for OpenTelemetry: one span a request, sent to a collector by OTLP over HTTP.
 //!
-//! A span says what the access log says, and by the same rule: everything in it is from
-//! configuration or a fixed code, nothing is text that the sender chose. The trace that a request
-//! names ([W3C Trace Context]) is continued where it can be trusted, and begun anew where not: its
-//! ids and whether it is recorded would else be the sender's choice. What goes to an application
-//! names our span.
+//! A span contains what the access log contains, under the same rule: everything comes from
+//! configuration or is a fixed code, nothing is text that the sender chose. The trace that a request
+//! names ([W3C Trace Context]) is continued if its sender is trusted. Otherwise a new one begins: the
+//! sender could choose ids and whether it is recorded. Requests to applications name our span.
 //!
 //! [W3C Trace Context]: https://www.w3.org/TR/trace-context/
 
@@ -58,7 +57,7 @@ pub(crate) enum Continues {
 /// Who names the trace that a request is part of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum TraceParent<'r> {
-    /// A proxy that is trusted, in these fields.
+    /// A trusted proxy, in these fields.
     Proxy(&'r HeaderMap),
     /// A sender who is not trusted.
     Untrusted,
@@ -69,7 +68,7 @@ impl Telemetry {
     ///
     /// # Errors
     ///
-    /// [`TelemetryError`] if the exporter cannot be set up. That the collector answers is not asked.
+    /// [`TelemetryError`] if the exporter cannot be set up. Does not check that the collector answers.
     pub fn start(settings: &TelemetrySettings) -> Result<Self, TelemetryError> {
         let mut exporter = SpanExporter::builder()
             .with_http()
@@ -118,7 +117,7 @@ impl Telemetry {
         Trace(Some(Box::new(Begun { method, span })))
     }
 
-    /// Sends what is left, for some seconds at most.
+    /// Sends the remaining spans, for some seconds at most.
     pub(crate) async fn stop(self) {
         let Some(inner) = self.0 else {
             return;
@@ -132,7 +131,7 @@ impl Telemetry {
     }
 }
 
-/// The span of one request; nothing if nobody wants to know. It ends when it is dropped.
+/// The span of one request; empty if traces are off. It ends when dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Trace(Option<Box<Begun>>);
 
@@ -143,7 +142,7 @@ struct Begun {
 }
 
 impl Trace {
-    /// Names our span to the application, in the place of whatever the client named.
+    /// Names our span to the application, replacing the client's.
     pub(crate) fn pass_on(&self, headers: &mut HeaderMap) {
         let Some(begun) = &self.0 else {
             return;
@@ -160,7 +159,7 @@ impl Trace {
         }
     }
 
-    /// Ends the span with what became of the request.
+    /// Ends the span with the outcome of the request.
     pub(crate) fn end(&mut self, request: &Record) {
         let Some(mut begun) = self.0.take() else {
             return;
@@ -203,7 +202,7 @@ pub enum TelemetryError {
     Exporter(String),
 }
 
-/// Who we are in a trace: as the configuration says, or the environment.
+/// Our identity in a trace, from the configuration or the environment.
 fn resource(settings: &TelemetrySettings) -> Resource {
     let told = Resource::builder().build();
     let name = told.get(&SERVICE_NAME.into());
@@ -216,7 +215,7 @@ fn resource(settings: &TelemetrySettings) -> Resource {
     }
 }
 
-/// A method by its name, if it is one of the usual: any other is text the sender chose.
+/// The name of a common method; any other is text that the sender chose.
 fn known(method: &Method) -> &'static str {
     let known = [
         "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE",
@@ -230,7 +229,7 @@ fn known(method: &Method) -> &'static str {
 struct Client {
     http: reqwest::Client,
     runtime: Handle,
-    /// Whether the last batch was not taken, so that an outage is told once.
+    /// Whether the last batch failed, so that an outage is logged once.
     is_failing: AtomicBool,
 }
 
@@ -272,7 +271,7 @@ impl HttpClient for Client {
             let mut response = http.execute(request).await?;
             let status = response.status();
             let mut body = Vec::new();
-            // What a collector says of a batch is short; more is not read.
+            // A collector's answer to a batch is short; no more is read.
             while body.len() < ANSWER_BYTES {
                 match response.chunk().await? {
                     Some(chunk) => body.extend_from_slice(&chunk),
@@ -316,7 +315,7 @@ mod tests {
     async fn a_batch_that_takes_too_long_is_given_up() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/v1/traces", listener.local_addr().unwrap());
-        // Taken, read and never answered.
+        // Accepts and reads, but never answers.
         let silent = tokio::spawn(async move {
             let (_stream, _) = listener.accept().await.unwrap();
             std::future::pending::<()>().await;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 
-/// Where such work is done. Cheap to clone.
+/// Runs such work. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Away(Arc<Semaphore>);
 
@@ -25,7 +25,7 @@ impl Away {
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::TimedOut`] if it takes too long, or if too many threads hang already; the
+    /// [`io::ErrorKind::TimedOut`] if it takes too long, or if too many threads already hang; the
     /// system's error if no thread can be started.
     pub(super) async fn run<T: Send + 'static>(
         &self,
@@ -85,7 +85,7 @@ mod tests {
         let error = away.run(|| ()).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert!(error.to_string().contains("still hang"), "{error}");
-        // One that is free again has its place for others.
+        // A thread that ends frees its place.
         hanging.pop();
         while away.0.available_permits() == 0 {
             tokio::task::yield_now().await;

@@ -7,7 +7,7 @@ use tokio_rustls::rustls::ServerConfig;
 
 use crate::config::{Listen, TlsSettings, TlsSettingsError};
 
-/// What each listener that speaks TLS presents.
+/// The certificates of each listener that speaks TLS.
 #[derive(Debug, Default)]
 pub(super) struct Certificates(Vec<Presented>);
 
@@ -22,7 +22,7 @@ struct Presented {
 pub(super) type SettingsOf = fn(&Listen) -> Option<&TlsSettings>;
 
 impl Certificates {
-    /// TLS for one listener, if it is to speak it.
+    /// TLS for one listener, if it is configured.
     pub(super) fn of(
         &mut self,
         listen: &Listen,
@@ -41,7 +41,7 @@ impl Certificates {
         Ok(Some(config))
     }
 
-    /// What they are to present by other settings. Nothing is replaced yet.
+    /// The certificates that the new settings call for. Nothing is replaced yet.
     pub(super) fn renewed(&self, listen: &Listen) -> Result<Vec<Renewed>, TlsSettingsError> {
         let renewed = self.0.iter().filter_map(|presented| {
             let settings = (presented.settings)(listen)?;
@@ -53,7 +53,7 @@ impl Certificates {
     }
 }
 
-/// Other settings for one listener.
+/// New settings for one listener.
 #[derive(Debug)]
 pub(super) struct Renewed {
     place: Arc<ArcSwap<ServerConfig>>,
@@ -61,7 +61,7 @@ pub(super) struct Renewed {
 }
 
 impl Renewed {
-    /// Serves the connections that are accepted from now on.
+    /// Uses these settings for connections accepted from now on.
     pub(super) fn present(self) {
         self.place.store(Arc::new(self.config));
     }

@@ -1,13 +1,13 @@
 //! Shares out the available file descriptors so that they suffice for every client.
 //!
-//! Each client connection takes one, and so does each request or stream in progress to an
-//! application. The caps are set so that their sum is less than the system grants: whatever clients
-//! and applications do, there is one left for the next connection.
+//! Each client connection takes one, and so does each request or stream in progress to an application.
+//! The sum of the caps is less than the system grants, so whatever clients and applications do, a
+//! descriptor is left for the next connection.
 
 use crate::config::{Config, ProxySettings};
 use crate::doors::proxy::{IDLE_MAX, Most, Settings};
 
-/// How much each user of descriptors may have open at a time.
+/// How many descriptors each part may have open at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shares {
     /// Connections to the reverse proxy.
@@ -16,23 +16,23 @@ pub(super) struct Shares {
     pub(super) others: u32,
     /// Requests and streams of the reverse proxy, each with a connection to an application.
     pub(super) most: Most,
-    /// Idle connections that are kept to an address.
+    /// Idle connections kept to each address.
     pub(super) idle: usize,
 }
 
-/// What is asked for.
+/// The configured demand.
 #[derive(Clone, Copy, Debug)]
 struct Wanted {
-    /// What is configured, if there is a reverse proxy.
+    /// The configured limits, if there is a reverse proxy.
     most: Option<Most>,
     /// How many other listeners there are.
     listeners: u32,
-    /// How many addresses of applications.
+    /// How many addresses the applications have.
     addresses: u32,
 }
 
 impl Shares {
-    /// The shares of a configuration, with the descriptors that this process may have.
+    /// The shares of a configuration within the descriptors that this process may have.
     fn of(config: &Config) -> Self {
         let listen = &config.listen;
         let others = [
@@ -56,10 +56,10 @@ impl Shares {
     }
 
     fn within(descriptors: u32, wanted: Wanted) -> Self {
-        // With very few of them, half.
+        // If there are very few, half of them.
         let reserve = RESERVE.min(descriptors.div_euclid(2));
         let free = descriptors.saturating_sub(reserve);
-        // Next to a reverse proxy, other listeners get few requests.
+        // If there is a reverse proxy, other listeners get few requests.
         let parts = if wanted.most.is_some() {
             16
         } else {
@@ -89,7 +89,7 @@ impl Shares {
         }
     }
 
-    /// The same; if fewer requests may be in progress than configured, logs a warning.
+    /// The same; logs a warning if fewer requests may be in progress than configured.
     pub(super) fn told(config: &Config) -> Self {
         let shares = Self::of(config);
         if let Some(proxy) = &config.listen.proxy {
@@ -118,7 +118,7 @@ impl Shares {
     }
 }
 
-/// One of so many equal parts, and something of it.
+/// One of `parts` equal parts of `whole`, at least one.
 fn share(whole: u32, parts: u32) -> u32 {
     whole.checked_div(parts).unwrap_or(0).max(1)
 }
@@ -138,7 +138,7 @@ fn granted() -> u32 {
 /// For listeners, the log, files, fetches of keys, traces and the runtime.
 const RESERVE: u32 = 64;
 
-/// How many connections a listener has at a time, where there are descriptors for them.
+/// How many connections a listener may have, given enough descriptors.
 pub(super) const CONNECTIONS: u32 = 10_000;
 
 #[cfg(test)]
@@ -186,7 +186,7 @@ mod tests {
             assert_eq!(shares.most, WANTED.most.unwrap());
             assert_eq!(shares.idle, 64);
         }
-        // As a shell gives: fewer, and enough of each.
+        // A shell's default: fewer, but enough for each.
         let shares = Shares::within(1024, WANTED);
         assert!(shares.clients > 200, "{shares:?}");
         assert!(shares.most.requests > 100, "{shares:?}");

@@ -1,8 +1,8 @@
 //! Reload: another configuration takes the place of the one in force, or does not.
 //!
-//! The gate is replaced as a whole, upstreams included, between two requests. A configuration with mistakes changes
-//! nothing. Keys of issuers are kept if nothing was changed about them; otherwise the new ones are
-//! there before the gate is replaced, so that no request finds none.
+//! The gate is replaced as a whole, upstreams included, between two requests. A configuration with
+//! mistakes changes nothing. The keys of unchanged issuers are kept; those of changed issuers are
+//! fetched before the gate is replaced, so that no request finds none.
 
 use std::collections::HashMap;
 use std::io;
@@ -27,7 +27,7 @@ use super::certificates::Certificates;
 use super::descriptors::Shares;
 use super::watch_file::Folders;
 
-/// Puts other configurations in force. Cheap to clone.
+/// Puts new configurations in force. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Reloader(Arc<Inner>);
 
@@ -35,16 +35,16 @@ pub struct Reloader(Arc<Inner>);
 struct Inner {
     replaced: Replaced,
     metrics: Arc<Metrics>,
-    /// The configuration in force. Held while one is replaced by another: never two at once.
+    /// The configuration in force. A reload holds the lock, so there are never two at once.
     current: Mutex<Config>,
-    /// What was started, and stays as it is whatever is in force.
+    /// What the program started with; no reload changes it.
     started: Started,
     away: Away,
-    /// The mistakes of a file that was refused, as they were told last.
+    /// The mistakes of the last refused file, as logged.
     told: std::sync::Mutex<Option<String>>,
 }
 
-/// The parts of a configuration that take effect at a start alone.
+/// The parts of a configuration that take effect only at a start.
 #[derive(Debug)]
 struct Started {
     listen: Listen,
@@ -59,7 +59,7 @@ impl Started {
         }
     }
 
-    /// Tells what is other than it was started, if it is new.
+    /// Logs new differences from the settings at the start.
     fn tell_changes(&self, config: &Config, before: &Config) {
         let is_new = config.telemetry != before.telemetry;
         if is_new && config.telemetry != self.telemetry {
@@ -72,7 +72,7 @@ impl Started {
     }
 }
 
-/// What takes another form with another configuration.
+/// The parts of the gateway that a reload replaces.
 #[derive(Debug)]
 pub(super) struct Replaced {
     in_force: Current,
@@ -133,7 +133,7 @@ impl Reloader {
         self.told(Reload::Applied)
     }
 
-    /// Everything is made before anything is replaced.
+    /// Builds everything before it replaces anything.
     fn replace(
         &self,
         config: &Config,
@@ -160,7 +160,7 @@ impl Reloader {
         Ok(())
     }
 
-    /// Reads the file and puts it in force. With mistakes, the last good one stays.
+    /// Reads the file and puts it in force. If it has mistakes, the last good configuration stays.
     pub async fn read(&self, file: &Path) -> Reload {
         self.is_news(None);
         match read(&self.0.away, file).await {
@@ -169,7 +169,7 @@ impl Reloader {
         }
     }
 
-    /// Says why the file cannot be read.
+    /// Logs why the file cannot be read.
     fn refuse(&self, file: &Path, error: &io::Error) -> Reload {
         self.is_news(None);
         tracing::error!(
@@ -182,7 +182,7 @@ impl Reloader {
 
     async fn parse(&self, file: &Path, text: String) -> Reload {
         let place = file.to_owned();
-        // A long one takes its time, and so do the files that it refers to.
+        // A long configuration takes time, and so do the files it refers to.
         let parsing = move || {
             let surroundings = Surroundings::of(&place).while_serving();
             Config::parse_in(&text, &surroundings)
@@ -199,7 +199,8 @@ impl Reloader {
                 self.is_news(None);
                 self.apply(config).await
             }
-            // Any change in its folder is a reason to read a refused file again, and none to repeat.
+            // Any change in its folder has a refused file read again, but not its mistakes logged
+            // again.
             Err(mistakes) if !self.is_news(Some(mistakes.render(""))) => Reload::Refused,
             Err(mistakes) => {
                 for mistake in mistakes.iter() {
@@ -222,7 +223,7 @@ impl Reloader {
         }
     }
 
-    /// Whether these mistakes are others than those told last.
+    /// Whether these mistakes differ from the last ones logged.
     fn is_news(&self, mistakes: Option<String>) -> bool {
         let told = &mut *self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
         let is_news = *told != mistakes;
@@ -268,14 +269,14 @@ pub(super) fn tell_warnings(config: &Config) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Trigger {
-    /// A folder has changed that it, or a file it refers to, is in.
+    /// The folder of the configuration, or of a file it refers to, has changed.
     Changed,
-    /// Somebody asks for it (SIGHUP): it is read again even if it is the same.
+    /// A signal asks for it (SIGHUP): the file is read again even if it is unchanged.
     Asked,
 }
 
-/// Reads a configuration file again whenever there is a reason to: it has changed, or one of the
-/// files that it refers to, such as a certificate.
+/// Reads a configuration file again when it, or a file it refers to, such as a certificate, has
+/// changed.
 #[derive(Debug)]
 pub struct Reloads {
     file: PathBuf,
@@ -285,7 +286,7 @@ pub struct Reloads {
 }
 
 impl Reloads {
-    /// For the file that had this text when it was read first.
+    /// Watches `file`, which had this text when it was first read.
     #[must_use]
     pub fn new(file: impl Into<PathBuf>, text: impl Into<String>) -> Self {
         let (told, triggers) = mpsc::channel(1);
@@ -297,7 +298,7 @@ impl Reloads {
         }
     }
 
-    /// Gives reasons. One that comes while another waits is the same.
+    /// A sender of triggers. One sent while another waits adds nothing.
     #[must_use]
     pub fn trigger(&self) -> mpsc::Sender<Trigger> {
         self.told.clone()
@@ -306,15 +307,15 @@ impl Reloads {
     /// Watches the files, and reloads for each trigger, for ever.
     pub async fn follow(mut self, reloader: Reloader) {
         let mut files = reloader.files().await;
-        // Kept, since it watches as long as it lives.
+        // Kept, since it watches only while it lives.
         let away = reloader.0.away.clone();
         let mut watcher = None;
         self.watch(&away, &mut watcher, &files).await;
         let text = Contents::of(self.text.as_bytes());
-        // `None` after a configuration that was refused: whatever changes may make it a good one.
+        // `None` after a refused configuration: any change may make it valid.
         let mut seen = Some((Some(text), files.clone()));
-        // Nothing else reports changes between reading the file and watching it. What came through
-        // a pipe is gone.
+        // Nothing else reports changes between reading the file and watching it. A pipe cannot be read
+        // again.
         let file = self.file.clone();
         let look = move || std::fs::metadata(file).is_ok_and(|file| !file.is_file());
         let is_pipe = away.run(look).await.unwrap_or_default();
@@ -371,7 +372,7 @@ impl Reloads {
     }
 }
 
-/// Logs which certificates the other side will reject.
+/// Logs which certificates have expired or are not valid yet.
 fn tell_certificates(config: &Config) {
     for warning in config.certificate_warnings(SystemTime::now()) {
         let message = if warning.has_expired {
@@ -388,16 +389,16 @@ fn tell_certificates(config: &Config) {
     }
 }
 
-/// The files as they are now. Read away from the threads that serve.
+/// The files as they are now, read away from the threads that serve.
 async fn again(away: &Away, files: &[FileRead]) -> Vec<FileRead> {
     let files = files.to_vec();
     let looked = move || files.into_iter().map(FileRead::again).collect();
     away.run(looked).await.unwrap_or_default()
 }
 
-/// The upstreams of a configuration. Those that stay as they are keep their connections, and what is
-/// known of their addresses. Made away from the threads that serve: the authorities of the system are
-/// read for each that has TLS.
+/// The upstreams of a configuration. Unchanged ones keep their connections and the state of their
+/// addresses. Built away from the threads that serve, since each upstream with TLS reads the system's
+/// authorities.
 async fn upstreams(
     away: &Away,
     config: &Config,
@@ -431,10 +432,10 @@ async fn upstreams(
     }
 }
 
-/// The resource server of a configuration, with its keys. `None` if an issuer whose tokens can be
-/// verified now would be one whose tokens cannot.
+/// The resource server of a configuration, with its keys. `None` if it could not verify tokens of an
+/// issuer whose tokens can be verified now.
 async fn start(away: &Away, config: &Config, before: &ResourceServer) -> Option<ResourceServer> {
-    // Away from the threads that serve: to fetch from others, the authorities of the system are read.
+    // Away from the threads that serve, since a new HTTP client reads the system's authorities.
     let (config, kept) = (config.clone(), before.clone());
     let built = move || config.resource_server_after(&kept);
     let built = match away.run(built).await {
@@ -444,7 +445,7 @@ async fn start(away: &Away, config: &Config, before: &ResourceServer) -> Option<
     let server = built
         .map_err(|error| tracing::error!(%error, "there is no resource server"))
         .ok()?;
-    // What has not answered by then is as good as down.
+    // An issuer that has not answered by then counts as down.
     let _ = tokio::time::timeout(KEYS_WITHIN, server.attempted()).await;
     let usable: Vec<_> = before
         .state()
@@ -466,7 +467,7 @@ async fn start(away: &Away, config: &Config, before: &ResourceServer) -> Option<
     Some(server)
 }
 
-/// Away from the threads that serve.
+/// Reads a file, away from the threads that serve.
 async fn read(away: &Away, file: &Path) -> io::Result<String> {
     let file = file.to_owned();
     let read = away.run(move || config::read_text_of(&file, FileKind::Regular));
@@ -476,5 +477,5 @@ async fn read(away: &Away, file: &Path) -> io::Result<String> {
 /// Longer than an editor takes, shorter than a person waits.
 const SETTLED: Duration = Duration::from_millis(100);
 
-/// Two attempts at an issuer that is slow.
+/// Enough for two attempts at a slow issuer.
 const KEYS_WITHIN: Duration = Duration::from_secs(10);

@@ -1,8 +1,8 @@
 //! The program from its start to its stop: listeners, doors and what they share.
 //!
-//! Listeners are bound before anything is served, so that a mistake ends the program at its start.
-//! A reload replaces the gate between two requests; when the program is told to stop, requests that
-//! are under way are answered first.
+//! Listeners are bound before anything is served, so that a mistake ends the program at its start. A
+//! reload replaces the gate between two requests. Before the program stops, it answers the requests in
+//! progress.
 
 use std::future::Future;
 use std::io;
@@ -33,7 +33,7 @@ use super::certificates::{Certificates, SettingsOf};
 use super::descriptors::Shares;
 use super::reload::{self, Reloader, Replaced};
 
-/// A gateway that listens, and is ready to serve.
+/// A gateway that listens and is ready to serve.
 #[derive(Debug)]
 pub struct Gateway {
     current: Current,
@@ -48,11 +48,11 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Starts to fetch keys, and listens wherever the configuration says.
+    /// Starts fetching keys, and binds the configured listeners.
     ///
     /// # Errors
     ///
-    /// [`StartError`] if it cannot.
+    /// [`StartError`] if the gateway cannot start.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         reload::tell_warnings(&config);
         let shares = Shares::told(&config);
@@ -111,7 +111,7 @@ impl Gateway {
         })
     }
 
-    /// The doors and where they listen.
+    /// The doors and their addresses.
     #[must_use]
     pub fn addresses(&self) -> Vec<(&'static str, Address)> {
         let proxy = self.proxy.as_ref().map(|(at, _)| ("proxy", at));
@@ -126,7 +126,7 @@ impl Gateway {
             .collect()
     }
 
-    /// Puts other configurations in force.
+    /// The reloader, which puts new configurations in force.
     #[must_use]
     pub fn reloader(&self) -> Reloader {
         self.reloader.clone()
@@ -138,14 +138,14 @@ impl Gateway {
         &self.current
     }
 
-    /// What is counted.
+    /// The metrics.
     #[must_use]
     pub const fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
     }
 
-    /// Serves until `stop` ends. Requests under way are then answered within 30 s, and what is left of
-    /// log and traces is written within another second.
+    /// Serves until `stop` ends. Requests in progress then have 30 s to finish, and the rest of log and
+    /// traces another second to be written.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
         let (metrics, telemetry) = (Arc::clone(&self.metrics), self.telemetry.clone());
         let observer = observer(&metrics, &telemetry);
@@ -177,7 +177,7 @@ impl Gateway {
                 until_dropped(stopped),
             ));
         }
-        // The admin listener answers as long as there is anything to ask it about.
+        // The admin listener answers as long as any other listener serves.
         let (stopping_admin, stopped_admin) = watch::channel(());
         let admin = self.admin.map(|(listener, door)| {
             let capacity = Capacity {
@@ -196,12 +196,12 @@ impl Gateway {
         drop(stopping_admin);
         let rest = async {
             if let Some(admin) = admin {
-                // A panic of it was logged, and nobody else wants to know.
+                // A panic in this task has already been logged.
                 let _ = admin.await;
             }
         };
         metrics.flush();
-        // Nothing that hangs here keeps the program longer.
+        // The time limit holds even if one of these hangs.
         tokio::select! {
             ((), ()) = async { tokio::join!(rest, telemetry.stop()) } => {}
             () = end => tracing::warn!("the last traces were not sent in time"),
@@ -215,7 +215,7 @@ async fn until_dropped(mut sender: watch::Receiver<()>) {
     while sender.changed().await.is_ok() {}
 }
 
-/// Who may ask: those that are named, or this machine alone.
+/// The peers that may ask: the configured networks, or only this machine.
 fn trusted(networks: Option<&[IpNet]>) -> TrustedPeers {
     let named = |networks: &[IpNet]| TrustedPeers::new(networks.iter().copied());
     networks.map(named).unwrap_or_default()
@@ -256,7 +256,7 @@ fn observer(metrics: &Arc<Metrics>, telemetry: &Telemetry) -> Observer {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// There is no resource server.
+    /// The resource server cannot be set up.
     #[error(transparent)]
     Build(#[from] BuildError),
     /// An address cannot be listened on.
@@ -264,10 +264,10 @@ pub enum StartError {
     Listen {
         /// The address.
         address: Address,
-        /// Why not.
+        /// The error.
         error: io::Error,
     },
-    /// There are no traces.
+    /// Traces cannot be set up.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
     /// TLS on a listener cannot be set up.
@@ -278,7 +278,7 @@ pub enum StartError {
     Upstream(#[from] TlsError),
 }
 
-/// Binds the listeners, and keeps their certificates.
+/// Binds the listeners and keeps their certificates.
 struct Sockets<'c> {
     listen: &'c Listen,
     certificates: Certificates,
@@ -292,7 +292,7 @@ impl<'c> Sockets<'c> {
         }
     }
 
-    /// Listens there, with TLS if the configuration has settings for it.
+    /// Binds a listener, with TLS if the configuration has settings for it.
     async fn bind(
         &mut self,
         address: Option<&Address>,
@@ -315,14 +315,13 @@ impl<'c> Sockets<'c> {
     }
 }
 
-/// What a listener speaks, by the names in the TLS handshake.
+/// The protocols of a listener, as named in the TLS handshake.
 const HTTP1: &[&[u8]] = &[b"http/1.1"];
 const HTTP2: &[&[u8]] = &[b"h2"];
 const BOTH: &[&[u8]] = &[b"h2", b"http/1.1"];
 
-/// How long requests under way may take when the program is told to stop: what orchestrators wait
-/// for by default.
+/// How long requests in progress may take at a stop: as long as orchestrators wait by default.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// Its answers take no time.
+/// Admin answers take almost no time.
 const ADMIN_GRACE: Duration = Duration::from_secs(1);

@@ -13,17 +13,17 @@ use tokio::sync::mpsc;
 use super::Trigger;
 use crate::config::FileRead;
 
-/// Folders, of whose changes is told as long as this lives.
+/// Folders that are watched until this is dropped.
 #[derive(Debug)]
 pub(super) struct Folders {
     watcher: Option<RecommendedWatcher>,
     watched: HashSet<PathBuf>,
-    /// The names that matter when a file is written into.
+    /// The file names for which a write counts as a change.
     names: Arc<Mutex<HashSet<OsString>>>,
 }
 
 impl Folders {
-    /// None yet.
+    /// A watcher without folders.
     pub(super) fn watch(told: &mpsc::Sender<Trigger>) -> Self {
         let told = told.clone();
         let names = Arc::<Mutex<HashSet<OsString>>>::default();
@@ -31,7 +31,7 @@ impl Folders {
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             let is_nothing = event.is_ok_and(|event| is_nothing(&event, &lock(&ours)));
             if !is_nothing {
-                // A trigger that waits already serves as well.
+                // If a trigger is already waiting, it suffices.
                 let _ = told.try_send(Trigger::Changed);
             }
         });
@@ -45,7 +45,7 @@ impl Folders {
         }
     }
 
-    /// Watches the folders of these files, too.
+    /// Also watches the folders of these files.
     pub(super) fn add(&mut self, file: &Path, more: &[FileRead]) {
         for file in std::iter::once(file).chain(more.iter().map(|read| read.path.as_path())) {
             if let Some(name) = file.file_name() {
@@ -73,8 +73,8 @@ impl Folders {
     }
 }
 
-/// Whether nothing has happened to our files: something was read, or written into a file of another
-/// name, such as a log. Files and links that come and go may lead to ours, whatever their names.
+/// Whether an event does not concern our files: a read, or a write to a file with another name, such as
+/// a log. Created or removed files and links may lead to ours, whatever their names.
 fn is_nothing(event: &Event, ours: &HashSet<OsString>) -> bool {
     let is_written = matches!(
         event.kind,
@@ -107,7 +107,7 @@ mod tests {
             (written, "access.log", true),
             (written, "bearward.toml", false),
             (EventKind::Access(AccessKind::Any), "bearward.toml", true),
-            // What an orchestrator does: a link of another name is put in the place of the old one.
+            // As an orchestrator does it: a link with another name replaces the old one.
             (EventKind::Create(CreateKind::Any), "..data_tmp", false),
             (
                 EventKind::Modify(ModifyKind::Name(RenameMode::Both)),
@@ -119,7 +119,7 @@ mod tests {
             let event = Event::new(kind).add_path(format!("/etc/bearward/{name}").into());
             assert_eq!(is_nothing(&event, &ours), expected, "{kind:?} {name}");
         }
-        // Which file it was is not always known.
+        // An event does not always name the file.
         assert!(!is_nothing(&Event::new(written), &ours));
     }
 }

@@ -18,8 +18,8 @@ fn structure(object: Value<'_>) -> protobuf::Struct {
     }
 }
 
-/// Numbers are doubles in protobuf's `Value`; one that a double cannot hold exactly is given as its
-/// digits, in a string.
+/// Numbers are doubles in protobuf's `Value`. A number that a double cannot hold exactly becomes a
+/// string of its digits.
 fn protobuf_value(value: Value<'_>) -> protobuf::Value {
     let kind = match value.kind() {
         Kind::Null => value::Kind::NullValue(0),

@@ -20,7 +20,7 @@ use crate::record::observer::Observer;
 use crate::record::request::Door;
 use crate::record::telemetry::TraceParent;
 
-/// Answers the requests of a peer by the door.
+/// Answers each request of a peer through the door.
 pub(crate) fn answer(
     door: ExtAuthz,
     observer: Observer,
@@ -31,7 +31,7 @@ pub(crate) fn answer(
     move |peer, request| {
         let mut request = request.map(|body| match trusted.contains(peer) {
             true => Body::new(body),
-            // Whoever may not ask is told so, and nothing is read of what it sends.
+            // The door refuses an untrusted peer without reading anything it sends.
             false => Body::new(Full::new(Bytes::from_static(&NOTHING_ASKED))),
         });
         // tonic passes nothing else on to the service: `ExtAuthz::checked` reads it.
@@ -46,14 +46,14 @@ pub(crate) fn answer(
     }
 }
 
-/// Longest question in bytes: the head of a request, and as much of its body as Envoy was told to send
-/// along. It is held as a whole.
+/// Longest question in bytes: the head of a request, and as much of its body as Envoy is configured to
+/// send. It is held in memory as a whole.
 const MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 
-/// For the whole of a question and its answer. Envoy itself waits 200 ms unless it is told otherwise.
+/// Time limit for a question and its answer together. Envoy itself waits 200 ms by default.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A gRPC message without content: not compressed, of no bytes.
+/// A gRPC message without content: not compressed, zero bytes.
 const NOTHING_ASKED: [u8; 5] = [0; 5];
 
 type Answered = Pin<Box<dyn Future<Output = http::Response<Body>> + Send>>;

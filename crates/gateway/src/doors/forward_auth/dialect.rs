@@ -9,7 +9,7 @@ use bearward_gate::original::Original;
 use http::header::HOST;
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 
-/// How one kind of proxy asks, and what it makes of the answer.
+/// How one kind of proxy asks, and how it reads the answer.
 #[derive(Debug)]
 pub(super) struct Dialect {
     pub(super) endpoint: Endpoint,
@@ -18,51 +18,52 @@ pub(super) struct Dialect {
     pub(super) removal: Removal,
 }
 
-/// Where it asks.
+/// The path at which it asks.
 #[derive(Debug)]
 pub(super) enum Endpoint {
-    /// At this path; a query is not looked at.
+    /// At this path; a query is ignored.
     Exact(&'static str),
-    /// At this path with the original request target behind it.
+    /// At this path, followed by the original request target.
     Prefix(&'static str),
 }
 
-/// What tells the original request.
+/// Where the original request is described.
 #[derive(Debug)]
 pub(super) enum Source {
-    /// Fields, each of which must be there once and not be empty.
+    /// In these fields: each must appear exactly once and not be empty.
     Fields {
         method: HeaderName,
         target: HeaderName,
         host: HeaderName,
     },
-    /// The question itself: its method, its target behind the endpoint's path, its host.
+    /// In the question itself: its method, its target after the endpoint's path, its host.
     Request,
 }
 
-/// Which statuses reach the client, or are a refusal at all.
+/// Which statuses the proxy treats as a refusal and passes to the client.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Statuses {
     /// All of them.
     All,
-    /// 401 and 403: everything else is an error of ours to it.
+    /// 401 and 403: the proxy takes everything else for an error of ours.
     Challenge,
-    /// All below 500: the rest is an outage of ours to it, which it may be told to let pass.
+    /// All below 500: the proxy takes the rest for an outage, and may be configured to let the request
+    /// pass.
     NoServerError,
 }
 
-/// How a field of the client is removed that we have nothing to say in.
+/// How the proxy removes a client's field for which we set no value.
 #[derive(Debug)]
 pub(super) enum Removal {
-    /// By an empty one.
+    /// We send the field empty.
     Empty,
-    /// By a list of names in this field.
+    /// We list the names in this field.
     Listed(HeaderName),
-    /// By its configuration, when we send none.
+    /// Its configuration removes the field if we do not send it.
     Omitted,
 }
 
-/// The original request, as the dialect tells it.
+/// The original request, as the dialect describes it.
 pub(super) struct Asked<'r> {
     method: Cow<'r, Method>,
     target: &'r str,
@@ -89,7 +90,7 @@ impl Dialect {
                 host,
             } => {
                 let method = Method::from_bytes(only(headers, method)?);
-                // Overlong forms and the like: no path has two readings.
+                // Rejects overlong forms and the like: no path may have two readings.
                 let target = std::str::from_utf8(only(headers, target)?);
                 Ok(Asked {
                     method: Cow::Owned(method.map_err(|_| Reason::DialectField)?),
@@ -115,7 +116,7 @@ impl Asked<'_> {
 }
 
 impl Endpoint {
-    /// The target behind the path of this endpoint, as it came.
+    /// The target after the path of this endpoint, as received.
     fn behind<'r>(&self, head: RequestHead<'r>) -> Result<&'r str, Reason> {
         let (Self::Exact(path) | Self::Prefix(path)) = self;
         let target = head.uri.path_and_query().map(|target| target.as_str());
@@ -127,7 +128,7 @@ impl Endpoint {
 }
 
 impl Statuses {
-    /// The status to send, of which the proxy makes what was decided.
+    /// The status to send so that the proxy carries out the decision.
     pub(super) fn carried(self, status: StatusCode, has_challenge: bool) -> StatusCode {
         match (self, status) {
             (Self::All, status)
@@ -140,7 +141,7 @@ impl Statuses {
     }
 }
 
-/// The value of a field that is there once and not empty.
+/// The value of a field, if it appears exactly once and is not empty.
 fn only<'r>(headers: &'r HeaderMap, name: &HeaderName) -> Result<&'r [u8], Reason> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
@@ -149,14 +150,14 @@ fn only<'r>(headers: &'r HeaderMap, name: &HeaderName) -> Result<&'r [u8], Reaso
     }
 }
 
-/// A host, or several joined to one value, which is none.
+/// The value as a host. Several hosts joined into one value are refused.
 fn host_of(value: &[u8]) -> Result<&str, Reason> {
     let host = std::str::from_utf8(value).ok();
     host.filter(|host| is_host(host))
         .ok_or(Reason::DialectField)
 }
 
-/// The host of the question: the authority of its target, or `Host`. Two that differ have two
+/// The host of the question: the authority of its target, or `Host`. If they differ, the host has two
 /// readings.
 fn own_host(head: RequestHead<'_>) -> Result<&str, Reason> {
     let authority = head.uri.authority().map(|authority| authority.as_str());

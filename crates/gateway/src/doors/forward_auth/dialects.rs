@@ -1,13 +1,13 @@
-//! Every dialect: how each kind of proxy asks, and what it makes of the answer. A field that a client can set is
-//! never read.
+//! Every dialect: how each kind of proxy asks, and what it makes of the answer. A field that a client
+//! can set is never read.
 
 use http::HeaderName;
 
 use super::dialect::{Dialect, Endpoint, Removal, Source, Statuses};
 
 pub(super) static DIALECTS: [Dialect; 4] = [
-    // Caddy, `forward_auth`: it overwrites these three fields. The client's query is merged into the question's
-    // own, which is not looked at; `X-Original-*` pass as the client sent them.
+    // Caddy, `forward_auth`: it overwrites these three fields. It merges the client's query into the
+    // question's own, which is ignored. `X-Original-*` pass as the client sent them.
     Dialect {
         endpoint: Endpoint::Exact("/auth/caddy"),
         source: Source::Fields {
@@ -16,20 +16,20 @@ pub(super) static DIALECTS: [Dialect; 4] = [
             host: HeaderName::from_static("x-forwarded-host"),
         },
         statuses: Statuses::All,
-        // From 2.10 to before 2.11.2 the client's copy survived where we sent none.
+        // From 2.10 to before 2.11.2 the client's copy survived if we sent none.
         removal: Removal::Empty,
     },
-    // Envoy, `ext_authz` over HTTP: the question is the original request, with its method, its raw target behind
-    // our path, and its host.
+    // Envoy, `ext_authz` over HTTP: the question is the original request, with its method, its raw
+    // target after our path, and its host.
     Dialect {
         endpoint: Endpoint::Prefix("/auth/envoy"),
         source: Source::Request,
-        // `failure_mode_allow` lets pass what is answered with 5xx.
+        // With `failure_mode_allow`, a 5xx answer lets the request pass.
         statuses: Statuses::NoServerError,
         removal: Removal::Listed(HeaderName::from_static("x-envoy-auth-headers-to-remove")),
     },
-    // nginx, `auth_request`, and ingress-nginx with it: it says nothing of the original request by itself. The
-    // recipe sets three fields of its own, and so overwrites what a client sent in them. `X-Forwarded-*` pass as
+    // nginx, `auth_request`, and ingress-nginx with it: nginx does not describe the original request by
+    // itself. The recipe sets three fields, which overwrites a client's copies. `X-Forwarded-*` pass as
     // the client sent them.
     Dialect {
         endpoint: Endpoint::Exact("/auth/nginx"),
@@ -38,7 +38,7 @@ pub(super) static DIALECTS: [Dialect; 4] = [
             target: HeaderName::from_static("x-original-uri"),
             host: HeaderName::from_static("x-original-host"),
         },
-        // Every other status is 500 to the client.
+        // nginx turns every other status into 500.
         statuses: Statuses::Challenge,
         // `proxy_set_header` with an empty variable.
         removal: Removal::Omitted,
@@ -53,7 +53,7 @@ pub(super) static DIALECTS: [Dialect; 4] = [
             host: HeaderName::from_static("x-forwarded-host"),
         },
         statuses: Statuses::All,
-        // `authResponseHeaders` removes what it lists and we do not send.
+        // `authResponseHeaders` removes the fields that it lists and we do not send.
         removal: Removal::Omitted,
     },
 ];

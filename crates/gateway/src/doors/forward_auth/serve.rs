@@ -16,13 +16,13 @@ use crate::record::observer::Observer;
 use crate::record::request::Door;
 use crate::record::telemetry::TraceParent;
 
-/// Answers the requests of a peer by the door.
+/// Answers each request of a peer through the door.
 pub(crate) fn answer(
     door: ForwardAuth,
     observer: Observer,
 ) -> impl Fn(Peer, Request<Incoming>) -> Answered + Clone {
     let served = Arc::new(Served { door, observer });
-    // In a box, since it is moved several times before it is begun.
+    // Boxed, since the future is moved several times before it starts.
     move |peer, request| Box::pin(Arc::clone(&served).answer(peer, request))
 }
 
@@ -42,7 +42,7 @@ impl Served {
     ) -> Response<Full<Bytes>> {
         // Its body is not read.
         let (head, _) = request.into_parts();
-        // Any peer but the configured proxies is refused.
+        // All peers except the configured proxies are refused.
         let parent = TraceParent::Proxy(&head.headers);
         let begun = self.observer.begin(Door::ForwardAuth, &head.method, parent);
         let (response, decision) = self.door.answered(peer, RequestHead::from(&head)).await;

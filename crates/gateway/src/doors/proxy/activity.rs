@@ -13,26 +13,26 @@ use crate::record::observer::Observer;
 use super::limits::Limits;
 use super::streams::{PIECE, Taking};
 
-/// How often a connection that is to end is looked at.
+/// How often a connection that has to end is checked.
 const LOOKED_AT: Duration = Duration::from_millis(100);
 
-/// What a client of HTTP/2 takes at least within the limit, in bytes: more than answers to its pings.
+/// How many bytes an HTTP/2 client must take within the limit: more than answers to its pings.
 const TAKEN_MIN: u64 = 1024;
 
-/// How much of an answer over HTTP/1.1 may wait for the connection before more of it is handed over.
+/// How much of an HTTP/1.1 answer may wait for the connection before no more is handed over.
 const WAITING: u64 = 32 * 1024;
 
 /// What happens on a connection, for its time limits.
 #[derive(Debug)]
 pub(super) struct Activity {
     state: Mutex<State>,
-    /// How many answers wait for the client to take more of them.
+    /// How many answers wait for the client to read more.
     owed: AtomicUsize,
-    /// How many bytes the client has taken. Pieces of answers count as so many at least.
+    /// How many bytes the client has taken. A piece of an answer counts `TAKEN_MIN` more.
     taken: AtomicU64,
-    /// How many bytes the system has taken for the client.
+    /// How many bytes the operating system has taken for the client.
     written: AtomicU64,
-    /// It takes no more at the moment, and wakes the connection when it does.
+    /// The system takes no more for now; it wakes the connection when it does.
     is_full: AtomicBool,
     observer: Observer,
 }
@@ -40,11 +40,11 @@ pub(super) struct Activity {
 #[derive(Clone, Copy, Debug)]
 struct State {
     active: usize,
-    /// Since when no request has been under way.
+    /// When the last request ended.
     idle: Instant,
-    /// Since when a head is being read. The first one is due from the start.
+    /// When the current head began. The first is due from the start.
     head: Option<Instant>,
-    /// Heads are not told of, as over HTTP/2: that a request is under way says one was read.
+    /// Heads are not reported, as over HTTP/2: a new request shows that one was read.
     is_opaque: bool,
 }
 
@@ -52,7 +52,7 @@ struct State {
 pub(super) enum Overdue {
     Head,
     Idle,
-    /// The client takes nothing of what it asked for.
+    /// The client reads nothing of its answers.
     Stall,
 }
 
@@ -82,7 +82,7 @@ impl Activity {
         self.state().head = None;
     }
 
-    /// From here on, heads are not told of.
+    /// From here on, heads are not reported.
     pub(super) fn turned_opaque(&self) {
         self.state().is_opaque = true;
     }
@@ -91,7 +91,7 @@ impl Activity {
         self.observer.cut(reason);
     }
 
-    /// The client has taken so many bytes.
+    /// The client has taken this many bytes.
     pub(super) fn took(&self, bytes: usize) {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         self.taken.fetch_add(bytes, Ordering::Relaxed);
@@ -129,7 +129,7 @@ impl Activity {
         }
     }
 
-    /// Resolves when no request has been under way for so long, from now on.
+    /// Resolves when no request has been in progress for `limit`, counted from now.
     pub(super) async fn idle_for(&self, limit: Duration) {
         let began = Instant::now();
         loop {
@@ -147,8 +147,8 @@ impl Activity {
         }
     }
 
-    /// Resolves when no further request over HTTP/1.1 is to be expected: none came for so long, or
-    /// it is HTTP/2, which has its own way to say which request was the last.
+    /// Resolves when no further HTTP/1.1 request is expected: none came for `limit`, or the connection
+    /// is HTTP/2, whose GOAWAY names the last request.
     pub(super) async fn last_call(&self, limit: Duration) {
         let silent = self.idle_for(limit);
         tokio::pin!(silent);
@@ -168,7 +168,7 @@ impl Activity {
     }
 }
 
-/// No later than this a limit is looked at again: half of it may be missed, no more.
+/// When to check a limit again, at the latest: we may exceed it by half, no more.
 fn soon(limit: Duration) -> Instant {
     let now = Instant::now();
     let half = limit.checked_div(2).unwrap_or(limit);
@@ -176,8 +176,8 @@ fn soon(limit: Duration) -> Instant {
         .unwrap_or(now)
 }
 
-/// Since when a client has taken nothing of what waits for it. Over HTTP/1.1 the socket shows that;
-/// over HTTP/2 it is read, and only the window of a stream stays closed.
+/// How long a client has taken nothing although answers wait for it. Over HTTP/1.1 the socket shows
+/// that. Over HTTP/2 the client may read the socket and still keep a stream's window closed.
 #[derive(Debug)]
 struct Stall {
     since: Instant,
@@ -205,14 +205,14 @@ impl Stall {
     }
 }
 
-/// An answer of which the client has to take more.
+/// An answer that the client has not read to its end.
 #[derive(Debug)]
 pub(super) struct Owed {
     activity: Arc<Activity>,
-    /// There if it has a stream of its own.
+    /// Set if the answer has an HTTP/2 stream.
     stream: Option<Arc<Taking>>,
     is_owed: bool,
-    /// How much of it was handed over, and how much the connection had written when it began.
+    /// How much of it was handed over; `began` is how much the connection had written before.
     handed: u64,
     began: u64,
 }
@@ -230,28 +230,29 @@ impl Owed {
         owed
     }
 
-    /// The client has taken what there was; whether there is more, and not the upstream to wait for.
+    /// The client has taken everything so far. `is_owed`: more is ready, without waiting for the
+    /// upstream.
     pub(super) fn taken(&mut self, is_owed: bool) {
         self.activity.taken.fetch_add(TAKEN_MIN, Ordering::Relaxed);
         self.set(is_owed);
     }
 
-    /// Whether so much of it waits for the connection that no more is handed over now. Over HTTP/2 the
-    /// stream sees to that.
+    /// Whether so much of the answer waits for the connection that no more is handed over now. Over
+    /// HTTP/2 the stream's window limits that.
     pub(super) fn must_wait(&self, cx: &Context<'_>) -> bool {
         let written = self.activity.written.load(Ordering::Relaxed);
         let written = written.wrapping_sub(self.began);
         if self.stream.is_some() || self.handed.saturating_sub(written) < WAITING {
             return false;
         }
-        // What there is will be written next, which shows whether there is room.
+        // The connection writes next, which shows whether there is room.
         if !self.activity.is_full.load(Ordering::Relaxed) {
             cx.waker().wake_by_ref();
         }
         true
     }
 
-    /// So many bytes more were handed over.
+    /// This many more bytes were handed over.
     pub(super) fn handed(&mut self, bytes: usize) {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         self.handed = self.handed.saturating_add(bytes);
@@ -288,7 +289,7 @@ impl Drop for Owed {
     }
 }
 
-/// A request under way.
+/// A request in progress.
 #[derive(Debug)]
 pub(super) struct Active(Arc<Activity>);
 

@@ -1,5 +1,5 @@
-//! Answers of the proxy's own, for what it could not pass on. Fixed texts: nothing of the request
-//! and nothing of the upstream is in them.
+//! Answers of the proxy's own, for what it could not pass on. The texts are fixed and contain nothing
+//! from the request or the upstream.
 
 use bearward_gate::decision::{Reason, Refusal};
 use bearward_gate::grpc;
@@ -15,7 +15,7 @@ use crate::record::request::METADATA;
 use super::body_error::BodyError;
 use super::upstream::UpstreamError;
 
-/// What is answered in the place of an upstream.
+/// An answer that we send instead of the upstream's.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
@@ -69,7 +69,7 @@ impl From<UpstreamError> for Answer {
 }
 
 impl Answer {
-    /// The same for a gRPC client: a status in the place of the body ([gRPC over HTTP/2]).
+    /// The same for a gRPC client: a status instead of the body ([gRPC over HTTP/2]).
     ///
     /// [gRPC over HTTP/2]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
     pub(super) fn into_grpc(mut self) -> Self {
@@ -82,7 +82,7 @@ impl Answer {
         self
     }
 
-    /// The same for HEAD, which is told how long the body would be ([RFC 9110 §9.3.2]).
+    /// The same for HEAD, with the length that the body would have ([RFC 9110 §9.3.2]).
     ///
     /// [RFC 9110 §9.3.2]: https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2
     pub(super) fn without_body(mut self) -> Self {
@@ -97,7 +97,8 @@ impl Answer {
         Self::problem(StatusCode::BAD_GATEWAY, reason.code())
     }
 
-    /// There is no place for it. Nothing was sent to the upstream, so it may be sent again.
+    /// There is no free place. Nothing was sent to the upstream, so the client may send the request
+    /// again.
     pub(super) fn too_many() -> Self {
         let reason = Interruption::TooManyRequests.code();
         let mut answer = Self::problem(StatusCode::SERVICE_UNAVAILABLE, reason);

@@ -17,11 +17,11 @@ use super::download::Download;
 #[derive(Debug)]
 pub struct ProxyBody {
     inner: Inner,
-    /// A tunnel has its own.
+    /// `None` for a tunnel, which holds its own.
     exchange: Option<Exchange>,
-    /// The connection is at work until the answer is over.
+    /// The connection counts as active until the answer is over.
     _active: Option<Active>,
-    /// There as long as the client has to take more.
+    /// Set as long as the client has more to read.
     owed: Option<Owed>,
 }
 
@@ -32,7 +32,7 @@ enum Inner {
 }
 
 impl ProxyBody {
-    /// What goes before a tunnel.
+    /// The empty body of the answer that opens a tunnel.
     pub(super) const fn tunnelled() -> Self {
         Self {
             inner: Inner::Fixed(None),
@@ -119,7 +119,7 @@ impl Body for ProxyBody {
     }
 }
 
-/// How much there is of the next frame.
+/// How many bytes of data the polled frame has.
 fn length(polled: &Poll<Option<Result<Frame<Bytes>, BodyError>>>) -> usize {
     match polled {
         Poll::Ready(Some(Ok(frame))) => frame.data_ref().map_or(0, Bytes::len),
@@ -135,7 +135,7 @@ impl Drop for ProxyBody {
             exchange.interrupted(Interruption::ClientTimeout);
             return;
         }
-        // What has no body is never polled: HEAD, 204, 304, and an empty answer.
+        // hyper never polls an absent body: HEAD, 204, 304, and an empty answer.
         let is_broken = matches!(&self.inner, Inner::Relayed(download) if download.is_broken);
         let is_over = self.is_end_stream() && !is_broken;
         if let Some(exchange) = &mut self.exchange

@@ -11,14 +11,14 @@ use super::forwarded::X_FORWARDED_FOR;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Client {
     V4(Ipv4Addr),
-    /// The first half of an IPv6 address: a subscriber has the other half to choose from.
+    /// The first half of an IPv6 address: a subscriber can choose the other half freely.
     V6(u64),
-    /// All clients that connect through our Unix socket and are not named.
+    /// All clients that connect through our Unix socket and that no proxy names.
     Local,
 }
 
 impl Client {
-    /// The other end of a connection.
+    /// The client at the other end of a connection.
     pub(super) fn of(peer: Peer) -> Self {
         let Peer::Ip(address) = peer else {
             return Self::Local;
@@ -32,7 +32,7 @@ impl Client {
         }
     }
 
-    /// As a number, which others may share.
+    /// As a number, not necessarily unique.
     pub(super) fn number(self) -> u64 {
         match self {
             Self::V4(address) => u32::from(address).into(),
@@ -84,7 +84,7 @@ mod tests {
         Client::of(address.parse::<IpAddr>().unwrap().into())
     }
 
-    /// Behind 10.0.0.1, where 10.0.0.0/8 and fd00::/8 are trusted.
+    /// The client behind 10.0.0.1 if 10.0.0.0/8 and fd00::/8 are trusted.
     fn behind(lines: &[&str]) -> Client {
         let networks = ["10.0.0.0/8", "fd00::/8"].map(|network| network.parse().unwrap());
         let trusted = TrustedPeers::new(networks);
@@ -110,7 +110,7 @@ mod tests {
         let good = client("192.0.2.7");
         for lines in [
             &["192.0.2.7"][..],
-            // What the client wrote itself stands before what the proxies say.
+            // What the client wrote comes before what the proxies added.
             &["198.51.100.1, 192.0.2.7"],
             &["10.9.9.9,  192.0.2.7 ,10.0.0.2"],
             &["198.51.100.1", "192.0.2.7, fd00::1", "10.0.0.2"],
@@ -129,7 +129,7 @@ mod tests {
         for lines in [&[][..], &[""], &["unknown"], &["192.0.2.7, _hidden"]] {
             assert_eq!(behind(lines), client("10.0.0.1"), "{lines:?}");
         }
-        // The last one that said something understandable.
+        // The last proxy that wrote something readable.
         assert_eq!(behind(&["unknown, 10.0.0.2"]), client("10.0.0.2"));
         assert_eq!(behind(&["10.0.0.3, 10.0.0.2"]), client("10.0.0.3"));
     }

@@ -8,7 +8,7 @@ use super::activity::{Active, Activity};
 use super::forwarded::PeerName;
 use super::places::Guest;
 
-/// The connection that requests come by.
+/// The connection that requests arrive on.
 #[derive(Clone, Debug)]
 pub(super) struct Connection {
     pub(super) scheme: &'static str,
@@ -20,7 +20,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Counts as at work for as long as the value lives.
+    /// Counts the connection as active while the value lives.
     pub(super) fn active(&self) -> Active {
         Active::new(Arc::clone(&self.activity))
     }

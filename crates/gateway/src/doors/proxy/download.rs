@@ -21,13 +21,13 @@ use super::upstream::Held;
 #[derive(Debug)]
 pub(super) struct Download {
     body: Option<Incoming>,
-    /// What is left of a frame that was longer than a piece, or came with the head.
+    /// The rest of a frame that was longer than a piece, or that came with the head.
     rest: Bytes,
     /// Trailers that came with the head.
     trailers: Option<HeaderMap>,
-    /// Whether it has been asked for anything since its head went on.
+    /// Whether it has been polled since its head was passed on.
     is_begun: bool,
-    /// It broke before its head had been sent.
+    /// It broke before its head was sent.
     failed: Option<BodyError>,
     /// Its connection.
     held: Option<Held>,
@@ -38,10 +38,10 @@ pub(super) struct Download {
     pub(super) is_broken: bool,
 }
 
-/// What an answer is, as far as that changes how it is passed on.
+/// The kind of an answer, which determines how it is passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Its status stands in trailers.
+    /// Its status is in the trailers.
     Grpc,
     /// Its trailers are dropped.
     Plain,
@@ -64,21 +64,21 @@ impl Download {
         }
     }
 
-    /// The same, by this connection.
+    /// Holds this connection until its end.
     pub(super) fn holding(mut self, held: Held) -> Self {
         self.held = Some(held);
         self
     }
 
-    /// The same, ended after `remaining`.
+    /// Ends after `remaining`.
     pub(super) fn expiring(mut self, remaining: Option<Duration>) -> Self {
         self.expires = remaining.map(|remaining| Box::pin(sleep(remaining)));
         self
     }
 
-    /// Takes what arrived with the head. An answer that breaks there has not been sent yet, and
-    /// another one can replace it. This waits for nothing: a stream's first event may be an hour
-    /// away.
+    /// Takes whatever arrived with the head. If the answer breaks at this point, none of it has been
+    /// sent, and another answer can replace it. This does not wait: a stream's first event may be an
+    /// hour away.
     pub(super) async fn begin(&mut self) -> Result<(), BodyError> {
         let mut has_yielded = false;
         while !self.is_over() {
@@ -93,7 +93,7 @@ impl Download {
                 Poll::Ready(Some(Err(error))) => return Err(error),
                 Poll::Ready(None) => self.body = None,
                 Poll::Pending if has_yielded => return Ok(()),
-                // Its connection may have more that it has read already.
+                // The connection may already have read more.
                 Poll::Pending => {
                     has_yielded = true;
                     yield_now().await;
@@ -110,7 +110,7 @@ impl Download {
             && self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
-    /// How much comes, as far as that is known.
+    /// How much is still to come, if known.
     pub(super) fn size_hint(&self) -> SizeHint {
         let rest = u64::try_from(self.rest.len()).unwrap_or(u64::MAX);
         let Some(body) = self.body.as_ref().map(Body::size_hint) else {
@@ -124,7 +124,7 @@ impl Download {
         hint
     }
 
-    /// The next frame, cut to so many bytes at most.
+    /// The next frame, cut to `most` bytes.
     pub(super) fn poll_piece(
         &mut self,
         cx: &mut Context<'_>,
@@ -140,7 +140,7 @@ impl Download {
             }
             let frame = match ready!(self.poll(cx)) {
                 Some(Ok(frame)) => frame,
-                // The head is written when it has to wait, and only then.
+                // hyper writes the head only when it has to wait for the body.
                 Some(Err(error)) if is_first => {
                     self.failed = Some(error);
                     cx.waker().wake_by_ref();
@@ -180,7 +180,7 @@ impl Download {
         };
         Poll::Ready(match frame {
             Ok(frame) if frame.is_data() || self.kind == Kind::Grpc => Some(Ok(frame)),
-            // Never merged into the fields of the head, and of use to gRPC alone.
+            // Trailers are never merged into the head, and only gRPC uses them.
             Ok(_) => None,
             Err(_) => {
                 self.is_broken = true;
@@ -190,7 +190,7 @@ impl Download {
         })
     }
 
-    /// The end of an expired stream: one of events is just over, a call gets its status.
+    /// The end of an expired stream: a stream of events ends, a gRPC call gets its status.
     fn expired(&self) -> Option<Result<Frame<Bytes>, BodyError>> {
         if self.kind != Kind::Grpc {
             return None;

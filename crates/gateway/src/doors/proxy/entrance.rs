@@ -23,7 +23,7 @@ impl<'r> Entrance<'r> {
         Self { proxy, upstream }
     }
 
-    /// Takes what it needs before anything is sent.
+    /// Takes the places it needs before anything is sent.
     pub(super) fn enter(
         self,
         client: Client,
@@ -50,7 +50,7 @@ impl<'r> Entrance<'r> {
         is_open.then_some(()).ok_or_else(full)
     }
 
-    /// Counts as a stream from here on.
+    /// Counts the request as a stream from here on.
     pub(super) fn turn_into_stream(self, exchange: &mut Exchange) -> Result<(), Box<Answer>> {
         let places = exchange.holds();
         let with_most = [
@@ -80,7 +80,7 @@ pub(super) enum Outlook {
 impl Outlook {
     pub(super) const fn of(kind: Kind, version: Version, upgrade: Option<&Upgrade>) -> Self {
         match (kind, version, upgrade) {
-            // A call may go on for long before it is answered.
+            // A call may last long before it is answered.
             (Kind::Grpc, Version::HTTP_2, _) => Self::Stream,
             (_, _, Some(_)) => Self::MayStream,
             _ => Self::Request,

@@ -1,8 +1,8 @@
 //! The fields of a message as they are passed on: hop-by-hop fields end here ([RFC 9110 §7.6.1]),
 //! and so does what a client says about itself that only a proxy may say.
 //!
-//! The order is the point: first everything of the client's goes that must go, then ours is set. So
-//! `Connection` cannot name a field of ours.
+//! The order matters: the client's fields are removed first, then ours are set. So the client's
+//! `Connection` cannot remove a field of ours.
 //!
 //! [RFC 9110 §7.6.1]: https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
 
@@ -14,8 +14,8 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// Takes out of a sender's request what must not reach an application: what ends here, what only a
-/// proxy may say, what would mislead, and what would pass for an identity field.
+/// Removes the fields that must not reach an application: hop-by-hop fields, fields that only a proxy
+/// may send, misleading ones, and ones that would pass for an identity field.
 pub(super) fn clean_request(headers: &mut HeaderMap, sender: Sender, identity: &Identity) {
     take_out(headers, |hop, name| {
         let folded = fold(name.as_str());
@@ -24,22 +24,21 @@ pub(super) fn clean_request(headers: &mut HeaderMap, sender: Sender, identity: &
             || identity.is_taken_out(name, &folded, sender)
     });
     join_cookies(headers);
-    // HTTP/2 lets it come twice if both say the same; HTTP/1.1 does not (RFC 9112 §6.3).
+    // HTTP/2 allows it twice if both values are equal; HTTP/1.1 does not (RFC 9112 §6.3).
     if let Some(length) = headers.get(CONTENT_LENGTH).cloned() {
         headers.insert(CONTENT_LENGTH, length);
     }
 }
 
-/// Takes the hop-by-hop fields out, and those that `Connection` names.
+/// Removes the hop-by-hop fields, and those that `Connection` names.
 pub(super) fn end_hop(headers: &mut HeaderMap) {
     take_out(headers, |hop, name| hop.ends(name, &fold(name.as_str())));
 }
 
-/// What ends here of a message.
+/// The fields of a message that end at this hop.
 struct Hop<'m> {
     headers: &'m HeaderMap,
-    /// The fields that `Connection` names, ascending. Those that are not there are left out: it may name
-    /// thousands.
+    /// The fields that `Connection` names, ascending. Absent ones are left out: it may name thousands.
     named: Vec<String>,
 }
 
@@ -52,7 +51,7 @@ impl<'m> Hop<'m> {
     }
 
     fn named(headers: &HeaderMap) -> Vec<String> {
-        // What nearly all say, of a field that ends here by its own name.
+        // Nearly every message has this value, and `Keep-Alive` ends here anyway.
         let is_usual = |value: &HeaderValue| value == "keep-alive";
         if headers.get_all(CONNECTION).iter().all(is_usual) {
             return Vec::new();
@@ -72,7 +71,8 @@ impl<'m> Hop<'m> {
     fn ends(&self, name: &HeaderName, folded: &str) -> bool {
         match name.as_str() {
             "connection" | "te" | "trailer" | "transfer-encoding" | "upgrade" => true,
-            // The coding overrides the length, which is then another message's (RFC 9112 §6.3).
+            // The coding overrides the length, which does not describe this message then (RFC 9112
+            // §6.3).
             "content-length" if self.headers.contains_key(TRANSFER_ENCODING) => true,
             _ => {
                 folded.starts_with("proxy-")
@@ -95,7 +95,7 @@ fn take_out(headers: &mut HeaderMap, is_out: impl Fn(&Hop<'_>, &HeaderName) -> b
     }
 }
 
-/// Takes out of trailers what must not stand there ([RFC 9110 §6.5.1]).
+/// Removes the fields that must not appear in trailers ([RFC 9110 §6.5.1]).
 ///
 /// [RFC 9110 §6.5.1]: https://www.rfc-editor.org/rfc/rfc9110#section-6.5.1
 pub(super) fn clean_trailers(trailers: &mut HeaderMap) {
@@ -116,12 +116,12 @@ pub(super) fn tokens(headers: &HeaderMap, name: &HeaderName) -> impl Iterator<It
         .filter(|token| !token.is_empty())
 }
 
-/// Whether a client takes trailers.
+/// Whether a client accepts trailers.
 pub(super) fn wants_trailers(headers: &HeaderMap) -> bool {
     tokens(headers, &TE).any(|coding| coding == "trailers")
 }
 
-/// Whether an answer is a stream that has no end of its own: of events, or of a call.
+/// Whether an answer is a stream without an end of its own: of events, or of a gRPC call.
 pub(super) fn is_stream(headers: &HeaderMap) -> bool {
     // `application/grpc-web` among them.
     media_type(headers).is_some_and(|media| {
@@ -129,12 +129,12 @@ pub(super) fn is_stream(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Whether a field may reach an application at all; `folded` is the name as readers may take it.
+/// Whether a field may reach an application at all; `folded` is the name as a lenient reader sees it.
 fn may_pass(name: &HeaderName, folded: &str) -> bool {
     match folded {
-        // To a reader that folds, another spelling of these would be a second one.
+        // For a lenient reader, another spelling of these would be a second field.
         "content-length" | "transfer-encoding" | "host" => folded == name.as_str(),
-        // `Expect` is ours to fulfil: the body is asked for when the upstream takes it.
+        // We fulfil `Expect` ourselves: we ask for the body when the upstream takes it.
         "expect" | "http2-settings" => false,
         _ => true,
     }

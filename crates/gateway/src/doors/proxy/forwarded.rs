@@ -34,7 +34,7 @@ pub(super) struct Via<'r> {
 /// How a peer is described to applications: the same for every request on a connection.
 #[derive(Debug)]
 pub(super) struct PeerName {
-    /// For `X-Forwarded-For`: a process of this machine has no address.
+    /// For `X-Forwarded-For`; a process on this machine has no address.
     address: Option<HeaderValue>,
     /// For `Forwarded`: `for=` and a node ([RFC 7239 §6]).
     ///
@@ -68,11 +68,11 @@ fn node(address: IpAddr) -> String {
     }
 }
 
-/// Writes who sent a request, which is clean, for which host and how.
+/// Writes who sent a request, for which host and how. The request must already be cleaned.
 pub(super) fn set_forwarded(headers: &mut HeaderMap, sender: Sender, via: Via<'_>) {
     let told = match sender {
         Sender::TrustedProxy => Told::of(headers),
-        // What these say of themselves has been removed.
+        // Their own forwarding fields have been removed.
         Sender::Stranger | Sender::Envoy => None,
     };
     match told {
@@ -81,7 +81,7 @@ pub(super) fn set_forwarded(headers: &mut HeaderMap, sender: Sender, via: Via<'_
     }
 }
 
-/// Nobody is known before the peer.
+/// For a request with no known hop before the peer.
 fn set_alone(headers: &mut HeaderMap, via: Via<'_>) {
     let mut element = Vec::with_capacity(128);
     push_element(
@@ -121,17 +121,17 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: Vec<u8>) {
     };
 }
 
-/// What a trusted proxy said; these fields of any other sender have been removed.
+/// What a trusted proxy reported; the same fields from any other sender have been removed.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Told {
-    /// Those before the proxy, the client first, as they stand in `X-Forwarded-For`.
+    /// The hops before the proxy, the client first, as in `X-Forwarded-For`.
     hops: Vec<String>,
     host: Option<HeaderValue>,
     scheme: Option<HeaderValue>,
 }
 
 impl Told {
-    /// From `X-Forwarded-*`, which most proxies write; from `Forwarded` if there is none of them.
+    /// Reads `X-Forwarded-*`, which most proxies write; `Forwarded` if there are none.
     fn of(headers: &HeaderMap) -> Option<Self> {
         let mut usual = [X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO].into_iter();
         if usual.any(|name| headers.contains_key(name)) {
@@ -145,7 +145,8 @@ impl Told {
         let hops = listed(headers, X_FORWARDED_FOR).map(str::to_owned);
         Self {
             hops: hops.collect(),
-            // What the nearest proxy added. Those before it may have let a client's copy pass.
+            // The value that the nearest proxy added. Proxies before it may have let a client's copy
+            // through.
             host: listed(headers, X_FORWARDED_HOST).last().and_then(host),
             // The first connection is the client's: the others are between proxies.
             scheme: listed(headers, X_FORWARDED_PROTO).next().and_then(scheme),
@@ -210,7 +211,7 @@ fn push_address(list: &mut Vec<u8>, address: &[u8]) {
     list.extend_from_slice(address);
 }
 
-/// What stands between the commas of all lines.
+/// The comma-separated elements of all lines.
 fn listed(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
     let lines = headers.get_all(name).iter();
     lines
@@ -220,7 +221,7 @@ fn listed(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
         .filter(|item| !item.is_empty())
 }
 
-/// An address, perhaps with a port, and IPv6 perhaps in brackets.
+/// An address, optionally with a port, and IPv6 optionally in brackets.
 fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     if let Ok(address) = text.parse::<IpAddr>() {
@@ -241,7 +242,7 @@ fn host(text: &str) -> Option<HeaderValue> {
     is_host(text).then_some(value)
 }
 
-/// As [RFC 3986 §3.1] has it.
+/// A scheme as defined by [RFC 3986 §3.1].
 ///
 /// [RFC 3986 §3.1]: https://www.rfc-editor.org/rfc/rfc3986#section-3.1
 fn scheme(text: &str) -> Option<HeaderValue> {

@@ -15,7 +15,7 @@ use crate::record::interruption::Interruption;
 use super::activity::Activity;
 use crate::net::framing::Filter;
 
-/// How long what a client still sends is thrown away, so that the answer is not lost by a reset.
+/// How long we discard what a client still sends after the last answer, so that no reset destroys it.
 const LINGER: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl<I> Guarded<I> {
         }
     }
 
-    /// A client that takes nothing does not hold a connection for ever.
+    /// A client that reads nothing cannot hold a connection for ever.
     fn timed(
         &mut self,
         cx: &mut Context<'_>,

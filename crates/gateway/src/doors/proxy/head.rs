@@ -11,8 +11,8 @@ use super::settings::Settings;
 use super::upload::Unread;
 use super::upstream::Upstream;
 
-/// The target and the host of a request, if both have one reading: origin-form, and one host that
-/// `Host` and `:authority` agree on.
+/// The target and the host of a request, if both are unambiguous: the target is in origin-form, and
+/// `Host` and `:authority` agree.
 pub(super) fn read<B>(request: &Request<B>) -> Option<(&str, Option<&str>)> {
     let uri = request.uri();
     if request.method() == Method::CONNECT {
@@ -25,8 +25,7 @@ pub(super) fn read<B>(request: &Request<B>) -> Option<(&str, Option<&str>)> {
     }
     let is_h2 = request.version() == Version::HTTP_2;
     let host = match (uri.authority(), field) {
-        // absolute-form: of the path alone the gate could decide, but not of the path a proxy is
-        // asked for.
+        // absolute-form asks a proxy for another server's path; the gate decides on ours alone.
         (Some(_), _) if !is_h2 => return None,
         (Some(authority), Some(field)) if !authority.as_str().eq_ignore_ascii_case(field) => {
             return None;
@@ -34,7 +33,7 @@ pub(super) fn read<B>(request: &Request<B>) -> Option<(&str, Option<&str>)> {
         (Some(authority), _) => Some(authority.as_str()),
         (None, field) => field,
     };
-    // RFC 9112 §3.2: only HTTP/1.0 does without.
+    // RFC 9112 §3.2: only HTTP/1.0 may omit it.
     let needs_host = request.version() != Version::HTTP_10;
     if !host.map_or(!needs_host, is_host) {
         return None;
@@ -42,7 +41,7 @@ pub(super) fn read<B>(request: &Request<B>) -> Option<(&str, Option<&str>)> {
     Some((uri.path_and_query()?.as_str(), host))
 }
 
-/// The value of a request's host as a field. That of `Host` is shared, not copied.
+/// A request's host as a field value. The value of `Host` is shared, not copied.
 pub(super) fn host(headers: &HeaderMap, host: &str) -> Option<HeaderValue> {
     let field = headers.get(HOST).filter(|field| *field == host);
     field.map_or_else(
@@ -51,7 +50,7 @@ pub(super) fn host(headers: &HeaderMap, host: &str) -> Option<HeaderValue> {
     )
 }
 
-/// Says where a request goes: the target as it came, and the host.
+/// Sets where a request goes: the target as received, and the host.
 pub(super) fn address(
     head: &mut Parts,
     asked: Option<HeaderValue>,
@@ -83,8 +82,8 @@ pub(super) fn address(
 pub(super) struct Upgrade(HeaderValue);
 
 impl Upgrade {
-    /// The one it asks for, if it may be passed on: one protocol, over HTTP/1.1, by a GET without
-    /// body.
+    /// The change that a request asks for, if it may be forwarded: one protocol, over HTTP/1.1, by a
+    /// GET without body.
     pub(super) fn asked(request: &Request<Unread>, settings: &Settings) -> Option<Self> {
         let headers = request.headers();
         let mut protocols = headers.get_all(UPGRADE).iter();
@@ -114,7 +113,7 @@ impl Upgrade {
     }
 }
 
-/// In such a tunnel there would be requests that nobody decides on.
+/// Whether a protocol carries HTTP: the gate would not see the requests in its tunnel.
 fn speaks_http(protocol: &str) -> bool {
     let name = protocol.split('/').next().unwrap_or_default();
     ["h2", "h2c", "h3", "http", "tls"].contains(&name)

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::time::{Sleep, sleep};
 
-/// A limit between two frames. It runs only while we wait for one: a side that does not take what is
-/// there is not the slow one here.
+/// A limit between two frames. It runs only while we wait for a frame, not while the other side is slow
+/// to take one.
 #[derive(Debug)]
 pub(super) struct Idle {
     limit: Duration,

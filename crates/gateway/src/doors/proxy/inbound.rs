@@ -18,24 +18,24 @@ use super::settings::Settings;
 /// A request on its way in.
 #[derive(Debug)]
 pub(super) struct Inbound {
-    /// Whom it came from, for what its fields may say.
+    /// Who sent it, which determines the fields it may set.
     pub(super) trust: Sender,
     /// The client that it counts for.
     pub(super) client: Client,
     pub(super) kind: RequestKind,
     pub(super) peer_name: Arc<PeerName>,
     pub(super) scheme: &'static str,
-    /// None where the caller has the connections.
+    /// `None` if the caller manages the connections.
     pub(super) connection: Option<Connection>,
-    /// It is under way for as long as this lives.
+    /// The request counts as in progress while this lives.
     pub(super) active: Option<Active>,
 }
 
-/// What the protocol makes of a request.
+/// The kind of a request, by its protocol.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RequestKind {
     pub(super) is_http1: bool,
-    /// Behind such a head may stand another protocol, so no further request is read.
+    /// Another protocol may follow such a head, so no further request is read.
     pub(super) is_upgrade: bool,
     pub(super) refusal: RefusalForm,
 }
@@ -43,9 +43,9 @@ pub(super) struct RequestKind {
 /// How a refusal of ours is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RefusalForm {
-    /// For gRPC over HTTP/2, whose status stands in trailers.
+    /// For gRPC over HTTP/2, whose status is in the trailers.
     Grpc,
-    /// Without its body: over HTTP/1.1 the library sends none in answer to HEAD, over HTTP/2 it would.
+    /// Without its body: hyper sends none in answer to HEAD over HTTP/1.1, but would over HTTP/2.
     Head,
     Whole,
 }

@@ -1,9 +1,9 @@
 //! Where an answer ends, read strictly ([RFC 9112 §6]): what the next reader could read differently
 //! is not passed on.
 //!
-//! The library behind this takes an answer whose last transfer coding is not `chunked` for one that
-//! ends with its connection, and does not look at the length of what has no body. It decodes
-//! `chunked` and refuses lengths that differ where there is a body.
+//! If the last transfer coding is not `chunked`, hyper reads the answer until the connection ends. It
+//! ignores the length of an answer without a body. It decodes `chunked`, and refuses lengths that
+//! differ if there is a body.
 //!
 //! [RFC 9112 §6]: https://www.rfc-editor.org/rfc/rfc9112#section-6
 
@@ -16,14 +16,13 @@ use crate::net::framing;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ambiguous;
 
-/// Checks the head of an answer. A length that is said several times is said once from then on
-/// ([RFC 9110 §8.6]).
+/// Checks the head of an answer. A repeated length is reduced to one ([RFC 9110 §8.6]).
 ///
 /// [RFC 9110 §8.6]: https://www.rfc-editor.org/rfc/rfc9110#section-8.6
 pub(super) fn check(headers: &mut HeaderMap) -> Result<(), Ambiguous> {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     if let Some(coding) = codings.next() {
-        // We ask for no other coding, so nobody may use one (RFC 9112 §7.4).
+        // We ask for no other coding, so an upstream may not use one (RFC 9112 §7.4).
         let is_chunked = coding.as_bytes().eq_ignore_ascii_case(b"chunked");
         if !is_chunked || codings.next().is_some() {
             return Err(Ambiguous);

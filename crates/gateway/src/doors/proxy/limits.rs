@@ -36,7 +36,8 @@ impl Limits {
         self
     }
 
-    /// How many requests an HTTP/2 connection may have under way; 100, the least that RFC 9113 §6.5.2 recommends.
+    /// How many requests an HTTP/2 connection may have in progress; 100, the least that RFC 9113 §6.5.2
+    /// recommends.
     #[must_use]
     pub const fn streams(mut self, count: u32) -> Self {
         self.streams = count;
@@ -57,23 +58,23 @@ impl Limits {
         self
     }
 
-    /// How long a client may take nothing of an answer; 30 s. Over HTTP/2: of all the answers that wait
-    /// for it.
+    /// How long a client may read nothing of an answer; 30 s. Over HTTP/2: of all its waiting answers
+    /// together.
     #[must_use]
     pub const fn stall_timeout(mut self, limit: Duration) -> Self {
         self.stall = limit;
         self
     }
 
-    /// How long a client may take for 16 KiB of an answer over HTTP/2, when there are so many; 60 s.
-    /// The stream is reset then, and the others of its connection go on.
+    /// How long a client may take to read 16 KiB of an HTTP/2 answer, if that much is waiting; 60 s.
+    /// After that the stream is reset, and the others on its connection go on.
     #[must_use]
     pub const fn take_timeout(mut self, limit: Duration) -> Self {
         self.take = limit;
         self
     }
 
-    /// How long requests under way may still take at shutdown; 30 s.
+    /// How long requests in progress may still take at shutdown; 30 s.
     #[must_use]
     pub const fn drain_timeout(mut self, limit: Duration) -> Self {
         self.drain = limit;

@@ -1,8 +1,8 @@
 //! Places for requests and for streams: how many there are at a time, and who may take one.
 //!
-//! Nothing waits for a place. A client may hold as many as remain free for others: a single client
-//! half of them, and each that comes after it finds some. So a greedy client blocks nobody, and
-//! below half of the cap nobody notices it. Shares follow from two numbers, so none has to be
+//! Nothing waits for a place. A client may hold as many places as remain free for others: a single
+//! client gets half of them, and every later client finds some. So a greedy client blocks nobody, and
+//! below half of the cap the rule has no effect. Shares follow from two numbers, so none has to be
 //! configured.
 
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use foldhash::fast::RandomState;
 
 use super::client::Client;
 
-/// How many may be taken.
+/// How many places there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Most {
     pub(crate) requests: u32,
@@ -30,7 +30,7 @@ impl Most {
     }
 }
 
-/// The same, which a reload replaces.
+/// The same numbers, which a reload can replace.
 #[derive(Debug)]
 pub(crate) struct SharedMost {
     requests: AtomicU32,
@@ -58,12 +58,12 @@ impl SharedMost {
     }
 }
 
-/// What a place is taken for.
+/// The purpose of a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// It has an end of its own.
     Request,
-    /// It goes on until somebody ends it: a WebSocket, events, a gRPC call.
+    /// It goes on until one side ends it: a WebSocket, events, a gRPC call.
     Stream,
 }
 
@@ -87,7 +87,7 @@ impl Room {
     }
 }
 
-/// A place, free again when this is dropped.
+/// A place, freed when dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     room: Arc<Room>,
@@ -111,7 +111,7 @@ impl Place {
         })
     }
 
-    /// Turns this place into a stream's, and says whether a stream's place was free.
+    /// Turns this place into a stream's. Returns whether a stream's place was free.
     #[must_use]
     pub(super) fn turn_into_stream(&mut self, most: Most) -> bool {
         if self.purpose == Purpose::Stream {
@@ -142,7 +142,7 @@ impl Drop for Place {
     }
 }
 
-/// A connection of a client, as long as it is open.
+/// Counts a client's connection while it is open.
 #[derive(Debug)]
 pub(super) struct Guest {
     crowd: Arc<Places>,
@@ -150,7 +150,7 @@ pub(super) struct Guest {
 }
 
 impl Guest {
-    /// One more, if this client may have another of `most`.
+    /// One more connection, if this client may have another of `most`.
     pub(super) fn admit(crowd: &Arc<Places>, client: Client, most: u32) -> Option<Self> {
         let is_admitted = crowd.take(client, most, CONNECTIONS_GRANTED);
         is_admitted.then(|| Self {
@@ -166,26 +166,25 @@ impl Drop for Guest {
     }
 }
 
-/// How many connections a client may have as long as any are free: enough for a household or an
-/// office.
+/// How many connections a client may have as long as any are free: enough for a household or an office.
 const CONNECTIONS_GRANTED: u32 = 64;
 
-/// Counts what is taken, in total and by client. A client that has nothing is not in the map, so
-/// the map is never larger than the cap.
+/// Counts the places taken, in total and by client. A client that holds none is not in the map, so the
+/// map never exceeds the cap.
 #[derive(Debug, Default)]
 pub(super) struct Places {
     taken: AtomicU32,
-    /// In parts, so that threads seldom wait for one another.
+    /// Split into shards, so that threads seldom wait for one another.
     clients: [Mutex<HashMap<Client, u32, RandomState>>; 16],
 }
 
 impl Places {
-    /// Takes one of `most` for a client; if the client then has at most `least`, regardless of how
-    /// many remain for others.
+    /// Takes one of `most` places for a client. Up to `least` of them do not depend on how many remain
+    /// for others.
     pub(super) fn take(&self, client: Client, most: u32, least: u32) -> bool {
         let taken = self.taken.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         let is_taken = taken <= most && {
-            // No more than are free for others, its new one among them.
+            // A client may hold no more than are free, counting its new one.
             let free = most.saturating_sub(taken).saturating_add(1);
             let mut clients = self.part(client);
             let entry = clients.entry(client);
@@ -217,11 +216,11 @@ impl Places {
 
     fn part(&self, client: Client) -> MutexGuard<'_, HashMap<Client, u32, RandomState>> {
         let [first, rest @ ..] = &self.clients;
-        // Spread by multiplication: who knows the factor gains no more than to wait for others.
+        // Spread by multiplication. A client that knows the factor gains only contention.
         let part = client.number().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60;
         let part = usize::try_from(part).unwrap_or_default();
         let part = part.checked_sub(1).and_then(|part| rest.get(part));
-        // Numbers are whole between any two statements.
+        // The counts are consistent between any two statements.
         let part = part.unwrap_or(first).lock();
         part.unwrap_or_else(PoisonError::into_inner)
     }
@@ -238,7 +237,7 @@ mod tests {
         Client::V4(Ipv4Addr::from(number))
     }
 
-    /// How many a client gets of 50 until it is refused.
+    /// How many of 50 a client gets before it is refused.
     fn as_many_as_it_gets(places: &Places, number: u32) -> u32 {
         let taken = std::iter::repeat_with(|| places.take(client(number), 50, 0));
         u32::try_from(taken.take_while(|is_taken| *is_taken).count()).unwrap()
@@ -248,11 +247,11 @@ mod tests {
     fn t_dos_08_a_client_gets_as_many_as_stay_free_for_others() {
         let places = Places::default();
         assert_eq!(as_many_as_it_gets(&places, 1), 25);
-        // Whoever comes next gets some, and the first no more.
+        // The next client gets some, and the first no more.
         assert_eq!(as_many_as_it_gets(&places, 2), 13);
         assert!(!places.take(client(1), 50, 0));
         assert!(places.take(client(3), 50, 0));
-        // What is free again is for whoever has less.
+        // A freed place goes to a client that has fewer.
         places.leave(client(1));
         assert!(!places.take(client(1), 50, 0));
         assert!(places.take(client(3), 50, 0));
@@ -275,7 +274,7 @@ mod tests {
                 .iter()
                 .all(|part| part.lock().unwrap().is_empty())
         );
-        // A cap of one is one.
+        // A cap of one admits one.
         assert!(places.take(client(1), 1, 0));
         assert!(!places.take(client(2), 1, 0));
     }

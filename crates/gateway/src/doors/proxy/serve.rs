@@ -28,14 +28,14 @@ use super::limits::Limits;
 use super::places::{Guest, Places};
 use super::streams::Streams;
 
-/// How much of one answer over HTTP/2 waits for its connection, whatever windows its client opens.
+/// How much of one HTTP/2 answer may wait for its connection, however large a window its client opens.
 const SEND_BUFFER: usize = 32 * 1024;
-/// Streams reset by us for the peer's faults, before the connection is closed.
+/// How many streams we reset for the peer's errors before the connection is closed.
 const OWN_RESETS: usize = 256;
-/// How long a connection that was asked to end may take to say goodbye.
+/// How long a connection that is told to end may take to do so.
 const GOODBYE: Duration = Duration::from_secs(5);
 
-/// Serves `proxy` until `shutdown` resolves, and then the requests whose heads were read.
+/// Serves `proxy` until `shutdown` resolves, then finishes the requests whose heads were read.
 pub async fn serve(
     listener: Listener,
     proxy: Arc<Proxy>,
@@ -64,8 +64,8 @@ pub async fn serve(
     net::serve::serve(listener, capacity, opened, shutdown).await;
 }
 
-/// Whether a peer may have one more connection, counted if it counts. One that has more than are free
-/// for others is cut, at no further cost; a trusted proxy has those of many clients.
+/// Admits and counts a connection of a peer. A client that would have more than remain free for others
+/// is cut off at no further cost. A trusted proxy is not counted: it carries many clients.
 fn admit(
     proxy: &Proxy,
     crowd: &Arc<Places>,
@@ -105,8 +105,8 @@ where
         let (proxy, connection) = (Arc::clone(&proxy), Some(requests.clone()));
         async move {
             let inbound = Inbound::new(peer, connection, &request, &proxy.settings);
-            // Boxed once its turn has come: of streams that wait for theirs there may be thousands, and
-            // those that are refused are over by then.
+            // Boxed only when polled first: thousands of streams may be waiting, and refused ones are
+            // over by then.
             let mut response = Box::pin(proxy.answer(inbound, request)).await;
             date::add(response.headers_mut());
             Ok::<_, Infallible>(response)
@@ -144,7 +144,7 @@ fn builder(limits: Limits) -> auto::Builder<Streams> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        // Ours are told apart: a head has to come soon, the next request may take a while.
+        // We time these separately: a head must arrive soon, the next request may take a while.
         .header_read_timeout(None)
         .max_buf_size(HEAD_BUFFER);
     builder

@@ -8,7 +8,7 @@ use crate::record::observer::Observer;
 
 use super::places::Most;
 
-/// How requests are passed on. Every default is the safe one.
+/// How requests are forwarded. Every default is the safe one.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub(super) expiry: Expiry,
@@ -19,7 +19,7 @@ pub struct Settings {
     pub(super) most: Most,
 }
 
-/// What becomes of tunnels and streams of events whose token expires.
+/// What happens to tunnels and streams of events whose token expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Expiry {
@@ -46,22 +46,22 @@ impl Settings {
         }
     }
 
-    /// What becomes of tunnels and streams of events whose token expires.
+    /// What happens to tunnels and streams of events whose token expires.
     #[must_use]
     pub const fn expiry(mut self, expiry: Expiry) -> Self {
         self.expiry = expiry;
         self
     }
 
-    /// How long the next piece of a request's body may take; 30 s.
+    /// How long the next piece of a request's body may take to arrive; 30 s.
     #[must_use]
     pub const fn client_idle(mut self, limit: Duration) -> Self {
         self.client_idle = limit;
         self
     }
 
-    /// Passes upgrades to this protocol on; `websocket` always is. What speaks HTTP itself (`h2c`,
-    /// `HTTP/2.0`, `TLS/1.2`) never is: requests in the tunnel would be decided on by nobody.
+    /// Forwards upgrades to this protocol; `websocket` is always forwarded. Protocols that carry HTTP
+    /// (`h2c`, `HTTP/2.0`, `TLS/1.2`) never are: the gate would not see the requests in the tunnel.
     #[must_use]
     pub fn allow_upgrade(mut self, protocol: &str) -> Self {
         self.upgrades.push(protocol.to_ascii_lowercase());
@@ -83,8 +83,8 @@ impl Settings {
         self
     }
 
-    /// Which peers are proxies whose `Forwarded` and `X-Forwarded-*` are kept; no address by default.
-    /// Who may open our Unix socket is one.
+    /// Which peers are proxies whose `Forwarded` and `X-Forwarded-*` are kept; no address by default. A
+    /// process that can open our Unix socket counts as one.
     #[must_use]
     pub fn trust(mut self, trusted: TrustedPeers) -> Self {
         self.trusted = trusted;

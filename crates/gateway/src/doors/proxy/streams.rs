@@ -1,8 +1,8 @@
 //! The streams of an HTTP/2 connection: one whose client takes nothing of its answer is ended, while
 //! the others go on.
 //!
-//! The body of an answer is asked for more only when the window of its stream is open, so it cannot
-//! see that it stays closed. What runs the stream does: it is an executor of ours, which drops it.
+//! hyper polls the body of an answer only when the window of its stream is open, so the body cannot
+//! notice that it stays closed. Our executor, which runs the stream, notices and drops it.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,13 +12,13 @@ use std::time::Duration;
 use hyper::rt::Executor;
 use tokio::time::{Instant, sleep_until};
 
-/// The most of an answer over HTTP/2 that is handed over at once: a frame of the usual size. So long
-/// is what a client takes within the limit, and what is held for it.
+/// How much of an HTTP/2 answer is handed over at once, at most: a frame of the usual size. A client
+/// must read this much within the limit, and this much is held for it.
 pub(super) const PIECE: usize = 16 * 1024;
 
 tokio::task_local! {
-    // hyper hands a stream to its executor and asks the body for frames, and passes nothing from one to the
-    // other. Read by `Taking::of_stream`, for `activity::Owed`.
+    // hyper hands a stream to its executor and polls the body for frames, but passes nothing from one
+    // to the other. Read by `Taking::of_stream`, for `activity::Owed`.
     static STREAM: Arc<Taking>;
 }
 
@@ -29,7 +29,7 @@ pub(super) struct Streams {
 }
 
 impl Streams {
-    /// A client may take so long for each [`PIECE`] of an answer.
+    /// A client may take up to `limit` for each [`PIECE`] of an answer.
     pub(super) const fn new(limit: Duration) -> Self {
         Self { limit }
     }
@@ -44,7 +44,7 @@ where
         let taking = Arc::new(Taking::default());
         tokio::spawn(async move {
             let served = STREAM.scope(Arc::clone(&taking), stream);
-            // What is dropped before its end is reset.
+            // A stream dropped before its end is reset.
             tokio::select! {
                 biased;
                 () = served => {}
@@ -54,21 +54,21 @@ where
     }
 }
 
-/// What a client takes of one answer.
+/// A client's progress in reading one answer.
 #[derive(Debug, Default)]
 pub(super) struct Taking {
-    /// Since when there is something to be taken.
+    /// Since when something has been waiting for the client.
     since: Mutex<Option<Instant>>,
     is_overdue: AtomicBool,
 }
 
 impl Taking {
-    /// That of the stream this is called in, if it is one: `Streams::execute` has set it.
+    /// The value of the stream that calls this, if a stream does: `Streams::execute` set it.
     pub(super) fn of_stream() -> Option<Arc<Self>> {
         STREAM.try_with(Arc::clone).ok()
     }
 
-    /// What there was is taken; whether there is more from now on.
+    /// The client has taken everything so far; `is_more` if more waits from now on.
     pub(super) fn taken(&self, is_more: bool) {
         *self.since() = is_more.then(Instant::now);
     }

@@ -17,16 +17,16 @@ use crate::record::interruption::Interruption;
 use super::Exchange;
 use super::connection::Connection;
 
-/// Two connections that become one.
+/// Two connections joined into one.
 #[derive(Debug)]
 pub(super) struct Tunnel {
     pub(super) client: OnUpgrade,
     pub(super) upstream: OnUpgrade,
     pub(super) idle: Duration,
-    /// How long the token is still good for.
+    /// How long the token remains valid.
     pub(super) remaining: Option<Duration>,
     pub(super) exchange: Exchange,
-    /// Counts as a connection for as long as it lasts.
+    /// Counts as a connection until the tunnel ends.
     pub(super) connection: Option<Connection>,
 }
 
@@ -78,7 +78,7 @@ async fn silence(last: &Mutex<Instant>, limit: Duration) {
     }
 }
 
-/// One side, which tells when something came from it.
+/// One side, which reports when it sends something.
 #[derive(Debug)]
 struct Watched {
     io: TokioIo<Upgraded>,

@@ -20,8 +20,7 @@ use super::body_error::BodyError;
 use super::fields;
 use super::idle::Idle;
 
-/// The body of a request: held here until it goes to the upstream; after that, only how much of it
-/// has arrived.
+/// The body of a request until it goes to the upstream; after that, only how much of it has arrived.
 #[derive(Debug, Default)]
 pub(super) struct Unread {
     body: Option<Incoming>,
@@ -41,7 +40,7 @@ impl Unread {
         self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
-    /// The same on its way to the upstream.
+    /// Takes the body, to send it to the upstream.
     pub(super) fn upload(&mut self, limit: Duration, trailers: Option<Identity>) -> Upload {
         let progress = Arc::new(Progress::start(self.is_empty()));
         self.progress = Some(Arc::clone(&progress));
@@ -53,8 +52,8 @@ impl Unread {
         }
     }
 
-    /// Whether it was read to its end, so that another request may follow over HTTP/1.1. If the
-    /// body is still here, discards what has arrived of it.
+    /// Whether the body was read to its end, so that another request may follow over HTTP/1.1. If it is
+    /// still here, discards the part that has arrived.
     pub(super) async fn is_over(&mut self, headers: &HeaderMap) -> bool {
         let is_expected = headers.contains_key(EXPECT);
         if let Some(progress) = &self.progress {
@@ -78,7 +77,7 @@ pub(super) struct Upload {
 }
 
 impl Upload {
-    /// Nothing, for a second attempt.
+    /// An empty body, for a second attempt.
     pub(super) fn empty(progress: Arc<Progress>) -> Self {
         Self {
             body: None,
@@ -149,7 +148,7 @@ impl Body for Upload {
     }
 }
 
-/// How far a request's body has come, for the side that waits for the answer.
+/// How much of a body has been passed on, for the side that waits for the answer.
 #[derive(Debug)]
 pub(super) struct Progress {
     started: Instant,
@@ -171,7 +170,7 @@ impl Progress {
         }
     }
 
-    /// The fault of the client, if it is the client's.
+    /// The client's error, if the client is at fault.
     pub(super) fn fault(&self) -> Option<BodyError> {
         match self.fault.load(Ordering::Acquire) {
             1 => Some(BodyError::ClientTimeout),
@@ -180,8 +179,8 @@ impl Progress {
         }
     }
 
-    /// Resolves when for `limit` nothing has passed, and it was not the client who kept us waiting.
-    /// The timer may ring before: then it is put off.
+    /// Resolves when nothing has passed for `limit` and we were not waiting for the client. If the
+    /// timer fires earlier, it is extended.
     pub(super) async fn overdue(&self, limit: Duration, mut timer: Pin<&mut Sleep>) {
         let began = self.started.elapsed();
         let mut now = began;
@@ -197,7 +196,7 @@ impl Progress {
             let Some(due) = self.started.checked_add(now.saturating_add(wait)) else {
                 return std::future::pending().await;
             };
-            // Too late it would be if it had been set for a longer limit.
+            // It can be too late if it was set for a longer limit.
             if timer.is_elapsed() || timer.deadline() > due {
                 timer.as_mut().reset(due);
             }

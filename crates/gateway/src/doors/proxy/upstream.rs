@@ -1,7 +1,8 @@
-//! Upstreams: the applications that requests are sent to, each at one address or several, and which requests are sent again.
+//! Upstreams: the applications that requests are sent to, each at one address or several, and which
+//! requests are sent again.
 //!
-//! An address that could not be connected to is passed over for a while, and tried again then. What
-//! was sent to an application is not sent again, but for one case: see [`Upstream::send`].
+//! After a failed connection, an address is skipped for a while, then tried again. A request that was
+//! sent to an application is not sent again, with one exception: see [`Upstream::send`].
 
 mod address;
 mod connect;
@@ -27,8 +28,8 @@ use super::body_error::BodyError;
 use super::places::{Most, Purpose, Room};
 use super::upload::{Progress, Upload};
 
-/// The upstreams by name, for every route. Cheap to clone, and immutable: others come with another
-/// [gate](crate::Gate).
+/// The upstreams by name, for every route. Cheap to clone, and immutable: a new [gate](crate::Gate)
+/// comes with new ones.
 #[derive(Clone, Debug, Default)]
 pub struct Upstreams(Arc<HashMap<Arc<str>, Arc<Upstream>, RandomState>>);
 
@@ -39,14 +40,13 @@ impl Upstreams {
         Self::shared(upstreams.into_iter().map(Arc::new))
     }
 
-    /// These upstreams, which others may have as well, with the connections to them.
+    /// These upstreams, shared with other values, connections included.
     pub(crate) fn shared(upstreams: impl IntoIterator<Item = Arc<Upstream>>) -> Self {
         let named = |upstream: Arc<Upstream>| (Arc::clone(&upstream.name), upstream);
         Self(Arc::new(upstreams.into_iter().map(named).collect()))
     }
 
-    /// Each address, and whether it can be connected to as far as requests have shown, in the order of
-    /// their names.
+    /// Each address, and whether the last attempt to connect to it succeeded, ordered by upstream name.
     #[must_use]
     pub fn state(&self) -> Vec<AddressState> {
         let mut states: Vec<_> = self.0.values().flat_map(|each| each.state()).collect();
@@ -54,7 +54,7 @@ impl Upstreams {
         states
     }
 
-    /// How much is under way to each, in the order of their names.
+    /// How much is in progress to each, ordered by name.
     pub(crate) fn loads(&self) -> Vec<UpstreamLoad> {
         let load = |upstream: &Arc<Upstream>| UpstreamLoad {
             upstream: Arc::clone(&upstream.name),
@@ -86,11 +86,11 @@ pub struct AddressState {
     pub upstream: Arc<str>,
     /// The address.
     pub address: String,
-    /// Whether the last attempt to connect to it succeeded; it is taken for up at first.
+    /// Whether the last attempt to connect to it succeeded; true before the first attempt.
     pub is_up: bool,
 }
 
-/// How much is under way to an upstream, for metrics.
+/// How much is in progress to an upstream, for metrics.
 #[derive(Clone, Debug)]
 pub(crate) struct UpstreamLoad {
     pub(crate) upstream: Arc<str>,
@@ -112,16 +112,16 @@ pub struct Upstream {
     room: Arc<Room>,
 }
 
-/// Which protocol an upstream is spoken to in.
+/// The protocol to use with an upstream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Protocol {
-    /// The one the request came in.
+    /// The protocol that the request came in.
     Auto,
     /// HTTP/1.1. The default: every application speaks it.
     #[default]
     Http1,
-    /// HTTP/2, without TLS by prior knowledge. gRPC needs it; it knows no upgrades.
+    /// HTTP/2; without TLS, by prior knowledge. gRPC needs it; it has no upgrades.
     Http2,
 }
 
@@ -134,7 +134,7 @@ struct Limits {
 }
 
 impl Upstream {
-    /// An application at these addresses, in turns.
+    /// An application at these addresses, which are used in turn.
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>, addresses: impl IntoIterator<Item = Address>) -> Self {
         Self {
@@ -158,7 +158,7 @@ impl Upstream {
         }
     }
 
-    /// Which protocol it is spoken to in.
+    /// Sets the protocol.
     #[must_use]
     pub const fn protocol(mut self, protocol: Protocol) -> Self {
         self.protocol = protocol;
@@ -172,14 +172,14 @@ impl Upstream {
         self
     }
 
-    /// Sends this `Host` in the place of the one the client named.
+    /// Sends this `Host` instead of the client's.
     #[must_use]
     pub fn host(mut self, host: HeaderValue) -> Self {
         self.host = Some(host);
         self
     }
 
-    /// How long a connection may take, TLS included; 2 s.
+    /// How long connecting may take, TLS included; 2 s.
     #[must_use]
     pub const fn connect_timeout(mut self, limit: Duration) -> Self {
         self.limits.connect = limit;
@@ -193,23 +193,22 @@ impl Upstream {
         self
     }
 
-    /// How long an answer or a tunnel may be silent, and a connection wait for its next request;
-    /// 300 s.
+    /// How long an answer or a tunnel may be silent, or a connection wait for its next request; 300 s.
     #[must_use]
     pub const fn idle_timeout(mut self, limit: Duration) -> Self {
         self.limits.idle = limit;
         self
     }
 
-    /// How long an address is passed over that could not be connected to; 5 s.
+    /// How long an address is skipped after a failed connection; 5 s.
     #[must_use]
     pub const fn cooldown(mut self, cooldown: Duration) -> Self {
         self.limits.cooldown = cooldown;
         self
     }
 
-    /// How many requests are under way to it at a time; 1024. More are answered with 503, and one
-    /// client has no more than are free for others.
+    /// How many requests may be in progress to it at a time; 1024. Further ones are answered with 503,
+    /// and a client never has more than remain free for others.
     #[must_use]
     pub const fn max_requests(mut self, count: u32) -> Self {
         self.most.requests = count;
@@ -223,7 +222,7 @@ impl Upstream {
         self
     }
 
-    /// Takes the place of `before`, so that what is under way there still counts.
+    /// Replaces `before`, so that requests in progress there still count.
     pub(crate) fn succeeding(mut self, before: &Self) -> Self {
         self.room = Arc::clone(&before.room);
         self
@@ -277,12 +276,12 @@ impl Upstream {
         }
     }
 
-    /// Sends a request, whose version says how, and waits for the head of the answer.
+    /// Sends a request in its own HTTP version, and waits for the head of the answer.
     ///
-    /// A connection that waited in the pool may have been closed by the application meanwhile. Then
-    /// the request is sent once more, over a new one, if nothing of it was sent before, or if it has
-    /// no body and may be repeated ([RFC 9110 §9.2.2]); `again` then makes it once more. A request without
-    /// `again` is sent only over connections that the application is known to keep open.
+    /// The application may have closed a connection while it waited in the pool. Then the request is
+    /// sent once more over a new connection, if nothing of it was sent before, or if it has no body and
+    /// may be repeated ([RFC 9110 §9.2.2]); `again` builds it anew. A request without `again` reuses
+    /// only connections that the application is known to keep open.
     ///
     /// [RFC 9110 §9.2.2]: https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2
     pub(super) async fn send(
@@ -342,7 +341,7 @@ impl Upstream {
         }
     }
 
-    /// A connection to the next address that can be had: one that may be used again, or a new one.
+    /// A connection to the next available address: a reusable one, or a new one.
     async fn sender(
         &self,
         version: Version,
@@ -354,7 +353,7 @@ impl Upstream {
         let turn = self.endpoints.iter().cycle();
         let mut turn: Vec<&Endpoint> = turn.skip(first).take(count).collect();
         if count > 1 {
-            // Those known to be down come last: if all are, one of them may be back.
+            // Addresses known to be down come last: if all are down, one may be back.
             turn.sort_by_cached_key(|endpoint| !endpoint.is_up());
         }
         for endpoint in turn {
@@ -363,7 +362,7 @@ impl Upstream {
             {
                 return Ok(sender);
             }
-            // Boxed, since it is rare: what every request carries along has to be moved.
+            // Boxed: connecting is rare, but every request would move its state.
             let connecting = Box::pin(endpoint.connect(version, self.tls.as_ref()));
             match timeout(self.limits.connect, connecting).await {
                 Ok(Ok(sender)) => return Ok(sender),
@@ -381,9 +380,9 @@ impl Upstream {
 /// Why an upstream did not answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum UpstreamError {
-    /// It is the client's fault.
+    /// The client is at fault.
     Client(BodyError),
-    /// None of its addresses could be connected to.
+    /// We could connect to none of its addresses.
     Connect,
     /// The connection was lost before an answer came.
     Lost,
@@ -391,7 +390,7 @@ pub(super) enum UpstreamError {
     Timeout,
 }
 
-/// Whether sending a request of this method twice does what sending it once does.
+/// Whether sending this method twice has the same effect as once.
 pub(super) fn is_repeatable(method: &Method) -> bool {
     [
         Method::GET,

@@ -1,6 +1,6 @@
-//! How the fields of any line are written in text and JSON, without the machinery of `tracing`, which takes longer for one line
-//! than the gateway takes for some requests. The bytes are those that `tracing-subscriber` writes for
-//! the same event; a test compares them.
+//! How the fields of any line are written in text and JSON, without the machinery of `tracing`, which
+//! takes longer for one line than the gateway takes for some requests. The bytes are those that
+//! `tracing-subscriber` writes for the same event; a test compares them.
 
 use std::io::Write;
 use std::time::SystemTime;
@@ -26,7 +26,7 @@ impl Line {
         Self::begin(format, "WARN", target, message, SystemTime::now())
     }
 
-    /// Level, target and message are ours, so nothing in them is escaped.
+    /// Level, target and message are our own text, so nothing in them is escaped.
     fn begin(
         format: LogFormat,
         level: &str,
@@ -72,7 +72,7 @@ impl Line {
             self.bytes.push(b'"');
             return;
         }
-        // Writing to a vector does not fail, and neither does a string as JSON.
+        // Neither writing to a vector nor writing a string as JSON can fail.
         let _ = match self.format {
             LogFormat::Json => serde_json::to_writer(&mut self.bytes, value).is_ok(),
             LogFormat::Coloured | LogFormat::Text => write!(self.bytes, "{value:?}").is_ok(),

@@ -9,11 +9,11 @@ use jiff::Timestamp;
 type Second = [u8; 19];
 
 thread_local! {
-    /// The calendar is asked once a second.
+    /// The calendar is computed once a second.
     static LAST: Cell<(u64, Second)> = const { Cell::new((0, *b"1970-01-01T00:00:00")) };
 }
 
-/// Appends the time. One before 1970 or after 9999 is written as 1970.
+/// Appends the time. Times before 1970 or after 9999 are written as 1970.
 pub(super) fn write(to: &mut Vec<u8>, now: SystemTime) {
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (mut second, mut text) = LAST.get();

@@ -8,7 +8,7 @@ use std::str::FromStr;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Address {
-    /// `host:port`; a name is resolved at each connection.
+    /// `host:port`; a name is resolved for each connection.
     Tcp(String),
     /// `unix:/path`.
     Unix(PathBuf),

@@ -25,8 +25,8 @@ pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
-/// How much is read at once, at most. Several such pieces are on their way at a time. The library behind
-/// this sets aside twice as much from a full 16 KiB on.
+/// How many bytes are read at once, at most. Several such pieces are in flight at a time. From a full
+/// 16 KiB on, hyper would reserve twice as much.
 const PIECE: u64 = 16_383;
 
 /// A connection that is read in pieces of a limited size.
@@ -95,7 +95,7 @@ pub struct Tls {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// The certificates cannot be read, or there are none.
+    /// The certificates cannot be parsed, or there are none.
     #[error("no certificates of an authority in PEM")]
     Certificates,
     /// The name is neither a host name nor an IP address.
@@ -107,7 +107,7 @@ pub enum TlsError {
 }
 
 impl Tls {
-    /// The upstream proves to be `name` to the authorities that the system trusts.
+    /// The upstream must have a certificate for `name` from an authority that the system trusts.
     ///
     /// # Errors
     ///
@@ -120,7 +120,7 @@ impl Tls {
         Self::of(name, &config)
     }
 
-    /// The upstream proves to be `name` to the authorities in `pem`, and to no other.
+    /// The upstream must have a certificate for `name` from an authority in `pem`, no other.
     ///
     /// # Errors
     ///
@@ -161,7 +161,7 @@ impl Tls {
     }
 }
 
-/// Nothing global: the provider is named here.
+/// The crypto provider is named here, not taken from a global.
 fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, TlsError> {
     let provider: Arc<CryptoProvider> = Arc::new(aws_lc_rs::default_provider());
     ClientConfig::builder_with_provider(provider)

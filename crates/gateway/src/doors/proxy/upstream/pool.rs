@@ -1,7 +1,7 @@
 //! The connections to one address: idle ones for HTTP/1.1, shared ones for HTTP/2.
 //!
-//! Clients who share a connection must not be able to stop one another. So there is room on it for
-//! all that its streams may hold back together, and another one for what is beyond its streams.
+//! Clients that share a connection must not be able to stall one another. So its window has room for
+//! all that its streams may hold back together, and further requests get another connection.
 
 use std::collections::VecDeque;
 use std::io;
@@ -27,26 +27,26 @@ use super::connect::{Pieces, Tls, connect};
 /// How many idle connections are kept to one address.
 pub(crate) const IDLE_MAX: usize = 64;
 
-/// How many requests share a connection. Applications allow 100 at least ([RFC 9113 §6.5.2]), and what
-/// is more would wait for one of these to end.
+/// How many requests share a connection. Applications allow at least 100 ([RFC 9113 §6.5.2]); any
+/// further request would wait for one of them to end.
 ///
 /// [RFC 9113 §6.5.2]: https://www.rfc-editor.org/rfc/rfc9113#section-6.5.2
 const SHARED_MAX: usize = 100;
 
-/// An application that closes each connection after one answer has closed it by then. So one that is open
-/// still after this time belongs to an application that keeps connections.
+/// An application that closes each connection after one answer has closed it by then. If a connection
+/// is still open, the application keeps connections open.
 const CLOSED_BY_THEN: Duration = Duration::from_millis(100);
 
-/// How much of one answer is held for a client who does not take it, besides what waits for the client's
-/// connection.
+/// How much of one answer is held for a client that does not read it, in addition to what waits on the
+/// client's connection.
 const STREAM_WINDOW: u32 = 80 * 1024;
 
 /// How many fields the head of an answer may have over HTTP/1.1. Over HTTP/2 no more fit into
-/// `HEAD_LIMIT`, since each counts 32 bytes more than it has.
+/// `HEAD_LIMIT`, since each field counts 32 bytes more than its length.
 const ANSWER_FIELDS: usize = 2048;
 
-/// The same for all that share a connection: `SHARED_MAX` times as much, and some. Else a few who take
-/// nothing would use it up, and nobody else would get an answer.
+/// The same for all requests on a shared connection: `SHARED_MAX` times as much, and some. Otherwise a
+/// few clients that read nothing would use it up, and no other would get an answer.
 const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 
 #[derive(Debug)]
@@ -54,29 +54,28 @@ pub(super) struct Endpoint {
     address: Address,
     idle: Arc<Pool>,
     shared: Mutex<Vec<Shared>>,
-    /// There if it could not be connected to: until when it is passed over.
+    /// After a failed connection attempt: until when the address is skipped.
     resting: Mutex<Option<Instant>>,
 }
 
-/// The idle connections to one address, those that were put back last at the end.
+/// The idle connections to one address, the most recently used at the end.
 #[derive(Debug)]
 pub(super) struct Pool {
     idle: Mutex<VecDeque<Idle>>,
-    /// Fewer than `IDLE_MAX` where file descriptors are scarce.
+    /// Less than `IDLE_MAX` if file descriptors are scarce.
     most: AtomicUsize,
     /// Whether the application has been seen to keep a connection open between requests. Over HTTP/1.1
-    /// every application should that does not answer `Connection: close`, but some close the connection
-    /// without saying so: uWSGI's `http-socket`.
+    /// an application that does not answer `Connection: close` should, but some close the connection
+    /// unannounced, such as uWSGI's `http-socket`.
     keeps_open: AtomicBool,
 }
 
-/// What a request needs of an idle connection.
+/// Which idle connections a request may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reuse {
-    /// Any will do: if it turns out to be closed, the request is sent once more.
+    /// Any: if the connection turns out to be closed, the request is sent once more.
     Any,
-    /// The request cannot be repeated, so it needs a connection that the application is known not to have
-    /// closed after its last answer.
+    /// The request cannot be repeated, so the application must be known to keep connections open.
     KeptOpen,
 }
 
@@ -96,20 +95,20 @@ struct Idle {
     since: Instant,
 }
 
-/// A connection that has one request at a time.
+/// A connection that carries one request at a time.
 #[derive(Debug)]
 pub(super) struct Connection {
     sender: http1::SendRequest<Upload>,
     timer: Option<Timer>,
 }
 
-/// Waits for the time limit of a request, which is over before it rings, nearly always. So the next
-/// request over the connection takes it as it stands, and puts it off if it rings too soon: that costs
-/// less than to set it for each. Until then it keeps what is left of the task that waited for it last.
+/// The timer for a request's time limit. Nearly every request ends before it fires. So the next request
+/// takes the timer as it is and extends it only if it fires too early: setting it for each costs more.
+/// Until then it keeps the remains of the last task that waited on it.
 pub(super) type Timer = Pin<Box<Sleep>>;
 
 impl Pool {
-    /// The one that was used last. Those that have waited for longer than `limit` are closed.
+    /// The most recently used connection. Closes those that have been idle for longer than `limit`.
     fn take(&self, limit: Duration, reuse: Reuse) -> Option<Connection> {
         let mut idle = lock(&self.idle);
         let now = Instant::now();
@@ -118,7 +117,7 @@ impl Pool {
             idle.pop_front();
         }
         if reuse == Reuse::KeptOpen && !self.keeps_open.load(Ordering::Relaxed) {
-            // Not known yet. The connection that has waited longest decides it.
+            // Not known yet. The connection that has been idle longest decides.
             idle.retain(|idle| idle.connection.sender.is_ready());
             let kept = idle.front().filter(|idle| waited(idle) >= CLOSED_BY_THEN);
             kept?;
@@ -129,7 +128,7 @@ impl Pool {
             .find(|connection| connection.sender.is_ready())
     }
 
-    /// Whether a connection was open still when it was used again.
+    /// Records whether a connection was still open when it was reused.
     fn note(&self, was_open: bool) {
         // Written only when it changes: every request reads it.
         if self.keeps_open.load(Ordering::Relaxed) != was_open {
@@ -150,11 +149,11 @@ impl Pool {
     }
 }
 
-/// What an answer holds of the connection that it comes by, until it has been read to its end.
+/// An answer's hold on its connection, until the answer has been read to its end.
 #[derive(Debug)]
 #[expect(dead_code, reason = "held, not read")]
 pub(in super::super) enum Held {
-    /// It has the connection to itself, which goes back to the pool then.
+    /// It has the connection to itself; afterwards the connection returns to the pool.
     Alone(Returned),
     /// It shares the connection.
     Shared(Load),
@@ -174,7 +173,7 @@ impl Held {
     }
 }
 
-/// A connection that is put back when this is dropped, if it may be.
+/// A connection that returns to the pool when this is dropped, if it is reusable.
 #[derive(Debug)]
 pub(in super::super) struct Returned {
     connection: Option<Connection>,
@@ -190,7 +189,7 @@ impl Drop for Returned {
         if connection.sender.is_ready() {
             return self.pool.put(connection);
         }
-        // The end of the answer may be on its way still; without a runtime, nothing is.
+        // The end of the answer may still be in flight; without a runtime, nothing is.
         if !connection.sender.is_closed()
             && let Ok(runtime) = Handle::try_current()
         {
@@ -206,12 +205,12 @@ struct Shared {
     load: Load,
 }
 
-/// One of the requests that share a connection, as long as it is kept.
+/// Counts as one of the requests that share a connection, until dropped.
 #[derive(Clone, Debug, Default)]
 pub(in super::super) struct Load(Arc<()>);
 
 impl Load {
-    /// How many there are beside this one.
+    /// How many other requests share the connection.
     fn others(&self) -> usize {
         Arc::strong_count(&self.0).saturating_sub(1)
     }
@@ -236,7 +235,7 @@ impl Endpoint {
         resting.is_none_or(|until| Instant::now() >= until)
     }
 
-    /// Is not asked for a while, as long as there are others. Told once, until it is back.
+    /// Skips this address for a while if there are others. Logged once until it is back.
     pub(super) fn rest(&self, cooldown: Duration, upstream: &str, error: &io::Error) {
         let now = Instant::now();
         let until = now.checked_add(cooldown).unwrap_or(now);
@@ -246,7 +245,7 @@ impl Endpoint {
         }
     }
 
-    /// Whether it can be connected to, as far as is known.
+    /// Whether the last attempt to connect succeeded; true before the first.
     pub(super) fn is_connected(&self) -> bool {
         lock(&self.resting).is_none()
     }
@@ -255,7 +254,7 @@ impl Endpoint {
         &self.address
     }
 
-    /// A connection that is there already.
+    /// A connection that is already open.
     pub(super) fn pooled(&self, version: Version, limit: Duration, reuse: Reuse) -> Option<Sender> {
         if version == Version::HTTP_2 {
             let mut shared = lock(&self.shared);
@@ -310,7 +309,7 @@ impl Endpoint {
     }
 }
 
-/// Lets go of connections that are closed, and of those that nothing is on but for one.
+/// Drops closed connections, and all but one of those that carry no request.
 fn keep_needed(shared: &mut Vec<Shared>) {
     let mut has_idle = false;
     shared.retain(|each| {
@@ -337,7 +336,7 @@ pub(super) enum Origin {
     Pool,
 }
 
-/// What became of a request.
+/// The outcome of sending a request.
 #[derive(Debug)]
 pub(super) enum Sent {
     /// The head of the answer came.
@@ -354,7 +353,7 @@ impl Sender {
         *origin == Origin::Pool
     }
 
-    /// The timer for its request, set for this if it is a new one.
+    /// The timer for its request; a new one is set to `limit`.
     pub(super) fn timer(&mut self, limit: Duration) -> Timer {
         let kept = match self {
             Self::Http1(connection, ..) => connection.as_mut().and_then(|of| of.timer.take()),
@@ -377,8 +376,8 @@ impl Sender {
                     Held::Alone(Returned {
                         connection: Some(connection),
                         pool: Arc::clone(pool),
-                        // Whoever speaks HTTP/1.0 takes no chunks (RFC 9112 §6.1), so the next body
-                        // would be lost whose length is not known.
+                        // An HTTP/1.0 application does not accept chunks (RFC 9112 §6.1), so the next
+                        // body of unknown length would be lost.
                         is_reusable: response.version() != Version::HTTP_10,
                     })
                 })
@@ -413,6 +412,6 @@ fn outcome(
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // What is guarded is whole between any two statements.
+    // The guarded value is consistent between any two statements.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
