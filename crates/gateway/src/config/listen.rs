@@ -189,7 +189,7 @@ pub struct ProxySettings {
     pub tls: Option<TlsSettings>,
     /// Proxies in front whose forwarding fields are kept.
     pub trusted_proxies: Vec<IpNet>,
-    /// How long streams may outlive their token; `None` if they need not end.
+    /// How long after its token expires a stream ends; `None` if it does not.
     pub expiry_leeway: Option<Duration>,
     /// How long the gateway waits for the next piece of a request's body.
     pub client_idle: Duration,

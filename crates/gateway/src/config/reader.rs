@@ -557,8 +557,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
 
 /// Suggests the word that was probably meant.
 pub(super) fn nearest<'w>(written: &str, words: impl Iterator<Item = &'w str>) -> Option<String> {
-    // A comparison takes time proportional to the product of both lengths, and typos matter in short
-    // words only.
+    // A comparison takes time proportional to the product of both lengths, and only short names are worth it.
     if written.len() > COMPARED_BYTES {
         return None;
     }

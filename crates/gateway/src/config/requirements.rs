@@ -153,7 +153,7 @@ impl<'t> Expansion<'_, 't> {
         groups = product(groups, &choice);
         is_within_limits(&mut groups, table);
         self.under_way.pop();
-        // The limit holds for chains found from either end.
+        // Finds a long chain whichever of its names was expanded first.
         if depth >= NAMES_DEEP {
             tell_too_deep(table);
         }

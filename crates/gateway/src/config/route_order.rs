@@ -210,7 +210,7 @@ impl<'r> Wide<'r> {
     }
 }
 
-/// Whether `other` admits some request that `route` refuses, as far as hosts and methods show.
+/// Whether `other` admits some request that `route` refuses, provided that their paths overlap.
 fn is_laxer(other: &Route, route: &Route) -> bool {
     asks_less(other, route)
         && overlap(&other.hosts, &route.hosts)

@@ -225,7 +225,7 @@ fn tls(
         .iter()
         .filter_map(|place| place.tls_name.as_deref())
         .collect();
-    // If some URLs are invalid, the others are no evidence.
+    // If a URL is invalid, the others prove nothing about TLS.
     let is_known = !fields.is_told(&UPSTREAM.urls);
     if is_known && names.is_empty() {
         for key in [&UPSTREAM.ca, &UPSTREAM.tls_name].map(Key::field) {
