@@ -1,4 +1,4 @@
-//! `bearward schema`: what a configuration may hold.
+//! `bearward schema`: prints the schema or the manual of the configuration.
 
 use std::io::{self, Write};
 
