@@ -4,9 +4,9 @@
 //! change the reading direction, and letters that look like others. None of them reaches stdout or
 //! stderr unchanged.
 
-/// Appends the JSON text `json` on one line: without white space between tokens, and with `\u` escapes,
-/// which mean the same, for characters that could control a terminal. Nothing else changes: numbers
-/// keep their digits, and members keep their order.
+/// Appends the JSON text `json` on one line: without white space between tokens, and with equivalent
+/// `\u` escapes for characters that could control a terminal. Nothing else changes: numbers keep their
+/// digits, members their order.
 pub(crate) fn push_json(json: &str, line: &mut Vec<u8>) {
     if is_settled(json.as_bytes()) {
         line.extend_from_slice(json.as_bytes());
@@ -69,8 +69,8 @@ fn push_string(string: &str, line: &mut Vec<u8>) {
     string.chars().for_each(|char| push_char(char, line));
 }
 
-/// Appends a character. Escapes DEL, C1 controls, line separators and the marks that change the reading
-/// direction; JSON allows these only in strings.
+/// Escapes DEL, C1 controls, line separators and the marks that change the reading direction. JSON
+/// allows these only in strings.
 fn push_char(char: char, line: &mut Vec<u8>) {
     let steers = matches!(char,
         '\u{7f}'..='\u{9f}'

@@ -38,7 +38,7 @@ impl KeySource {
         if let Some(secret) = &self.secret {
             return secret.keys(policy.algorithms());
         }
-        // Core refuses to mix symmetric and asymmetric algorithms, so checking for one suffices.
+        // Core refuses to mix both kinds, so checking one suffices.
         if let Some(hmac) = policy.algorithms().iter().find(|alg| alg.is_symmetric()) {
             return Err(NoKeys::SecretMissing(*hmac));
         }

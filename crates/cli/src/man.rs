@@ -64,8 +64,7 @@ fn page(command: &clap::Command) -> io::Result<Vec<u8>> {
         .source(concat!("bearward ", env!("CARGO_PKG_VERSION")))
         .manual("bearward");
     man.render_title(&mut page)?;
-    // Left-aligned, without hyphenation: otherwise roff spreads spaces over each line, starting with
-    // that of NAME.
+    // Left-aligned, without hyphenation: otherwise roff spreads the words of each line.
     let mut ragged = Roff::new();
     ragged.control("nh", []).control("ad", ["l"]);
     ragged.to_writer(&mut page)?;
@@ -109,7 +108,7 @@ fn write_sections(text: &str, page: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// Escapes to ASCII, which every reader of the page understands.
+/// Escapes to ASCII, for any reader.
 fn escaped(page: &[u8]) -> Vec<u8> {
     let escape = |char: char| match char {
         ..='\u{7f}' => String::from(char),

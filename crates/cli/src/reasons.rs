@@ -76,7 +76,7 @@ fn on_one_line(text: &str) -> String {
 /// the link with the document.
 const DOCUMENT: &str = include_str!("reasons.md");
 
-/// Comes before the name of the component in the introduction of a group of sections.
+/// Precedes the component in the introduction of a group.
 const REFUSED_BY: &str = "\nRefused by: ";
 
 #[cfg(test)]

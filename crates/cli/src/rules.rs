@@ -1,4 +1,4 @@
-//! The options for the rules that a token must meet, and the time to check them at.
+//! The options for checking a token: rules and time.
 
 use std::time::{Duration, SystemTime};
 

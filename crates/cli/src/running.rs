@@ -176,7 +176,7 @@ mod tests {
             }
             assert!(began.elapsed() < Duration::from_secs(10));
         }
-        // A command that listens for the signal ends by itself.
+        // A command that listens ends by itself.
         let (ready, begun) = mpsc::channel();
         let interrupt = interrupt_once(begun);
         let ran = run(async move |stop| {

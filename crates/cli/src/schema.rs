@@ -1,4 +1,4 @@
-//! `bearward schema`: prints the schema or the manual of the configuration.
+//! `bearward schema`: the reference of the configuration.
 
 use std::io::{self, Write};
 

@@ -26,6 +26,6 @@ pub(crate) fn tell(state: State) {
     }
 }
 
-/// Does nothing: there is no systemd here.
+/// There is no systemd here.
 #[cfg(not(unix))]
 pub(crate) const fn tell(_: State) {}

@@ -94,7 +94,7 @@ pub struct IdentityFields {
     pub remove: Vec<HeaderName>,
 }
 
-/// The fields written earlier for a principal, and the identity that wrote them.
+/// The fields of a principal, and the identity that wrote them.
 struct Told {
     by: Identity,
     /// `None` if the outcome is too large to remember.
@@ -121,8 +121,8 @@ pub enum Token {
     /// The application receives them because it verifies them again. `Authorization` then passes on
     /// every route.
     Forward,
-    /// The application never receives them: whoever holds a token can use it elsewhere, so the gateway
-    /// forwards it to nobody who does not need it. The default.
+    /// The application never receives them: whoever holds a token can use it elsewhere, so it goes no
+    /// further than needed. The default.
     #[default]
     Strip,
 }
@@ -138,7 +138,7 @@ pub enum Underscores {
     Keep,
 }
 
-/// Why a claim cannot be written into its field.
+/// Why a claim cannot be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdentityError {
@@ -179,7 +179,7 @@ impl Identity {
         let kept = || told.fields.clone().filter(|_| told.by.is(self));
         match written.or_else(kept) {
             Some(outcome) => outcome,
-            // Other settings wrote the remembered fields, or the fields were too large to remember.
+            // Written under other settings, or too large to remember.
             None => self.0.tell(principal).map(Arc::new),
         }
     }
@@ -210,9 +210,9 @@ impl Identity {
         }
     }
 
-    /// The names to remove, for a proxy that removes by exact name and does so last: the names that
-    /// `fields` removes, every spelling with `_`, and the names in `sent` that would be
-    /// [stripped](Self::strip), except those that Envoy writes itself; never a name that is set.
+    /// The names to remove, for a proxy that removes by exact name and does so last: those that
+    /// `fields` removes, every spelling with `_`, and those `sent` that would be
+    /// [stripped](Self::strip), except what Envoy writes itself; never a name that is set.
     pub fn to_remove<'n>(
         &'n self,
         fields: &'n IdentityFields,
@@ -453,7 +453,7 @@ impl Says {
                     return Ok(None);
                 };
                 let text = encoding.encode(claim)?;
-                // Behind some proxies an application cannot tell an empty field from an absent one.
+                // Not every proxy keeps empty and absent fields apart.
                 Ok(Some(text).filter(|text| !text.is_empty()))
             }
         }

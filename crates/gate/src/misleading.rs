@@ -17,7 +17,7 @@ pub(crate) use self::query::names_another;
 use self::Takes::{Client, Host, Method, Path, Scheme, User};
 use self::Teller::{Nobody, Proxy};
 
-/// The property of a request that a reader takes from such a field.
+/// What a reader overrides with such a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,

@@ -27,7 +27,7 @@ impl From<IpAddr> for Peer {
     }
 }
 
-/// The peers that may ask. A peer on a Unix socket always may: file permissions protect the socket.
+/// The peers that may ask. A Unix socket always may: it has file permissions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedPeers(Option<Arc<[IpNet]>>);
 

@@ -66,6 +66,6 @@ pub struct Published {
     pub status: StatusCode,
     /// The fields of the response.
     pub headers: HeaderMap,
-    /// The body: the metadata document, or a problem document.
+    /// The metadata, or a problem document.
     pub body: Arc<str>,
 }

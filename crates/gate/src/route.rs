@@ -120,7 +120,7 @@ impl<'r> Selection<'r> {
     }
 }
 
-/// One rule: the requests it is for, and what it requires of them.
+/// One rule: its requests and its requirements.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Route {
@@ -249,7 +249,7 @@ pub enum Access {
     reason = "the configuration must not forget one"
 )]
 pub enum Preflight {
-    /// Only when authenticated, which no browser can do for a preflight. The default.
+    /// Only when authenticated, which browsers never do. The default.
     #[default]
     Authenticated,
     /// Without credentials: `OPTIONS` with `Origin` and `Access-Control-Request-Method`.

@@ -270,8 +270,8 @@ pub(crate) fn escaped_byte(digits: [u8; 2]) -> Option<u8> {
     u8::try_from(byte).ok()
 }
 
-/// Finds empty segments, and segments that a reader may resolve or shorten: `.`, `..`, either with
-/// parameters after it, or a segment that ends in a dot or a space.
+/// Finds empty segments, and segments that a reader may resolve or shorten: `.`, `..`, with parameters
+/// after them, or ending in a dot or a space.
 fn several_readings(path: &str) -> Option<Ambiguity> {
     let segments = path.strip_prefix('/').unwrap_or(path).split('/');
     let last = segments.clone().count().saturating_sub(1);

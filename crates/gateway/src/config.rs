@@ -112,7 +112,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`Mistakes`]: the first hundred in full, and the number of the others.
+    /// [`Mistakes`]: the first hundred, and the number of the others.
     pub fn parse(text: &str) -> Result<Self, Mistakes> {
         Self::parse_in(text, &Surroundings::of("".as_ref()))
     }
@@ -123,7 +123,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`Mistakes`]: the first hundred in full, and the number of the others.
+    /// [`Mistakes`]: the first hundred, and the number of the others.
     pub fn parse_in(text: &str, surroundings: &Surroundings<'_>) -> Result<Self, Mistakes> {
         let found = Found::default();
         if text.len() > CONFIG_BYTES {
@@ -153,8 +153,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`bearward::BuildError`] if no HTTP client can be created; parsing has reported all other
-    /// mistakes.
+    /// [`bearward::BuildError`] if there is no HTTP client; parsing has reported all mistakes.
     pub fn resource_server(&self) -> Result<ResourceServer, bearward::BuildError> {
         self.server.build(None)
     }

@@ -140,7 +140,7 @@ enum Behind {
 }
 
 impl<'c> Recipe<'c> {
-    /// A recipe for this proxy, in front of the gateway with this configuration.
+    /// A recipe for this proxy and this gateway's configuration.
     pub const fn new(proxy: Proxy, config: &'c Config) -> Self {
         Self {
             proxy,
@@ -297,7 +297,7 @@ pub enum RecipeError {
         what: &'static str,
         /// The value.
         value: String,
-        /// The characters that are allowed.
+        /// The allowed characters.
         help: &'static str,
     },
 }

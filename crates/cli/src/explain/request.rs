@@ -129,7 +129,7 @@ impl Explained {
         })
     }
 
-    /// A request for the metadata, on which neither route nor token decides.
+    /// Neither a route nor a token decides here.
     fn published(request: Request, path: Result<String, String>, published: &Published) -> Self {
         Self {
             request,

@@ -144,7 +144,7 @@ const NAME: usize = 15;
 const EXPECTED: usize = 34;
 const FOUND: usize = 38;
 
-/// The widths of labels and texts outside the table, in characters.
+/// Widths outside the table, in characters.
 const LABEL: usize = 9;
 const TEXT: usize = 84;
 

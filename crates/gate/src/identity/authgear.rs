@@ -1,8 +1,7 @@
 //! The fields of Authgear's resolver, made from a token: the same names and the same values, byte for
 //! byte.
 //!
-//! The resolver does not know machines, so it sets no field for a machine, or for a principal that may
-//! be one.
+//! The resolver does not know machines: none of its fields are set for one, or for a possible one.
 
 use std::borrow::Cow;
 

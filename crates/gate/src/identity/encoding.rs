@@ -10,8 +10,7 @@ use bearward_core::json::{Kind, Value};
 use super::IdentityError;
 use super::claim::Claim;
 
-/// How a claim is written into a field. The gateway refuses a claim that the encoding cannot carry; it
-/// never changes one.
+/// How a claim is written into a field. A claim that it cannot carry is refused, never changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,

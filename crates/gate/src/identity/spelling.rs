@@ -1,8 +1,7 @@
 //! The names under which a server might read an identity field.
 //!
-//! CGI, WSGI and their successors give `X-User`, `x_user` and `x.user` the same name: Apache turns
-//! every character except letters and digits into `_`. So names are compared with each of those
-//! characters as `-`.
+//! CGI, WSGI and their successors merge `X-User`, `x_user` and `x.user`: Apache turns every character
+//! except letters and digits into `_`. So names are compared with all of these as `-`.
 
 use http::HeaderName;
 

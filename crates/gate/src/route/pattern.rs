@@ -49,8 +49,7 @@ impl PathPattern {
         })
     }
 
-    /// Matches this path and everything below it, by whole segments: `/health` does not match
-    /// `/healthz`.
+    /// Matches this path and all below it, by segments: `/health` does not match `/healthz`.
     ///
     /// # Errors
     ///
@@ -65,8 +64,8 @@ impl PathPattern {
         })
     }
 
-    /// Matches segments in which `*` is any run of characters. A segment of `*` alone is any one
-    /// segment, and `**` at the end is any number of segments, even none.
+    /// Matches segments in which `*` is any run of characters. `*` alone is any one segment, and `**`
+    /// at the end is any number of segments, even none.
     ///
     /// # Errors
     ///
@@ -154,8 +153,8 @@ impl PathPattern {
         self.kind == Kind::Glob
     }
 
-    /// Two paths as similar to the literal path `other` as its stars allow: in the first, stars take as
-    /// much of `other` as they can; in the second, only stars that are whole segments take anything.
+    /// Two paths as similar to the literal path `other` as its stars allow: one with stars for as much
+    /// as possible, one only for whole segments.
     pub fn paths_like(&self, other: &str) -> [String; 2] {
         let others = || other.split('/').chain(std::iter::repeat(""));
         let segments = || self.text.split('/').zip(others());
@@ -303,7 +302,7 @@ fn strip<'s>(segment: &'s str, literal: &str, ignores_case: bool) -> Option<&'s 
     is_alike.then_some(rest.as_str())
 }
 
-/// Patterns are written in the form that paths are matched in: with escapes resolved.
+/// Patterns are written like matched paths: with escapes resolved.
 fn canonical(path: &str) -> Result<String, PathPatternError> {
     let spaced = path.replace(' ', "%20");
     let target = Target::parse(&spaced).map_err(|_| PathPatternError)?;
@@ -332,9 +331,8 @@ fn glob_matches(pattern: &[Segment], path: &str) -> bool {
     segments.next().is_none()
 }
 
-/// Whether a segment consists of these parts with anything between them, and anything after them if it
-/// is open. Each part is searched for once, after the previous one: its first occurrence leaves the
-/// most text for the others.
+/// Whether a segment is these parts with anything between them, and after them if it is open. Each part
+/// is searched for once, after the previous one: its first occurrence leaves the most for the others.
 fn wild_matches(parts: &[String], segment: &str, is_open: bool) -> bool {
     let Some((first, parts)) = parts.split_first() else {
         return false;

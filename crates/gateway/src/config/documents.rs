@@ -1,4 +1,4 @@
-//! The documents of the configuration: a JSON Schema (2020-12) for machines, and a manual for people.
+//! The configuration's JSON Schema (2020-12), and its manual for people.
 
 use std::fmt::Write;
 

@@ -302,7 +302,7 @@ impl IssuerSettings {
         settings
     }
 
-    /// Reports what the policy refuses, at the key that causes it.
+    /// Reports what the policy refuses, at its key.
     fn check(&self, fields: &Given<'_>) {
         if fields.is_empty(&ISSUER.audiences) {
             let message = "`audiences` is empty, so no token could be for us";

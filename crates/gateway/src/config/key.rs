@@ -75,13 +75,13 @@ impl Field {
         self
     }
 
-    /// Makes it required: leaving it out is a mistake with this code.
+    /// Requires the key: its absence has this code.
     pub(super) const fn missing_as(mut self, code: Code) -> Self {
         self.default = Default::Required(code);
         self
     }
 
-    /// The default, as it would be written in the file.
+    /// The default, as written in a file.
     pub(super) fn default_text(&self) -> Option<&'static str> {
         match (self.default, self.kind) {
             (Default::Value(value), _) => Some(value),
@@ -137,7 +137,7 @@ pub(super) enum Default {
     None,
     /// None: leaving it out is a mistake with this code.
     Required(Code),
-    /// This text, as it would be written in the file.
+    /// This text, as written in a file.
     Value(&'static str),
 }
 
@@ -164,8 +164,7 @@ pub(super) enum Kind {
     Choice(fn() -> Vec<&'static str>),
     /// A whole number, from 0 to 2³² − 1.
     Count,
-    /// Claims and their required values: each claim with one value, or with a list of which one
-    /// suffices.
+    /// Claims and their required values: one each, or a list of which one suffices.
     Claims,
     /// `true` or `false`.
     Flag,

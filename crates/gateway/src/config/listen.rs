@@ -72,7 +72,7 @@ impl Listen {
         self.as_started() == other.as_started()
     }
 
-    /// A copy in which every certificate is the same.
+    /// The same, with equal certificates.
     fn as_started(&self) -> Self {
         let mut listen = self.clone();
         let listeners = [
@@ -104,7 +104,7 @@ pub struct AdminSettings {
 }
 
 impl AdminSettings {
-    /// An admin listener that answers only under `localhost` and addresses.
+    /// Answers only under `localhost` and addresses.
     #[must_use]
     pub const fn new(address: Address) -> Self {
         Self {
@@ -195,7 +195,7 @@ pub struct ProxySettings {
     pub client_idle: Duration,
     /// The maximum number of concurrent requests.
     pub max_requests: u32,
-    /// The maximum number of concurrent WebSockets, event streams and gRPC calls.
+    /// The maximum of WebSockets, event streams and gRPC calls.
     pub max_streams: u32,
     /// Fields that name another method and are still passed on.
     pub method_overrides: Vec<HeaderName>,
@@ -249,8 +249,7 @@ impl TlsSettings {
     ///
     /// # Errors
     ///
-    /// [`TlsSettingsError`] if the files cannot be used; parsing the configuration has already checked
-    /// that they can.
+    /// [`TlsSettingsError`] if the files cannot be used; parsing has checked that they can.
     pub fn build(&self, protocols: &[&[u8]]) -> Result<ServerConfig, TlsSettingsError> {
         // Explicit, rather than the global default provider.
         let provider = Arc::new(aws_lc_rs::default_provider());

@@ -292,7 +292,7 @@ impl Found {
         self.mistakes.borrow_mut().add(mistake);
     }
 
-    /// Adds a warning, which alone refuses no configuration.
+    /// Adds a warning, which refuses nothing.
     pub(super) fn warn(&self, code: Code, span: &Range<usize>, message: String, help: &str) {
         let warning = Mistake {
             code,
@@ -330,7 +330,7 @@ impl All {
     }
 }
 
-/// Makes one line of the text, without terminal control characters.
+/// One line without terminal control characters.
 fn printable(text: &str) -> String {
     text.chars()
         .map(|char| if char.is_control() { ' ' } else { char })

@@ -555,7 +555,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
     Duration::try_from(text.parse::<SignedDuration>().ok()?).ok()
 }
 
-/// Suggests the word that was probably meant.
+/// Suggests what was probably meant.
 pub(super) fn nearest<'w>(written: &str, words: impl Iterator<Item = &'w str>) -> Option<String> {
     // A comparison takes time proportional to the product of both lengths, and only short names are worth it.
     if written.len() > COMPARED_BYTES {

@@ -1,4 +1,4 @@
-//! `[requirements.NAME]`: named requirements for routes, which can refer to each other.
+//! `[requirements.NAME]`: named requirements for routes.
 //!
 //! The gate has groups of requirements: a principal must meet all requirements of one group. Here `all`
 //! and `any` are expanded into such groups, once for each name, and within limits.
@@ -25,7 +25,7 @@ pub(super) struct Named<'t> {
 }
 
 impl Named<'_> {
-    /// The groups of a principal that meets all of these.
+    /// The groups for meeting all of these.
     pub(super) fn all(&self, names: &[At<&str>], fields: &Given<'_>) -> Groups {
         let mut groups = Vec::new();
         for name in names {
@@ -227,7 +227,7 @@ fn both(ours: &[Requirements], more: &[Requirements]) -> Vec<Requirements> {
         .collect()
 }
 
-/// The requirements of a table itself, without those it refers to.
+/// The requirements of the table itself.
 fn conditions(name: &str, fields: &Fields<'_, description::Requirements>) -> Option<Requirements> {
     tell_empty_lists(fields);
     if fields.has(&REQUIREMENTS.cannot_reauthenticate) && !fields.has(&REQUIREMENTS.max_age) {

@@ -13,7 +13,7 @@ use super::description::{self, ROUTE};
 use super::mistakes::Code;
 use super::reader::Fields;
 
-/// A route and its table in the configuration.
+/// A route and its table.
 pub(super) struct Placed<'r> {
     pub(super) route: &'r Route,
     pub(super) table: &'r Fields<'r, description::Route>,
@@ -98,7 +98,7 @@ struct Wide<'r> {
     /// Routes for a single path.
     exact: HashMap<String, Vec<usize>>,
     globs: Vec<usize>,
-    /// Routes by the folded start of their paths: some router may confuse those with the same key.
+    /// Routes that some router may confuse have the same folded path.
     folded: HashMap<String, Vec<usize>>,
 }
 
@@ -133,8 +133,8 @@ impl<'r> Wide<'r> {
         }
     }
 
-    /// Finds a route on this side that requires less, and one of its paths that the router of `placed`,
-    /// or any router if that is unknown, could treat as a path of `placed`.
+    /// A route on this side that requires less, and one of its paths that the router of `placed`, or
+    /// any router if unknown, could treat as one of `placed`.
     fn alike(&self, side: Side, at: usize, placed: &Placed<'_>) -> Option<(&'r Route, String)> {
         let route = placed.route;
         let own = [route.router];
@@ -245,7 +245,7 @@ fn asks_less(other: &Route, route: &Route) -> bool {
         Mode::Enforce => Asked::by(other),
     };
     let needed = Asked::by(route);
-    // If both have requirements and they differ, each may admit somebody whom the other refuses.
+    // With different requirements, each may admit somebody whom the other refuses.
     let is_other = asked == Asked::Requirements && names(other).ne(names(route));
     asked < needed || (asked == needed && is_other)
 }
@@ -254,7 +254,7 @@ fn asks_less(other: &Route, route: &Route) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Asked {
     Nothing,
-    /// An invalid token is refused, but no token is needed.
+    /// No token, or a valid one.
     NothingWrong,
     Token,
     Requirements,

@@ -28,10 +28,10 @@ pub struct Surroundings<'s> {
 /// The kinds of files that may be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FileKind {
-    /// Any file, such as the path that a shell creates for `<(command)`. Only at the start, which can
-    /// wait for such a file.
+    /// Any file, such as the path that a shell creates for `<(command)`. Only the start can wait for
+    /// it.
     Any,
-    /// A regular file, or a link to one: reading a pipe would wait for its writer.
+    /// A regular file, or a link to one: a pipe would wait for its writer.
     Regular,
 }
 

@@ -75,7 +75,7 @@ impl UpstreamSettings {
     ///
     /// # Errors
     ///
-    /// [`TlsError`] if TLS cannot be set up; parsing the configuration has already checked that it can.
+    /// [`TlsError`] if TLS cannot be set up; parsing has checked that it can.
     pub fn build(&self) -> Result<Upstream, TlsError> {
         let mut upstream = Upstream::new(Arc::clone(&self.name), self.addresses.clone())
             .protocol(self.protocol)

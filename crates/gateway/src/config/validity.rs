@@ -39,7 +39,7 @@ impl Certificates {
         })
     }
 
-    /// A warning about the first certificate that is not valid at this time.
+    /// Warns of the first that is not valid at this time.
     pub(super) fn warning(&self, now: SystemTime) -> Option<CertificateWarning> {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let mut out = self.validities.iter();
@@ -108,7 +108,7 @@ impl fmt::Display for CertificateWarning {
     }
 }
 
-/// Times beyond the calendar become its last moment.
+/// Clamped to the calendar.
 fn time(second: u64) -> Timestamp {
     let second = i64::try_from(second).unwrap_or(i64::MAX);
     Timestamp::from_second(second).unwrap_or(Timestamp::MAX)

@@ -23,7 +23,7 @@ pub(super) enum Http {
 }
 
 impl Application {
-    /// An application that speaks plain HTTP at this place.
+    /// An application with plain HTTP.
     pub(super) fn at(place: Place) -> Self {
         Self {
             places: vec![place],
@@ -62,7 +62,7 @@ impl Application {
         if self.tls.is_some() { "https" } else { "http" }
     }
 
-    /// An error if the application speaks HTTP/2, for a recipe that supports only HTTP/1.1.
+    /// Refuses HTTP/2 for a recipe that supports only HTTP/1.1.
     pub(super) fn over_http1(&self, proxy: &'static str) -> Result<(), RecipeError> {
         let what = "to speak HTTP/2 to the application by this recipe";
         match self.protocol {

@@ -132,7 +132,7 @@ fn reached(bearward: &Bearward) -> String {
     format!("{scheme}{}", dialled(&bearward.place))
 }
 
-/// The transport settings for asking bearward.
+/// The transport to bearward.
 fn asked(bearward: &Bearward) -> String {
     let mut lines = vec![
         format!("dial_timeout {LIMIT}"),

@@ -111,7 +111,7 @@ fn listener(recipe: &ForwardAuth, filter: &str) -> String {
     )
 }
 
-/// Envoy does not send these fields to bearward, so bearward cannot name them in an answer.
+/// Envoy does not send these to bearward, which therefore cannot name them.
 fn removed(names: &Names) -> String {
     let names = names.misleading(ENVOYS_OWN);
     let lines = names.map(|name| format!("                    - {}\n", quoted(name)));

@@ -122,8 +122,8 @@ impl Service {
         }
     }
 
-    /// Parses `name`, `name.namespace` or `name.namespace.svc.cluster.local`; the error for any other
-    /// place mentions `what`.
+    /// Parses `name`, `name.namespace` or these with `.svc.cluster.local`; the error for others has
+    /// `what`.
     fn of(place: &Place, what: &'static str) -> Result<Self, RecipeError> {
         let not_one = RecipeError::Unsayable { proxy: PROXY, what };
         let Some((host, port)) = place.name() else {

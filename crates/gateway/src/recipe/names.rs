@@ -80,7 +80,7 @@ impl Names {
         (names.collect(), beginnings.collect())
     }
 
-    /// A regular expression, in lower case, for every spelling of the misleading fields.
+    /// A regular expression, in lower case, for all their spellings.
     pub(super) fn misleading_pattern(&self, own: &[&str]) -> String {
         let names = self.misleading_singly(own).map(Name::pattern);
         let beginnings = self.beginnings(own);
@@ -209,7 +209,7 @@ impl Name {
         self.0.replace('-', SEPARATOR)
     }
 
-    /// The spellings with `_` or `.` in place of hyphens, in every combination except the name itself.
+    /// The spellings with `_` or `.` for hyphens, except the name itself.
     pub(super) fn spellings(&self) -> Vec<String> {
         let mut spellings = vec![String::new()];
         for (at, word) in self.title().split('-').enumerate() {

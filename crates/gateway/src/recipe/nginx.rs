@@ -1,7 +1,7 @@
 //! nginx: `auth_request`.
 //!
-//! `auth_request` distinguishes only the statuses 200, 401 and 403. A named location restores the
-//! status that bearward decided on, and the challenge of a 403.
+//! `auth_request` distinguishes only 200, 401 and 403. A named location restores the status that was
+//! decided, and the challenge of a 403.
 
 use super::LIMIT;
 use super::RecipeError;

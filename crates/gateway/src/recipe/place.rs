@@ -9,7 +9,7 @@ use crate::doors::proxy::Address;
 
 use super::{RecipeError, plain};
 
-/// A place to connect to, written in characters without special meaning in any proxy's language.
+/// A place to connect to, in characters without special meaning anywhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place(pub(super) Kind);
 
@@ -103,7 +103,7 @@ impl fmt::Display for Place {
 #[error("{0}")]
 pub struct PlaceError(String);
 
-/// The TCP address; an error for a Unix socket, which this proxy cannot use.
+/// The TCP address; this proxy cannot use a Unix socket.
 pub(super) fn over_tcp(place: &Place, proxy: &'static str) -> Result<String, RecipeError> {
     let what = "of a Unix socket";
     place
