@@ -1,6 +1,6 @@
 //! `bearward explain`: every check of one token, what it expects and what it finds.
 //!
-//! `bearward::explain` provides the contents; this module gathers its input and prints the result.
+//! `bearward::explain` has the contents; this module asks and prints.
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
@@ -126,7 +126,7 @@ impl Explain {
     }
 }
 
-/// The explanation of the decision's reason.
+/// The explanation of the decision.
 fn explanation(report: &Report) -> Option<Explanation> {
     report.code().and_then(Explanation::of)
 }

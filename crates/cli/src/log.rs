@@ -94,5 +94,5 @@ fn never_below_info() -> FilterFn {
     })
 }
 
-/// How long the program waits at its end for the last lines to be written.
+/// How long the end waits for the last lines to be written.
 const LAST_LINES: Duration = Duration::from_millis(500);

@@ -1,4 +1,4 @@
-//! The program `bearward`: a wrapper around the library `bearward_cli`.
+//! The program `bearward`, which runs the library `bearward_cli`.
 
 use std::process::ExitCode;
 

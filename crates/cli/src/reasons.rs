@@ -10,7 +10,7 @@ pub(crate) struct Explanation {
     pub(crate) code: &'static str,
     /// What is wrong.
     pub(crate) means: String,
-    /// The component that refuses for this reason.
+    /// The component that refuses.
     pub(crate) refused_by: String,
     /// The response to the sender, starting with the status if there is one.
     pub(crate) answer: String,

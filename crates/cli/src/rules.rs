@@ -50,7 +50,7 @@ impl Rules {
     }
 }
 
-/// The source of the current time.
+/// The source of the time.
 #[derive(Clone, Copy)]
 pub(crate) enum Clock {
     /// The time of `--at`.

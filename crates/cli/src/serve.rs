@@ -138,7 +138,7 @@ pub(crate) fn load(file: &Path) -> Result<(String, Config), Failure> {
 }
 
 /// Shells limit descriptors to 1024 for programs that cannot handle more, even if the system allows
-/// more. Each client connection takes one, and each connection to an application another.
+/// more. Each connection takes one, and one to the application.
 #[cfg(unix)]
 fn raise_descriptor_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -196,7 +196,7 @@ async fn say_when_ready(current: Current, stdout: Stdout) {
 const LOOKED_AT: Duration = Duration::from_millis(200);
 
 /// Standard output, for the process that started the program. It only reports where the program
-/// listens: a full disk, or a reader that is gone or stalls, must not delay anything.
+/// listens: a full disk, or a reader that is gone or stalls, delays nothing.
 struct Stdout(mpsc::Sender<String>);
 
 impl Stdout {

@@ -75,7 +75,7 @@ pub struct Refusal {
     pub route: Option<Arc<Route>>,
     /// Why.
     pub reason: Reason,
-    /// The status of the response.
+    /// The status.
     pub status: StatusCode,
     /// The fields of the response, including the challenge if there is one.
     pub headers: HeaderMap,
@@ -113,7 +113,7 @@ impl Refusal {
     }
 }
 
-/// Why the gateway refused: one of the pipeline's reasons, or one of its own.
+/// Why the gateway refused: the pipeline's reasons and its own.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {

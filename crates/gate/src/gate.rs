@@ -281,7 +281,7 @@ fn has_several_readings(method: &Method) -> bool {
     method.bytes().any(|byte| byte.is_ascii_lowercase())
 }
 
-/// Whether this is a CORS preflight as browsers send it ([Fetch §4.8]); nothing else counts as one.
+/// A CORS preflight as browsers send it ([Fetch §4.8]); nothing else counts as one.
 ///
 /// [Fetch §4.8]: https://fetch.spec.whatwg.org/#cors-preflight-fetch
 fn is_preflight(original: &Original<'_>) -> bool {

@@ -118,8 +118,7 @@ impl fmt::Debug for IdentityFields {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Token {
-    /// The application receives them because it verifies them again. `Authorization` then passes on
-    /// every route.
+    /// It does, and verifies them again. `Authorization` then passes on every route.
     Forward,
     /// The application never receives them: whoever holds a token can use it elsewhere, so it goes no
     /// further than needed. The default.

@@ -57,7 +57,7 @@ pub enum Teller {
 pub struct Misleading {
     /// The folded name; with a star at its end, the start of names.
     pub name: &'static str,
-    /// The property that a reader takes from it.
+    /// What a reader overrides with it.
     pub takes: Takes,
     /// Who may send it to an application.
     pub teller: Teller,
@@ -429,7 +429,7 @@ static BEGINNINGS: LazyLock<Vec<(&str, &Misleading)>> = LazyLock::new(|| {
 
 /// Folds a name as readers do that turn fields into variables: `X_Auth.User` becomes `x-auth-user`.
 pub fn fold(name: &str) -> Cow<'_, str> {
-    // Names are so short that setting up a vectorized search would cost more than it saves.
+    // Names are so short that a search would cost more to start than it saves.
     if name.bytes().all(is_folded) {
         return name.into();
     }
@@ -482,7 +482,7 @@ static LENGTHS: LazyLock<[u64; 128]> = LazyLock::new(|| {
     for row in MISLEADING {
         let first = row.name.bytes().next().unwrap_or_default();
         let bits = match row.name.strip_suffix('*') {
-            // The length of the start, and every greater length.
+            // As long as the start, or longer.
             Some(beginning) => bit(beginning.len()).wrapping_neg(),
             None => bit(row.name.len()),
         };

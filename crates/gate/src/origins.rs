@@ -1,8 +1,8 @@
 //! The origins whose pages may read a refusal ([Fetch §3.3]).
 //!
-//! An application adds CORS fields to its own responses. The gateway refuses without the application,
-//! and a page that may not read the refusal cannot tell a step-up from an outage. The origins come from
-//! configuration; the request's origin is only compared, never repeated.
+//! An application adds CORS fields to its own responses. A refusal comes without them, and a page that
+//! may not read it cannot tell a step-up from an outage. The origins come from configuration; the
+//! request's origin is only compared, never repeated.
 //!
 //! [Fetch §3.3]: https://fetch.spec.whatwg.org/#http-responses
 
@@ -62,7 +62,7 @@ impl FromStr for Origin {
     }
 }
 
-/// Not an origin in the spelling that browsers send.
+/// Not an origin as browsers send it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an origin such as https://app.example.com: lower case, no path, no usual port")]
 #[non_exhaustive]

@@ -16,8 +16,8 @@ pub fn problem() -> HeaderMap {
     headers
 }
 
-/// The document for the status of a refusal. Its title is the reason phrase, since it has no `type`
-/// ([RFC 9457 §4.2.1]).
+/// The document for the status of a refusal: its reason phrase, as there is no `type` ([RFC 9457
+/// §4.2.1]).
 ///
 /// [RFC 9457 §4.2.1]: https://www.rfc-editor.org/rfc/rfc9457#section-4.2.1
 #[must_use]

@@ -36,10 +36,9 @@ impl Routes {
         Self { routes, has_hosts }
     }
 
-    /// Selects the first route that matches, and the routes that the application could select for the
-    /// request: earlier ones if its router is lax, and those of the path as written. If no route
-    /// matches, selects the first whose path the application always treats as the same, and all that
-    /// may match.
+    /// The first route that matches, and those that the application could select for the request:
+    /// earlier ones if its router is lax, and those of the path as written. If no route matches, the
+    /// first whose path the application always treats as the same, and all that may match.
     #[must_use]
     pub fn select(
         &self,
@@ -207,9 +206,9 @@ impl Route {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fit {
-    /// Whether the host matches.
+    /// The host matches.
     pub host: bool,
-    /// Whether the method matches.
+    /// The method matches.
     pub method: bool,
     /// How the path fits, as the application's router reads it.
     pub path: PathFit,

@@ -106,7 +106,7 @@ impl<'t> Target<'t> {
         self.query
     }
 
-    /// The oddities of this path, which a route must allow.
+    /// The oddities that a route must allow.
     #[must_use]
     pub const fn oddities(&self) -> Oddities {
         self.oddities

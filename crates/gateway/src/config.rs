@@ -100,7 +100,7 @@ pub struct Config {
     pub listen: Listen,
     /// Where traces go, if anywhere.
     pub telemetry: Option<TelemetrySettings>,
-    /// The files that the configuration refers to, as they were read.
+    /// The files it refers to, as they were read.
     pub files: Vec<FileRead>,
     certificates: Vec<Certificates>,
     /// Valid settings that should be stated more clearly.

@@ -133,7 +133,7 @@ pub struct Recipe<'c> {
 /// The application behind the proxy.
 #[derive(Clone, Debug)]
 enum Behind {
-    /// An application that listens here, over plain HTTP.
+    /// A plain HTTP server at this place.
     Place(Place),
     /// The upstream with this name.
     Upstream(String),

@@ -139,7 +139,7 @@ pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 const MARKED: &str = "> ";
 const UNMARKED: &str = "  ";
 
-/// The widths of the columns, in characters: 102 in total with mark and verdict.
+/// The widths of the columns: 102 characters with mark and verdict.
 const NAME: usize = 15;
 const EXPECTED: usize = 34;
 const FOUND: usize = 38;
@@ -148,7 +148,7 @@ const FOUND: usize = 38;
 const LABEL: usize = 9;
 const TEXT: usize = 84;
 
-/// The maximum length of a shown subject.
+/// Longest subject shown.
 const SUBJECT_CHARS: usize = 120;
 
 #[cfg(test)]

@@ -65,5 +65,5 @@ fn push_refused_text(reason: InvalidToken, line: &mut Vec<u8>) {
     let _ = write!(line, "refused  {}: {reason}", reason.code());
 }
 
-/// The maximum length of a subject or issuer shown to a person.
+/// Longest subject or issuer shown to a person.
 const TEXT_CHARS: usize = 120;

@@ -107,8 +107,7 @@ impl IdentityBuilder {
         self
     }
 
-    /// The maximum length of a field's value, in bytes. Default: 8 KiB, the line length that most
-    /// servers accept.
+    /// The maximum length of a field's value. Default: 8 KiB, the longest line most servers accept.
     pub fn max_bytes(mut self, max_bytes: usize) -> Self {
         self.max_bytes = max_bytes;
         self
@@ -214,7 +213,7 @@ pub enum IdentityBuildError {
     /// A field to keep is also a field to remove, or an identity field.
     #[error("{0} cannot be kept: it is to be removed, or an identity field")]
     Contradiction(HeaderName),
-    /// Two fields have the same name, or a field has the name of one in the preset.
+    /// Two fields, of which the preset may have one, share a name.
     #[error("the identity field {0} is configured twice, or a part of the preset")]
     Duplicate(HeaderName),
     /// The scopes are a list and need an encoding for lists.
@@ -259,7 +258,7 @@ fn parse_name(name: &str) -> Result<HeaderName, IdentityBuildError> {
 /// The field of ID tokens, as in the default [`bearward_core::ResourceServer`].
 const ID_TOKEN_FIELD: HeaderName = HeaderName::from_static("x-id-token");
 
-/// Four values of this length fill the 32 KiB that nginx and most servers accept as a whole head.
+/// Four of these fill the 32 KiB that nginx and most servers accept as a head.
 const MAX_BYTES: usize = 8 * 1024;
 
 /// Fields that cannot be removed from a request.

@@ -107,8 +107,8 @@ fn json(claim: &Claim<'_>) -> String {
     text
 }
 
-/// The JSON as the issuer wrote it, without the white space between tokens, which may include line
-/// breaks. The parser bounds the depth.
+/// The issuer's text, without the white space between tokens, which may include line breaks. The parser
+/// bounds the depth.
 fn push_value(text: &mut String, value: Value<'_>) {
     match value.kind() {
         Kind::Array => push_list(text, ['[', ']'], value.elements(), push_value),

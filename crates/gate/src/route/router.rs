@@ -4,7 +4,7 @@
 //! differ. Covering more is safe: a route that a path only [may](PathFit::Possible) match never
 //! opens anything, it adds its own requirements. `docs/routers.md` has the sources.
 
-/// The router of the application behind a route, which determines the paths it treats as the same.
+/// The router of the application behind a route: which paths it treats as the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Router {

@@ -142,7 +142,7 @@ fn write_profiles(to: &mut String) -> std::fmt::Result {
     writeln!(to)
 }
 
-/// The introduction to the table of profiles.
+/// Introduces the table of profiles.
 const PROFILES: &str = "How issuers write access tokens. The claims that a token must have, next to `iss`, `exp` and the audience; \
     the claims that may name the client, of which the first that is there counts; and where roles, groups or permissions stand. \
     Each name links to the documentation of the issuer or the standard.";

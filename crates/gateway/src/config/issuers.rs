@@ -288,7 +288,7 @@ impl IssuerSettings {
             required_claims: owned(ISSUER.required_claims.read(fields)),
             leeway: ISSUER.leeway.read(fields),
             max_lifetime: ISSUER.max_lifetime.read(fields),
-            // A mistake was reported if the keys cannot be used.
+            // Unusable keys were reported.
             keys: keys.unwrap_or(Keys::Discovery),
             internal_origin: internal_origin.map(|origin| origin.value.to_owned()),
             plain_http,

@@ -191,7 +191,7 @@ pub struct ProxySettings {
     pub trusted_proxies: Vec<IpNet>,
     /// How long after its token expires a stream ends; `None` if it does not.
     pub expiry_leeway: Option<Duration>,
-    /// How long the gateway waits for the next piece of a request's body.
+    /// The maximum wait for the next piece of a request's body.
     pub client_idle: Duration,
     /// The maximum number of concurrent requests.
     pub max_requests: u32,
@@ -396,7 +396,7 @@ impl Value for Address {
     type Read<'t> = Self;
 
     fn read(field: &Field, given: &Given<'_>) -> Self {
-        // Placeholder for an address that was reported as missing or wrong.
+        // Placeholder for an address that was missing or wrong.
         let none = Self::Unix(PathBuf::new());
         let Some(text) = Text::read(field, given) else {
             return none;

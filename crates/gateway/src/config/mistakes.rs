@@ -10,8 +10,8 @@ use std::fmt::{self, Write};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
-/// The number of mistakes reported in full; the others are counted. Nobody repairs more at once, and
-/// each requires a pass over the text.
+/// The number of mistakes reported; the others are counted. Nobody repairs more at once, and each
+/// requires a pass over the text.
 pub(super) const MISTAKES_MAX: usize = 100;
 
 /// The kind of a mistake: a stable code.
@@ -38,7 +38,7 @@ pub enum Code {
     SecretWeak,
     /// Not TOML.
     Syntax,
-    /// Longer than the maximum size of a configuration.
+    /// Longer than allowed.
     TooLarge,
     /// A value of the wrong type.
     Type,
@@ -130,7 +130,7 @@ impl Mistakes {
         Self::of(text, found.mistakes.into_inner(), Severity::Error)
     }
 
-    /// The warnings about a valid configuration that should be improved.
+    /// Warnings about a configuration that is valid.
     pub(super) fn warnings(text: &str, found: Found) -> Self {
         let warnings = found.warnings.into_inner();
         if warnings.list.is_empty() {

@@ -310,7 +310,7 @@ impl<'t> Given<'t> {
         self.tell_at(code, &span, message(&shown), help);
     }
 
-    /// Reports a mistake at the key, or at the table if the key is absent.
+    /// A mistake at the key, or at the table if the key is absent.
     pub(super) fn tell(&self, code: Code, field: &Field, message: impl Into<String>, help: &str) {
         self.tell_at(code, &self.span_of(field), message, help);
     }

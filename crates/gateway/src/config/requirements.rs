@@ -358,7 +358,7 @@ fn tell_unknown(name: &At<&str>, names: Option<&BTreeSet<&str>>, fields: &Given<
 /// A request that meets no group is tried against each.
 const GROUPS_MAX: usize = 64;
 
-/// A request that meets a group is tried against all its requirements.
+/// A request that meets a group is tried against all of it.
 const GROUP_MAX: usize = 64;
 
 /// The maximum length of a chain of names. Nobody could follow a longer one.

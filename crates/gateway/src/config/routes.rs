@@ -126,7 +126,7 @@ fn upstream(
     Some(given.value.into())
 }
 
-/// The only name, if there is exactly one.
+/// The name, if there is only one.
 fn only<'n>(names: &BTreeSet<&'n str>) -> Option<&'n str> {
     names.first().copied().filter(|_| names.len() == 1)
 }

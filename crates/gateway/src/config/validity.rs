@@ -1,5 +1,5 @@
-//! The validity of certificates. TLS presents an invalid certificate all the same, and only the other
-//! side refuses it, so the gateway itself warns its operator.
+//! The validity of certificates. TLS presents even an invalid certificate, and only the other side
+//! refuses it, so the gateway itself warns its operator.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -81,7 +81,7 @@ impl Application {
         places.any(|place| matches!(place.0, Kind::Unix(_)))
     }
 
-    /// A description for people.
+    /// For people.
     pub(super) fn shown(&self) -> String {
         let places = self.places.iter().map(ToString::to_string);
         let places = places.collect::<Vec<_>>().join(", ");

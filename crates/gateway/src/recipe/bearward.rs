@@ -57,7 +57,7 @@ impl Bearward {
     }
 }
 
-/// A description for people.
+/// For people.
 impl fmt::Display for Bearward {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.place.fmt(f)?;

@@ -1,5 +1,4 @@
-//! Envoy, apart from the filter that asks: the listener, and the clusters of the application and of
-//! bearward.
+//! Envoy, apart from the filter that asks: the listener and both clusters.
 
 use bearward_gate::misleading::ENVOYS_OWN;
 

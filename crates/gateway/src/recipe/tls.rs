@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{RecipeError, absolute};
 
-/// The TLS settings for a connection to bearward or to the application.
+/// TLS settings for bearward or for the application.
 pub(super) struct Tls {
     /// The name that the other side's certificate must prove.
     pub(super) name: String,

@@ -115,7 +115,7 @@ fn published(metadata: &Metadata) -> String {
     )
 }
 
-/// The services that requests are sent on to.
+/// The services for requests.
 fn services(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     let Application { places, tls, .. } = &recipe.application;
     let scheme = match (tls, recipe.application.protocol) {

@@ -70,7 +70,7 @@ impl Outcome {
         }
     }
 
-    /// The explanation of the reason.
+    /// The reason's explanation.
     pub(super) fn reason(&self) -> Option<Explanation> {
         match self {
             Self::Admitted { shadowed, .. } => shadowed.and_then(Explanation::of),

@@ -243,8 +243,7 @@ fn write_outcome(outcome: &Outcome, out: &mut impl Write) -> io::Result<()> {
 const PUBLISHED: &str = "The gateway answers it itself, before any route, regardless of who asks. A proxy that asks \
     by forward auth has to send such requests to the gateway: its recipe does.";
 
-/// Writes the fields that the application gets; all others with such names are removed from the
-/// client's.
+/// Writes the fields that the application gets; the client's own are removed.
 fn write_fields(fields: &[(String, String)], out: &mut impl Write) -> io::Result<()> {
     let mut text = "no identity field: the application is told of nobody";
     if !fields.is_empty() {
@@ -260,10 +259,10 @@ fn write_fields(fields: &[(String, String)], out: &mut impl Write) -> io::Result
     Ok(())
 }
 
-/// The width of the last column of the routes, in characters.
+/// The last column of the routes, in characters.
 const WHY: usize = 72;
 
-/// The maximum lengths of shown texts.
+/// Longest texts shown.
 const TEXT_CHARS: usize = 600;
 const NAME_CHARS: usize = 40;
 const VALUE_CHARS: usize = 400;

@@ -14,8 +14,7 @@ pub(crate) struct Url {
 impl FromStr for Url {
     type Err = NotAUrl;
 
-    /// Not parsed by a URL library: that would resolve `..` and escapes, which are the very subject
-    /// here.
+    /// Not by a library: it would resolve `..` and escapes, the very subject here.
     fn from_str(text: &str) -> Result<Self, NotAUrl> {
         if text.starts_with('/') {
             return Ok(Self {
