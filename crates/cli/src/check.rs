@@ -1,4 +1,4 @@
-//! `bearward check`: whether a configuration would work, before it has to.
+//! `bearward check`: tests whether a configuration would work, before it is used.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -76,10 +76,10 @@ impl Check {
     }
 }
 
-/// What each issuer answers.
+/// Asks each issuer for its keys.
 async fn ask(config: &Config) -> Result<Vec<IssuerState>, Failure> {
     let server = config.resource_server()?;
-    // One that takes longer has not answered.
+    // An issuer that takes longer has not answered.
     let _ = tokio::time::timeout(PATIENCE, server.attempted()).await;
     Ok(server.state())
 }
@@ -119,7 +119,7 @@ fn json_of(mistakes: &Mistakes) -> String {
     format!("{told}\n")
 }
 
-/// A warning like any other, but about something outside the lines of the configuration.
+/// Has the form of a mistake, but no place in the configuration.
 fn of_certificate(text: &str) -> Value {
     json!({
         "code": "certificate",
@@ -151,7 +151,7 @@ fn say(text: &str, exit: Exit) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-/// How long issuers may take, all together.
+/// How long all issuers together may take.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 const EXITS: &str = "\

@@ -1,4 +1,4 @@
-//! `bearward completions`: what a shell needs to complete commands and options.
+//! `bearward completions`: shell completions for commands and options.
 
 use std::io::{self, Write};
 
@@ -20,7 +20,7 @@ pub(crate) struct Completions {
 
 impl Completions {
     pub(crate) fn run(self, mut program: clap::Command) -> Result<Exit, Failure> {
-        // Into memory first: the library panics where it cannot write.
+        // Writes into memory first: the library panics if it cannot write.
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut program, "bearward", &mut script);
         io::stdout().write_all(&script).map_err(Failure::Write)?;

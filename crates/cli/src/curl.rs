@@ -1,12 +1,12 @@
-//! Commands to paste into a shell: with curl, and tokens of the development issuer.
+//! Commands to paste into a shell, with curl and tokens of the development issuer.
 
-/// An access or ID token of the development issuer, asked for with this JSON text, as a shell
-/// expands it: tokens are minted when a line is run, so that no line grows old.
+/// A shell expression for an access or ID token of the development issuer, requested with this JSON
+/// text: each run of a line mints a new token, so lines never expire.
 pub(crate) fn minted(issuer: &str, wish: &str) -> String {
     format!(r#"$(curl -s {issuer}/mint -d '{wish}' | cut -d'"' -f4)"#)
 }
 
-/// A line and what it does, as they are printed.
+/// A line and its purpose, as printed.
 pub(crate) fn explained(what: &str, line: &str) -> String {
     format!("# {what}\n{line}\n")
 }

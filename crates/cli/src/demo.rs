@@ -1,5 +1,5 @@
-//! `bearward demo`: the sample application, and the gateway in front of another one, with an issuer
-//! to try them, until Ctrl-C.
+//! `bearward demo`: runs a sample application, the gateway in front of another one, and an issuer to
+//! try them with, until Ctrl-C.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -65,7 +65,7 @@ impl Demo {
         Ok(Exit::Good)
     }
 
-    /// The application alone.
+    /// Runs the application alone.
     async fn serve_for(
         &self,
         issuer: &str,
@@ -88,7 +88,7 @@ impl Demo {
     }
 }
 
-/// Both applications, the gateway, and an issuer that gives tokens to whoever asks.
+/// Runs both applications, the gateway, and an issuer that gives anybody tokens.
 async fn serve_with_issuer(address: SocketAddr, stop: Stop) -> Result<(), Failure> {
     let issuer = DevIssuer::start().await?;
     let server = resource_server(Policy::builder(issuer.url(), issuer.audience()).build()?)?;
@@ -122,7 +122,7 @@ async fn serve(router: Router, listener: TcpListener, stop: Stop) -> Result<(), 
     }
 }
 
-/// Ends some time after the program is told to stop: a client may never finish its request.
+/// Ends some time after the program is asked to stop: a client may never finish its request.
 async fn patience(stop: Stop) {
     stop.told().await;
     tokio::time::sleep(GRACE).await;
@@ -150,5 +150,5 @@ fn say(text: &str) -> Result<(), Failure> {
         .map_err(Failure::Write)
 }
 
-/// How long requests under way may take when the program is told to stop.
+/// How long requests in progress may take after the program is asked to stop.
 const GRACE: Duration = Duration::from_secs(5);

@@ -1,12 +1,12 @@
-//! Text that others chose, made fit to be shown.
+//! Escaping of untrusted text for output.
 //!
-//! A token may hold escape sequences that recolour, retitle or rewrite a terminal, characters that
-//! turn the reading direction, and letters that look like others. None of them reaches stdout or
-//! stderr as it is.
+//! A token may contain escape sequences that recolour, retitle or rewrite a terminal, characters that
+//! change the reading direction, and letters that look like others. None of them reaches stdout or
+//! stderr unchanged.
 
-/// Appends the JSON text `json` on one line: without white space between tokens, and with what
-/// could steer a terminal as `\u` escapes, which mean the same. Nothing else changes: numbers keep
-/// their digits, members their order.
+/// Appends the JSON text `json` on one line: without white space between tokens, and with equivalent
+/// `\u` escapes for characters that could control a terminal. Nothing else changes: numbers keep their
+/// digits, members their order.
 pub(crate) fn push_json(json: &str, line: &mut Vec<u8>) {
     if is_settled(json.as_bytes()) {
         line.extend_from_slice(json.as_bytes());
@@ -27,8 +27,8 @@ fn push_anew(json: &str, line: &mut Vec<u8>) {
     push_between(rest, line);
 }
 
-/// Whether nothing is to be changed, as in most claims: all is printable ASCII, and each space stands
-/// between two letters or digits, so in a string.
+/// Whether no change is needed, as for most claims: the text is printable ASCII, and each space is
+/// between two letters or digits, and so within a string.
 fn is_settled(json: &[u8]) -> bool {
     let is_printable = |so_far: bool, byte: &u8| so_far & matches!(byte, b' '..=b'~');
     let is_alphanumeric = |at: usize| json.get(at).is_some_and(u8::is_ascii_alphanumeric);
@@ -37,7 +37,7 @@ fn is_settled(json: &[u8]) -> bool {
     json.iter().fold(true, is_printable) && memchr::memchr_iter(b' ', json).all(is_in_string)
 }
 
-/// Behind the quote that ends a string. What a backslash stands before ends none.
+/// The position after the quote that ends a string. A quote after a backslash does not end it.
 fn end_of_string(text: &[u8]) -> usize {
     let mut at = 0_usize;
     while let Some(rest) = text.get(at..) {
@@ -54,7 +54,7 @@ fn end_of_string(text: &[u8]) -> usize {
     text.len()
 }
 
-/// Numbers, literals and punctuation.
+/// Appends numbers, literals and punctuation.
 fn push_between(tokens: &str, line: &mut Vec<u8>) {
     let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
     let tokens = tokens.as_bytes().split(is_space);
@@ -69,8 +69,8 @@ fn push_string(string: &str, line: &mut Vec<u8>) {
     string.chars().for_each(|char| push_char(char, line));
 }
 
-/// What is not text can only stand in a string: DEL, C1 controls, line separators, and the marks
-/// that turn the direction of reading.
+/// Escapes DEL, C1 controls, line separators and the marks that change the reading direction. JSON
+/// allows these only in strings.
 fn push_char(char: char, line: &mut Vec<u8>) {
     let steers = matches!(char,
         '\u{7f}'..='\u{9f}'
@@ -109,7 +109,7 @@ mod tests {
             (r#" "\\\" , " "#, r#""\\\" , ""#),
             (r#"{"a":" \" ","é ":" é"}"#, r#"{"a":" \" ","é ":" é"}"#),
             ("\"\u{7f}\\\\\" \"\u{9b}\"", r#""\u007f\\""\u009b""#),
-            // What is no JSON is not lost.
+            // Text that is not JSON is not lost.
             (r#" "a "#, r#""a "#),
             (r#" "a\"#, r#""a\"#),
         ] {
@@ -133,7 +133,7 @@ mod tests {
             ("[1,\n2]", false),
             ("\"a\u{7f}b\"", false),
             ("\"\u{e9}\"", false),
-            // In a string, which only the long way tells.
+            // Within a string, which only the slow path detects.
             (r#""a  b""#, false),
             (r#""a, b""#, false),
         ] {

@@ -1,6 +1,6 @@
 //! `bearward explain`: every check of one token, what it expects and what it finds.
 //!
-//! What there is to say is `bearward::explain`'s; here it is asked for and printed.
+//! `bearward::explain` has the contents; this module asks and prints.
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
@@ -60,7 +60,7 @@ pub(crate) struct Explain {
     #[arg(long, value_name = "FILE", help_heading = "Request")]
     #[arg(requires = "url", default_value = "bearward.toml")]
     config: PathBuf,
-    // Last, since the headings of their options would cover what follows.
+    // Last, since its help headings would also cover any later options.
     #[command(flatten)]
     keys: KeySource,
     #[command(flatten)]
@@ -114,7 +114,7 @@ impl Explain {
         Ok(Asked::new(policy, keys, self.rules.clock().now()))
     }
 
-    /// Keys are looked for only where there is something to verify with them.
+    /// Gets keys only if there is something to verify with them.
     fn keys(&self, anatomy: &Anatomy<'_>, policy: &Policy) -> Result<Keys, Failure> {
         if !anatomy.is_jws() {
             return Ok(Keys::Unneeded);
@@ -126,7 +126,7 @@ impl Explain {
     }
 }
 
-/// What explains the decision.
+/// The explanation of the decision.
 fn explanation(report: &Report) -> Option<Explanation> {
     report.code().and_then(Explanation::of)
 }
@@ -139,7 +139,7 @@ const fn exit(decision: &Decision) -> Exit {
     }
 }
 
-/// An issuer that does not answer leaves something to explain; a mistake does not.
+/// If an issuer does not answer, the rest can still be explained; a mistake is a failure.
 fn keys_or_why(keys: Result<JwkSet, NoKeys>) -> Result<Keys, Failure> {
     match keys {
         Ok(keys) => Ok(Keys::Known(keys)),
@@ -162,7 +162,7 @@ fn ended(written: io::Result<()>, exit: Exit) -> Result<Exit, Failure> {
 fn read_token(input: impl Read) -> io::Result<Vec<u8>> {
     let limit = u64::try_from(limits::TOKEN_BYTES).unwrap_or(u64::MAX);
     let mut token = Vec::new();
-    // Enough to see that it is too long.
+    // Enough to detect a token that is too long.
     input
         .take(limit.saturating_add(2))
         .read_to_end(&mut token)?;
@@ -172,7 +172,7 @@ fn read_token(input: impl Read) -> io::Result<Vec<u8>> {
     Ok(token)
 }
 
-/// Each of three URLs with its failure fits.
+/// Room for three URLs, each with its failure.
 const FETCH_ERROR_CHARS: usize = 1000;
 
 const EXITS: &str = "\

@@ -1,4 +1,4 @@
-//! How results are written: for programs or for people.
+//! The format of results: for programs or for people.
 
 use std::io::IsTerminal;
 
@@ -14,7 +14,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// Text where a person looks at stdout, JSON where a program does.
+    /// Text if stdout is a terminal, otherwise JSON.
     pub(crate) fn for_stdout() -> Self {
         if std::io::stdout().is_terminal() {
             Self::Text

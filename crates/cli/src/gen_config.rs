@@ -1,4 +1,4 @@
-//! `bearward gen-config`: the proxy's side.
+//! `bearward gen-config`: the configuration of the proxy in front.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -57,7 +57,8 @@ impl GenConfig {
             recipe = recipe.bearward(bearward);
         }
         if let Some(application) = self.application {
-            // The name of an upstream is no address, nor the other way round: it has a colon.
+            // The name of an upstream is never an address, nor the reverse: only an address has a
+            // colon.
             let is_upstream = config
                 .upstreams
                 .iter()

@@ -1,7 +1,6 @@
-//! What stands at the end of a long --help, and so in the manual page as well: sections of terms and
-//! their meanings.
+//! The end of a long --help, and thus of the manual page: sections of terms and their meanings.
 
-/// Sections, one below the other.
+/// Joins sections, one below the other.
 pub(crate) fn sections<const COUNT: usize>(sections: [&str; COUNT]) -> String {
     sections.join("\n")
 }
@@ -14,7 +13,7 @@ Exit status:
      cannot be listened on.
 ";
 
-/// Of commands that decide on nothing.
+/// For commands that make no decisions.
 pub(crate) const PLAIN_EXITS: &str = "\
 Exit status:
   0  It did what it was asked, or stopped when it was asked to.

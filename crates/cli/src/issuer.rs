@@ -44,7 +44,7 @@ impl Issuer {
             if let Some(period) = self.rotate_every {
                 builder = builder.rotate_every(period);
             }
-            // From the first fetch on.
+            // Already active at the first fetch.
             if let Some(fault) = self.faults.first() {
                 builder = builder.fault(*fault);
             }
@@ -63,7 +63,7 @@ impl Issuer {
     }
 }
 
-/// Puts one fault after the other into the answers, for ever.
+/// Applies the faults in turn, forever.
 async fn take_turns(issuer: &DevIssuer, faults: &[Fault]) {
     for fault in faults.iter().cycle() {
         tracing::info!(%fault, "fault set");
@@ -155,7 +155,7 @@ fn period(text: &str) -> Result<Duration, NotAPeriod> {
 #[error("not a length of time such as `30s`, `5m` or `1h 30m`")]
 struct NotAPeriod;
 
-/// How long a fault stays when several take turns.
+/// How long a fault stays active if several take turns.
 const TURN: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

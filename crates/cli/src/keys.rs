@@ -1,6 +1,6 @@
-//! Where the keys come from: a file, a URL, the issuer's metadata, or a static secret.
+//! The sources of keys: a file, a URL, the issuer's metadata, or a static secret.
 //!
-//! One look, no refresh: a command decides with the keys as they were when it started.
+//! Keys are fetched once: a command decides with those of its start.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -28,7 +28,7 @@ pub(crate) struct KeySource {
 }
 
 impl KeySource {
-    /// Whether there is anything beside the issuer to get keys from.
+    /// Whether a source of keys other than the issuer is given.
     pub(crate) const fn is_given(&self) -> bool {
         self.jwks.is_some() || self.secret.is_some()
     }
@@ -38,7 +38,7 @@ impl KeySource {
         if let Some(secret) = &self.secret {
             return secret.keys(policy.algorithms());
         }
-        // Core refuses to mix the two, so one of them speaks for all.
+        // Core refuses to mix both kinds, so checking one suffices.
         if let Some(hmac) = policy.algorithms().iter().find(|alg| alg.is_symmetric()) {
             return Err(NoKeys::SecretMissing(*hmac));
         }
@@ -59,7 +59,7 @@ impl KeySource {
     }
 }
 
-/// Where a JWK Set is.
+/// The location of a JWK Set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Location {
     File(PathBuf),
@@ -76,7 +76,8 @@ impl From<OsString> for Location {
     }
 }
 
-/// Where a static secret is. It is never an argument: those are seen by every user of the machine.
+/// The location of a static secret. The secret is never an argument: every user of the machine can see
+/// those.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Secret {
     Environment(String),
@@ -111,7 +112,7 @@ impl FromStr for Secret {
     }
 }
 
-/// The secret itself was given, perhaps, where its place was asked for.
+/// Not a location; perhaps the secret itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("say where the secret is: `env:NAME` or `file:PATH`")]
 struct NotASecretSource;
@@ -146,12 +147,12 @@ fn parsed(path: &PathBuf) -> Result<JwkSet, NoKeys> {
     })
 }
 
-/// Reads a file, no further than a document may be long.
+/// Reads a file, up to the maximum length of a document.
 fn read(path: &PathBuf) -> Result<Vec<u8>, NoKeys> {
     let limit = u64::try_from(limits::DOCUMENT_BYTES).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
     File::open(path)
-        // One byte more, so that what is too large does not look as if it ended there.
+        // One byte more, so that a file that is too large is recognised.
         .and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut bytes))
         .map_err(|error| NoKeys::File {
             path: path.clone(),
@@ -160,7 +161,7 @@ fn read(path: &PathBuf) -> Result<Vec<u8>, NoKeys> {
     Ok(bytes)
 }
 
-/// Asks an issuer once.
+/// Fetches an issuer's keys once.
 pub(crate) fn fetched(issuer: Issuer, from: &str) -> Result<JwkSet, NoKeys> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

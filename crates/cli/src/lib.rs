@@ -38,7 +38,7 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
     let program = match Program::try_parse_from(arguments) {
         Ok(program) => program,
         Err(answer) => {
-            // Help and version are answers as well, to stdout; a usage error goes to stderr.
+            // Help and version are results, and go to stdout; a usage error goes to stderr.
             let _ = answer.print();
             return if answer.use_stderr() {
                 Exit::Undecided
@@ -66,7 +66,7 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
     })
 }
 
-/// Reports what went wrong. A reader that has stopped reading does not delay the end.
+/// Reports what went wrong. If the reader of stderr stalls, the program still ends.
 fn report(failure: Failure) {
     let (written, waited) = mpsc::channel();
     let write = move || {
@@ -122,7 +122,7 @@ enum Command {
     Verify(verify::Verify),
 }
 
-/// What the program has to say to the shell.
+/// The exit status of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Exit {
@@ -130,8 +130,7 @@ pub enum Exit {
     Good,
     /// 1: a token is refused, or a configuration would not work.
     Refused,
-    /// 2: nothing could be decided: a usage error, no keys, or nobody who reads the results to their
-    /// end.
+    /// 2: nothing could be decided: a usage error, no keys, or the reader of the results stopped early.
     Undecided,
 }
 
@@ -145,7 +144,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command could not do what it was asked, for whoever typed it.
+/// Why a command could not do what it was asked, for the person who typed it.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error(transparent)]

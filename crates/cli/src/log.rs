@@ -29,7 +29,7 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Logs from now on. What waits to be written is written when the answer is dropped.
+    /// Starts logging. Dropping the returned value writes the lines that still wait.
     pub(crate) fn start(&self) -> Result<Started, Failure> {
         let asked_for = EnvFilter::try_new(&self.filter)?;
         let format = match self.format {
@@ -51,18 +51,18 @@ impl Log {
             .with(asked_for)
             .with(never_below_info())
             .init();
-        // The usual one writes to stderr itself, and waits for its reader.
+        // The default hook writes to stderr itself, and waits for its reader.
         panic::set_hook(Box::new(log_panic));
         Ok(Started(queue))
     }
 }
 
-/// The log of this program.
+/// The running log of this program.
 #[derive(Debug)]
 pub(crate) struct Started(LogQueue);
 
 impl Started {
-    /// Where its lines go.
+    /// The queue of its lines.
     pub(crate) fn queue(&self) -> LogQueue {
         self.0.clone()
     }
@@ -70,7 +70,7 @@ impl Started {
 
 impl Drop for Started {
     fn drop(&mut self) {
-        // Nobody is left to tell if they were not taken in time.
+        // If the lines could not be written in time, nobody can be told.
         let _ = self.0.flush(LAST_LINES);
     }
 }
@@ -84,9 +84,9 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     }
 }
 
-/// Leaves out what two dependencies say below `info`, whatever was asked for: h2 quotes paths and
-/// authorities that it cannot read, and a query may hold a token; notify tells of each change in a
-/// folder, which the log itself may be in.
+/// Drops events below `info` of two dependencies, whatever level was requested: h2 quotes paths and
+/// authorities that it cannot read, and a query may hold a token; notify reports each change in a
+/// folder, which may contain the log itself.
 fn never_below_info() -> FilterFn {
     filter_fn(|what: &Metadata<'_>| {
         let name = what.target().split("::").next().unwrap_or_default();
@@ -94,5 +94,5 @@ fn never_below_info() -> FilterFn {
     })
 }
 
-/// How long the end waits until the last lines are written.
+/// How long the end waits for the last lines to be written.
 const LAST_LINES: Duration = Duration::from_millis(500);

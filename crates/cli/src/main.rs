@@ -1,11 +1,11 @@
-//! The program `bearward`: see the library `bearward_cli`.
+//! The program `bearward`, which runs the library `bearward_cli`.
 
 use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
 
-/// A request is some fifty short-lived pieces of memory. With the system's allocator, a sixth of the
-/// processor time outside the kernel goes there.
+/// A request makes some fifty short-lived allocations. With the system's allocator, these take a sixth
+/// of the processor time outside the kernel.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

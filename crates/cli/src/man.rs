@@ -1,4 +1,4 @@
-//! `bearward man`: the manual pages, which say what --help says.
+//! `bearward man`: the manual pages, with the contents of --help.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub(crate) struct Man {
 
 impl Man {
     pub(crate) fn run(self, mut program: clap::Command) -> Result<Exit, Failure> {
-        // Gives commands their full names.
+        // This gives commands their full names.
         program.build();
         if let Some(folder) = &self.folder {
             write_all(&program, folder)?;
@@ -64,7 +64,7 @@ fn page(command: &clap::Command) -> io::Result<Vec<u8>> {
         .source(concat!("bearward ", env!("CARGO_PKG_VERSION")))
         .manual("bearward");
     man.render_title(&mut page)?;
-    // Ragged, with words as they are: else spaces are spread over each line, that of NAME first.
+    // Left-aligned, without hyphenation: otherwise roff spreads the words of each line.
     let mut ragged = Roff::new();
     ragged.control("nh", []).control("ad", ["l"]);
     ragged.to_writer(&mut page)?;
@@ -84,7 +84,7 @@ fn page(command: &clap::Command) -> io::Result<Vec<u8>> {
     Ok(escaped(&page))
 }
 
-/// The sections at the end of --help, as `help` writes them.
+/// Converts the sections at the end of --help, in the layout of `help`.
 fn write_sections(text: &str, page: &mut Vec<u8>) -> io::Result<()> {
     let mut lines = text.lines().peekable();
     while let Some(line) = lines.next() {
@@ -108,7 +108,7 @@ fn write_sections(text: &str, page: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// In ASCII, whatever reads it.
+/// Escapes to ASCII, for any reader.
 fn escaped(page: &[u8]) -> Vec<u8> {
     let escape = |char: char| match char {
         ..='\u{7f}' => String::from(char),

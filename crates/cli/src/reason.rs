@@ -1,4 +1,4 @@
-//! `bearward reason`: what a reason means, from the document that is part of the program.
+//! `bearward reason`: prints the meaning of a reason, from the document built into the program.
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
@@ -33,7 +33,7 @@ impl Reason {
             |reason: &Explanation| self.code.as_deref().is_none_or(|code| code == reason.code);
         for reason in Explanation::all().filter(is_asked) {
             let written = match self.format {
-                // Strings always have a JSON text.
+                // Strings always serialize.
                 Format::Json => {
                     let line = serde_json::to_string(&reason).unwrap_or_default();
                     writeln!(out, "{line}")
@@ -59,7 +59,7 @@ fn write(reason: &Explanation, out: &mut impl Write) -> io::Result<()> {
     write_labelled("more", &reason.anchor(), out)
 }
 
-/// One of the codes. A hundred of them in an error message would hide the one that was meant.
+/// Parses a code. An error message that listed all hundred codes would hide the one that was meant.
 #[derive(Clone)]
 struct Code;
 

@@ -1,34 +1,32 @@
-//! What each reason means and what to do about it, as `docs/reasons.md` says it: the document is part of
-//! the program.
+//! The meaning and remedy of each reason, from `docs/reasons.md`, which is built into the program.
 
 use bearward::explain::Meaning;
 use serde::Serialize;
 
-/// What a section of the document says of a reason for which a token, a request, a key or a configuration
-/// is refused.
+/// A section of the document, about a reason to refuse a token, a request, a key or a configuration.
 #[derive(Serialize)]
 pub(crate) struct Explanation {
-    /// Its stable code, which is its anchor in the document.
+    /// Its stable code, which is also its anchor in the document.
     pub(crate) code: &'static str,
     /// What is wrong.
     pub(crate) means: String,
-    /// Who refuses for this reason.
+    /// The component that refuses.
     pub(crate) refused_by: String,
-    /// What the sender is answered: the status first, if there is one.
+    /// The response to the sender, starting with the status if there is one.
     pub(crate) answer: String,
-    /// What usually leads to it.
+    /// The usual causes.
     pub(crate) causes: Vec<String>,
     /// What to do.
     pub(crate) remedy: String,
 }
 
 impl Explanation {
-    /// That of the reason with this code.
+    /// The explanation of the reason with this code.
     pub(crate) fn of(code: &str) -> Option<Self> {
         Self::all().find(|reason| reason.code == code)
     }
 
-    /// Those of all reasons, in the order of the document.
+    /// The explanations of all reasons, in the order of the document.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         let groups = DOCUMENT.split("\n# ").skip(1);
         groups.flat_map(|group| {
@@ -41,7 +39,7 @@ impl Explanation {
         })
     }
 
-    /// What a report says of it.
+    /// The part of it that a report shows.
     pub(crate) fn meaning(&self) -> Meaning<'_> {
         Meaning {
             means: &self.means,
@@ -49,7 +47,7 @@ impl Explanation {
         }
     }
 
-    /// Where the whole section stands.
+    /// A link to the whole section.
     pub(crate) fn anchor(&self) -> String {
         format!("docs/reasons.md#{}", self.code)
     }
@@ -74,11 +72,11 @@ fn on_one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A link to the document, for a crate holds nothing that is outside of its folder. `cargo package` puts the
-/// document itself in its place.
+/// A link to the document, since a crate contains only files of its folder. `cargo package` replaces
+/// the link with the document.
 const DOCUMENT: &str = include_str!("reasons.md");
 
-/// What a group of sections says before the first of them.
+/// Precedes the component in the introduction of a group.
 const REFUSED_BY: &str = "\nRefused by: ";
 
 #[cfg(test)]
@@ -96,7 +94,7 @@ mod tests {
 
     use super::*;
 
-    /// What is not used of a key has a code as well.
+    /// Reasons not to use a key have codes as well.
     const UNUSABLE: [UnusableJwk; 4] = [
         UnusableJwk::Private,
         UnusableJwk::Symmetric,
@@ -119,7 +117,7 @@ mod tests {
             .chain(admin::ERRORS)
             .chain(Code::ALL.iter().map(|code| code.as_str()))
             .collect();
-        // What does not have the parts of a section would be missing.
+        // A section without all its parts would be missing here.
         let headings: Vec<&str> = Explanation::all().map(|reason| reason.code).collect();
         assert_eq!(headings.len(), DOCUMENT.matches("\n## ").count());
         let distinct: BTreeSet<&str> = headings.iter().copied().collect();

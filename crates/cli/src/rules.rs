@@ -1,4 +1,4 @@
-//! The options that say what a token must be like, and when.
+//! The options for checking a token: rules and time.
 
 use std::time::{Duration, SystemTime};
 
@@ -27,7 +27,7 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// The policy for these rules, of an issuer for these audiences.
+    /// The policy with these rules, for an issuer and these audiences.
     pub(crate) fn policy(&self, issuer: &str, audiences: &[String]) -> Result<Policy, PolicyError> {
         let mut audiences = audiences.iter().map(String::as_str);
         let mut policy = Policy::builder(issuer, audiences.next().unwrap_or_default())
@@ -50,7 +50,7 @@ impl Rules {
     }
 }
 
-/// What time it is.
+/// The source of the time.
 #[derive(Clone, Copy)]
 pub(crate) enum Clock {
     /// The time of `--at`.

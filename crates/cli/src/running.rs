@@ -1,7 +1,7 @@
-//! What keeps running until it is told to stop.
+//! Commands that run until they are asked to stop.
 //!
-//! The command runs on a separate thread. The main thread waits for its end and for signals, and
-//! does nothing that could make it wait for anything else: whatever hangs, the program ends.
+//! The command runs on a separate thread. The main thread waits only for the command's end and for
+//! signals: even if the command hangs, the program ends.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -16,8 +16,8 @@ use tokio::time::timeout;
 
 use crate::Failure;
 
-/// Runs a command that needs a network, to its end, or until a signal asks it to stop and the
-/// time that it asked for is over.
+/// Runs a command that needs a network until it ends, or until a signal asks it to stop and the time it
+/// requested is over.
 pub(crate) fn run<T: Send + 'static>(
     command: impl AsyncFnOnce(Stop) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
@@ -57,13 +57,13 @@ fn run_here<T>(
 ) -> Result<T, Failure> {
     let runtime = runtime().map_err(Failure::Runtime)?;
     let ran = runtime.block_on(command(stop));
-    // Work that hangs in the system keeps its thread; nothing waits for it.
+    // A blocking call that hangs keeps its thread; nothing waits for it.
     runtime.shutdown_background();
     ran
 }
 
-/// Ctrl-C, or a signal from the process that started the program; received even before the command
-/// begins.
+/// Ctrl-C, or a signal from the process that started the program; a signal counts even before the
+/// command begins.
 #[derive(Clone)]
 pub(crate) struct Stop {
     heard: watch::Receiver<()>,
@@ -74,13 +74,13 @@ impl Stop {
     /// Requests this much time to end after a signal. Until this is called, a signal ends the
     /// program at once.
     pub(crate) fn allow(&self, grace: Duration) {
-        // The first one stays.
+        // Only the first call counts.
         let _ = self.grace.set(grace);
     }
 
-    /// Waits until the program is told to stop.
+    /// Waits until the program is asked to stop.
     pub(crate) async fn told(mut self) {
-        // Nothing is ever sent; the end of the sender is the message.
+        // Nothing is ever sent; the sender closes the channel instead.
         while self.heard.changed().await.is_ok() {}
     }
 }
@@ -106,13 +106,13 @@ fn signal() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// This port on 127.0.0.1; 0 is a free one.
+/// This port on 127.0.0.1; 0 means a free one.
 pub(crate) const fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
 }
 
-/// As many threads that serve as there are processors for us; where that is one, the thread we have,
-/// which need not be told of what is to do.
+/// A runtime with as many threads as we have processors. For one processor, the current thread is
+/// enough and needs no waking.
 fn runtime() -> io::Result<Runtime> {
     let mut builder = match thread::available_parallelism().map_or(1, NonZeroUsize::get) {
         1 => Builder::new_current_thread(),
@@ -121,10 +121,10 @@ fn runtime() -> io::Result<Runtime> {
     builder.enable_all().build()
 }
 
-/// What a program's first thread has, of which only what is used is taken.
+/// The usual size of a program's first stack; only the part in use takes memory.
 const STACK_BYTES: usize = 8 * 1024 * 1024;
 
-/// What a gateway takes at most to end, and a little more.
+/// A little more than the gateway's maximum time to stop.
 pub(crate) const GRACE: Duration = Duration::from_secs(31);
 
 #[cfg(all(test, unix))]
@@ -142,7 +142,7 @@ mod tests {
         }
     }
 
-    /// Sends SIGTERM to this program once the command has begun. Whether it was sent.
+    /// Sends SIGTERM to this program once the command has begun. Returns whether it was sent.
     fn interrupt_once(begun: mpsc::Receiver<()>) -> std::thread::JoinHandle<bool> {
         std::thread::spawn(move || {
             let id = std::process::id().to_string();
@@ -151,7 +151,8 @@ mod tests {
         })
     }
 
-    /// What hangs here is a thread that serves, for ever. In one test, since the signal is for the whole program.
+    /// A serving thread hangs forever here. All in one test, since the signal reaches the whole
+    /// program.
     #[test]
     fn t_dos_11_a_command_that_hangs_is_ended() {
         for grace in [None, Some(Duration::from_millis(300))] {
@@ -175,7 +176,7 @@ mod tests {
             }
             assert!(began.elapsed() < Duration::from_secs(10));
         }
-        // One that listens ends as it likes.
+        // A command that listens ends by itself.
         let (ready, begun) = mpsc::channel();
         let interrupt = interrupt_once(begun);
         let ran = run(async move |stop| {

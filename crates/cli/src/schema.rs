@@ -1,4 +1,4 @@
-//! `bearward schema`: what a configuration may hold.
+//! `bearward schema`: the reference of the configuration.
 
 use std::io::{self, Write};
 

@@ -80,7 +80,7 @@ impl Serve {
         Ok(Exit::Good)
     }
 
-    /// The configuration, and its file and text if it is in one.
+    /// The configuration; also its file and text, if it comes from a file.
     fn config(&self) -> Result<(Config, Option<(PathBuf, String)>), Failure> {
         if let (Some(issuer), Some(upstream)) = (&self.issuer, &self.upstream) {
             let text = self.written(issuer, upstream);
@@ -100,9 +100,9 @@ impl Serve {
         Ok((config, Some((file, text))))
     }
 
-    /// The options as a configuration, so that there is one way to read them.
+    /// The options written as a configuration, so that there is only one way to read them.
     fn written(&self, issuer: &str, upstream: &str) -> String {
-        // A JSON text is a TOML text as well.
+        // A JSON string is also a TOML string.
         let text = |value: &str| serde_json::Value::from(value).to_string();
         let audiences: Vec<_> = self.audiences.iter().map(|name| text(name)).collect();
         let listen = self.listen.map(|address| text(&address.to_string()));
@@ -120,10 +120,10 @@ impl Serve {
     }
 }
 
-/// The configuration that is looked for in the folder the program was started in.
+/// The default configuration file, in the current folder.
 const FILE: &str = "bearward.toml";
 
-/// The configuration in a file, and the text of it.
+/// The text of a configuration file, and the configuration in it.
 pub(crate) fn load(file: &Path) -> Result<(String, Config), Failure> {
     let text = config::read_text(file).map_err(|error| Failure::Config {
         file: file.to_owned(),
@@ -137,8 +137,8 @@ pub(crate) fn load(file: &Path) -> Result<(String, Config), Failure> {
     Ok((text, config))
 }
 
-/// A shell gives 1024 descriptors, for the sake of programs that cannot count further, where the
-/// system grants more. Each connection takes one, and one to the application.
+/// Shells limit descriptors to 1024 for programs that cannot handle more, even if the system allows
+/// more. Each connection takes one, and one to the application.
 #[cfg(unix)]
 fn raise_descriptor_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -174,8 +174,8 @@ fn introduction(gateway: &Gateway) -> String {
     format!("{}listening\n", lines.concat())
 }
 
-/// Says that it is ready when the tokens of every issuer can be verified, and before that which
-/// issuers are waited for, if their keys were asked for in vain.
+/// Reports when the tokens of every issuer can be verified. Before that, reports which issuers it still
+/// waits for, if fetching their keys failed.
 async fn say_when_ready(current: Current, stdout: Stdout) {
     let server = || current.load().server().clone();
     server().attempted().await;
@@ -192,10 +192,10 @@ async fn say_when_ready(current: Current, stdout: Stdout) {
     stdout.say("ready\n".to_owned());
 }
 
-/// How often it is looked at whether keys have come.
+/// How often to check for keys.
 const LOOKED_AT: Duration = Duration::from_millis(200);
 
-/// Standard output, for the process that started the program. It only says where the program
+/// Standard output, for the process that started the program. It only reports where the program
 /// listens: a full disk, or a reader that is gone or stalls, delays nothing.
 struct Stdout(mpsc::Sender<String>);
 
@@ -219,7 +219,7 @@ impl Stdout {
     }
 
     fn say(&self, text: String) {
-        // It is not read any more; the log says so.
+        // Writing has failed before; the log reports that.
         let _ = self.0.send(text);
     }
 }

@@ -1,18 +1,18 @@
-//! What systemd is told of a service of `Type=notify` ([sd_notify]): that it listens, and that it
-//! stops. Whoever did not start the program by systemd is told nothing.
+//! Notifies systemd of a service of `Type=notify` ([sd_notify]) that it listens or stops. Does nothing
+//! if systemd did not start the program.
 //!
 //! [sd_notify]: https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html
 
-/// Where the service is in its life.
+/// The state of the service.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum State {
     /// It listens.
     Ready,
-    /// It was told to stop, and answers what is under way.
+    /// It was asked to stop, and finishes requests in progress.
     Stopping,
 }
 
-/// Tells it.
+/// Notifies systemd.
 #[cfg(unix)]
 pub(crate) fn tell(state: State) {
     use sd_notify::NotifyState;
@@ -20,12 +20,12 @@ pub(crate) fn tell(state: State) {
         State::Ready => NotifyState::Ready,
         State::Stopping => NotifyState::Stopping,
     };
-    // The environment stays as it is: other threads may be reading it.
+    // Keep the environment unchanged: other threads may be reading it.
     if let Err(error) = sd_notify::notify(false, &[state]) {
         tracing::warn!(%error, "systemd is not told");
     }
 }
 
-/// There is no systemd.
+/// There is no systemd here.
 #[cfg(not(unix))]
 pub(crate) const fn tell(_: State) {}

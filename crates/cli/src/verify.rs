@@ -1,4 +1,4 @@
-//! `bearward verify`: decides on tokens, one result a line.
+//! `bearward verify`: decides on tokens, with one result per line.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -48,7 +48,7 @@ pub(crate) struct Verify {
     /// The token, or `-` for one token a line on stdin, taken byte for byte
     #[arg(value_name = "TOKEN|-")]
     token: OsString,
-    // Last, since the headings of their options would cover what follows.
+    // Last, since its help headings would also cover any later options.
     #[command(flatten)]
     keys: KeySource,
     #[command(flatten)]
@@ -72,7 +72,7 @@ impl Verify {
     }
 }
 
-/// All that is needed to decide on a token.
+/// Everything needed to decide on a token.
 struct Verifier {
     keys: JwkSet,
     policy: Policy,
@@ -80,8 +80,8 @@ struct Verifier {
 }
 
 impl Verifier {
-    /// All stages but the first, without a request: nothing proves that anybody has the key of a bound
-    /// token. The header of the last token that was verified need not be parsed again.
+    /// Runs all stages except the first, without a request: nothing proves possession of the key of a
+    /// bound token. Skips parsing a header that equals that of the last verified token.
     fn verify(
         &self,
         known: &mut Option<KnownHeader>,
@@ -112,7 +112,7 @@ impl Verifier {
     fn verify_lines(self, format: Format) -> Result<Exit, Failure> {
         let stdin = io::stdin();
         let bytes = size_of(&stdin);
-        // Results on the same terminal would tear the bar to pieces.
+        // Results on the same terminal would break up the bar.
         let progress = if io::stderr().is_terminal() && !io::stdout().is_terminal() {
             Progress::shown(bytes)
         } else {
@@ -122,7 +122,7 @@ impl Verifier {
     }
 }
 
-/// How long the input is, where that can be known: it is a file.
+/// The length of the input, if known: only that of a file is.
 #[cfg(unix)]
 fn size_of(stdin: &io::Stdin) -> Option<u64> {
     use std::os::fd::AsFd;

@@ -1,7 +1,7 @@
-//! What the gate decided. A door carries it out; it decides nothing itself.
+//! The gate's decision. A door carries it out; it decides nothing itself.
 //!
-//! INVARIANT: an [`Admission`] is made by [`Gate::decide`](crate::Gate::decide) alone, after every
-//! check. There is no default, and none by conversion.
+//! INVARIANT: [`Gate::decide`](crate::Gate::decide) alone makes an [`Admission`], after every check. It
+//! has no `Default`, and nothing converts into it.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::problem::{document, problem};
 use crate::publication::Published;
 use crate::route::Route;
 
-/// What becomes of a request.
+/// What happens to a request.
 #[derive(Clone, Debug)]
 #[must_use]
 #[expect(
@@ -29,7 +29,7 @@ pub enum Decision {
     Refuse(Box<Refusal>),
 }
 
-/// What the routes say about a request: it passes, or it does not.
+/// The verdict of the routes on a request: it passes, or it does not.
 pub type Verdict = Result<Box<Admission>, Box<Refusal>>;
 
 impl From<Verdict> for Decision {
@@ -39,7 +39,8 @@ impl From<Verdict> for Decision {
 }
 
 impl Decision {
-    /// Puts it among the extensions of an answer, with what a refusal is about, or what is published.
+    /// Puts it into the extensions of a response, together with the details of the refusal or
+    /// publication.
     pub fn insert_into(self, extensions: &mut http::Extensions) {
         match &self {
             Self::Admit(_) => {}
@@ -52,13 +53,13 @@ impl Decision {
     }
 }
 
-/// A request that passes, and as whom.
+/// A request that passes, and its sender.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Admission {
     /// The route it falls under.
     pub route: Arc<Route>,
-    /// Who sent it; nobody on a public route, or an optional one without credentials.
+    /// Who sent it; `None` on a public route, or on an optional one without credentials.
     pub principal: Option<Principal>,
     /// The identity fields, each to be set or removed.
     pub identity: Arc<IdentityFields>,
@@ -66,24 +67,24 @@ pub struct Admission {
     pub shadowed: Option<Reason>,
 }
 
-/// A request that does not pass, and what is answered.
+/// A request that does not pass, and the response to it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Refusal {
-    /// The route it falls under, if it got as far.
+    /// The route it falls under, if one was found.
     pub route: Option<Arc<Route>>,
     /// Why.
     pub reason: Reason,
     /// The status.
     pub status: StatusCode,
-    /// The fields of the answer, a challenge among them where there is one.
+    /// The fields of the response, including the challenge if there is one.
     pub headers: HeaderMap,
     /// The body: a fixed problem document.
     pub body: &'static str,
 }
 
 impl Refusal {
-    /// The answer to a rejection of the pipeline.
+    /// The response to a rejection by the pipeline.
     pub(crate) fn challenged(
         route: Arc<Route>,
         rejection: Rejection,
@@ -98,7 +99,7 @@ impl Refusal {
         }
     }
 
-    /// The answer to a reason of the gateway's own, which has no challenge: no token would help.
+    /// The response for one of the gateway's own reasons. It has no challenge: no token would help.
     #[must_use]
     pub fn plain(route: Option<Arc<Route>>, reason: Reason) -> Self {
         let status = reason.status();
@@ -122,7 +123,7 @@ pub enum Reason {
     /// The path has several readings.
     #[error("the path has several readings")]
     AmbiguousPath,
-    /// A claim could not stand in a field in its encoding.
+    /// The encoding of the field cannot carry the claim.
     #[error("a claim cannot stand in an identity field")]
     ClaimNotHeaderSafe,
     /// A claim is longer than its field may be.
@@ -133,7 +134,7 @@ pub enum Reason {
         "a field with which the proxy tells the original request is missing, empty or repeated"
     )]
     DialectField,
-    /// Something that must not happen has happened.
+    /// An internal error: this must not happen.
     #[error("an internal error")]
     Internal,
     /// The method has a lower case letter.
@@ -179,7 +180,7 @@ impl Reason {
         }
     }
 
-    /// The reasons of the gateway's own.
+    /// The gateway's own reasons.
     pub const OWN: &'static [Self] = &[
         Self::AmbiguousPath,
         Self::ClaimNotHeaderSafe,

@@ -1,4 +1,5 @@
-//! The gate: all that is decided about a request, in one place, for every door: access, requirements, preflights, shadow mode.
+//! The gate, which makes every decision about a request, for every door: access, requirements,
+//! preflights, shadow mode.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use crate::publication::{Publication, Published};
 use crate::route::{Access, Mode, Preflight, Route, Routes};
 use crate::target::{Target, TargetError};
 
-/// Decides who may pass, and as whom. Immutable: a new configuration is a new gate.
+/// Decides who may pass, and as whom. Immutable: a new configuration makes a new gate.
 #[derive(Clone, Debug)]
 pub struct Gate {
     routes: Routes,
@@ -27,8 +28,8 @@ pub struct Gate {
     publication: Option<Publication>,
 }
 
-/// The resource server that a gate asks who sent a request. Its keys may have to be fetched, so its
-/// answers are the only part of a decision that waits; the gate itself has no I/O.
+/// The resource server, which tells the gate who sent a request. It may have to fetch keys, so only its
+/// answers make a decision wait; the gate itself has no I/O.
 pub trait Authenticator: Sync {
     /// Finds out who sent the request with this head.
     fn authenticate(
@@ -44,12 +45,12 @@ pub trait Authenticator: Sync {
         requirements: &Requirements,
     ) -> impl Future<Output = Result<(), Rejection>> + Send;
 
-    /// The answer to a rejection of the request with this head.
+    /// The response to a rejection of the request with this head.
     fn challenge(&self, rejection: &Rejection, head: RequestHead<'_>) -> Challenge;
 }
 
 impl Gate {
-    /// A gate for these routes, which writes these identity fields.
+    /// A gate with these routes, which writes these identity fields.
     #[must_use]
     pub fn new(routes: Routes, identity: Identity) -> Self {
         Self {
@@ -67,21 +68,21 @@ impl Gate {
         self
     }
 
-    /// Answers requests for this metadata; there is none by default.
+    /// Serves this metadata; none by default.
     #[must_use]
     pub fn publish(mut self, metadata: Option<&ProtectedResourceMetadata>) -> Self {
         self.publication = metadata.map(Publication::of);
         self
     }
 
-    /// The answer to a request for the protected resource metadata, which is nobody's secret and
-    /// falls under no route; `None` for any other.
+    /// The response to a request for the protected resource metadata, which is public and falls under
+    /// no route; `None` for any other target.
     #[must_use]
     pub fn published(&self, method: &Method, target: &str) -> Option<Published> {
         self.publication.as_ref()?.answer(method, target)
     }
 
-    /// Decides about a request, for every door and for `explain`, which says what a door would answer.
+    /// Decides on a request, for every door and for `explain`, which shows what a door would answer.
     pub async fn decide(
         &self,
         original: &Original<'_>,
@@ -93,8 +94,8 @@ impl Gate {
         }
     }
 
-    /// Decides about a request for a door whose answer says only whether the application may have it:
-    /// such an answer cannot hold the metadata, so the routes decide about requests for it as well.
+    /// Decides on a request for a door whose answer only allows or denies it: such an answer cannot
+    /// hold the metadata, so the routes decide on requests for the metadata as well.
     pub async fn decide_by_route(
         &self,
         original: &Original<'_>,
@@ -122,7 +123,7 @@ impl Gate {
         {
             return refuse(None, Reason::QueryOverride);
         }
-        // Its query may hold a second credential, so it must be readable as a URI, too.
+        // The query may hold a second credential, so the target must also parse as a URI.
         let Ok(uri) = original.target.parse::<Uri>() else {
             return refuse(None, Reason::TargetForm);
         };
@@ -175,7 +176,7 @@ impl Gate {
     ) -> Verdict {
         let identity = match self.identity.of(principal.as_ref()) {
             Ok(identity) => identity,
-            // Without a principal there is no claim that could be at fault.
+            // Without a principal, no claim could cause the error.
             Err(error) if route.mode == Mode::Shadow && principal.is_some() => {
                 return self.admit(route, None, Some(error.into()));
             }
@@ -190,8 +191,8 @@ impl Gate {
     }
 }
 
-/// Whether a route lets the request pass. The first route that asks finds out who sent it, once for all:
-/// a proof is good for one time.
+/// Whether a route lets the request pass. The sender is authenticated once, by the first route that
+/// needs to know: a proof can be used only once.
 async fn pass(
     original: &Original<'_>,
     head: RequestHead<'_>,
@@ -216,7 +217,7 @@ async fn pass(
     }
 }
 
-/// Whether the principal meets one of the groups; if not, the rejection is that of the first.
+/// Whether the principal meets one of the groups; if not, returns the first group's rejection.
 async fn authorize(
     head: RequestHead<'_>,
     principal: &Principal,
@@ -271,8 +272,8 @@ fn refuse(route: Option<&Arc<Route>>, reason: Reason) -> Verdict {
     Err(Box::new(Refusal::plain(route.cloned(), reason)))
 }
 
-/// Methods are case-sensitive ([RFC 9110 §9.1]), and all that are registered are in upper case; but
-/// Django, Werkzeug and ASP.NET take `post` for `POST`, which a route for `POST` does not match.
+/// Methods are case-sensitive ([RFC 9110 §9.1]), and all registered ones are in upper case; but Django,
+/// Werkzeug and ASP.NET take `post` for `POST`, and a route for `POST` does not match `post`.
 ///
 /// [RFC 9110 §9.1]: https://www.rfc-editor.org/rfc/rfc9110#section-9.1
 fn has_several_readings(method: &Method) -> bool {
@@ -280,7 +281,7 @@ fn has_several_readings(method: &Method) -> bool {
     method.bytes().any(|byte| byte.is_ascii_lowercase())
 }
 
-/// A CORS preflight as browsers send it ([Fetch §4.8]): nothing else passes for one.
+/// A CORS preflight as browsers send it ([Fetch §4.8]); nothing else counts as one.
 ///
 /// [Fetch §4.8]: https://fetch.spec.whatwg.org/#cors-preflight-fetch
 fn is_preflight(original: &Original<'_>) -> bool {
@@ -289,7 +290,7 @@ fn is_preflight(original: &Original<'_>) -> bool {
         let mut lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
         lines.next().filter(|_| lines.next().is_none())
     };
-    // `null`, or scheme and host: never nothing, never two words.
+    // `null`, or scheme and host: never empty, never two words.
     let is_origin = |origin: &[u8]| !origin.is_empty() && origin.iter().all(u8::is_ascii_graphic);
     let has_body = || {
         headers.contains_key(TRANSFER_ENCODING)

@@ -1,10 +1,10 @@
-//! The gRPC status of an answer ([gRPC status codes]).
+//! The gRPC status of a response ([gRPC status codes]).
 //!
 //! [gRPC status codes]: https://grpc.io/docs/guides/status-codes/
 
 use http::StatusCode;
 
-/// The number of the gRPC status for an HTTP status that refuses. Never `OK`, whatever it is.
+/// The gRPC status code for the HTTP status of a refusal. Never `OK`, whatever the HTTP status.
 #[must_use]
 pub fn code(status: StatusCode) -> i32 {
     match status.as_u16() {

@@ -4,10 +4,10 @@
 
 use std::net::Ipv6Addr;
 
-/// A host in the one form that routes are matched with: lower case, without port and final dot.
+/// A host in the canonical form that routes match: lower case, without port and final dot.
 #[must_use]
 pub fn canonical_host(host: &str) -> String {
-    // An IPv6 address keeps its brackets; the port is behind them.
+    // An IPv6 address keeps its brackets; a port follows them.
     let end = match host.rfind(']') {
         Some(bracket) => host
             .get(bracket..)
@@ -19,8 +19,8 @@ pub fn canonical_host(host: &str) -> String {
     name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }
 
-/// Whether this is a name or an address, with a port or without ([RFC 3986 §3.2.2]): what every reader
-/// takes for the same host. A user, a path, an empty label or a stray bracket are not of it.
+/// Whether this is a name or an address, with or without a port ([RFC 3986 §3.2.2]), which every reader
+/// takes for the same host. It must not have a user, a path, an empty label or a stray bracket.
 ///
 /// [RFC 3986 §3.2.2]: https://www.rfc-editor.org/rfc/rfc3986#section-3.2.2
 pub fn is_host(host: &str) -> bool {

@@ -1,8 +1,8 @@
 //! Identity fields: how the application behind the gateway learns who sent a request.
 //!
-//! Each configured field is [decided on](Identity::of) for every request that passes: set to its
-//! value, or removed. What a client sent of them is [taken out](Identity::strip) in every spelling.
-//! How they travel is the door's matter.
+//! For every request that passes, each configured field is [set to its value or removed](Identity::of).
+//! Any such field that the client sent is [removed](Identity::strip) in every spelling. The doors
+//! transport the fields.
 
 mod authgear;
 mod builder;
@@ -28,35 +28,36 @@ pub use self::claim::ClaimSource;
 pub use self::encoding::Encoding;
 pub use self::spelling::has_reserved_prefix;
 
-/// Which fields tell the application what. Cheap to clone.
+/// Which fields tell the application about the sender. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Identity(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     settings: Settings,
-    /// What is told of nobody: every name is removed. They are those that are stripped.
+    /// The fields for a request without a principal: every name that is stripped is removed.
     of_nobody: Arc<IdentityFields>,
-    /// Those of them in which nothing is said of anybody.
+    /// The names of these that are never set for any principal.
     never_said: Vec<HeaderName>,
-    /// All of them folded, ascending.
+    /// All these names folded, ascending.
     folded: Vec<String>,
-    /// The lengths of the folded ones, as bits: no name of another length is one of them.
+    /// The lengths of the folded names, as bits: a name of any other length is not among them.
     lengths: u64,
-    /// All of them, with `_` for one of their hyphens or several; ascending, without the names themselves.
+    /// Every variant of these names with `_` for one or more hyphens; ascending, without the names
+    /// themselves.
     spellings: Vec<HeaderName>,
 }
 
-/// For a search among names that ascend.
+/// For a binary search among ascending names.
 fn by_name(name: &HeaderName) -> impl Fn(&HeaderName) -> Ordering {
     |other| other.as_str().cmp(name.as_str())
 }
 
-/// All that decides what is told.
+/// All settings that determine the fields.
 #[derive(Debug, PartialEq, Eq)]
 struct Settings {
     fields: Vec<Field>,
-    /// Names of the preset in which nothing ever is said.
+    /// Names of the preset that are never set.
     never_set: Vec<HeaderName>,
     token: Token,
     id_token_field: HeaderName,
@@ -68,7 +69,7 @@ struct Settings {
     max_bytes: usize,
 }
 
-/// One field, and what it says.
+/// One field, and its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Field {
     name: HeaderName,
@@ -77,7 +78,7 @@ struct Field {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Says {
-    /// What Authgear's resolver says under this name.
+    /// The value that Authgear's resolver sends under this name.
     Authgear(authgear::Field),
     /// A claim of the principal in this encoding.
     Claim(ClaimSource, Encoding),
@@ -87,23 +88,23 @@ enum Says {
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct IdentityFields {
-    /// To be set, in the place of what the client sent.
+    /// Fields to set, in place of those the client sent.
     pub set: Vec<(HeaderName, HeaderValue)>,
-    /// To be removed: there is nothing to say, or it is a credential that is not forwarded.
+    /// Fields to remove: they have no value, or hold a credential that is not forwarded.
     pub remove: Vec<HeaderName>,
 }
 
-/// What was told of a principal before, and by which settings.
+/// The fields of a principal, and the identity that wrote them.
 struct Told {
     by: Identity,
-    /// `None` if it is too much to be remembered.
+    /// `None` if the outcome is too large to remember.
     fields: Option<Outcome>,
 }
 
 type Outcome = Result<Arc<IdentityFields>, IdentityError>;
 
 impl fmt::Debug for IdentityFields {
-    /// Shows the names alone: claims are personal.
+    /// Shows only the names: claims are personal data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let set: Vec<_> = self.set.iter().map(|(name, _)| name).collect();
         f.debug_struct("IdentityFields")
@@ -113,19 +114,19 @@ impl fmt::Debug for IdentityFields {
     }
 }
 
-/// Whether the application gets the credentials themselves: `Authorization` and the ID token.
+/// Whether the application receives the credentials themselves: `Authorization` and the ID token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Token {
-    /// It does, for an application that verifies again. `Authorization` then passes on every route.
+    /// It does, and verifies them again. `Authorization` then passes on every route.
     Forward,
-    /// It does not, on any route: whoever holds a token can use it elsewhere, so it goes no further
-    /// than it is needed. The default.
+    /// The application never receives them: whoever holds a token can use it elsewhere, so it goes no
+    /// further than needed. The default.
     #[default]
     Strip,
 }
 
-/// What becomes of client fields whose names have `_`, which some servers take for `-`.
+/// How client fields with `_` in their names are treated; some servers read `_` as `-`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Underscores {
@@ -136,14 +137,14 @@ pub enum Underscores {
     Keep,
 }
 
-/// Why a claim cannot be told.
+/// Why a claim cannot be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdentityError {
-    /// The claim could not stand in a field in its encoding.
+    /// The encoding of the field cannot carry the claim.
     #[error("claim_not_header_safe: a claim cannot stand in a field in its encoding")]
     NotHeaderSafe,
-    /// The claim is longer than the field may be.
+    /// The claim is longer than the field allows.
     #[error("claim_too_large: a claim is longer than its field may be")]
     TooLarge,
 }
@@ -154,12 +155,12 @@ impl Identity {
         IdentityBuilder::default()
     }
 
-    /// The identity fields of a request that `principal` sent. They are written once for a principal
-    /// that comes again.
+    /// The identity fields of a request that `principal` sent. They are written once for each verified
+    /// principal, then reused.
     ///
     /// # Errors
     ///
-    /// [`IdentityError`] if a claim cannot be told.
+    /// [`IdentityError`] if a claim cannot be written.
     pub fn of(&self, principal: Option<&Principal>) -> Result<Arc<IdentityFields>, IdentityError> {
         let Some(principal) = principal else {
             return Ok(Arc::clone(&self.0.of_nobody));
@@ -177,12 +178,13 @@ impl Identity {
         let kept = || told.fields.clone().filter(|_| told.by.is(self));
         match written.or_else(kept) {
             Some(outcome) => outcome,
-            // Under settings that were in force when the token came first.
+            // Written under other settings, or too large to remember.
             None => self.0.tell(principal).map(Arc::new),
         }
     }
 
-    /// This one, or `other` if that tells the same: what it told of principals before is kept then.
+    /// Returns `other` if its settings are equal, and so keeps the fields it has written; otherwise
+    /// `self`.
     pub fn reuse_if_equal(self, other: &Self) -> Self {
         match self.0.settings == other.0.settings {
             true => other.clone(),
@@ -194,11 +196,11 @@ impl Identity {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Removes every identity field from what a client sent, in every spelling, the credentials if
-    /// they are not forwarded, and fields that would make an application use another request or
-    /// user than the one decided on (`docs/fields.md`), also from a trailer section. To be called
-    /// after the [decision](crate::Gate::decide), which needs the credentials, and after hop-by-hop
-    /// fields are gone.
+    /// Removes from a client's head or trailer section every identity field in every spelling, the
+    /// credentials unless they are forwarded, and the fields that would make an application use another
+    /// request or user than the one decided on (`docs/fields.md`). Call it after the
+    /// [decision](crate::Gate::decide), which needs the credentials, and after removing hop-by-hop
+    /// fields.
     pub fn strip(&self, headers: &mut HeaderMap) {
         let names = headers.keys().filter(|name| self.is_stripped(name));
         let names: Vec<_> = names.cloned().collect();
@@ -207,9 +209,9 @@ impl Identity {
         }
     }
 
-    /// The names that a proxy has to remove which removes by exact name, and removes last: those of
-    /// `fields`, every spelling with `_`, and what was `sent` that would be [stripped](Self::strip) but
-    /// for what Envoy writes itself; never what is set.
+    /// The names to remove, for a proxy that removes by exact name and does so last: those that
+    /// `fields` removes, every spelling with `_`, and those `sent` that would be
+    /// [stripped](Self::strip), except what Envoy writes itself; never a name that is set.
     pub fn to_remove<'n>(
         &'n self,
         fields: &'n IdentityFields,
@@ -229,44 +231,44 @@ impl Identity {
         names.map(HeaderName::as_str)
     }
 
-    /// Every identity field by name, those of the preset that are never set included: what a proxy
-    /// has to replace or remove.
+    /// The name of every identity field, including fields of the preset that are never set: a proxy
+    /// must replace or remove them all.
     pub fn names(&self) -> impl Iterator<Item = &HeaderName> {
         self.0.settings.names()
     }
 
-    /// The fields that a proxy has to remove besides: `Authorization` and the ID token's, unless
-    /// they are forwarded.
+    /// The further fields that a proxy must remove: `Authorization` and the ID token's, unless they are
+    /// forwarded.
     pub fn credentials(&self) -> impl Iterator<Item = &HeaderName> {
         self.0.settings.credentials()
     }
 
-    /// The field in which an ID token comes.
+    /// The field that carries an ID token.
     #[must_use]
     pub fn id_token_field(&self) -> &HeaderName {
         &self.0.settings.id_token_field
     }
 
-    /// What becomes of client fields with `_` in their names.
+    /// How client fields with `_` in their names are treated.
     #[must_use]
     pub fn underscores(&self) -> Underscores {
         self.0.settings.underscores
     }
 
-    /// Whether the application gets the credentials.
+    /// Whether the application receives the credentials.
     #[must_use]
     pub fn token(&self) -> Token {
         self.0.settings.token
     }
 
-    /// [`names`](Self::names) and [`credentials`](Self::credentials) with `_` for one of their
-    /// hyphens or several, in every combination. For proxies that remove by exact name.
+    /// [`names`](Self::names) and [`credentials`](Self::credentials) with `_` for one or more of their
+    /// hyphens, in every combination. For proxies that remove fields by exact name.
     pub fn underscore_spellings(&self) -> impl Iterator<Item = &HeaderName> {
         self.0.spellings.iter()
     }
 
-    /// Whether a field of this name, in whatever spelling, would pass for an identity field: one of
-    /// [`names`](Self::names), or `X-Authgear-` or `X-Bearward-` with anything behind it.
+    /// Whether a server might take a field with this name, in any spelling, for an identity field: one
+    /// of [`names`](Self::names), or any field that starts with `X-Authgear-` or `X-Bearward-`.
     #[must_use]
     pub fn is_identity(&self, name: impl AsRef<str>) -> bool {
         let name = name.as_ref();
@@ -276,14 +278,14 @@ impl Identity {
                 .any(|ours| spelling::is_same(name, ours.as_str()))
     }
 
-    /// Whether [`strip`](Self::strip) takes a field of this name out.
+    /// Whether [`strip`](Self::strip) removes a field with this name.
     #[must_use]
     pub fn is_stripped(&self, name: &HeaderName) -> bool {
         let folded = misleading::fold(name.as_str());
         self.is_taken_out(name, &folded, Sender::Stranger)
     }
 
-    /// Whether a field with this name, and this folded name, is removed if it came from `sender`.
+    /// Whether a field with this name and this folded name is removed if `sender` sent it.
     pub fn is_taken_out(&self, name: &HeaderName, folded: &str, sender: Sender) -> bool {
         let settings = &self.0.settings;
         self.is_ours(folded)
@@ -294,7 +296,8 @@ impl Identity {
                 && !settings.kept.contains(name)
     }
 
-    /// Whether a field of this folded name is an identity field, or a credential that is not forwarded.
+    /// Whether the field with this folded name is an identity field, or a credential that is not
+    /// forwarded.
     fn is_ours(&self, folded: &str) -> bool {
         let Inner {
             folded: ours,
@@ -306,18 +309,18 @@ impl Identity {
         folded.starts_with("x-") && has_reserved_prefix(folded) || is_one()
     }
 
-    /// Whether a field of this folded name is kept; a parameter of a query with the name is as well.
+    /// Whether the field with this folded name is kept, and so is a query parameter with that name.
     pub fn keeps(&self, folded: &str) -> bool {
         self.kept().any(|kept| kept == folded)
     }
 
-    /// What is not taken out, folded.
+    /// The names to keep, folded.
     pub fn kept(&self) -> impl Iterator<Item = Cow<'_, str>> {
         let kept = self.0.settings.kept.iter();
         kept.map(|name| misleading::fold(name.as_str()))
     }
 
-    /// What is taken out besides, folded.
+    /// The further names to remove, folded.
     pub fn removed(&self) -> &[String] {
         &self.0.settings.removed
     }
@@ -356,7 +359,7 @@ impl From<Settings> for Identity {
 }
 
 impl IdentityFields {
-    /// Whether they may be remembered. The texts of the names are shared.
+    /// Whether the fields are small enough to remember. The names share their text.
     fn is_small(&self) -> bool {
         let values = self.set.iter().map(|(_, value)| value.len());
         let lines = self.set.len().saturating_add(self.remove.len());
@@ -368,7 +371,7 @@ impl IdentityFields {
     }
 }
 
-/// The most that is remembered of what was told of a principal.
+/// The maximum size of the fields remembered for a principal, in bytes.
 pub const DERIVED_BYTES: u32 = 1536;
 
 impl Inner {
@@ -379,8 +382,8 @@ impl Inner {
             values.push(self.value(field, principal)?);
         }
         let said = || values.iter().flatten();
-        // They stand in one text, of which each is a part. All is as long as it needs to be, since it
-        // may be remembered.
+        // All values share one text, of which each is a slice. It has no spare capacity, since it may
+        // be remembered.
         let mut text = String::with_capacity(said().map(|value| value.len()).sum());
         said().for_each(|value| text.push_str(value));
         let mut text = Bytes::from(text);
@@ -449,7 +452,7 @@ impl Says {
                     return Ok(None);
                 };
                 let text = encoding.encode(claim)?;
-                // An application cannot tell empty from absent behind every proxy.
+                // Not every proxy keeps empty and absent fields apart.
                 Ok(Some(text).filter(|text| !text.is_empty()))
             }
         }

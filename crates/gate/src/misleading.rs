@@ -1,5 +1,5 @@
-//! Misleading fields: request fields that make a server, a framework or a common middleware use
-//! another path, method, host, scheme, client or user than the one that was decided on.
+//! Misleading fields: request fields that make a server, a framework or a common middleware use another
+//! path, method, host, scheme, client or user than the gateway decided on.
 //!
 //! Names are compared folded: to CGI and its successors, `SCRIPT_NAME`, `Script-Name` and
 //! `script.name` are the same name.
@@ -17,7 +17,7 @@ pub(crate) use self::query::names_another;
 use self::Takes::{Client, Host, Method, Path, Scheme, User};
 use self::Teller::{Nobody, Proxy};
 
-/// What a reader takes from such a field.
+/// What a reader overrides with such a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
@@ -45,29 +45,29 @@ pub enum Takes {
     reason = "crates of this workspace read the table in full"
 )]
 pub enum Teller {
-    /// Nobody: the gateway decided on this value.
+    /// Nobody: the gateway's decision depends on this value.
     Nobody,
     /// A trusted proxy in front of the gateway, under exactly this name.
     Proxy,
 }
 
-/// A field, or all fields whose names begin alike.
+/// A field, or all fields whose names start alike.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Misleading {
-    /// The name, folded; with a star at its end, the beginning of names.
+    /// The folded name; with a star at its end, the start of names.
     pub name: &'static str,
-    /// What a reader takes from it.
+    /// What a reader overrides with it.
     pub takes: Takes,
     /// Who may send it to an application.
     pub teller: Teller,
     /// Who reads it.
     pub readers: &'static str,
-    /// Where that is documented.
+    /// Where this is documented.
     pub source: &'static str,
 }
 
-/// Who sent a request, for the decision which of these fields may pass.
+/// Who sent a request, which determines the fields that may pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a door must not forget one")]
 pub enum Sender {
@@ -87,12 +87,12 @@ impl Misleading {
             (Proxy, Sender::TrustedProxy) => true,
             (Proxy, Sender::Envoy) => ENVOYS_OWN.contains(&folded),
         };
-        // To a reader that folds names, another spelling would be a second field.
+        // Readers that fold names would see another spelling as a second field.
         is_own && name.as_str() == folded
     }
 }
 
-/// The fields that Envoy overwrites or removes before it asks, as the recipe configures it
+/// The fields that Envoy overwrites or removes before it asks, if configured as in the recipe
 /// (`use_remote_address`).
 pub const ENVOYS_OWN: &[&str] = &[
     "x-envoy-external-address",
@@ -403,8 +403,8 @@ pub fn reference() -> String {
     [heading.to_owned()].into_iter().chain(lines).collect()
 }
 
-/// The row for a field with this folded name. A full name takes precedence over a beginning, and a
-/// longer beginning over a shorter one.
+/// The row for a field with this folded name. A full name takes precedence over the start of a name,
+/// and a longer start over a shorter one.
 pub(crate) fn find(folded: &str) -> Option<&'static Misleading> {
     if !is_candidate(folded) {
         return None;
@@ -418,7 +418,7 @@ pub(crate) fn find(folded: &str) -> Option<&'static Misleading> {
     found.map(|(_, row)| *row)
 }
 
-/// The rows for all names that begin alike, the longest beginning first.
+/// The rows for the starts of names, the longest first.
 static BEGINNINGS: LazyLock<Vec<(&str, &Misleading)>> = LazyLock::new(|| {
     let rows = MISLEADING.iter();
     let rows = rows.filter_map(|row| Some((row.name.strip_suffix('*')?, row)));
@@ -427,7 +427,7 @@ static BEGINNINGS: LazyLock<Vec<(&str, &Misleading)>> = LazyLock::new(|| {
     rows
 });
 
-/// Folds a name as readers do that turn fields into variables: `X_Auth.User` is `x-auth-user`.
+/// Folds a name as readers do that turn fields into variables: `X_Auth.User` becomes `x-auth-user`.
 pub fn fold(name: &str) -> Cow<'_, str> {
     // Names are so short that a search would cost more to start than it saves.
     if name.bytes().all(is_folded) {
@@ -436,7 +436,7 @@ pub fn fold(name: &str) -> Cow<'_, str> {
     name.chars().map(folded).collect::<String>().into()
 }
 
-/// Whether folding leaves this byte of a name as it is. Looked up, since every field of every request is
+/// Whether folding leaves this byte of a name unchanged. A table, since every field of every request is
 /// folded.
 fn is_folded(byte: u8) -> bool {
     IS_FOLDED
@@ -469,7 +469,7 @@ const fn folded(char: char) -> char {
     }
 }
 
-/// Whether any row has this first byte and may have this length: spares most fields a search.
+/// Whether any row starts with the same byte and may have this length: most fields need no search.
 fn is_candidate(folded: &str) -> bool {
     let first = folded.bytes().next().unwrap_or_default();
     let lengths = LENGTHS.get(usize::from(first)).copied().unwrap_or_default();
@@ -482,7 +482,7 @@ static LENGTHS: LazyLock<[u64; 128]> = LazyLock::new(|| {
     for row in MISLEADING {
         let first = row.name.bytes().next().unwrap_or_default();
         let bits = match row.name.strip_suffix('*') {
-            // As long as the beginning, or longer.
+            // As long as the start, or longer.
             Some(beginning) => bit(beginning.len()).wrapping_neg(),
             None => bit(row.name.len()),
         };
@@ -493,12 +493,12 @@ static LENGTHS: LazyLock<[u64; 128]> = LazyLock::new(|| {
     lengths
 });
 
-/// Whether the bit for this length is among these.
+/// Whether these bits include the one for this length.
 pub(crate) fn has_length(lengths: u64, length: usize) -> bool {
     lengths & bit(length) != 0
 }
 
-/// A bit for the length of a name. The last one stands for its length and all greater ones.
+/// The bit for the length of a name. The last bit is for its length and all greater ones.
 pub(crate) fn bit(length: usize) -> u64 {
     1 << length.min(63)
 }
@@ -543,7 +543,7 @@ mod tests {
         }
     }
 
-    /// These filters only save work: if one let every name through, no other test would notice.
+    /// These filters only save work: if one let every name through, no other test would fail.
     #[test]
     fn most_names_are_ruled_out_by_length_and_first_byte() {
         let lengths = bit(3) | bit(70);

@@ -1,12 +1,12 @@
-//! What was asked, as the door's dialect tells it: method, request target, host and fields.
+//! The original request, as the door's dialect describes it: method, request target, host and fields.
 
 use std::fmt;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method};
 
-/// The request that is decided on. In forward auth it is not the request that reached us, but the
-/// one the proxy asks about.
+/// The request to decide on. In forward auth this is not the request that reached us, but the one the
+/// proxy asks about.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Original<'r> {
@@ -14,16 +14,16 @@ pub struct Original<'r> {
     pub method: &'r Method,
     /// Its request target, as the client sent it.
     pub target: &'r str,
-    /// The host it is for, port and all, if that is known.
+    /// The host it is for, including the port, if known.
     pub host: Option<&'r str>,
-    /// Its fields: credentials, and those that make a preflight.
+    /// Its fields, with the credentials and the marks of a preflight.
     pub headers: &'r HeaderMap,
-    /// Whether a body is known to follow that the fields do not tell of, as over HTTP/2.
+    /// Whether a body is known to follow even if the fields do not announce one, as over HTTP/2.
     pub has_body: bool,
 }
 
 impl<'r> Original<'r> {
-    /// A request of its parts.
+    /// A request made of these parts.
     #[must_use]
     pub const fn new(
         method: &'r Method,
@@ -40,7 +40,7 @@ impl<'r> Original<'r> {
         }
     }
 
-    /// The same, with a body that its fields need not tell of.
+    /// Sets whether a body follows that the fields need not announce.
     #[must_use]
     pub const fn with_body(mut self, has_body: bool) -> Self {
         self.has_body = has_body;
@@ -49,7 +49,7 @@ impl<'r> Original<'r> {
 }
 
 impl fmt::Debug for Original<'_> {
-    /// Shows the method alone: target and fields may hold a token.
+    /// Shows only the method: target and fields may hold a token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Original")
             .field("method", self.method)
@@ -57,21 +57,21 @@ impl fmt::Debug for Original<'_> {
     }
 }
 
-/// Whether a message is gRPC, whose status stands in trailers.
+/// Whether a message is gRPC, which sends its status in trailers.
 pub fn is_grpc(headers: &HeaderMap) -> bool {
     media_type(headers).is_some_and(|media| {
         media.eq_ignore_ascii_case(b"application/grpc") || starts_with(media, b"application/grpc+")
     })
 }
 
-/// The media type of a message, without parameters. Its case means nothing.
+/// The media type of a message, without parameters. Its case has no meaning.
 pub fn media_type(headers: &HeaderMap) -> Option<&[u8]> {
     let value = headers.get(CONTENT_TYPE)?.as_bytes();
     let media = value.split(|byte| *byte == b';').next()?;
     Some(media.trim_ascii())
 }
 
-/// Whether a media type starts like this, in whatever case.
+/// Whether a media type starts like this, ignoring case.
 pub fn starts_with(media: &[u8], start: &[u8]) -> bool {
     let beginning = media.get(..start.len());
     beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(start))

@@ -1,8 +1,8 @@
-//! Pages of other origins that may read a refusal ([Fetch §3.3]).
+//! The origins whose pages may read a refusal ([Fetch §3.3]).
 //!
-//! Where the application answers, its CORS fields come with the answer. A refusal is answered
-//! without it, and a page that may not read it cannot tell a step-up from an outage. The origins are
-//! from configuration; that of a request is compared, never repeated.
+//! An application adds CORS fields to its own responses. A refusal comes without them, and a page that
+//! may not read it cannot tell a step-up from an outage. The origins come from configuration; the
+//! request's origin is only compared, never repeated.
 //!
 //! [Fetch §3.3]: https://fetch.spec.whatwg.org/#http-responses
 
@@ -13,18 +13,18 @@ use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, O
 use http::{HeaderMap, HeaderValue};
 use url::Url;
 
-/// The origins, each as a browser writes it.
+/// The origins, in the spelling that browsers send.
 #[derive(Clone, Debug, Default)]
 pub struct Origins(Arc<[Origin]>);
 
 impl Origins {
-    /// These origins and no others.
+    /// Allows these origins and no others.
     #[must_use]
     pub fn new(origins: impl IntoIterator<Item = Origin>) -> Self {
         Self(origins.into_iter().collect())
     }
 
-    /// Lets the page that sent a request with these fields read a refusal.
+    /// Lets the page that sent a request with these fields read the refusal.
     pub(crate) fn expose(&self, sent: &HeaderMap, refusal: &mut HeaderMap) {
         if self.0.is_empty() {
             return;
@@ -42,7 +42,7 @@ impl Origins {
     }
 }
 
-/// An origin: scheme, host, and a port that is not that of the scheme.
+/// An origin: scheme, host, and a port unless it is the scheme's default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin(HeaderValue);
 
@@ -52,7 +52,7 @@ impl FromStr for Origin {
     fn from_str(text: &str) -> Result<Self, OriginError> {
         let url = text.parse::<Url>().map_err(|_| OriginError)?;
         let is_web = matches!(url.scheme(), "http" | "https");
-        // Any other spelling would equal none that a browser sends.
+        // A browser's origin would never equal any other spelling.
         if !is_web || url.origin().ascii_serialization() != text || text.contains('*') {
             return Err(OriginError);
         }
@@ -62,13 +62,13 @@ impl FromStr for Origin {
     }
 }
 
-/// Not an origin as browsers write it.
+/// Not an origin as browsers send it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an origin such as https://app.example.com: lower case, no path, no usual port")]
 #[non_exhaustive]
 pub struct OriginError;
 
-/// What a client needs in order to act on a challenge.
+/// The fields that a client needs to act on a challenge.
 const EXPOSED: HeaderValue = HeaderValue::from_static("WWW-Authenticate, DPoP-Nonce");
 
 #[cfg(test)]

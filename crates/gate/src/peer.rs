@@ -1,4 +1,4 @@
-//! Who may ask: a proxy, known by its address.
+//! The peers that may ask: proxies, identified by address.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -27,13 +27,13 @@ impl From<IpAddr> for Peer {
     }
 }
 
-/// The peers that may ask. A Unix socket may always: its file has permissions.
+/// The peers that may ask. A Unix socket always may: it has file permissions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedPeers(Option<Arc<[IpNet]>>);
 
 impl TrustedPeers {
-    /// These networks and no others; loopback is not among them by itself. Without a list
-    /// ([`TrustedPeers::default`]) it is loopback alone.
+    /// Trusts these networks and no others; loopback must be listed too. The default
+    /// ([`TrustedPeers::default`]) is loopback alone.
     #[must_use]
     pub fn new(networks: impl IntoIterator<Item = IpNet>) -> Self {
         Self(Some(networks.into_iter().map(canonical).collect()))
@@ -54,8 +54,8 @@ impl TrustedPeers {
     }
 }
 
-/// A network of IPv4 addresses in the clothes of IPv6 (`::ffff:10.0.0.0/104`, [RFC 4291 §2.5.5.2])
-/// is what it is, as a peer's address is.
+/// Converts an IPv4 network written as IPv6 (`::ffff:10.0.0.0/104`, [RFC 4291 §2.5.5.2]) to IPv4, as a
+/// peer's address is.
 ///
 /// [RFC 4291 §2.5.5.2]: https://www.rfc-editor.org/rfc/rfc4291#section-2.5.5.2
 fn canonical(network: IpNet) -> IpNet {
@@ -108,7 +108,7 @@ mod tests {
             assert!(!contains(&peers, address), "{address}");
         }
         assert!(!contains(&TrustedPeers::new([]), "127.0.0.1"));
-        // Written as IPv6: the same networks, and no others.
+        // Networks written as IPv6 match the same addresses, and no others.
         let networks = ["::ffff:10.1.0.0/112", "::ffff:10.2.0.7/128", "::/80"];
         let mapped = TrustedPeers::new(networks.map(|network| network.parse().unwrap()));
         for address in ["10.1.2.3", "::ffff:10.1.2.3", "10.2.0.7", "::7"] {

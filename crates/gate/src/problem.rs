@@ -1,11 +1,11 @@
-//! Answers whose body is a problem document ([RFC 9457]).
+//! Responses whose body is a problem document ([RFC 9457]).
 //!
 //! [RFC 9457]: https://www.rfc-editor.org/rfc/rfc9457
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-/// The fields of an answer whose body is a fixed problem document .
+/// The fields of a response whose body is a fixed problem document.
 pub fn problem() -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(2);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -16,7 +16,8 @@ pub fn problem() -> HeaderMap {
     headers
 }
 
-/// The document for a status that refuses: its reason phrase, as there is no `type` ([RFC 9457 §4.2.1]).
+/// The document for the status of a refusal: its reason phrase, as there is no `type` ([RFC 9457
+/// §4.2.1]).
 ///
 /// [RFC 9457 §4.2.1]: https://www.rfc-editor.org/rfc/rfc9457#section-4.2.1
 #[must_use]

@@ -1,8 +1,8 @@
-//! The protected resource metadata ([RFC 9728 §3]), which the gateway answers in the application's
-//! place: it is the one who checks tokens, and the challenge names it.
+//! The protected resource metadata ([RFC 9728 §3]), which the gateway serves in the application's
+//! place: the gateway checks the tokens, and its challenge names the document.
 //!
-//! Without authentication and before any route, from configuration alone: neither path nor document
-//! depend on `Host`. Whoever may read it may do so from a page of any origin.
+//! The gateway serves it without authentication and before any route, from configuration alone: neither
+//! path nor document depends on `Host`. Pages of any origin may read it.
 //!
 //! [RFC 9728 §3]: https://www.rfc-editor.org/rfc/rfc9728#section-3
 
@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::problem::{document, problem};
 
-/// The document and where it is found.
+/// The document and its path.
 #[derive(Clone, Debug)]
 pub struct Publication {
     path: Arc<str>,
@@ -22,7 +22,7 @@ pub struct Publication {
 }
 
 impl Publication {
-    /// The document for this metadata.
+    /// The publication of this metadata.
     #[must_use]
     pub fn of(metadata: &ProtectedResourceMetadata) -> Self {
         Self {
@@ -31,7 +31,7 @@ impl Publication {
         }
     }
 
-    /// The answer to a request for this target; `None` for any other.
+    /// The response to a request for the document; `None` for any other target.
     #[must_use]
     pub fn answer(&self, method: &Method, target: &str) -> Option<Published> {
         let path = target.split('?').next();
@@ -58,14 +58,14 @@ impl Publication {
     }
 }
 
-/// What is answered to a request for the metadata.
+/// The response to a request for the metadata.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Published {
-    /// 200, or 405 to what is neither GET nor HEAD.
+    /// 200, or 405 unless the method is GET or HEAD.
     pub status: StatusCode,
-    /// The fields of the answer.
+    /// The fields of the response.
     pub headers: HeaderMap,
-    /// The document.
+    /// The metadata, or a problem document.
     pub body: Arc<str>,
 }

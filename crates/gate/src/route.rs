@@ -1,9 +1,9 @@
-//! Which route a request matches: host, path and method, first match first.
+//! Which route a request matches, by host, path and method: the first match wins.
 //!
-//! A request that no route matches is refused: there is no route by default.
+//! A request that no route matches is refused: there is no default route.
 //!
-//! If the application's router is laxer than that, it may select another route for a request. Such
-//! a route never opens anything: both it and the route that matches must admit the request.
+//! If the application's router is laxer than ours, it may select another route for a request. Such a
+//! route never opens anything: both it and the matching route must admit the request.
 
 use std::sync::Arc;
 
@@ -23,12 +23,12 @@ pub use self::router::{PathFit, Router};
 #[derive(Clone, Debug, Default)]
 pub struct Routes {
     routes: Vec<Arc<Route>>,
-    /// Whether any of them is for some hosts alone.
+    /// Whether any route is limited to certain hosts.
     has_hosts: bool,
 }
 
 impl Routes {
-    /// Routes in the order in which they are tried.
+    /// Creates routes that are tried in this order.
     #[must_use]
     pub fn new(routes: impl IntoIterator<Item = Route>) -> Self {
         let routes: Vec<_> = routes.into_iter().map(Arc::new).collect();
@@ -37,9 +37,8 @@ impl Routes {
     }
 
     /// The first route that matches, and those that the application could select for the request:
-    /// earlier ones if its router is lax, and those of the path as written. If no route matches,
-    /// the first whose path the application always treats as the same, and all those that may
-    /// match.
+    /// earlier ones if its router is lax, and those of the path as written. If no route matches, the
+    /// first whose path the application always treats as the same, and all that may match.
     #[must_use]
     pub fn select(
         &self,
@@ -55,7 +54,7 @@ impl Routes {
         };
         match self.select_path(method, host, &literal.path) {
             Some(other) => Some(selection.and(&other)),
-            // A router that resolves nothing matches it to no route, and such a request is refused.
+            // A router that resolves no escapes matches it to no route, so the request is refused.
             None if literal.is_disguised => None,
             None => Some(selection),
         }
@@ -67,7 +66,7 @@ impl Routes {
         host: Option<&str>,
         path: &str,
     ) -> Option<Selection<'_>> {
-        // Empty, and so without memory of its own, unless a router is lax.
+        // Unless a router is lax, this stays empty and allocates nothing.
         let mut also = Vec::new();
         let mut same = None;
         for route in &self.routes {
@@ -97,9 +96,9 @@ impl Routes {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Selection<'r> {
-    /// The one that matches: it says where the request goes, and under which name.
+    /// The route that matches: it determines the upstream, and the name in logs and metrics.
     pub route: &'r Arc<Route>,
-    /// Those that the application could select for the request.
+    /// The routes that the application could select for the request.
     pub also: Vec<&'r Arc<Route>>,
 }
 
@@ -114,13 +113,13 @@ impl<'r> Selection<'r> {
         self
     }
 
-    /// All of them; the one that matches comes last.
+    /// All the routes; the one that matches comes last.
     pub fn iter(&self) -> impl Iterator<Item = &'r Arc<Route>> {
         self.also.iter().copied().chain([self.route])
     }
 }
 
-/// One rule: what it is for, and what it asks.
+/// One rule: its requests and its requirements.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Route {
@@ -134,14 +133,14 @@ pub struct Route {
     pub methods: Vec<Method>,
     /// Who may use it.
     pub access: Access,
-    /// Of these groups one must be met, all of whose requirements must be met. Empty: no more than
-    /// `access` asks for.
+    /// Groups of requirements: a principal must meet all requirements of one group. Empty: nothing
+    /// beyond `access`.
     pub require: Vec<Vec<Requirements>>,
-    /// What its paths may hold beside the usual.
+    /// What its paths may contain beyond the usual.
     pub allow: Oddities,
     /// Whether a cross-origin preflight passes without credentials.
     pub preflight: Preflight,
-    /// Whether a refusal is carried out or only told.
+    /// Whether a refusal is enforced or only reported.
     pub mode: Mode,
     /// Where the reverse proxy sends its requests: the name of an upstream.
     pub upstream: Option<Arc<str>>,
@@ -168,15 +167,15 @@ impl Route {
         }
     }
 
-    /// Whether the path of `target` holds nothing but what the route allows.
+    /// Whether the route allows everything unusual in the path of `target`.
     #[must_use]
     pub fn allows(&self, target: &Target<'_>) -> bool {
         let odd = target.oddities();
         (!odd.encoded_slash || self.allow.encoded_slash) && (!odd.semicolon || self.allow.semicolon)
     }
 
-    /// Whether it matches a request, part by part. The host is in [canonical form](canonical_host),
-    /// and the path is [resolved](Target::path).
+    /// Whether each part of a request matches. The host is in [canonical form](canonical_host), and the
+    /// path is [resolved](Target::path).
     #[must_use]
     pub fn fit(&self, method: &Method, host: Option<&str>, path: &str) -> Fit {
         Fit {
@@ -184,13 +183,13 @@ impl Route {
                 || host.is_some_and(|host| self.hosts.iter().any(|ours| ours == host)),
             method: self.methods.is_empty()
                 || self.methods.contains(method)
-                // The preflight asks for another method than its own.
+                // A preflight asks about another method than its own.
                 || (*method == Method::OPTIONS && self.preflight == Preflight::Passes),
             path: self.path_fit(path),
         }
     }
 
-    /// The best of its patterns.
+    /// The best fit among its patterns.
     fn path_fit(&self, path: &str) -> PathFit {
         let mut best = PathFit::No;
         for pattern in &self.paths {
@@ -203,26 +202,26 @@ impl Route {
     }
 }
 
-/// Which parts of a request a route is for.
+/// Which parts of a request match a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fit {
-    /// Its host.
+    /// The host matches.
     pub host: bool,
-    /// Its method.
+    /// The method matches.
     pub method: bool,
-    /// How its path fits, as the application's router sees it.
+    /// How the path fits, as the application's router reads it.
     pub path: PathFit,
 }
 
 impl Fit {
-    /// Whether the route is for the request: every part of it.
+    /// Whether every part of the request matches.
     #[must_use]
     pub const fn is_match(self) -> bool {
         self.host && self.method && matches!(self.path, PathFit::Exact)
     }
 
-    /// Whether it matches, or the application could select it for the request.
+    /// Whether the route matches, or the application could select it for the request.
     #[must_use]
     pub const fn is_possible(self) -> bool {
         self.host && self.method && !matches!(self.path, PathFit::No)
@@ -236,9 +235,9 @@ pub enum Access {
     /// Authenticated requests only. The default.
     #[default]
     Required,
-    /// Requests without credentials as well; bad credentials are refused.
+    /// Also requests without credentials; bad credentials are refused.
     Optional,
-    /// Everybody; credentials are not looked at.
+    /// Everybody; the gateway ignores credentials.
     Public,
 }
 
@@ -249,21 +248,21 @@ pub enum Access {
     reason = "the configuration must not forget one"
 )]
 pub enum Preflight {
-    /// Only when authenticated, which no browser can do. The default.
+    /// Only when authenticated, which browsers never do. The default.
     #[default]
     Authenticated,
     /// Without credentials: `OPTIONS` with `Origin` and `Access-Control-Request-Method`.
     Passes,
 }
 
-/// Whether a refusal is carried out.
+/// Whether a refusal is enforced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a route decides or is tried out")]
 pub enum Mode {
-    /// It is. The default.
+    /// It is enforced. The default.
     #[default]
     Enforce,
-    /// It is told in log and metrics, and the request passes without identity.
+    /// It is only reported in log and metrics, and the request passes without identity.
     Shadow,
 }
 
@@ -338,7 +337,7 @@ mod tests {
         assert_eq!(name(Method::GET, None, "/orders/7"), None);
     }
 
-    /// The names of the routes that decide, the one that matches last.
+    /// The names of the deciding routes; the one that matches comes last.
     fn deciding(routes: &Routes, path: &str) -> Vec<String> {
         let target = Target::parse(path).unwrap();
         let selection = routes.select(&Method::GET, None, &target);
@@ -368,12 +367,12 @@ mod tests {
         }
         assert_eq!(deciding(&routes, "/%40me"), ["all", "me"]);
         assert_eq!(deciding(&routes, "/caf%c3%a9"), ["all", "café"]);
-        // Nothing of the route is written in another way.
+        // The route's own path has its usual spelling.
         assert_eq!(deciding(&routes, "/public/%7Eanna/%61"), ["public"]);
         assert_eq!(deciding(&routes, "/public/a%20b"), ["public"]);
         assert_eq!(deciding(&routes, "/caf%C3%A9"), ["café"]);
         assert_eq!(deciding(&routes, "/%61"), ["all"]);
-        // To such a router it is for no route; what clients escape to be safe passes all the same.
+        // Such a router matches it to no route; characters that clients escape to be safe still pass.
         let few = Routes::new([
             route("public", prefix("/public"), Router::Strict),
             route("me", prefix("/@me"), Router::Strict),
@@ -428,7 +427,7 @@ mod tests {
                 assert_eq!(decides.last().unwrap(), "all");
                 assert_eq!(deciding(&routes(Router::Strict), path), ["all"], "{path}");
             }
-            // What no router takes for another path, and what matches exactly.
+            // Paths that no router confuses with another, and exact matches.
             for path in ["/", "/x/admin", "/adm", "/exa"] {
                 assert_eq!(
                     deciding(&routes(router), path),
@@ -455,10 +454,10 @@ mod tests {
             PathPattern::exact("/healthadmin").unwrap(),
             Router::Servlet,
         );
-        // The JDK's server could take it for either, so it must pass both.
+        // The JDK's server could select either route, so the request must pass both.
         let routes = Routes::new([public(), boss]);
         assert_eq!(deciding(&routes, "/healthadmin"), ["health", "boss"]);
-        // What only may be meant opens nothing where nothing matches.
+        // A route that only may match opens nothing if no route matches.
         assert!(deciding(&Routes::new([public()]), "/healthadmin").is_empty());
         assert!(deciding(&Routes::new([public()]), "/health.json").is_empty());
     }
@@ -476,7 +475,7 @@ mod tests {
                 "{router:?}"
             );
         }
-        // Old versions of Spring do, and others do not.
+        // Old versions of Spring ignore it; others do not.
         for router in [Router::Strict, Router::Servlet] {
             assert!(
                 deciding(&routes(router), "/orders/").is_empty(),

@@ -1,15 +1,14 @@
-//! What a request is for: the request target ([RFC 9112 §3.2]), its path in the one form that routes
-//! are matched with.
+//! The target of a request ([RFC 9112 §3.2]), with its path in the canonical form that routes match.
 //!
-//! A path that two readers could read differently is refused, not repaired: the application behind
-//! us has a reader of its own. What is forwarded is the target as it came; what is matched is its
-//! path with escapes resolved.
+//! The gateway refuses a path that two readers could read differently, and never repairs it: the
+//! application behind us has its own reader. The target is forwarded as it came; routes match its path
+//! with escapes resolved.
 //!
 //! [RFC 9112 §3.2]: https://www.rfc-editor.org/rfc/rfc9112#section-3.2
 
 use std::borrow::Cow;
 
-/// A request target in origin-form, whose path has one reading.
+/// A request target in origin-form, whose path has only one reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target<'t> {
     raw: &'t str,
@@ -19,26 +18,25 @@ pub struct Target<'t> {
     literal: Option<LiteralPath>,
 }
 
-/// A path as seen by a router that compares it as written (Express, `Rack::URLMap`): unnecessary
-/// escapes stand for themselves, and so do those in another case than usual
-/// ([RFC 3986 §6.2.2]).
+/// A path as read by a router that compares it as written (Express, `Rack::URLMap`): unnecessary
+/// escapes stay as they are, and so do escapes in lower case ([RFC 3986 §6.2.2]).
 ///
 /// [RFC 3986 §6.2.2]: https://www.rfc-editor.org/rfc/rfc3986#section-6.2.2
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LiteralPath {
     pub(crate) path: String,
-    /// Whether letters, digits, `-`, `_` or `~` are among the escaped characters; honest senders do
-    /// not escape these. Libraries that escape segments do escape `@` and the like.
+    /// Whether the escaped characters include letters, digits, `-`, `_` or `~`, which honest senders do
+    /// not escape. Libraries that escape segments do escape `@` and the like.
     pub(crate) is_disguised: bool,
 }
 
-/// What a path may hold where a route allows it, and nowhere else.
+/// What a path may contain only if a route allows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Oddities {
-    /// `%2F`: a slash within a segment. It stays `%2F` in the path that is matched.
+    /// `%2F`: a slash within a segment. Routes match it as `%2F`.
     pub encoded_slash: bool,
-    /// `;`: parameters of a segment, which some servers cut off before they match.
+    /// `;`: parameters of a segment, which some servers cut off before matching.
     pub semicolon: bool,
 }
 
@@ -62,8 +60,8 @@ impl<'t> Target<'t> {
     }
 
     fn parse_any(raw: &'t str) -> Result<Self, TargetError> {
-        // absolute-form, authority-form and `*` name something else than a path of ours; a fragment
-        // is never sent, and a reader may cut it off.
+        // absolute-form, authority-form and `*` do not name one of our paths. A fragment is never sent,
+        // and a reader may cut it off.
         if !raw.starts_with('/') || raw.contains('#') || !raw.bytes().all(is_printable) {
             return Err(TargetError::Form);
         }
@@ -91,13 +89,13 @@ impl<'t> Target<'t> {
         self.raw
     }
 
-    /// The path with its escapes resolved, but for `%2F`.
+    /// The path with its escapes resolved, except `%2F`.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The path as seen by a router that does not resolve its escapes, if that differs.
+    /// The path as read by a router that does not resolve its escapes, if it differs.
     pub(crate) const fn literal(&self) -> Option<&LiteralPath> {
         self.literal.as_ref()
     }
@@ -108,7 +106,7 @@ impl<'t> Target<'t> {
         self.query
     }
 
-    /// What a route must allow for this path.
+    /// The oddities that a route must allow.
     #[must_use]
     pub const fn oddities(&self) -> Oddities {
         self.oddities
@@ -131,19 +129,19 @@ pub enum TargetError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Ambiguity {
-    /// `\`, which is a slash to some.
+    /// `\`, which some readers take for a slash.
     #[error("a backslash is a slash to some")]
     Backslash,
-    /// `%` without two hexadecimal digits behind it.
+    /// `%` without two hexadecimal digits after it.
     #[error("a `%` is not followed by two hexadecimal digits")]
     BrokenEscape,
-    /// A segment ends in a dot or a space: `.` and `..` for two.
+    /// A segment ends in a dot or a space; this includes `.` and `..`.
     #[error("a segment ends in a dot or a space, which some resolve or cut off")]
     DotSegment,
     /// `//`.
     #[error("a segment is empty, and some take two slashes for one")]
     EmptySegment,
-    /// An escaped character that means something once it is resolved.
+    /// An escaped character that would have a special meaning once resolved.
     #[error("an escape stands for a character that has a meaning once it is resolved")]
     Escape,
     /// Escapes that are not UTF-8.
@@ -151,8 +149,8 @@ pub enum Ambiguity {
     NotUtf8,
 }
 
-/// A path like most: words of letters, digits, `-` and `_` with a slash before each, and nothing that
-/// would have to be looked at twice.
+/// Whether a path is like most: words of letters, digits, `-` and `_`, each after a slash, with nothing
+/// that needs a closer look.
 fn is_plain(raw: &str) -> bool {
     let mut is_word = true;
     let are_words = raw.bytes().all(|byte| {
@@ -171,8 +169,7 @@ const fn is_printable(byte: u8) -> bool {
     byte > 0x20 && byte != 0x7F
 }
 
-/// Resolves the escapes once. What would need a second time, or would turn into structure, is
-/// refused.
+/// Resolves the escapes once, and refuses any that would need a second pass or become structure.
 fn resolve<'t>(path: &'t str, oddities: &mut Oddities) -> Result<Cow<'t, str>, Ambiguity> {
     oddities.semicolon = path.contains(';');
     if path.contains('\\') {
@@ -195,22 +192,22 @@ fn resolve<'t>(path: &'t str, oddities: &mut Oddities) -> Result<Cow<'t, str>, A
                 oddities.encoded_slash = true;
                 bytes.extend_from_slice(b"%2F");
             }
-            // A dot or a per cent sign has no reason to be escaped but to be resolved later; a
-            // backslash is a slash to some; a semicolon, question mark or number sign would become
-            // structure; a control ends a string.
+            // An attacker escapes a dot or per cent sign so that a later reader resolves it; some
+            // readers take a backslash for a slash; a semicolon, question mark or number sign would
+            // become structure; a control ends a string.
             b'.' | b'%' | b'\\' | b';' | b'?' | b'#' | 0..0x20 | 0x7F => {
                 return Err(Ambiguity::Escape);
             }
             resolved => bytes.push(resolved),
         }
     }
-    // Overlong and otherwise broken UTF-8 ends here.
+    // This refuses overlong and otherwise invalid UTF-8.
     let path = String::from_utf8(bytes).map_err(|_| Ambiguity::NotUtf8)?;
     Ok(Cow::Owned(path))
 }
 
-/// The path as read by a router that resolves no unnecessary escapes. `None` if the path has none.
-/// The path has been [resolved](resolve) before.
+/// The path as read by a router that resolves no unnecessary escapes; `None` if it has none. The path
+/// was [resolved](resolve) without error before.
 fn literal(path: &str) -> Option<LiteralPath> {
     if !path.contains('%') {
         return None;
@@ -223,7 +220,7 @@ fn literal(path: &str) -> Option<LiteralPath> {
         let (digits, rest) = piece.as_bytes().split_first_chunk()?;
         let is_usual = !digits.iter().any(u8::is_ascii_lowercase);
         match escaped_byte(*digits)? {
-            // As in the path that is resolved, and in any case.
+            // As in the resolved path: `%2F`, in upper case.
             b'/' => bytes.extend_from_slice(b"%2F"),
             resolved if is_usual && !may_stand(resolved) => bytes.push(resolved),
             resolved => {
@@ -235,12 +232,12 @@ fn literal(path: &str) -> Option<LiteralPath> {
         }
         bytes.extend_from_slice(rest);
     }
-    // Where only a part of a character was resolved, as it came.
+    // If only part of a character was resolved, the path as it came.
     let path = String::from_utf8(bytes).unwrap_or_else(|_| path.to_owned());
     is_other.then_some(LiteralPath { path, is_disguised })
 }
 
-/// What a segment may hold without an escape ([RFC 3986 §3.3]).
+/// Whether a segment may contain this byte unescaped ([RFC 3986 §3.3]).
 ///
 /// [RFC 3986 §3.3]: https://www.rfc-editor.org/rfc/rfc3986#section-3.3
 const fn may_stand(byte: u8) -> bool {
@@ -273,18 +270,18 @@ pub(crate) fn escaped_byte(digits: [u8; 2]) -> Option<u8> {
     u8::try_from(byte).ok()
 }
 
-/// Empty segments, and segments that a reader may resolve or shorten: `.`, `..`, with parameters
-/// behind them, or ending in a dot or a space.
+/// Finds empty segments, and segments that a reader may resolve or shorten: `.`, `..`, with parameters
+/// after them, or ending in a dot or a space.
 fn several_readings(path: &str) -> Option<Ambiguity> {
     let segments = path.strip_prefix('/').unwrap_or(path).split('/');
     let last = segments.clone().count().saturating_sub(1);
     segments.enumerate().find_map(|(index, segment)| {
         let name = segment.split(';').next().unwrap_or_default();
-        // The last one may be empty: a trailing slash.
+        // The last segment may be empty: a trailing slash.
         if name.is_empty() && (index != last || !segment.is_empty()) {
             return Some(Ambiguity::EmptySegment);
         }
-        // Where `%2F` may pass, `..%2F` may not: whoever resolves the one resolves the other.
+        // Even if `%2F` may pass, `..%2F` may not: a reader that resolves `%2F` resolves `..` too.
         let mut names = segment
             .split("%2F")
             .filter_map(|part| part.split(';').next());
@@ -301,7 +298,7 @@ mod tests {
     use super::{Ambiguity, Target, TargetError, is_plain};
 
     proptest! {
-        /// The short way leads where the long one does.
+        /// The fast path agrees with the slow one.
         #[test]
         fn t_fwd_04_a_plain_path_has_one_reading(raw in "[/a-c0Z_.;%?#\\\\ -]{0,8}") {
             prop_assert_eq!(Target::parse(&raw), Target::parse_any(&raw));

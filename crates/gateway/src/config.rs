@@ -1,8 +1,8 @@
-//! The configuration: TOML in, everything the gateway needs out, or every mistake at once.
+//! The configuration: parses TOML into everything the gateway needs, or reports every mistake at once.
 //!
-//! What a file may hold stands in one place, from which the JSON Schema ([`schema`]) and the manual
-//! ([`reference()`]) are made as well. Secrets and key files are read here, so that a configuration
-//! that parses can be used; issuers are not asked.
+//! One table describes what a file may contain; the JSON Schema ([`schema`]) and the manual
+//! ([`reference()`]) are made from it as well. Secrets and key files are read here, so that a parsed
+//! configuration is ready to use; no issuer is contacted.
 
 use std::collections::HashSet;
 use std::io::{self, Read};
@@ -54,28 +54,28 @@ use self::mistakes::Found;
 use self::reader::Fields;
 use self::validity::Certificates;
 
-/// The size of a configuration: 10 000 issuers have a third of it, and 10 000 routes less.
+/// The maximum size of a configuration: 10 000 issuers take a third of it, and 10 000 routes less.
 const CONFIG_BYTES: usize = 4 * 1024 * 1024;
 
-/// Reads the text of a configuration file. What is longer than a configuration may be is read no
-/// further than that, and refused by [`Config::parse_in`].
+/// Reads the text of a configuration file. Reading stops after the maximum size; [`Config::parse_in`]
+/// refuses a longer text.
 ///
 /// # Errors
 ///
-/// Why the file cannot be read, or that it is not UTF-8.
+/// The error of reading the file, or that it is not UTF-8.
 pub fn read_text(file: &Path) -> io::Result<String> {
     read_text_of(file, FileKind::Any)
 }
 
-/// The same for a file of this kind.
+/// As [`read_text`], for a file of this kind.
 pub(crate) fn read_text_of(file: &Path, kind: FileKind) -> io::Result<String> {
     let most = u64::try_from(CONFIG_BYTES).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
-    // One byte more, so that what is too large does not look as if it ended there.
+    // One byte more, so that a file that is too large is recognised.
     let mut file = kind.open(file)?.take(most.saturating_add(1));
     file.read_to_end(&mut bytes)?;
     if bytes.len() > CONFIG_BYTES {
-        // It may end within a character.
+        // The text may end within a character.
         return Ok(String::from_utf8_lossy(&bytes).into_owned());
     }
     let not_text = |_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8");
@@ -86,7 +86,7 @@ pub(crate) fn read_text_of(file: &Path, kind: FileKind) -> io::Result<String> {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// Whose tokens are accepted, and what challenges say.
+    /// Whose tokens are accepted, and the contents of challenges.
     pub server: ServerSettings,
     /// Which requests may pass.
     pub routes: Routes,
@@ -100,30 +100,30 @@ pub struct Config {
     pub listen: Listen,
     /// Where traces go, if anywhere.
     pub telemetry: Option<TelemetrySettings>,
-    /// The files it refers to, which were read with it.
+    /// The files it refers to, as they were read.
     pub files: Vec<FileRead>,
     certificates: Vec<Certificates>,
-    /// What is no mistake, but should be said more clearly.
+    /// Valid settings that should be stated more clearly.
     pub warnings: Mistakes,
 }
 
 impl Config {
-    /// Reads a configuration; files are relative to the current folder.
+    /// Reads a configuration; file paths are relative to the current folder.
     ///
     /// # Errors
     ///
-    /// [`Mistakes`], all of them, the first hundred in words.
+    /// [`Mistakes`]: the first hundred, and the number of the others.
     pub fn parse(text: &str) -> Result<Self, Mistakes> {
         Self::parse_in(text, &Surroundings::of("".as_ref()))
     }
 
     /// Reads a configuration that refers to these surroundings.
     ///
-    /// Files are read meanwhile, so it is not for a thread that serves.
+    /// This reads files, so do not call it on a thread that serves.
     ///
     /// # Errors
     ///
-    /// [`Mistakes`], all of them, the first hundred in words.
+    /// [`Mistakes`]: the first hundred, and the number of the others.
     pub fn parse_in(text: &str, surroundings: &Surroundings<'_>) -> Result<Self, Mistakes> {
         let found = Found::default();
         if text.len() > CONFIG_BYTES {
@@ -134,13 +134,13 @@ impl Config {
         for error in &errors {
             tell_syntax(error, &found);
         }
-        // Half a document would have mistakes that are none.
+        // Half a document would lead to false mistakes.
         if !errors.is_empty() {
             return Err(Mistakes::new(text, found));
         }
         let fields = Fields::of_file(table.get_ref(), &found);
         let mut config = Self::read(&fields, surroundings);
-        // What could not be read has something else in its place.
+        // A value that could not be read was replaced by a placeholder.
         if !found.is_empty() {
             return Err(Mistakes::new(text, found));
         }
@@ -148,18 +148,18 @@ impl Config {
         Ok(config)
     }
 
-    /// The resource server of this configuration, which starts to fetch keys at once. Needs a tokio
-    /// runtime.
+    /// Builds the resource server of this configuration, which starts to fetch keys at once. Needs a
+    /// tokio runtime.
     ///
     /// # Errors
     ///
-    /// [`bearward::BuildError`] if there is no HTTP client; mistakes were found before.
+    /// [`bearward::BuildError`] if there is no HTTP client; parsing has reported all mistakes.
     pub fn resource_server(&self) -> Result<ResourceServer, bearward::BuildError> {
         self.server.build(None)
     }
 
-    /// The same, in the place of `before`, whose keys are kept as far as nothing is changed about how
-    /// they are come by.
+    /// As [`Config::resource_server`], to replace `before`: keeps its keys if the settings for fetching
+    /// them are unchanged.
     ///
     /// # Errors
     ///
@@ -171,19 +171,19 @@ impl Config {
         self.server.build(Some(before))
     }
 
-    /// The files that have a certificate that is not valid at this time.
+    /// The files with a certificate that is not valid at this time.
     #[must_use]
     pub fn certificate_warnings(&self, now: SystemTime) -> Vec<CertificateWarning> {
         let mut warnings: Vec<CertificateWarning> = Vec::new();
         for certificates in &self.certificates {
             let warning = certificates.warning(now);
-            // Several listeners may have the same one.
+            // Several listeners may use the same file.
             warnings.extend(warning.filter(|warning| !warnings.contains(warning)));
         }
         warnings
     }
 
-    /// What this configuration puts in force, with its resource server and without upstreams.
+    /// The state that this configuration puts in force, with its resource server and without upstreams.
     #[must_use]
     pub fn in_force(&self, server: ResourceServer) -> InForce {
         let gate = Gate::new(self.routes.clone(), self.identity.clone());
@@ -205,7 +205,7 @@ impl Config {
             origins: origins::read(fields),
             upstreams: UpstreamSettings::read_all(fields, surroundings),
             telemetry: telemetry::read(fields),
-            // When all have been read.
+            // After everything else was read.
             files: surroundings.files(),
             certificates: surroundings.certificates(),
             server,
@@ -233,7 +233,7 @@ fn tell_syntax(error: &TomlError, found: &Found) {
     found.add(Code::Syntax, &span, format!("not TOML: {message}"), None);
 }
 
-/// Tells every name that has been there before.
+/// Reports every name that occurs a second time.
 fn tell_duplicates<'a>(
     names: impl IntoIterator<Item = &'a reader::At<&'a str>>,
     what: &str,

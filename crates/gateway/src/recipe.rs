@@ -1,11 +1,11 @@
-//! Recipes: the configuration of the proxy in front, written from ours.
+//! Recipes: the configuration of the proxy in front, generated from ours.
 //!
-//! What a proxy must do stands in `Dialect`s and in the identity fields; a recipe says it in the
-//! proxy's own language, with every name. Nothing of a configuration gets into a recipe that could
-//! mean something in that language: what cannot be written plainly is refused.
+//! `Dialect`s and the identity fields define what a proxy must do; a recipe expresses it in the proxy's
+//! own language, naming every field. No text from a configuration may have a special meaning in that
+//! language: a recipe refuses texts that it cannot write plainly.
 //!
-//! Certificates for the clients' side, names of sites and whatever else the proxy does besides are
-//! its own configuration.
+//! Recipes leave out everything else that a proxy does, such as certificates for clients and site
+//! names.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -39,11 +39,11 @@ use self::application::Application;
 use self::chain::Chain;
 use self::forward_auth::ForwardAuth;
 
-/// A proxy, and the way it works together with the gateway.
+/// A proxy, and how it works with the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Proxy {
-    /// Apache httpd before our reverse proxy: it has no forward auth.
+    /// Apache httpd in front of our reverse proxy: it has no forward auth.
     Apache,
     /// Caddy: `forward_auth`.
     Caddy,
@@ -51,7 +51,7 @@ pub enum Proxy {
     EnvoyGrpc,
     /// Envoy: `ext_authz` over HTTP.
     EnvoyHttp,
-    /// HAProxy before our reverse proxy: it has no forward auth.
+    /// HAProxy in front of our reverse proxy: it has no forward auth.
     Haproxy,
     /// The ingress controller of the Kubernetes project: `auth-url`.
     IngressNginx,
@@ -62,7 +62,7 @@ pub enum Proxy {
 }
 
 impl Proxy {
-    /// Every one, in the order of the manual.
+    /// Every proxy, in the order of the manual.
     pub const ALL: &'static [Self] = &[
         Self::Nginx,
         Self::IngressNginx,
@@ -74,7 +74,7 @@ impl Proxy {
         Self::Apache,
     ];
 
-    /// As `bearward gen-config` calls it.
+    /// Its name in `bearward gen-config`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -89,7 +89,7 @@ impl Proxy {
         }
     }
 
-    /// How it works together with the gateway, in one line.
+    /// How it works with the gateway, in one line.
     #[must_use]
     pub const fn summary(self) -> &'static str {
         match self {
@@ -104,7 +104,7 @@ impl Proxy {
         }
     }
 
-    /// The listener it comes to, and what says that the listener speaks TLS.
+    /// The tables of the listener it connects to and of that listener's TLS.
     const fn tables(self) -> (&'static str, &'static str) {
         match self {
             Self::Apache | Self::Haproxy => ("[listen.proxy]", "[listen.proxy.tls]"),
@@ -116,7 +116,7 @@ impl Proxy {
     }
 }
 
-/// A recipe to be written.
+/// A recipe to write.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Recipe<'c> {
@@ -126,21 +126,21 @@ pub struct Recipe<'c> {
     bearward: Option<Place>,
     application: Option<Behind>,
     authorities: Option<PathBuf>,
-    /// The certificate and the key of the proxy.
+    /// The certificate and key that the proxy presents.
     client: Option<(PathBuf, PathBuf)>,
 }
 
-/// What is behind the proxy.
+/// The application behind the proxy.
 #[derive(Clone, Debug)]
 enum Behind {
-    /// What listens here, over plain HTTP.
+    /// A plain HTTP server at this place.
     Place(Place),
-    /// The upstream of this name.
+    /// The upstream with this name.
     Upstream(String),
 }
 
 impl<'c> Recipe<'c> {
-    /// For this proxy, before the gateway of this configuration.
+    /// A recipe for this proxy and this gateway's configuration.
     pub const fn new(proxy: Proxy, config: &'c Config) -> Self {
         Self {
             proxy,
@@ -153,8 +153,8 @@ impl<'c> Recipe<'c> {
         }
     }
 
-    /// Where clients reach the proxy. Default: 127.0.0.1:8000, so that nothing is open to the
-    /// network by mistake. An ingress controller listens where it does.
+    /// Where clients reach the proxy. Default: 127.0.0.1:8000, so that the network cannot reach it by
+    /// mistake. An ingress controller ignores it.
     pub const fn listen(mut self, listen: SocketAddr) -> Self {
         self.listen = listen;
         self
@@ -167,27 +167,27 @@ impl<'c> Recipe<'c> {
     }
 
     /// The application, which speaks plain HTTP at this place. Default: the upstream, if there is
-    /// one alone.
+    /// exactly one.
     pub fn application(mut self, application: Place) -> Self {
         self.application = Some(Behind::Place(application));
         self
     }
 
-    /// The application is the upstream of this name.
+    /// Uses the upstream with this name as the application.
     pub fn upstream(mut self, name: impl Into<String>) -> Self {
         self.application = Some(Behind::Upstream(name.into()));
         self
     }
 
-    /// A PEM file with the authorities by which the proxy verifies the certificate of its listener
-    /// (`tls`). Default: those of the system.
+    /// A PEM file with the authorities that verify the certificate of the gateway's listener (`tls`).
+    /// Default: those of the system.
     pub fn authorities(mut self, file: impl Into<PathBuf>) -> Self {
         self.authorities = Some(file.into());
         self
     }
 
-    /// PEM files with the certificate and the key by which the proxy proves who it is to a listener
-    /// with `client_ca`; both may be in one.
+    /// PEM files with the certificate and key that the proxy presents to a listener with `client_ca`;
+    /// one file may hold both.
     pub fn client_certificate(
         mut self,
         certificate: impl Into<PathBuf>,
@@ -197,11 +197,11 @@ impl<'c> Recipe<'c> {
         self
     }
 
-    /// Writes it.
+    /// Writes the recipe.
     ///
     /// # Errors
     ///
-    /// [`RecipeError`] if something is missing, or cannot be said in the proxy's language.
+    /// [`RecipeError`] if something is missing, or the proxy's language cannot express it.
     pub fn write(&self) -> Result<String, RecipeError> {
         match self.proxy {
             Proxy::Apache => apache::write(&Chain::of(self)?),
@@ -241,7 +241,7 @@ impl<'c> Recipe<'c> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecipeError {
-    /// It is open what the application is. These are the upstreams.
+    /// It is unclear which application is meant. These are the upstreams.
     #[error(
         "it is open which application is behind the proxy: name an address or an upstream (the \
          configuration has {})", if .0.is_empty() { "none" } else { .0 }
@@ -255,18 +255,18 @@ pub enum RecipeError {
         /// The table that is missing.
         table: &'static str,
     },
-    /// The gateway serves only clients that prove who they are (`client_ca` of this table).
+    /// The gateway serves only clients that present a certificate (`client_ca` of this table).
     #[error(
         "`client_ca` of {0} requires a client certificate: give the proxy's certificate and key"
     )]
     NoClientCertificate(&'static str),
-    /// The proxy must know the gateway by the name of its certificate.
+    /// The proxy needs the name in the gateway's certificate to reach it.
     #[error(
         "the gateway serves https, and {0} is no name that its certificate could have: say under \
          which name and port the proxy reaches it"
     )]
     NoName(Place),
-    /// The gateway listens on every address, or on a port that is not known.
+    /// The gateway listens on every address, or on an unknown port.
     #[error(
         "the gateway listens on {0}, which does not say where the proxy reaches it: name an address"
     )]
@@ -274,35 +274,35 @@ pub enum RecipeError {
     /// The text is not an address.
     #[error(transparent)]
     Place(#[from] PlaceError),
-    /// Something is given for TLS that is not configured.
+    /// A setting for TLS is given, but TLS is not configured.
     #[error("{given} says nothing without {table}: leave it out")]
     Surplus {
-        /// What is given.
+        /// The given setting.
         given: &'static str,
-        /// What the configuration does not have.
+        /// The table or key that the configuration lacks.
         table: &'static str,
     },
-    /// Something of the configuration cannot be said to this proxy.
+    /// The proxy cannot express part of the configuration.
     #[error("{proxy} cannot be told {what}")]
     Unsayable {
         /// The proxy.
         proxy: &'static str,
-        /// What it cannot be told.
+        /// The part that it cannot express.
         what: &'static str,
     },
     /// A value has characters that are not plain text in every configuration language.
     #[error("{what} {value:?} cannot be written into the configuration of a proxy: {help}")]
     Unwritable {
-        /// What it is.
+        /// The kind of value.
         what: &'static str,
         /// The value.
         value: String,
-        /// What is taken.
+        /// The allowed characters.
         help: &'static str,
     },
 }
 
-/// The lines above a recipe: what it is, and what to check before it is used.
+/// The lines above a recipe: its title, and what to check before using it.
 fn heading(proxy: Proxy, title: &str, checks: &[String]) -> String {
     let name = proxy.name();
     let mut lines = vec![
@@ -315,7 +315,7 @@ fn heading(proxy: Proxy, title: &str, checks: &[String]) -> String {
         "#".to_owned(),
         "# To check:".to_owned(),
     ];
-    // A check that goes on is indented.
+    // Continuation lines of a check are indented.
     let line = |check: &String| match check.starts_with(' ') {
         true => format!("#  {check}"),
         false => format!("# - {check}"),
@@ -324,7 +324,7 @@ fn heading(proxy: Proxy, title: &str, checks: &[String]) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Who may come to a listener, for people.
+/// The peers that a listener accepts, for people.
 fn peers(networks: Option<&[IpNet]>) -> String {
     match networks {
         None => "this machine alone".to_owned(),
@@ -336,7 +336,7 @@ fn peers(networks: Option<&[IpNet]>) -> String {
     }
 }
 
-/// A file by a path that does not depend on where the proxy starts.
+/// The absolute path of a file, whichever folder the proxy starts in.
 fn absolute(path: &Path) -> Result<String, RecipeError> {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     plain::path(&absolute)
@@ -345,6 +345,6 @@ fn absolute(path: &Path) -> Result<String, RecipeError> {
 const LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8000);
 
-/// How long a proxy waits for a decision, and for a connection: longer than a decision ever takes
-/// that has to fetch a key, and short enough for a client that waits.
+/// How long a proxy waits for a decision, and for a connection: longer than any decision takes, even if
+/// it fetches a key, and short enough for a waiting client.
 const LIMIT: &str = "2s";

@@ -1,4 +1,4 @@
-//! The sample application: an API of a few routes, and what each asks for.
+//! The sample application: an API with a few routes and their requirements.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use http::header::CONTENT_TYPE;
 
 use crate::Failure;
 
-/// The routes; `/livez` and `/readyz` are for the machinery around the application.
+/// The routes; `/livez` and `/readyz` are for probes.
 pub(super) fn router(server: &ResourceServer) -> Result<Router, Failure> {
     let bearer = BearerLayer::new(server);
     let admins = Requirements::builder().role("admin").build()?;
-    // Users only: a machine has nothing to re-authenticate with.
+    // Users only: a machine cannot re-authenticate.
     let recent = Requirements::builder()
         .user()
         .max_age(RE_AUTHENTICATED)
@@ -32,18 +32,18 @@ pub(super) fn router(server: &ResourceServer) -> Result<Router, Failure> {
         .route("/readyz", get(readyz).with_state(server.clone())))
 }
 
-/// Who is there, and what the issuer says of them.
+/// Greets the caller, and shows the issuer's claims about it.
 async fn hello(Caller(principal): Caller) -> Response {
     let claims = principal.all_claims().as_json();
     json(format!(r#"{{"message":"Hello!","user_data":{claims}}}"#))
 }
 
-/// Something that the user must have authenticated for a short time ago.
+/// A transfer, which requires that the user authenticated recently.
 async fn transfer() -> Response {
     json(r#"{"message":"Transferred."}"#.to_owned())
 }
 
-/// Something for users with a role.
+/// A resource for users with a role.
 async fn admin() -> Response {
     json(r#"{"message":"Hello, admin!"}"#.to_owned())
 }
@@ -61,5 +61,5 @@ fn json(text: String) -> Response {
     ([(CONTENT_TYPE, "application/json")], text).into_response()
 }
 
-/// How long ago the user may have authenticated to transfer money: as long as Authgear proposes.
+/// The maximum age of authentication for a transfer: the age that Authgear proposes.
 const RE_AUTHENTICATED: Duration = Duration::from_secs(300);

@@ -1,11 +1,11 @@
-//! The gateway in front of the application that knows nothing of tokens.
+//! The gateway in front of the application that ignores tokens.
 
 use bearward_gateway::config::Config;
 use bearward_gateway::run::Gateway;
 
 use crate::Failure;
 
-/// Starts it, listening on free ports.
+/// Starts the gateway on free ports.
 pub(super) async fn start(
     issuer: &str,
     audience: &str,
@@ -19,7 +19,7 @@ pub(super) async fn start(
     Ok(Gateway::start(config).await?)
 }
 
-/// Where one of its doors listens, as a URL.
+/// The URL of one of its listeners.
 pub(super) fn url_of(gateway: &Gateway, door: &str) -> String {
     let addresses = gateway.addresses();
     let address = addresses.iter().find(|(name, _)| *name == door);

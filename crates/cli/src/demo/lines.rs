@@ -1,23 +1,23 @@
-//! Lines to try both applications with, each with the answer it gets.
+//! Lines to try both applications with, each with its expected response.
 
 use bearward_testing::token::ROLES;
 
 use crate::curl::{explained, minted};
 
-/// Where everything listens.
+/// The addresses of everything.
 pub(super) struct Addresses {
     /// The application that verifies tokens itself.
     pub(super) application: String,
     pub(super) issuer: String,
     /// The reverse proxy, in front of the application that does not.
     pub(super) gateway: String,
-    /// The gateway's door for proxies that are already there.
+    /// The gateway's listener for proxies that are already there.
     pub(super) forward_auth: String,
     pub(super) admin: String,
 }
 
 impl Addresses {
-    /// Where everything is, and the lines.
+    /// The addresses and the lines.
     pub(super) fn introduction(&self) -> String {
         let Self {
             application,
@@ -138,14 +138,14 @@ impl Addresses {
         ]
     }
 
-    /// A request with a token for which the issuer is asked with `wish`.
+    /// A request with a token that the issuer mints according to `wish`.
     fn request(&self, to: &str, request: &str, wish: &str) -> String {
         let token = minted(&self.issuer, wish);
         format!(r#"curl -i {to}/{request} -H "Authorization: Bearer {token}""#)
     }
 }
 
-/// Status and reason, and the line.
+/// The status and reason, and the line.
 type Line = (&'static str, String);
 
 const fn line(what: &'static str, line: String) -> Line {

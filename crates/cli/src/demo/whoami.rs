@@ -1,4 +1,4 @@
-//! The other application: it knows nothing of tokens, and learns who is there from fields.
+//! The other application, which ignores tokens and learns from fields who sent a request.
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
@@ -7,7 +7,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName};
 use serde_json::{Map, Value};
 
-/// The routes. What each asks for stands in the gateway's configuration.
+/// The routes. Their requirements are in the gateway's configuration.
 pub(super) fn router() -> Router {
     Router::new()
         .route("/whoami", get(whoami))
@@ -15,7 +15,7 @@ pub(super) fn router() -> Router {
         .route("/admin", get(whoami))
 }
 
-/// The identity fields as they came in, and `Authorization`, which is to be seen missing.
+/// Shows the identity fields as received, and that `Authorization` is missing.
 async fn whoami(headers: HeaderMap) -> Response {
     let fields = headers.iter().filter(|(name, _)| tells_who(name));
     let fields: Map<String, Value> = fields
@@ -28,7 +28,7 @@ async fn whoami(headers: HeaderMap) -> Response {
     ([(CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-/// Some servers take `_` for `-`, so both spellings count.
+/// Some servers read `_` as `-`, so both spellings count.
 fn tells_who(name: &HeaderName) -> bool {
     let name = name.as_str().replace('_', "-");
     let is_identity = ["x-authgear-", "x-bearward-"]

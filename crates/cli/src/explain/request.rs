@@ -1,7 +1,7 @@
-//! A request as it is asked about: which route is for it and why, and what becomes of it.
+//! The explanation of a request: which route is for it and why, and its outcome.
 //!
-//! The decision is the gate's, with the keys as they are now. What is shown beside it is asked of
-//! the same parts that the gate asks: the target, the routes, the policy, the requirements.
+//! The gate decides, with the present keys. The details come from the same parts that the gate uses:
+//! the target, the routes, the policy, the requirements.
 
 use std::path::Path;
 
@@ -34,21 +34,21 @@ pub(super) use self::shown::to_json;
 pub(super) use self::text::write;
 pub(super) use self::url::Url;
 
-/// A request, as it is asked about.
+/// The request to explain.
 pub(super) struct Request {
     pub(super) method: Method,
     pub(super) url: Url,
 }
 
-/// All there is to say about a request.
+/// The complete explanation of a request.
 pub(super) struct Explained {
     request: Request,
-    /// The path that routes are matched with, or why there is none.
+    /// The path that routes match, or why there is none.
     path: Result<String, String>,
     tried: Vec<Tried>,
-    /// The routes that decide, the one that matches last.
+    /// The routes that decide; the one that matches comes last.
     routes: Vec<Applied>,
-    /// What there is to say of the token, if it counts.
+    /// The report on the token, if the token counts.
     token: Option<Report>,
     outcome: Outcome,
 }
@@ -56,13 +56,13 @@ pub(super) struct Explained {
 /// A route that decides on the request.
 struct Applied {
     route: Route,
-    /// What the route does not allow in a path, if the path has it.
+    /// What the path contains that the route does not allow.
     forbids: Option<&'static str>,
     alternatives: Vec<Alternative>,
 }
 
 impl Explained {
-    /// Explains `request`, with this token or none, by the configuration in `file`.
+    /// Explains `request`, with this token or none, under the configuration in `file`.
     pub(super) fn new(
         request: Request,
         token: Option<&[u8]>,
@@ -83,7 +83,7 @@ impl Explained {
             config.routes.select(&request.method, host, target)
         });
         let selected = || selection.iter().flat_map(Selection::iter);
-        // Where credentials are not looked at, neither are they here.
+        // If the gate ignores credentials, so does the explanation.
         let token_counts = target.as_ref().is_ok_and(|target| {
             selected().any(|route| route.access != Access::Public)
                 && selected().all(|route| route.allows(target))
@@ -112,7 +112,7 @@ impl Explained {
             },
         );
         let outcome = match (&token, &asked.keys) {
-            // The gate would have to know the keys.
+            // The gate could not decide without the keys.
             (Some(report), Keys::Unavailable(error)) => Outcome::without_keys(report, error),
             _ => {
                 let given = anatomy.as_ref().map(|anatomy| anatomy.given);
@@ -129,7 +129,7 @@ impl Explained {
         })
     }
 
-    /// Neither a route nor a token decides.
+    /// Neither a route nor a token decides here.
     fn published(request: Request, path: Result<String, String>, published: &Published) -> Self {
         Self {
             request,
@@ -151,7 +151,7 @@ fn path_of(target: Result<&Target<'_>, &TargetError>) -> Result<String, String> 
     path.map_err(ToString::to_string)
 }
 
-/// What a token is held against: the policy of the issuer it names, or of the first.
+/// What to check a token against: the policy of the issuer it names, or else of the first.
 fn asked(config: &Config, anatomy: Option<&Anatomy<'_>>, clock: Clock) -> Result<Asked, Failure> {
     let named = anatomy.and_then(Anatomy::unverified_issuer);
     let mut issuers = config.server.issuers();
@@ -160,7 +160,7 @@ fn asked(config: &Config, anatomy: Option<&Anatomy<'_>>, clock: Clock) -> Result
     let name = name.unwrap_or_default();
     let policy = config.server.policy(name);
     let policy = policy.ok_or(bearward::BuildError::IssuerMissing)?;
-    // Of an issuer that is not configured no keys are fetched.
+    // No keys are fetched from an issuer that is not configured.
     let keys = match anatomy.is_some_and(Anatomy::is_jws) && known.is_some() {
         true => keys_or_why(keys::fetched(config.server.issuer(name)?, name))?,
         false => Keys::Unneeded,
@@ -169,7 +169,7 @@ fn asked(config: &Config, anatomy: Option<&Anatomy<'_>>, clock: Clock) -> Result
     Ok(Asked::new(policy, keys, clock.now()).configured(issuers))
 }
 
-/// What the gate says.
+/// Asks the gate for its decision.
 fn decide(
     config: &Config,
     asked: &Asked,
@@ -180,7 +180,7 @@ fn decide(
     if let Some(token) = token {
         let credentials = [b"Bearer ", token].concat();
         let Ok(credentials) = HeaderValue::from_bytes(&credentials) else {
-            // No server would let such a field in.
+            // No server would accept such a field.
             return Ok(Outcome::unsendable());
         };
         headers.insert(AUTHORIZATION, credentials);

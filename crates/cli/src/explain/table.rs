@@ -1,4 +1,4 @@
-//! A report as text: the verdict and what follows from it, then an aligned table of what it was found by.
+//! A report as text: the verdict and its consequences, then an aligned table of the checks.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use bearward::explain::{Check, Decision, Report, Verdict, text};
 
 use super::explanation;
 
-/// Writes the report. Of what is no JWT and known for what it is, that alone is said.
+/// Writes the report. If the text is no JWT but its kind is known, writes only that.
 pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     write_decision(report, out)?;
     for hint in &report.hints {
@@ -67,7 +67,7 @@ pub(super) fn write_checks(checks: &[Check], out: &mut impl Write) -> io::Result
     Ok(())
 }
 
-/// The last cell has the style: it is what the eye looks for.
+/// Only the last cell is styled: it is what readers look for.
 fn write_row(mark: &str, cells: [&str; 4], style: Style, out: &mut impl Write) -> io::Result<()> {
     let [name, expected, found, verdict] = cells;
     let line = format!("{mark}{name:NAME$}  {expected:EXPECTED$}  {found:FOUND$}  ");
@@ -108,7 +108,7 @@ pub(crate) fn write_labelled(label: &str, text: &str, out: &mut impl Write) -> i
     Ok(())
 }
 
-/// `text` in lines of at most `width` characters, broken at spaces where there are any.
+/// `text` in lines of at most `width` characters, broken at spaces if possible.
 pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
@@ -135,16 +135,16 @@ pub(super) const DIM: Style = Style::new().dimmed();
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 
-/// What stands before a row that failed, and before any other: not every terminal has colours.
+/// The marks before failed rows and all others: not every terminal has colours.
 const MARKED: &str = "> ";
 const UNMARKED: &str = "  ";
 
-/// The columns, in characters: together with mark and verdict 102.
+/// The widths of the columns: 102 characters with mark and verdict.
 const NAME: usize = 15;
 const EXPECTED: usize = 34;
 const FOUND: usize = 38;
 
-/// What stands below the table, in characters.
+/// Widths outside the table, in characters.
 const LABEL: usize = 9;
 const TEXT: usize = 84;
 

@@ -1,22 +1,21 @@
 //! Lines of bytes, in bounded chunks.
 //!
-//! A line is taken byte for byte without its `\n`; a `\r` belongs to it. A line that no token can
-//! be as long as is kept up to one byte past the limit: enough to be refused for its length. What
-//! has been read is handed on before the next read, so that who writes one token and waits for the
-//! answer gets it.
+//! Lines are taken byte for byte without their `\n`; a `\r` belongs to the line. A line longer than any
+//! token is kept up to one byte past the limit: enough to be refused for its length. Data is passed on
+//! before the next read, so that a sender that writes one token and waits gets its result.
 
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 
 use bearward_core::limits;
 
-/// Some lines, one behind the other.
+/// A sequence of lines.
 #[derive(Default)]
 pub(super) struct Chunk {
     bytes: Vec<u8>,
-    /// Where each line ends in `bytes`.
+    /// The end of each line in `bytes`.
     ends: Vec<usize>,
-    /// How many bytes of the input it stands for.
+    /// The number of input bytes that the chunk represents.
     consumed: u64,
 }
 
@@ -30,7 +29,7 @@ impl Chunk {
         })
     }
 
-    /// How many bytes the lines have.
+    /// The total length of the lines, in bytes.
     pub(super) const fn bytes(&self) -> usize {
         self.bytes.len()
     }
@@ -39,7 +38,7 @@ impl Chunk {
         self.consumed
     }
 
-    /// Adds to the line that is not complete.
+    /// Appends to the incomplete line.
     fn push(&mut self, bytes: &[u8]) {
         self.consume(bytes.len());
         let room = LINE_BYTES.saturating_sub(self.open().len());
@@ -57,13 +56,13 @@ impl Chunk {
         self.consumed = self.consumed.saturating_add(bytes);
     }
 
-    /// The line that is not complete.
+    /// The incomplete line.
     fn open(&self) -> &[u8] {
         let start = self.ends.last().copied().unwrap_or_default();
         self.bytes.get(start..).unwrap_or_default()
     }
 
-    /// Takes the complete lines out and leaves the one that is not.
+    /// Takes the complete lines out and leaves the incomplete one.
     fn take_complete(&mut self) -> Self {
         let mut bytes = Vec::with_capacity(BLOCK_BYTES);
         bytes.extend_from_slice(self.open());
@@ -79,7 +78,7 @@ impl Chunk {
     }
 }
 
-/// Reads to the end, and hands on one chunk after the other until told to stop.
+/// Reads to the end, and passes on one chunk after the other until `hand_on` breaks.
 pub(super) fn read(
     mut input: impl Read,
     mut hand_on: impl FnMut(Chunk) -> ControlFlow<()>,
@@ -115,13 +114,13 @@ pub(super) fn read(
     Ok(())
 }
 
-/// One byte more than a token may have.
+/// One byte more than the maximum length of a token.
 const LINE_BYTES: usize = limits::TOKEN_BYTES + 1;
 
-/// Bytes asked for in one read: some hundred tokens, some milliseconds of work.
+/// Bytes requested in one read: some hundred tokens, some milliseconds of work.
 const BLOCK_BYTES: usize = 256 * 1024;
 
-/// Lines in a chunk, so that a block of empty lines does not become megabytes of results.
+/// Maximum lines in a chunk, so that a block of empty lines does not become megabytes of results.
 const CHUNK_LINES: usize = 1024;
 
 #[cfg(test)]
@@ -138,7 +137,7 @@ mod tests {
         lines
     }
 
-    /// Hands out a byte a read, which is where a reader of blocks goes wrong.
+    /// Returns one byte per read, which reveals mistakes in a reader of blocks.
     struct OneByOne<'b>(&'b [u8]);
 
     impl Read for OneByOne<'_> {

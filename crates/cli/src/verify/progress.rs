@@ -1,10 +1,10 @@
-//! How far a long batch has come.
+//! The progress of a long batch.
 
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// A bar on stderr that appears once there is something to wait for.
+/// A bar on stderr that appears if the batch takes long.
 pub(super) struct Progress {
     bar: ProgressBar,
     started: Instant,
@@ -12,14 +12,14 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// For input of this many bytes, where that is known.
+    /// A bar for input of this many bytes, if known.
     pub(super) fn shown(bytes: Option<u64>) -> Self {
         let bar = ProgressBar::with_draw_target(bytes, ProgressDrawTarget::hidden());
         let template = match bytes {
             Some(_) => "{bar:40} {percent:>3} %  {msg} tokens  {eta} left",
             None => "{spinner} {msg} tokens in {elapsed}",
         };
-        // A mistake in the template would show in the first test by hand; the default serves too.
+        // A mistake in the template would show in the first manual test; the default serves too.
         let style = ProgressStyle::with_template(template);
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Self {
@@ -29,7 +29,7 @@ impl Progress {
         }
     }
 
-    /// Nowhere to show it.
+    /// No bar.
     pub(super) fn hidden() -> Self {
         Self {
             bar: ProgressBar::hidden(),
@@ -38,7 +38,7 @@ impl Progress {
         }
     }
 
-    /// So many more bytes of the input, and so many tokens in all, are done.
+    /// Adds bytes of input that are done, and sets the total number of tokens.
     pub(super) fn advance(&mut self, bytes: u64, tokens: u64) {
         if self.started.elapsed() < PATIENCE && self.target.is_some() {
             self.bar.inc(bytes);
@@ -56,5 +56,5 @@ impl Progress {
     }
 }
 
-/// What is done sooner needs no bar.
+/// A shorter batch needs no bar.
 const PATIENCE: Duration = Duration::from_secs(1);

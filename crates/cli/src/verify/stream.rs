@@ -1,9 +1,8 @@
-//! Batches: a reader deals chunks of lines to the workers in turn, as one deals cards, and the
-//! results are collected in the same turn. So the order needs no numbers, and what is in flight is
-//! bounded by the queues.
+//! Batches: a reader deals chunks of lines to the workers in turn, like cards, and the results are
+//! collected in the same order. So chunks need no numbers, and the queues bound the work in progress.
 //!
-//! Threads of the standard library suffice: a pool that steals work would have to put the results
-//! back in order, and chunks are alike.
+//! Threads of the standard library suffice: a work-stealing pool would have to reorder the results, and
+//! all chunks take about the same time.
 
 use std::io::{self, Read, Write};
 use std::num::NonZero;
@@ -23,8 +22,8 @@ use crate::{Exit, Failure};
 
 /// Verifies each line of `input`, and writes the results to `output` in order.
 ///
-/// Returns early and quietly when nobody reads the results any more. The reader may wait for input
-/// then; the end of the process is the end of it.
+/// Returns early and silently if nobody reads the results any more. The reader thread may then still
+/// wait for input; it ends with the process.
 pub(super) fn verify(
     verifier: &Arc<Verifier>,
     format: Format,
@@ -52,7 +51,7 @@ pub(super) fn verify(
             .write_all(&answers.lines)
             .and_then(|()| output.flush())
         {
-            // Nobody reads on. What was not told is not all valid, whatever it would have been.
+            // The reader is gone. Results that were not written do not count as valid.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 let is_good = exit == Exit::Good;
                 return Ok(if is_good { Exit::Undecided } else { exit });
@@ -64,7 +63,7 @@ pub(super) fn verify(
     };
     progress.finish();
 
-    // Whose turn it was has no more to say: the input is at its end, or a worker did not get there.
+    // This worker has no more results: the input has ended, or the worker failed.
     let last = workers.swap_remove(last);
     last.thread.join().map_err(|_| Failure::Worker)?;
     let read = reader.join().map_err(|_| Failure::Worker)?;
@@ -122,7 +121,7 @@ impl Answers {
         known: &mut Option<KnownHeader>,
     ) -> Self {
         let mut answers = Self {
-            // Claims are shorter than the token that they come in, and so is a refusal.
+            // Claims are shorter than the token that contains them, and so is a refusal.
             lines: Vec::with_capacity(chunk.bytes()),
             tokens: 0,
             refused: 0,
@@ -143,6 +142,6 @@ fn parallelism() -> NonZero<usize> {
     thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN)
 }
 
-/// Chunks that may wait for a worker, and results that may wait to be written: enough that no
-/// worker idles while another's chunk takes longer.
+/// The chunks that may wait for a worker, and the results that may wait to be written: enough that no
+/// worker idles while another takes longer.
 const QUEUE_CHUNKS: usize = 4;

@@ -1,4 +1,4 @@
-//! A result as a line.
+//! A result as a line of output.
 
 use std::io::Write;
 
@@ -9,7 +9,7 @@ use bearward_core::{Principal, UnixTime};
 use crate::escape;
 use crate::format::Format;
 
-/// Appends the line of a result, `\n` included.
+/// Appends the line of a result, including `\n`.
 pub(super) fn push_line(
     verdict: &Result<Principal, InvalidToken>,
     format: Format,
@@ -25,7 +25,7 @@ pub(super) fn push_line(
     line.push(b'\n');
 }
 
-/// Members in this order; the claims are as the issuer wrote them.
+/// The members have this order; the claims are as the issuer wrote them.
 fn push_valid(principal: &Principal, line: &mut Vec<u8>) {
     line.extend_from_slice(br#"{"valid":true,"subject":"#);
     match principal.subject() {
@@ -42,7 +42,7 @@ fn push_valid(principal: &Principal, line: &mut Vec<u8>) {
     line.push(b'}');
 }
 
-/// A token without a request can be refused with this one error code only.
+/// Without a request, a token is refused only with this error code.
 fn push_refused(reason: InvalidToken, line: &mut Vec<u8>) {
     line.extend_from_slice(br#"{"valid":false,"error":"invalid_token","reason":""#);
     line.extend_from_slice(reason.code().as_bytes());
@@ -54,7 +54,7 @@ fn push_valid_text(principal: &Principal, now: UnixTime, line: &mut Vec<u8>) {
     let subject = text::shown(principal.subject(), TEXT_CHARS);
     let issuer = text::shown(principal.issuer(), TEXT_CHARS);
     let expires = time::relative(principal.expires_at(), now);
-    // Writing to memory does not fail.
+    // Writing to memory cannot fail.
     let _ = write!(
         line,
         "valid    {kind} {subject} of {issuer}, expires {expires}"

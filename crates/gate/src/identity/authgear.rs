@@ -1,6 +1,7 @@
-//! The fields of Authgear's resolver, from a token: the same names, byte for byte the same values.
+//! The fields of Authgear's resolver, made from a token: the same names and the same values, byte for
+//! byte.
 //!
-//! The resolver knows no machines, so for them none is set, nor for one who may be a machine.
+//! The resolver does not know machines: none of its fields are set for one, or for a possible one.
 
 use std::borrow::Cow;
 
@@ -12,12 +13,12 @@ use http::HeaderName;
 use super::encoding::{Encoding, joined, plain};
 use super::{IdentityError, claim::Claim};
 
-/// What a field of the resolver says.
+/// The content of a resolver field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Field {
     /// `true` or `false`: this claim.
     Boolean(&'static str),
-    /// The client of a machine token, which the resolver does not know. A field of ours.
+    /// The client of a machine token. This field is ours: the resolver does not know machines.
     MachineClientId,
     SessionAmr,
     SessionAuthenticatedAt,
@@ -26,7 +27,7 @@ pub(super) enum Field {
     UserRoles,
 }
 
-/// What the resolver sets, in its order, and what we set for machines in its place.
+/// The fields that the resolver sets, in its order, and the one we set for machines instead.
 pub(super) const FIELDS: [(HeaderName, Field); 9] = [
     (name("x-authgear-session-valid"), Field::SessionValid),
     (name("x-authgear-user-id"), Field::UserId),
@@ -51,7 +52,7 @@ pub(super) const FIELDS: [(HeaderName, Field); 9] = [
     (name("x-bearward-client-id"), Field::MachineClientId),
 ];
 
-/// Named by Authgear's published nginx configuration, and never sent by the resolver.
+/// Authgear's published nginx configuration names it, but the resolver never sends it.
 pub(super) const NEVER_SET: HeaderName = name("x-authgear-session-acr");
 
 impl Field {
@@ -67,7 +68,7 @@ impl Field {
         match self {
             Self::Boolean(name) => claim(principal, name).map(boolean).transpose(),
             Self::MachineClientId => text(principal.client_id().unwrap_or_default()),
-            // The resolver sends it empty where there is none.
+            // The resolver sends an empty field if there are none.
             Self::SessionAmr => {
                 let methods = strings(claim(principal, "amr"))?;
                 joined(&methods, " ", |byte| byte == b' ').map(|amr| Some(amr.into()))
@@ -96,7 +97,7 @@ fn text(text: &str) -> Result<Option<Cow<'_, str>>, IdentityError> {
     Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
-/// A claim of another type is not told as if it were absent: the application would take that for
+/// A claim of the wrong type is an error, not absent: the application would take an absent one for
 /// `false`.
 fn boolean(claim: Value<'_>) -> Result<Cow<'_, str>, IdentityError> {
     let said = claim.as_bool().ok_or(IdentityError::NotHeaderSafe)?;

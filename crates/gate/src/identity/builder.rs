@@ -14,10 +14,10 @@ use super::{authgear, spelling};
     reason = "the configuration must not forget one"
 )]
 pub enum Preset {
-    /// Those of Authgear's resolver, for applications written for it: `X-Authgear-Session-Valid`,
+    /// The fields of Authgear's resolver, for applications written for it: `X-Authgear-Session-Valid`,
     /// `-User-Id`, `-User-Anonymous`, `-User-Verified`, `-User-Can-Reauthenticate`, `-User-Roles`,
     /// `-Session-Amr`, `-Session-Authenticated-At`. For machines, which the resolver does not know,
-    /// `X-Bearward-Client-Id` alone; where it is unknown whether it is one, none.
+    /// only `X-Bearward-Client-Id`; if the principal may or may not be a machine, none.
     Authgear,
     /// `X-Bearward-Subject`, `-Issuer`, `-Client-Id`, `-Kind` (`user`, `machine` or
     /// `unknown`), `-Scope` (words with a space between them), `-Auth-Time` and `-Expires-At` (Unix seconds).
@@ -57,13 +57,13 @@ impl Default for IdentityBuilder {
 }
 
 impl IdentityBuilder {
-    /// The fields of this preset. Default: none.
+    /// Sets the preset. Default: none.
     pub fn preset(mut self, preset: Preset) -> Self {
         self.preset = preset;
         self
     }
 
-    /// A field of this name, besides; call again for more.
+    /// Adds a field with this name; call again for more.
     pub fn field(
         mut self,
         name: impl Into<String>,
@@ -74,14 +74,13 @@ impl IdentityBuilder {
         self
     }
 
-    /// Whether the application gets the credentials. Default: [`Token::Strip`].
+    /// Whether the application receives the credentials. Default: [`Token::Strip`].
     pub fn token(mut self, token: Token) -> Self {
         self.token = token;
         self
     }
 
-    /// The field in which an ID token comes, as the resource server was told. Default:
-    /// `X-Id-Token`.
+    /// The field that carries an ID token, as configured in the resource server. Default: `X-Id-Token`.
     pub fn id_token_field(mut self, field: HeaderName) -> Self {
         self.id_token_field = field;
         self
@@ -93,28 +92,28 @@ impl IdentityBuilder {
         self
     }
 
-    /// A further field to remove from what clients send, in every spelling, in addition to those
-    /// removed by default; call again for more.
+    /// Removes a further field from client requests, in every spelling, in addition to those removed by
+    /// default; call again for more.
     pub fn remove(mut self, field: HeaderName) -> Self {
         self.removed.push(field);
         self
     }
 
-    /// A field that is not removed, although it may make applications use another request or user,
-    /// or although it has `_` in its name; call again for more. The sender of a request chooses its
-    /// value. A query with a parameter of this name passes as well.
+    /// Keeps a field that may make applications use another request or user, or that has `_` in its
+    /// name; call again for more. The sender of a request chooses its value. A query parameter with
+    /// this name passes as well.
     pub fn keep(mut self, field: HeaderName) -> Self {
         self.kept.push(field);
         self
     }
 
-    /// The most bytes a field's value may have. Default: 8 KiB, what most servers take as a line.
+    /// The maximum length of a field's value. Default: 8 KiB, the longest line most servers accept.
     pub fn max_bytes(mut self, max_bytes: usize) -> Self {
         self.max_bytes = max_bytes;
         self
     }
 
-    /// The identity fields.
+    /// Builds the identity fields.
     ///
     /// # Errors
     ///
@@ -170,7 +169,7 @@ impl IdentityBuilder {
         Ok(())
     }
 
-    /// The identity of these fields, with all other settings as they are.
+    /// Builds an identity with these fields and all other settings unchanged.
     pub(super) fn identity(self, fields: Vec<Field>, never_set: Vec<HeaderName>) -> Identity {
         let removed = self.removed.iter();
         let removed = removed.map(|name| misleading::fold(name.as_str()).into_owned());
@@ -211,22 +210,22 @@ impl Preset {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdentityBuildError {
-    /// The field is to be kept, but is also to be removed, or is an identity field.
+    /// A field to keep is also a field to remove, or an identity field.
     #[error("{0} cannot be kept: it is to be removed, or an identity field")]
     Contradiction(HeaderName),
-    /// Two fields have the same name, or the preset has it already.
+    /// Two fields, of which the preset may have one, share a name.
     #[error("the identity field {0} is configured twice, or a part of the preset")]
     Duplicate(HeaderName),
-    /// The scopes are a list, which needs an encoding for lists.
+    /// The scopes are a list and need an encoding for lists.
     #[error("the identity field {0} is a list: its encoding must be comma, space or json")]
     List(HeaderName),
-    /// Not a name that every server reads alike.
+    /// Servers do not all read the name alike.
     #[error("an identity field has a name of letters, digits and at most 6 hyphens, 64 bytes long")]
     Name,
     /// HTTP or the gateway needs the field.
     #[error("{0} cannot be removed: HTTP or the gateway needs it")]
     Needed(HeaderName),
-    /// The field is not removed as misleading, so keeping it means nothing.
+    /// The field is not removed as misleading, so keeping it has no effect.
     #[error("{0} cannot be kept: it is not among the fields that are removed as misleading")]
     NotRemoved(HeaderName),
     /// The name means something else to a proxy or server.
@@ -234,7 +233,7 @@ pub enum IdentityBuildError {
     Reserved(HeaderName),
 }
 
-/// Letters, digits and hyphens: `_` and `.` are read as `-` by some, and dropped by others.
+/// Letters, digits and hyphens: some servers read `_` and `.` as `-`, others drop the field.
 fn parse_name(name: &str) -> Result<HeaderName, IdentityBuildError> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     let hyphens = name.bytes().filter(|byte| *byte == b'-').count();
@@ -256,10 +255,10 @@ fn parse_name(name: &str) -> Result<HeaderName, IdentityBuildError> {
     Ok(name)
 }
 
-/// The field of ID tokens, as [`bearward_core::ResourceServer`] has it by default.
+/// The field of ID tokens, as in the default [`bearward_core::ResourceServer`].
 const ID_TOKEN_FIELD: HeaderName = HeaderName::from_static("x-id-token");
 
-/// Four of these fill what nginx and most servers take as a whole head, 32 KiB.
+/// Four of these fill the 32 KiB that nginx and most servers accept as a head.
 const MAX_BYTES: usize = 8 * 1024;
 
 /// Fields that cannot be removed from a request.
@@ -273,7 +272,7 @@ const NEEDED: &[&str] = &[
     "upgrade",
 ];
 
-/// So that 64 spellings with `_` are all there are.
+/// Limits the spellings with `_` to 64.
 const MAX_HYPHENS: usize = 6;
 
 const BEARWARD: [(&str, ClaimSource, Encoding); 7] = [
@@ -298,7 +297,7 @@ const BEARWARD: [(&str, ClaimSource, Encoding); 7] = [
     ),
 ];
 
-/// Names with a meaning in HTTP, in a dialect of ours, or to the proxy in front.
+/// Names with a meaning in HTTP, in one of our dialects, or to the proxy in front.
 const RESERVED: &[&str] = &[
     "accept",
     "accept-encoding",

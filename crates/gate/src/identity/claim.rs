@@ -1,4 +1,4 @@
-//! What an identity field is about: a claim, or what the verified token comes down to.
+//! The sources of identity fields: a claim, or a property of the verified principal.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ pub enum ClaimSource {
     AuthTime,
     /// The claim at this path.
     Claim(ClaimPath),
-    /// The client that got the token.
+    /// The client that the token was issued to.
     ClientId,
     /// When the token expires (`exp`), in Unix seconds.
     ExpiresAt,
@@ -30,7 +30,7 @@ pub enum ClaimSource {
 }
 
 impl ClaimSource {
-    /// The claim of this principal, if there is one; `null` is none.
+    /// The claim of this principal, if it has one; `null` counts as none.
     pub(super) fn of<'p>(&self, principal: &'p Principal) -> Option<Claim<'p>> {
         match self {
             Self::AuthTime => principal
@@ -50,7 +50,7 @@ impl ClaimSource {
     }
 }
 
-/// A claim to be encoded.
+/// A claim to encode.
 #[derive(Clone)]
 pub(super) enum Claim<'p> {
     Json(Value<'p>),
@@ -70,7 +70,7 @@ impl<'p> Claim<'p> {
         }
     }
 
-    /// The claim as a list of texts; one alone is a list of one.
+    /// The claim as a list of texts; a single text is a list of one.
     pub(super) fn list(self) -> Result<Vec<Cow<'p, str>>, IdentityError> {
         match self {
             Self::Json(value) if value.kind() == Kind::Array => {
@@ -82,7 +82,7 @@ impl<'p> Claim<'p> {
     }
 }
 
-/// Numbers keep the digits they came with: nothing is rounded.
+/// Numbers keep the issuer's digits: nothing is rounded.
 fn scalar(value: Value<'_>) -> Result<Cow<'_, str>, IdentityError> {
     match value.kind() {
         Kind::String => value.as_str().ok_or(IdentityError::NotHeaderSafe),

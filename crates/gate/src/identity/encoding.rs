@@ -1,4 +1,5 @@
-//! How a claim is written into a field, so that it can be read back as what it was, or not at all.
+//! How a claim is written into a field: the application can recover it exactly, or the gateway refuses
+//! it.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -9,7 +10,7 @@ use bearward_core::json::{Kind, Value};
 use super::IdentityError;
 use super::claim::Claim;
 
-/// How a claim is written into a field. What an encoding cannot carry is refused, never changed.
+/// How a claim is written into a field. A claim that it cannot carry is refused, never changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
@@ -18,15 +19,15 @@ use super::claim::Claim;
 pub enum Encoding {
     /// Base64url without padding, of the UTF-8 text of a string, number or boolean.
     Base64Url,
-    /// A list with `,` between its elements. No element is empty or has `,`, `;` or `"`.
+    /// A list with `,` between its elements. No element is empty or contains `,`, `;` or `"`.
     Comma,
-    /// Compact JSON in ASCII, of any claim: what is beyond ASCII is written `\u00e9`.
+    /// Compact JSON in ASCII, of any claim: other characters are escaped, such as `\u00e9`.
     Json,
     /// Percent-encoded UTF-8 of a string, number or boolean; letters, digits and `-._~` stay.
     Percent,
-    /// A string, number or boolean as it is, in printable ASCII.
+    /// A string, number or boolean, unchanged, in printable ASCII.
     Plain,
-    /// A list with a space between its elements. No element is empty or has a space.
+    /// A list with a space between its elements. No element is empty or contains a space.
     Space,
 }
 
@@ -49,12 +50,11 @@ impl Encoding {
     }
 }
 
-/// Printable ASCII. Spaces at the ends would be cut off on the way ([RFC 9110 §5.5]), and the value
-/// would be another.
+/// Printable ASCII. Recipients trim spaces at the ends ([RFC 9110 §5.5]), which would change the value.
 ///
 /// [RFC 9110 §5.5]: https://www.rfc-editor.org/rfc/rfc9110#section-5.5
 pub(super) fn plain(text: Cow<'_, str>) -> Result<Cow<'_, str>, IdentityError> {
-    // Without a way out in the middle, so that many are looked at at a time.
+    // No early return, so that the compiler can check many bytes at a time.
     let is_printable = text
         .bytes()
         .fold(true, |all, byte| all & matches!(byte, 0x20..=0x7E));
@@ -64,7 +64,7 @@ pub(super) fn plain(text: Cow<'_, str>) -> Result<Cow<'_, str>, IdentityError> {
     Ok(text)
 }
 
-/// One element never becomes two, nor two one.
+/// One element never becomes two, nor do two become one.
 pub(super) fn joined(
     elements: &[Cow<'_, str>],
     separator: &str,
@@ -107,8 +107,8 @@ fn json(claim: &Claim<'_>) -> String {
     text
 }
 
-/// As the issuer wrote it, without the white space between tokens, which may be line breaks. The
-/// parser bounds the depth.
+/// The issuer's text, without the white space between tokens, which may include line breaks. The parser
+/// bounds the depth.
 fn push_value(text: &mut String, value: Value<'_>) {
     match value.kind() {
         Kind::Array => push_list(text, ['[', ']'], value.elements(), push_value),
@@ -155,7 +155,7 @@ fn push_string(text: &mut String, string: &str) {
 }
 
 fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
-    // Writing to a string does not fail.
+    // Writing to a string cannot fail.
     let _ = text.write_fmt(arguments);
 }
 

@@ -1,16 +1,16 @@
-//! Under which names a server might read an identity field.
+//! The names under which a server might read an identity field.
 //!
-//! CGI, WSGI and their heirs make one name of `X-User`, `x_user` and `x.user`: Apache takes every
-//! character but letters and digits for `_`. So names are compared with all of them as `-`.
+//! CGI, WSGI and their successors merge `X-User`, `x_user` and `x.user`: Apache turns every character
+//! except letters and digits into `_`. So names are compared with all of these as `-`.
 
 use http::HeaderName;
 
-/// Whether a server might take one for the other.
+/// Whether a server might confuse the two names.
 pub(super) fn is_same(name: &str, ours: &str) -> bool {
     name.len() == ours.len() && name.bytes().map(folded).eq(ours.bytes().map(folded))
 }
 
-/// Whether it might be one of the names that only a gateway speaks under.
+/// Whether a server might confuse it with one of the names reserved for a gateway.
 pub fn has_reserved_prefix(name: &str) -> bool {
     RESERVED.iter().any(|prefix| {
         name.len() >= prefix.len()
@@ -22,7 +22,7 @@ pub fn has_reserved_prefix(name: &str) -> bool {
     })
 }
 
-/// The same name with `_` for one of its hyphens or several, in every combination.
+/// The same name with `_` in place of one or more of its hyphens, in every combination.
 pub(super) fn with_underscores(name: &HeaderName) -> Vec<HeaderName> {
     let mut spellings = vec![String::new()];
     for char in name.as_str().chars() {

@@ -1,14 +1,14 @@
-//! Query parameters that make some frameworks use another method, or another path, than that of the
-//! request line: `POST /orders/7?_method=delete`.
+//! Query parameters that make some frameworks use a method or path other than that of the request line:
+//! `POST /orders/7?_method=delete`.
 //!
-//! A name is read as laxly as any reader does: escapes and `+` are resolved, PHP and `qs` turn
-//! `_method[]`, ` _method` and `[_method]` into `_method`, and some split parameters at `;`.
+//! Names are read as laxly as any reader does: escapes and `+` are resolved, PHP and `qs` turn
+//! `_method[]`, ` _method` and `[_method]` into `_method`, and some readers split parameters at `;`.
 
 use super::fold;
 use crate::target::escaped_byte;
 
-/// Whether a parameter of this query names another method or path. Those for whose folded names
-/// `is_kept` is true are skipped.
+/// Whether a parameter of this query names another method or path. Parameters are skipped if `is_kept`
+/// is true for their folded names.
 pub(crate) fn names_another(query: &str, is_kept: impl Fn(&str) -> bool) -> bool {
     query.split(['&', ';']).any(|parameter| {
         let name = parameter.split('=').next().unwrap_or_default();
@@ -20,7 +20,7 @@ pub(crate) fn names_another(query: &str, is_kept: impl Fn(&str) -> bool) -> bool
     })
 }
 
-/// Folded, as the names of fields are.
+/// Folded as field names are.
 const PARAMETERS: &[&str] = &[
     "-method",
     "x-astro-path",
@@ -29,15 +29,16 @@ const PARAMETERS: &[&str] = &[
     "x-method-override",
 ];
 
-/// A quick test that rules out most parameters: whether the name is long enough and has a first
-/// byte that one of the names could have.
+/// A quick test that rules out most parameters: whether the name is long enough and starts with the
+/// first byte of one of the names.
 fn may_be_one(name: &str) -> bool {
     let first = name.bytes().next().unwrap_or_default();
     let is_usual = first.is_ascii_alphanumeric() && !first.eq_ignore_ascii_case(&b'x');
     name.len() >= "_method".len() && !is_usual
 }
 
-/// What a reader may use as the name: the text before, within or after brackets, without leading
+/// The name as a reader may see it: the text before, within or after brackets, without leading spaces,
+/// and up to a NUL.
 /// spaces, and up to a NUL.
 fn core_of(name: &str) -> &str {
     let name = name.split('\0').next().unwrap_or_default();
@@ -48,7 +49,7 @@ fn core_of(name: &str) -> &str {
         .unwrap_or_default()
 }
 
-/// With escapes and `+` resolved. A result that is not UTF-8 is none of the names.
+/// Resolves escapes and `+`. A result that is not UTF-8 matches none of the names.
 fn decoded(name: &str) -> String {
     let mut bytes = Vec::with_capacity(name.len());
     let mut rest = name.as_bytes();

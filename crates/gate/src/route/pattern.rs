@@ -9,7 +9,7 @@ use crate::target::Target;
 #[derive(Clone, PartialEq, Eq)]
 pub struct PathPattern {
     kind: Kind,
-    /// As it is written. A prefix is without trailing slash.
+    /// The pattern as configured. A prefix has no trailing slash.
     text: String,
     segments: Vec<Segment>,
 }
@@ -30,16 +30,16 @@ enum Segment {
     Rest,
     /// This segment.
     Literal(String),
-    /// What stands between stars, each of which is any run of characters, none included.
+    /// The texts between stars; each star matches any run of characters, even an empty one.
     Wild(Vec<String>),
 }
 
 impl PathPattern {
-    /// This path alone.
+    /// Matches this path alone.
     ///
     /// # Errors
     ///
-    /// [`PathPatternError`] if no request could have it.
+    /// [`PathPatternError`] if no request could have this path.
     pub fn exact(path: &str) -> Result<Self, PathPatternError> {
         let text = canonical(path)?;
         Ok(Self {
@@ -49,11 +49,11 @@ impl PathPattern {
         })
     }
 
-    /// This path and all below it, from segment to segment: `/health` is not `/healthz`.
+    /// Matches this path and all below it, by segments: `/health` does not match `/healthz`.
     ///
     /// # Errors
     ///
-    /// [`PathPatternError`] if no request could have it.
+    /// [`PathPatternError`] if no request could have this path.
     pub fn prefix(path: &str) -> Result<Self, PathPatternError> {
         let path = canonical(path)?;
         let text = path.strip_suffix('/').unwrap_or(&path).to_owned();
@@ -64,19 +64,19 @@ impl PathPattern {
         })
     }
 
-    /// Segments in which `*` is any run of characters; alone it is any one segment, and `**` at the end
-    /// is any number of them, none included.
+    /// Matches segments in which `*` is any run of characters. `*` alone is any one segment, and `**`
+    /// at the end is any number of segments, even none.
     ///
     /// # Errors
     ///
-    /// [`PathPatternError`] if no request could have it, or two stars stand anywhere else.
+    /// [`PathPatternError`] if no request could match it, or if `**` appears anywhere else.
     pub fn glob(pattern: &str) -> Result<Self, PathPatternError> {
         let rest = pattern.strip_prefix('/').ok_or(PathPatternError)?;
         let count = rest.split('/').count();
         let segment = |(index, segment): (usize, &str)| match segment {
             "*" => Ok(Segment::Any),
             "**" if index.saturating_add(1) == count => Ok(Segment::Rest),
-            // Two stars together, and what repeats in a regular expression.
+            // `**` within a segment, or repetition as in a regular expression.
             segment if ["**", ")*", "]*"].iter().any(|part| segment.contains(part)) => {
                 Err(PathPatternError)
             }
@@ -85,7 +85,7 @@ impl PathPattern {
             )),
             literal => Ok(Segment::Literal(literal.to_owned())),
         };
-        // Stars aside, it must be a path like any other.
+        // Apart from its stars, it must be a valid path.
         canonical(&pattern.replace('*', "x"))?;
         let segments: Result<_, _> = rest.split('/').enumerate().map(segment).collect();
         Ok(Self {
@@ -95,7 +95,7 @@ impl PathPattern {
         })
     }
 
-    /// Whether it matches a path, which is [resolved](Target::path).
+    /// Whether it matches a [resolved](Target::path) path.
     #[must_use]
     pub fn matches(&self, path: &str) -> bool {
         match self.kind {
@@ -107,7 +107,7 @@ impl PathPattern {
         }
     }
 
-    /// How a path fits it, to this router.
+    /// How a path fits it, as this router reads paths.
     #[must_use]
     pub fn fit(&self, path: &str, router: Router) -> PathFit {
         if self.matches(path) {
@@ -124,12 +124,12 @@ impl PathPattern {
         self.covers(other) && !other.covers(self)
     }
 
-    /// Whether it matches every path that `other` does, as far as their segments show it.
+    /// Whether it matches every path that `other` does, judged segment by segment.
     pub fn covers(&self, other: &Self) -> bool {
         covers(&self.segments, &other.segments)
     }
 
-    /// The segments that are only themselves, up to the first that is not, as a path.
+    /// The leading segments that are literal, as a path.
     pub fn literal_start(&self) -> String {
         let mut path = String::new();
         for segment in &self.segments {
@@ -142,7 +142,7 @@ impl PathPattern {
         path
     }
 
-    /// The path below which it matches everything, if it is such a pattern.
+    /// The path below which it matches everything, if it is a prefix.
     pub fn as_prefix(&self) -> Option<&str> {
         (self.kind == Kind::Prefix).then_some(self.text.as_str())
     }
@@ -153,8 +153,8 @@ impl PathPattern {
         self.kind == Kind::Glob
     }
 
-    /// Paths that are as much like the literal path `other` as its stars allow: with stars for as much as
-    /// can be, and for nothing.
+    /// Two paths as similar to the literal path `other` as its stars allow: one with stars for as much
+    /// as possible, one only for whole segments.
     pub fn paths_like(&self, other: &str) -> [String; 2] {
         let others = || other.split('/').chain(std::iter::repeat(""));
         let segments = || self.text.split('/').zip(others());
@@ -169,7 +169,7 @@ impl PathPattern {
         ]
     }
 
-    /// Whether the path is another than its own, but may be the same to one of these routers.
+    /// Whether it does not match the path, but one of these routers may treat the path as matching.
     pub fn is_alike(&self, path: &str, routers: &[Router]) -> bool {
         let is_same = |fit| matches!(fit, PathFit::Same | PathFit::Possible);
         routers
@@ -177,7 +177,7 @@ impl PathPattern {
             .any(|router| is_same(self.fit(path, *router)))
     }
 
-    /// Segment by segment. A slash at the end stands for nothing.
+    /// Compares segment by segment, ignoring a slash at the end.
     fn lax_fit(&self, path: &str, router: Router) -> PathFit {
         let (wanted, wants_slash) = match self.segments.split_last() {
             Some((Segment::Literal(last), before)) if last.is_empty() => (before, true),
@@ -213,7 +213,7 @@ impl PathPattern {
 }
 
 impl fmt::Display for PathPattern {
-    /// As in the configuration: its kind, and what it matches.
+    /// As in the configuration: its key and its path.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key = match self.kind {
             Kind::Exact => "path",
@@ -240,8 +240,8 @@ impl fmt::Debug for PathPattern {
 pub struct PathPatternError;
 
 impl Segment {
-    /// How a segment of a path fits it. Behind the last one that a pattern names a router may allow
-    /// something, and everywhere parameters.
+    /// How a segment of a path fits it. A router may allow a suffix after the last segment that a
+    /// pattern names, and parameters after any segment.
     fn fit(&self, segment: &str, router: Router, is_last: bool) -> PathFit {
         let bare = segment.split(';').next().unwrap_or_default();
         let ignores_case = router.ignores_case();
@@ -289,7 +289,7 @@ const fn possible_if(is_like: bool) -> PathFit {
     }
 }
 
-/// What stands behind `literal` in a segment that starts with it.
+/// The rest of a segment that starts with `literal`.
 fn strip<'s>(segment: &'s str, literal: &str, ignores_case: bool) -> Option<&'s str> {
     if !ignores_case {
         return segment.strip_prefix(literal);
@@ -302,7 +302,7 @@ fn strip<'s>(segment: &'s str, literal: &str, ignores_case: bool) -> Option<&'s 
     is_alike.then_some(rest.as_str())
 }
 
-/// Patterns are written as paths are matched: with escapes resolved.
+/// Patterns are written like matched paths: with escapes resolved.
 fn canonical(path: &str) -> Result<String, PathPatternError> {
     let spaced = path.replace(' ', "%20");
     let target = Target::parse(&spaced).map_err(|_| PathPatternError)?;
@@ -331,8 +331,8 @@ fn glob_matches(pattern: &[Segment], path: &str) -> bool {
     segments.next().is_none()
 }
 
-/// Whether a segment is these parts with anything between them, and behind them if it is open. Each part
-/// is looked for once, behind the one before: where it is found first leaves the most for the others.
+/// Whether a segment is these parts with anything between them, and after them if it is open. Each part
+/// is searched for once, after the previous one: its first occurrence leaves the most for the others.
 fn wild_matches(parts: &[String], segment: &str, is_open: bool) -> bool {
     let Some((first, parts)) = parts.split_first() else {
         return false;
@@ -355,7 +355,7 @@ fn wild_matches(parts: &[String], segment: &str, is_open: bool) -> bool {
     }
 }
 
-/// Whether a pattern matches every path that another one does, as far as their segments show it.
+/// Whether a pattern matches every path that another does, judged segment by segment.
 fn covers(pattern: &[Segment], other: &[Segment]) -> bool {
     let mut others = other.iter();
     for segment in pattern {
@@ -480,7 +480,7 @@ mod tests {
     #[test]
     #[expect(clippy::disallowed_methods, reason = "a limit on real time")]
     fn t_dos_07_a_pattern_cannot_backtrack() {
-        // Each segment is looked at once, whatever stands before it.
+        // Each segment is compared once, whatever precedes it.
         let stars = "/*".repeat(2_000);
         let pattern = PathPattern::glob(&format!("{stars}/end")).unwrap();
         let long = "/aaaa".repeat(2_000);
@@ -489,7 +489,7 @@ mod tests {
         for _ in 0..100 {
             assert!(!matches(&pattern, &format!("{long}/other")));
         }
-        // Two to the number of stars would be longer than this universe has been.
+        // Time exponential in the number of stars would outlast the universe.
         assert!(started.elapsed() < Duration::from_secs(10));
     }
 
@@ -702,7 +702,7 @@ mod tests {
     }
 
     proptest! {
-        /// A router that is lax takes more paths for those of a pattern, never fewer.
+        /// A lax router never matches fewer paths to a pattern than a strict one.
         #[test]
         fn t_fwd_13_what_matches_matches_laxly(
             pattern in "(/[aB*.]{1,3}){1,3}/?",
@@ -724,7 +724,7 @@ mod tests {
             }
         }
 
-        /// Stars as a search that tries everything finds them.
+        /// Matches stars by exhaustive search.
         #[test]
         fn stars_fit_as_a_slow_search_says(pattern in "[ab*]{1,6}", path in "[ab]{1,8}") {
             prop_assume!(!pattern.contains("**"));

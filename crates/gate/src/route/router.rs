@@ -24,7 +24,7 @@ pub enum Router {
 }
 
 impl Router {
-    /// Every one, in the order of the manual.
+    /// Every router, in the order of the manual.
     pub const ALL: &'static [Self] = &[
         Self::Strict,
         Self::Express,
@@ -61,7 +61,7 @@ impl Router {
         matches!(self, Self::Aspnet | Self::Express | Self::Rails)
     }
 
-    /// Whether the last segment that a pattern names may be followed by this.
+    /// Whether this text may follow the last segment that a pattern names.
     pub(super) fn may_follow(self, rest: &str) -> bool {
         match self {
             Self::Strict | Self::Aspnet => false,
@@ -79,22 +79,22 @@ impl Router {
     }
 }
 
-/// How a path fits a pattern, the worst first.
+/// How a path fits a pattern, worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum PathFit {
-    /// It does not.
+    /// It does not match.
     No,
-    /// The router may treat it as one that does.
+    /// The router may treat it as matching.
     Possible,
-    /// The router always treats it as one that does.
+    /// The router always treats it as matching.
     Same,
-    /// It does.
+    /// It matches.
     Exact,
 }
 
-/// A character as routers that ignore case compare it: one to one, like .NET and JavaScript, which
-/// fold fewer characters.
+/// Folds a character as routers that ignore case do: one to one. .NET and JavaScript fold fewer
+/// characters.
 pub(super) fn fold(char: char) -> char {
     if char.is_ascii() {
         return char.to_ascii_lowercase();
@@ -120,7 +120,7 @@ mod tests {
                 assert!(!is_one || fold(other) == fold(char), "{char} {other}");
             }
         }
-        // Two letters to JavaScript and .NET; taking them for one only asks for more.
+        // Two letters to JavaScript and .NET; treating them as one can only add requirements.
         assert_eq!(fold('\u{17f}'), 's');
         assert_eq!(fold('\u{212a}'), 'k');
         assert_ne!(fold('a'), fold('b'));

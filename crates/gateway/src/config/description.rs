@@ -1,8 +1,8 @@
-//! What a configuration may hold: every table and every key, once.
+//! The description of a configuration: every table and every key, once.
 //!
-//! The reader, the JSON Schema and the manual are made of this; a key that is not here is a mistake, and
-//! one that is read but not here does not compile. Defaults stand here too and are read like a value that
-//! was written; of a choice it is the first word.
+//! The reader, the JSON Schema and the manual all use it. A key that is not here is a mistake in a
+//! file, and does not compile in the reader. Defaults are here too, and are read like written values;
+//! the default of a choice is its first word.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use super::reader::{
     ByName, Claims, Each, FromOne, Groups, Hidden, Inner, Text, TextOrTexts, Texts, Value,
 };
 
-/// A table: what it is for, and of each key the type of its value, its default and its meaning.
+/// A table: its meaning, and for each key the type of the value, the default and the meaning.
 macro_rules! table {
     ($handles:ident: $table:ident, $meaning:literal {
         $($key:ident: $value:ty = $field:expr),+ $(,)?
@@ -264,14 +264,14 @@ words!(Preflight { "authenticated": Authenticated, "passes": Passes });
 words!(Preset { "bearward": Bearward, "authgear": Authgear, "none": None });
 words!(Protocol { "http1": Http1, "http2": Http2, "auto": Auto });
 
-/// The kinds of principals that requirements ask for.
+/// The kinds of principals that requirements can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AskedKind {
     Machine,
     User,
 }
 
-/// What becomes of a user who must re-authenticate and cannot.
+/// How to treat a user who must re-authenticate but cannot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CannotReauthenticate {
     Allow,

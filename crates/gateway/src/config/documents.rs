@@ -1,4 +1,4 @@
-//! What a configuration may hold, for machines (JSON Schema 2020-12) and for people.
+//! The configuration's JSON Schema (2020-12), and its manual for people.
 
 use std::fmt::Write;
 
@@ -24,7 +24,7 @@ pub fn schema() -> Value {
 #[must_use]
 pub fn reference() -> String {
     let mut text = String::new();
-    // Writing to a string does not fail.
+    // Writing to a string cannot fail.
     let _ = write_table(&mut text, "", Root::TABLE).and_then(|()| write_profiles(&mut text));
     text.trim_end().to_owned() + "\n"
 }
@@ -120,7 +120,7 @@ fn write_table(to: &mut String, header: &str, table: &Table) -> std::fmt::Result
     Ok(())
 }
 
-/// What the rows of the profiles hold.
+/// Writes the table of profiles.
 fn write_profiles(to: &mut String) -> std::fmt::Result {
     writeln!(to, "## Profiles\n\n{PROFILES}\n")?;
     writeln!(
@@ -142,7 +142,7 @@ fn write_profiles(to: &mut String) -> std::fmt::Result {
     writeln!(to)
 }
 
-/// What the table of profiles is.
+/// Introduces the table of profiles.
 const PROFILES: &str = "How issuers write access tokens. The claims that a token must have, next to `iss`, `exp` and the audience; \
     the claims that may name the client, of which the first that is there counts; and where roles, groups or permissions stand. \
     Each name links to the documentation of the issuer or the standard.";

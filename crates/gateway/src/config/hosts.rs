@@ -1,4 +1,4 @@
-//! `hosts` of a table: names without a port.
+//! The `hosts` of a table: names without a port.
 
 use bearward_gate::host::canonical_host;
 
@@ -11,7 +11,7 @@ pub(super) fn hosts<T: Keys>(key: &Key<T, TextOrTexts>, fields: &Fields<'_, T>) 
     let mut hosts = Vec::new();
     for host in key.read(fields) {
         let canonical = canonical_host(host.value);
-        // A port that is ignored would be read as one that matters.
+        // A port here would be ignored, although it looks significant.
         if canonical.is_empty() || canonical != host.value.to_ascii_lowercase() {
             let message = format!("{:?} is not a host without port", host.value);
             fields.found().add(Code::Value, &host.span, message, None);

@@ -14,7 +14,7 @@ use super::key::Key;
 use super::mistakes::Code;
 use super::reader::{At, Fields, Texts};
 
-/// The fields that `method_overrides` names are kept, too.
+/// Also keeps the fields that `method_overrides` names.
 pub(super) fn read(
     fields: &Fields<'_, Root>,
     id_token_field: Option<&HeaderName>,
@@ -22,7 +22,7 @@ pub(super) fn read(
 ) -> Identity {
     let mut builder = Identity::builder();
     for name in method_overrides {
-        // Any other name has never meant anything.
+        // Any other name has no effect.
         let alone = Identity::builder().keep(name.clone());
         if alone.build().is_ok() {
             builder = builder.keep(name.clone());
@@ -31,7 +31,7 @@ pub(super) fn read(
     if let Some(field) = id_token_field {
         builder = builder.id_token_field(field.clone());
     }
-    // Not said is the same as a table without keys.
+    // A missing table counts as an empty one.
     let Some(fields) = &ROOT.identity.read(fields) else {
         return builder.preset(Preset::Bearward).build().unwrap_or_default();
     };
@@ -55,14 +55,14 @@ pub(super) fn read(
     Parts { builder, own, kept }.build(fields)
 }
 
-/// What can be used each by itself, but perhaps not together.
+/// Parts that are valid by themselves, but may conflict with each other.
 struct Parts<'t> {
     builder: IdentityBuilder,
     own: Vec<OwnField<'t>>,
     kept: Vec<At<HeaderName>>,
 }
 
-/// A field that is configured.
+/// A configured field.
 struct OwnField<'t> {
     header: At<&'t str>,
     source: ClaimSource,
@@ -70,7 +70,7 @@ struct OwnField<'t> {
 }
 
 impl Parts<'_> {
-    /// Tells each that does not go together with those before it.
+    /// Reports each part that conflicts with those before it.
     fn build(mut self, fields: &Fields<'_, description::Identity>) -> Identity {
         loop {
             let error = match self.together().build() {
@@ -100,7 +100,7 @@ impl Parts<'_> {
         builder
     }
 
-    /// Leaves out what an error is about; where that stands.
+    /// Leaves out the part that causes the error, and returns its place.
     fn leave_out(&mut self, error: &IdentityBuildError) -> Option<Range<usize>> {
         if let IdentityBuildError::Contradiction(name) = error {
             let at = self.kept.iter().position(|kept| kept.value == *name)?;
@@ -122,7 +122,7 @@ impl OwnField<'_> {
     }
 }
 
-/// The names of the list under `key`, those that can be used by themselves.
+/// The names of the list under `key` that are valid by themselves.
 fn read_names(
     fields: &Fields<'_, description::Identity>,
     key: &Key<description::Identity, Texts>,
@@ -145,7 +145,7 @@ fn read_names(
     names
 }
 
-/// A field, if it can be used by itself.
+/// A field, if it is valid by itself.
 fn read_field<'t>(fields: &Fields<'t, IdentityField>) -> Option<OwnField<'t>> {
     let claim = IDENTITY_FIELD.claim.read(fields);
     if fields.is_empty(&IDENTITY_FIELD.claim) {

@@ -22,8 +22,8 @@ use super::reader::{At, Fields, Given, nearest};
 use super::surroundings::{Secret, Surroundings};
 use super::tell_duplicates;
 
-/// Whose tokens are accepted, and what challenges say. Two that are equal make the same resource
-/// server, so that the keys of an unchanged one are kept over a reload.
+/// Whose tokens are accepted, and the contents of challenges. Equal settings make equal resource
+/// servers, so that a reload without changes keeps the keys.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServerSettings {
     issuers: Vec<IssuerSettings>,
@@ -53,7 +53,7 @@ struct IssuerSettings {
 #[derive(Clone, Debug, PartialEq)]
 enum Keys {
     Discovery,
-    /// The document, which was parsed before.
+    /// The document, already validated.
     File(Secret),
     Secret(Secret),
     Uri(String),
@@ -86,7 +86,7 @@ impl ServerSettings {
         settings
     }
 
-    /// The issuers by every name, as it stands in `iss`, in the order of the configuration.
+    /// The issuers under each of their names, as in `iss`, in the order of the configuration.
     pub fn issuers(&self) -> impl Iterator<Item = &str> {
         self.issuers
             .iter()
@@ -94,12 +94,12 @@ impl ServerSettings {
             .map(String::as_str)
     }
 
-    /// What this resource server says of itself, if it has a `resource`.
+    /// The metadata of this resource server, if it has a `resource`.
     pub(crate) const fn metadata(&self) -> Option<&ProtectedResourceMetadata> {
         self.metadata.as_ref()
     }
 
-    /// The answer to a request for the protected resource metadata, as [`Gate::published`] gives it.
+    /// The response to a request for the protected resource metadata, like [`Gate::published`].
     ///
     /// [`Gate::published`]: crate::Gate::published
     #[must_use]
@@ -107,7 +107,7 @@ impl ServerSettings {
         Publication::of(self.metadata()?).answer(method, target)
     }
 
-    /// What the tokens of the issuer with this name must say.
+    /// The policy for tokens of the issuer with this name.
     #[must_use]
     pub fn policy(&self, name: &str) -> Option<Policy> {
         self.named(name)?.policy(name).ok()
@@ -117,13 +117,13 @@ impl ServerSettings {
     ///
     /// # Errors
     ///
-    /// [`BuildError`] if there is none, or its keys cannot be used.
+    /// [`BuildError`] if there is no such issuer, or its keys cannot be used.
     pub fn issuer(&self, name: &str) -> Result<Issuer, BuildError> {
         self.named(name).ok_or(BuildError::IssuerMissing)?.build()
     }
 
-    /// A resource server of these settings that fetches nothing: it has `keys` for the issuer with
-    /// this name, and none for the others. For a program that explains.
+    /// A resource server with these settings that fetches nothing: it has `keys` for the issuer with
+    /// this name, and none for the others. For a program that explains decisions.
     ///
     /// # Errors
     ///
@@ -155,7 +155,7 @@ impl ServerSettings {
         self.id_token_field.as_ref()
     }
 
-    /// The resource server, which starts to fetch keys at once, but for those that `before` has.
+    /// Builds the resource server, which at once starts to fetch the keys that `before` does not have.
     pub(super) fn build(
         &self,
         before: Option<&ResourceServer>,
@@ -244,7 +244,7 @@ impl ServerSettings {
     }
 }
 
-/// On, with the limits of its description, unless it is turned off.
+/// The token cache: on, with the default limits, unless it is turned off.
 fn token_cache(fields: &Fields<'_, Root>) -> TokenCache {
     let default = TokenCache::new().derived_bytes(DERIVED_BYTES);
     let Some(table) = ROOT.token_cache.read(fields) else {
@@ -288,7 +288,7 @@ impl IssuerSettings {
             required_claims: owned(ISSUER.required_claims.read(fields)),
             leeway: ISSUER.leeway.read(fields),
             max_lifetime: ISSUER.max_lifetime.read(fields),
-            // Those that cannot be used were told.
+            // Unusable keys were reported.
             keys: keys.unwrap_or(Keys::Discovery),
             internal_origin: internal_origin.map(|origin| origin.value.to_owned()),
             plain_http,
@@ -302,7 +302,7 @@ impl IssuerSettings {
         settings
     }
 
-    /// What the policy refuses, at its place.
+    /// Reports what the policy refuses, at its key.
     fn check(&self, fields: &Given<'_>) {
         if fields.is_empty(&ISSUER.audiences) {
             let message = "`audiences` is empty, so no token could be for us";
@@ -320,7 +320,7 @@ impl IssuerSettings {
                     (Code::Value, &ISSUER.algorithms)
                 }
             };
-            // The code is told already.
+            // The code is reported separately.
             let message = error.to_string();
             let message = message.split_once(": ").map_or(&*message, |(_, rest)| rest);
             let help = if error == PolicyError::Leeway {
@@ -336,7 +336,7 @@ impl IssuerSettings {
     fn policy(&self, name: &str) -> Result<Policy, PolicyError> {
         let (first, more) = match self.audiences.split_first() {
             Some((first, more)) => (first.as_str(), more),
-            // Told before, in words of its own.
+            // Already reported, with its own message.
             None => ("-", &[][..]),
         };
         let mut policy = Policy::builder(name, first)
@@ -430,7 +430,7 @@ impl Keys {
                 "add `secret = \"env:NAME\"`",
             );
         }
-        // All are read, even if they are too many.
+        // Reads all of them, even if only one is allowed.
         let uri = ISSUER.jwks_uri.read(fields);
         let uri = uri.map(|uri| Self::Uri(uri.value.to_owned()));
         let file = Self::from_file(fields, surroundings);
@@ -473,7 +473,7 @@ impl Keys {
                 surroundings.read_for(fields, &ISSUER.secret, path)?
             }
             _ => {
-                // It may be the secret itself.
+                // The value may be the secret itself.
                 let message = "`secret` must say where the secret is, and not be it";
                 let help =
                     "write \"env:NAME\" or \"file:PATH\"; if this was the secret, replace it";
@@ -511,7 +511,7 @@ impl Keys {
     }
 }
 
-/// The issuer by all its names.
+/// The issuer under all its names.
 fn names<'t>(
     fields: &Fields<'t, description::Issuer>,
 ) -> impl Iterator<Item = At<&'t str>> + use<'t> {
@@ -557,7 +557,7 @@ fn secret_keys(algorithms: &[Algorithm], secret: &Secret) -> Result<JwkSet, Secr
     Ok(JwkSet::from_secrets(keys.collect::<Result<Vec<_>, _>>()?))
 }
 
-/// A URL that keys may come from.
+/// Checks a URL that keys may be fetched from.
 fn check_url(
     fields: &Given<'_>,
     (url, key): (IssuerUrl, &Field),
@@ -568,7 +568,7 @@ fn check_url(
         return;
     };
     let (code, what, help) = match error {
-        // The issuer's is told already.
+        // An empty `issuer` is reported already.
         IssuerUrlError::NotAbsolute if given.value.is_empty() && url == IssuerUrl::Issuer => return,
         IssuerUrlError::NotAbsolute => (
             Code::Value,

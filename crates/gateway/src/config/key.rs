@@ -1,7 +1,7 @@
-//! A key of a table, as a handle: its name, the type of its value, its default and what it means.
+//! Handles for the keys of tables: name, type of the value, default and meaning.
 //!
-//! Whoever reads names the handle, so that a key that is not described, or is one of another table, does
-//! not compile. What a value is made of text is the reader's matter.
+//! The reader uses the handle, so that a key that is not described, or belongs to another table, does
+//! not compile. The reader also parses values from text.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -45,7 +45,7 @@ pub(super) trait Keys: 'static {
 /// A table: its keys.
 #[derive(Debug)]
 pub(super) struct Table {
-    /// What it is for.
+    /// Its purpose.
     pub(super) meaning: &'static str,
     pub(super) fields: &'static [&'static Field],
 }
@@ -61,27 +61,27 @@ impl Table {
 pub(super) struct Field {
     pub(super) key: &'static str,
     pub(super) kind: Kind,
-    /// What holds if it is not given.
+    /// The value if the key is absent.
     pub(super) default: Default,
     pub(super) meaning: &'static str,
-    /// How the table under it is written, such as `[[issuers]]`.
+    /// The header of the table under it, such as `[[issuers]]`.
     pub(super) header: &'static str,
 }
 
 impl Field {
-    /// With a table, whose header is this.
+    /// Gives the table under it this header.
     pub(super) const fn under(mut self, header: &'static str) -> Self {
         self.header = header;
         self
     }
 
-    /// The code of the mistake of leaving it out.
+    /// Requires the key: its absence has this code.
     pub(super) const fn missing_as(mut self, code: Code) -> Self {
         self.default = Default::Required(code);
         self
     }
 
-    /// What holds if it is not given, as if it were written.
+    /// The default, as written in a file.
     pub(super) fn default_text(&self) -> Option<&'static str> {
         match (self.default, self.kind) {
             (Default::Value(value), _) => Some(value),
@@ -113,7 +113,7 @@ pub(super) const fn defaulted(default: &'static str, meaning: &'static str) -> F
     with(Default::Value(default), meaning)
 }
 
-/// One of several words, the first if none is given.
+/// One of several words; the default is the first.
 pub(super) const fn chosen(meaning: &'static str) -> Field {
     with(Default::First, meaning)
 }
@@ -128,20 +128,20 @@ const fn with(default: Default, meaning: &'static str) -> Field {
     }
 }
 
-/// What holds if a key is not given.
+/// The value of an absent key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Default {
     /// The first of the words.
     First,
     /// Nothing: it is optional.
     None,
-    /// It must be given; leaving it out is a mistake with this code.
+    /// None: leaving it out is a mistake with this code.
     Required(Code),
-    /// This, as if it were written.
+    /// This text, as written in a file.
     Value(&'static str),
 }
 
-/// A value that is written as one of these words.
+/// A value written as one of several words.
 pub(super) trait Choice: Copy + 'static {
     const FIRST: Self;
     /// Every one, in the order of the manual.
@@ -155,7 +155,7 @@ pub(super) fn words<C: Choice>() -> Vec<&'static str> {
     C::ALL.iter().map(|choice| choice.word()).collect()
 }
 
-/// What a value is.
+/// The type of a value.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
     /// Where to listen.
@@ -164,7 +164,7 @@ pub(super) enum Kind {
     Choice(fn() -> Vec<&'static str>),
     /// A whole number, from 0 to 2³² − 1.
     Count,
-    /// What claims must be: claim to value, or to values of which one suffices.
+    /// Claims and their required values: one each, or a list of which one suffices.
     Claims,
     /// `true` or `false`.
     Flag,
@@ -189,7 +189,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// What is expected, for a mistake and the manual.
+    /// The expected value, for mistakes and the manual.
     pub(super) fn expected(self) -> String {
         match self {
             Self::Address => "an address such as \"127.0.0.1:9000\" or \"unix:/run/x.sock\"".into(),

@@ -25,15 +25,15 @@ use super::mistakes::Code;
 use super::reader::{Fields, Given, Text, TextOrTexts, Value};
 use super::surroundings::{Secret, Surroundings};
 
-/// The listeners, those that are configured.
+/// The configured listeners.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Listen {
     /// Health, metrics and the state of keys.
     pub admin: Option<AdminSettings>,
-    /// The questions of Envoy over gRPC.
+    /// Envoy's questions over gRPC.
     pub ext_authz: Option<ExtAuthzSettings>,
-    /// The questions of proxies.
+    /// The questions of forward-auth proxies.
     pub forward_auth: Option<ForwardAuthSettings>,
     /// The reverse proxy.
     pub proxy: Option<ProxySettings>,
@@ -66,13 +66,13 @@ impl Listen {
 }
 
 impl Listen {
-    /// Whether nothing differs but what a reload replaces while the listener stays: certificates, and
-    /// how much may be under way.
+    /// Whether only settings differ that a reload can change on a running listener: certificates, and
+    /// the limits on concurrent requests.
     pub(crate) fn is_same_at_a_start(&self, other: &Self) -> bool {
         self.as_started() == other.as_started()
     }
 
-    /// The same, with the same certificate wherever there is one.
+    /// The same, with equal certificates.
     fn as_started(&self) -> Self {
         let mut listen = self.clone();
         let listeners = [
@@ -95,16 +95,16 @@ impl Listen {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AdminSettings {
-    /// Where it listens.
+    /// The listen address.
     pub address: Address,
     /// Its certificate and key, if it speaks TLS.
     pub tls: Option<TlsSettings>,
-    /// Names under which it is asked, beside `localhost` and addresses.
+    /// Names that requests may use for it, besides `localhost` and addresses.
     pub hosts: Vec<String>,
 }
 
 impl AdminSettings {
-    /// Asked under `localhost` and addresses only.
+    /// Answers only under `localhost` and addresses.
     #[must_use]
     pub const fn new(address: Address) -> Self {
         Self {
@@ -130,11 +130,11 @@ impl AdminSettings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ForwardAuthSettings {
-    /// Where it listens.
+    /// The listen address.
     pub address: Address,
     /// Its certificate and key, if it speaks TLS.
     pub tls: Option<TlsSettings>,
-    /// The proxies that may ask; without a list loopback alone.
+    /// The proxies that may ask; without a list, only loopback.
     pub trusted_proxies: Option<Vec<IpNet>>,
 }
 
@@ -158,11 +158,11 @@ impl ForwardAuthSettings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExtAuthzSettings {
-    /// Where it listens.
+    /// The listen address.
     pub address: Address,
     /// Its certificate and key, if it speaks TLS.
     pub tls: Option<TlsSettings>,
-    /// The proxies that may ask; without a list loopback alone.
+    /// The proxies that may ask; without a list, only loopback.
     pub trusted_proxies: Option<Vec<IpNet>>,
 }
 
@@ -183,21 +183,21 @@ impl ExtAuthzSettings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProxySettings {
-    /// Where it listens.
+    /// The listen address.
     pub address: Address,
     /// Its certificate and key, if it speaks TLS.
     pub tls: Option<TlsSettings>,
     /// Proxies in front whose forwarding fields are kept.
     pub trusted_proxies: Vec<IpNet>,
-    /// How long after the expiry of their token streams end; `None` means that they do not.
+    /// How long after its token expires a stream ends; `None` if it does not.
     pub expiry_leeway: Option<Duration>,
-    /// How long the next piece of a request's body may take.
+    /// The maximum wait for the next piece of a request's body.
     pub client_idle: Duration,
-    /// How many requests are under way at a time.
+    /// The maximum number of concurrent requests.
     pub max_requests: u32,
-    /// How many WebSockets, streams of events and gRPC calls.
+    /// The maximum of WebSockets, event streams and gRPC calls.
     pub max_streams: u32,
-    /// Fields that name another method and are passed on.
+    /// Fields that name another method and are still passed on.
     pub method_overrides: Vec<HeaderName>,
 }
 
@@ -240,18 +240,18 @@ impl ProxySettings {
 pub struct TlsSettings {
     certificate: Secret,
     key: Secret,
-    /// The authorities by which clients must prove who they are, if they must.
+    /// The authorities for client certificates, if clients must present one.
     client_ca: Option<Secret>,
 }
 
 impl TlsSettings {
-    /// The settings of a listener with them, which speaks one of `protocols` (ALPN).
+    /// Builds the settings of a TLS listener, which speaks one of `protocols` (ALPN).
     ///
     /// # Errors
     ///
-    /// [`TlsSettingsError`] if they cannot be used; they could when they were read.
+    /// [`TlsSettingsError`] if the files cannot be used; parsing has checked that they can.
     pub fn build(&self, protocols: &[&[u8]]) -> Result<ServerConfig, TlsSettingsError> {
-        // Nothing global: the provider is named here.
+        // Explicit, rather than the global default provider.
         let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
@@ -269,7 +269,7 @@ impl TlsSettings {
         Ok(config)
     }
 
-    /// Whether clients must prove who they are.
+    /// Whether clients must present a certificate.
     pub(crate) const fn asks_clients(&self) -> bool {
         self.client_ca.is_some()
     }
@@ -311,7 +311,7 @@ impl TlsSettings {
     }
 }
 
-/// Why a certificate and a key cannot be used.
+/// Why the TLS files cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsSettingsError {
@@ -324,13 +324,13 @@ pub enum TlsSettingsError {
     /// There is no private key.
     #[error("no private key in PEM")]
     Key,
-    /// They do not belong together, or are of a kind that is not supported.
+    /// Certificate and key do not belong together, or their kind is not supported.
     #[error("the key is not that of the certificate, or of a kind that is not supported")]
     Mismatch,
 }
 
 impl TlsSettingsError {
-    /// What of the table is wrong.
+    /// The key of the table that is wrong.
     const fn key(self) -> &'static Key<Tls, Text> {
         match self {
             Self::Certificate => &TLS.certificate,
@@ -350,7 +350,7 @@ fn private_key(pem: &Secret) -> Result<PrivateKeyDer<'static>, TlsSettingsError>
     PrivateKeyDer::from_pem_slice(&pem.0).map_err(|_| TlsSettingsError::Key)
 }
 
-/// Clients prove who they are to these authorities, or are not served.
+/// Refuses clients without a certificate from one of these authorities.
 fn verifier(
     authorities: &Secret,
     provider: Arc<CryptoProvider>,
@@ -396,7 +396,7 @@ impl Value for Address {
     type Read<'t> = Self;
 
     fn read(field: &Field, given: &Given<'_>) -> Self {
-        // Stands for one that was told to be missing or wrong.
+        // Placeholder for an address that was missing or wrong.
         let none = Self::Unix(PathBuf::new());
         let Some(text) = Text::read(field, given) else {
             return none;

@@ -1,8 +1,8 @@
-//! Mistakes of a configuration: each with its place, what was expected and found, and a remedy.
+//! Mistakes in a configuration, each with its place, what was expected, what was found, and a remedy.
 //!
-//! They are rendered here and not by a crate for it: those print whole source lines, and a line of
-//! this file may hold a secret that somebody wrote where a reference belongs. Shown is the place
-//! itself, and what stands before it if that holds no text.
+//! Diagnostics crates print whole source lines, and a line of this file may hold a secret that somebody
+//! wrote in place of a reference. So the rendering here shows only the place itself, and the text
+//! before it unless that contains a string.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -10,27 +10,27 @@ use std::fmt::{self, Write};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
-/// How many mistakes are told; the others are counted. Nobody repairs more at once, and each costs a
-/// look through the text.
+/// The number of mistakes reported; the others are counted. Nobody repairs more at once, and each
+/// requires a pass over the text.
 pub(super) const MISTAKES_MAX: usize = 100;
 
-/// What kind of mistake it is: a stable code.
+/// The kind of a mistake: a stable code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Code {
-    /// Which tokens are for us is not said.
+    /// No audience is configured.
     AudienceMissing,
-    /// The same name twice.
+    /// The same name is there twice.
     Duplicate,
-    /// A file or an environment variable is not there, or cannot be used.
+    /// A file or an environment variable is missing or cannot be used.
     FileMissing,
-    /// Whose tokens are accepted is not said.
+    /// No issuer is configured.
     IssuerMissing,
-    /// More than clocks can differ.
+    /// A leeway greater than clocks can differ.
     Leeway,
-    /// A key that must be there is not.
+    /// A required key is missing.
     Missing,
-    /// Nothing says how the application reads paths, although access depends on it.
+    /// Access depends on how the application reads paths, but no key states it.
     Router,
     /// A path pattern that no request could match.
     RulePattern,
@@ -38,20 +38,20 @@ pub enum Code {
     SecretWeak,
     /// Not TOML.
     Syntax,
-    /// Longer than a configuration may be.
+    /// Longer than allowed.
     TooLarge,
     /// A value of the wrong type.
     Type,
     /// A key that does not exist.
     UnknownKey,
-    /// A URL over which anybody could send keys.
+    /// A URL over which an attacker could send keys.
     UrlScheme,
     /// A value of the right type that makes no sense.
     Value,
 }
 
 impl Code {
-    /// Every one.
+    /// Every code.
     pub const ALL: &'static [Self] = &[
         Self::AudienceMissing,
         Self::Duplicate,
@@ -70,7 +70,7 @@ impl Code {
         Self::Value,
     ];
 
-    /// The code as it is printed.
+    /// The code as printed.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -99,7 +99,7 @@ impl Code {
 pub struct Mistake {
     /// Its kind.
     pub code: Code,
-    /// Where it is, in bytes of the text.
+    /// Its place, in bytes of the text.
     pub span: Range<usize>,
     /// What is wrong: what was expected, and what was found.
     pub message: String,
@@ -107,8 +107,8 @@ pub struct Mistake {
     pub help: Option<String>,
 }
 
-/// The mistakes of a configuration, or the warnings about one: the first hundred that were found, and
-/// how many more there are.
+/// The mistakes in a configuration, or the warnings about it: the first hundred found, and the number
+/// of the others.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Mistakes {
     text: String,
@@ -117,7 +117,7 @@ pub struct Mistakes {
     severity: Severity,
 }
 
-/// Whether a configuration with them is refused.
+/// Whether the configuration is refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Severity {
     #[default]
@@ -130,7 +130,7 @@ impl Mistakes {
         Self::of(text, found.mistakes.into_inner(), Severity::Error)
     }
 
-    /// The configuration is valid, but should be improved.
+    /// Warnings about a configuration that is valid.
     pub(super) fn warnings(text: &str, found: Found) -> Self {
         let warnings = found.warnings.into_inner();
         if warnings.list.is_empty() {
@@ -150,7 +150,7 @@ impl Mistakes {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no mistakes.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.list.is_empty()
@@ -161,18 +161,18 @@ impl Mistakes {
         self.list.iter()
     }
 
-    /// How many there are beside those that are told.
+    /// The number of mistakes left out of the list.
     #[must_use]
     pub const fn left_out(&self) -> usize {
         self.left_out
     }
 
-    /// Those that are told, for a person, with the places in the file of this name.
+    /// The listed mistakes as text for a person, with their places in the file of this name.
     #[must_use]
     pub fn render(&self, file: &str) -> String {
         let mut rendered = String::new();
         for mistake in &self.list {
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _ = self.write(mistake, file, &mut rendered);
         }
         if self.left_out > 0 {
@@ -189,7 +189,7 @@ impl Mistakes {
         rendered
     }
 
-    /// Line and column of a mistake, from 1, the column in characters.
+    /// Line and column of a mistake, both from 1, the column in characters.
     #[must_use]
     pub fn place(&self, mistake: &Mistake) -> (usize, usize) {
         let before = self.text.get(..mistake.span.start).unwrap_or(&self.text);
@@ -223,8 +223,8 @@ impl Mistakes {
         writeln!(to)
     }
 
-    /// What stands before the place on its line, and the place up to the end of its line. Neither
-    /// is a text whose meaning is not known.
+    /// The text before the place on its line, and the place up to the end of its line. Leaves out any
+    /// text that could be a secret.
     fn excerpt(&self, mistake: &Mistake) -> (String, String) {
         let before = self.text.get(..mistake.span.start).unwrap_or_default();
         let before = before.rsplit('\n').next().unwrap_or_default();
@@ -233,7 +233,7 @@ impl Mistakes {
         } else {
             before
         };
-        // What does not parse may be the middle of a text.
+        // A syntax error may be in the middle of a string.
         let place = Some(mistake.span.clone()).filter(|_| mistake.code != Code::Syntax);
         let place = place
             .and_then(|span| self.text.get(span))
@@ -250,7 +250,7 @@ impl fmt::Display for Mistakes {
 }
 
 impl fmt::Debug for Mistakes {
-    /// Without the text, which may hold what was meant to be kept.
+    /// Omits the text, which may hold secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mistakes")
             .field("list", &self.list)
@@ -261,8 +261,7 @@ impl fmt::Debug for Mistakes {
 
 impl std::error::Error for Mistakes {}
 
-/// The mistakes and warnings so far. Reading continues after each, so that all are reported at
-/// once.
+/// The mistakes and warnings so far. Reading continues after each, so that all are reported at once.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     mistakes: RefCell<All>,
@@ -272,7 +271,7 @@ pub(super) struct Found {
 #[derive(Debug, Default)]
 struct All {
     list: Vec<Mistake>,
-    /// The hash of each that was found: a value that is read twice is wrong once.
+    /// The hash of each mistake: a value that is read twice is reported once.
     seen: HashSet<u64>,
 }
 
@@ -293,7 +292,7 @@ impl Found {
         self.mistakes.borrow_mut().add(mistake);
     }
 
-    /// Adds what is no mistake by itself.
+    /// Adds a warning, which refuses nothing.
     pub(super) fn warn(&self, code: Code, span: &Range<usize>, message: String, help: &str) {
         let warning = Mistake {
             code,
@@ -308,14 +307,14 @@ impl Found {
         self.mistakes.borrow().list.is_empty()
     }
 
-    /// Whether one stands within this place.
+    /// Whether a mistake was reported within this place.
     pub(super) fn has_within(&self, place: &Range<usize>) -> bool {
         let list = &self.mistakes.borrow().list;
         list.iter()
             .any(|mistake| place.start <= mistake.span.start && mistake.span.end <= place.end)
     }
 
-    /// Whether one more would not be told, so that nothing is to be looked for that could help.
+    /// Whether further mistakes are only counted, so that looking for a remedy is useless.
     pub(super) fn is_full(&self) -> bool {
         self.mistakes.borrow().list.len() >= MISTAKES_MAX
     }
@@ -331,7 +330,7 @@ impl All {
     }
 }
 
-/// One line without anything a terminal would obey.
+/// One line without terminal control characters.
 fn printable(text: &str) -> String {
     text.chars()
         .map(|char| if char.is_control() { ' ' } else { char })

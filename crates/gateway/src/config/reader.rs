@@ -1,6 +1,5 @@
-//! Reads tables by the handles of their keys. A value that cannot be read is told and then taken for one
-//! that is not there, and so for its default, so that reading goes on: whoever reads never stops at a
-//! mistake.
+//! Reads tables through the handles of their keys. An unreadable value is reported and then treated as
+//! absent, so the key gets its default: reading never stops at a mistake.
 
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
@@ -21,7 +20,7 @@ impl<T: Keys, V: Value> Key<T, V> {
     }
 }
 
-/// How a value is described, and what is read of it.
+/// The type of a key's value: its description, and how to read it.
 pub(super) trait Value {
     const KIND: Kind;
     type Read<'t>;
@@ -29,7 +28,7 @@ pub(super) trait Value {
     fn read<'t>(field: &Field, given: &Given<'t>) -> Self::Read<'t>;
 }
 
-/// Values that are read to one and the same type, whatever the table holds.
+/// Values of one Rust type, whichever table has the key.
 macro_rules! values {
     ($($(#[$doc:meta])* $value:ident: $kind:ident => $read:ty, $method:ident;)+) => {$(
         $(#[$doc])*
@@ -50,11 +49,11 @@ macro_rules! values {
 values! {
     /// Names that the operator chose, each with a string or a list of strings.
     Claims: Claims => Vec<(&'t str, Vec<At<&'t str>>)>, claims;
-    /// A number that would let nothing through if it were 0.
+    /// A number of at least 1: 0 would let nothing through.
     FromOne: Count => u32, count_from_one;
     /// Lists of strings.
     Groups: Groups => Vec<Vec<At<&'t str>>>, groups;
-    /// A text that must not be shown: its place is its key.
+    /// A text that must not be shown: mistakes in it point to its key.
     Hidden: Secret => Option<At<&'t str>>, hidden;
     /// A string.
     Text: Text => Option<At<&'t str>>, text;
@@ -175,15 +174,15 @@ pub(super) struct At<T> {
     pub(super) span: Range<usize>,
 }
 
-/// What a file has under the keys of the table `T`.
+/// The given keys of the table `T`.
 pub(super) struct Fields<'t, T> {
     given: Given<'t>,
     of: PhantomData<fn() -> T>,
 }
 
-/// The same, whatever table it is.
+/// The given keys of any table.
 pub(super) struct Given<'t> {
-    /// How the table is written, such as `[[issuers]]`; nothing for the whole file.
+    /// The header of the table, such as `[[issuers]]`; empty for the whole file.
     header: &'static str,
     table: &'t DeTable<'t>,
     span: Range<usize>,
@@ -204,7 +203,7 @@ impl<'t, T: Keys> Fields<'t, T> {
         Self::new("", table, 0..0, found)
     }
 
-    /// The keys of a table; those that the description does not have are told.
+    /// Reads the keys of a table, and reports those that the description does not have.
     fn new(
         header: &'static str,
         table: &'t DeTable<'t>,
@@ -241,7 +240,7 @@ impl<'t> Given<'t> {
         self.table.contains_key(field.key)
     }
 
-    /// Whether a key is given a list or table with nothing in it.
+    /// Whether the value of a key is an empty list or table.
     pub(super) fn is_empty(&self, field: &Field) -> bool {
         let value = self.table.get(field.key).map(Spanned::get_ref);
         match value {
@@ -251,7 +250,7 @@ impl<'t> Given<'t> {
         }
     }
 
-    /// Whether a mistake was reported at a key or in its value, so that nothing follows from what is left
+    /// Whether a mistake was reported at a key or in its value. If so, draw no conclusion from the rest
     /// of the value.
     pub(super) fn is_told(&self, field: &Field) -> bool {
         self.table
@@ -261,7 +260,7 @@ impl<'t> Given<'t> {
             })
     }
 
-    /// Where a key stands, or the table if it does not.
+    /// The place of a key, or of the table if the key is absent.
     pub(super) fn span_of(&self, field: &Field) -> Range<usize> {
         let given = self.table.get_key_value(field.key);
         given.map_or_else(|| self.span.clone(), |(key, _)| key.span())
@@ -275,8 +274,8 @@ impl<'t> Given<'t> {
         self.found
     }
 
-    /// The names that the operator chose for tables; `None` if there is something else than names, which
-    /// was told.
+    /// The names that the operator chose for tables; `None` if the value is not a table, which is
+    /// reported.
     pub(super) fn names(&self, field: &Field) -> Option<BTreeSet<&'t str>> {
         let Some(value) = self.table.get(field.key) else {
             return Some(BTreeSet::new());
@@ -285,15 +284,15 @@ impl<'t> Given<'t> {
         Some(names.map(|name| name.get_ref().as_ref()).collect())
     }
 
-    /// Which of these names may have been meant. Of what is only counted nobody reads it, and each comparison
-    /// takes its time.
+    /// The name that was probably meant. Skipped if mistakes are only counted: nobody would read it,
+    /// and each comparison takes time.
     pub(super) fn nearest(&self, written: &str, names: &BTreeSet<&str>) -> Option<String> {
         let is_read = !self.found.is_full();
         is_read.then(|| nearest(written, names.iter().copied()))?
     }
 
-    /// A mistake in a URL, which `message` is made of as it may be shown. One with a user or a password
-    /// is not shown, and its place is its key.
+    /// Reports a mistake in a URL; `message` gets the text that may be shown. A URL with a user or a
+    /// password is not shown: the mistake points to the key.
     pub(super) fn tell_url(
         &self,
         (code, field): (Code, &Field),
@@ -311,7 +310,7 @@ impl<'t> Given<'t> {
         self.tell_at(code, &span, message(&shown), help);
     }
 
-    /// A mistake at the key, or at the table where it is not.
+    /// A mistake at the key, or at the table if the key is absent.
     pub(super) fn tell(&self, code: Code, field: &Field, message: impl Into<String>, help: &str) {
         self.tell_at(code, &self.span_of(field), message, help);
     }
@@ -330,7 +329,7 @@ impl<'t> Given<'t> {
         self.written(field).or_else(default)
     }
 
-    /// The text that is given, whatever the default.
+    /// The given text, ignoring any default.
     fn written(&self, field: &Field) -> Option<At<&'t str>> {
         self.string(self.table.get(field.key)?, field)
     }
@@ -345,7 +344,7 @@ impl<'t> Given<'t> {
         None
     }
 
-    /// The choice whose word it is.
+    /// The choice with the given word.
     fn choice<C: Choice>(&self, field: &Field) -> Option<C> {
         let At { value, span } = self.written(field)?;
         let choice = C::ALL.iter().copied().find(|choice| choice.word() == value);
@@ -380,7 +379,7 @@ impl<'t> Given<'t> {
             self.tell_type(field, &value.span(), value.get_ref());
             return None;
         };
-        // Every base that TOML has; its underscores are not in the text any more.
+        // TOML allows several bases; the parser has already removed underscores.
         let count = u32::from_str_radix(number.as_str(), number.radix()).ok();
         if count.is_none() {
             let expected = field.kind.expected();
@@ -476,7 +475,7 @@ impl<'t> Given<'t> {
         table
     }
 
-    /// A table that stands under this name: the key, or one that the operator chose.
+    /// The table under this name: that of the key, or one that the operator chose.
     fn inner<T: Keys>(
         &self,
         field: &Field,
@@ -556,9 +555,9 @@ fn parse_duration(text: &str) -> Option<Duration> {
     Duration::try_from(text.parse::<SignedDuration>().ok()?).ok()
 }
 
-/// What may have been meant.
+/// Suggests what was probably meant.
 pub(super) fn nearest<'w>(written: &str, words: impl Iterator<Item = &'w str>) -> Option<String> {
-    // Each comparison takes as long as both lengths multiplied, and a slip is seen in a short one.
+    // A comparison takes time proportional to the product of both lengths, and only short names are worth it.
     if written.len() > COMPARED_BYTES {
         return None;
     }
@@ -574,7 +573,7 @@ pub(super) fn nearest<'w>(written: &str, words: impl Iterator<Item = &'w str>) -
         .map(|word| format!("did you mean `{word}`?"))
 }
 
-/// Names that are longer are not compared with others.
+/// Longer names are not compared.
 const COMPARED_BYTES: usize = 64;
 
 fn with_article(kind: &str) -> String {

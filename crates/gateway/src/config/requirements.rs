@@ -1,7 +1,7 @@
-//! `[requirements.NAME]`: what routes may ask for, composed by name.
+//! `[requirements.NAME]`: named requirements for routes.
 //!
-//! The gate knows groups of which one must be met, all of whose requirements must be met. `all` and
-//! `any` are multiplied out into that here, once each, and not without end.
+//! The gate has groups of requirements: a principal must meet all requirements of one group. Here `all`
+//! and `any` are expanded into such groups, once for each name, and within limits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -14,18 +14,18 @@ use super::key::{Field, Keys, Kind};
 use super::mistakes::Code;
 use super::reader::{At, Fields, Given};
 
-/// Groups of which one must be met, all of whose requirements must be met.
+/// Groups of requirements: a principal must meet all requirements of one group.
 pub(super) type Groups = Vec<Vec<Requirements>>;
 
-/// The requirements by name, multiplied out.
+/// The expanded requirements by name.
 pub(super) struct Named<'t> {
     groups: BTreeMap<&'t str, Rc<Groups>>,
-    /// All names, also of those that cannot be read.
+    /// All names, including those of unreadable tables.
     names: Option<BTreeSet<&'t str>>,
 }
 
 impl Named<'_> {
-    /// All of these must be met.
+    /// The groups for meeting all of these.
     pub(super) fn all(&self, names: &[At<&str>], fields: &Given<'_>) -> Groups {
         let mut groups = Vec::new();
         for name in names {
@@ -74,7 +74,7 @@ pub(super) fn read<'t>(fields: &Fields<'t, Root>) -> Named<'t> {
     }
 }
 
-/// Warns of requirements that no token can meet, because no issuer's profile recognises a machine.
+/// Warns about requirements that no token can meet, because no issuer's profile recognises machines.
 pub(super) fn warn_of_machines(fields: &Fields<'_, Root>) {
     for (name, table) in &ROOT.requirements.read(fields) {
         if REQUIREMENTS.kind.read(table) != Some(AskedKind::Machine) {
@@ -92,20 +92,20 @@ pub(super) fn warn_of_machines(fields: &Fields<'_, Root>) {
     }
 }
 
-/// Follows names, each of which may lead to others.
+/// Expands names, which may refer to other names.
 struct Expansion<'e, 't> {
     tables: &'e BTreeMap<&'t str, &'e Fields<'t, description::Requirements>>,
     own: &'e BTreeMap<&'t str, Option<Requirements>>,
     under_way: Vec<&'t str>,
     done: BTreeMap<&'t str, Expanded>,
-    /// Those of a circle, once that was told.
+    /// The names in a circle that was reported.
     in_circles: BTreeSet<&'t str>,
 }
 
 #[derive(Clone, Default)]
 struct Expanded {
     groups: Rc<Groups>,
-    /// How many names lead to the last of them.
+    /// The length of the longest chain of names from here.
     depth: usize,
 }
 
@@ -153,7 +153,7 @@ impl<'t> Expansion<'_, 't> {
         groups = product(groups, &choice);
         is_within_limits(&mut groups, table);
         self.under_way.pop();
-        // Whether it was found from this end or from the other.
+        // Finds a long chain whichever of its names was expanded first.
         if depth >= NAMES_DEEP {
             tell_too_deep(table);
         }
@@ -165,7 +165,7 @@ impl<'t> Expansion<'_, 't> {
         expanded
     }
 
-    /// Tells each of those that lead back to the first of them.
+    /// Reports each name in the circle that starts at `first`.
     fn tell_circle(&mut self, first: usize) {
         for name in self.under_way.iter().skip(first) {
             let is_new = self.in_circles.insert(name);
@@ -184,7 +184,7 @@ fn tell_too_deep(fields: &Given<'_>) {
         .add(Code::Value, fields.span(), message, None);
 }
 
-/// Each group of one with each group of the other. None means that nothing is asked.
+/// Combines each group of one with each group of the other. No groups means no requirements.
 fn product(ours: Groups, more: &Groups) -> Groups {
     if more.is_empty() {
         return ours;
@@ -199,7 +199,7 @@ fn product(ours: Groups, more: &Groups) -> Groups {
     ours.iter().flat_map(with).collect()
 }
 
-/// Whether these are not too many; if they are, that is told, and they are cut off.
+/// Whether the groups are within the limits; if not, reports it and cuts them off.
 fn is_within_limits(groups: &mut Groups, fields: &Given<'_>) -> bool {
     let message = if groups.len() > GROUPS_MAX {
         format!("multiplied out, these are more than {GROUPS_MAX} alternatives")
@@ -218,7 +218,7 @@ fn is_within_limits(groups: &mut Groups, fields: &Given<'_>) -> bool {
     false
 }
 
-/// All of one group and of the other. What two ways lead to is asked once: names tell them apart.
+/// All requirements of both groups, each once: names identify them.
 fn both(ours: &[Requirements], more: &[Requirements]) -> Vec<Requirements> {
     let is_new = |one: &&Requirements| ours.iter().all(|known| known.name() != one.name());
     ours.iter()
@@ -227,7 +227,7 @@ fn both(ours: &[Requirements], more: &[Requirements]) -> Vec<Requirements> {
         .collect()
 }
 
-/// What a table asks for by itself.
+/// The requirements of the table itself.
 fn conditions(name: &str, fields: &Fields<'_, description::Requirements>) -> Option<Requirements> {
     tell_empty_lists(fields);
     if fields.has(&REQUIREMENTS.cannot_reauthenticate) && !fields.has(&REQUIREMENTS.max_age) {
@@ -318,7 +318,7 @@ fn about_user(
     })
 }
 
-/// Whether any key is given that asks for something without the help of others.
+/// Whether any key is a requirement by itself.
 fn asks_by_itself(fields: &Given<'_>) -> bool {
     let no_condition: [&Field; 3] = [
         &REQUIREMENTS.all,
@@ -329,8 +329,8 @@ fn asks_by_itself(fields: &Given<'_>) -> bool {
     given.any(|key| fields.has(key) && !no_condition.iter().any(|other| other.is(key)))
 }
 
-/// A list that is there and empty would ask for nothing, which nobody writes who means it. Of `any`, nobody
-/// could meet it, which is told elsewhere.
+/// Reports lists that are empty and so would require nothing, which nobody intends. An empty `any`,
+/// which nobody could meet, is reported elsewhere.
 fn tell_empty_lists(fields: &Given<'_>) {
     for key in description::Requirements::TABLE.fields {
         let is_list = matches!(key.kind, Kind::Claims | Kind::Groups | Kind::Texts);
@@ -341,7 +341,7 @@ fn tell_empty_lists(fields: &Given<'_>) {
     }
 }
 
-/// Tells a name that is none of these, if they are known.
+/// Reports a name that is not one of these, if they are known.
 fn tell_unknown(name: &At<&str>, names: Option<&BTreeSet<&str>>, fields: &Given<'_>) {
     let Some(names) = names.filter(|names| !names.contains(name.value)) else {
         return;
@@ -355,11 +355,11 @@ fn tell_unknown(name: &At<&str>, names: Option<&BTreeSet<&str>>, fields: &Given<
         .add(Code::Value, &name.span, message, Some(help));
 }
 
-/// Each is tried for a request that meets none.
+/// A request that meets no group is tried against each.
 const GROUPS_MAX: usize = 64;
 
-/// All of them are tried for a request that meets them.
+/// A request that meets a group is tried against all of it.
 const GROUP_MAX: usize = 64;
 
-/// How many names may lead from one to the next. Nobody could follow more.
+/// The maximum length of a chain of names. Nobody could follow a longer one.
 const NAMES_DEEP: usize = 32;

@@ -1,8 +1,9 @@
-//! Routes whose order decides who gets where.
+//! Warnings about the order of routes.
 //!
-//! A route all of whose requests an earlier one matches is never used. And if a route that requires more comes before one that requires less and matches more paths, a path
-//! that only the application treats as one of the first falls to the second. An operator who says
-//! how the application reads paths has considered that.
+//! A route is never used if an earlier one matches all its requests. And if a route precedes one that
+//! requires less and matches more paths, a path that only the application treats as one of the first
+//! route's falls to the second. The operator has considered this if the configuration states how the
+//! application reads paths.
 
 use std::collections::HashMap;
 
@@ -12,16 +13,16 @@ use super::description::{self, ROUTE};
 use super::mistakes::Code;
 use super::reader::Fields;
 
-/// A route as it was read.
+/// A route and its table.
 pub(super) struct Placed<'r> {
     pub(super) route: &'r Route,
     pub(super) table: &'r Fields<'r, description::Route>,
-    /// Whether anything says how its application reads paths.
+    /// Whether the configuration states how its application reads paths.
     pub(super) has_router: bool,
 }
 
-/// Warns of each route that is never used, and of each that requires more than a later one that matches
-/// more paths.
+/// Warns about each route that is never used, and about each that requires more than a later one that
+/// matches more paths.
 pub(super) fn warn(routes: &[Placed<'_>]) {
     let wide = Wide::new(routes);
     for (at, placed) in routes.iter().enumerate() {
@@ -80,7 +81,7 @@ pub(super) fn warn(routes: &[Placed<'_>]) {
     }
 }
 
-/// Where another route stands.
+/// The position of another route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
     After,
@@ -90,14 +91,14 @@ enum Side {
 const HELP: &str = "say how the application reads paths: set `router` of its upstream, of the route or of \
                     [protection]; \"strict\" if it treats no other path as the same";
 
-/// The routes that could match all paths of another one, indexed by the start of those paths.
+/// The routes that could match all paths of another route, indexed by the start of their paths.
 struct Wide<'r> {
     routes: &'r [Placed<'r>],
     prefixes: HashMap<&'r str, Vec<usize>>,
-    /// Those for one path.
+    /// Routes for a single path.
     exact: HashMap<String, Vec<usize>>,
     globs: Vec<usize>,
-    /// Those whose patterns are alike to some router: the same when folded.
+    /// Routes that some router may confuse have the same folded path.
     folded: HashMap<String, Vec<usize>>,
 }
 
@@ -132,8 +133,8 @@ impl<'r> Wide<'r> {
         }
     }
 
-    /// A route on this side that requires less, and a path of it that the router of `placed`, or any router,
-    /// could treat as one of `placed`.
+    /// A route on this side that requires less, and one of its paths that the router of `placed`, or
+    /// any router if unknown, could treat as one of `placed`.
     fn alike(&self, side: Side, at: usize, placed: &Placed<'_>) -> Option<(&'r Route, String)> {
         let route = placed.route;
         let own = [route.router];
@@ -161,8 +162,8 @@ impl<'r> Wide<'r> {
         })
     }
 
-    /// The routes one of whose patterns may match every path that a pattern does whose literal segments
-    /// are these. Ascending for each of their patterns.
+    /// The routes that may match every path of a pattern that starts with these literal segments. Each
+    /// list is ascending.
     fn wider<'w>(&'w self, start: &'w str) -> impl Iterator<Item = &'w Vec<usize>> {
         let slashes = start.match_indices('/').map(|(slash, _)| slash);
         let starts = slashes.chain([start.len()]);
@@ -209,15 +210,15 @@ impl<'r> Wide<'r> {
     }
 }
 
-/// Whether some request that `route` refuses is admitted by `other`, as far as paths allow.
+/// Whether `other` admits some request that `route` refuses, provided that their paths overlap.
 fn is_laxer(other: &Route, route: &Route) -> bool {
     asks_less(other, route)
         && overlap(&other.hosts, &route.hosts)
         && overlap(&other.methods, &route.methods)
 }
 
-/// What the paths have in common that are alike to some router: case, slashes at the end, and what follows
-/// a word in the last segment do not count.
+/// The part of a path that no router ignores: without case, slashes at the end, and whatever follows
+/// the first word of the last segment.
 fn fold(path: &str) -> String {
     let path = path.trim_end_matches('/');
     let (before, last) = path.rsplit_once('/').unwrap_or(("", path));
@@ -226,34 +227,34 @@ fn fold(path: &str) -> String {
     format!("{before}/{word}").to_lowercase()
 }
 
-/// Whether some request could be in both; an empty list stands for all.
+/// Whether both lists have an item in common; an empty list means all.
 fn overlap<T: PartialEq>(one: &[T], other: &[T]) -> bool {
     one.is_empty() || other.is_empty() || one.iter().any(|item| other.contains(item))
 }
 
-/// Whether all that is in `fewer` is in `more`; an empty list stands for all.
+/// Whether `more` contains all items of `fewer`; an empty list means all.
 fn includes<T: PartialEq>(more: &[T], fewer: &[T]) -> bool {
     more.is_empty() || (!fewer.is_empty() && fewer.iter().all(|item| more.contains(item)))
 }
 
-/// Whether `other` admits anybody whom `route` refuses.
+/// Whether `other` admits somebody whom `route` refuses.
 fn asks_less(other: &Route, route: &Route) -> bool {
-    // In shadow mode a route requires nothing for the time being.
+    // A route in shadow mode requires nothing at present.
     let asked = match other.mode {
         Mode::Shadow => Asked::Nothing,
         Mode::Enforce => Asked::by(other),
     };
     let needed = Asked::by(route);
-    // Of two that have requirements each may admit whom the other refuses.
+    // With different requirements, each may admit somebody whom the other refuses.
     let is_other = asked == Asked::Requirements && names(other).ne(names(route));
     asked < needed || (asked == needed && is_other)
 }
 
-/// What a route requires, the least first.
+/// The requirements of a route, least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Asked {
     Nothing,
-    /// No token that is not valid.
+    /// No token, or a valid one.
     NothingWrong,
     Token,
     Requirements,

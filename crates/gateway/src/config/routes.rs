@@ -126,7 +126,7 @@ fn upstream(
     Some(given.value.into())
 }
 
-/// The name of the only one.
+/// The name, if there is only one.
 fn only<'n>(names: &BTreeSet<&'n str>) -> Option<&'n str> {
     names.first().copied().filter(|_| names.len() == 1)
 }
@@ -154,7 +154,7 @@ fn paths(fields: &Fields<'_, description::Route>) -> Vec<PathPattern> {
             fields.tell(Code::RulePattern, key, message, "leave it out");
         }
         for pattern in given {
-            // A star that stands for itself is not what was meant.
+            // A literal star is surely a mistake.
             let has_star = !name.is(&ROUTE.path_glob) && pattern.value.contains('*');
             match parse(pattern.value) {
                 Ok(_) if has_star => {
@@ -194,7 +194,7 @@ fn methods(fields: &Fields<'_, description::Route>) -> Vec<Method> {
     let mut methods = Vec::new();
     for name in ROUTE.methods.read(fields) {
         match Method::from_bytes(name.value.as_bytes()) {
-            // Methods have case: `get` is not `GET`, and nobody sends it.
+            // Methods are case-sensitive: `get` is not `GET`, and no client sends it.
             Ok(method) if !name.value.bytes().any(|byte| byte.is_ascii_lowercase()) => {
                 methods.push(method);
             }

@@ -1,4 +1,4 @@
-//! What a configuration refers to outside of itself: files and environment variables.
+//! Access to what a configuration refers to: files and environment variables.
 
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -15,29 +15,29 @@ use super::mistakes::Code;
 use super::reader::Given;
 use super::validity::Certificates;
 
-/// Where files and environment variables of a configuration are looked up.
+/// Looks up files and environment variables for a configuration.
 pub struct Surroundings<'s> {
     folder: PathBuf,
     variable: Box<Variable<'s>>,
     kind: FileKind,
-    /// The files that were read, or should have been.
+    /// The files that were read, and those that could not be.
     files: RefCell<Vec<FileRead>>,
     certificates: RefCell<Vec<Certificates>>,
 }
 
-/// What may be read as a file.
+/// The kinds of files that may be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FileKind {
-    /// Anything, such as the path that a shell creates for `<(command)`. Only the start waits for
+    /// Any file, such as the path that a shell creates for `<(command)`. Only the start can wait for
     /// it.
     Any,
-    /// A file, or a link to one: a pipe would wait for its writer.
+    /// A regular file, or a link to one: a pipe would wait for its writer.
     Regular,
 }
 
 impl FileKind {
     pub(super) fn open(self, path: &Path) -> io::Result<File> {
-        // Nothing is opened before this check, since opening is what waits.
+        // Checks before opening: opening is what could wait.
         if self == Self::Regular && !fs::metadata(path)?.is_file() {
             let message = "it is not a regular file";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
@@ -49,7 +49,7 @@ impl FileKind {
 type Variable<'s> = dyn Fn(&str) -> Option<OsString> + 's;
 
 impl<'s> Surroundings<'s> {
-    /// Files are relative to `folder`; `variable` knows the environment.
+    /// File paths are relative to `folder`; `variable` looks up environment variables.
     #[must_use]
     pub fn new(
         folder: impl Into<PathBuf>,
@@ -64,13 +64,13 @@ impl<'s> Surroundings<'s> {
         }
     }
 
-    /// The same, when the program runs already: pipes and devices are refused.
+    /// For a program that already serves: refuses pipes and devices.
     pub(crate) fn while_serving(mut self) -> Self {
         self.kind = FileKind::Regular;
         self
     }
 
-    /// The environment of this process, and the folder of the configuration file.
+    /// Uses the environment of this process and the folder of the configuration file.
     #[must_use]
     pub fn of(config: &Path) -> Self {
         let folder = config.parent().unwrap_or_else(|| Path::new(""));
@@ -81,7 +81,7 @@ impl<'s> Surroundings<'s> {
         self.folder.join(path)
     }
 
-    /// Reads a file, no further than a document may be long.
+    /// Reads a file, up to the maximum length of a document.
     fn read(&self, path: &str) -> io::Result<Vec<u8>> {
         let path = self.path(path);
         let read = read(&path, self.kind);
@@ -94,7 +94,7 @@ impl<'s> Surroundings<'s> {
         read
     }
 
-    /// A file that is needed. One that is not there is never taken for an empty one.
+    /// Reads a required file. A missing file never counts as an empty one.
     pub(super) fn read_for(&self, given: &Given<'_>, key: &Field, path: &str) -> Option<Secret> {
         match self.read(path) {
             Ok(bytes) => Some(Secret(bytes.into())),
@@ -107,12 +107,12 @@ impl<'s> Surroundings<'s> {
         }
     }
 
-    /// The files that were read until now.
+    /// The files read so far.
     pub(super) fn files(&self) -> Vec<FileRead> {
         self.files.borrow().clone()
     }
 
-    /// The certificates that were read until now.
+    /// The certificates read so far.
     pub(super) fn certificates(&self) -> Vec<Certificates> {
         self.certificates.borrow().clone()
     }
@@ -130,7 +130,7 @@ impl fmt::Debug for Surroundings<'_> {
     }
 }
 
-/// A file, and what was in it.
+/// A file and its contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileRead {
     pub(crate) path: PathBuf,
@@ -139,7 +139,7 @@ pub struct FileRead {
 }
 
 impl FileRead {
-    /// The same file as it is now.
+    /// The same file with its present contents.
     pub(crate) fn again(self) -> Self {
         let contents = read(&self.path, FileKind::Regular).ok();
         Self {
@@ -149,7 +149,7 @@ impl FileRead {
     }
 }
 
-/// What a file held, without holding it: it may be a secret.
+/// A hash of a file's contents, which may be secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Contents(u64);
 
@@ -165,7 +165,7 @@ fn read(path: &Path, kind: FileKind) -> io::Result<Vec<u8>> {
     let limit = u64::try_from(limits::DOCUMENT_BYTES).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
     let file = kind.open(path)?;
-    // One byte more, so that what is too large does not look as if it ended there.
+    // One byte more, so that a file that is too large is recognised.
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

@@ -25,7 +25,7 @@ pub(super) fn read(fields: &Fields<'_, Root>) -> Option<TelemetrySettings> {
     })
 }
 
-/// The URL that traces are sent to, below the base that is given.
+/// The URL to send traces to, below the given base.
 fn endpoint(fields: &Fields<'_, Telemetry>) -> Option<Url> {
     let given = TELEMETRY.endpoint.read(fields)?;
     let url = given.value.parse::<Url>().ok();
@@ -33,7 +33,7 @@ fn endpoint(fields: &Fields<'_, Telemetry>) -> Option<Url> {
         matches!(url.scheme(), "http" | "https")
             && url.query().is_none()
             && url.fragment().is_none()
-            // A password would stand in a file that is no secret.
+            // A password would be in a file that is not kept secret.
             && url.username().is_empty()
             && url.password().is_none()
     });

@@ -44,7 +44,7 @@ impl UpstreamSettings {
             .collect()
     }
 
-    /// The name under which routes know it.
+    /// The name that routes use for it.
     #[must_use]
     pub const fn name(&self) -> &Arc<str> {
         &self.name
@@ -58,24 +58,24 @@ impl UpstreamSettings {
         self.protocol
     }
 
-    /// The name it proves to have if it speaks TLS, and the file with the authorities that say so;
-    /// `None` for those of the system.
+    /// If it speaks TLS: the name that its certificate must prove, and the file with the trusted
+    /// authorities; `None` for those of the system.
     pub(crate) fn certificate(&self) -> Option<(&str, Option<&Path>)> {
         let tls = self.tls.as_ref()?;
         let file = tls.authorities.as_ref().map(|(file, _)| file.as_path());
         Some((&tls.name, file))
     }
 
-    /// The `Host` it is sent, if it is not the client's.
+    /// The `Host` to send to it, if not the client's.
     pub(crate) const fn host(&self) -> Option<&HeaderValue> {
         self.host.as_ref()
     }
 
-    /// The upstream, without any connection yet.
+    /// Builds the upstream, without any connection yet.
     ///
     /// # Errors
     ///
-    /// [`TlsError`] if TLS cannot be set up; it could when the configuration was read.
+    /// [`TlsError`] if TLS cannot be set up; parsing has checked that it can.
     pub fn build(&self) -> Result<Upstream, TlsError> {
         let mut upstream = Upstream::new(Arc::clone(&self.name), self.addresses.clone())
             .protocol(self.protocol)
@@ -153,19 +153,19 @@ impl UpstreamSettings {
     }
 }
 
-/// What its certificate must be.
+/// The requirements for its certificate.
 #[derive(Clone, Debug, PartialEq)]
 struct TlsSettings {
-    /// The name it proves to have.
+    /// The name it must prove.
     name: String,
-    /// The authorities that say so, and where they were read; `None` for those of the system.
+    /// The trusted authorities and their file; `None` for those of the system.
     authorities: Option<(PathBuf, Secret)>,
 }
 
 /// One of the `urls`.
 struct Place {
     address: Address,
-    /// The name of the certificate, if it is https.
+    /// The name in the certificate, if the URL is https.
     tls_name: Option<String>,
 }
 
@@ -215,7 +215,7 @@ impl Place {
     }
 }
 
-/// TLS to all of them, or to none.
+/// TLS to all of the places, or to none.
 fn tls(
     places: &[Place],
     fields: &Fields<'_, description::Upstream>,
@@ -225,7 +225,7 @@ fn tls(
         .iter()
         .filter_map(|place| place.tls_name.as_deref())
         .collect();
-    // Of what is left of URLs that cannot be read nothing follows.
+    // If a URL is invalid, the others prove nothing about TLS.
     let is_known = !fields.is_told(&UPSTREAM.urls);
     if is_known && names.is_empty() {
         for key in [&UPSTREAM.ca, &UPSTREAM.tls_name].map(Key::field) {

@@ -1,5 +1,5 @@
-//! When certificates are valid. TLS presents one that is not valid, and only the other side refuses
-//! it, so the gateway itself warns its operator.
+//! The validity of certificates. TLS presents even an invalid certificate, and only the other side
+//! refuses it, so the gateway itself warns its operator.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ struct Validity {
 }
 
 impl Certificates {
-    /// `None` if the file has none.
+    /// `None` if the file has no certificates.
     pub(super) fn of(file: &Path, pem: &[u8]) -> Option<Self> {
         let certificates = CertificateDer::pem_slice_iter(pem).filter_map(Result::ok);
         let validities: Vec<_> = certificates
@@ -39,7 +39,7 @@ impl Certificates {
         })
     }
 
-    /// The first that is not valid at this time.
+    /// Warns of the first that is not valid at this time.
     pub(super) fn warning(&self, now: SystemTime) -> Option<CertificateWarning> {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let mut out = self.validities.iter();
@@ -54,7 +54,7 @@ impl Certificates {
 }
 
 impl Validity {
-    /// rustls reports when a certificate is valid if it refuses it for that reason, and it checks
+    /// If rustls refuses a certificate because of its validity, its error has the time. rustls checks
     /// this before it looks for an authority.
     fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
         let parsed = ParsedCertificate::try_from(certificate).ok()?;
@@ -83,7 +83,7 @@ impl Validity {
     }
 }
 
-/// A certificate that is not valid at present.
+/// A certificate that is not valid now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CertificateWarning {
@@ -93,7 +93,7 @@ pub struct CertificateWarning {
     pub not_before: Timestamp,
     /// When it expires.
     pub not_after: Timestamp,
-    /// Whether it was valid once.
+    /// Whether it was valid before.
     pub has_expired: bool,
 }
 
@@ -108,7 +108,7 @@ impl fmt::Display for CertificateWarning {
     }
 }
 
-/// As far as a calendar goes.
+/// Clamped to the calendar.
 fn time(second: u64) -> Timestamp {
     let second = i64::try_from(second).unwrap_or(i64::MAX);
     Timestamp::from_second(second).unwrap_or(Timestamp::MAX)

@@ -1,4 +1,4 @@
-//! Apache httpd, before our reverse proxy.
+//! Apache httpd, in front of our reverse proxy.
 
 use super::RecipeError;
 use super::chain::Chain;
@@ -56,7 +56,7 @@ Listen {listen}
     ))
 }
 
-/// Apache removes fields by whole names only.
+/// Apache can only remove fields by whole names.
 fn forwarded(names: &Names) -> String {
     let (names, _) = names.of_proxies();
     let names = names.iter().map(|name| name.title());

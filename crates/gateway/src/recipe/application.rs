@@ -1,4 +1,4 @@
-//! What is behind the proxy.
+//! The application behind the proxy.
 
 use crate::config::UpstreamSettings;
 use crate::doors::proxy::Protocol;
@@ -7,12 +7,12 @@ use super::place::{Kind, Place};
 use super::tls::Tls;
 use super::{RecipeError, absolute, plain};
 
-/// The application, at one place or several.
+/// The application, at one or more places.
 pub(super) struct Application {
     pub(super) places: Vec<Place>,
     pub(super) tls: Option<Tls>,
     pub(super) protocol: Http,
-    /// The `Host` it is sent, if it is not the client's.
+    /// The `Host` to send to it, if not the client's.
     pub(super) host: Option<String>,
 }
 
@@ -23,7 +23,7 @@ pub(super) enum Http {
 }
 
 impl Application {
-    /// What speaks plain HTTP there.
+    /// An application with plain HTTP.
     pub(super) fn at(place: Place) -> Self {
         Self {
             places: vec![place],
@@ -49,7 +49,7 @@ impl Application {
         Ok(Self {
             places: places.collect::<Result<_, _>>()?,
             tls,
-            // As the client speaks is what a proxy makes of HTTP/1.1 as well.
+            // With `auto`, a proxy uses HTTP/1.1 as well.
             protocol: match upstream.protocol() {
                 Protocol::Http2 => Http::Two,
                 Protocol::Auto | Protocol::Http1 => Http::One,
@@ -62,7 +62,7 @@ impl Application {
         if self.tls.is_some() { "https" } else { "http" }
     }
 
-    /// A proxy that speaks HTTP/1.1 to applications is told of no other.
+    /// Refuses HTTP/2 for a recipe that supports only HTTP/1.1.
     pub(super) fn over_http1(&self, proxy: &'static str) -> Result<(), RecipeError> {
         let what = "to speak HTTP/2 to the application by this recipe";
         match self.protocol {
@@ -71,7 +71,7 @@ impl Application {
         }
     }
 
-    /// Whether one of the places has a name, to be resolved.
+    /// Whether one of the places has a name that must be resolved.
     pub(super) fn has_name(&self) -> bool {
         self.places.iter().any(|place| place.name().is_some())
     }

@@ -14,7 +14,7 @@ pub(super) struct Bearward {
 }
 
 impl Bearward {
-    /// The listener at this address, with this TLS, if it is configured.
+    /// The listener at this address, with this TLS, if configured.
     pub(super) fn of(
         recipe: &Recipe<'_>,
         listener: Option<(&Address, Option<&TlsSettings>)>,
@@ -47,7 +47,7 @@ impl Bearward {
         if self.tls.is_some() { "https" } else { "http" }
     }
 
-    /// What is to be checked besides, for people.
+    /// What else to check, for people.
     pub(super) fn checks(&self) -> Option<String> {
         let client = self.tls.as_ref()?.client.as_ref()?;
         let file = &client.certificate;
@@ -87,7 +87,7 @@ fn verified(
     settings: &TlsSettings,
 ) -> Result<Tls, RecipeError> {
     if recipe.proxy == Proxy::IngressNginx {
-        // Its `auth-url` may be https, but no annotation makes it look at the certificate.
+        // Its `auth-url` may be https, but no annotation makes it verify the certificate.
         let what = "to verify the certificate of bearward: leave [listen.forward_auth.tls] out";
         let proxy = recipe.proxy.name();
         return Err(RecipeError::Unsayable { proxy, what });

@@ -64,7 +64,8 @@ http://:{port} {{
     ))
 }
 
-/// One line takes all spellings of a reserved prefix, and whatever else has it in its name.
+/// One line removes all spellings of a reserved prefix, and every other field with this word in its
+/// name.
 fn stripped(names: &Names) -> String {
     let mut fields = vec!["*Authgear*".to_owned(), "*Bearward*".to_owned()];
     for name in names.unreserved() {
@@ -75,7 +76,7 @@ fn stripped(names: &Names) -> String {
         fields.extend(name.spellings());
     }
     if names.drops_underscores {
-        // Caddy compares names as they are, and PHP takes a dot for `_`.
+        // Caddy compares names literally, and PHP reads a dot as `_`.
         fields.extend(["*_*", "*.*"].map(str::to_owned));
     }
     let lines = fields
@@ -91,7 +92,8 @@ fn misleading(names: &Names) -> String {
         .collect();
     for name in names.misleading_singly(OWN) {
         fields.push(name.written());
-        // With one of them for each hyphen, as CGI has it. All are gone already where names with `_` are.
+        // Replaces every hyphen with `_`, as CGI does. If names with `_` are dropped, they are gone
+        // already.
         if !names.drops_underscores && name.is_plain() && name.underscored() != *name.lower() {
             fields.push(name.underscored());
         }
@@ -102,7 +104,7 @@ fn misleading(names: &Names) -> String {
     lines.collect()
 }
 
-/// What `reverse_proxy` sets itself.
+/// Fields that `reverse_proxy` sets itself.
 const OWN: &[&str] = &["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
 
 fn copied(name: &Name) -> String {
@@ -130,7 +132,7 @@ fn reached(bearward: &Bearward) -> String {
     format!("{scheme}{}", dialled(&bearward.place))
 }
 
-/// How bearward is asked.
+/// The transport to bearward.
 fn asked(bearward: &Bearward) -> String {
     let mut lines = vec![
         format!("dial_timeout {LIMIT}"),

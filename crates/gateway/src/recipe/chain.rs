@@ -1,5 +1,5 @@
-//! What the recipe of a proxy has to say that has no forward auth: it passes requests to our
-//! reverse proxy, which is before the application.
+//! The parts of a recipe for a proxy without forward auth, which passes requests to our reverse proxy
+//! in front of the application.
 
 use std::net::SocketAddr;
 
@@ -10,17 +10,17 @@ use super::place::over_tcp;
 use super::tls::Tls;
 use super::{Proxy, Recipe, RecipeError, heading, peers};
 
-/// A proxy before our reverse proxy.
+/// A proxy in front of our reverse proxy.
 pub(super) struct Chain {
     proxy: Proxy,
     pub(super) listen: SocketAddr,
     /// `host:port` of our reverse proxy.
     pub(super) bearward: String,
     pub(super) tls: Option<Tls>,
-    /// The file with certificate and key of the proxy, where it must prove who it is.
+    /// The file with the certificate and key of the proxy, if it must present them.
     pub(super) client: Option<String>,
     pub(super) names: Names,
-    /// What is to be checked of the way to bearward, for people.
+    /// What to check about the connection to bearward, for people.
     checks: Vec<String>,
 }
 
@@ -61,7 +61,7 @@ impl Chain {
         })
     }
 
-    /// The heading, with what is to be checked of each such proxy and of this one.
+    /// The heading, with what to check for every such proxy and for this one.
     pub(super) fn heading(&self, title: &str, checks: &[String]) -> String {
         heading(self.proxy, title, &[&self.checks, checks].concat())
     }

@@ -1,4 +1,4 @@
-//! Envoy, but for the filter that asks: the listener, the application, the cluster of bearward.
+//! Envoy, apart from the filter that asks: the listener and both clusters.
 
 use bearward_gate::misleading::ENVOYS_OWN;
 
@@ -11,7 +11,7 @@ use super::place::{Kind, Place};
 use super::tls::{ClientCertificate, Tls};
 use super::{LIMIT, Proxy, RecipeError};
 
-/// The whole configuration, around the settings of the filter `ext_authz`, each line of which is
+/// Writes the whole configuration, around the settings of the filter `ext_authz`; each line of these is
 /// indented by 22 spaces.
 pub(super) fn write(
     recipe: &ForwardAuth,
@@ -58,13 +58,13 @@ fn listener(recipe: &ForwardAuth, filter: &str) -> String {
     };
     let removed = match recipe.proxy == Proxy::EnvoyHttp {
         true => removed(&recipe.names),
-        // It is told with each answer.
+        // Each answer names the fields to remove.
         false => String::new(),
     };
     let rewrite = recipe.application.host.as_ref();
     let rewrite = rewrite.map(|host| format!(", host_rewrite_literal: \"{host}\""));
     let rewrite = rewrite.unwrap_or_default();
-    // Over gRPC the filter answers with the metadata.
+    // Over gRPC, the filter's answer holds the metadata.
     let metadata = recipe.metadata.as_ref();
     let metadata = metadata.filter(|_| recipe.proxy == Proxy::EnvoyHttp);
     let metadata = metadata.map(published).unwrap_or_default();
@@ -110,7 +110,7 @@ fn listener(recipe: &ForwardAuth, filter: &str) -> String {
     )
 }
 
-/// Bearward is not sent them, so it cannot name them.
+/// Envoy does not send these to bearward, which therefore cannot name them.
 fn removed(names: &Names) -> String {
     let names = names.misleading(ENVOYS_OWN);
     let lines = names.map(|name| format!("                    - {}\n", quoted(name)));
@@ -214,7 +214,7 @@ fn verified(tls: &Tls, protocol: Http) -> String {
         Http::One => "http/1.1",
         Http::Two => "h2",
     };
-    // A certificate has names as DNS, and addresses as IP.
+    // A certificate has names of type DNS, and addresses of type IP.
     let kind = match name.parse::<std::net::IpAddr>() {
         Ok(_) => "IP_ADDRESS",
         Err(_) => "DNS",
@@ -248,8 +248,8 @@ fn presented(client: &ClientCertificate) -> String {
     )
 }
 
-/// By default Envoy takes addresses of IPv6 alone where a name has any: `localhost` has, and most
-/// programs do not listen there.
+/// By default, Envoy uses only IPv6 addresses if a name has any: `localhost` has one, and most programs
+/// do not listen there.
 const NAMED: &str = "STRICT_DNS
       dns_lookup_family: V4_PREFERRED";
 

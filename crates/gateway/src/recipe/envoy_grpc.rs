@@ -1,5 +1,5 @@
-//! Envoy: `ext_authz` over gRPC. It sends every field of the request, and removes what the answer
-//! names.
+//! Envoy: `ext_authz` over gRPC. Envoy sends every field of the request, and removes the fields that
+//! the answer names.
 
 use super::application::Http;
 use super::forward_auth::ForwardAuth;

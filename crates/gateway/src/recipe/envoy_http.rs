@@ -1,5 +1,5 @@
-//! Envoy: `ext_authz` over HTTP. It sends the fields that are named here and no others, and sets
-//! those of the answer that are named here.
+//! Envoy: `ext_authz` over HTTP. Envoy sends only the request fields that the recipe names, and sets
+//! only the response fields that it names.
 
 use bearward_gate::misleading::ENVOYS_OWN;
 
@@ -15,7 +15,7 @@ pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     let title = "Envoy before the application, asking bearward over HTTP.";
     let (scheme, place) = (recipe.bearward.scheme(), &recipe.bearward.place);
     let uri = match &place.0 {
-        // The cluster says where it is; this is a name only.
+        // The cluster has the address; this is only a name.
         Kind::Unix(_) => "http://bearward".to_owned(),
         Kind::Ip(_) | Kind::Name(..) => format!("{scheme}://{place}"),
     };
@@ -55,7 +55,7 @@ fn asked(names: &Names, traces: Continues) -> String {
     }
     patterns.extend(names.unreserved().map(|name| pattern(&name.pattern())));
     let credentials = names.credentials.iter();
-    // Those with one spelling are sent already.
+    // Credentials with only one spelling are sent already.
     let credentials = credentials.filter(|name| name.lower().contains('-'));
     patterns.extend(credentials.map(|name| pattern(&name.pattern())));
     let beginning = |name: &Name| {

@@ -1,4 +1,4 @@
-//! What the recipe of a proxy has to say that asks about each request.
+//! The parts of a recipe for a proxy that asks about each request.
 
 use std::net::SocketAddr;
 
@@ -11,7 +11,7 @@ use super::names::Names;
 use super::place::Kind;
 use super::{Proxy, Recipe, RecipeError, heading, peers};
 
-/// A proxy that asks.
+/// A proxy that asks bearward.
 pub(super) struct ForwardAuth {
     pub(super) proxy: Proxy,
     pub(super) listen: SocketAddr,
@@ -63,7 +63,7 @@ impl ForwardAuth {
         })
     }
 
-    /// The heading, with what is to be checked of each such proxy and of this one.
+    /// The heading, with what to check for every such proxy and for this one.
     pub(super) fn heading(&self, title: &str, checks: &[String]) -> String {
         let (table, peers) = (self.proxy.tables().0, &self.peers);
         let (bearward, application) = (&self.bearward, self.application.shown());

@@ -1,4 +1,4 @@
-//! HAProxy, before our reverse proxy.
+//! HAProxy, in front of our reverse proxy.
 
 use super::RecipeError;
 use super::chain::Chain;

@@ -1,7 +1,7 @@
-//! ingress-nginx: `auth-url`, by annotations alone.
+//! ingress-nginx: `auth-url`, with annotations alone.
 //!
-//! Snippets are not used: they let whoever may write an Ingress write the configuration of the
-//! controller, and are off by default.
+//! Recipes use no snippets: these let anybody who may write an Ingress write the controller's
+//! configuration, and are off by default.
 
 use super::application::Application;
 use super::forward_auth::ForwardAuth;
@@ -72,7 +72,7 @@ metadata:
     ))
 }
 
-/// An Ingress of its own: the annotations of the other are for all its paths, and a backend is in the
+/// A separate Ingress: annotations apply to all paths of an Ingress, and a backend must be in the
 /// namespace of its Ingress.
 fn published(metadata: &Metadata, bearward: &Place) -> Result<String, RecipeError> {
     let what = "of metadata at anything but a Service: name that of bearward as \
@@ -122,7 +122,8 @@ impl Service {
         }
     }
 
-    /// `name`, `name.namespace` or with `.svc.cluster.local` behind it; `what` is said of any other.
+    /// Parses `name`, `name.namespace` or these with `.svc.cluster.local`; the error for others has
+    /// `what`.
     fn of(place: &Place, what: &'static str) -> Result<Self, RecipeError> {
         let not_one = RecipeError::Unsayable { proxy: PROXY, what };
         let Some((host, port)) = place.name() else {
@@ -142,7 +143,7 @@ impl Service {
     }
 }
 
-/// The controller reaches bearward by a name or an address that is not its own.
+/// The place of bearward, which must not be on the controller's own machine.
 fn in_cluster(bearward: &Place) -> Result<String, RecipeError> {
     let is_elsewhere = match &bearward.0 {
         Kind::Ip(address) => !address.ip().is_loopback(),
@@ -172,7 +173,7 @@ fn more(application: &Application) -> String {
     lines
 }
 
-/// What is to be checked.
+/// What to check.
 const CHECKS: [&str; 8] = [
     "The configuration of the controller has `large-client-header-buffers: \"4 32k\"`: a token of",
     "  16 KiB must fit into one buffer. It has neither `enable-underscores-in-headers: \"true\"` nor",
@@ -184,7 +185,7 @@ const CHECKS: [&str; 8] = [
     "This recipe is not tested with a controller.",
 ];
 
-/// What the controller sets itself.
+/// Fields that the controller sets itself.
 const OWN: &[&str] = &[
     "proxy",
     "x-forwarded-for",

@@ -1,5 +1,5 @@
-//! The protected resource metadata ([RFC 9728 §3]), which bearward serves and the application does not
-//! have: it has to be reached through the proxy, without a token.
+//! The protected resource metadata ([RFC 9728 §3]), which bearward serves and the application does not:
+//! clients must reach it through the proxy, without a token.
 //!
 //! [RFC 9728 §3]: https://www.rfc-editor.org/rfc/rfc9728#section-3
 
@@ -8,7 +8,7 @@ use std::path::Path;
 use super::{RecipeError, plain};
 use crate::config::Config;
 
-/// Where clients look for it.
+/// Where clients look for the metadata.
 pub(super) struct Metadata {
     pub(super) path: String,
     url: String,
@@ -26,7 +26,7 @@ impl Metadata {
         }))
     }
 
-    /// What is to be checked, for people.
+    /// What to check, for people.
     pub(super) fn check(&self) -> String {
         format!(
             "Challenges name {} (RFC 9728), by which clients have to come to this proxy.",
@@ -35,5 +35,5 @@ impl Metadata {
     }
 }
 
-/// Says of lines in a recipe what they are for.
+/// Explains lines in a recipe.
 pub(super) const COMMENT: &str = "# The protected resource metadata (RFC 9728), for everybody: bearward has it, the application has not.";

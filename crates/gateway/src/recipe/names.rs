@@ -1,4 +1,4 @@
-//! The names of the fields, in every spelling that a proxy has to know.
+//! The names of fields, in every spelling that a proxy must handle.
 
 use bearward_gate::identity::{Identity, Underscores, has_reserved_prefix};
 use bearward_gate::misleading::{MISLEADING, Teller};
@@ -6,21 +6,21 @@ use http::HeaderName;
 
 use super::{RecipeError, plain};
 
-/// The fields that a proxy has to set, replace or remove.
+/// The fields that a proxy must set, replace or remove.
 pub(super) struct Names {
-    /// Told to the application; those of the preset that never are included.
+    /// Fields for the application, including those of the preset that are never set.
     pub(super) identity: Vec<Name>,
-    /// Taken from the request, unless they are forwarded.
+    /// Fields to remove from the request, unless they are forwarded.
     pub(super) credentials: Vec<Name>,
-    /// The field of ID tokens, which bearward reads in any case.
+    /// The field of ID tokens, which bearward always reads.
     pub(super) id_token: Name,
-    /// Whether every client field with `_` goes.
+    /// Whether the proxy drops every client field with `_`.
     pub(super) drops_underscores: bool,
-    /// The fields that mislead applications, and those that the operator removes in addition.
+    /// The fields that mislead applications, and the further fields that the operator removes.
     misleading: Vec<Misleading>,
 }
 
-/// A field to remove, or all fields that begin like it.
+/// A field to remove, or all fields whose names start alike.
 struct Misleading {
     name: Name,
     is_beginning: bool,
@@ -45,22 +45,23 @@ impl Names {
         })
     }
 
-    /// The fields that would make applications use another request than the one decided on, except
-    /// the proxy's `own`, which it writes itself.
+    /// The fields that would make applications use another request than the one decided on, except the
+    /// proxy's `own`, which it writes itself.
     pub(super) fn misleading(&self, own: &[&str]) -> impl Iterator<Item = &Name> {
         let rows = self.misleading.iter();
         let rows = rows.filter(move |row| !row.is_beginning && !own.contains(&&*row.name.0));
         rows.map(|row| &row.name)
     }
 
-    /// The beginnings of such fields, except those with which one of the proxy's `own` begins.
+    /// The starts of the names of such fields, except those that one of the proxy's `own` starts with.
     pub(super) fn beginnings(&self, own: &[&str]) -> impl Iterator<Item = &Name> {
         let begins = |row: &&Misleading| own.iter().any(|own| own.starts_with(&row.name.0));
         let rows = self.misleading.iter().filter(|row| row.is_beginning);
         rows.filter(move |row| !begins(row)).map(|row| &row.name)
     }
 
-    /// Those of [`misleading`](Self::misleading) that have none of the [`beginnings`](Self::beginnings).
+    /// The names of [`misleading`](Self::misleading) that start with none of the
+    /// [`beginnings`](Self::beginnings).
     pub(super) fn misleading_singly(&self, own: &[&str]) -> impl Iterator<Item = &Name> {
         self.misleading(own).filter(move |name| {
             let mut beginnings = self.beginnings(own);
@@ -68,8 +69,8 @@ impl Names {
         })
     }
 
-    /// The fields that a trusted proxy in front may set, and therefore has to remove from what a
-    /// client sends: full names, and beginnings.
+    /// The fields that a trusted proxy in front may set, and therefore must remove from client
+    /// requests: full names, and starts of names.
     pub(super) fn of_proxies(&self) -> (Vec<&Name>, Vec<&Name>) {
         let rows = self.misleading.iter();
         let rows = rows.filter(|row| row.teller == Teller::Proxy);
@@ -79,7 +80,7 @@ impl Names {
         (names.collect(), beginnings.collect())
     }
 
-    /// A regular expression, in lower case, for every spelling of them.
+    /// A regular expression, in lower case, for all their spellings.
     pub(super) fn misleading_pattern(&self, own: &[&str]) -> String {
         let names = self.misleading_singly(own).map(Name::pattern);
         let beginnings = self.beginnings(own);
@@ -87,14 +88,14 @@ impl Names {
         beginnings.chain(names).collect::<Vec<_>>().join("|")
     }
 
-    /// The identity fields that are not among those of a reserved prefix.
+    /// The identity fields without a reserved prefix.
     pub(super) fn unreserved(&self) -> impl Iterator<Item = &Name> {
         let names = self.identity.iter();
         names.filter(|name| !has_reserved_prefix(&name.0))
     }
 
-    /// A regular expression, in lower case, for every spelling of an identity field and of what
-    /// begins like ours.
+    /// A regular expression, in lower case, for every spelling of the identity fields and of any field
+    /// with a reserved prefix.
     pub(super) fn identity_pattern(&self) -> String {
         let names = self.unreserved().map(Name::pattern);
         let all: Vec<_> = [RESERVED_PATTERN.to_owned()]
@@ -104,7 +105,7 @@ impl Names {
         all.join("|")
     }
 
-    /// The same, and for spellings of credentials other than their names.
+    /// As [`identity_pattern`](Self::identity_pattern), and for other spellings of the credentials.
     pub(super) fn pattern(&self) -> String {
         let credentials = self.credentials.iter().filter(|name| name.0.contains('-'));
         let all: Vec<_> = [self.identity_pattern()]
@@ -114,8 +115,8 @@ impl Names {
         all.join("|")
     }
 
-    /// A regular expression for a `Connection` that names an identity field. RE2, to be used
-    /// without regard to case.
+    /// A regular expression for a `Connection` that names an identity field. In RE2 syntax, to match
+    /// case-insensitively.
     pub(super) fn in_connection(&self) -> String {
         let names: Vec<_> = self.unreserved().map(|name| name.0.as_str()).collect();
         if names.is_empty() {
@@ -128,8 +129,8 @@ impl Names {
     }
 }
 
-/// The fields in the table and those that the operator adds, without those that are kept, and
-/// without identity fields and credentials, which a recipe already covers.
+/// The fields in the table and those that the operator adds, except those that are kept, and except
+/// identity fields and credentials, which a recipe already covers.
 fn misleading(identity: &Identity) -> Result<Vec<Misleading>, RecipeError> {
     let mut rows = Vec::new();
     for row in MISLEADING {
@@ -183,8 +184,8 @@ impl Name {
         self.0.split('-').map(word).collect::<Vec<_>>().join("-")
     }
 
-    /// [`title`](Self::title), or what is meant where there is no letter first: `_method`, and `$WSRU`
-    /// of those that begin so.
+    /// [`title`](Self::title), or the original spelling of a name that starts with another character:
+    /// `_method`, or `$WSRU` and the like.
     pub(super) fn written(&self) -> String {
         match self.0.strip_prefix('-') {
             Some("method") => "_method".to_owned(),
@@ -193,7 +194,7 @@ impl Name {
         }
     }
 
-    /// Whether a proxy that lets pass only letters, digits and hyphens lets it pass.
+    /// Whether the name passes a proxy that allows only letters, digits and hyphens.
     pub(super) fn is_plain(&self) -> bool {
         !self.0.starts_with('-')
     }
@@ -208,7 +209,7 @@ impl Name {
         self.0.replace('-', SEPARATOR)
     }
 
-    /// With `_` or `.` for its hyphens, in every combination but the name itself.
+    /// The spellings with `_` or `.` for hyphens, except the name itself.
     pub(super) fn spellings(&self) -> Vec<String> {
         let mut spellings = vec![String::new()];
         for (at, word) in self.title().split('-').enumerate() {
@@ -228,7 +229,7 @@ impl Name {
     }
 }
 
-/// CGI and its heirs take each of them for one and the same.
+/// CGI and its successors treat all these characters alike.
 const SEPARATOR: &str = "[^a-z0-9]";
 
 const RESERVED_PATTERN: &str = "x[^a-z0-9](authgear|bearward)[^a-z0-9].*";

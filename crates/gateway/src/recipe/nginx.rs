@@ -1,7 +1,7 @@
 //! nginx: `auth_request`.
 //!
-//! It knows 200, 401 and 403 of an answer. The status that was decided and the challenge of a 403
-//! are restored in a named location.
+//! `auth_request` distinguishes only 200, 401 and 403. A named location restores the status that was
+//! decided, and the challenge of a 403.
 
 use super::LIMIT;
 use super::RecipeError;
@@ -66,7 +66,7 @@ server {{
     ))
 }
 
-/// Several places under one name.
+/// Joins several places under one name.
 fn upstream(application: &Application) -> String {
     if application.places.len() == 1 {
         return String::new();
@@ -195,7 +195,7 @@ fn published(metadata: &Metadata, bearward: &Bearward) -> String {
     )
 }
 
-/// A path of bearward.
+/// The URL of a path of bearward.
 fn target(bearward: &Bearward, path: &str) -> String {
     let (scheme, place) = (bearward.scheme(), &bearward.place);
     match &place.0 {
@@ -205,7 +205,7 @@ fn target(bearward: &Bearward, path: &str) -> String {
     }
 }
 
-/// What every request to bearward has.
+/// The settings of every request to bearward.
 fn without_body(bearward: &Bearward) -> String {
     let tls = bearward.tls.as_ref().map(verified).unwrap_or_default();
     format!(
@@ -236,7 +236,7 @@ const DENIED: &str = "    # What was decided, where auth_request knows 401 and 4
     }
 ";
 
-/// Set in the recipe.
+/// Fields that the recipe sets.
 const OWN: &[&str] = &["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
 
 const UPSTREAM: &str = "bearward_application";

@@ -1,4 +1,4 @@
-//! Where something listens, so that every proxy can be told.
+//! Listening places, in a form that every proxy can use.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -9,7 +9,7 @@ use crate::doors::proxy::Address;
 
 use super::{RecipeError, plain};
 
-/// A place to connect to, in characters that mean themselves everywhere.
+/// A place to connect to, in characters without special meaning anywhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place(pub(super) Kind);
 
@@ -42,7 +42,7 @@ impl Place {
         }
     }
 
-    /// The name, if it is reached by one.
+    /// The name and port, if the place has a name.
     pub(super) fn name(&self) -> Option<(&str, u16)> {
         match &self.0 {
             Kind::Name(host, port) => Some((host, *port)),
@@ -77,7 +77,7 @@ impl FromStr for Place {
             return Ok(SocketAddr::new(IpAddr::V6(address), port).into());
         }
         if let Ok(address) = host.parse::<IpAddr>() {
-            // A colon too many: an IPv6 address without brackets.
+            // More than one colon: an IPv6 address without brackets.
             return match address {
                 IpAddr::V4(_) => Ok(SocketAddr::new(address, port).into()),
                 IpAddr::V6(_) => Err(not_one()),
@@ -98,12 +98,12 @@ impl fmt::Display for Place {
     }
 }
 
-/// Not a place that every proxy can be told.
+/// Not a place that every proxy can use.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct PlaceError(String);
 
-/// A proxy that has no Unix sockets is told of none.
+/// The TCP address; this proxy cannot use a Unix socket.
 pub(super) fn over_tcp(place: &Place, proxy: &'static str) -> Result<String, RecipeError> {
     let what = "of a Unix socket";
     place

@@ -1,8 +1,8 @@
-//! Which texts mean themselves in every configuration language, without quotes.
+//! Plain texts, which need no quotes in any configuration language.
 //!
-//! nginx, the Caddyfile, YAML, HAProxy and Apache each have their own quotes, escapes and
-//! variables. Names, addresses and paths of this world hardly ever need them, so none is used: a
-//! text with any other character is refused.
+//! nginx, the Caddyfile, YAML, HAProxy and Apache each have their own quotes, escapes and variables.
+//! Real names, addresses and paths hardly ever need them, so recipes use none: a text with any other
+//! character is refused.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use super::RecipeError;
 /// A host: a name or an IPv4 address.
 pub(super) fn host(host: &str) -> Result<String, RecipeError> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-    // What begins with anything else might be an option or a pattern.
+    // Another first character might make it an option or a pattern.
     let begins = host
         .bytes()
         .next()
@@ -26,7 +26,7 @@ pub(super) fn host(host: &str) -> Result<String, RecipeError> {
     })
 }
 
-/// A host as in `Host`: perhaps with a port.
+/// A host as in `Host`, optionally with a port.
 pub(super) fn host_and_port(text: &str) -> Result<String, RecipeError> {
     let (name, port) = text.split_once(':').unwrap_or((text, "1"));
     match port.parse::<u16>() {

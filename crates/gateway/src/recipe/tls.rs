@@ -1,21 +1,22 @@
-//! TLS from the proxy to what is behind it: whom it believes, and by what it is known itself.
+//! TLS from the proxy to the servers behind it: the authorities it trusts, and the certificate it
+//! presents.
 
 use std::path::Path;
 
 use super::{RecipeError, absolute};
 
-/// How TLS is spoken to bearward, or to the application.
+/// TLS settings for bearward or for the application.
 pub(super) struct Tls {
-    /// The name that the certificate of the other side proves.
+    /// The name that the other side's certificate must prove.
     pub(super) name: String,
-    /// The file with the authorities that say so; `None` for those of the system.
+    /// The file with the trusted authorities; `None` for those of the system.
     pub(super) authorities: Option<String>,
-    /// By what the proxy proves who it is, where it must.
+    /// The certificate that the proxy presents, if it must.
     pub(super) client: Option<ClientCertificate>,
 }
 
 impl Tls {
-    /// The file with the authorities, for a proxy that must be told of one.
+    /// The file with the authorities, for a proxy that always needs one.
     pub(super) fn authorities_file(&self) -> &str {
         self.authorities.as_deref().unwrap_or(SYSTEM_AUTHORITIES)
     }
@@ -35,7 +36,7 @@ impl ClientCertificate {
         })
     }
 
-    /// The file that has both, for a proxy that reads them from one.
+    /// The file with both, for a proxy that needs them in one.
     pub(super) fn in_one_file(&self, proxy: &'static str) -> Result<&str, RecipeError> {
         if self.certificate == self.key {
             return Ok(&self.certificate);
@@ -45,5 +46,5 @@ impl ClientCertificate {
     }
 }
 
-/// The bundle of the system's authorities where Debian and its heirs keep it.
+/// The system's authorities on Debian and its derivatives.
 const SYSTEM_AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";

@@ -1,4 +1,4 @@
-//! Traefik 3: `ForwardAuth`, as dynamic configuration of the file provider.
+//! Traefik 3: `ForwardAuth`, as dynamic configuration for the file provider.
 
 use std::net::SocketAddr;
 
@@ -88,7 +88,7 @@ fn listed(names: &Names) -> String {
         .collect()
 }
 
-/// The certificate is verified by the name in the address.
+/// Traefik verifies the certificate by the name in the address.
 fn asked(tls: &Tls) -> String {
     let mut lines = Vec::new();
     let authorities = tls.authorities.as_ref();
@@ -115,7 +115,7 @@ fn published(metadata: &Metadata) -> String {
     )
 }
 
-/// What requests are sent on to.
+/// The services for requests.
 fn services(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     let Application { places, tls, .. } = &recipe.application;
     let scheme = match (tls, recipe.application.protocol) {
@@ -176,7 +176,7 @@ fn transport(name: &str, tls: Option<&Tls>) -> String {
     )
 }
 
-/// What Traefik writes or removes itself before it asks.
+/// Fields that Traefik writes or removes itself before it asks.
 const OWN: &[&str] = &[
     "x-forwarded-for",
     "x-forwarded-host",

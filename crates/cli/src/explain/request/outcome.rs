@@ -1,4 +1,4 @@
-//! What becomes of the request.
+//! The outcome of the request.
 
 use bearward::explain::{self, Report};
 use bearward_core::rejection::InvalidRequest;
@@ -10,7 +10,7 @@ use http::{HeaderName, HeaderValue};
 use crate::Exit;
 use crate::reasons::Explanation;
 
-/// What becomes of the request.
+/// The outcome of the request.
 pub(super) enum Outcome {
     /// It passes.
     Admitted {
@@ -21,10 +21,10 @@ pub(super) enum Outcome {
     },
     /// The gateway answers it itself, with the protected resource metadata.
     Published { status: u16 },
-    /// It does not.
+    /// It is refused.
     Refused {
         code: &'static str,
-        /// The status, where the gate was asked.
+        /// The status, if the gate was asked.
         status: Option<u16>,
         challenge: Option<String>,
     },
@@ -47,7 +47,7 @@ impl Outcome {
         }
     }
 
-    /// What can be said while the keys are not at hand.
+    /// The outcome as far as it is known without keys.
     pub(super) fn without_keys(report: &Report, error: &str) -> Self {
         match report.decision {
             explain::Decision::Refused(code) => Self::Refused {
@@ -61,7 +61,7 @@ impl Outcome {
         }
     }
 
-    /// What is given as token could not stand in a field.
+    /// The text given as a token cannot be sent in a field.
     pub(super) const fn unsendable() -> Self {
         Self::Refused {
             code: InvalidRequest::MalformedCredentials.code(),
@@ -70,7 +70,7 @@ impl Outcome {
         }
     }
 
-    /// What explains it.
+    /// The reason's explanation.
     pub(super) fn reason(&self) -> Option<Explanation> {
         match self {
             Self::Admitted { shadowed, .. } => shadowed.and_then(Explanation::of),

@@ -1,4 +1,4 @@
-//! What a route requires, composed: each alternative, and what the principal has of it.
+//! The requirements of a route: each alternative, and how the principal meets it.
 
 use bearward::explain::text::{quoted, shown, value};
 use bearward::explain::{Check, Verdict, time};
@@ -6,14 +6,14 @@ use bearward_core::requirements::Asked;
 use bearward_core::{Principal, PrincipalKind, Requirements, UnixTime};
 use bearward_gateway::route::Route;
 
-/// Requirements all of which must be met; of several alternatives one suffices.
+/// Requirements that must all be met; one of several alternatives suffices.
 pub(super) struct Alternative {
-    /// The names under which they are configured.
+    /// Their names in the configuration.
     pub(super) names: Vec<String>,
     pub(super) checks: Vec<Check>,
 }
 
-/// The alternatives of a route; without principal nothing is checked.
+/// The alternatives of a route; without a principal, nothing is checked.
 pub(super) fn alternatives(
     route: &Route,
     principal: Option<&Principal>,
@@ -103,5 +103,5 @@ const fn kind_of(kind: PrincipalKind) -> &'static str {
     }
 }
 
-/// Longest text of what is asked for.
+/// The maximum length of a requirement's text.
 const EXPECTED_CHARS: usize = 600;

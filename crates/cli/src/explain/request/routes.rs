@@ -1,4 +1,4 @@
-//! Each route in order: whether it is for the request, or what of it does not fit.
+//! Each route in order, with the parts of the request that match or do not match it.
 
 use std::sync::Arc;
 
@@ -6,21 +6,21 @@ use bearward_gateway::route::{PathFit, Route, Routes, Selection};
 use bearward_gateway::target::Target;
 use http::Method;
 
-/// A route, and what came of trying it.
+/// A route, and the result of trying it.
 pub(super) struct Tried {
     pub(super) name: String,
     pub(super) verdict: Verdict,
-    /// What of it fits, or what does not.
+    /// The parts that match, or those that do not.
     pub(super) why: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Matches,
-    /// The application could take the request for one of it, so it decides as well.
+    /// The application could select it for the request, so it decides as well.
     MayMatch,
     No,
-    /// One before it matched.
+    /// An earlier route matched.
     NotTried,
 }
 
@@ -35,8 +35,8 @@ impl Verdict {
     }
 }
 
-/// Tries each route as the gate does: the first that matches exactly is the last that is tried. Those
-/// that the path as it is written leads to are shown as well.
+/// Tries each route as the gate does, and stops at the first exact match. Also shows the routes that
+/// the path as written leads to.
 pub(super) fn tried(
     routes: &Routes,
     method: &Method,
@@ -86,7 +86,7 @@ pub(super) fn tried(
     routes.collect()
 }
 
-/// What `target` has that the route does not allow.
+/// The part of `target` that the route does not allow.
 pub(super) fn forbids(route: &Route, target: &Target<'_>) -> Option<&'static str> {
     if route.allows(target) {
         return None;

@@ -35,16 +35,16 @@ pub(in crate::explain) fn to_json(explained: &Explained) -> String {
             .map(|report| report.to_json(explanation(report).as_ref().map(Explanation::meaning))),
         decision: DecisionJson::of(&explained.outcome),
     };
-    // Strings and options of them always have a JSON text.
+    // Strings and options of them always serialize.
     serde_json::to_string(&json).unwrap_or_default()
 }
 
-/// Members in this order, here and below.
+/// Serialized in this order, here and below.
 #[derive(Serialize)]
 struct Json<'e> {
     request: RequestJson,
     routes: Vec<TriedJson>,
-    /// The routes that the application could take the request for.
+    /// The routes that the application could select for the request.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     also: Vec<RouteJson<'e>>,
     route: Option<RouteJson<'e>>,
@@ -90,7 +90,7 @@ struct RouteJson<'e> {
     shadow: bool,
     upstream: Option<String>,
     router: &'static str,
-    /// One of these, all of whose requirements must be met.
+    /// One of these alternatives, all of whose requirements must be met.
     alternatives: Vec<AlternativeJson<'e>>,
 }
 

@@ -34,12 +34,12 @@ pub(in crate::explain) fn write(explained: &Explained, out: &mut impl Write) -> 
     Ok(())
 }
 
-/// A text of others, or of a configuration, for a person.
+/// Text from a request or a configuration, made safe to show a person.
 pub(super) fn described(text: &str) -> String {
     text::shown(text, TEXT_CHARS)
 }
 
-/// The word of the configuration, and what it means.
+/// The configuration's word for it, and its meaning.
 pub(super) const fn access(access: Access) -> (&'static str, &'static str) {
     match access {
         Access::Required => ("required", "a valid access token is needed"),
@@ -243,7 +243,7 @@ fn write_outcome(outcome: &Outcome, out: &mut impl Write) -> io::Result<()> {
 const PUBLISHED: &str = "The gateway answers it itself, before any route, regardless of who asks. A proxy that asks \
     by forward auth has to send such requests to the gateway: its recipe does.";
 
-/// What the application gets; whatever else the client sent under such names is taken out.
+/// Writes the fields that the application gets; the client's own are removed.
 fn write_fields(fields: &[(String, String)], out: &mut impl Write) -> io::Result<()> {
     let mut text = "no identity field: the application is told of nobody";
     if !fields.is_empty() {

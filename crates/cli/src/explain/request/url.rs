@@ -1,11 +1,11 @@
-//! The URL of a request, taken apart as a client does: nothing of it is repaired.
+//! The URL of a request, split as a client does, without any repair.
 
 use std::str::FromStr;
 
-/// Where a request goes.
+/// The target of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Url {
-    /// The host, port and all; `None` if only a path was given.
+    /// The host, including the port; `None` if only a path was given.
     pub(super) host: Option<String>,
     /// The request target, byte for byte.
     pub(super) target: String,
@@ -14,7 +14,7 @@ pub(crate) struct Url {
 impl FromStr for Url {
     type Err = NotAUrl;
 
-    /// By hand: whatever parses URLs resolves `..` and escapes, which is what is asked about.
+    /// Not by a library: it would resolve `..` and escapes, the very subject here.
     fn from_str(text: &str) -> Result<Self, NotAUrl> {
         if text.starts_with('/') {
             return Ok(Self {
@@ -45,7 +45,7 @@ impl FromStr for Url {
     }
 }
 
-/// Not a URL that a request could be for.
+/// Not a URL that a request could have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotAUrl {
     #[error("expected https://HOST/PATH or, for any host, /PATH")]
