@@ -10,7 +10,8 @@ use bearward::Principal;
 use http::StatusCode;
 use http::request::Parts;
 
-/// The [`Principal`] who sent the request, as an argument of a handler.
+/// The [`Principal`] who sent the request, as a handler's argument: destructure it or use it
+/// directly.
 ///
 /// Use `Option<Caller>` if the route's layer is [`optional`](crate::BearerLayer::optional).
 #[derive(Clone, Debug)]
