@@ -1,4 +1,4 @@
-//! The extractor: the principal that the layer found.
+//! The extractor: the principal that the layer authenticated.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -10,9 +10,10 @@ use bearward::Principal;
 use http::StatusCode;
 use http::request::Parts;
 
-/// The [`Principal`] who sent the request: an argument of a handler, there taken apart or used as it is.
+/// The [`Principal`] who sent the request, as a handler's argument: destructure it or use it
+/// directly.
 ///
-/// As `Option<Caller>` it is for routes whose layer is [`optional`](crate::BearerLayer::optional).
+/// Use `Option<Caller>` if the route's layer is [`optional`](crate::BearerLayer::optional).
 #[derive(Clone, Debug)]
 #[expect(
     clippy::exhaustive_structs,
@@ -45,8 +46,8 @@ impl<S: Sync> OptionalFromRequestParts<S> for Caller {
     }
 }
 
-/// A handler wants a principal, and no layer has authenticated the request: a mistake in the
-/// program, answered with 500 so that nobody gets in by it.
+/// A handler needs a principal, but no layer has authenticated the request: a mistake in the
+/// program. The answer is 500, so that nobody gets in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LayerMissing;

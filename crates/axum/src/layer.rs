@@ -1,14 +1,14 @@
-//! The layer of `bearward-tower`, which finds the request target where axum keeps it.
+//! The layer of `bearward-tower`, reading the request target from where axum keeps it.
 
 use axum::extract::OriginalUri;
 use bearward::{Requirements, ResourceServer};
 use bearward_tower::BearerService;
 use tower_layer::Layer;
 
-/// Admits authenticated requests only, and of these only the ones that meet the requirements.
+/// Admits only authenticated requests that meet the requirements.
 ///
-/// It is [`bearward_tower::BearerLayer`], for axum: a nested router sees a path without the part under
-/// which it is nested, and this layer the whole one, wherever it stands.
+/// This is [`bearward_tower::BearerLayer`] for axum: a nested router sees a path without its
+/// prefix, but this layer always sees the whole path.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct BearerLayer(bearward_tower::BearerLayer);
@@ -20,13 +20,13 @@ impl BearerLayer {
         Self(layer.original_uri(|extensions| extensions.get().map(|OriginalUri(uri)| uri)))
     }
 
-    /// A request without credentials passes, without principal. One with bad credentials is still
-    /// refused, and so is one without where requirements are to be met.
+    /// Lets a request without credentials pass, without a principal. Bad credentials are still
+    /// refused, and so are missing ones if there are requirements.
     pub fn optional(self) -> Self {
         Self(self.0.optional())
     }
 
-    /// Asks for this as well; all that is asked for must be met.
+    /// Adds these requirements; a request must meet all of them.
     pub fn require(self, requirements: Requirements) -> Self {
         Self(self.0.require(requirements))
     }

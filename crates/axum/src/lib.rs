@@ -15,7 +15,7 @@ pub use crate::extract::{Caller, LayerMissing};
 pub use crate::layer::BearerLayer;
 pub use crate::metadata::metadata_route;
 
-/// The manual, of which every block of Rust is compiled.
+/// The manual, whose Rust code blocks are all compiled.
 #[cfg(doctest)]
 mod manual {
     #[doc = include_str!("../../../docs/quickstart-axum.md")]

@@ -7,12 +7,12 @@ use axum::routing::get;
 use bearward::ProtectedResourceMetadata;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE};
 
-/// Serves `metadata` under its well-known path, to everyone: merge it outside of the layer.
+/// Serves `metadata` at its well-known path, to everyone: merge it outside the layer.
 ///
-/// Public, so scripts of any origin may read it: a client in a browser starts here.
+/// The document is public, and scripts from any origin may read it: clients in browsers start here.
 ///
-/// A resource whose path has a segment that begins with `:` or `*` is served as well, but axum wants
-/// to hear of it: the router it is merged into needs [`Router::without_v07_checks`].
+/// If a segment of the resource's path begins with `:` or `*`, the router that you merge this into
+/// needs [`Router::without_v07_checks`].
 pub fn metadata_route<S>(metadata: &ProtectedResourceMetadata) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,

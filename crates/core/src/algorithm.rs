@@ -1,9 +1,8 @@
 //! Signature algorithms: the `alg` of a JWS ([RFC 7518 §3.1], [RFC 8037 §3.1], [RFC 9864 §2.2]).
 //!
-//! All that is known of an algorithm stands in its row: what it is called, which keys it takes, how
-//! long its signatures are and what verifies them. A name that is not here does not exist for us;
-//! `none` is not here. It does not say which algorithms an issuer may use: that is the allow-list of
-//! its policy.
+//! Each algorithm has one row: its name, the keys it takes, the length of its signatures and the
+//! code that verifies them. We know no names other than these, and `none` is not among them. The
+//! policy of an issuer, not this file, lists the algorithms that the issuer may use.
 //!
 //! [RFC 7518 §3.1]: https://www.rfc-editor.org/rfc/rfc7518#section-3.1
 //! [RFC 8037 §3.1]: https://www.rfc-editor.org/rfc/rfc8037#section-3.1
@@ -68,7 +67,7 @@ impl Algorithm {
         matches!(self.scheme(), Scheme::Hmac(_))
     }
 
-    /// The type of its keys, as it stands in `kty`.
+    /// The type of its keys, as `kty` spells it.
     #[must_use]
     pub const fn key_type(self) -> &'static str {
         match self.scheme() {
@@ -81,7 +80,7 @@ impl Algorithm {
         }
     }
 
-    /// The curve of its keys, as it stands in `crv`, if they have one.
+    /// The curve of its keys, as `crv` spells it, if they have one.
     #[must_use]
     pub const fn curve(self) -> Option<&'static str> {
         match self.scheme() {
@@ -97,7 +96,7 @@ impl Algorithm {
         &self.row().scheme
     }
 
-    /// The hash that is signed in the place of the message, where the algorithm has one apart.
+    /// The hash that is signed in place of the message, if we compute it separately.
     pub(crate) const fn digest(self) -> Option<&'static digest::Algorithm> {
         match *self.scheme() {
             Scheme::Ec(.., digest) | Scheme::Rsa(_, digest) => Some(digest),
@@ -108,16 +107,16 @@ impl Algorithm {
     }
 }
 
-/// What is known of an algorithm.
+/// The row of an algorithm.
 pub(crate) struct Row {
     name: &'static str,
     scheme: Scheme,
 }
 
-/// What kind of key verifies, how long signatures are, by what they are verified, and the hash that is
-/// signed in the place of the message.
+/// The kind of key, the length of signatures, the code that verifies them, and the hash that is
+/// signed in place of the message.
 pub(crate) enum Scheme {
-    /// The curve, and the length of a coordinate; a signature is as long as two.
+    /// The curve, and the length of a coordinate; a signature has the length of two coordinates.
     Ec(
         &'static str,
         usize,
@@ -125,7 +124,7 @@ pub(crate) enum Scheme {
         &'static digest::Algorithm,
     ),
     Ed25519,
-    /// A signature is as long as the hash, and a secret at least so long.
+    /// A signature is as long as the hash; a secret is at least as long.
     Hmac(hmac::Algorithm),
     /// The length of a signature.
     #[cfg(feature = "ml-dsa")]
@@ -134,7 +133,7 @@ pub(crate) enum Scheme {
     Rsa(&'static RsaParameters, &'static digest::Algorithm),
 }
 
-/// The name is not that of an algorithm bearward verifies.
+/// bearward verifies no algorithm with this name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not the name of a supported signature algorithm")]
 #[non_exhaustive]

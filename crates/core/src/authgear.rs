@@ -1,4 +1,4 @@
-//! The claims that Authgear, the reference issuer, adds to its tokens. They are names, no more.
+//! The names of the claims that Authgear, the reference issuer, adds to its tokens.
 
 /// Whether the user is anonymous: boolean.
 pub const IS_ANONYMOUS: &str = "https://authgear.com/claims/user/is_anonymous";
@@ -6,7 +6,7 @@ pub const IS_ANONYMOUS: &str = "https://authgear.com/claims/user/is_anonymous";
 /// Whether the user is verified: boolean.
 pub const IS_VERIFIED: &str = "https://authgear.com/claims/user/is_verified";
 
-/// Whether the user has means to re-authenticate: boolean.
+/// Whether the user is able to re-authenticate: boolean.
 pub const CAN_REAUTHENTICATE: &str = "https://authgear.com/claims/user/can_reauthenticate";
 
 /// The keys of the user's roles: array of strings.

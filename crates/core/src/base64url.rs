@@ -11,8 +11,8 @@ use base64_simd::URL_SAFE_NO_PAD;
 #[error("not canonical base64url without padding")]
 pub(crate) struct NotCanonical;
 
-// INVARIANT: characters outside the alphabet are refused. That no token is admitted which has one rests
-// on this.
+// INVARIANT: characters outside the alphabet are refused. Callers rely on this to admit no token
+// that contains one.
 pub(crate) fn decode(text: &[u8]) -> Result<Vec<u8>, NotCanonical> {
     URL_SAFE_NO_PAD
         .decode_to_vec(text)
@@ -27,7 +27,7 @@ mod tests {
 
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-    /// The one spelling of `bytes`, by RFC 4648 §5 and bit by bit.
+    /// The only spelling of `bytes`, computed bit by bit from RFC 4648 §5.
     fn encode(bytes: &[u8]) -> Vec<u8> {
         let bits: Vec<bool> = bytes
             .iter()
@@ -75,7 +75,7 @@ mod tests {
         }
     }
 
-    /// Over whole blocks of whatever is decoded at once, and behind them.
+    /// Covers the blocks that the decoder takes at once, and the bytes after them.
     #[test]
     fn t_req_06_no_other_character_anywhere() {
         let text = [b'A'; 140];

@@ -1,8 +1,8 @@
 //! The answer to a refused request ([RFC 6750 §3], [RFC 9470 §3], [RFC 9728 §5.1]).
 //!
-//! The only file of the libraries that knows status codes and the syntax of `WWW-Authenticate`. Texts are fixed: one
-//! for each error code, so that an answer tells neither why a token is not valid nor anything of
-//! it.
+//! The only file of the libraries that knows status codes and the syntax of `WWW-Authenticate`.
+//! Each error code has one fixed text, so an answer reveals neither why a token is invalid nor any
+//! part of it.
 //!
 //! [RFC 6750 §3]: https://www.rfc-editor.org/rfc/rfc6750#section-3
 //! [RFC 9470 §3]: https://www.rfc-editor.org/rfc/rfc9470#section-3
@@ -16,8 +16,8 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use crate::credentials::{RequestHead, Scheme};
 use crate::rejection::{InsufficientUserAuthentication, InvalidRequest, Rejection};
 
-/// What every challenge says of the place it guards ([RFC 9110 §11.5]). From configuration, never
-/// from a request.
+/// The part of every challenge that describes the guarded resource ([RFC 9110 §11.5]). It comes
+/// from the configuration, never from a request.
 ///
 /// [RFC 9110 §11.5]: https://www.rfc-editor.org/rfc/rfc9110#section-11.5
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,11 +27,11 @@ pub struct ProtectionSpace {
 }
 
 impl ProtectionSpace {
-    /// The space called `realm`.
+    /// The protection space with the name `realm`.
     ///
     /// # Errors
     ///
-    /// [`ProtectionSpaceError`] if it could not stand between quotes.
+    /// [`ProtectionSpaceError`] if the text cannot appear between quotes.
     pub fn new(realm: impl Into<String>) -> Result<Self, ProtectionSpaceError> {
         Ok(Self {
             realm: quotable(realm.into())?,
@@ -39,11 +39,11 @@ impl ProtectionSpace {
         })
     }
 
-    /// The same, with the URL of the protected resource metadata (RFC 9728) in each challenge.
+    /// Adds the URL of the protected resource metadata (RFC 9728) to each challenge.
     ///
     /// # Errors
     ///
-    /// [`ProtectionSpaceError`] if it could not stand between quotes.
+    /// [`ProtectionSpaceError`] if the text cannot appear between quotes.
     pub fn resource_metadata(self, url: impl Into<String>) -> Result<Self, ProtectionSpaceError> {
         Ok(Self {
             resource_metadata: Some(quotable(url.into())?),
@@ -62,13 +62,13 @@ impl Default for ProtectionSpace {
     }
 }
 
-/// The text could not stand in a challenge.
+/// The text cannot appear in a challenge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a realm or URL in a challenge has printable ASCII without quote or backslash")]
 #[non_exhaustive]
 pub struct ProtectionSpaceError;
 
-/// What a refused sender is answered.
+/// The answer to a refused request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenge {
     status: StatusCode,
@@ -77,8 +77,8 @@ pub struct Challenge {
 }
 
 impl Challenge {
-    /// The answer to a refused request with this `head`, in the scheme of its credentials; in Bearer
-    /// if they are of none that is ours.
+    /// The answer to a refused request with this `head`, in the scheme of its credentials, or in
+    /// Bearer if we do not know that scheme.
     #[must_use]
     pub fn to(head: RequestHead<'_>, rejection: &Rejection, space: &ProtectionSpace) -> Self {
         match Scheme::of(head) {
@@ -86,7 +86,7 @@ impl Challenge {
         }
     }
 
-    /// The answer to `rejection`, in the scheme Bearer.
+    /// The answer to `rejection`, in the Bearer scheme.
     #[must_use]
     pub fn new(rejection: &Rejection, space: &ProtectionSpace) -> Self {
         let unauthorized = StatusCode::UNAUTHORIZED;
@@ -131,7 +131,7 @@ impl Challenge {
         self.status
     }
 
-    /// The fields, `WWW-Authenticate` among them where there is a challenge.
+    /// The header fields, including `WWW-Authenticate` if there is a challenge.
     #[must_use]
     pub const fn headers(&self) -> &HeaderMap {
         &self.headers
@@ -143,7 +143,7 @@ impl Challenge {
         self.body
     }
 
-    /// The whole answer.
+    /// The complete answer.
     #[must_use]
     pub fn into_response<B: From<&'static str>>(self) -> http::Response<B> {
         let mut response = http::Response::new(self.body.into());
@@ -216,7 +216,7 @@ const fn said(reason: InvalidRequest) -> &'static str {
 }
 
 fn quotable(text: String) -> Result<Box<str>, ProtectionSpaceError> {
-    // vchar: printable ASCII but quote and backslash, so that nothing ever needs escaping.
+    // vchar: printable ASCII except quote and backslash, so nothing ever needs escaping.
     if text
         .bytes()
         .all(|byte| matches!(byte, 0x20 | 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
@@ -226,7 +226,7 @@ fn quotable(text: String) -> Result<Box<str>, ProtectionSpaceError> {
     Err(ProtectionSpaceError)
 }
 
-/// Whole seconds, 1 to 60: a client that is told 0 comes back at once.
+/// Whole seconds, 1 to 60: after a 0, a client would retry at once.
 fn rounded_up(retry_after: std::time::Duration) -> u64 {
     let partial = u64::from(retry_after.subsec_nanos() > 0);
     retry_after.as_secs().saturating_add(partial).clamp(1, 60)

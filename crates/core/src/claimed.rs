@@ -1,7 +1,7 @@
-//! What a verified token says, between the stages check and prove.
+//! The content of a verified token, between the stages check and prove.
 //!
-//! A [`Claimed`] is nobody yet: a token that is bound to a key names its user to whoever holds it.
-//! [`Claimed::proven`] is the one way to a [`Principal`].
+//! A [`Claimed`] authenticates nobody yet: a token may be bound to a key that its sender does not
+//! have. [`Claimed::proven`] is the only way to a [`Principal`].
 
 use std::fmt;
 
@@ -9,9 +9,9 @@ use crate::confirmation::{Confirmation, Evidence};
 use crate::principal::{Principal, Said, Times};
 use crate::rejection::InvalidToken;
 
-/// What a token says that a policy has checked. Cheap to clone.
+/// The content of a token that a policy has checked. Cheap to clone.
 ///
-/// It is not a principal, and does not say who would be one:
+/// It is not a principal, and does not reveal who that would be:
 ///
 /// ```compile_fail
 /// # use bearward_core::{Policy, Principal, UnixTime, jws::VerifiedJws};
@@ -26,7 +26,7 @@ use crate::rejection::InvalidToken;
 /// # }
 /// ```
 ///
-/// Only evidence makes one of it; a token that is bound to no key needs none:
+/// Only evidence turns it into a principal; a token that is bound to no key needs none:
 ///
 /// ```
 /// # use bearward_core::{Policy, Principal, UnixTime, jws::VerifiedJws};
@@ -50,11 +50,13 @@ impl Claimed {
         }
     }
 
-    /// Whom the token names, if `evidence` proves that the sender has the key to which it is bound.
+    /// The principal that the token names, if `evidence` proves that the sender has the key that
+    /// the token is bound to.
     ///
     /// # Errors
     ///
-    /// [`InvalidToken::CnfNotProven`] if it is bound, and that is not proven.
+    /// [`InvalidToken::CnfNotProven`] if the token is bound to a key and `evidence` does not prove
+    /// possession.
     pub fn proven(self, evidence: Evidence) -> Result<Principal, InvalidToken> {
         if let Some(confirmation) = self.confirmation() {
             confirmation.check(evidence)?;
@@ -62,13 +64,13 @@ impl Claimed {
         Ok(self.principal)
     }
 
-    /// The key to which the token is bound; `None` for a bearer token.
+    /// The key that the token is bound to; `None` for a bearer token.
     #[must_use]
     pub fn confirmation(&self) -> Option<&Confirmation> {
         self.principal.confirmation()
     }
 
-    /// The memory that the claims take, in bytes: for caches that are bounded.
+    /// The memory that the claims take, in bytes, for caches with a limit.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.principal.all_claims().memory_bytes()

@@ -1,7 +1,8 @@
-//! The claims of a token: the JWT Claims Set ([RFC 7519 §4]), parsed once, kept with its text.
+//! The claims of a token: the JWT Claims Set ([RFC 7519 §4]), parsed once and kept with its text.
 //!
-//! Registered claims and `typ` are found by one pass over the members and typed when they are read:
-//! a claim that is present but malformed is an error, never "absent". It decides nothing: the policy does.
+//! One pass over the members finds the registered claims and `typ`; they get their types when they
+//! are read. A claim that is present but malformed is an error, never "absent". The policy decides,
+//! not this file.
 //!
 //! [RFC 7519 §4]: https://www.rfc-editor.org/rfc/rfc7519#section-4
 
@@ -25,7 +26,7 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// Parses a payload, into the memory of `tape`.
+    /// Parses a payload into the memory of `tape`.
     pub(crate) fn parse(payload: Vec<u8>, tape: Tape) -> Result<Self, InvalidToken> {
         let text = String::from_utf8(payload).map_err(|_| InvalidToken::JsonInvalid)?;
         let tape = tape.parse(&text)?;
@@ -64,11 +65,11 @@ impl Claims {
         self.tape.root(&self.text)
     }
 
-    /// The claims in a type of your own.
+    /// Converts the claims into a type of your own.
     ///
     /// # Errors
     ///
-    /// The claims do not fit the type.
+    /// Fails if the claims do not fit the type.
     pub fn deserialize<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_str(&self.text)
     }
@@ -79,7 +80,7 @@ impl Claims {
         &self.text
     }
 
-    /// The memory that the claims take beside themselves, in bytes: for caches that are bounded.
+    /// The heap memory that the claims take, in bytes, for caches with a limit.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.text
@@ -124,8 +125,8 @@ impl Claims {
         self.date(self.found.iat)
     }
 
-    /// `auth_time`, if it says when the user authenticated: Authgear writes a negative number, and
-    /// others 0, for "never".
+    /// `auth_time`, unless it means "never": Authgear writes that as a negative number, others as
+    /// 0.
     pub(crate) fn auth_time(&self) -> Option<UnixTime> {
         self.date(self.found.auth_time)
             .ok()
@@ -141,7 +142,8 @@ impl Claims {
         string(self.registered(self.found.sub))
     }
 
-    /// `scope`, or where there is none `scp` (Okta, Entra): words separated by spaces, or an array.
+    /// `scope`, or `scp` if there is no `scope` (Okta, Entra): words separated by spaces, or an
+    /// array.
     pub(crate) fn scope(&self) -> Result<Option<StringOrStrings<'_>>, InvalidToken> {
         let strings = |index| {
             let claim = self.registered(index).map(StringOrStrings::parse);
@@ -149,7 +151,7 @@ impl Claims {
                 .map(|strings| strings.ok_or(InvalidToken::ClaimType))
                 .transpose()
         };
-        // Both are looked at: one that is malformed is an error beside a good one, too.
+        // Reads both: a malformed claim is an error even if the other is good.
         let (scope, scp) = (strings(self.found.scope)?, strings(self.found.scp)?);
         Ok(scope.or(scp))
     }
@@ -208,7 +210,7 @@ impl fmt::Debug for Claims {
     }
 }
 
-/// A string among the claims: its place, or itself where it had escapes to resolve.
+/// A string among the claims: its place, or the resolved text if it had escapes.
 #[derive(Clone)]
 pub(crate) enum Text {
     Within(u32),
@@ -216,7 +218,7 @@ pub(crate) enum Text {
 }
 
 impl Text {
-    /// The string that a claim must be if it is there, found once and for all; empty counts as absent.
+    /// Finds a claim that must be a string if it is present; an empty string counts as absent.
     pub(crate) fn read(claim: Option<Value<'_>>) -> Result<Option<Self>, InvalidToken> {
         let Some((claim, text)) = claim.zip(string(claim)?) else {
             return Ok(None);
@@ -228,11 +230,12 @@ impl Text {
     }
 }
 
-/// Where a claim stands that is a string or an array of strings.
+/// The place of a claim that is a string or an array of strings.
 #[derive(Clone, Copy)]
 pub(crate) struct Strings(u32);
 
-/// The way to a claim: a list of member names, taken literally. Names may hold dots and slashes.
+/// The path to a claim: a list of member names, taken literally. Names may contain dots and
+/// slashes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClaimPath(Box<[Box<str>]>);
 
@@ -250,7 +253,7 @@ impl ClaimPath {
 }
 
 impl From<&str> for ClaimPath {
-    /// The path to a top-level claim of that very name.
+    /// The path to the top-level claim with exactly this name.
     fn from(name: &str) -> Self {
         Self::new([name])
     }
@@ -291,7 +294,7 @@ impl<'d> StringOrStrings<'d> {
         self.iter().any(|value| value.is_str(wanted))
     }
 
-    /// The words: of a string those between spaces, of an array its elements as they are.
+    /// The words: a string is split at spaces, an array's elements are taken as they are.
     pub(crate) fn words(self) -> impl Iterator<Item = Cow<'d, str>> {
         let is_array = self.0.kind() == Kind::Array;
         self.iter()
@@ -329,13 +332,13 @@ impl<'d> Iterator for Words<'d> {
     }
 }
 
-/// RFC 6749 §3.3: scope tokens are separated by a space. Several count as one.
+/// RFC 6749 §3.3: a space separates scope tokens. Several spaces count as one.
 fn first_word(text: &str) -> (&str, &str) {
     let text = text.trim_start_matches(' ');
     text.split_once(' ').unwrap_or((text, ""))
 }
 
-/// A claim that must be a string if it is there; empty counts as absent.
+/// A claim that must be a string if it is present; an empty string counts as absent.
 pub(crate) fn string(value: Option<Value<'_>>) -> Result<Option<Cow<'_, str>>, InvalidToken> {
     let Some(value) = value else {
         return Ok(None);
@@ -349,7 +352,7 @@ pub(crate) fn string(value: Option<Value<'_>>) -> Result<Option<Cow<'_, str>>, I
 /// [RFC 7519 §2]: https://www.rfc-editor.org/rfc/rfc7519#section-2
 fn numeric_date(value: Value<'_>) -> Result<UnixTime, InvalidToken> {
     let number = value.number_bytes().ok_or(InvalidToken::DateType)?;
-    // Whole seconds are exact; the rest goes through a float, good to a microsecond until 2242.
+    // Whole seconds are exact; other numbers become a float, precise to a microsecond until 2242.
     let date = match whole_seconds(number) {
         Some(seconds) => UnixTime::from_secs(seconds),
         None => {
@@ -365,7 +368,7 @@ fn numeric_date(value: Value<'_>) -> Result<UnixTime, InvalidToken> {
     Ok(date)
 }
 
-/// The JSON number as whole seconds, if it has digits alone and no more than the twelve of a date.
+/// The JSON number as whole seconds, if it consists of at most twelve digits, enough for any date.
 fn whole_seconds(number: &[u8]) -> Option<u64> {
     const MOST: usize = 12;
     if number.len() > MOST {
@@ -374,16 +377,16 @@ fn whole_seconds(number: &[u8]) -> Option<u64> {
     let (mut seconds, mut bits) = (0_u64, 0);
     for byte in number {
         let digit = byte.wrapping_sub(b'0');
-        // The other bytes of a number, `+`, `-`, `.`, `E` and `e`, set a high bit, which no digit has.
+        // `+`, `-`, `.`, `E` and `e`, the other bytes of a number, set a high bit; digits do not.
         bits |= digit;
-        // Twelve digits are far from the end of 64 bits.
+        // Twelve digits fit into 64 bits with room to spare.
         seconds = seconds.wrapping_mul(10).wrapping_add(digit.into());
     }
     (bits & 0xF0 == 0).then_some(seconds)
 }
 
-/// Where the claims stand on the tape that are looked up for every token. Small, since it travels
-/// with the claims: a tape of a token has fewer than 2¹⁶ nodes, and the object itself is at 0.
+/// The places on the tape of the claims that every token needs. Small, because it moves with the
+/// claims: the tape of a token has fewer than 2¹⁶ nodes, and the object itself is at 0.
 #[derive(Clone, Copy, Default)]
 struct Found {
     acr: Option<NonZeroU16>,
@@ -411,10 +414,10 @@ impl Found {
         }
     }
 
-    /// The place of the claim called `name`, if it is one of these.
+    /// The slot for the claim called `name`, if it is one of these.
     #[inline(always)]
     fn slot(&mut self, name: &[u8]) -> Option<&mut Option<NonZeroU16>> {
-        // As bytes: the compiler then looks at one after the other, not at one name after the other.
+        // As bytes: the compiler then branches on one byte at a time, not on one name at a time.
         Some(match name {
             b"acr" => &mut self.acr,
             b"amr" => &mut self.amr,
@@ -516,7 +519,7 @@ mod tests {
         assert_eq!(first_word(" "), ("", ""));
     }
 
-    /// By its digits, not by a float that happens to be exact.
+    /// Reads the digits, not a float that happens to be exact.
     #[test]
     fn whole_seconds_have_at_most_twelve_digits() {
         for (digits, seconds) in [
@@ -540,7 +543,7 @@ mod tests {
         }
     }
 
-    /// Each claim that is found in the one pass, and one that is not.
+    /// Each claim that the one pass finds, and one that it does not.
     #[test]
     fn every_claim_is_found_by_its_name() {
         let names = [

@@ -1,8 +1,9 @@
-//! Stage 6, prove: to which key a token is bound, and what proves that the sender has it ([RFC 7800 §3.1]).
+//! Stage 6, prove: the key that a token is bound to, and the evidence that the sender has it ([RFC
+//! 7800 §3.1]).
 //!
-//! A token says so in `cnf`: the thumbprint of a DPoP key (`jkt`, [RFC 9449 §6.1]) or that of a client
-//! certificate (`x5t#S256`, [RFC 8705 §3.1]). Nothing here looks at a proof or a certificate: there is
-//! no evidence yet, so a bound token is refused.
+//! `cnf` contains the thumbprint of a DPoP key (`jkt`, [RFC 9449 §6.1]) or of a client certificate
+//! (`x5t#S256`, [RFC 8705 §3.1]). bearward does not check proofs or certificates: no evidence
+//! exists yet, so it refuses bound tokens.
 //!
 //! [RFC 7800 §3.1]: https://www.rfc-editor.org/rfc/rfc7800#section-3.1
 //! [RFC 8705 §3.1]: https://www.rfc-editor.org/rfc/rfc8705#section-3.1
@@ -14,10 +15,10 @@ use crate::json::Value;
 use crate::jws::UnverifiedJws;
 use crate::rejection::InvalidToken;
 
-/// The key to which a token is bound.
+/// The key that a token is bound to.
 ///
-/// A text that is no thumbprint binds the token as well, to a key that nobody has: then there is
-/// neither [`jkt`](Self::jkt) nor [`x5t_s256`](Self::x5t_s256).
+/// A text that is no thumbprint also binds the token, to a key that nobody has; then both
+/// [`jkt`](Self::jkt) and [`x5t_s256`](Self::x5t_s256) are `None`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Confirmation {
     jkt: Option<Thumbprint>,
@@ -27,8 +28,8 @@ pub struct Confirmation {
 impl Confirmation {
     /// Reads `cnf`, if there is one.
     ///
-    /// By RFC 7800 §3.1, members that are not understood are to be ignored where nothing asks for
-    /// them. Deliberately not here: the issuer bound the token, and ignoring to what would unbind it.
+    /// RFC 7800 §3.1 lets a reader ignore members that it does not understand. We deliberately do
+    /// not: the issuer bound the token to something, and ignoring that would unbind it.
     pub(crate) fn read(claims: &Claims) -> Result<Option<Self>, InvalidToken> {
         let Some(cnf) = claims.confirmation() else {
             return Ok(None);
@@ -38,7 +39,7 @@ impl Confirmation {
         let is_dpop = |kind: Value<'_>| kind.is_str("DPoP");
         match (cnf.members().count(), &jkt, &x5t_s256) {
             (1, Some(_), None) | (1, None, Some(_)) => {}
-            // Keycloak writes next to `jkt` by what it is proven.
+            // Next to `jkt`, Keycloak writes how the key is proven.
             (2, Some(_), None) if cnf.get("kc-jkt-type").is_some_and(is_dpop) => {}
             _ => return Err(InvalidToken::CnfUnsupported),
         }
@@ -48,8 +49,8 @@ impl Confirmation {
         }))
     }
 
-    /// To which key a token claims to be bound whose signature has not been looked at. To explain a
-    /// refusal, never to admit anybody.
+    /// The key that an unverified token claims to be bound to. Use it to explain a refusal, never
+    /// to admit anybody.
     ///
     /// # Errors
     ///
@@ -92,7 +93,7 @@ impl Confirmation {
 pub struct Thumbprint([u8; 32]);
 
 impl Thumbprint {
-    /// A thumbprint from its one spelling: 43 characters of base64url.
+    /// Parses the only spelling of a thumbprint: 43 characters of base64url.
     fn parse(text: &str) -> Option<Self> {
         let bytes = base64url::decode(text.as_bytes()).ok()?;
         Some(Self(bytes.try_into().ok()?))
@@ -105,13 +106,13 @@ impl Thumbprint {
     }
 }
 
-/// What a request presents to prove that its sender has the key to which the token is bound.
+/// The evidence in a request that its sender has the key that the token is bound to.
 #[derive(Debug)]
 #[must_use]
 pub struct Evidence(());
 
 impl Evidence {
-    /// Nothing: a plain Bearer request. It suffices for a token that is bound to no key.
+    /// No evidence: a plain Bearer request. Enough for a token that is bound to no key.
     pub const NONE: Self = Self(());
 }
 

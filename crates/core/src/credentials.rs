@@ -1,8 +1,8 @@
-//! Stage 1, parse: what the request presents ([RFC 6750 §2], [RFC 9110 §11.6.2]).
+//! Stage 1, parse: the credentials in the request ([RFC 6750 §2], [RFC 9110 §11.6.2]).
 //!
-//! Only the `Authorization` field is read. A token in the query or the body is not: URIs are
-//! logged, and RFC 9700 §4.3.2 forbids it. An `access_token` in the query beside the field still
-//! counts as a second credential. It does not look into the token.
+//! We read only the `Authorization` field, never a token in the query or the body: URIs are logged,
+//! and RFC 9700 §4.3.2 forbids it. An `access_token` in the query next to the field still counts as
+//! a second credential. This stage does not look into the token.
 //!
 //! [RFC 6750 §2]: https://www.rfc-editor.org/rfc/rfc6750#section-2
 //! [RFC 9110 §11.6.2]: https://www.rfc-editor.org/rfc/rfc9110#section-11.6.2
@@ -15,20 +15,20 @@ use wide::u8x16;
 
 use crate::rejection::{InvalidRequest, Rejection};
 
-/// The head of a request: all that is decided on.
+/// The head of a request: everything that a decision depends on.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct RequestHead<'r> {
     /// The method.
     pub method: &'r Method,
-    /// The request target; its query may hold a second credential.
+    /// The request target; its query may contain a second credential.
     pub uri: &'r Uri,
     /// The fields.
     pub headers: &'r HeaderMap,
 }
 
 impl<'r> RequestHead<'r> {
-    /// A head of its parts.
+    /// Makes a head from its parts.
     #[must_use]
     pub const fn new(method: &'r Method, uri: &'r Uri, headers: &'r HeaderMap) -> Self {
         Self {
@@ -52,7 +52,7 @@ impl<'r, B> From<&'r http::Request<B>> for RequestHead<'r> {
 }
 
 impl fmt::Debug for RequestHead<'_> {
-    /// Shows the method alone: fields and query may hold a token.
+    /// Shows only the method: fields and query may contain a token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequestHead")
             .field("method", self.method)
@@ -60,7 +60,7 @@ impl fmt::Debug for RequestHead<'_> {
     }
 }
 
-/// The scheme of the credentials ([RFC 9110 §11.1]), of those that are ours.
+/// The scheme of the credentials ([RFC 9110 §11.1]), among those we support.
 ///
 /// [RFC 9110 §11.1]: https://www.rfc-editor.org/rfc/rfc9110#section-11.1
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub(crate) enum Scheme {
 }
 
 impl Scheme {
-    /// The scheme of a request, refused or not: that of its one `Authorization` field.
+    /// The scheme in the only `Authorization` field of a request, refused or not.
     pub(crate) fn of(head: RequestHead<'_>) -> Option<Self> {
         let field = the_field(head).ok()?;
         Self::parse(split_scheme(field.as_bytes()).0)
@@ -84,7 +84,7 @@ impl Scheme {
     }
 }
 
-/// The one access token of a request, not looked into.
+/// The only access token of a request, not yet parsed.
 #[derive(Clone, Copy)]
 pub struct Credentials<'r> {
     access_token: &'r [u8],
@@ -95,7 +95,7 @@ impl<'r> Credentials<'r> {
     ///
     /// # Errors
     ///
-    /// [`Rejection::NoCredentials`] if there are none of scheme `Bearer`;
+    /// [`Rejection::NoCredentials`] if there are none in the `Bearer` scheme;
     /// [`Rejection::InvalidRequest`] if there are several, or the field is malformed.
     pub fn parse(head: RequestHead<'r>) -> Result<Self, Rejection> {
         Ok(UncheckedCredentials::parse(head)?.check()?)
@@ -108,11 +108,11 @@ impl<'r> Credentials<'r> {
     }
 }
 
-/// The same before the characters of the token are checked: for who lets a JWS in, and nothing else.
+/// Credentials before the characters of the token are checked, for callers that admit only a JWS.
 ///
-/// All characters of a JWS are those of a token, so that a good one need not be looked at once more;
-/// only a token that is refused is [checked](Self::refusal), for the reason. Any other token must be
-/// [checked](Self::check) first.
+/// A valid JWS has only characters that a token may have, so it needs no second pass; only a
+/// refused token is [checked](Self::refusal), to find the reason. Check any other kind of token
+/// with [`check`](Self::check) first.
 #[derive(Clone, Copy)]
 pub struct UncheckedCredentials<'r> {
     token: &'r [u8],
@@ -123,7 +123,7 @@ impl<'r> UncheckedCredentials<'r> {
     ///
     /// # Errors
     ///
-    /// As [`Credentials::parse`], whatever the characters of the token are.
+    /// As [`Credentials::parse`], except for the characters of the token.
     pub fn parse(head: RequestHead<'r>) -> Result<Self, Rejection> {
         let token = bearer(the_field(head)?.as_bytes())?;
         let credentials = Self { token };
@@ -134,7 +134,7 @@ impl<'r> UncheckedCredentials<'r> {
         Ok(credentials)
     }
 
-    /// What stands for the token, to be read as a JWS.
+    /// The text of the token, to be parsed as a JWS.
     #[must_use]
     pub const fn for_jws(self) -> &'r [u8] {
         self.token
@@ -153,8 +153,8 @@ impl<'r> UncheckedCredentials<'r> {
         }
     }
 
-    /// Why the request is refused whose token is refused for this reason: if the token is none by its
-    /// characters, that is why.
+    /// The reason for refusing the request when the token is refused for `of_token`: characters
+    /// that no token may have take precedence.
     #[must_use]
     pub fn refusal(self, of_token: Rejection) -> Rejection {
         self.check().err().map_or(of_token, Rejection::from)
@@ -174,7 +174,7 @@ impl fmt::Debug for UncheckedCredentials<'_> {
     }
 }
 
-/// The one `Authorization` field.
+/// The only `Authorization` field.
 fn the_field(head: RequestHead<'_>) -> Result<&HeaderValue, Rejection> {
     let mut fields = head.headers.get_all(AUTHORIZATION).iter();
     let field = fields.next().ok_or(Rejection::NoCredentials)?;
@@ -184,8 +184,8 @@ fn the_field(head: RequestHead<'_>) -> Result<&HeaderValue, Rejection> {
     }
 }
 
-/// `credentials = "Bearer" 1*SP b64token` ([RFC 6750 §2.1]): what stands for the token, of whatever
-/// characters.
+/// `credentials = "Bearer" 1*SP b64token` ([RFC 6750 §2.1]): the text in place of the token, with
+/// any characters.
 ///
 /// [RFC 6750 §2.1]: https://www.rfc-editor.org/rfc/rfc6750#section-2.1
 fn bearer(field: &[u8]) -> Result<&[u8], Rejection> {
@@ -202,21 +202,21 @@ fn bearer(field: &[u8]) -> Result<&[u8], Rejection> {
     Ok(token)
 }
 
-/// The scheme, and what stands behind it.
+/// The scheme, and the text after it.
 fn split_scheme(field: &[u8]) -> (&[u8], &[u8]) {
     let end = field.iter().position(|byte| !is_token_char(*byte));
     let end = end.unwrap_or(field.len());
     field.split_at_checked(end).unwrap_or((field, &[]))
 }
 
-/// Whether all of `token` is of the characters of a b64token. `=` belongs at its end; elsewhere it is
-/// for the base64url check to refuse.
+/// Whether `token` has only characters of a b64token. `=` belongs at its end; the base64url check
+/// refuses it elsewhere.
 ///
-/// A JWS has fewer of them; those are looked for first, 64 at a time.
+/// A JWS uses fewer characters; we look for those first, 64 at a time.
 fn is_b64token(token: &[u8]) -> bool {
     let is_char = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
     let (chunks, _) = token.as_chunks::<16>();
-    // Behind the chunks, or overlapping with the last one.
+    // The bytes after the chunks, or a block that overlaps the last one.
     let Some(last) = token.last_chunk::<16>() else {
         return token.iter().all(is_char);
     };
@@ -246,7 +246,7 @@ fn unusual(chunk: [u8; 16]) -> u8x16 {
     no_letter.min(no_digit).min(no_underscore)
 }
 
-/// Without leading SP: not HTAB, which RFC 6750 does not allow there.
+/// Strips leading SP, but not HTAB, which RFC 6750 does not allow there.
 fn without_leading_spaces(mut bytes: &[u8]) -> &[u8] {
     while let Some(rest) = bytes.strip_prefix(b" ") {
         bytes = rest;
@@ -259,7 +259,7 @@ fn is_token_char(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// Whether the query has the parameter of [RFC 6750 §2.3], however its name is escaped.
+/// Whether the query has the parameter from [RFC 6750 §2.3], however its name is escaped.
 ///
 /// [RFC 6750 §2.3]: https://www.rfc-editor.org/rfc/rfc6750#section-2.3
 fn has_access_token(uri: &Uri) -> bool {
@@ -279,7 +279,7 @@ mod tests {
         Ok(UncheckedCredentials { token }.check().map(drop)?)
     }
 
-    /// What no `HeaderValue` holds, refused all the same.
+    /// Characters that no `HeaderValue` contains; they are refused all the same.
     #[test]
     fn t_req_06_control_characters_are_refused() {
         for byte in (0..=0x1F).chain([0x7F]) {
@@ -296,7 +296,7 @@ mod tests {
         }
     }
 
-    /// Every byte, at every place of a chunk and behind the last one.
+    /// Tries every byte at every place in a chunk and after the last one.
     #[test]
     fn the_characters_of_a_b64token() {
         let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=";
@@ -306,7 +306,7 @@ mod tests {
             let expected = alphabet.contains(&byte);
             assert_eq!(is_b64token(&token), expected, "{byte:#x} at {place}");
         }
-        // Of nothing else, over whole chunks and whole blocks of them.
+        // Texts of nothing else, in whole chunks and whole blocks of chunks.
         for (byte, length) in
             (0..=0xFF_u8).flat_map(|byte| [16, 32, 64, 128].map(|length| (byte, length)))
         {
@@ -316,7 +316,7 @@ mod tests {
         }
     }
 
-    /// Otherwise every token would be looked at a second time, one character after the other.
+    /// Otherwise we would check every token a second time, character by character.
     #[test]
     fn the_characters_of_a_jws_are_usual() {
         for byte in 0..=0xFF_u8 {

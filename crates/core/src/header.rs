@@ -1,7 +1,8 @@
-//! The header of a JWS ([RFC 7515 §4]): the members that matter, and what `typ` says of the token.
+//! The header of a JWS ([RFC 7515 §4]): the members that matter, and the kind of token that `typ`
+//! names.
 //!
-//! Nothing here is to be believed before the signature has been verified. Members that bring a key
-//! along are never looked at.
+//! Nothing here can be trusted before the signature is verified. We never read members that contain
+//! or reference a key.
 //!
 //! [RFC 7515 §4]: https://www.rfc-editor.org/rfc/rfc7515#section-4
 
@@ -24,7 +25,7 @@ pub struct Header {
 }
 
 impl Header {
-    /// `alg`, which is the name of an algorithm we know.
+    /// `alg`: an algorithm we know.
     #[must_use]
     pub const fn algorithm(&self) -> Algorithm {
         self.algorithm
@@ -36,7 +37,7 @@ impl Header {
         self.kid.as_deref()
     }
 
-    /// What `typ` says the token is.
+    /// The kind of token that `typ` names.
     #[must_use]
     pub const fn typ(&self) -> Typ {
         self.typ
@@ -64,8 +65,8 @@ impl fmt::Debug for Header {
     }
 }
 
-/// What a header's `typ` says ([RFC 7515 §4.1.9], [RFC 8725 §3.11]): a media type, compared
-/// without regard to case, `application/` left out or not.
+/// The kind of token that a header's `typ` names ([RFC 7515 §4.1.9], [RFC 8725 §3.11]): a media
+/// type, compared without regard to case, with or without `application/`.
 ///
 /// [RFC 7515 §4.1.9]: https://www.rfc-editor.org/rfc/rfc7515#section-4.1.9
 /// [RFC 8725 §3.11]: https://www.rfc-editor.org/rfc/rfc8725#section-3.11
@@ -76,19 +77,19 @@ pub enum Typ {
     Absent,
     /// `at+jwt`: an access token (RFC 9068).
     AtJwt,
-    /// `JWT`: anything, an ID token for one.
+    /// `JWT`: anything, for example an ID token.
     Jwt,
     /// `okta-internal-at+jwt`: an access token for Okta's own use.
     OktaInternalAtJwt,
     /// Another structured type (`…+jwt`): a logout token, a DPoP proof, a security event.
     OtherKind,
-    /// A name that says nothing about the kind.
+    /// A name that does not identify the kind.
     Unregistered,
 }
 
 impl Typ {
     fn parse(typ: &str) -> Self {
-        // As nearly every access token spells it.
+        // Nearly every access token spells it like this.
         if typ == "at+jwt" {
             return Self::AtJwt;
         }
@@ -98,7 +99,7 @@ impl Typ {
             "jwt" => Self::Jwt,
             "okta-internal-at+jwt" => Self::OktaInternalAtJwt,
             other if other.contains('+') => Self::OtherKind,
-            // The same kinds, as they are called where nobody registered them.
+            // The same kinds under names that nobody registered.
             "dpop" | "id" | "id_token" | "logout" | "logout_token" | "refresh"
             | "refresh_token" | "secevent" => Self::OtherKind,
             _ => Self::Unregistered,
@@ -143,8 +144,8 @@ impl<'h> Members<'h> {
         if self.b64.is_some() {
             return Err(InvalidToken::B64Unsupported);
         }
-        // A JWE member; something that inflates has no place in a JWS. RFC 7515 §4 would have it
-        // ignored, and a reader who does not would read another payload than the one verified.
+        // A JWE member; a JWS has no compression. RFC 7515 §4 would have us ignore it, but a reader
+        // who heeds it would read a payload other than the one we verified.
         if self.zip.is_some() {
             return Err(InvalidToken::HeaderZip);
         }

@@ -1,9 +1,9 @@
-//! Re-authentication by an ID token sent along ([OIDC Core §2], [§3.1.3.7]).
+//! Re-authentication with an ID token sent along ([OIDC Core §2], [§3.1.3.7]).
 //!
 //! Authgear's `reauthenticate()` yields a new ID token, while the access token keeps its old
-//! `auth_time` until it is refreshed. The request then carries both, and the ID token must be of
-//! the same issuer, user and client as the access token. It never authenticates a request by
-//! itself.
+//! `auth_time` until it is refreshed. The request then carries both, and the ID token must have the
+//! same issuer, user and client as the access token. An ID token alone never authenticates a
+//! request.
 //!
 //! [OIDC Core §2]: https://openid.net/specs/openid-connect-core-1_0.html#IDToken
 //! [§3.1.3.7]: https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
@@ -18,13 +18,13 @@ use crate::principal::Principal;
 use crate::rejection::{InvalidToken, StepUpReason};
 use crate::time::UnixTime;
 
-/// An ID token that was verified and belongs to a principal.
+/// A verified ID token that belongs to a principal.
 pub struct IdToken {
     claims: Claims,
 }
 
 impl IdToken {
-    /// Checks `typ` and `alg`: what can be refused before a key is looked up.
+    /// Checks `typ` and `alg`, which need no key.
     ///
     /// # Errors
     ///
@@ -39,8 +39,8 @@ impl IdToken {
         Ok(())
     }
 
-    /// Whether an ID token whose key is not known could be good, so that it may cost a fetch of the
-    /// issuer's keys.
+    /// Whether an ID token with an unknown key could be valid, so that it may trigger a fetch of
+    /// the issuer's keys.
     #[must_use]
     pub fn is_plausible(
         policy: &Policy,
@@ -56,7 +56,7 @@ impl IdToken {
     ///
     /// # Errors
     ///
-    /// [`IdTokenRefused`] with the first rule it breaks.
+    /// [`IdTokenRefused`] with the first rule that the token breaks.
     pub fn check(
         policy: &Policy,
         jws: VerifiedJws<'_>,
@@ -69,7 +69,7 @@ impl IdToken {
         Ok(Self { claims })
     }
 
-    /// When the user authenticated, if the token says so.
+    /// When the user authenticated, if the token contains it.
     #[must_use]
     pub fn auth_time(&self) -> Option<UnixTime> {
         self.claims.auth_time()
@@ -82,7 +82,7 @@ impl IdToken {
         amr.is_some_and(|amr| amr.contains(authgear::AMR_BIOMETRIC))
     }
 
-    /// Whether the user has means to re-authenticate; `None` if the token does not say.
+    /// Whether the user is able to re-authenticate; `None` if the claim is missing.
     #[must_use]
     pub fn can_reauthenticate(&self) -> Option<bool> {
         self.claims.get(authgear::CAN_REAUTHENTICATE)?.as_bool()
@@ -95,8 +95,8 @@ impl fmt::Debug for IdToken {
     }
 }
 
-/// An ID token has no scope, and names its client in `aud`: a token that says more is for access,
-/// or of a third kind. Keycloak and Cognito say what it is.
+/// An ID token has no scope, and names its client in `aud`: a token with further claims is an
+/// access token or some other kind. Keycloak and Cognito name the kind in a claim.
 fn check_kind(claims: &Claims) -> Result<(), InvalidToken> {
     let marks = [
         "scope",
@@ -134,11 +134,11 @@ fn check_claims(
     let issued_at = policy.check_issued_at(claims, now)?;
     issued_at.ok_or(InvalidToken::ClaimMissing)?;
     let subject = claims.subject()?.ok_or(InvalidToken::ClaimMissing)?;
-    // OIDC Core §3.1.3.7: `aud` has our client. Ours is the one the access token was issued to.
+    // OIDC Core §3.1.3.7: `aud` contains our client: the one that the access token was issued to.
     let client_id = principal.client_id().ok_or(IdTokenRefused::Mismatch)?;
     let is_ours =
         policy.client_ids().next().is_none() || policy.client_ids().any(|ours| ours == client_id);
-    // The party it was issued to, where it says so, is that client as well.
+    // `azp`, if present, must be that client as well.
     let is_to_it = claims.get("azp").is_none_or(|azp| azp.is_str(client_id));
     if subject != principal.subject() || !audience.contains(client_id) || !is_ours || !is_to_it {
         return Err(IdTokenRefused::Mismatch);
@@ -153,7 +153,7 @@ pub enum IdTokenRefused {
     /// It is not valid.
     #[error(transparent)]
     Invalid(#[from] InvalidToken),
-    /// It is of another issuer, user or client than the access token.
+    /// Its issuer, user or client is not that of the access token.
     #[error("the ID token is of another issuer, user or client than the access token")]
     Mismatch,
 }

@@ -1,8 +1,8 @@
 //! JSON, strictly ([RFC 8259], [RFC 8725 §2.4]): one pass over borrowed text, no copies.
 //!
-//! What other parsers let pass and attackers live on is refused: duplicate members at any depth,
-//! lone surrogates, anything after the value. Numbers keep their text, so that nothing is rounded.
-//! It does not convert to the caller's types: `serde_json` does, on demand.
+//! It refuses what other parsers accept and attackers exploit: duplicate members at any depth, lone
+//! surrogates, anything after the value. Numbers keep their text, so nothing is rounded.
+//! `serde_json`, not this parser, converts into the caller's types, on demand.
 //!
 //! [RFC 8259]: https://www.rfc-editor.org/rfc/rfc8259
 //! [RFC 8725 §2.4]: https://www.rfc-editor.org/rfc/rfc8725#section-2.4
@@ -18,10 +18,10 @@ mod parser;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JsonError {
-    /// A member name stands twice in one object, escapes resolved.
+    /// A member name appears twice in one object, after resolving escapes.
     #[error("a member name stands twice in one JSON object")]
     DuplicateMember,
-    /// Not a JSON text of RFC 8259 in UTF-8.
+    /// Not a JSON text according to RFC 8259 in UTF-8.
     #[error("not a JSON text")]
     Invalid,
     /// Nested deeper than [`limits::JSON_DEPTH`] or more members than [`limits::JSON_MEMBERS`].
@@ -29,7 +29,7 @@ pub enum JsonError {
     Limits,
 }
 
-/// What kind of JSON value it is.
+/// The kind of a JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
@@ -63,7 +63,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// The structure of a text: one node a value, in the order of the text. A member is two nodes,
+/// The structure of a text: one node per value, in the order of the text. A member takes two nodes,
 /// its name and its value.
 #[derive(Clone, Default)]
 pub(crate) struct Tape(Vec<Node>);
@@ -71,12 +71,13 @@ pub(crate) struct Tape(Vec<Node>);
 #[derive(Clone, Copy)]
 struct Node {
     kind: Kind,
-    /// A string only: whether it holds a `\` and must be resolved before it is compared.
+    /// Strings only: whether the text contains a `\`, so that escapes must be resolved before a
+    /// comparison.
     escaped: bool,
-    /// The text of the value; of a string, what stands between its quotes.
+    /// The text of the value; for a string, the text between its quotes.
     start: u32,
     end: u32,
-    /// How many nodes are of this value, itself and all it holds.
+    /// The number of nodes of this value, including everything in it.
     size: u32,
 }
 
@@ -91,9 +92,9 @@ impl Node {
 }
 
 impl Tape {
-    /// An empty tape, with room for the values of a text of so many bytes: claims have one every 12
-    /// bytes or so. No more than 60 at first: a buffer above 1 KiB costs the allocator more than
-    /// growing it costs us.
+    /// An empty tape, with room for the values of a text of this many bytes: claims have about one
+    /// every 12 bytes. At most 60 at first: allocating more than 1 KiB costs more than growing the
+    /// buffer.
     pub(crate) fn with_capacity_for(bytes: usize) -> Self {
         Self(Vec::with_capacity(bytes.wrapping_div(12).clamp(8, 60)))
     }
@@ -107,7 +108,7 @@ impl Tape {
         self.0.capacity().saturating_mul(size_of::<Node>())
     }
 
-    /// The value that `text`, the text it was parsed from, holds.
+    /// The root value; `text` must be the text that the tape was parsed from.
     pub(crate) fn root<'d>(&'d self, text: &'d str) -> Value<'d> {
         Value {
             text,
@@ -126,13 +127,13 @@ pub struct Value<'d> {
 }
 
 impl<'d> Value<'d> {
-    /// What kind of value it is.
+    /// The kind of this value.
     #[must_use]
     pub fn kind(self) -> Kind {
         self.node().map_or(Kind::Null, |node| node.kind)
     }
 
-    /// The string, if it is one, escapes resolved.
+    /// The string, if the value is one, with escapes resolved.
     #[must_use]
     pub fn as_str(self) -> Option<Cow<'d, str>> {
         let node = self.node().filter(|node| node.kind == Kind::String)?;
@@ -143,27 +144,27 @@ impl<'d> Value<'d> {
         Some(Cow::Borrowed(raw))
     }
 
-    /// The digits of the number, if it is one, as they stand in the text.
+    /// The digits of the number, if the value is one, as the text has them.
     #[must_use]
     pub fn as_number(self) -> Option<&'d str> {
         let node = self.node().filter(|node| node.kind == Kind::Number)?;
         Some(self.text_of(node))
     }
 
-    /// As [`Value::as_number`], as bytes.
+    /// Like [`Value::as_number`], as bytes.
     pub(crate) fn number_bytes(self) -> Option<&'d [u8]> {
         let node = self.node().filter(|node| node.kind == Kind::Number)?;
         Some(self.bytes_of(node))
     }
 
-    /// The boolean, if it is one.
+    /// The boolean, if the value is one.
     #[must_use]
     pub fn as_bool(self) -> Option<bool> {
         let node = self.node().filter(|node| node.kind == Kind::Bool)?;
         Some(self.text_of(node) == "true")
     }
 
-    /// The elements, if it is an array; nothing otherwise.
+    /// The elements, if the value is an array; nothing otherwise.
     pub fn elements(self) -> impl Iterator<Item = Self> {
         let nodes = self.nodes_if(Kind::Array);
         let mut next = self.index.wrapping_add(1);
@@ -177,7 +178,7 @@ impl<'d> Value<'d> {
         })
     }
 
-    /// The members, if it is an object; nothing otherwise. Each name comes once.
+    /// The members, if the value is an object; nothing otherwise. Each name appears once.
     pub fn members(self) -> impl Iterator<Item = (Cow<'d, str>, Self)> {
         self.member_values()
             .filter_map(|(name, value)| Some((name.as_str()?, value)))
@@ -204,7 +205,7 @@ impl<'d> Value<'d> {
             .find_map(|(key, value)| key.is_str(name).then_some(value))
     }
 
-    /// Whether it is the string `other`.
+    /// Whether the value is the string `other`.
     #[must_use]
     pub fn is_str(self, other: &str) -> bool {
         let Some(node) = self.node().filter(|node| node.kind == Kind::String) else {
@@ -213,7 +214,7 @@ impl<'d> Value<'d> {
         if node.escaped {
             return unescape(self.text_of(node)) == other;
         }
-        // Lengths first: names are looked for far more often than found.
+        // Lengths first: most comparisons fail.
         node.len() == other.len() && self.bytes_of(node) == other.as_bytes()
     }
 
@@ -272,7 +273,7 @@ impl<'d> Value<'d> {
         self.nodes.get(..end).unwrap_or_default()
     }
 
-    /// As [`Value::text_of`], without looking for the ends of characters.
+    /// Like [`Value::text_of`], without checking character boundaries.
     fn bytes_of(self, node: &Node) -> &'d [u8] {
         self.text
             .as_bytes()
@@ -288,7 +289,7 @@ impl<'d> Value<'d> {
 }
 
 impl fmt::Debug for Value<'_> {
-    /// Shows the kind alone: the text may be personal or chosen by an attacker.
+    /// Shows only the kind: the text may be personal or chosen by an attacker.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Value")
             .field("kind", &self.kind())
@@ -296,7 +297,7 @@ impl fmt::Debug for Value<'_> {
     }
 }
 
-/// Resolves the escapes of a string the parser has accepted: what it could not be is left out.
+/// Resolves the escapes in a string that the parser has accepted, so errors cannot occur.
 fn unescape(raw: &str) -> String {
     let mut quoted = String::with_capacity(raw.len().saturating_add(2));
     quoted.push('"');

@@ -1,8 +1,8 @@
 //! The keys of an issuer: JWK Set ([RFC 7517 §5]), and stage 3, select: the one key that fits a
 //! token's header.
 //!
-//! A key that cannot be used is left out and named; the others stay. There is no trial of several
-//! keys: a token that does not say which of several it means is refused. It fetches nothing.
+//! Unusable keys are left out and listed; the others stay. We never try several keys: a token that
+//! does not identify one of several is refused. This file fetches nothing.
 //!
 //! [RFC 7517 §5]: https://www.rfc-editor.org/rfc/rfc7517#section-5
 
@@ -31,15 +31,15 @@ impl JwkSet {
     ///
     /// # Errors
     ///
-    /// [`JwkSetError`] if it is not a JWK Set, is too large, or holds no key we can use. A single
-    /// odd key is no error: it is left out, see [`JwkSet::unusable`].
+    /// [`JwkSetError`] if the document is not a JWK Set, is too large, or has no key we can use. A
+    /// single odd key is no error: it is left out, see [`JwkSet::unusable`].
     pub fn parse(document: &[u8]) -> Result<Self, JwkSetError> {
         if document.len() > limits::DOCUMENT_BYTES {
             return Err(JwkSetError::TooLarge);
         }
-        // RFC 8259 §8.1: all of it is UTF-8. serde_json looks only at what it keeps.
+        // RFC 8259 §8.1: all of it is UTF-8. serde_json checks only what it keeps.
         let document = str::from_utf8(document).map_err(|_| JwkSetError::NotAJwkSet)?;
-        // To serde, an array of the members' values is one too.
+        // serde would also accept an array of the members' values.
         if !document.trim_ascii_start().starts_with('{') {
             return Err(JwkSetError::NotAJwkSet);
         }
@@ -58,7 +58,7 @@ impl JwkSet {
         Ok(set)
     }
 
-    /// A set of static secrets, each under its `kid` or under none.
+    /// A set of static secrets, each with its `kid` or without.
     #[must_use]
     pub fn from_secrets(
         secrets: impl IntoIterator<Item = (Option<String>, VerificationKey)>,
@@ -70,8 +70,8 @@ impl JwkSet {
         set
     }
 
-    /// The same set, with the keys of `other` in the place of those that are the same: whoever holds
-    /// one of them can see that [`select`](Self::select) still finds it.
+    /// Replaces keys that `other` also has with `other`'s, so that a holder of such a key can tell
+    /// that [`select`](Self::select) still finds it.
     #[must_use]
     pub fn sharing(mut self, other: &Self) -> Self {
         for key in &mut self.keys {
@@ -84,8 +84,8 @@ impl JwkSet {
 
     /// The one key that fits the header.
     ///
-    /// A token with a `kid` means the key of that name; without, the only one that can do its
-    /// algorithm. In a set whose keys have no names at all, the token's `kid` says nothing.
+    /// A `kid` selects the key with that name. Without a `kid`, exactly one key must support the
+    /// token's algorithm. If no key of the set has a name, the token's `kid` is ignored.
     ///
     /// # Errors
     ///
@@ -152,7 +152,7 @@ impl fmt::Debug for JwkSet {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnusableKey {
-    /// Its place in `keys`, from 0.
+    /// Its index in `keys`, from 0.
     pub index: usize,
     /// Why it is not used.
     pub reason: UnusableJwk,
@@ -162,7 +162,7 @@ pub struct UnusableKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JwkSetError {
-    /// Not one key can be used.
+    /// No key can be used.
     #[error("the JWK Set has no key we can use")]
     NoUsableKey,
     /// Not an object with an array `keys`.
@@ -188,7 +188,8 @@ struct Document<'d> {
     keys: Vec<&'d RawValue>,
 }
 
-/// The only key there is; several are `several`, none means the algorithm is not one of theirs.
+/// The only key; the error is `several` if there are more, and a mismatched algorithm if there is
+/// none.
 fn only<'k>(
     mut keys: impl Iterator<Item = &'k Arc<VerificationKey>>,
     several: InvalidToken,

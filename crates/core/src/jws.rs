@@ -1,11 +1,10 @@
 //! Stage 2, parse: the token as a JWS in compact serialization ([RFC 7515 §7.1]), and stage 4,
 //! verify: its signature ([RFC 7515 §5.2]).
 //!
-//! Size and shape come first, then base64url, then the header: its JSON and its members, which may
-//! say that the payload is something else (`b64`), then the payload's JSON; each part is decoded
-//! once and parsed once. The claims stay sealed until the signature has been verified.
-//! `jwk`, `jku`, `x5u` and `x5c` are never looked at: keys come from the issuer alone. There is no
-//! JSON serialization and no decryption here.
+//! We check size and shape first, then base64url, then the header's JSON and members (`b64` would
+//! give the payload another meaning), then the payload's JSON. Each part is decoded once and parsed
+//! once. The claims stay sealed until the signature is verified. We never read `jwk`, `jku`, `x5u`
+//! or `x5c`: keys come only from the issuer. JSON serialization and decryption are not supported.
 //!
 //! [RFC 7515 §7.1]: https://www.rfc-editor.org/rfc/rfc7515#section-7.1
 //! [RFC 7515 §5.2]: https://www.rfc-editor.org/rfc/rfc7515#section-5.2
@@ -22,27 +21,27 @@ use crate::rejection::InvalidToken;
 
 pub use crate::header::{Header, Typ};
 
-/// A token that parsed. Nothing in it is to be believed yet.
+/// A parsed token. Nothing in it can be trusted yet.
 pub struct UnverifiedJws<'t> {
     parts: Parts<'t>,
     header: Header,
-    /// Whether the header was parsed for this token, and not before.
+    /// Whether the header was parsed for this token, not for an earlier one.
     header_is_new: bool,
     claims: Claims,
     signature: Vec<u8>,
 }
 
 impl<'t> UnverifiedJws<'t> {
-    /// Parses a token, taken byte for byte.
+    /// Parses a token, byte for byte.
     ///
     /// # Errors
     ///
-    /// The first rule of shape, encoding, JSON or header members that it breaks.
+    /// The first rule about shape, encoding, JSON or header members that the token breaks.
     pub fn parse(token: &'t [u8]) -> Result<Self, InvalidToken> {
         Self::parse_knowing(token, None)
     }
 
-    /// As [`UnverifiedJws::parse`], with the same outcome, and sooner if the token has the `known`
+    /// Like [`UnverifiedJws::parse`], with the same result, but faster if the token has the `known`
     /// header.
     ///
     /// # Errors
@@ -61,7 +60,7 @@ impl<'t> UnverifiedJws<'t> {
         let signature = decode(parts.signature)?;
         let payload = decode(parts.payload)?;
 
-        // One tape, first for the header, then for the claims.
+        // One tape serves the header, then the claims.
         let mut tape = Tape::with_capacity_for(payload.len());
         let header = if let Some(known) = known {
             known.header.clone()
@@ -80,13 +79,13 @@ impl<'t> UnverifiedJws<'t> {
         })
     }
 
-    /// The header members that choose a key.
+    /// The header members that select a key.
     #[must_use]
     pub const fn header(&self) -> &Header {
         &self.header
     }
 
-    /// The `iss` that the token claims, to choose among *configured* issuers and for nothing else.
+    /// The `iss` that the token claims. Use it only to select one of the *configured* issuers.
     ///
     /// # Errors
     ///
@@ -102,8 +101,8 @@ impl<'t> UnverifiedJws<'t> {
     /// [`InvalidToken::AlgKeyMismatch`] if the key is not for the header's algorithm,
     /// [`InvalidToken::SignatureLength`] or [`InvalidToken::SignatureInvalid`].
     pub fn verify(self, key: &VerificationKey) -> Result<VerifiedJws<'t>, InvalidToken> {
-        // `select` has seen to it; a key from elsewhere must not verify what the policy did not
-        // allow.
+        // `select` guarantees this; a key from elsewhere must not verify an algorithm that the
+        // policy does not allow.
         if key.algorithm() != self.header.algorithm() {
             return Err(InvalidToken::AlgKeyMismatch);
         }
@@ -116,19 +115,21 @@ impl<'t> UnverifiedJws<'t> {
         })
     }
 
-    /// The claims before the signature was checked, to decide *not* to do work, or to explain.
+    /// The unverified claims. Use them to decide *not* to do work, or to explain.
     pub(crate) const fn unverified_claims(&self) -> &Claims {
         &self.claims
     }
 
-    /// The header's JSON text. Anyone may have written it: to explain a refusal, never to act on.
+    /// The header's JSON text. Anyone may have written it. Use it to explain a refusal; never act
+    /// on it.
     #[must_use]
     pub fn danger_unverified_header(&self) -> String {
         let text = decode(self.parts.header).unwrap_or_default();
         String::from_utf8(text).unwrap_or_default()
     }
 
-    /// The payload's JSON text. Anyone may have written it: to explain a refusal, never to act on.
+    /// The payload's JSON text. Anyone may have written it. Use it to explain a refusal; never act
+    /// on it.
     #[must_use]
     pub fn danger_unverified_payload(&self) -> &str {
         self.claims.as_json()
@@ -143,8 +144,8 @@ impl fmt::Debug for UnverifiedJws<'_> {
     }
 }
 
-/// A token whose signature was verified with one of the issuer's keys. Whether its claims admit
-/// anybody is for the policy to check.
+/// A token whose signature was verified with one of the issuer's keys. The policy still has to
+/// check its claims.
 pub struct VerifiedJws<'t> {
     encoded_header: &'t [u8],
     header: Header,
@@ -153,13 +154,13 @@ pub struct VerifiedJws<'t> {
 }
 
 impl VerifiedJws<'_> {
-    /// The header members that were used.
+    /// The header members that selected the key.
     #[must_use]
     pub const fn header(&self) -> &Header {
         &self.header
     }
 
-    /// Whether the header was parsed for this token, and was not known before.
+    /// Whether the header was parsed for this token, because it was not known.
     #[must_use]
     pub const fn header_is_new(&self) -> bool {
         self.header_is_new
@@ -182,10 +183,10 @@ impl fmt::Debug for VerifiedJws<'_> {
     }
 }
 
-/// The header of a token that was verified, with its encoding. An issuer writes the same header into
-/// each token that it signs with one key, so that decoding and parsing it once is enough.
+/// The header of a verified token, with its encoding. An issuer writes the same header into each
+/// token that it signs with one key, so decoding and parsing it once is enough.
 ///
-/// It is what parsing those bytes gives, and nothing else: knowing a header allows nothing.
+/// It is only the result of parsing those bytes: a known header grants nothing.
 #[derive(Clone)]
 pub struct KnownHeader {
     encoded: Box<[u8]>,
@@ -193,8 +194,8 @@ pub struct KnownHeader {
 }
 
 impl KnownHeader {
-    /// The header of this token, to be remembered. Only what an issuer signed is worth it: anybody
-    /// can make up headers.
+    /// The header of this token, to be remembered. Remember only what an issuer signed: anybody can
+    /// make up headers.
     #[must_use]
     pub fn of(verified: &VerifiedJws<'_>) -> Self {
         Self {
@@ -203,13 +204,13 @@ impl KnownHeader {
         }
     }
 
-    /// The encoding, as it stands in tokens.
+    /// The encoding, as in tokens.
     #[must_use]
     pub const fn encoded(&self) -> &[u8] {
         &self.encoded
     }
 
-    /// The encoded header of a token, to look for the known one: what stands before the first dot.
+    /// The encoded header of a token, the text before the first dot, to look up a known header.
     #[must_use]
     pub fn encoded_in(token: &[u8]) -> Option<&[u8]> {
         let end = memchr::memchr(b'.', token)?;

@@ -49,11 +49,11 @@ use crate::credentials::Credentials;
 use crate::jws::UnverifiedJws;
 use crate::vouch::vouch;
 
-/// All stages with one issuer whose keys are at hand.
+/// Runs all stages for one issuer whose keys are available.
 ///
 /// # Errors
 ///
-/// The first check that the request does not pass.
+/// The first check that the request fails.
 pub fn authenticate(
     head: RequestHead<'_>,
     keys: &JwkSet,

@@ -1,7 +1,8 @@
-//! Every size and count that a sender or an issuer could choose, bounded, each with its reason.
+//! The limit for every size and count that a sender or an issuer could choose, each with its
+//! reason.
 
-/// Longest access token in bytes, as sent. Header fields of 16 KiB are what proxies can be set to
-/// relay; real access tokens are 0.5 to 4 KiB.
+/// Longest access token in bytes, as sent. Proxies can be configured to relay header fields of 16
+/// KiB; real access tokens have 0.5 to 4 KiB.
 pub const TOKEN_BYTES: usize = 16 * 1024;
 
 /// Longest JWS header in bytes, as sent (base64url). Ours are about 100 bytes; an `x5c` chain fits.
@@ -10,10 +11,10 @@ pub const HEADER_BYTES: usize = 4 * 1024;
 /// Deepest nesting of JSON objects and arrays. Claims are two or three levels deep in practice.
 pub const JSON_DEPTH: usize = 32;
 
-/// Most members of all JSON objects of one text together: the duplicate check compares them.
+/// Most members in all JSON objects of one text together: the duplicate check compares them.
 pub const JSON_MEMBERS: usize = 256;
 
-/// Longest `kid` in bytes. It is a map key and nothing else; thumbprint URIs have 90 bytes.
+/// Longest `kid` in bytes. It is only a map key; thumbprint URIs have 90 bytes.
 pub const KID_BYTES: usize = 256;
 
 /// Most keys of one JWK Set. Issuers publish one to five.

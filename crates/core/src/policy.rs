@@ -1,9 +1,9 @@
-//! Stage 5, check: the claims of a verified token against what its issuer must say
-//! ([RFC 9068 §4], [RFC 8725 §3]).
+//! Stage 5, check: the claims of a verified token, compared with what its issuer must write ([RFC
+//! 9068 §4], [RFC 8725 §3]).
 //!
-//! One rule, one function, one reason, in the order of [`Rule::ALL`]. The same rules serve three
-//! callers: to admit a token, to withhold a key fetch from an implausible one, and to explain.
-//! What a single route asks for beyond that is `requirements`' matter.
+//! Each rule has one function and one reason, in the order of [`Rule::ALL`]. The same rules serve
+//! three purposes: to admit a token, to avoid a key fetch for an implausible one, and to explain.
+//! `requirements` checks what a single route requires in addition.
 //!
 //! [RFC 9068 §4]: https://www.rfc-editor.org/rfc/rfc9068#section-4
 //! [RFC 8725 §3]: https://www.rfc-editor.org/rfc/rfc8725#section-3
@@ -23,7 +23,7 @@ use crate::profile::Profile;
 use crate::rejection::InvalidToken;
 use crate::time::UnixTime;
 
-/// What an issuer's access tokens must say to be accepted.
+/// The claims that an issuer's access tokens must have to be accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     issuer: Arc<str>,
@@ -38,8 +38,8 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Starts a policy with what nobody can choose for you: the issuer, exactly as it stands in
-    /// `iss`, and your name in `aud`.
+    /// Starts a policy with the two settings that have no default: the issuer, exactly as in `iss`,
+    /// and your name in `aud`.
     pub fn builder(issuer: impl Into<String>, audience: impl Into<String>) -> PolicyBuilder {
         PolicyBuilder {
             issuer: issuer.into(),
@@ -54,7 +54,7 @@ impl Policy {
         }
     }
 
-    /// Checks that the token claims to be of this issuer, before its key is looked up.
+    /// Checks that the token claims to be from this issuer, which needs no key.
     ///
     /// # Errors
     ///
@@ -63,7 +63,7 @@ impl Policy {
         self.check_iss(jws.unverified_claims())
     }
 
-    /// Checks `typ` and `alg`: what can be refused before a key is looked up.
+    /// Checks `typ` and `alg`, which need no key.
     ///
     /// # Errors
     ///
@@ -78,11 +78,11 @@ impl Policy {
         Ok(())
     }
 
-    /// Decides on the claims of a verified token at the time `now`, in the order of [`Rule::ALL`].
+    /// Checks the claims of a verified token at the time `now`, in the order of [`Rule::ALL`].
     ///
     /// # Errors
     ///
-    /// The first rule the token breaks.
+    /// The first rule that the token breaks.
     pub fn check(&self, jws: VerifiedJws<'_>, now: UnixTime) -> Result<Claimed, InvalidToken> {
         let (header, claims) = (jws.header(), jws.claims());
         self.check_header(header)?;
@@ -117,8 +117,8 @@ impl Policy {
         }))
     }
 
-    /// Checks the times of a token that this policy has admitted before: of all that
-    /// [`Policy::check`] decides on, they alone can decide otherwise when the token comes again.
+    /// Checks the times of a token that this policy has admitted before. Only they can change the
+    /// result of [`Policy::check`] when the token arrives again.
     ///
     /// # Errors
     ///
@@ -131,8 +131,8 @@ impl Policy {
         self.has_come(times.issued_at, now, InvalidToken::IatInFuture)
     }
 
-    /// Whether a token whose key is not known could be good: type, algorithm, issuer, audience and
-    /// times. Only such a token may cost a fetch of the issuer's keys.
+    /// Whether a token with an unknown key could be valid, judging by type, algorithm, issuer,
+    /// audience and times. Only such a token may trigger a fetch of the issuer's keys.
     #[must_use]
     pub fn is_plausible(&self, jws: &UnverifiedJws<'_>, now: UnixTime) -> bool {
         let claims = jws.unverified_claims();
@@ -143,8 +143,8 @@ impl Policy {
                 .all(|rule| self.check_rule(rule, claims, jws.header(), now).is_ok())
     }
 
-    /// What each rule says of a token whose signature has not been looked at. To explain a refusal,
-    /// never to admit anybody.
+    /// The result of each rule for an unverified token. Use it to explain a refusal, never to admit
+    /// anybody.
     pub fn danger_unverified_rules(
         &self,
         jws: &UnverifiedJws<'_>,
@@ -156,13 +156,13 @@ impl Policy {
             .map(move |rule| (*rule, self.check_rule(*rule, claims, jws.header(), now)))
     }
 
-    /// The issuer, as it stands in `iss`.
+    /// The issuer, as in `iss`.
     #[must_use]
     pub const fn issuer(&self) -> &Arc<str> {
         &self.issuer
     }
 
-    /// Our names in `aud`, of which one suffices.
+    /// Our names in `aud`; a token needs one of them.
     pub fn audiences(&self) -> impl Iterator<Item = &str> {
         self.audiences.iter().map(AsRef::as_ref)
     }
@@ -185,7 +185,7 @@ impl Policy {
         self.leeway
     }
 
-    /// The longest `exp` − `iat`, if there is a longest.
+    /// The longest `exp` − `iat`, if there is a limit.
     #[must_use]
     pub const fn max_lifetime(&self) -> Option<Duration> {
         self.max_lifetime
@@ -196,7 +196,7 @@ impl Policy {
         self.client_ids.iter().map(AsRef::as_ref)
     }
 
-    /// The claims that must be there: those of the profile, and those asked for beside it.
+    /// The claims that must be present: those of the profile, and those configured in addition.
     pub fn required_claims(&self) -> impl Iterator<Item = &str> {
         let of_profile = self.profile.required_claims().iter().copied();
         of_profile.chain(self.required_claims.iter().map(AsRef::as_ref))
@@ -357,7 +357,8 @@ impl AsRef<Self> for Policy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rule {
-    /// An access token by its claims: none says another kind, and they say so where `typ` does not.
+    /// The claims are those of an access token: none marks another kind, and they mark this kind if
+    /// `typ` does not.
     Kind,
     /// `iss` is the issuer.
     Issuer,
@@ -371,7 +372,7 @@ pub enum Rule {
     IssuedAt,
     /// `exp` − `iat` is not above the maximum.
     Lifetime,
-    /// The claims of the profile, and those asked for beside it, are there.
+    /// The claims of the profile, and those configured in addition, are present.
     RequiredClaims,
     /// Typed claims have their type.
     ClaimTypes,
@@ -379,7 +380,7 @@ pub enum Rule {
     ClientId,
     /// Claims with a configured value have it.
     ClaimValues,
-    /// The token is bound to no key, or in a way that is understood.
+    /// The token is bound to no key, or in a way that we understand.
     Confirmation,
 }
 
@@ -401,8 +402,9 @@ impl Rule {
     ];
 }
 
-/// Subject and scope. RFC 7519 §4.1.2, RFC 6749 §3.3, OIDC Core §5.1: no coercion, since two readers
-/// would coerce differently. An address with several `@` is read as another domain by some.
+/// Subject and scope. RFC 7519 §4.1.2, RFC 6749 §3.3, OIDC Core §5.1: no coercion, because two
+/// readers would coerce differently. Some readers see another domain in an address with several
+/// `@`.
 fn check_claim_types(claims: &Claims) -> Result<(Option<Text>, Option<Strings>), InvalidToken> {
     let subject = claims.subject_text()?;
     claims.token_id()?;
@@ -433,7 +435,7 @@ pub struct PolicyBuilder {
 }
 
 impl PolicyBuilder {
-    /// One more audience of ours; a token needs one of them. An API that serves Authgear's user and
+    /// Adds an audience of ours; a token needs one of them. An API that serves Authgear's user and
     /// machine tokens has two: the project's origin and its own resource URI.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.push(audience.into());
@@ -446,7 +448,8 @@ impl PolicyBuilder {
         self
     }
 
-    /// The algorithms the issuer may use. Default: every asymmetric one; its keys narrow them down.
+    /// The algorithms the issuer may use. Default: every asymmetric one; its keys restrict them
+    /// further.
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.algorithms = Some(algorithms.into_iter().collect());
         self
@@ -458,7 +461,7 @@ impl PolicyBuilder {
         self
     }
 
-    /// The longest `exp` − `iat`. Default: as long as the issuer likes.
+    /// The longest `exp` − `iat`. Default: no limit.
     pub const fn max_lifetime(mut self, max_lifetime: Duration) -> Self {
         self.max_lifetime = Some(max_lifetime);
         self
@@ -470,13 +473,13 @@ impl PolicyBuilder {
         self
     }
 
-    /// A claim that must be there, beside those of the profile.
+    /// A claim that must be present, in addition to those of the profile.
     pub fn required_claim(mut self, name: impl Into<String>) -> Self {
         self.required_claims.push(name.into());
         self
     }
 
-    /// A claim that must be there and be this string.
+    /// A claim that must be present and equal this string.
     pub fn claim_value(mut self, path: impl Into<ClaimPath>, value: impl Into<String>) -> Self {
         self.claim_values.push((path.into(), value.into()));
         self
@@ -486,7 +489,7 @@ impl PolicyBuilder {
     ///
     /// # Errors
     ///
-    /// [`PolicyError`] if the settings make no sense or open a door.
+    /// [`PolicyError`] if the settings make no sense or are insecure.
     pub fn build(self) -> Result<Policy, PolicyError> {
         if self.issuer.is_empty() {
             return Err(PolicyError::IssuerMissing);
@@ -537,7 +540,7 @@ pub enum PolicyError {
     /// No algorithm is allowed.
     #[error("algorithms_missing: no algorithm is allowed, so no token could be accepted")]
     AlgorithmsMissing,
-    /// HMAC beside public-key algorithms: a public key could be taken for a secret.
+    /// HMAC together with public-key algorithms: a public key could be mistaken for a secret.
     #[error("algorithms_mixed: HS256, HS384 and HS512 cannot be allowed beside others")]
     AlgorithmsMixed,
     /// An audience is empty.

@@ -1,6 +1,6 @@
 //! Who was authenticated.
 //!
-//! Holding a [`Principal`] is the proof that every stage ran: nothing else makes one.
+//! A [`Principal`] proves that every stage ran: nothing else makes one.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -28,7 +28,7 @@ struct Inner {
     derived: Slot,
 }
 
-/// What the rules of a policy have read in the claims, next to the claims themselves.
+/// The values that a policy's rules read from the claims, and the claims themselves.
 pub(crate) struct Said {
     pub(crate) issuer: Arc<str>,
     pub(crate) kind: PrincipalKind,
@@ -40,7 +40,7 @@ pub(crate) struct Said {
     pub(crate) claims: Claims,
 }
 
-/// The times that decide anew each time the token is presented.
+/// The times, which are checked each time the token is presented.
 #[derive(Clone, Copy)]
 pub(crate) struct Times {
     pub(crate) expires_at: UnixTime,
@@ -49,7 +49,7 @@ pub(crate) struct Times {
 }
 
 impl Principal {
-    /// INVARIANT: for [`Claimed`](crate::Claimed) alone, which lets nobody have it without evidence.
+    /// INVARIANT: only [`Claimed`](crate::Claimed) calls this, and only with evidence.
     pub(crate) fn new(said: Said) -> Self {
         Self(Arc::new(Inner {
             said,
@@ -63,21 +63,21 @@ impl Principal {
         &self.0.said.issuer
     }
 
-    /// The user, or of a machine its client, as the issuer names it: `sub`. Every profile but
-    /// `generic` and `keycloak` makes sure that it is there; empty if it is not.
+    /// The user, or for a machine its client, as the issuer names it: `sub`. Empty if missing,
+    /// which only the profiles `generic` and `keycloak` allow.
     #[must_use]
     pub fn subject(&self) -> &str {
         self.resolve(self.0.said.subject.as_ref())
             .unwrap_or_default()
     }
 
-    /// Whether it is a user or a machine, if the issuer says so.
+    /// Whether the principal is a user or a machine, if the issuer marks it.
     #[must_use]
     pub fn kind(&self) -> PrincipalKind {
         self.0.said.kind
     }
 
-    /// The client that got the token: `client_id`, or where the issuer's profile has it.
+    /// The client that got the token: `client_id`, or the claim that the issuer's profile uses.
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
         self.resolve(self.0.said.client_id.as_ref())
@@ -89,13 +89,13 @@ impl Principal {
         self.0.said.times.expires_at
     }
 
-    /// When the user authenticated: `auth_time`, if the token says so.
+    /// When the user authenticated: `auth_time`, if the token has it.
     #[must_use]
     pub fn auth_time(&self) -> Option<UnixTime> {
         self.0.said.claims.auth_time()
     }
 
-    /// The scopes: the words of `scope`, or of `scp` where there is no `scope`.
+    /// The scopes: the words of `scope`, or of `scp` if there is no `scope`.
     pub fn scopes(&self) -> impl Iterator<Item = Cow<'_, str>> {
         let scope = self.0.said.scope.iter();
         scope.flat_map(|scope| self.0.said.claims.strings(*scope).words())
@@ -113,11 +113,11 @@ impl Principal {
         self.0.said.claims.at(path)
     }
 
-    /// The claims in a type of your own.
+    /// Converts the claims into a type of your own.
     ///
     /// # Errors
     ///
-    /// The claims do not fit the type.
+    /// Fails if the claims do not fit the type.
     pub fn claims<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         self.0.said.claims.deserialize()
     }
@@ -128,9 +128,9 @@ impl Principal {
         &self.0.said.claims
     }
 
-    /// What `derive` makes of this principal, made once for each type: all clones share it, and so does
-    /// the same token when it comes again and a cache of verified tokens still holds it. For what is
-    /// derived from claims in the same way for every request.
+    /// A value that `derive` makes from this principal, once per type. All clones share it, and so
+    /// do later requests with the same token while a cache of verified tokens keeps it. Use it for
+    /// values that every request derives from claims in the same way.
     ///
     /// ```
     /// # fn example(principal: &bearward_core::Principal) {
@@ -169,7 +169,7 @@ impl Principal {
     }
 }
 
-/// A place for what is derived, with one of another type behind it.
+/// A place for a derived value, which links to the place for the next type.
 #[derive(Default)]
 struct Slot(OnceLock<Box<Derived>>);
 
@@ -179,7 +179,7 @@ struct Derived<T: ?Sized = dyn Any + Send + Sync> {
 }
 
 impl fmt::Debug for Principal {
-    /// Shows issuer and kind: claims are personal.
+    /// Shows only issuer and kind: claims are personal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Principal")
             .field("issuer", &self.0.said.issuer)

@@ -1,9 +1,9 @@
-//! Whom a principal stands for: what a profile decides, and a requirement may ask for.
+//! The kind of a principal: a profile determines it, and a requirement may ask for it.
 
-/// Whether a principal is a user, or a client that acts for itself.
+/// Whether a principal is a user or a client that acts on its own behalf.
 ///
-/// Only marks that the issuer alone sets decide this (see [`Profile`](crate::Profile)), never a
-/// name that users choose.
+/// Only marks that nobody but the issuer can set decide this (see [`Profile`](crate::Profile)),
+/// never a name that users choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(
     clippy::exhaustive_enums,
@@ -12,14 +12,14 @@
 pub enum PrincipalKind {
     /// A user, through a client.
     User,
-    /// A client for itself: client credentials.
+    /// A client on its own behalf: client credentials.
     Machine,
-    /// Either: the issuer marks neither. It satisfies no requirement for a user or for a machine.
+    /// Unknown: the issuer marks neither. It satisfies no requirement for a user or for a machine.
     Unknown,
 }
 
 impl PrincipalKind {
-    /// How it is spelt in output: `user`, `machine` or `unknown`.
+    /// The spelling in output: `user`, `machine` or `unknown`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,9 +1,9 @@
-//! What kinds of access token issuers write: RFC 9068, and named presets for those that do not.
+//! The kinds of access token that issuers write: RFC 9068, and named presets for other issuers.
 //!
-//! A preset is a row: it says how an access token is told from the other tokens of its issuer, which
-//! claims it must have, where the client is named, and by which marks a machine is told from a user.
-//! The policy, `bearward explain`, the configuration and its manual read the same rows. A preset does
-//! not loosen signature, issuer, audience or times.
+//! A preset is a row: how to distinguish an access token from the issuer's other tokens, which
+//! claims it must have, which claim names the client, and which marks distinguish a machine from a
+//! user. The policy, `bearward explain`, the configuration and its manual read the same rows. A
+//! preset does not relax the checks of signature, issuer, audience or times.
 
 mod machines;
 
@@ -152,7 +152,7 @@ rows! {
 }
 
 impl Profile {
-    /// The profile that is named after this issuer, by what its URLs have in common.
+    /// The profile for this issuer, recognised by a common part of its URLs.
     #[must_use]
     pub fn of_issuer(issuer: &str) -> Option<Self> {
         let is_its = |profile: &Self| {
@@ -162,13 +162,13 @@ impl Profile {
         Self::ALL.iter().copied().find(is_its)
     }
 
-    /// Where the issuer, or the standard, documents its access tokens.
+    /// The URL where the issuer or the standard documents these access tokens.
     #[must_use]
     pub const fn documentation(self) -> &'static str {
         self.row().documentation
     }
 
-    /// Whether a header's `typ` can be that of an access token.
+    /// Whether an access token may have this `typ` in its header.
     #[must_use]
     pub const fn accepts(self, typ: Typ) -> bool {
         match self.row().types {
@@ -179,7 +179,7 @@ impl Profile {
         }
     }
 
-    /// Which `typ` it [accepts](Self::accepts), in words.
+    /// Describes in words which `typ` it [accepts](Self::accepts).
     #[must_use]
     pub const fn accepted_types(self) -> &'static str {
         match self.row().types {
@@ -190,7 +190,7 @@ impl Profile {
         }
     }
 
-    /// What tells an access token by its claims, where the header does not, in words.
+    /// Describes in words how the claims identify an access token if the header does not.
     #[must_use]
     pub fn accepted_kind(self) -> String {
         let row = self.row();
@@ -209,8 +209,8 @@ impl Profile {
         format!("{needed}no claim of another kind of token{login}")
     }
 
-    /// The claims by which an access token is told from the issuer's other tokens: those that say the
-    /// kind, and those that another kind has.
+    /// The claims that distinguish an access token from the issuer's other tokens: those that name
+    /// the kind, and those that only another kind has.
     pub fn kind_claims(self) -> impl Iterator<Item = &'static str> {
         let row = self.row();
         let login = LOGIN.iter().filter(|_| !row.beyond_a_login.is_empty());
@@ -218,33 +218,33 @@ impl Profile {
         names.copied()
     }
 
-    /// The claims of which an access token must have one, where its header does not say its kind;
-    /// empty if it need not.
+    /// The claims of which an access token must have one if its header does not name its kind;
+    /// empty if there is no such rule.
     #[must_use]
     pub const fn kind_needs(self) -> &'static [&'static str] {
         self.row().needs
     }
 
-    /// The claims that must be there, beside `iss`, `exp` and the audience.
+    /// The claims that must be present, in addition to `iss`, `exp` and the audience.
     #[must_use]
     pub const fn required_claims(self) -> &'static [&'static str] {
         self.row().required_claims
     }
 
-    /// The claims that may name the client, the first that is there counting.
+    /// The claims that may name the client; the first that is present counts.
     #[must_use]
     pub const fn client_id_claims(self) -> &'static [&'static str] {
         self.row().client_id_claims
     }
 
-    /// Where the roles, groups or permissions stand, as paths of member names.
+    /// The claims with roles, groups or permissions, as paths of member names.
     #[must_use]
     pub const fn roles_claims(self) -> &'static [&'static [&'static str]] {
         self.row().roles
     }
 
-    /// Whether its issuers mark the tokens that a client gets for itself. Where they do not,
-    /// nobody is known to be a machine.
+    /// Whether its issuers mark the tokens that a client gets on its own behalf. If they do not, no
+    /// principal is known to be a machine.
     #[must_use]
     pub const fn marks_machines(self) -> bool {
         match self.row().machines {
@@ -256,13 +256,14 @@ impl Profile {
         }
     }
 
-    /// The claim the configured audience is compared with.
+    /// The claim that is compared with the configured audience.
     #[must_use]
     pub const fn audience_claim(self) -> &'static str {
         self.row().audience_claim
     }
 
-    /// Tells an access token by its claims from the issuer's other tokens, where `typ` does not.
+    /// Distinguishes an access token by its claims from the issuer's other tokens if `typ` does
+    /// not.
     pub(crate) fn check_kind(self, claims: &Claims, typ: Typ) -> Result<(), InvalidToken> {
         if self.row().is_access_token(claims, typ) {
             return Ok(());
@@ -276,32 +277,32 @@ impl Profile {
         self.row().client_id(claims)
     }
 
-    /// Whom the token stands for.
+    /// The kind of principal that the token is for.
     pub(crate) fn principal_kind(self, claims: &Claims, client_id: Option<&str>) -> PrincipalKind {
         self.row().machines.kind_of(claims, client_id)
     }
 }
 
-/// What is known of a profile.
+/// The row of a profile.
 pub(crate) struct Row {
     name: &'static str,
     documentation: &'static str,
-    /// What the URLs of its issuers have in common, where they have anything.
+    /// The common parts of its issuers' URLs, if any.
     issuers: &'static [&'static str],
-    /// What the header's `typ` may say.
+    /// The values that the header's `typ` may have.
     types: Types,
-    /// What the claim `typ` may say, where there is one.
+    /// The values that the claim `typ` may have, if present.
     access_types: &'static [&'static str],
-    /// The claim that says what a token is, with the values that say access token. Where there is no
-    /// such claim and the header does not say `at+jwt`, what follows decides.
+    /// The claim that names the kind of a token, with its values for access tokens. If there is no
+    /// such claim and the header's `typ` is not `at+jwt`, the following fields decide.
     says: Option<(&'static str, &'static [&'static str])>,
     /// An access token has one of these, if there are any.
     needs: &'static [&'static str],
-    /// It has none of these, which another kind of token has.
+    /// It has none of these, which only another kind of token has.
     refused: &'static [&'static str],
-    /// If it tells how somebody logged in, which is what ID tokens are for, it has one of these,
-    /// which say to whom or for what access was given; if there are any. `azp` is a claim of ID
-    /// tokens, too.
+    /// If there are any, a token that describes a login, as ID tokens do, must also have one of
+    /// these, which name the client or the access it was given. `azp` does not count: ID tokens
+    /// have it, too.
     beyond_a_login: &'static [&'static str],
     required_claims: &'static [&'static str],
     client_id_claims: &'static [&'static str],
@@ -310,7 +311,7 @@ pub(crate) struct Row {
     machines: Machines,
 }
 
-/// What most profiles have in common.
+/// The defaults that most profiles share.
 const COMMON: Row = Row {
     name: "",
     documentation: "",
@@ -328,7 +329,7 @@ const COMMON: Row = Row {
     machines: Machines::Unmarked,
 };
 
-/// Which `typ` of a header can be that of an access token.
+/// The `typ` that the header of an access token may have.
 enum Types {
     AnyButOtherKinds,
     AtJwt,
@@ -343,10 +344,10 @@ const OTHER_KINDS: &[&str] = &[
     "nonce", "at_hash", "c_hash", "s_hash", "events", "htm", "htu",
 ];
 
-/// Claims that tell how somebody logged in.
+/// Claims that describe a login.
 const LOGIN: &[&str] = &["auth_time", "sid", "acr", "amr"];
 
-/// What of access says more than that somebody logged in.
+/// The claims about access that go beyond a login.
 const ACCESS_AT_AUTH0_OR_ENTRA: &[&str] = &[
     "scope",
     "scp",
@@ -357,15 +358,15 @@ const ACCESS_AT_AUTH0_OR_ENTRA: &[&str] = &[
     "appid",
 ];
 
-/// What Keycloak's claim `typ` says of an access token.
+/// The values of Keycloak's claim `typ` for access tokens.
 const KEYCLOAK_ACCESS: &[&str] = &["Bearer", BOUND];
 
-/// What the claim `typ` says of a token that is bound to a key. What such a token lacks is the proof,
-/// so that is what it is refused for.
+/// The value of the claim `typ` for a token that is bound to a key. Such a token only lacks the
+/// proof, so we refuse it for that reason.
 const BOUND: &str = "DPoP";
 
 impl Row {
-    /// The first that is there counts.
+    /// The first claim that is present counts.
     #[inline]
     fn client_id<'c>(&self, claims: &'c Claims) -> Option<Value<'c>> {
         self.client_id_claims.iter().find_map(|name| {
@@ -398,7 +399,7 @@ impl Row {
             && (beyond.is_empty() || !has_any(claims, LOGIN) || has_any(claims, beyond))
     }
 
-    /// Whether the claim `typ`, by which Keycloak says what a token is, says access token.
+    /// Whether the claim `typ`, in which Keycloak names the kind of a token, marks an access token.
     fn is_of_access(&self, kind: Value<'_>, claims: &Claims) -> bool {
         let is_bound = || {
             let jkt = claims.confirmation().and_then(|cnf| cnf.get("jkt"));
@@ -409,13 +410,13 @@ impl Row {
     }
 }
 
-/// The name is not that of a profile.
+/// No profile has this name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a profile: one of {}", Profile::NAMES.join(", "))]
 #[non_exhaustive]
 pub struct UnknownProfile;
 
-/// An `aud`, if it is a single one.
+/// The `aud`, if there is exactly one.
 #[inline(never)]
 fn single(aud: Value<'_>) -> Option<Value<'_>> {
     if aud.kind() == Kind::String {
@@ -425,7 +426,7 @@ fn single(aud: Value<'_>) -> Option<Value<'_>> {
     elements.next().filter(|_| elements.next().is_none())
 }
 
-/// Cognito says what a token is for.
+/// Cognito names the use of a token in `token_use`.
 fn is_for_another_use(claims: &Claims) -> bool {
     let token_use = claims.get("token_use");
     token_use.is_some_and(|token_use| !token_use.is_str("access"))
@@ -457,7 +458,7 @@ mod tests {
         Claims::parse(json.as_bytes().to_vec(), Tape::default()).unwrap()
     }
 
-    /// As Spring Authorization Server writes them: without a claim for the client.
+    /// As Spring Authorization Server writes tokens: without a claim for the client.
     const NAMELESS: Row = Row {
         refused: &["azp", "auth_time", "sid", "nonce"],
         client_id_claims: &["azp", "aud"],

@@ -1,6 +1,7 @@
-//! What this resource server says of itself: protected resource metadata ([RFC 9728 §2]).
+//! The metadata that this resource server publishes about itself: protected resource metadata ([RFC
+//! 9728 §2]).
 //!
-//! A document from configuration, never from `Host`. Serving it is the adapters' matter.
+//! The document comes from the configuration, never from `Host`. The adapters serve it.
 //!
 //! [RFC 9728 §2]: https://www.rfc-editor.org/rfc/rfc9728#section-2
 
@@ -26,8 +27,7 @@ pub struct ProtectedResourceMetadata {
 }
 
 impl ProtectedResourceMetadata {
-    /// The document of the resource at the URL `resource`, whose tokens `authorization_servers`
-    /// issue.
+    /// Describes the resource at the URL `resource`, whose tokens `authorization_servers` issue.
     ///
     /// # Errors
     ///
@@ -92,13 +92,13 @@ impl ProtectedResourceMetadata {
         self
     }
 
-    /// The path under which it is served.
+    /// The path at which to serve the document.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The URL under which it is found, for the `resource_metadata` of challenges.
+    /// The URL of the document, for the `resource_metadata` of challenges.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -107,7 +107,7 @@ impl ProtectedResourceMetadata {
     /// The JSON document.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // Strings and lists of strings: serialising them does not fail.
+        // Serialising strings and lists of strings does not fail.
         serde_json::to_string(self).unwrap_or_default()
     }
 }

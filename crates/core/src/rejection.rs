@@ -1,8 +1,8 @@
 //! Why a request is refused.
 //!
-//! The outer enum has the error codes of [RFC 6750 §3.1] and [RFC 9470 §3] and decides the answer
-//! to the sender. The inner reason is for the operator: logged, counted, explained, never sent.
-//! Nothing in here was chosen by the sender. What the answer looks like is `challenge`'s matter.
+//! The outer enum has the error codes of [RFC 6750 §3.1] and [RFC 9470 §3] and determines the
+//! answer to the sender. The inner reason is for the operator: it is logged, counted and explained,
+//! but never sent. It contains nothing that the sender chose. `challenge` writes the answer.
 //!
 //! [RFC 6750 §3.1]: https://www.rfc-editor.org/rfc/rfc6750#section-3.1
 //! [RFC 9470 §3]: https://www.rfc-editor.org/rfc/rfc9470#section-3
@@ -14,10 +14,10 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// The request carries no credentials we read: a challenge without error code.
+    /// The request carries no credentials that we read: a challenge without error code.
     #[error("the request has no access token")]
     NoCredentials,
-    /// `invalid_request`: the credentials cannot be understood.
+    /// `invalid_request`: we cannot understand the credentials.
     #[error(transparent)]
     InvalidRequest(#[from] InvalidRequest),
     /// `invalid_token`: the access token is not valid.
@@ -29,7 +29,8 @@ pub enum Rejection {
     /// `insufficient_user_authentication`: the user must authenticate anew, or more strongly.
     #[error(transparent)]
     InsufficientUserAuthentication(#[from] InsufficientUserAuthentication),
-    /// The access token is valid, but this principal may not; asking for another will not help.
+    /// The access token is valid, but the route does not allow this principal; another token will
+    /// not help.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
     /// Nothing can be verified now, which is not the sender's fault.
@@ -68,7 +69,7 @@ impl Rejection {
     }
 }
 
-/// One table a group of reasons: variant, code and message in one line, so that none can be
+/// One table per group of reasons: variant, code and message in one line, so that none can be
 /// forgotten.
 macro_rules! reasons {
     (
@@ -100,14 +101,14 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// Why the credentials cannot be understood ([RFC 6750 §2]).
+    /// Why we cannot understand the credentials ([RFC 6750 §2]).
     ///
     /// [RFC 6750 §2]: https://www.rfc-editor.org/rfc/rfc6750#section-2
     pub enum InvalidRequest {
-        /// `Authorization` says `Bearer`, but no single token follows.
+        /// `Authorization` starts with `Bearer`, but no single token follows.
         MalformedCredentials = "malformed_credentials":
             "the Authorization field is not `Bearer`, spaces and one token",
-        /// Two `Authorization` fields, or a token by two methods.
+        /// Two `Authorization` fields, or a token sent in two ways.
         MultipleCredentials = "multiple_credentials":
             "the request carries more than one set of credentials",
     }
@@ -127,7 +128,7 @@ reasons! {
             "a part of the token is not canonical base64url without padding",
         /// Header or payload is not a JSON object in UTF-8 and nothing else.
         JsonInvalid = "json_invalid": "the token's header or payload is not a JSON object",
-        /// A member stands twice in one object.
+        /// A member appears twice in one object.
         JsonDuplicateMember = "json_duplicate_member":
             "a member stands twice in the token's header or payload",
         /// Nested deeper than 32 or more than 256 members.
@@ -145,7 +146,7 @@ reasons! {
         HeaderZip = "header_zip": "the header has zip",
         /// `kid` is not a string of 1 to 256 bytes.
         KidInvalid = "kid_invalid": "the header's kid is not a string of 1 to 256 bytes",
-        /// `typ` (or what the payload says it is) is not that of an access token.
+        /// `typ` (or the kind that the payload names) is not that of an access token.
         TypNotAccepted = "typ_not_accepted": "the token is not of an accepted type",
         /// `iss` is missing, `null` or empty.
         IssMissing = "iss_missing": "the token has no iss",
@@ -161,7 +162,7 @@ reasons! {
         KidAmbiguous = "kid_ambiguous": "several keys with the token's kid fit",
         /// The key is for another algorithm or curve.
         AlgKeyMismatch = "alg_key_mismatch": "the header's alg is not one of the key's",
-        /// The signature does not have the length the key gives.
+        /// The signature does not have the length that the key requires.
         SignatureLength = "signature_length": "the signature has the wrong length",
         /// The signature does not verify.
         SignatureInvalid = "signature_invalid": "the signature does not verify",
@@ -183,31 +184,31 @@ reasons! {
         TokenNotYetValid = "token_not_yet_valid": "the token is not valid yet",
         /// `iat` lies in the future.
         IatInFuture = "iat_in_future": "the token was issued in the future",
-        /// `exp` − `iat` is more than the issuer may give.
+        /// `exp` − `iat` is above the configured maximum.
         LifetimeExceeded = "lifetime_exceeded": "the token lives longer than is allowed",
-        /// A claim that is required is missing.
+        /// A required claim is missing.
         ClaimMissing = "claim_missing": "a required claim is missing",
         /// A claim has the wrong JSON type.
         ClaimType = "claim_type": "a claim has the wrong type",
-        /// A claim that must have a configured value has another.
+        /// A claim does not have its configured value.
         ClaimMismatch = "claim_mismatch": "a claim does not have its configured value",
         /// `cnf` binds the token to a key, and nothing proves possession of it.
         CnfNotProven = "cnf_not_proven":
             "the token is bound to a key whose possession was not proven",
-        /// `cnf` says something we do not know.
+        /// `cnf` contains something we do not know.
         CnfUnsupported = "cnf_unsupported": "the token's cnf is not understood",
     }
 }
 
 reasons! {
-    /// Why the user's authentication does not suffice.
+    /// Why the user's authentication is not sufficient.
     pub enum StepUpReason {
         /// `auth_time` is missing, malformed, in the future or too long ago.
         AuthTimeUnsatisfied = "auth_time_unsatisfied":
             "the user did not authenticate recently enough",
-        /// `acr` has none of the values asked for.
+        /// `acr` has none of the required values.
         AcrUnsatisfied = "acr_unsatisfied": "the authentication context class does not suffice",
-        /// `amr` lacks a method asked for.
+        /// `amr` lacks a required method.
         AmrUnsatisfied = "amr_unsatisfied": "an authentication method is missing",
         /// The ID token sent along is not valid.
         IdTokenInvalid = "id_token_invalid": "the ID token sent along is not valid",
@@ -221,27 +222,27 @@ reasons! {
     /// Why a valid access token does not admit its principal.
     pub enum Forbidden {
         /// A user where a machine is required, or the other way round; or a principal whose kind
-        /// the issuer does not say.
+        /// the issuer does not mark.
         PrincipalKind = "principal_kind": "the principal is not of the kind asked for",
-        /// The client is not one of those asked for.
+        /// The client is not one of those allowed.
         ClientNotAllowed = "client_not_allowed": "the client is not allowed here",
-        /// A claim does not have the value asked for, a role for one.
+        /// A claim does not have the required value, for example a role.
         ClaimRule = "claim_rule": "a claim does not have the value asked for",
         /// The user is not verified.
         UserNotVerified = "user_not_verified": "the user is not verified",
         /// The user is anonymous.
         UserAnonymous = "user_anonymous": "the user is anonymous",
-        /// Re-authentication is asked for, and this user has no means to re-authenticate.
+        /// The route requires re-authentication, and this user is not able to re-authenticate.
         CannotReauthenticate = "cannot_reauthenticate": "the user cannot re-authenticate",
     }
 }
 
-/// The access token is valid but does not have the scope asked for.
+/// The access token is valid but does not have the required scope.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the token lacks scope")]
 #[non_exhaustive]
 pub struct InsufficientScope {
-    /// A scope that would suffice, for the challenge.
+    /// A scope that would be sufficient, for the challenge.
     pub scope: Arc<str>,
 }
 
@@ -252,27 +253,27 @@ pub struct InsufficientScope {
 #[error("{reason}")]
 #[non_exhaustive]
 pub struct InsufficientUserAuthentication {
-    /// Why it does not suffice.
+    /// Why the authentication is not sufficient.
     pub reason: StepUpReason,
-    /// What is wrong with the ID token sent along, when that is the reason.
+    /// Why the ID token sent along was refused, if that is the reason.
     pub id_token: Option<InvalidToken>,
-    /// The classes of which one suffices, in order of preference, separated by a space.
+    /// The sufficient classes in order of preference, separated by a space.
     pub acr_values: Option<Arc<str>>,
-    /// How long ago the user may have authenticated.
+    /// The longest time since the user authenticated.
     pub max_age: Option<Duration>,
 }
 
-/// Nothing can be verified now: the issuer's keys are not at hand.
+/// Nothing can be verified now: the issuer's keys are not available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the issuer's keys are not available")]
 #[non_exhaustive]
 pub struct Unavailable {
-    /// When it is worth trying again.
+    /// How long to wait before trying again.
     pub retry_after: Duration,
 }
 
 impl Unavailable {
-    /// Worth trying again after `retry_after`, which the answer rounds up to 1 … 60 s.
+    /// Asks the client to retry after `retry_after`, which the answer rounds up to 1 … 60 s.
     #[must_use]
     pub const fn new(retry_after: Duration) -> Self {
         Self { retry_after }

@@ -1,9 +1,9 @@
-//! What a route asks of a principal beyond a valid access token: scope ([RFC 6750 §3.1]), client,
-//! claims, kind, and how the user authenticated ([RFC 9470]).
+//! The requirements of a route for a principal, beyond a valid access token: scope ([RFC 6750
+//! §3.1]), client, claims, kind, and how the user authenticated ([RFC 9470]).
 //!
-//! All that is asked for must hold; the first that does not gives the reason, in a fixed order:
-//! kind, client, scope, claims, class and methods of authentication, its age. Composition is by
-//! asking for more. The same checks serve to admit and to explain.
+//! All requirements must hold. The first that does not hold gives the reason, in a fixed order:
+//! kind, client, scope, claims, class and methods of authentication, its age. To combine
+//! requirements, add more. The same checks admit and explain.
 //!
 //! [RFC 6750 §3.1]: https://www.rfc-editor.org/rfc/rfc6750#section-3.1
 //! [RFC 9470]: https://www.rfc-editor.org/rfc/rfc9470
@@ -22,25 +22,25 @@ use crate::rejection::{
 };
 use crate::time::UnixTime;
 
-/// What a route asks of a principal. Cheap to clone.
+/// The requirements of a route for a principal. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Requirements(Arc<Settled>);
 
 #[derive(Debug)]
 struct Settled {
     asked: RequirementsBuilder,
-    /// What the challenges say, made once.
+    /// Texts for the challenges, made once.
     scope: Arc<str>,
     acr_values: Vec<Arc<str>>,
 }
 
 impl Requirements {
-    /// Starts with nothing asked for.
+    /// Starts without requirements.
     pub fn builder() -> RequirementsBuilder {
         RequirementsBuilder::default()
     }
 
-    /// Decides whether `principal` has all that is asked for at the time `now`.
+    /// Checks whether `principal` meets all requirements at the time `now`.
     ///
     /// # Errors
     ///
@@ -50,8 +50,8 @@ impl Requirements {
         self.check(principal, None, now)
     }
 
-    /// The same, with the ID token that was sent along for re-authentication, or why it was
-    /// refused.
+    /// Like [`Requirements::authorize`], with the ID token sent along for re-authentication, or the
+    /// reason why that was refused.
     ///
     /// # Errors
     ///
@@ -74,13 +74,13 @@ impl Requirements {
         *rejection == Forbidden::CannotReauthenticate.into()
     }
 
-    /// The name they were given, if any: for explanations.
+    /// The name of these requirements, if any, for explanations.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.0.asked.name.as_deref()
     }
 
-    /// Each thing that is asked for, in the order in which it is checked.
+    /// Each requirement, in the order of the checks.
     pub fn each(&self) -> impl Iterator<Item = Asked<'_>> {
         let asked = &self.0.asked;
         let kind = asked.kinds.first().copied().map(Asked::Kind);
@@ -103,8 +103,8 @@ impl Requirements {
             .chain(age)
     }
 
-    /// What becomes of each thing that is asked for, where [`authorize`](Self::authorize) ends with
-    /// the first that `principal` lacks. To explain a refusal.
+    /// The result of each requirement, to explain a refusal. [`authorize`](Self::authorize) stops
+    /// at the first that `principal` does not meet.
     pub fn verdicts(
         &self,
         principal: &Principal,
@@ -137,7 +137,7 @@ impl Requirements {
             Asked::Client(clients) => check_client(principal, clients),
             Asked::Scope { all, any } => self.check_scope(principal, all, any),
             Asked::Claim { path, values } => check_claim(principal, path, values),
-            // Absent is not "no": a token that does not say so is not of a known user.
+            // Absent is not "no": without the claim, the user is not known.
             Asked::NotAnonymous => is_flag(
                 principal,
                 authgear::IS_ANONYMOUS,
@@ -189,8 +189,8 @@ impl Requirements {
         if is_met {
             return Ok(());
         }
-        // A challenge has no word for methods. Without a class or an age to ask for, it would tell
-        // the client nothing to do, so there is none.
+        // A challenge cannot name methods. Without a class or an age it would ask the client for
+        // nothing, so we send none.
         if self.0.acr_values.is_empty() && self.0.asked.max_age.is_none() {
             return Err(Forbidden::ClaimRule.into());
         }
@@ -198,8 +198,8 @@ impl Requirements {
         Err(self.step_up(StepUpReason::AmrUnsatisfied, acr_values, None))
     }
 
-    /// RFC 9470 §4: by `auth_time`, of the access token or of the ID token sent along; never by
-    /// `iat`, which a refresh moves.
+    /// RFC 9470 §4: uses `auth_time` from the access token or from the ID token sent along, never
+    /// `iat`, which a refresh changes.
     fn check_age(
         &self,
         principal: &Principal,
@@ -223,8 +223,8 @@ impl Requirements {
                 CannotReauthenticate::Refuse => Err(Forbidden::CannotReauthenticate.into()),
             };
         }
-        // An ID token comes straight from the issuer, whose clock may be ahead of ours: a time that
-        // lies in the future by no more than that is now.
+        // An ID token comes straight from the issuer, whose clock may be ahead of ours: a time
+        // slightly in the future counts as now.
         let auth_time = valid.and_then(IdToken::auth_time);
         let auth_time = auth_time.map(|time| {
             if time <= now.plus(CLOCK_AHEAD) {
@@ -259,7 +259,7 @@ impl Requirements {
     }
 }
 
-/// One thing that [`Requirements`] ask for.
+/// One of the [`Requirements`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Asked<'r> {
@@ -274,18 +274,18 @@ pub enum Asked<'r> {
         /// One of each group.
         any: &'r [Vec<String>],
     },
-    /// A claim that is, or holds, one of these values.
+    /// A claim that is, or contains, one of these values.
     Claim {
-        /// Where it is.
+        /// The path to the claim.
         path: &'r ClaimPath,
-        /// Of which it must have one.
+        /// The values, of which it must have one.
         values: &'r [String],
     },
-    /// A user whom Authgear does not call anonymous.
+    /// A user whom Authgear marks as not anonymous.
     NotAnonymous,
-    /// A user whom Authgear calls verified.
+    /// A user whom Authgear marks as verified.
     Verified,
-    /// An authentication context class of each group.
+    /// One authentication context class from each group.
     Acr(&'r [Vec<String>]),
     /// All these authentication methods.
     Amr(&'r [String]),
@@ -293,9 +293,9 @@ pub enum Asked<'r> {
     Age(Duration),
 }
 
-/// To explain them: what is asked for in words is their [`Display`](fmt::Display).
+/// For explanations: [`Display`](fmt::Display) describes the requirement in words.
 impl Asked<'_> {
-    /// What it is about, in one word.
+    /// The subject of the requirement, in one word.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -311,7 +311,8 @@ impl Asked<'_> {
         }
     }
 
-    /// The claim it looks at. `None` for what the profile reads from several: kind, client and scope.
+    /// The claim that it checks. `None` for kind, client and scope, which the profile reads from
+    /// several claims.
     #[must_use]
     pub fn claim(self) -> Option<ClaimPath> {
         match self {
@@ -351,18 +352,18 @@ impl fmt::Display for Asked<'_> {
     }
 }
 
-/// What is to become of a user who must re-authenticate and has no means to.
+/// What happens to a user who must re-authenticate but is not able to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CannotReauthenticate {
-    /// The user is let through: a choice of your business, not of ours.
+    /// Admits the user: a decision for you, not for us.
     Allow,
-    /// A plain 403, since a challenge could never be met. The default.
+    /// Answers a plain 403, because the user could never meet a challenge. The default.
     #[default]
     Refuse,
 }
 
-/// What a route asks for, to be added to.
+/// Builds the [`Requirements`] of a route.
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct RequirementsBuilder {
@@ -391,30 +392,30 @@ impl RequirementsBuilder {
         self
     }
 
-    /// Scopes of which the token must have one. The challenge names the first.
+    /// Scopes, of which the token must have one. The challenge names the first.
     pub fn any_scope<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
         self.any_scopes
             .push(scopes.into_iter().map(Into::into).collect());
         self
     }
 
-    /// A client that may use the route; call again for more, of which one suffices.
+    /// A client that may use the route; call again to allow others as well.
     pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
         self.client_ids.push(client_id.into());
         self
     }
 
-    /// A role that the user must have, where Authgear writes roles.
+    /// A role that the user must have, in Authgear's claim for roles.
     pub fn role(self, role: impl Into<String>) -> Self {
         self.claim(authgear::ROLES, role)
     }
 
-    /// A value that the claim at `path` must have: be it, or as an array of strings, hold it.
+    /// A value that the claim at `path` must equal or, as an array of strings, contain.
     pub fn claim(self, path: impl Into<ClaimPath>, value: impl Into<String>) -> Self {
         self.any_claim(path, [value.into()])
     }
 
-    /// Values of which the claim at `path` must have one.
+    /// Values, of which the claim at `path` must have one.
     pub fn any_claim<S: Into<String>>(
         mut self,
         path: impl Into<ClaimPath>,
@@ -427,32 +428,32 @@ impl RequirementsBuilder {
         self
     }
 
-    /// A user, not a client that acts for itself.
+    /// A user, not a client that acts on its own behalf.
     pub fn user(mut self) -> Self {
         self.kinds.push(PrincipalKind::User);
         self
     }
 
-    /// A client that acts for itself, not a user.
+    /// A client that acts on its own behalf, not a user.
     pub fn machine(mut self) -> Self {
         self.kinds.push(PrincipalKind::Machine);
         self
     }
 
-    /// A user whom Authgear calls verified.
+    /// A user whom Authgear marks as verified.
     pub fn verified(mut self) -> Self {
         self.claims.push(ClaimRule::Verified);
         self
     }
 
-    /// A user whom Authgear does not call anonymous.
+    /// A user whom Authgear marks as not anonymous.
     pub fn not_anonymous(mut self) -> Self {
         self.claims.push(ClaimRule::NotAnonymous);
         self
     }
 
     /// Authentication context classes, in order of preference, of which `acr` must have one. Call
-    /// again for another choice, of which it must have one as well.
+    /// again for another group, of which it must have one as well.
     pub fn acr<S: Into<String>>(mut self, acr_values: impl IntoIterator<Item = S>) -> Self {
         self.acr
             .push(acr_values.into_iter().map(Into::into).collect());
@@ -461,21 +462,22 @@ impl RequirementsBuilder {
 
     /// An authentication method that `amr` must have; call again for more.
     ///
-    /// A challenge cannot ask for methods: ask for a class or an age as well, and it asks for
-    /// those. Alone, this is a claim like any other, answered with 403.
+    /// A challenge cannot ask for methods. If you also require a class or an age, the challenge
+    /// asks for those. Otherwise `amr` is a claim like any other, and the answer is 403.
     pub fn amr(mut self, method: impl Into<String>) -> Self {
         self.amr.push(method.into());
         self
     }
 
-    /// The user authenticated at most this long ago; exactly this long ago suffices. Of several the
-    /// shortest counts.
+    /// The user authenticated at most this long ago; exactly this long ago is sufficient. If called
+    /// again, the shortest time counts.
     pub fn max_age(mut self, max_age: Duration) -> Self {
         self.max_age = Some(self.max_age.map_or(max_age, |age| age.min(max_age)));
         self
     }
 
-    /// What becomes of a user who must re-authenticate and cannot. Default: refused with 403.
+    /// What happens to a user who must re-authenticate but is not able to. Default: refused with
+    /// 403.
     pub const fn cannot_reauthenticate(mut self, then: CannotReauthenticate) -> Self {
         self.cannot_reauthenticate = then;
         self
@@ -485,7 +487,8 @@ impl RequirementsBuilder {
     ///
     /// # Errors
     ///
-    /// [`RequirementsError`] if a value could never be met, or could not stand in a challenge.
+    /// [`RequirementsError`] if nobody could meet a requirement, or a value cannot appear in a
+    /// challenge.
     pub fn build(self) -> Result<Requirements, RequirementsError> {
         let mut scopes = self.scopes.iter().chain(self.any_scopes.iter().flatten());
         if !scopes.all(|scope| is_scope_token(scope)) || self.any_scopes.iter().any(Vec::is_empty) {
@@ -526,17 +529,17 @@ impl RequirementsBuilder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequirementsError {
-    /// An `acr` value is empty or has a character that cannot stand in a challenge, or a choice of
+    /// An `acr` value is empty or has a character that cannot appear in a challenge, or a group of
     /// them is empty.
     #[error("an acr value is empty, or has a space, a quote, a backslash or a control character")]
     Acr,
-    /// A choice of values for a claim is empty: nobody could meet it.
+    /// A list of values for a claim is empty: nobody could meet it.
     #[error("a claim is asked for with no value that would do")]
     Claim,
     /// A user and a machine at once: nobody is both.
     #[error("a user and a machine are asked for at once")]
     Kind,
-    /// A scope is not a scope-token of RFC 6749 §3.3, or a choice of scopes is empty.
+    /// A scope is not a scope-token (RFC 6749 §3.3), or a list of scopes is empty.
     #[error("a scope is empty, or has a space, a quote, a backslash or a control character")]
     Scope,
 }

@@ -1,11 +1,11 @@
-//! Enums that are tables: what is known of a variant stands in its row, once.
+//! Enums that are tables: each variant has one row with everything we know about it.
 //!
-//! A variant without a row does not compile, and neither `ALL` nor `NAMES` can lack one. What is read
-//! from a row is a method of the enum. The macro knows nothing of what the rows hold but a `name`.
+//! A variant without a row does not compile, and `ALL` and `NAMES` always list every variant.
+//! Methods of the enum read the rows. The macro knows only the `name` in a row.
 
 /// Defines an enum, the row of each variant, and its name in both directions.
 ///
-/// The documentation of a variant is what documents say about it, too: see `meaning`.
+/// Documents show the documentation of a variant, too: see `meaning`.
 macro_rules! rows {
     (
         $(#[$attribute:meta])*
@@ -28,20 +28,20 @@ macro_rules! rows {
         }
 
         impl $Enum {
-            /// Every one, in order.
+            /// Every variant, in order.
             pub const ALL: &'static [Self] = &[$($(#[cfg($cfg)])? Self::$name,)+];
 
-            /// The name of every one, in the same order.
+            /// The name of every variant, in the same order.
             pub const NAMES: &'static [&'static str] =
                 &[$($(#[cfg($cfg)])? Self::$name.as_str(),)+];
 
-            /// Its name, as it is written in tokens or settings.
+            /// The name in tokens or settings.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 self.row().name
             }
 
-            /// What there is to know about it, in Markdown.
+            /// The documentation of this variant, in Markdown.
             #[must_use]
             pub const fn meaning(self) -> &'static str {
                 match self {

@@ -1,6 +1,6 @@
 //! Points in time: NumericDate ([RFC 7519 §2]).
 //!
-//! Core has no clock: whoever calls says what time it is. It does not convert to calendar dates.
+//! Core has no clock: the caller passes the time. There is no conversion to calendar dates.
 //!
 //! [RFC 7519 §2]: https://www.rfc-editor.org/rfc/rfc7519#section-2
 

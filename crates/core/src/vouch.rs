@@ -1,9 +1,9 @@
-//! Stages 2 to 5, composed once for every caller: from a token to what it says.
+//! Stages 2 to 5, composed once for every caller: from a token to its checked claims.
 //!
-//! What lies between is for the caller, who may have to wait for it: the key. So the way is in two
-//! steps, and each caller puts its own between them: [`Unvouched::new`] finds the issuer and checks what
-//! can be checked without its key, [`Unvouched::vouch`] has the key. [`vouch`] takes both steps where the
-//! keys are at hand. Nothing in here waits.
+//! There are two steps, and between them each caller gets the key, for which it may have to wait.
+//! [`Unvouched::new`] finds the issuer and checks everything that needs no key;
+//! [`Unvouched::vouch`] takes the key. [`vouch`] does both if the keys are available. Nothing in
+//! this file waits.
 
 use crate::claimed::Claimed;
 use crate::id_token::{IdToken, IdTokenRefused};
@@ -15,12 +15,12 @@ use crate::principal::Principal;
 use crate::rejection::InvalidToken;
 use crate::time::UnixTime;
 
-/// Both steps for an access token of the issuer whose `policy` and `keys` are at hand. What is verified
-/// is shown to `remember`, which may keep its header.
+/// Does both steps for an access token, with the `policy` and `keys` of its issuer. `remember` gets
+/// the verified token and may keep its header.
 ///
 /// # Errors
 ///
-/// The first check that the token does not pass.
+/// The first check that the token fails.
 pub fn vouch(
     jws: UnverifiedJws<'_>,
     keys: &JwkSet,
@@ -34,8 +34,8 @@ pub fn vouch(
     unvouched.vouch(key, remember)
 }
 
-/// A token that lacks nothing but the key of its issuer: `I` is what the caller knows of that issuer,
-/// `K` what the token must be.
+/// A token that only needs the key of its issuer: `I` is the caller's record of that issuer, `K`
+/// the required kind of token.
 #[derive(Debug)]
 pub struct Unvouched<'t, I, K> {
     jws: UnverifiedJws<'t>,
@@ -45,8 +45,8 @@ pub struct Unvouched<'t, I, K> {
 }
 
 impl<'t, I: AsRef<Policy>, K: TokenKind> Unvouched<'t, I, K> {
-    /// Finds the issuer that the token claims to be of among the configured ones, and checks the
-    /// header by its policy.
+    /// Finds the issuer that the token claims among the configured ones, and checks the header
+    /// against its policy.
     ///
     /// # Errors
     ///
@@ -68,26 +68,26 @@ impl<'t, I: AsRef<Policy>, K: TokenKind> Unvouched<'t, I, K> {
         })
     }
 
-    /// What the caller knows of the issuer.
+    /// The caller's record of the issuer.
     pub const fn issuer(&self) -> &I {
         &self.issuer
     }
 
-    /// The header, by which the key is selected.
+    /// The header, which selects the key.
     #[must_use]
     pub const fn header(&self) -> &Header {
         self.jws.header()
     }
 
-    /// Whether the token could be good, so that it may cost a fetch of the issuer's keys.
+    /// Whether the token could be valid, so that it may trigger a fetch of the issuer's keys.
     #[must_use]
     pub fn is_plausible(&self) -> bool {
         let policy = self.issuer.as_ref();
         self.kind.is_plausible(policy, &self.jws, self.now)
     }
 
-    /// Verifies the signature with a key of the issuer, then checks what the token says. What is
-    /// verified is shown to `remember`, which may keep its header.
+    /// Verifies the signature with a key of the issuer, then checks the claims. `remember` gets the
+    /// verified token and may keep its header.
     ///
     /// # Errors
     ///
@@ -103,26 +103,26 @@ impl<'t, I: AsRef<Policy>, K: TokenKind> Unvouched<'t, I, K> {
     }
 }
 
-/// What a token must be: an [`AccessToken`], or an ID token, [`IdTokenOf`] a principal.
+/// The required kind of a token: an [`AccessToken`], or an ID token, [`IdTokenOf`] a principal.
 pub trait TokenKind {
-    /// What comes of a good one.
+    /// The result for a valid token.
     type Checked;
 
-    /// Checks `typ` and `alg`: what can be refused before a key is looked up.
+    /// Checks `typ` and `alg`, which need no key.
     ///
     /// # Errors
     ///
     /// [`InvalidToken::AlgNotAllowed`] or [`InvalidToken::TypNotAccepted`].
     fn check_header(&self, policy: &Policy, header: &Header) -> Result<(), InvalidToken>;
 
-    /// Whether a token whose key is not known could be good.
+    /// Whether a token with an unknown key could be valid.
     fn is_plausible(&self, policy: &Policy, jws: &UnverifiedJws<'_>, now: UnixTime) -> bool;
 
-    /// Checks what a verified token says.
+    /// Checks the claims of a verified token.
     ///
     /// # Errors
     ///
-    /// The first rule that it breaks.
+    /// The first rule that the token breaks.
     fn check(
         &self,
         policy: &Policy,
@@ -163,7 +163,7 @@ impl TokenKind for AccessToken {
 pub struct IdTokenOf<'p>(pub &'p Principal);
 
 impl TokenKind for IdTokenOf<'_> {
-    /// An ID token may be good and belong to somebody else.
+    /// An ID token may be valid but belong to somebody else.
     type Checked = Result<IdToken, IdTokenRefused>;
 
     fn check_header(&self, policy: &Policy, header: &Header) -> Result<(), InvalidToken> {

@@ -1,19 +1,19 @@
-//! What [`ResourceServer::authenticate`](crate::ResourceServer::authenticate) finds out.
+//! The result of [`ResourceServer::authenticate`](crate::ResourceServer::authenticate).
 
 use std::ops::Deref;
 
 use bearward_core::Principal;
 
-/// Who sent a request, and what its answer has to say for that.
+/// The sender of a request, and what its answer must contain because of that.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Authenticated {
-    /// Who sent it.
+    /// The sender.
     pub principal: Principal,
 }
 
 impl Authenticated {
-    /// Who sent it, alone.
+    /// Only the sender.
     #[must_use]
     pub fn into_principal(self) -> Principal {
         self.principal

@@ -1,16 +1,16 @@
-//! Why there is no resource server.
+//! Why a resource server could not be built.
 
 use crate::fetch::{FetchError, HttpTransportError};
 use crate::issuer_url::IssuerUrlError;
 
-/// Why there is no resource server: a mistake in the program or its settings.
+/// Why a resource server could not be built: a mistake in the program or its settings.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
     /// Two issuers have the same name.
     #[error("duplicate: an issuer is configured twice")]
     Duplicate,
-    /// Keys were asked for at once and could not be had.
+    /// An immediate fetch of the keys failed.
     #[error(transparent)]
     Fetch(#[from] FetchError),
     /// There is no issuer.
@@ -22,16 +22,16 @@ pub enum BuildError {
     /// A policy makes no sense.
     #[error(transparent)]
     Policy(#[from] bearward_core::policy::PolicyError),
-    /// HMAC with keys from a URL: a public key could be taken for a secret.
+    /// HMAC with keys from a URL: a public key could be mistaken for a secret.
     #[error("HS256, HS384 and HS512 need a static secret; keys from a URL are public")]
     SecretFromUrl,
-    /// There is no HTTP client.
+    /// The HTTP client could not be built.
     #[error(transparent)]
     Transport(#[from] HttpTransportError),
-    /// A URL that is none, or has parts that have no place in it.
+    /// A URL that is invalid, or has parts that are not allowed in it.
     #[error("an issuer, key or metadata URL is not an absolute URL of the expected form")]
     Url,
-    /// A URL that is not fetched.
+    /// A URL from which we do not fetch.
     #[error("url_scheme: an issuer or key URL must be https (http on loopback only)")]
     UrlScheme,
 }

@@ -1,4 +1,4 @@
-//! What tells the time: the system, or a test.
+//! The source of the current time: the system, or a test.
 
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! Finding the issuer's keys: its metadata at a well-known URL ([OIDC Discovery §4],
 //! [RFC 8414 §3]).
 //!
-//! The issuer comes from configuration, never from a token, and the metadata must name it byte for
-//! byte. Only `jwks_uri` is taken from it.
+//! The issuer comes from the configuration, never from a token, and the metadata must name it byte
+//! for byte. We use only `jwks_uri` from the metadata.
 //!
 //! [OIDC Discovery §4]: https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig
 //! [RFC 8414 §3]: https://www.rfc-editor.org/rfc/rfc8414#section-3
@@ -12,8 +12,8 @@ use url::Url;
 
 use crate::fetch::FetchError;
 
-/// The URLs where the metadata of `issuer` may be, in the order in which they are tried: appended
-/// (OIDC), then inserted between host and path (RFC 8414 §3.1, §5).
+/// The possible metadata URLs of `issuer`, in the order in which we try them: appended (OIDC), then
+/// inserted between host and path (RFC 8414 §3.1, §5).
 pub(crate) fn well_known_urls(issuer: &Url) -> Vec<Url> {
     let path = issuer.path().trim_end_matches('/');
     let mut paths = vec![format!("{path}/.well-known/openid-configuration")];
@@ -31,11 +31,11 @@ pub(crate) fn well_known_urls(issuer: &Url) -> Vec<Url> {
         .collect()
 }
 
-/// The `jwks_uri` of metadata that is of `issuer`.
+/// The `jwks_uri` from the metadata, which must be for `issuer`.
 pub(crate) fn jwks_uri(metadata: &[u8], issuer: &str) -> Result<Url, FetchError> {
-    // RFC 8259 §8.1: all of it is UTF-8. serde_json looks only at what it keeps.
+    // RFC 8259 §8.1: all of it is UTF-8. serde_json checks only what it keeps.
     let metadata = str::from_utf8(metadata).map_err(|_| FetchError::NotMetadata)?;
-    // To serde, an array of the members' values is one too.
+    // serde would also accept an array of the members' values.
     if !metadata.trim_ascii_start().starts_with('{') {
         return Err(FetchError::NotMetadata);
     }

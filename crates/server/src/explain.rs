@@ -1,10 +1,11 @@
-//! Every check of one token, what it expects and what it finds: for programs that show why a token is
-//! accepted or refused, as `bearward explain` does.
+//! Every check of one token, with the expected and the actual value, for programs that show why a
+//! token is accepted or refused, like `bearward explain`.
 //!
-//! It has no rules of its own. Each check is the pipeline's, asked about one thing at a time, so
-//! that those behind the first failure are shown too; the verdict is the pipeline's on the token as
-//! it was given. What the token says is shown to whoever holds it anyway, with nothing in it that
-//! could steer a terminal; its signature never is. What a reason means is said by `docs/reasons.md`.
+//! It has no rules of its own. Each check asks the pipeline about one thing at a time, so the
+//! report includes checks after the first failure; the verdict is the pipeline's verdict on the
+//! token as given. The report shows the claims, to somebody who has the token anyway, without
+//! characters that could control a terminal. It never shows the signature. `docs/reasons.md`
+//! explains the reasons.
 
 mod anatomy;
 mod asked;
@@ -31,7 +32,7 @@ pub use self::asked::{Asked, Keys};
 pub use self::check::{Check, Verdict};
 pub use self::report::{Decision, Meaning, Report};
 
-/// The pipeline for a token without a request: nothing proves that anybody has the key of a bound one.
+/// The pipeline for a token without a request: there is no evidence for the key of a bound token.
 fn verify(token: &[u8], keys: &JwkSet, asked: &Asked) -> Result<Principal, InvalidToken> {
     let jws = UnverifiedJws::parse(token)?;
     let claimed = vouch(jws, keys, &asked.policy, asked.now, |_| {})?;

@@ -1,7 +1,7 @@
 //! Getting a document from the issuer: one GET within limits, over a [`Transport`].
 //!
-//! Redirects are never followed, TLS is always verified, and no answer is read further than it may
-//! be long. What the document says is for `discovery` and `JwkSet` to judge.
+//! It never follows redirects, always verifies TLS, and reads no answer beyond its limit.
+//! `discovery` and `JwkSet` check the document.
 
 use std::fmt;
 use std::future::Future;
@@ -16,10 +16,10 @@ mod reqwest;
 
 pub use self::reqwest::{HttpTransport, HttpTransportError};
 
-/// What carries a GET to the issuer and its answer back.
+/// Sends a GET to the issuer and returns the answer.
 ///
-/// [`HttpTransport`] is the one to use. Another one serves where requests must leave by a way of
-/// their own, and tests.
+/// [`HttpTransport`] is the usual one. Write another for tests, or if requests need a special
+/// network path.
 pub trait Transport: Send + Sync + 'static {
     /// Sends `get` and returns the answer, whatever its status, without following redirects.
     fn get<'a>(
@@ -32,17 +32,17 @@ pub trait Transport: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Get<'a> {
-    /// Where to.
+    /// The URL to connect to.
     pub url: &'a Url,
-    /// The `Host` to name, where the URL's own is internal.
+    /// The `Host` to send, if the URL's own is internal.
     pub host: Option<&'a str>,
-    /// The scheme the issuer is to believe it was asked by, where the URL's own is internal.
+    /// The scheme to report to the issuer, if the URL's own is internal.
     pub forwarded_proto: Option<&'a str>,
-    /// The entity tag of the answer we have, for `If-None-Match`.
+    /// The entity tag of our current answer, for `If-None-Match`.
     pub etag: Option<&'a str>,
 }
 
-/// An answer: what matters of it.
+/// The relevant parts of an answer.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Answer {
@@ -58,14 +58,14 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// Why keys or metadata could not be had.
+/// Why fetching keys or metadata failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
     /// No connection within 2 s: refused, unreachable, silent, or the name does not resolve.
     #[error("connect: could not connect to the server")]
     Connect,
-    /// None of the well-known URLs had the metadata.
+    /// No well-known URL had the metadata.
     #[error(transparent)]
     Discovery(DiscoveryFailures),
     /// The connection broke before the answer was complete.
@@ -83,7 +83,7 @@ pub enum FetchError {
     /// A redirect, which is never followed.
     #[error("redirect_refused: the issuer answered with redirect {0}; configure the URL it is at")]
     Redirect(u16),
-    /// Another status than 200.
+    /// A status other than 200.
     #[error("the issuer answered with status {0}")]
     Status(u16),
     /// Not within the time limit.
@@ -98,7 +98,7 @@ pub enum FetchError {
         limits::DOCUMENT_BYTES
     )]
     TooLarge,
-    /// A URL that is not fetched: not https, http where the issuer has https, or with a user.
+    /// A URL that we do not fetch: not https, http although the issuer has https, or with a user.
     #[error(
         "url_scheme: a key or metadata URL must be https (http on loopback only), without user"
     )]
@@ -128,7 +128,7 @@ impl fmt::Display for DiscoveryFailures {
 
 impl std::error::Error for DiscoveryFailures {}
 
-/// One GET whose answer is 200 with a body, or 304 where an entity tag was sent.
+/// One GET whose answer is 200 with a body, or 304 if we sent an entity tag.
 pub(crate) async fn get(transport: &dyn Transport, get: Get<'_>) -> Result<Answer, FetchError> {
     let answer = transport.get(get).await?;
     if answer.body.len() > limits::DOCUMENT_BYTES {
@@ -146,7 +146,7 @@ pub(crate) async fn get(transport: &dyn Transport, get: Get<'_>) -> Result<Answe
     }
 }
 
-/// The beginning of a text that somebody else wrote.
+/// The beginning of a text from somebody else.
 fn shortened(text: &str) -> String {
     text.chars().take(200).collect()
 }
@@ -173,8 +173,8 @@ pub(crate) fn max_age(cache_control: &str) -> Option<Duration> {
     max_age
 }
 
-/// The directives: what stands between commas, but for those in a quoted string ([RFC 9110 §5.6.4]),
-/// which may list the names of fields.
+/// The directives, separated by commas, except commas in a quoted string ([RFC 9110 §5.6.4]), which
+/// may list the names of fields.
 ///
 /// [RFC 9110 §5.6.4]: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.4
 fn directives(cache_control: &str) -> impl Iterator<Item = &str> {
@@ -189,10 +189,10 @@ fn directives(cache_control: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// What RFC 9111 §1.2.2 has for a number too large to hold: 2³¹ seconds.
+/// The value that RFC 9111 §1.2.2 prescribes for numbers too large: 2³¹ seconds.
 const VERY_LONG: u64 = 1 << 31;
 
-/// For the whole of a flight: metadata and keys together.
+/// The limit for a whole flight: metadata and keys together.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
@@ -212,7 +212,7 @@ mod tests {
         assert_eq!(seconds("max-age=300, no-store"), Some(0));
         assert_eq!(seconds("s-maxage=300"), None);
         assert_eq!(seconds("max-age=-1"), None);
-        // What is quoted is no directive.
+        // Quoted text is no directive.
         assert_eq!(seconds(r#"private="a, b", max-age=300"#), Some(300));
         assert_eq!(seconds(r#"x="y, max-age=1", max-age=300"#), Some(300));
         assert_eq!(seconds(r#"x="\", no-store, \\", max-age=300"#), Some(300));

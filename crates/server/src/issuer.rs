@@ -1,4 +1,4 @@
-//! What a resource server knows of an issuer: its policy, and where its keys come from.
+//! An issuer as configured in a resource server: its policy, and the source of its keys.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -44,40 +44,40 @@ impl Issuer {
         Self::new(policy, KeysFrom::JwksUri(url.into()))
     }
 
-    /// An issuer whose keys are at hand: a file, or static secrets. Nothing is fetched.
+    /// An issuer whose keys you already have: a file, or static secrets. Nothing is fetched.
     pub fn jwk_set(policy: Policy, keys: JwkSet) -> Self {
         Self::new(policy, KeysFrom::Static(keys))
     }
 
-    /// Another name of the same issuer, with the same keys: Authgear keeps them when a custom domain
-    /// is activated, while `iss` changes.
+    /// Another name of the same issuer, with the same keys: when you activate a custom domain,
+    /// Authgear changes `iss` but keeps the keys.
     pub fn also(mut self, policy: Policy) -> Self {
         self.policies.push(policy);
         self
     }
 
-    /// Where the issuer is reached from here, when it is not at its public origin: scheme, host and
-    /// port. It is asked under its public name (`Host`, `X-Forwarded-Proto`).
+    /// The internal address of the issuer, if we cannot reach its public origin: scheme, host and
+    /// port. Requests carry the public name (`Host`, `X-Forwarded-Proto`).
     pub fn internal_origin(mut self, origin: impl Into<String>) -> Self {
         self.internal_origin = Some(origin.into());
         self
     }
 
-    /// Fetches keys over plain http beyond this machine: anyone on the way can then choose them.
+    /// Fetches keys over plain http beyond this machine: anyone on the network path can then choose
+    /// them.
     pub const fn insecure_plain_http(mut self) -> Self {
         self.plain_http = PlainHttp::Anywhere;
         self
     }
 
-    /// How long keys serve while the issuer cannot be reached. Default: 24 h. 0 means no longer than
-    /// they are fresh.
+    /// How long we use keys while the issuer is unreachable. Default: 24 h. 0 means only while they
+    /// are fresh.
     pub const fn stale_if_error(mut self, stale_if_error: Duration) -> Self {
         self.freshness = Freshness { stale_if_error };
         self
     }
 
-    /// Keeps the last good key set in this file, so that a restart during an outage still serves.
-    /// Default: not kept.
+    /// Keeps the last good key set in this file, for a restart during an outage. Default: not kept.
     pub fn snapshot(mut self, path: impl Into<PathBuf>) -> Self {
         self.snapshot = Some(path.into());
         self
@@ -87,7 +87,7 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// [`BuildError`] if a URL cannot be used, or [`BuildError::Fetch`] if the keys cannot be had.
+    /// [`BuildError`] if a URL cannot be used, or [`BuildError::Fetch`] if fetching the keys fails.
     pub async fn fetch_keys(self, transport: &dyn Transport) -> Result<JwkSet, BuildError> {
         let Some(source) = self.key_source()? else {
             return match self.keys {
@@ -100,7 +100,8 @@ impl Issuer {
         Ok(keys)
     }
 
-    /// The keys, kept fresh from now on; those of `kept` that are come by in the same way.
+    /// Returns the keys, kept fresh from now on. Reuses a store from `kept` if it has the same
+    /// origin.
     pub(crate) fn start(
         self,
         transport: &mut impl FnMut() -> Result<Arc<dyn Transport>, HttpTransportError>,
@@ -137,7 +138,7 @@ impl Issuer {
         }
     }
 
-    /// Where the keys are fetched; `None` for those at hand.
+    /// The URL to fetch the keys from; `None` for keys from the configuration.
     fn key_source(&self) -> Result<Option<KeySource>, BuildError> {
         let policy = self.policies.first().ok_or(BuildError::IssuerMissing)?;
         let has_internal_origin = self.internal_origin.is_some();

@@ -1,23 +1,23 @@
-//! The URLs of an issuer: from where keys may come.
+//! The URLs of an issuer, and which of them may provide keys.
 //!
-//! A configuration checks them with the same function as [`ResourceServerBuilder::build`], so that
-//! what passes the one passes the other.
+//! A configuration uses the same check as [`ResourceServerBuilder::build`], so both accept the same
+//! URLs.
 //!
 //! [`ResourceServerBuilder::build`]: crate::resource_server::ResourceServerBuilder::build
 
 use url::{Host, Url};
 
-/// What a URL of an issuer is for.
+/// The purpose of an issuer's URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IssuerUrl {
-    /// Where the issuer is reached from here: scheme, host and port.
+    /// The internal address of the issuer: scheme, host and port.
     InternalOrigin,
-    /// Its name, below which its metadata is: without query and fragment ([RFC 8414 §2]).
+    /// The issuer's name, under which its metadata is: without query and fragment ([RFC 8414 §2]).
     ///
     /// [RFC 8414 §2]: https://www.rfc-editor.org/rfc/rfc8414#section-2
     Issuer,
-    /// Its JWK Set.
+    /// The URL of its JWK Set.
     JwksUri,
 }
 
@@ -26,7 +26,7 @@ impl IssuerUrl {
     ///
     /// # Errors
     ///
-    /// [`IssuerUrlError`], the first that applies.
+    /// The first [`IssuerUrlError`] that applies.
     pub fn check(self, url: &str, plain_http: PlainHttp) -> Result<(), IssuerUrlError> {
         self.parse(url, plain_http).map(drop)
     }
@@ -43,20 +43,20 @@ impl IssuerUrl {
     }
 }
 
-/// Why keys may not come from a URL.
+/// Why keys must not come from a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IssuerUrlError {
     /// It is not an absolute URL.
     #[error("it is not an absolute URL")]
     NotAbsolute,
-    /// It has a path, query or fragment that has no place in it.
+    /// It has a path, query or fragment that is not allowed there.
     #[error("it has parts that have no place in it")]
     Parts,
-    /// Anyone on the way could choose the keys: it is not https, nor http on loopback.
+    /// Anyone on the network path could choose the keys: it is neither https nor http on loopback.
     #[error("it must be https; http is for this machine only")]
     Scheme,
-    /// It has a user or a password, which would end up in every log that names the URL.
+    /// It has a user or a password, which would appear in every log line with the URL.
     #[error("it must not have a user or a password")]
     UserInfo,
 }
@@ -68,15 +68,16 @@ pub enum IssuerUrlError {
     reason = "within this machine, or beyond it as well"
 )]
 pub enum PlainHttp {
-    /// To this very machine. The default.
+    /// On this machine only. The default.
     #[default]
     Loopback,
-    /// Anywhere: said explicitly, in a setting called `insecure`.
+    /// Anywhere: requires an explicit setting called `insecure`.
     Anywhere,
 }
 
 impl PlainHttp {
-    /// What holds for the public URLs of an issuer: they are not dialled if it has an internal origin.
+    /// The rule for an issuer's public URLs: we do not connect to them if there is an internal
+    /// origin.
     #[must_use]
     pub const fn of_public_urls(self, has_internal_origin: bool) -> Self {
         if has_internal_origin {
@@ -86,7 +87,7 @@ impl PlainHttp {
         }
     }
 
-    /// Refuses a URL whose answer anyone on the way could have written.
+    /// Refuses a URL if anyone on the network path could forge its answer.
     pub(crate) fn check(self, url: &Url) -> Result<(), IssuerUrlError> {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(IssuerUrlError::UserInfo);
@@ -108,8 +109,8 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// `localhost` and the names below it ([RFC 6761 §6.3]). [`HttpTransport`] asks no DNS about them, which
-/// anyone on the way could answer.
+/// `localhost` and the names below it ([RFC 6761 §6.3]). [`HttpTransport`] does not ask DNS about
+/// them, because anyone on the network path could answer.
 ///
 /// [RFC 6761 §6.3]: https://www.rfc-editor.org/rfc/rfc6761#section-6.3
 /// [`HttpTransport`]: crate::fetch::HttpTransport

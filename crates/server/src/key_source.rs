@@ -1,5 +1,4 @@
-//! Where the keys of an issuer come from, and one flight there: metadata if need be, then the JWK
-//! Set.
+//! The source of an issuer's keys, and one flight: metadata if needed, then the JWK Set.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +11,10 @@ use crate::fetch::{self, Answer, DiscoveryFailures, FetchError, Get, TIMEOUT, Tr
 use crate::issuer_url::PlainHttp;
 use crate::sync::{Instant, timeout};
 
-/// Where the keys come from.
+/// The source of an issuer's keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeySource {
-    /// As it stands in `iss` and in the metadata.
+    /// The issuer, as in `iss` and in the metadata.
     pub(crate) issuer: Arc<str>,
     pub(crate) location: Location,
     pub(crate) internal_origin: Option<Url>,
@@ -24,31 +23,31 @@ pub(crate) struct KeySource {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Location {
-    /// The metadata of the issuer at this URL names it.
+    /// The issuer's metadata names the URL; this is the issuer's URL.
     Discovery(Url),
-    /// At this URL.
+    /// The URL of the JWK Set.
     JwksUri(Url),
 }
 
-/// What a flight brought.
+/// The result of a flight.
 pub(crate) struct Fetched {
-    /// The document and its keys; `None` if they are as they were (304).
+    /// The document and its keys; `None` if they have not changed (304).
     pub(crate) keys: Option<(Vec<u8>, JwkSet)>,
     pub(crate) max_age: Option<Duration>,
 }
 
-/// What former flights have found out.
+/// The knowledge from earlier flights.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     jwks_uri: Option<(Url, Instant)>,
-    /// Which of the well-known URLs had the metadata last.
+    /// The well-known URL that had the metadata last.
     form: Option<usize>,
-    /// The entity tag of the keys we have, and the URL they came from.
+    /// The entity tag of our current keys, and their URL.
     etag: Option<(Url, String)>,
 }
 
 impl KeySource {
-    /// Fetches the keys, within [`TIMEOUT`] altogether.
+    /// Fetches the keys, within [`TIMEOUT`] in total.
     pub(crate) async fn fetch(
         &self,
         transport: &dyn Transport,
@@ -67,7 +66,7 @@ impl KeySource {
         outcome
     }
 
-    /// What a snapshot on disk is bound to.
+    /// The URL that a snapshot on disk is bound to.
     pub(crate) fn url(&self) -> &Url {
         match &self.location {
             Location::Discovery(url) | Location::JwksUri(url) => url,
@@ -92,8 +91,8 @@ impl KeySource {
         Ok(url)
     }
 
-    /// Asks each well-known URL in turn, the one that had it last time first, until one has it or
-    /// the issuer shows that it is down.
+    /// Tries each well-known URL, starting with the last successful one, until one has the metadata
+    /// or the issuer is down.
     async fn discover(
         &self,
         transport: &dyn Transport,
@@ -120,7 +119,7 @@ impl KeySource {
                 break;
             }
         }
-        // There are two URLs at least, so one failure alone is that of an issuer that is down.
+        // There are at least two URLs, so a single failure means that the issuer is down.
         match <[_; 1]>::try_from(failures) {
             Ok([(_, error)]) => Err(error),
             Err(failures) => Err(FetchError::Discovery(DiscoveryFailures(failures))),
@@ -138,7 +137,7 @@ impl KeySource {
             let checked = self.plain_http.check(&jwks_uri);
             checked.map_err(|_| FetchError::UrlScheme)?;
         }
-        // From https to http is a downgrade, on loopback too.
+        // https to http is a downgrade, even on loopback.
         let is_downgrade = self.url().scheme() == "https" && jwks_uri.scheme() != "https";
         if is_downgrade && self.plain_http == PlainHttp::Loopback {
             return Err(FetchError::UrlScheme);
@@ -152,8 +151,8 @@ impl KeySource {
         url: Url,
         known: &mut Option<(Url, String)>,
     ) -> Result<Fetched, FetchError> {
-        // RFC 9110 §8.8.3: a tag tells the versions of one resource apart. The same tag elsewhere
-        // says nothing.
+        // RFC 9110 §8.8.3: a tag distinguishes versions of one resource. The same tag at another
+        // URL proves nothing.
         let here = known.as_ref().filter(|(at, _)| *at == url);
         let etag = here.map(|(_, etag)| etag.as_str());
         let answer = self.get(transport, &url, etag).await?;
@@ -163,7 +162,7 @@ impl KeySource {
             return Ok(Fetched { keys, max_age });
         }
         let keys = JwkSet::parse(&answer.body)?;
-        // A document without a tag leaves none: the one before it was of other keys.
+        // A document without a tag clears the tag, which was for other keys.
         *known = answer.etag.map(|etag| (url, etag));
         Ok(Fetched {
             keys: Some((answer.body, keys)),
@@ -171,13 +170,13 @@ impl KeySource {
         })
     }
 
-    /// Where a URL of the issuer's public origin is asked for instead.
+    /// The internal origin, if it replaces the origin of this URL.
     fn internal(&self, url: &Url) -> Option<&Url> {
         let internal = self.internal_origin.as_ref();
         internal.filter(|_| url.origin() == self.url().origin())
     }
 
-    /// A URL of the issuer's public origin is asked for at the internal one, under its public name.
+    /// Requests for the issuer's public origin go to the internal one, under the public name.
     async fn get(
         &self,
         transport: &dyn Transport,
@@ -206,9 +205,8 @@ impl KeySource {
     }
 }
 
-/// Whether asking at another URL of the same host is of no use: it does not answer at all, or it
-/// fails where the metadata is known to be. Where it is not known, a server may well fail at a path
-/// it does not have.
+/// Whether trying another URL on the same host is pointless: the host does not answer at all, or it
+/// fails at the known URL of the metadata. At an unknown path, a server may fail for other reasons.
 fn is_outage(error: &FetchError, is_known: bool) -> bool {
     matches!(
         error,
@@ -216,5 +214,5 @@ fn is_outage(error: &FetchError, is_known: bool) -> bool {
     ) || is_known && matches!(error, FetchError::Interrupted | FetchError::Status(500..))
 }
 
-/// Metadata changes with an issuer's upgrades, keys with its rotations.
+/// Metadata changes when an issuer is upgraded, keys when it rotates them.
 const METADATA_TTL: Duration = Duration::from_secs(60 * 60);

@@ -1,8 +1,8 @@
-//! Stage 3, select: the issuer's keys, kept fresh. The one place of the pipeline that awaits.
+//! Stage 3, select: the issuer's keys, kept fresh. The only part of the pipeline that awaits.
 //!
-//! Readers take the current keys without a lock and never wait while the key they need is there. A
-//! task of its own does the fetching, as `schedule` plans it. What a token says reaches this far
-//! only as a `kid` to look up.
+//! Readers take the current keys without a lock and never wait if they find their key. A separate
+//! task fetches when `schedule` says so. The only part of a token that reaches this file is a `kid`
+//! to look up.
 
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
@@ -29,7 +29,7 @@ use crate::sync::{
 pub(crate) enum KeyStore {
     /// From configuration; they never change.
     Static(JwkSet),
-    /// Fetched, and fetched again.
+    /// Fetched repeatedly.
     Fetched(FetchedKeys),
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct FetchedKeys {
     task: JoinHandle<()>,
 }
 
-/// How keys are come by. Two stores of one origin have the same keys, sooner or later.
+/// The settings for fetching keys. Two stores with the same origin eventually have the same keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Origin {
     pub(crate) source: KeySource,
@@ -54,30 +54,30 @@ impl Drop for FetchedKeys {
     }
 }
 
-/// What requests and the fetching task share.
+/// The state that requests and the fetching task share.
 #[derive(Debug)]
 struct Shared {
     current: ArcSwapOption<Keys>,
-    /// Held for the time of a calculation, never while waiting; requests whose key is at hand do
-    /// not touch it.
+    /// Locked during a calculation, never while waiting; requests that find their key do not touch
+    /// it.
     schedule: Mutex<Schedule>,
     wake: Notify,
-    /// Those that have ended; whoever waits for the end of one is told.
+    /// The ended flights; notifies everyone who waits for the end of one.
     flights: watch::Sender<Flights>,
 }
 
-/// What became of the flights. One value, so that nobody sees a failure of a flight that is not
-/// counted yet.
+/// The results of flights. One value, so that no reader sees the failure of a flight before it is
+/// counted.
 #[derive(Debug, Default)]
 struct Flights {
     ended: u64,
-    /// How many of them brought nothing.
+    /// How many of them failed.
     failed: u64,
-    /// Why the last one did.
+    /// Why the last one failed.
     last_error: Option<FetchError>,
 }
 
-/// A key set with what is known about it.
+/// A key set and its state.
 #[derive(Debug)]
 struct Keys {
     set: Arc<JwkSet>,
@@ -88,7 +88,7 @@ struct Keys {
     usable_until: Instant,
 }
 
-/// What the fetching task needs beside the shared state.
+/// The fetching task's own data, in addition to the shared state.
 struct Fetcher {
     source: KeySource,
     transport: Arc<dyn Transport>,
@@ -103,7 +103,7 @@ struct Fetcher {
 pub struct KeyState {
     /// The names of the usable keys.
     pub kids: Vec<String>,
-    /// The keys that are left out of the set.
+    /// The keys left out of the set.
     pub unusable: Vec<UnusableKey>,
     /// Counts the changes of the key set; 0 before there is one.
     pub generation: u64,
@@ -111,13 +111,13 @@ pub struct KeyState {
     pub fetched_at: Option<UnixTime>,
     /// Whether tokens can be verified with them.
     pub is_usable: bool,
-    /// Whether they are older than the issuer said they are fresh.
+    /// Whether they are past the freshness that the issuer gave.
     pub is_stale: bool,
-    /// How many fetches have ended, well or not.
+    /// How many fetches have ended, successfully or not.
     pub fetches: u64,
     /// How many of them failed.
     pub failed_fetches: u64,
-    /// Why the last fetch failed; `None` after a good one.
+    /// Why the last fetch failed; `None` after a success.
     pub last_error: Option<FetchError>,
 }
 
@@ -149,7 +149,7 @@ impl KeyStore {
         })
     }
 
-    /// Whether its keys are come by in this way.
+    /// Whether the store has this origin.
     pub(crate) fn is_of(&self, origin: &Origin) -> bool {
         match self {
             Self::Static(_) => false,
@@ -157,8 +157,8 @@ impl KeyStore {
         }
     }
 
-    /// Whether this key would be selected again by the same header: the set has not changed since, and
-    /// is not too old to be used.
+    /// Whether the same header would select this key again: the set has not changed and is not too
+    /// old to be used.
     pub(crate) fn is_current(&self, selected: &Selected) -> bool {
         match self {
             Self::Static(_) => true,
@@ -168,8 +168,8 @@ impl KeyStore {
 
     /// The key that fits `header`.
     ///
-    /// A `kid` that is not among the keys costs a fetch within the budget, if the token
-    /// `is_plausible`; the request then waits for it, for a second at most.
+    /// An unknown `kid` triggers a fetch within the budget, if the token `is_plausible`; the
+    /// request then waits for it, for at most one second.
     pub(crate) async fn select(
         &self,
         header: &Header,
@@ -183,7 +183,7 @@ impl KeyStore {
             Self::Fetched(keys) => match keys.shared.look_up(header) {
                 Ok(key) => Ok(key),
                 Err(Miss::Refused(reason)) => Err(reason.into()),
-                // Boxed, so that the way every good token takes stays small.
+                // Boxed, so that the path of every valid token stays small.
                 Err(Miss::KidUnknown | Miss::NoKeys) => {
                     Box::pin(keys.shared.wait(header, is_plausible)).await
                 }
@@ -191,7 +191,7 @@ impl KeyStore {
         }
     }
 
-    /// Waits until the first attempt has ended, well or not.
+    /// Waits until the first attempt has ended, successfully or not.
     pub(crate) async fn attempted(&self) {
         if let Self::Fetched(keys) = self {
             let mut flights = keys.shared.flights.subscribe();
@@ -222,11 +222,11 @@ impl KeyStore {
 #[derive(Clone, Debug)]
 pub(crate) struct Selected {
     pub(crate) key: Arc<VerificationKey>,
-    /// The generation of the set that it was in.
+    /// The generation of its set.
     pub(crate) generation: u64,
 }
 
-/// Why a key is not at hand.
+/// Why a lookup found no key.
 enum Miss {
     NoKeys,
     KidUnknown,
@@ -266,8 +266,8 @@ impl Shared {
         }
     }
 
-    /// The key after a wait: for the very first flight if there are no keys, then for one that can
-    /// tell whether there is such a key.
+    /// The key after waiting: for the first flight if there are no keys, then for a flight that can
+    /// prove whether the key exists.
     async fn wait(
         &self,
         header: &Header,
@@ -292,12 +292,12 @@ impl Shared {
         }
     }
 
-    /// The end of the very first flight; in an outage there is nothing to wait for.
+    /// Waits for the end of the first flight, but not during an outage.
     async fn first_flight(&self, arrived: Instant) {
         let mut flights = self.flights.subscribe();
         let is_near = self.schedule().is_first_attempt();
         if is_near {
-            // What matters is what the keys are then.
+            // Only the keys afterwards matter, not how the wait ended.
             let _ = timeout_at(after(arrived, TIMEOUT), flights.changed()).await;
         }
     }
@@ -311,10 +311,10 @@ impl Shared {
             if answer == Answer::Wait {
                 self.wake.notify_one();
                 let ended = timeout_at(deadline, flights.changed()).await;
-                // The sender lives as long as we do, so only time can run out.
+                // The sender lives as long as we do, so this only fails with a timeout.
                 let _ = ended.map_err(|_| Unavailable::new(KID_WAIT))?;
             }
-            // Whatever the answer: a flight may have ended since the last look.
+            // Looks up again whatever the answer: a flight may have ended since.
             match (self.look_up(header), answer) {
                 (Ok(key), _) => return Ok(key),
                 (Err(Miss::Refused(reason)), _) => return Err(reason.into()),
@@ -342,7 +342,7 @@ impl Shared {
         })));
     }
 
-    /// Takes over what a flight brought: new keys, or the old ones found unchanged.
+    /// Installs the result of a flight: new keys, or the old ones unchanged.
     fn renew(
         &self,
         fetched: Fetched,
@@ -404,7 +404,7 @@ impl Shared {
         }
     }
 
-    /// Counts a flight that was good, and lets those who wait look again.
+    /// Counts a successful flight, and wakes those who wait for it.
     fn flight_succeeded(&self) {
         self.flights.send_modify(|flights| {
             flights.ended = flights.ended.wrapping_add(1);
@@ -412,7 +412,7 @@ impl Shared {
         });
     }
 
-    /// The same for one that brought nothing; a panic has no error to tell.
+    /// Counts a failed flight; after a panic there is no error.
     fn flight_failed(&self, error: Option<FetchError>) {
         self.schedule().failed(Instant::now(), Jitter::random());
         self.flights.send_modify(|flights| {
@@ -424,17 +424,17 @@ impl Shared {
         });
     }
 
-    /// A panic while a calculation was under way leaves at worst a fetch too many or too few.
+    /// After a panic during a calculation, there is at worst one fetch too many or too few.
     fn schedule(&self) -> MutexGuard<'_, Schedule> {
         self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Fetcher {
-    /// Fetches anew after a panic, which only a custom transport or clock can cause.
+    /// Restarts after a panic, which only a custom transport or clock can cause.
     async fn fetch_for_ever(self: Arc<Self>, shared: Arc<Shared>) {
         loop {
-            // A set, since it ends its task when it is dropped.
+            // A set, because it aborts its task when dropped.
             let mut task = JoinSet::new();
             task.spawn(Arc::clone(&self).run(Arc::clone(&shared)));
             task.join_next().await;
@@ -453,7 +453,7 @@ impl Fetcher {
             let plan = shared.schedule().plan(Instant::now());
             match plan {
                 Plan::WaitUntil(then) => {
-                    // Whichever comes first, the plan is made anew.
+                    // Whichever comes first, plan again.
                     let _ = timeout_at(then, shared.wake.notified()).await;
                 }
                 Plan::Fetch => match self.fly(&shared, &mut found, &latest).await {
@@ -467,7 +467,7 @@ impl Fetcher {
         }
     }
 
-    /// One flight, and what it brings put in force.
+    /// Makes one flight and installs its result.
     async fn fly(
         &self,
         shared: &Shared,
@@ -477,7 +477,7 @@ impl Fetcher {
         let old = shared.current.load_full();
         let fetched = self.source.fetch(&*self.transport, found).await?;
         let fetched_at = (self.clock)();
-        // 304 to a request without an entity tag: nothing we could use.
+        // 304 to a request without an entity tag is useless.
         let keys = shared
             .renew(fetched, fetched_at, self.freshness)
             .ok_or(FetchError::Status(304))?;
@@ -492,7 +492,7 @@ impl Fetcher {
     }
 
     fn report(&self, keys: &Keys) {
-        // One text with a space between them: a list would be text within text in a log of JSON.
+        // One text, separated by spaces: in a JSON log, a list would be text within text.
         let kids = keys.set.kids().map(|kid| kid.escape_debug().to_string());
         let kids = kids.collect::<Vec<_>>().join(" ");
         tracing::info!(issuer = %self.source.issuer, kids, generation = keys.generation, "keys fetched");
@@ -514,7 +514,7 @@ impl Fetcher {
 /// The generation of keys that never change.
 const STATIC_GENERATION: u64 = 1;
 
-/// How long a request with an unknown `kid` waits for the flight: below the patience of proxies.
+/// How long a request with an unknown `kid` waits for the flight: less than proxies wait.
 const KID_WAIT: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
@@ -535,7 +535,7 @@ mod tests {
 
     const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 
-    /// After a flight that started now and brought `key`.
+    /// The state after a flight that started now and fetched `key`.
     fn after_a_flight(key: &SigningKey) -> Shared {
         let now = Instant::now();
         let shared = Shared::new(now);
@@ -575,14 +575,14 @@ mod tests {
         let before = Instant::now();
         let shared = after_a_flight(&key);
 
-        // There were no keys, and before it could ask whether to wait, there are.
+        // Keys arrive before the request asks whether to wait.
         let mut waiting = pin!(shared.first_flight(before));
         let mut context = Context::from_waker(Waker::noop());
         let waited = waiting.as_mut().poll(&mut context);
         assert_eq!(waited, Poll::Ready(()));
         assert!(shared.wait(jws.header(), || true).await.is_ok());
 
-        // The key was not there, and before it could ask for a flight, one has brought it.
+        // A flight fetches the key before the request asks for one.
         assert!(shared.wait_for_kid(jws.header(), before).await.is_ok());
     }
 }

@@ -1,12 +1,12 @@
-//! The headers of tokens that were verified: an issuer writes the same one into each token that it
-//! signs with one key, so it is decoded and parsed once, and compared from then on.
+//! The headers of verified tokens: an issuer writes the same header into each token that it signs
+//! with one key, so we decode and parse it once, and only compare it from then on.
 //!
-//! What is remembered is what those bytes mean, whoever sends them. It decides nothing: a known
-//! header is checked against policy and keys like any other. Only tokens that were verified leave
-//! theirs, since anybody can make up headers.
+//! An entry is only the parsed form of those bytes. It decides nothing: a known header is checked
+//! against policy and keys like any other. Only verified tokens add their header, because anybody
+//! can make up headers.
 //!
-//! Without this a new token takes 14 % more instructions next to its signature: 1 300 for RS256, counted as
-//! `scripts/instructions` does.
+//! Without this, a new token takes 14 % more instructions outside of the signature check: 1 300 for
+//! RS256, as counted by `scripts/instructions`.
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use foldhash::fast::RandomState;
 
 use crate::sync::ArcSwapOption;
 
-/// A header has one place, by its hash.
+/// The hash of a header determines its only place.
 pub(crate) struct KnownHeaders {
     places: [ArcSwapOption<KnownHeader>; PLACES],
     hasher: RandomState,
@@ -34,17 +34,17 @@ impl KnownHeaders {
         }
     }
 
-    /// Parses a token: [`UnverifiedJws::parse`], sooner if its header is known.
+    /// Parses a token like [`UnverifiedJws::parse`], but faster if its header is known.
     pub(crate) fn parse<'t>(&self, token: &'t [u8]) -> Result<UnverifiedJws<'t>, InvalidToken> {
         let place = KnownHeader::encoded_in(token).and_then(|encoded| self.place(encoded));
         let known = place.map(ArcSwapOption::load);
         UnverifiedJws::parse_knowing(token, known.as_ref().and_then(|known| known.as_deref()))
     }
 
-    /// Remembers the header of a verified token, in place of the one that was there.
+    /// Remembers the header of a verified token, replacing the one in its place.
     ///
-    /// Not each time: where more headers come than there are places, none would stay, and
-    /// remembering them would cost more than it saves.
+    /// Not each time: with more headers than places, none would stay, and remembering would cost
+    /// more than it saves.
     pub(crate) fn keep(&self, verified: &VerifiedJws<'_>) {
         if !verified.header_is_new() {
             return;
@@ -69,10 +69,10 @@ impl KnownHeaders {
     }
 }
 
-/// How many headers are known at a time, of 4 KiB at most each: an issuer has one or two in use.
+/// How many headers we remember, of at most 4 KiB each: an issuer uses one or two at a time.
 const PLACES: usize = 64;
 
-/// One in so many verified tokens with a new header leaves it.
+/// We remember one in this many new headers of verified tokens.
 const ONE_IN: u32 = 16;
 
 #[cfg(test)]
@@ -106,14 +106,14 @@ mod tests {
             token.key(key.clone()).sign()
         }
 
-        /// A token whose header has a member of this value.
+        /// A token whose header has a member with this value.
         fn token(&self, of_its_own: usize) -> String {
             let token = Token::user("i", "a", UnixTime::from_secs(0));
             Self::sign(&self.key, token.header("own", of_its_own))
         }
     }
 
-    /// One token through parse, verify and keep; whether its header was parsed for it.
+    /// Parses, verifies and keeps one token; returns whether its header was parsed for it.
     fn header_is_new(headers: &KnownHeaders, issuer: &Issuer, token: &str) -> bool {
         let verified = headers.parse(token.as_bytes()).unwrap();
         let verified = verified.verify(&issuer.verification_key).unwrap();
@@ -130,7 +130,7 @@ mod tests {
         }
     }
 
-    /// Another one is known soon, and then this one is still known, unless they have one place.
+    /// A second header becomes known soon; the first stays known unless they share a place.
     #[test]
     fn another_header_is_known_soon() {
         let (headers, issuer) = (KnownHeaders::new(), Issuer::new());
@@ -142,7 +142,8 @@ mod tests {
         assert!(!header_is_new(&headers, &issuer, &issuer.token(2)));
     }
 
-    /// Each leaves its header once in a while, in its place, and no more are known than there are places.
+    /// Each token sometimes stores its header in its place, so no more are known than there are
+    /// places.
     #[test]
     fn no_more_headers_are_known_than_there_are_places() {
         let (headers, issuer) = (KnownHeaders::new(), Issuer::new());

@@ -43,25 +43,24 @@ struct Inner {
 }
 
 impl ResourceServer {
-    /// Accepts the access tokens of one issuer, whose keys are discovered, for one audience.
+    /// Accepts access tokens from one issuer for one audience, and discovers the issuer's keys.
     ///
-    /// Needs a tokio runtime, on which the keys are fetched. It does not wait for them: the issuer
-    /// may be down.
+    /// Needs a tokio runtime to fetch the keys, but does not wait for them: the issuer may be down.
     ///
     /// # Errors
     ///
-    /// [`BuildError`] if issuer or audience cannot be used.
+    /// [`BuildError`] if the issuer or the audience cannot be used.
     pub fn new(issuer: impl Into<String>, audience: impl Into<String>) -> Result<Self, BuildError> {
         let policy = Policy::builder(issuer, audience).build()?;
         Self::builder().issuer(Issuer::discover(policy)).build()
     }
 
-    /// Starts with no issuer.
+    /// Starts without issuers.
     pub fn builder() -> ResourceServerBuilder {
         ResourceServerBuilder::default()
     }
 
-    /// Who sent this request?
+    /// Authenticates the sender of this request.
     ///
     /// # Errors
     ///
@@ -70,7 +69,7 @@ impl ResourceServer {
         &self,
         head: impl Into<RequestHead<'r>>,
     ) -> Result<Authenticated, Rejection> {
-        // INVARIANT: only a JWS is admitted, whose three parts are base64url, so no other character is.
+        // INVARIANT: we admit only a JWS, whose three parts are base64url, so no other characters.
         let credentials = UncheckedCredentials::parse(head.into())?;
         let claimed = self.vouch(credentials.for_jws(), self.now()).await;
         match claimed.and_then(|claimed| Ok(claimed.proven(Evidence::NONE)?)) {
@@ -79,7 +78,7 @@ impl ResourceServer {
         }
     }
 
-    /// Whose access token is this, apart from any request?
+    /// Authenticates an access token without a request.
     ///
     /// # Errors
     ///
@@ -89,10 +88,11 @@ impl ResourceServer {
         Ok(claimed.proven(Evidence::NONE)?)
     }
 
-    /// May this principal, whom [`ResourceServer::authenticate`] found to have sent the request?
+    /// Checks whether this principal, from [`ResourceServer::authenticate`], meets the
+    /// requirements.
     ///
-    /// Where re-authentication is asked for and the access token is too old for it, the ID token of
-    /// the field `X-Id-Token` decides.
+    /// If the access token is too old for the required re-authentication, the ID token in the field
+    /// `X-Id-Token` decides.
     ///
     /// # Errors
     ///
@@ -123,8 +123,7 @@ impl ResourceServer {
         requirements.authorize_with_id_token(principal, id_token, now)
     }
 
-    /// What the refused sender of a request with this `head` is answered, in the scheme of its
-    /// credentials.
+    /// The answer to a refused request with this `head`, in the scheme of its credentials.
     #[must_use]
     pub fn challenge<'r>(
         &self,
@@ -134,7 +133,7 @@ impl ResourceServer {
         Challenge::to(head.into(), rejection, &self.0.space)
     }
 
-    /// What this resource server publishes of itself (RFC 9728), if it was configured.
+    /// The metadata that this resource server publishes (RFC 9728), if configured.
     #[must_use]
     pub fn metadata(&self) -> Option<&ProtectedResourceMetadata> {
         self.0.metadata.as_ref()
@@ -167,7 +166,7 @@ impl ResourceServer {
             .all(|trusted| trusted.keys.state().is_usable)
     }
 
-    /// Waits until the keys of each issuer have been asked for once, successfully or not.
+    /// Waits until we have tried once to fetch the keys of each issuer, successfully or not.
     pub async fn attempted(&self) {
         for trusted in self.0.issuers.values() {
             trusted.keys.attempted().await;
@@ -180,13 +179,13 @@ impl ResourceServer {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// The time by which tokens are judged.
+    /// The time that checks of tokens use.
     #[must_use]
     pub fn now(&self) -> UnixTime {
         (self.0.clock)()
     }
 
-    /// The one await: what the cache has of this access token, or the key of its issuer.
+    /// The only await: takes the token from the cache, or waits for its issuer's key.
     async fn vouch(&self, token: &[u8], now: UnixTime) -> Result<Claimed, Rejection> {
         let before = match self.0.cache.as_ref().and_then(|cache| cache.find(token)) {
             Some(Found::Current(seen)) => return Ok(seen.check(now)?),
@@ -202,7 +201,7 @@ impl ResourceServer {
             Some(seen) => seen.check(now)?,
             None => unvouched.vouch(&selected.key, |jws| self.0.headers.keep(jws))?,
         };
-        // A bound token is not worth it: nothing can prove yet who has its key, so it is refused each time.
+        // We do not cache bound tokens: they are always refused, because there is no evidence yet.
         let cache = self.0.cache.as_ref();
         if let Some(cache) = cache.filter(|_| claimed.confirmation().is_none()) {
             cache.keep(token, Seen::new(trusted, selected, &claimed));
@@ -210,7 +209,7 @@ impl ResourceServer {
         Ok(claimed)
     }
 
-    /// The same for an ID token. The outer error is that its key cannot be had now.
+    /// Like [`Self::vouch`] for an ID token. The outer error means that its key is unavailable now.
     async fn vouch_id_token(
         &self,
         token: &[u8],
@@ -230,8 +229,7 @@ impl ResourceServer {
         }
     }
 
-    /// What comes before the key. The claimed issuer chooses among the configured ones, and for nothing
-    /// else.
+    /// The steps before the key lookup. The claimed issuer only selects one of the configured ones.
     fn parse<'t, K: TokenKind>(
         &self,
         token: &'t [u8],
@@ -255,7 +253,7 @@ impl fmt::Debug for ResourceServer {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct IssuerState {
-    /// The issuer, as it stands in `iss`.
+    /// The issuer, as in `iss`.
     pub issuer: String,
     /// The state of its keys.
     pub keys: KeyState,
@@ -296,32 +294,32 @@ impl ResourceServerBuilder {
         self
     }
 
-    /// What challenges say of this server. Default: the realm `api`.
+    /// The protection space in challenges. Default: the realm `api`.
     pub fn protection_space(mut self, space: ProtectionSpace) -> Self {
         self.space = space;
         self
     }
 
-    /// What this resource server publishes of itself (RFC 9728); challenges then name its URL.
-    /// Default: nothing.
+    /// The metadata that this resource server publishes (RFC 9728); challenges then contain its
+    /// URL. Default: none.
     pub fn metadata(mut self, metadata: ProtectedResourceMetadata) -> Self {
         self.metadata = Some(metadata);
         self
     }
 
-    /// Remembers verified tokens, so that one that comes again costs no signature check: see
-    /// [`TokenCache`]. Default: none is remembered.
+    /// Remembers verified tokens, so that a repeated token costs no signature check: see
+    /// [`TokenCache`]. Default: remembers none.
     pub const fn token_cache(mut self, token_cache: TokenCache) -> Self {
         self.token_cache = Some(token_cache);
         self
     }
 
-    /// Takes over the keys that `other` has of issuers that are here too, if they are come by in the
-    /// same way (same name, URL, times): nothing is fetched anew, and an issuer that is down now
-    /// costs nothing. For a program that changes its settings while it runs.
+    /// Reuses `other`'s key stores for issuers configured identically here (name, URL, times):
+    /// nothing is fetched again, and an issuer that is down now does no harm. For programs that
+    /// change their settings while they run.
     ///
-    /// The tokens that it verified as well, if both have the same issuers with the same keys and
-    /// policies, and the cache has the same limits. The two share it.
+    /// Also shares `other`'s cache of verified tokens, if both have the same issuers with the same
+    /// keys and policies, and the cache limits are equal.
     pub fn keep_keys_of(mut self, other: &ResourceServer) -> Self {
         self.kept.0.push(other.clone());
         self
@@ -333,19 +331,19 @@ impl ResourceServerBuilder {
         self
     }
 
-    /// What carries requests to the issuers. Default: [`HttpTransport::new`].
+    /// The transport for requests to the issuers. Default: [`HttpTransport::new`].
     pub fn transport(mut self, transport: impl Transport) -> Self {
         self.transport = Some(Arc::new(transport));
         self
     }
 
-    /// The clock by which tokens are judged. Default: the system's.
+    /// The clock for checks of tokens. Default: the system's.
     pub fn clock(mut self, clock: impl Fn() -> UnixTime + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// The resource server, which starts to fetch keys at once. Needs a tokio runtime.
+    /// Builds the resource server, which starts to fetch keys at once. Needs a tokio runtime.
     ///
     /// # Errors
     ///
@@ -357,8 +355,7 @@ impl ResourceServerBuilder {
         if !sync::has_runtime() {
             return Err(BuildError::NoRuntime);
         }
-        // Set up for keys that are to be fetched, and for them alone: it reads the authorities of the
-        // system.
+        // Created only if there are keys to fetch, because it reads the system's authorities.
         let mut transport = self.transport;
         let mut transport = || match &transport {
             Some(transport) => Ok(Arc::clone(transport)),
@@ -402,7 +399,7 @@ impl ResourceServerBuilder {
     }
 }
 
-/// Resource servers from which another takes over what stays the same.
+/// Earlier resource servers, from which a new one reuses unchanged parts.
 #[derive(Default)]
 struct Kept(Vec<ResourceServer>);
 
@@ -418,7 +415,7 @@ impl Kept {
         named.map(|trusted| Arc::clone(&trusted.keys)).collect()
     }
 
-    /// This issuer, or the same one if it was there before: what it verified then stays.
+    /// Returns the earlier issuer if it is equal, so that its verified tokens stay valid.
     fn or_same(&self, trusted: Trusted) -> Trusted {
         let same = self
             .named(trusted.policy.issuer())
@@ -427,8 +424,8 @@ impl Kept {
         same.unwrap_or(trusted)
     }
 
-    /// The cache of one with these very issuers, no more and no less: both fill it from now on, and
-    /// whatever is in it holds for both.
+    /// The cache of an earlier server with exactly these issuers. Both fill it from now on, and its
+    /// entries are valid for both.
     fn cache(
         &self,
         settings: TokenCache,

@@ -1,22 +1,22 @@
 //! When the keys of an issuer are fetched: freshness, back-off and the budget for unknown `kid`s.
 //!
-//! A plain value that is told the time and what happened, and says what to do. It fetches nothing,
-//! waits for nothing and has no clock; `key_store` acts on it.
+//! A plain value that gets the time and the events as arguments and returns the next action. It
+//! fetches nothing, waits for nothing and has no clock; `key_store` carries out the actions.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::sync::Instant;
 
-/// The rules of time, each with its default.
+/// The time limits for keys, each with its default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Freshness {
-    /// How long keys serve after the last good fetch while the issuer cannot be reached.
+    /// How long we use keys after the last successful fetch while the issuer is unreachable.
     pub(crate) stale_if_error: Duration,
 }
 
 impl Default for Freshness {
-    /// 24 h: an outage of the issuer over a night does not take its applications down.
+    /// 24 h: an overnight outage of the issuer does not take its applications down.
     fn default() -> Self {
         Self {
             stale_if_error: Duration::from_secs(24 * 60 * 60),
@@ -30,29 +30,29 @@ impl Freshness {
         max_age.map_or(SOFT_TTL, |age| age.clamp(SOFT_TTL_MIN, SOFT_TTL_MAX))
     }
 
-    /// How long keys of an answer may be used at all.
+    /// How long the keys of an answer may be used at all.
     pub(crate) fn hard_ttl(self, soft_ttl: Duration) -> Duration {
         soft_ttl.max(self.stale_if_error)
     }
 }
 
-/// What to do now.
+/// The next action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Plan {
     /// Fetch. The flight counts as started.
     Fetch,
-    /// Nothing until then.
+    /// Do nothing until then.
     WaitUntil(Instant),
 }
 
-/// What a request with a `kid` that is not among the keys is told.
+/// The answer to a request with an unknown `kid`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// A flight is under way or about to start: wait for its end and look again.
     Wait,
     /// There is no such key.
     Unknown,
-    /// Nobody can tell, since the issuer does not answer; worth trying again after that.
+    /// Unknown, because the issuer does not answer; retry after this time.
     Unavailable(Duration),
 }
 
@@ -88,7 +88,7 @@ impl Schedule {
         }
     }
 
-    /// Keys that came from elsewhere than a flight, a snapshot, do not delay the first attempt.
+    /// Keys from a snapshot, not from a flight, do not delay the first attempt.
     pub(crate) fn plan(&mut self, now: Instant) -> Plan {
         let is_due = now >= self.next_attempt || self.flight == Flight::Requested;
         if !is_due {
@@ -98,19 +98,19 @@ impl Schedule {
         Plan::Fetch
     }
 
-    /// A flight brought keys, new or unchanged, that are fresh for `soft_ttl`.
+    /// A flight returned keys, new or unchanged, that are fresh for `soft_ttl`.
     pub(crate) fn succeeded(&mut self, now: Instant, soft_ttl: Duration, jitter: Jitter) {
         if let Flight::Started(at) = self.flight {
             self.good_flight = Some(at);
         }
         self.flight = Flight::None;
         self.failures = 0;
-        // At 80 %, so that a slow answer still comes in time; spread, so that replicas started
-        // together do not fetch together.
+        // At 80 %, so that a slow answer still arrives in time; with jitter, so that replicas
+        // started together do not fetch together.
         self.next_attempt = after(now, jitter.spread(soft_ttl.mul_f64(0.8)));
     }
 
-    /// A flight brought nothing we can use.
+    /// A flight returned nothing we can use.
     pub(crate) fn failed(&mut self, now: Instant, jitter: Jitter) {
         self.flight = Flight::None;
         let doubled = BACKOFF_MIN.saturating_mul(2_u32.saturating_pow(self.failures));
@@ -129,8 +129,8 @@ impl Schedule {
         if self.failures > 0 {
             return Answer::Unavailable(self.next_attempt.saturating_duration_since(now));
         }
-        // Only a flight that started after the token was there can tell that its key is not: one
-        // under way before may have read the set before the key was added.
+        // Only a flight that started after the token arrived can prove that its key is absent: an
+        // earlier one may have read the set before the key was added.
         if self.good_flight.is_some_and(|started| started >= arrived) {
             self.absent.insert(kid, now);
             return Answer::Unknown;
@@ -142,7 +142,8 @@ impl Schedule {
         Answer::Wait
     }
 
-    /// Whether no attempt has ended yet: its end is near. During back-off that of the next is not.
+    /// Whether the first attempt has not ended yet, so that its end is near. During back-off, the
+    /// end of the next attempt is not.
     pub(crate) const fn is_first_attempt(&self) -> bool {
         self.failures == 0 && self.good_flight.is_none()
     }
@@ -153,7 +154,7 @@ impl Schedule {
     }
 }
 
-/// A number drawn by the caller: −1 to 1.
+/// A random number from the caller: −1 to 1.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Jitter(f64);
 
@@ -168,7 +169,8 @@ impl Jitter {
     }
 }
 
-/// Fetches that unknown `kid`s may cost: 2 at once, one more every 30 s, charged per attempt.
+/// The fetches that unknown `kid`s may trigger: 2 in a burst, then one every 30 s, charged per
+/// attempt.
 #[derive(Debug)]
 struct Budget {
     tokens: u32,
@@ -198,7 +200,7 @@ impl Budget {
     }
 }
 
-/// `kid`s that a fetch has shown not to exist. Bounded, oldest out first.
+/// `kid`s that do not exist according to a fetch. Bounded; the oldest is removed first.
 #[derive(Debug, Default)]
 struct AbsentKids(VecDeque<(Box<str>, Instant)>);
 
@@ -218,14 +220,14 @@ impl AbsentKids {
     }
 }
 
-/// The point `by` after `now`, a year at most: a setting may say "for ever".
+/// The point `by` after `now`, at most a year: a setting may mean "for ever".
 pub(crate) fn after(now: Instant, by: Duration) -> Instant {
     now.checked_add(by.min(YEAR)).unwrap_or(now)
 }
 
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// Without `Cache-Control`: a rotated-out key ends within 10 minutes.
+/// Without `Cache-Control`, a removed key stops working within 10 minutes.
 const SOFT_TTL: Duration = Duration::from_secs(10 * 60);
 const SOFT_TTL_MIN: Duration = Duration::from_secs(60);
 const SOFT_TTL_MAX: Duration = Duration::from_secs(60 * 60);

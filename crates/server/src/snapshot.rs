@@ -1,8 +1,8 @@
-//! The last good key set on disk, so that a restart during an outage of the issuer still serves.
+//! The last good key set on disk, for a restart during an outage of the issuer.
 //!
-//! A snapshot is bound to the issuer and the URL it was fetched for, is checked like a fetched set
-//! when it is read, and its age counts from the fetch, across restarts. It holds public keys only;
-//! who can write it can choose the keys, so it is readable and writable by its owner alone.
+//! A snapshot is bound to its issuer and the URL it was fetched for. We check it like a fetched
+//! set, and its age counts from the fetch, across restarts. It contains only public keys. Anyone
+//! who can write it can choose the keys, so only its owner can read and write it.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -16,7 +16,7 @@ use tempfile::NamedTempFile;
 
 use crate::sync::{spawn_blocking, watch};
 
-/// A place on disk for the keys of one issuer.
+/// The file with the keys of one issuer.
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot {
     pub(crate) path: PathBuf,
@@ -24,14 +24,14 @@ pub(crate) struct Snapshot {
     pub(crate) url: String,
 }
 
-/// What is to be written: a document, and when it was fetched.
+/// The snapshot to write: a document, and when it was fetched.
 #[derive(Clone)]
 pub(crate) struct Latest {
     pub(crate) document: Arc<[u8]>,
     pub(crate) fetched_at: UnixTime,
 }
 
-/// What was read: the document, its keys, and how long ago they were fetched.
+/// The snapshot read: the document, its keys, and the time since the fetch.
 pub(crate) struct Restored {
     pub(crate) document: Vec<u8>,
     pub(crate) keys: JwkSet,
@@ -49,7 +49,7 @@ struct File {
 }
 
 impl Snapshot {
-    /// Reads the snapshot, if there is one that can be used.
+    /// Reads the snapshot, if there is a usable one.
     pub(crate) fn read(&self, now: UnixTime) -> Option<Restored> {
         match self.try_read(now) {
             Ok(restored) => Some(restored),
@@ -61,8 +61,8 @@ impl Snapshot {
         }
     }
 
-    /// Keeps the latest document until there are no more to come. On a thread that may block and in
-    /// a task of its own: a disk that hangs holds up no fetch.
+    /// Writes the latest document until the channel closes. It runs in its own task and on a thread
+    /// that may block, so a hanging disk delays no fetch.
     pub(crate) async fn follow(self, mut latest: watch::Receiver<Option<Latest>>) {
         let mut told = None;
         while latest.changed().await.is_ok() {
@@ -70,14 +70,15 @@ impl Snapshot {
                 continue;
             };
             let snapshot = self.clone();
-            // It does not panic, and a runtime that is shutting down has no use for it.
+            // The closure does not panic, and a runtime that is shutting down does not need the
+            // result.
             if let Ok(written) = spawn_blocking(move || snapshot.write(&latest)).await {
                 self.tell(written.err(), &mut told);
             }
         }
     }
 
-    /// Says what is wrong once, not at each refresh for as long as the disk is full.
+    /// Logs an error once, not at each refresh while the disk is full.
     fn tell(&self, error: Option<SnapshotError>, told: &mut Option<SnapshotError>) {
         let path = self.path.display();
         match error {
@@ -91,7 +92,7 @@ impl Snapshot {
     }
 
     fn try_read(&self, now: UnixTime) -> Result<Restored, SnapshotError> {
-        // A pipe would be waited for, and a device has no end.
+        // Reading a pipe would block, and a device has no end.
         if !fs::metadata(&self.path)?.is_file() {
             return Err(SnapshotError::NotAFile);
         }
@@ -103,7 +104,7 @@ impl Snapshot {
             return Err(SnapshotError::OfAnother);
         }
         let fetched_at = UnixTime::from_secs(file.fetched_at);
-        // A fetch in the future has no age: the clock, or the file, is wrong.
+        // A fetch in the future has no age: the clock or the file is wrong.
         let age = now.since(fetched_at).ok_or(SnapshotError::FromTheFuture)?;
         let document = file.jwk_set.into_bytes();
         let keys = JwkSet::parse(&document).map_err(|_| SnapshotError::NotASnapshot)?;
@@ -115,9 +116,9 @@ impl Snapshot {
         })
     }
 
-    /// Beside the old one, then renamed over it: a reader finds the old one or the new, whole.
+    /// Writes next to the old file, then renames: a reader finds the complete old or new file.
     fn write(&self, latest: &Latest) -> Result<(), SnapshotError> {
-        // A folder, a pipe or a device that is there by mistake is not replaced.
+        // Does not replace a folder, a pipe or a device that is there by mistake.
         if fs::metadata(&self.path).is_ok_and(|there| !there.is_file()) {
             return Err(SnapshotError::NotAFile);
         }
@@ -164,7 +165,7 @@ impl From<io::Error> for SnapshotError {
     }
 }
 
-/// A document as a JSON string, escaped, and the rest. What is cut off there is not JSON.
+/// An escaped document as a JSON string, and the rest. A longer file is cut off and then no JSON.
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
 const _: () = assert!(limits::DOCUMENT_BYTES * 6 + 4096 < 8 * 1024 * 1024);

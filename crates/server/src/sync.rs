@@ -1,7 +1,7 @@
-//! What tasks share and how they wait for each other: the one place that names these types.
+//! The types with which tasks share data and wait for each other; no other file names them.
 //!
-//! `tests/concurrency` builds this crate with models in their place, under which a scheduler tries
-//! the orders in which things can happen.
+//! `tests/concurrency` replaces them with models, and a scheduler tries the possible orders of
+//! events.
 
 #[cfg(not(bearward_model))]
 pub(crate) use {
@@ -20,7 +20,7 @@ pub(crate) use bearward_model::{
     spawn_blocking, timeout, timeout_at, watch,
 };
 
-/// Whether there is a runtime to spawn tasks on.
+/// Whether there is a runtime on which to spawn tasks.
 pub(crate) fn has_runtime() -> bool {
     cfg!(bearward_model) || tokio::runtime::Handle::try_current().is_ok()
 }

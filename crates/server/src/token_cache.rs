@@ -1,15 +1,13 @@
-//! The cache of verified tokens: a token that comes again costs no signature check.
+//! The cache of verified tokens: a repeated token costs no signature check.
 //!
-//! What is remembered is that *these bytes* were verified, and what they say; what depends on the
-//! moment is checked each time. An entry counts only while its key set is the current one; in another
-//! set the key is selected anew, and the signature is good if it is the same key. So a key that its
-//! issuer took back ends what it verified at once, and one that came beside it ends nothing. Times
-//! are checked on every hit, and what a route asks for is decided elsewhere, per request. A refused
-//! token is never remembered.
+//! An entry records that *these bytes* were verified, and their claims. It is valid only while its
+//! key set is current; in a newer set we select the key again, and the signature stays good if the
+//! key is the same. So removing a key invalidates its tokens at once, and adding a key invalidates
+//! none. Times are checked on every hit, and the requirements of a route elsewhere, per request.
+//! Refused tokens are never remembered.
 //!
-//! An entry is found by a seeded hash of the token and by the equality of all its bytes: two tokens
-//! cannot share one. The cache belongs to one set of issuers and policies: other ones have an empty
-//! cache.
+//! A lookup uses a seeded hash of the token and compares all its bytes: two tokens cannot share an
+//! entry. Each set of issuers and policies has its own cache, empty at first.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -25,9 +23,9 @@ use crate::trusted::Trusted;
 
 /// How much a cache of verified tokens may hold.
 ///
-/// Bounded in entries and in bytes, whichever is reached first. When it is full, tokens that come
-/// often stay and those that came once go: a crowd of tokens seen once does not drive out the
-/// others (quick_cache: S3-FIFO). It grows with use; an empty one takes next to nothing.
+/// It limits entries and bytes, whichever is reached first. When the cache is full, frequent tokens
+/// stay: a flood of tokens seen once does not evict them (quick_cache: S3-FIFO). The cache grows
+/// with use; an empty one takes almost no memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct TokenCache {
@@ -37,7 +35,8 @@ pub struct TokenCache {
 }
 
 impl TokenCache {
-    /// The default limits: 10 000 entries, 32 MiB. A token of 1.2 KB takes 3 KB with its claims.
+    /// The default limits: 10 000 entries, 32 MiB. A token of 1.2 KB takes 3 KB, including its
+    /// claims.
     pub const fn new() -> Self {
         Self {
             max_entries: 10_000,
@@ -46,20 +45,20 @@ impl TokenCache {
         }
     }
 
-    /// The most entries; 0: none is kept. Default: 10 000.
+    /// The maximum number of entries; 0 keeps none. Default: 10 000.
     pub const fn max_entries(mut self, max_entries: u32) -> Self {
         self.max_entries = max_entries;
         self
     }
 
-    /// The most bytes of tokens and claims together; 0: none is kept. Default: 32 MiB.
+    /// The maximum size of tokens and claims together, in bytes; 0 keeps none. Default: 32 MiB.
     pub const fn max_bytes(mut self, max_bytes: u32) -> Self {
         self.max_bytes = max_bytes;
         self
     }
 
-    /// The bytes that each entry counts besides, for what is
-    /// [derived](bearward_core::Principal::derived) of its principal. Default: 0.
+    /// The extra bytes to count per entry, for values [derived](bearward_core::Principal::derived)
+    /// from its principal. Default: 0.
     pub const fn derived_bytes(mut self, derived_bytes: u32) -> Self {
         self.derived_bytes = derived_bytes;
         self
@@ -70,7 +69,7 @@ impl TokenCache {
         let max_entries = NonZeroU32::new(self.max_entries)?;
         let max_bytes = NonZeroU32::new(self.max_bytes)?;
         let weight = Weight {
-            // A light entry counts as much as keeps their number within bounds.
+            // Gives small entries a minimum weight, which limits their number.
             least: u64::from(max_bytes.get().div_ceil(max_entries.get())),
             derived: u64::from(self.derived_bytes),
         };
@@ -96,15 +95,15 @@ impl Default for TokenCache {
 pub struct TokenCacheState {
     /// How many tokens it holds.
     pub entries: usize,
-    /// The bytes that they are counted as.
+    /// The bytes that these entries count.
     pub bytes: u64,
-    /// How many tokens were found in it.
+    /// How many lookups found a token.
     pub hits: u64,
-    /// How many were not.
+    /// How many lookups did not.
     pub misses: u64,
 }
 
-/// Tokens that were verified.
+/// Verified tokens.
 pub(crate) struct Cache(
     QuickCache<Box<[u8]>, Seen, Weight, foldhash::fast::RandomState, Lifecycle>,
 );
@@ -112,7 +111,7 @@ pub(crate) struct Cache(
 type Lifecycle = DefaultLifecycle<Box<[u8]>, Seen>;
 
 impl Cache {
-    /// What is remembered of this token.
+    /// The entry of this token.
     pub(crate) fn find(&self, token: &[u8]) -> Option<Found> {
         let seen = self.0.get(token)?;
         if seen.is_current() {
@@ -122,7 +121,7 @@ impl Cache {
         Some(Found::Outdated(seen))
     }
 
-    /// Remembers a token that was verified and admitted.
+    /// Remembers a verified and admitted token.
     pub(crate) fn keep(&self, token: &[u8], seen: Seen) {
         self.0.insert(token.into(), seen);
     }
@@ -137,15 +136,16 @@ impl Cache {
     }
 }
 
-/// What is remembered of a token.
+/// The entry of a token.
 pub(crate) enum Found {
-    /// Its keys are the same as then.
+    /// The key set has not changed since.
     Current(Seen),
-    /// They have changed. It is forgotten, and worth something to whoever finds the same key again.
+    /// The key set has changed. The entry is removed, but still useful if selection finds the same
+    /// key again.
     Outdated(Seen),
 }
 
-/// What a token says, and by which policy and key.
+/// The claims of a token, and the policy and key that verified it.
 #[derive(Clone)]
 pub(crate) struct Seen {
     trusted: Trusted,
@@ -162,7 +162,7 @@ impl Seen {
         }
     }
 
-    /// What the token says, if it still holds at the time `now`.
+    /// The claims, if the token is still valid at the time `now`.
     pub(crate) fn check(self, now: UnixTime) -> Result<Claimed, InvalidToken> {
         self.trusted.policy.check_times(&self.claimed, now)?;
         Ok(self.claimed)
@@ -172,13 +172,13 @@ impl Seen {
         self.trusted.keys.is_current(&self.selected)
     }
 
-    /// Whether it was verified by this very key under this very policy.
+    /// Whether this key and this policy verified the token.
     pub(crate) fn is_by(&self, trusted: &Trusted, selected: &Selected) -> bool {
         self.trusted.is(trusted) && Arc::ptr_eq(&self.selected.key, &selected.key)
     }
 }
 
-/// What an entry counts as: its bytes.
+/// The weight of an entry: its bytes.
 #[derive(Clone)]
 struct Weight {
     least: u64,
@@ -187,7 +187,7 @@ struct Weight {
 
 impl Weighter<Box<[u8]>, Seen> for Weight {
     fn weight(&self, token: &Box<[u8]>, seen: &Seen) -> u64 {
-        /// The entry itself, what else is known of the claims, and what the map keeps beside it.
+        /// The entry itself, its values read from the claims, and the map's overhead.
         const OVERHEAD: usize = 400;
         let claims = seen.claimed.memory_bytes();
         let bytes = token.len().saturating_add(claims).saturating_add(OVERHEAD);

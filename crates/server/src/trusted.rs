@@ -1,4 +1,4 @@
-//! An issuer as the resource server knows it.
+//! An issuer that a resource server trusts.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::key_store::KeyStore;
 #[derive(Clone, Debug)]
 pub(crate) struct Trusted(Arc<Inner>);
 
-/// What its tokens must say, and its keys.
+/// The policy for its tokens, and its keys.
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) policy: Policy,
@@ -28,7 +28,7 @@ impl Trusted {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Whether the same tokens are accepted, by the same keys.
+    /// Whether both accept the same tokens with the same keys.
     pub(crate) fn accepts_as(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.keys, &other.keys) && self.policy == other.policy
     }

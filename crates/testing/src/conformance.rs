@@ -1,15 +1,15 @@
-//! One behaviour, many doors: what every adapter and the gateway answer, case by case.
+//! The conformance suite: the answers that every adapter and the gateway must give, case by case.
 //!
-//! A suite of named cases, each a request and the whole answer to it: status, reason,
-//! `WWW-Authenticate` as a literal, fields, body. Names that begin with `t_` or `a_` carry the id of
-//! the attack they refuse or of the good thing they accept. Nothing here knows a web framework: the
-//! adapter under test is an async function from [`http::Request`] to [`http::Response`].
+//! Each named case is a request and the complete answer: status, reason, `WWW-Authenticate` as a
+//! literal, fields, body. Names that begin with `t_` or `a_` contain the id of the attack to refuse
+//! or of the valid use to accept. The suite knows no web framework: the adapter under test is an
+//! async function from [`http::Request`] to [`http::Response`].
 //!
 //! # What the adapter has to offer
 //!
 //! It trusts [`ISSUER`] with the keys of [`key_set`], and [`DOWN_ISSUER`], whose keys it must never
-//! get; both under [`policy`], at the time [`NOW`]. The realm is the default, and its
-//! [`metadata`] is configured. ID tokens come in `X-Id-Token`.
+//! get; both with [`policy`], at the time [`NOW`]. It has the default realm and the [`metadata`].
+//! ID tokens are in `X-Id-Token`.
 //!
 //! Its routes are those of [`routes`], for every method:
 //!
@@ -26,12 +26,12 @@
 //! | `/lenient` | the same, and a user who cannot re-authenticate |
 //! | `/strong` | `acr` `urn:example:loa:3` or `urn:example:loa:2`, at most 300 s ago |
 //!
-//! Behind each stands one handler. It answers 200 with the principal's subject in the field
+//! All routes have the same handler. It answers 200 with the principal's subject in the field
 //! `X-Subject`, or without that field if there is no principal.
 //!
-//! The reason of a refusal never goes over the wire. It is read from the
-//! [`Rejection`](bearward_core::Rejection) that an adapter leaves in the response's extensions;
-//! where a socket lies between, it cannot be: see [`Suite::without_reasons`].
+//! The reason for a refusal is never sent. The suite reads it from the
+//! [`Rejection`](bearward_core::Rejection) that an adapter puts into the response's extensions,
+//! which is impossible over a socket: see [`Suite::without_reasons`].
 //!
 //! # An example
 //!
@@ -74,7 +74,7 @@ pub struct Suite {
 }
 
 impl Suite {
-    /// All cases that every adapter can be run through.
+    /// The cases for every adapter.
     #[must_use]
     pub fn new() -> Self {
         let stages = [
@@ -89,8 +89,8 @@ impl Suite {
         }
     }
 
-    /// These and the cases of the protected resource metadata ([RFC 9728 §3]), for adapters that
-    /// serve the document of [`metadata`].
+    /// Adds the cases of the protected resource metadata ([RFC 9728 §3]), for adapters that serve
+    /// [`metadata`].
     ///
     /// [RFC 9728 §3]: https://www.rfc-editor.org/rfc/rfc9728#section-3
     #[must_use]
@@ -99,8 +99,7 @@ impl Suite {
         self
     }
 
-    /// The same without a look at the reasons, for an adapter behind a socket: extensions do not
-    /// pass it.
+    /// Ignores the reasons, for an adapter behind a socket, which extensions cannot cross.
     #[must_use]
     pub fn without_reasons(self) -> Self {
         let cases = self.cases.into_iter().map(Case::without_reason).collect();
@@ -112,11 +111,11 @@ impl Suite {
         self.cases.iter()
     }
 
-    /// Runs `adapter` through all cases, one after the other.
+    /// Runs all cases against `adapter`, one after the other.
     ///
     /// # Errors
     ///
-    /// The cases that it answers otherwise, each by name with what was expected and found.
+    /// The failed cases, each with its name and the expected and actual values.
     pub async fn run<A, F>(&self, adapter: A) -> Result<(), Failures>
     where
         A: Fn(Request<()>) -> F,

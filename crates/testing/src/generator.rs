@@ -1,12 +1,12 @@
-//! Tokens whose verdict is known before anybody has looked at them.
+//! Generated tokens whose correct verdict is known in advance.
 //!
-//! A [`Specimen`] starts from a good token of any algorithm. Some good-edged variations and none to
-//! three spoils are drawn for it, and each spoil says which [check](Check) it breaks and what the
-//! reason is then. The first broken check in the order of the checks decides: so the verdict
-//! follows from how the token was made, and nothing that verifies tokens was asked.
+//! A [`Specimen`] starts from a valid token with any algorithm. The generator draws some harmless
+//! variations and zero to three spoils for it, and each spoil has the [check](Check) it breaks and
+//! the resulting reason. The first broken check in the order of the checks decides, so the verdict
+//! follows from how the token was made, not from any verifier.
 //!
-//! The same seed draws the same specimens. ECDSA and RSASSA-PSS sign with random numbers, so of
-//! their tokens the signature differs from run to run, and nothing else does.
+//! The same seed draws the same specimens. ECDSA and RSASSA-PSS sign with random numbers, so only
+//! their signatures differ from run to run.
 //!
 //! ```
 //! use bearward_testing::generator::{Generator, key_set};
@@ -18,8 +18,8 @@
 //! }
 //! ```
 //!
-//! What is expected is bearward's rules with the default policy for [`ISSUER`] and [`AUDIENCE`] at
-//! [`NOW`]. No request is made here, and no size at the very limit: those have tests of their own.
+//! Verdicts follow bearward's rules with the default policy for [`ISSUER`] and [`AUDIENCE`] at
+//! [`NOW`]. Requests, and sizes exactly at a limit, have tests of their own.
 
 mod claims;
 mod draft;
@@ -42,16 +42,16 @@ use self::draft::Draft;
 use self::draft::change::Change;
 pub use self::draft::change::Check;
 
-/// Who issues the tokens.
+/// The issuer of the tokens.
 pub const ISSUER: &str = "https://auth.example";
 
-/// For whom they are.
+/// The audience of the tokens.
 pub const AUDIENCE: &str = "https://api.example";
 
-/// When they are judged: 2023-11-14T22:13:20Z.
+/// The time of the verdicts: 2023-11-14T22:13:20Z.
 pub const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 
-/// Draws specimens, without an end.
+/// Draws specimens, without end.
 #[derive(Clone)]
 pub struct Generator {
     rng: Rng,
@@ -61,7 +61,7 @@ pub struct Generator {
 }
 
 impl Generator {
-    /// A generator that draws what every generator of this seed draws.
+    /// A generator that draws the same specimens for the same seed.
     #[must_use]
     pub fn from_seed(seed: u64) -> Self {
         let changes = || {
@@ -90,13 +90,13 @@ impl Generator {
             .map(|change| change.name)
     }
 
-    /// The names of all variations that leave a token good.
+    /// The names of all variations that leave a token valid.
     pub fn edges() -> impl Iterator<Item = &'static str> {
         let changes = Self::from_seed(0).edges.into_iter();
         changes.map(|change| change.name).chain(Signer::edges())
     }
 
-    /// One specimen; none if what was drawn cannot be done to this token.
+    /// One specimen; `None` if a drawn change does not apply to the token.
     fn draw(&mut self) -> Option<Specimen> {
         let signer = self.rng.choice(&self.signers)?.clone();
         let mut draft = Draft::new(&signer, &mut self.rng);
@@ -133,19 +133,19 @@ impl fmt::Debug for Generator {
     }
 }
 
-/// A token, what was done to it, and what must become of it.
+/// A token, the changes to it, and its correct verdict.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Specimen {
-    /// The token, or what was made of it.
+    /// The token, or the text it became.
     pub token: String,
-    /// The algorithm of the key it was meant for.
+    /// The algorithm of the intended key.
     pub algorithm: Algorithm,
-    /// The variations that alone would leave it good, by name.
+    /// The names of the variations, which alone would leave it valid.
     pub edges: Vec<&'static str>,
-    /// What was spoilt, by name.
+    /// The names of the spoils.
     pub spoils: Vec<&'static str>,
-    /// Accepted, or the one reason to refuse it.
+    /// Accepted, or the only correct reason to refuse it.
     pub expected: Result<(), InvalidToken>,
 }
 
@@ -160,8 +160,8 @@ impl fmt::Debug for Specimen {
     }
 }
 
-/// The JWK Set of the issuer: a key for every asymmetric algorithm; keys without `alg`; two keys of
-/// one `kid` and one type, and two of one `kid` and different types; a `kid` of 256 bytes.
+/// The JWK Set of the issuer: a key for every asymmetric algorithm; keys without `alg`; two keys
+/// with one `kid` and one type, and two with one `kid` and different types; a `kid` of 256 bytes.
 #[must_use]
 pub fn key_set() -> Value {
     let own = algorithms().map(SigningKey::first);
@@ -206,19 +206,19 @@ pub fn key_set() -> Value {
     set
 }
 
-/// The algorithms that sign with a private key, and that other libraries have as well.
+/// The algorithms that sign with a private key and that other libraries support.
 fn algorithms() -> impl Iterator<Item = Algorithm> + Clone {
     let all = Algorithm::ALL.iter().copied();
     all.filter(|algorithm| !["oct", "AKP"].contains(&algorithm.key_type()))
 }
 
-/// A key that signs good tokens.
+/// A key that signs valid tokens.
 #[derive(Clone)]
 struct Signer {
     key: SigningKey,
-    /// The key of the same algorithm that an attacker has.
+    /// The attacker's key for the same algorithm.
     other: SigningKey,
-    /// What is unusual about it, if anything is.
+    /// Its unusual property, if any.
     edge: Option<&'static str>,
 }
 
@@ -243,7 +243,7 @@ impl Signer {
             other: SigningKey::first(algorithm),
             edge: Some(edge),
         });
-        // The usual twice as often.
+        // Draws the usual ones twice as often.
         own.clone().chain(own).chain(unusual).collect()
     }
 

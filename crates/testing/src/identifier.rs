@@ -1,8 +1,8 @@
-//! Identifiers in the shapes Authgear gives them: UUIDs, hexadecimal digests, random text.
+//! Identifiers in Authgear's formats: UUIDs, hexadecimal digests, random text.
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-/// The UUID made of these bytes, with the version and variant of a random one ([RFC 9562 §5.4]).
+/// The UUID from these bytes, with the version and variant of a random one ([RFC 9562 §5.4]).
 ///
 /// [RFC 9562 §5.4]: https://www.rfc-editor.org/rfc/rfc9562#section-5.4
 pub(crate) fn uuid(bytes: [u8; 16]) -> String {
@@ -53,7 +53,7 @@ pub(crate) fn random_text(length: usize) -> String {
     const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     std::iter::repeat_with(random::<64>)
         .flatten()
-        // Of the 64 values six bits have, two name no character: they are skipped, not folded.
+        // Two of the 64 values of six bits have no character: we skip them instead of folding.
         .filter_map(|byte| LETTERS.get(usize::from(byte & 0x3f)))
         .map(|letter| char::from(*letter))
         .take(length)

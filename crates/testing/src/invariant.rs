@@ -1,8 +1,8 @@
-//! The one place of this crate that panics.
+//! The only code in this crate that panics.
 //!
-//! Signing with a key that parsed and reading what is embedded in this crate, keys and the requests
-//! of the suite, cannot fail, short of a broken build or a machine without randomness. A test kit that returned a `Result` there would
-//! only move the `unwrap` into every test.
+//! Signing with a parsed key, and reading the keys and requests embedded in this crate, cannot fail
+//! unless the build is broken or the system has no randomness. A test kit that returned a `Result`
+//! there would only move the `unwrap` into every test.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use std::fmt;
 ///
 /// # Panics
 ///
-/// If it is one after all: this crate was built from damaged files, or the system has no
+/// If it is an error after all: this crate was built from damaged files, or the system has no
 /// randomness.
 #[expect(
     clippy::expect_used,

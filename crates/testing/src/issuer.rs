@@ -13,9 +13,8 @@
 //! | `/faults` | `GET`, `POST {"fault":"down"}`, `DELETE` |
 //! | `/fetches` | `GET`: how often metadata and keys were fetched |
 //!
-//! It is for development: whoever reaches it gets the token they ask for, the passwords stand on
-//! the login page, and the keys it starts with are public. There is no userinfo, revocation or
-//! introspection.
+//! It is for development: anyone who can reach it gets any token, the login page shows the
+//! passwords, and its initial keys are public. There is no userinfo, revocation or introspection.
 //!
 //! [OpenID Connect Discovery §4]: https://openid.net/specs/openid-connect-discovery-1_0.html
 //! [RFC 6749 §3.2]: https://www.rfc-editor.org/rfc/rfc6749#section-3.2
@@ -122,13 +121,13 @@ impl DevIssuer {
         self.state.id_token(client_id)
     }
 
-    /// Signs any token with the key that signs now.
+    /// Signs any token with the current signing key.
     #[must_use]
     pub fn mint(&self, token: Token) -> String {
         token.key(self.signing_key()).sign()
     }
 
-    /// Lets newly generated keys sign at once, and keeps the old ones in the key set. Returns the
+    /// Switches to newly generated keys at once, and keeps the old ones in the key set. Returns the
     /// new signer.
     ///
     /// # Errors
@@ -138,7 +137,7 @@ impl DevIssuer {
         self.state.rotate(Old::Keep).await
     }
 
-    /// Lets newly generated keys sign at once, and takes all others out of the key set. Returns
+    /// Switches to newly generated keys at once, and removes all others from the key set. Returns
     /// the new signer.
     ///
     /// # Errors
@@ -154,30 +153,30 @@ impl DevIssuer {
         self.state.keyring().published()
     }
 
-    /// The key that signs.
+    /// The current signing key.
     #[must_use]
     pub fn signing_key(&self) -> SigningKey {
         self.state.keyring().signer()
     }
 
-    /// Puts a fault into the answers from now on, in the place of the one before.
+    /// Puts a fault into the answers from now on, replacing any earlier one.
     pub fn set_fault(&self, fault: Fault) {
         self.state.fault.send_replace(Some(fault));
     }
 
-    /// Answers well again.
+    /// Clears the fault.
     pub fn clear_fault(&self) {
         self.state.fault.send_replace(None);
     }
 
-    /// The fault in the answers.
+    /// The current fault.
     #[must_use]
     pub fn fault(&self) -> Option<Fault> {
         *self.state.fault.borrow()
     }
 
-    /// Has a certificate of this kind from now on, of the same authority, and closes all
-    /// connections. The URL stays as it is, so that TLS can be had badly on demand.
+    /// Switches to a certificate of this kind from the same authority, and closes all connections.
+    /// The URL does not change, so a test can break TLS on demand.
     ///
     /// # Errors
     ///
@@ -187,16 +186,16 @@ impl DevIssuer {
         Ok(())
     }
 
-    /// How often metadata and keys were fetched until now.
+    /// How often metadata and keys have been fetched.
     #[must_use]
     pub fn fetches(&self) -> FetchCounts {
         *self.state.fetches.borrow()
     }
 
-    /// Waits until the counts are as wanted, so that a test need not sleep.
+    /// Waits until the counts match, so that a test need not sleep.
     pub async fn wait_for_fetches(&self, mut wanted: impl FnMut(FetchCounts) -> bool) {
         let mut fetches = self.state.fetches.subscribe();
-        // An error means that the sender is gone, which `self` holds.
+        // Fails only if the sender is gone, but `self` owns it.
         let _ = fetches.wait_for(|counts| wanted(*counts)).await;
     }
 
@@ -212,7 +211,7 @@ impl DevIssuer {
         self.state.jwks_uri()
     }
 
-    /// The audience of tokens for which no resource was asked.
+    /// The audience of tokens requested without a resource.
     #[must_use]
     pub fn audience(&self) -> &str {
         &self.state.audience
@@ -224,8 +223,8 @@ impl DevIssuer {
         self.address
     }
 
-    /// The authority that signed its certificate, to be trusted by a client that shall reach it.
-    /// There is none when TLS is off or the certificate signed itself.
+    /// The authority that signed its certificate, which clients must trust. `None` if TLS is off or
+    /// the certificate is self-signed.
     #[must_use]
     pub fn ca_pem(&self) -> Option<&str> {
         self.ca_pem.as_deref()
@@ -245,7 +244,7 @@ impl DevIssuer {
     /// Closes the socket and all connections, and returns when that is done.
     pub async fn stop(self) {
         drop(self.stop);
-        // An error means that the runtime ended the task first.
+        // Fails only if the runtime ended the task first.
         let _ = self.task.await;
     }
 }

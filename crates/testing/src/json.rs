@@ -1,7 +1,7 @@
 //! JSON text as Authgear writes it: compact, members sorted by name, `&`, `<` and `>` escaped.
 //!
-//! That is the output of Go's `encoding/json`. The order does not depend on the features other
-//! crates turn on in `serde_json`.
+//! This is the output of Go's `encoding/json`. The order does not depend on the `serde_json`
+//! features that other crates enable.
 
 use serde_json::{Map, Value};
 

@@ -1,11 +1,11 @@
-//! Keys that sign: fixed ones, so that a failure repeats, and generated ones for a rotation.
+//! Signing keys: fixed ones, so that failures repeat, and generated ones for a rotation.
 //!
-//! A key is shown as a JWK ([RFC 7517 §4], [RFC 7518 §6], [RFC 8037 §2]) with the members Authgear
-//! gives its own, and signs as JWS wants it ([RFC 7518 §3]): ECDSA as `r || s`, RSASSA-PSS with a
-//! salt as long as the hash.
+//! A key has a JWK ([RFC 7517 §4], [RFC 7518 §6], [RFC 8037 §2]) with the same members as
+//! Authgear's, and signs as JWS requires ([RFC 7518 §3]): ECDSA as `r || s`, RSASSA-PSS with a salt
+//! as long as the hash.
 //!
-//! The fixed keys are published with this crate, private halves and all. They are worth nothing
-//! outside a test.
+//! The fixed keys are published with this crate, including their private halves. They protect
+//! nothing outside a test.
 //!
 //! [RFC 7517 §4]: https://www.rfc-editor.org/rfc/rfc7517#section-4
 //! [RFC 7518 §3]: https://www.rfc-editor.org/rfc/rfc7518#section-3
@@ -31,7 +31,7 @@ use self::material::Material;
 pub use self::odd::{OddJwk, rsa_jwk_with_bits};
 use self::scheme::Scheme;
 
-/// A key together with the algorithm it signs with, and the `kid` it goes by.
+/// A key, the algorithm it signs with, and its `kid`.
 ///
 /// ```
 /// use bearward_testing::{Algorithm, SigningKey};
@@ -57,7 +57,7 @@ impl SigningKey {
         Self::fixed(algorithm, "first", |[first, _]| first)
     }
 
-    /// The second fixed key for `algorithm`: as good as the first, and another.
+    /// The second fixed key for `algorithm`: as good as the first, but different.
     #[must_use]
     pub fn second(algorithm: Algorithm) -> Self {
         Self::fixed(algorithm, "second", |[_, second]| second)
@@ -72,7 +72,7 @@ impl SigningKey {
 
     /// A new key for `algorithm` with a random `kid`; RSA keys have 2048 bits.
     ///
-    /// RSA takes its time, some 100 ms: in asynchronous code, call it where blocking is allowed.
+    /// RSA takes about 100 ms: in asynchronous code, call this where blocking is allowed.
     ///
     /// # Errors
     ///
@@ -83,7 +83,7 @@ impl SigningKey {
         Ok(Self::parse(algorithm, &key)?.with_kid(kid))
     }
 
-    /// A key of your own, as unencrypted PKCS#8 in DER, without a `kid`.
+    /// Your own key, from unencrypted PKCS#8 in DER, without a `kid`.
     ///
     /// # Errors
     ///
@@ -98,8 +98,8 @@ impl SigningKey {
 
     /// A shared secret of any length, without a `kid`.
     ///
-    /// It may be too short to be any good, or be the text of a public key: that is what the tests
-    /// of an algorithm confusion need.
+    /// It may be too short to be secure, or the text of a public key: tests of algorithm confusion
+    /// need this.
     ///
     /// # Errors
     ///
@@ -111,7 +111,7 @@ impl SigningKey {
         Self::parse(algorithm, secret)
     }
 
-    /// The same key under another `kid`.
+    /// The same key with another `kid`.
     #[must_use]
     pub fn with_kid(mut self, kid: impl Into<String>) -> Self {
         self.kid = Some(kid.into());
@@ -125,16 +125,16 @@ impl SigningKey {
         self
     }
 
-    /// The signature of a `signing_input`, in the format of JWS.
+    /// Signs a `signing_input`; returns the signature in JWS format.
     #[must_use]
     pub fn sign(&self, signing_input: &[u8]) -> Vec<u8> {
         holds(self.material.sign(signing_input))
     }
 
-    /// The public JWK, with the members Authgear's have: `alg`, `created_at`, `kid`, `kty`, `use`
-    /// and those of the key type.
+    /// The public JWK, with the same members as Authgear's: `alg`, `created_at`, `kid`, `kty`,
+    /// `use` and those of the key type.
     ///
-    /// A shared secret has no public part: its JWK is without `k`.
+    /// A shared secret has no public part: its JWK has no `k`.
     #[must_use]
     pub fn public_jwk(&self) -> Value {
         self.jwk(self.material.public_members())
@@ -173,7 +173,7 @@ impl SigningKey {
             .map(|der| pem("RSA PUBLIC KEY", &der))
     }
 
-    /// The shared secret, to configure the verifier with; only HMAC keys have one.
+    /// The shared secret, to configure the verifier; only HMAC keys have one.
     #[must_use]
     pub fn secret(&self) -> Option<&[u8]> {
         self.material.secret()
@@ -185,7 +185,7 @@ impl SigningKey {
         self.algorithm
     }
 
-    /// The `kid` it goes by.
+    /// The `kid`, if any.
     #[must_use]
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
@@ -239,11 +239,11 @@ pub fn jwk_set<'a>(keys: impl IntoIterator<Item = &'a SigningKey>) -> Value {
     json!({ "keys": keys })
 }
 
-/// Why something is not a key, or not for that algorithm.
+/// Why something is not a key, or not a key for that algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// The system could not generate one.
+    /// The system could not generate a key.
     #[error("the key could not be generated")]
     Generate,
     /// A shared secret for an algorithm that signs with a private key.
@@ -255,7 +255,7 @@ pub enum KeyError {
     /// A private key for an algorithm that signs with a shared secret.
     #[error("the algorithm signs with a shared secret")]
     Symmetric,
-    /// An algorithm of a newer `bearward-core`.
+    /// An algorithm from a newer `bearward-core`.
     #[error("this version of the test kit does not know the algorithm")]
     UnknownAlgorithm,
 }
@@ -275,5 +275,5 @@ fn pem(label: &str, der: &[u8]) -> String {
     text
 }
 
-/// When a key says it was made: 2025-01-01T00:00:00Z. Nobody looks at it; Authgear serves it.
+/// The `created_at` of keys: 2025-01-01T00:00:00Z. Nobody reads it, but Authgear serves it.
 const CREATED_AT: u64 = 1_735_689_600;

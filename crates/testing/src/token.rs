@@ -1,11 +1,11 @@
-//! Tokens that are right in every respect, and then spoilt in one.
+//! A builder of valid tokens, in which a test spoils one thing.
 //!
-//! The layout is Authgear's: the header has `alg`, `kid` and `typ`, the claims are those of
-//! [RFC 9068 §2.2] and of its users, JSON is compact with sorted members. A test takes
-//! [`Token::user`], [`Token::machine`] or [`Token::id_token`], changes the one thing it is about,
-//! and signs.
+//! The layout is Authgear's: the header has `alg`, `kid` and `typ`, the claims are those of [RFC
+//! 9068 §2.2] and Authgear's user claims, JSON is compact with sorted members. A test takes
+//! [`Token::user`], [`Token::machine`] or [`Token::id_token`], changes the one thing it tests, and
+//! signs.
 //!
-//! Nothing is checked here: what can be written can be signed.
+//! The builder checks nothing: any text can be signed.
 //!
 //! [RFC 9068 §2.2]: https://www.rfc-editor.org/rfc/rfc9068#section-2.2
 
@@ -34,13 +34,13 @@ pub const CLIENT_ID: &str = "bea2d0000000a110";
 /// The client of [`Token::machine`]: 16 hexadecimal digits.
 pub const MACHINE_CLIENT_ID: &str = "bea2d0000000b220";
 
-/// Authgear's claim that says whether the user can authenticate again.
+/// Authgear's claim for whether the user can re-authenticate.
 pub const CAN_REAUTHENTICATE: &str = "https://authgear.com/claims/user/can_reauthenticate";
 
-/// Authgear's claim that says whether the user is anonymous.
+/// Authgear's claim for whether the user is anonymous.
 pub const IS_ANONYMOUS: &str = "https://authgear.com/claims/user/is_anonymous";
 
-/// Authgear's claim that says whether the user is verified.
+/// Authgear's claim for whether the user is verified.
 pub const IS_VERIFIED: &str = "https://authgear.com/claims/user/is_verified";
 
 /// Authgear's claim with the user's roles.
@@ -61,7 +61,7 @@ pub const ROLES: &str = "https://authgear.com/claims/user/roles";
 pub struct Token {
     now: UnixTime,
     key: SigningKey,
-    /// Changes to the header; what is not here comes from the key. `None` takes a member out.
+    /// Changes to the header; other members come from the key. `None` removes a member.
     header: BTreeMap<String, Option<Value>>,
     header_text: Option<Vec<u8>>,
     claims: Map<String, Value>,
@@ -109,7 +109,7 @@ impl Token {
     }
 
     /// An ID token ([OpenID Connect Core §2]) for a client as Authgear issues it, valid from `now`
-    /// for 300 s. It is of the same user as [`Token::user`].
+    /// for 300 s. The user is that of [`Token::user`].
     ///
     /// [OpenID Connect Core §2]: https://openid.net/specs/openid-connect-core-1_0.html#IDToken
     #[must_use]
@@ -134,14 +134,14 @@ impl Token {
         self
     }
 
-    /// Takes a claim out.
+    /// Removes a claim.
     #[must_use]
     pub fn without_claim(mut self, name: &str) -> Self {
         self.claims.remove(name);
         self
     }
 
-    /// Sets `exp` this long after the `now` the token was made with.
+    /// Sets `exp` to this long after the token's `now`.
     #[must_use]
     pub fn expires_in(self, lifetime: Duration) -> Self {
         let exp = self.now.plus(lifetime);
@@ -172,35 +172,35 @@ impl Token {
         self.claim("auth_time", auth_time.as_secs())
     }
 
-    /// Sets a header member, also in the place of what the key says.
+    /// Sets a header member, overriding the key's.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.header.insert(name.into(), Some(value.into()));
         self
     }
 
-    /// Takes a header member out.
+    /// Removes a header member.
     #[must_use]
     pub fn without_header(mut self, name: &str) -> Self {
         self.header.insert(name.into(), None);
         self
     }
 
-    /// Puts these bytes in the place of the header's JSON text.
+    /// Replaces the header's JSON text with these bytes.
     #[must_use]
     pub fn header_text(mut self, text: impl Into<Vec<u8>>) -> Self {
         self.header_text = Some(text.into());
         self
     }
 
-    /// Puts these bytes in the place of the payload's JSON text.
+    /// Replaces the payload's JSON text with these bytes.
     #[must_use]
     pub fn payload_text(mut self, text: impl Into<Vec<u8>>) -> Self {
         self.payload_text = Some(text.into());
         self
     }
 
-    /// Signs with this key; `alg` and `kid` follow it. Without this it is RS256 with the
+    /// Signs with this key, which also determines `alg` and `kid`. Default: RS256 with the
     /// [first](SigningKey::first) key.
     #[must_use]
     pub fn key(mut self, key: SigningKey) -> Self {
@@ -208,7 +208,7 @@ impl Token {
         self
     }
 
-    /// Says this `alg`, whatever the key signs with.
+    /// Sets this `alg`, whatever the key signs with.
     #[must_use]
     pub fn algorithm(self, algorithm: Algorithm) -> Self {
         self.header("alg", algorithm.as_str())
@@ -222,13 +222,13 @@ impl Token {
         self.parts().encode()
     }
 
-    /// Signs, and leaves the parts apart for surgery.
+    /// Signs, and returns the separate parts for surgery.
     #[must_use]
     pub fn parts(&self) -> Parts {
         Parts::sign(&self.header_bytes(), &self.payload_bytes(), &self.key)
     }
 
-    /// The header as it is signed: JSON text, before base64url.
+    /// The header as signed: JSON text, before base64url.
     #[must_use]
     pub fn header_bytes(&self) -> Vec<u8> {
         if let Some(text) = &self.header_text {
@@ -248,7 +248,7 @@ impl Token {
         json::object(members).into_bytes()
     }
 
-    /// The payload as it is signed: JSON text, before base64url.
+    /// The payload as signed: JSON text, before base64url.
     #[must_use]
     pub fn payload_bytes(&self) -> Vec<u8> {
         if let Some(text) = &self.payload_text {
@@ -257,7 +257,7 @@ impl Token {
         json::object(self.claims.clone()).into_bytes()
     }
 
-    /// The claims, as a JSON object; [`payload_text`](Self::payload_text) does not show here.
+    /// The claims, as a JSON object, ignoring [`payload_text`](Self::payload_text).
     #[must_use]
     pub fn claims(&self) -> Value {
         Value::Object(self.claims.clone())
@@ -290,7 +290,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// The same token has the same `jti` in every run, so that a failure repeats.
+/// The same token has the same `jti` in every run, so failures repeat.
 fn jti(issuer: &str, subject: &str, iat: u64) -> String {
     identifier::sha256_hex(&format!("{issuer} {subject} {iat}"))
 }
@@ -298,5 +298,5 @@ fn jti(issuer: &str, subject: &str, iat: u64) -> String {
 /// Authgear's default.
 const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(1800);
 
-/// Authgear's, not to be set.
+/// Authgear's value, without a setter.
 const ID_TOKEN_LIFETIME: Duration = Duration::from_secs(300);

@@ -1,15 +1,15 @@
-//! The layer: which resource server, and what it asks for.
+//! The layer: a resource server and requirements.
 
 use bearward::{Requirements, ResourceServer};
 use http::{Extensions, Uri};
 
-/// Admits authenticated requests only, and of these only the ones that meet the requirements.
+/// Admits only authenticated requests that meet the requirements.
 ///
-/// Layers of the same [`ResourceServer`] may be nested, one around all routes and others around
-/// single ones: each adds its requirements, and the token is verified once.
+/// You can nest layers with the same [`ResourceServer`], one around all routes and others around
+/// single routes: each adds its requirements, and the token is verified once.
 ///
-/// A cross-origin preflight (`OPTIONS`) carries no credentials; put a CORS layer outside of this
-/// one to answer it.
+/// A cross-origin preflight (`OPTIONS`) carries no credentials; put a CORS layer outside this one
+/// to answer it.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct BearerLayer {
@@ -19,7 +19,7 @@ pub struct BearerLayer {
     pub(crate) original_uri: fn(&Extensions) -> Option<&Uri>,
 }
 
-/// What becomes of a request without credentials.
+/// How to treat a request without credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     Required,
@@ -37,21 +37,21 @@ impl BearerLayer {
         }
     }
 
-    /// A request without credentials passes, without principal. One with bad credentials is still
-    /// refused, and so is one without where requirements are to be met.
+    /// Lets a request without credentials pass, without a principal. Bad credentials are still
+    /// refused, and so are missing ones if there are requirements.
     pub const fn optional(mut self) -> Self {
         self.access = Access::Optional;
         self
     }
 
-    /// Asks for this as well; all that is asked for must be met.
+    /// Adds these requirements; a request must meet all of them.
     pub fn require(mut self, requirements: Requirements) -> Self {
         self.requirements.push(requirements);
         self
     }
 
-    /// Finds the original request target among the extensions, for a framework whose routers change
-    /// that of the request: `bearward-axum` sets it. Default: the request's is the original one.
+    /// Reads the original request target from the extensions, for frameworks whose routers change
+    /// the request's URI: `bearward-axum` sets this. Default: the request's URI is the original.
     pub const fn original_uri(mut self, find: fn(&Extensions) -> Option<&Uri>) -> Self {
         self.original_uri = find;
         self

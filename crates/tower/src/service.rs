@@ -13,7 +13,7 @@ use tower_service::Service;
 
 use crate::layer::{Access, BearerLayer};
 
-/// What [`BearerLayer`] puts around a service.
+/// The service that [`BearerLayer`] wraps around another.
 ///
 /// A refused request does not reach the service; its answer has the [`Rejection`] in its
 /// extensions, for layers outside to log and count.
@@ -68,9 +68,8 @@ where
     }
 }
 
-/// What a layer leaves in the extensions for layers further in: whom it authenticated, and with which
-/// resource server. The principal beside it is for the application, which may put another in its
-/// place.
+/// A layer's message to inner layers, in the extensions: whom it authenticated, and with which
+/// resource server. The principal next to it is for the application, which may replace it.
 #[derive(Clone)]
 struct Outer {
     principal: Principal,
@@ -78,7 +77,7 @@ struct Outer {
 }
 
 impl BearerLayer {
-    /// Who sent the request, `None` for nobody where that is allowed.
+    /// The sender of the request, or `None` if optional credentials are missing.
     async fn admit(&self, parts: &Parts) -> Result<Option<Principal>, Rejection> {
         let head = self.head(parts);
         let principal = match self.authenticated(&parts.extensions) {
@@ -97,7 +96,7 @@ impl BearerLayer {
         Ok(Some(principal))
     }
 
-    /// The head of the request as it was sent.
+    /// The head of the request as sent.
     fn head<'r>(&self, parts: &'r Parts) -> RequestHead<'r> {
         let original = (self.original_uri)(&parts.extensions);
         RequestHead::new(
@@ -107,7 +106,7 @@ impl BearerLayer {
         )
     }
 
-    /// The principal that a layer further out has authenticated with the same resource server.
+    /// The principal that an outer layer authenticated with the same resource server.
     fn authenticated(&self, extensions: &Extensions) -> Option<Principal> {
         let Outer { principal, by } = extensions.get()?;
         by.is_same(&self.server).then(|| principal.clone())

@@ -1,10 +1,10 @@
-//! The pass over the text: checks everything, writes the tape.
+//! The pass over the text, which checks everything and writes the tape.
 
 use wide::u8x16;
 
 use super::{JsonError, Kind, Node, limits, to_u32, to_usize, unescape};
 
-/// Writes the tape into `nodes`, whose content is replaced and whose memory is used again.
+/// Writes the tape into `nodes`, replacing their content and reusing their memory.
 pub(super) fn parse(text: &str, mut nodes: Vec<Node>) -> Result<Vec<Node>, JsonError> {
     // Positions are kept in 32 bits; no caller has a text near 4 GiB.
     if u32::try_from(text.len()).is_err() {
@@ -24,16 +24,16 @@ pub(super) fn parse(text: &str, mut nodes: Vec<Node>) -> Result<Vec<Node>, JsonE
 struct Parser<'t> {
     text: &'t str,
     bytes: &'t [u8],
-    /// INVARIANT: at most one behind the end, so that stepping on cannot wrap.
+    /// INVARIANT: at most one past the end, so that stepping cannot wrap.
     at: u32,
-    /// Which block of 64 bytes `stops` is of; `u32::MAX` for none.
+    /// The block of 64 bytes that `stops` describes; `u32::MAX` for none.
     block: u32,
-    /// One bit a byte of the block: whether a string cannot go on over it.
+    /// One bit per byte of the block: whether the byte interrupts a plain string.
     stops: u64,
     members: usize,
     nodes: Vec<Node>,
-    /// The names with escapes, each with its index on the tape, ascending. They are resolved here
-    /// once, since each is compared with up to [`limits::JSON_MEMBERS`] others.
+    /// The names with escapes, each with its index on the tape, ascending. They are resolved only
+    /// once, because each is compared with up to [`limits::JSON_MEMBERS`] others.
     escaped_names: Vec<(usize, String)>,
 }
 
@@ -80,7 +80,7 @@ impl<'t> Parser<'t> {
         self.expect(b'"')?;
         loop {
             self.name(object, &mut seen)?;
-            // Most values are strings, and hardly an issuer writes white space: two bytes at once.
+            // Checks two bytes at once: most values are strings, and few issuers write white space.
             if self.takes_both(*b":\"") {
                 self.string()?;
             } else {
@@ -155,7 +155,8 @@ impl<'t> Parser<'t> {
         Ok(())
     }
 
-    /// A member's name, which no earlier member of `object` may have; the opening quote is behind.
+    /// A member's name, which no earlier member of `object` may have; the opening quote is
+    /// consumed.
     fn name(&mut self, object: usize, seen: &mut Names) -> Result<(), JsonError> {
         let index = self.nodes.len();
         let name = self.string()?;
@@ -195,7 +196,7 @@ impl<'t> Parser<'t> {
         false
     }
 
-    /// The name `node` at `index`, escapes resolved.
+    /// The name `node` at `index`, with escapes resolved.
     fn resolved(&self, index: usize, node: &Node) -> &str {
         let escaped = &self.escaped_names;
         match escaped.binary_search_by_key(&index, |(of, _)| *of) {
@@ -204,7 +205,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// What stands between the quotes of a string.
+    /// The text between the quotes of a string.
     fn raw(&self, node: &Node) -> &str {
         self.text
             .get(to_usize(node.start)..to_usize(node.end))
@@ -217,7 +218,7 @@ impl<'t> Parser<'t> {
             .unwrap_or_default()
     }
 
-    /// RFC 8259 §7; the opening quote is behind.
+    /// RFC 8259 §7; the opening quote is consumed.
     #[inline(always)]
     fn string(&mut self) -> Result<Node, JsonError> {
         let start = self.at;
@@ -231,7 +232,7 @@ impl<'t> Parser<'t> {
         Ok(node)
     }
 
-    /// The string from its first byte on that is not plain.
+    /// The rest of a string, from the first byte that is not plain.
     #[cold]
     fn rest_of_string(&mut self) -> Result<(), JsonError> {
         while self.peek() != Some(b'"') {
@@ -242,8 +243,8 @@ impl<'t> Parser<'t> {
         Ok(())
     }
 
-    /// What follows a backslash. A surrogate must be one half of a pair: alone it has no meaning
-    /// that two readers agree on.
+    /// The characters after a backslash. A surrogate must be half of a pair: readers disagree about
+    /// the meaning of a lone one.
     fn escape(&mut self) -> Result<(), JsonError> {
         match self.next() {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(()),
@@ -267,7 +268,7 @@ impl<'t> Parser<'t> {
         let end = self.at.saturating_add(4);
         let hex = self.text.get(to_usize(self.at)..to_usize(end));
         let hex = hex.ok_or(JsonError::Invalid)?;
-        // `from_str_radix` would take a sign.
+        // `from_str_radix` would accept a sign.
         if !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(JsonError::Invalid);
         }
@@ -352,7 +353,7 @@ impl<'t> Parser<'t> {
         found
     }
 
-    /// Takes two bytes or none.
+    /// Consumes two bytes or none.
     #[inline(always)]
     fn takes_both(&mut self, both: [u8; 2]) -> bool {
         let rest = self.bytes.get(to_usize(self.at)..).unwrap_or_default();
@@ -374,16 +375,16 @@ impl<'t> Parser<'t> {
         self.bytes.get(to_usize(self.at)).copied()
     }
 
-    /// Over the byte that [`Parser::peek`] has shown.
+    /// Steps over the byte that [`Parser::peek`] returned.
     #[inline(always)]
     fn step(&mut self) {
         self.at = self.at.wrapping_add(1);
     }
 
-    /// Over everything up to a quote, a backslash, a control character or the end.
+    /// Skips everything up to a quote, a backslash, a control character or the end.
     ///
-    /// Most strings are short, and where one ends is where the next one can begin to be looked for:
-    /// so the stops of 64 bytes are found at once, beforehand, and not string by string.
+    /// Most strings are short, and searching each one separately would have to wait for the end of
+    /// the one before. So we find all stops in a block of 64 bytes at once.
     #[inline(always)]
     fn plain(&mut self) {
         loop {
@@ -420,22 +421,22 @@ impl<'t> Parser<'t> {
     }
 }
 
-/// The names an object has had so far, as a set of 64 marks: a name whose mark is new is new.
+/// The names in an object so far, as a set of 64 marks: a name with a new mark is new.
 #[derive(Default)]
 struct Names(u64);
 
 impl Names {
-    /// Whether the name may have been there before.
+    /// Whether the object may already have the name.
     #[inline(always)]
     fn add(&mut self, name: &[u8], escaped: bool) -> bool {
         if escaped {
-            // Its spelling says nothing: compare it, and everything after it.
+            // Its spelling proves nothing: compare this name and all later ones.
             self.0 = u64::MAX;
             return true;
         }
         let ends = name.first().zip(name.last());
         let (first, last) = ends.map_or((0, 0), |(first, last)| (*first, *last));
-        // Numbers for which the names in the tokens of common issuers have different marks.
+        // With these factors, the names in tokens of common issuers have different marks.
         let mark = to_u32(name.len()).wrapping_mul(3)
             ^ u32::from(first).wrapping_mul(47)
             ^ u32::from(last).wrapping_mul(27);
@@ -446,7 +447,7 @@ impl Names {
     }
 }
 
-/// One bit a byte, the first the lowest: whether it is a quote, a backslash or below 0x20.
+/// One bit per byte, lowest first: whether it is a quote, a backslash or below 0x20.
 #[inline(always)]
 fn stops(block: &[u8; 64]) -> u64 {
     let (chunks, _) = block.as_chunks::<16>();
@@ -473,10 +474,10 @@ mod tests {
         byte == b'"' || byte == b'\\' || byte < 0x20
     }
 
-    /// Where the parser is after what is plain from `at` on.
+    /// The parser's position after skipping the plain text from `at`.
     fn plain_end(text: &str, at: usize) -> usize {
         let mut parser = Parser::of(text, Vec::new());
-        // As after the strings before: it has looked at other blocks.
+        // As after earlier strings: the parser has read other blocks.
         for at in [text.len(), 0, at] {
             parser.at = u32::try_from(at).unwrap();
             parser.plain();
@@ -566,7 +567,7 @@ mod tests {
         }
     }
 
-    /// Otherwise they would be compared one by one, which is what the marks are to save.
+    /// Otherwise the parser would compare names one by one, which the marks should avoid.
     #[test]
     fn marks_tell_the_names_of_a_usual_token_apart() {
         for (issuer, names) in [

@@ -1,4 +1,4 @@
-//! The parser against `serde_json`, on texts of all kinds, and against the cases of others.
+//! Compares the parser with `serde_json` on texts of all kinds, and with published test cases.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ fn parse(text: &str) -> Result<serde_json::Value, JsonError> {
     Ok(converted(tape.root(text)))
 }
 
-/// The value as `serde_json` has it.
+/// The value as `serde_json` represents it.
 fn converted(value: Value<'_>) -> serde_json::Value {
     match value.kind() {
         Kind::Null => serde_json::Value::Null,
@@ -53,7 +53,7 @@ fn any_value() -> impl Strategy<Value = serde_json::Value> {
     })
 }
 
-/// Text with what needs care: quotes, backslashes, controls, what is not ASCII.
+/// Text with difficult characters: quotes, backslashes, controls, non-ASCII.
 fn any_text() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
@@ -121,7 +121,7 @@ fn any_pieces() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
 
-/// Both parsers agree, but for what ours refuses on purpose and for what is beyond a float.
+/// Both parsers agree, unless ours refuses on purpose or a number is beyond a float.
 fn agrees(text: &str) {
     let theirs: Result<serde_json::Value, _> = serde_json::from_str(text);
     match (parse(text), theirs) {
@@ -142,7 +142,7 @@ fn agrees(text: &str) {
 proptest! {
     #[test]
     fn values_come_back_as_they_were(value in any_value()) {
-        // `serde_json` reads floats to the last digit but one: compare what it reads.
+        // `serde_json` may be wrong in the last digit of a float: compare what it reads.
         let compact = value.to_string();
         prop_assert_eq!(parse(&compact), Ok(serde_json::from_str(&compact).unwrap()));
         let pretty = serde_json::to_string_pretty(&value).unwrap();
@@ -425,7 +425,7 @@ fn limits_are_exact() {
     for count in [limits::JSON_MEMBERS.saturating_add(1), 10_000] {
         assert_eq!(parse(&members(count)), Err(JsonError::Limits), "{count}");
     }
-    // Whatever stands in the place of the first one too many.
+    // Whatever follows the last member allowed.
     let full = members(limits::JSON_MEMBERS);
     for end in ["\"a\":0}", "0}", " \"a\":0}", ""] {
         let text = format!("{},{end}", full.trim_end_matches('}'));
@@ -470,7 +470,7 @@ fn what_stands_where_nothing_is_is_nothing() {
     assert_eq!(nowhere.elements().count(), 0);
 }
 
-/// Room for the values, so that the tape of a usual token grows once at most.
+/// There is enough room that the tape of a usual token grows at most once.
 #[test]
 fn a_tape_has_room_for_a_value_every_twelve_bytes() {
     for (bytes, room) in [
@@ -486,13 +486,13 @@ fn a_tape_has_room_for_a_value_every_twelve_bytes() {
     }
 }
 
-/// The texts that must be accepted (`y_`) and are not: a name that stands twice.
+/// The texts that parsers must accept (`y_`) and ours does not: a name appears twice.
 const ACCEPTED_BY_OTHERS: [&str; 2] = [
     "y_object_duplicated_key.json",
     "y_object_duplicated_key_and_value.json",
 ];
 
-/// The texts that each parser may decide on (`i_`), and how ours does.
+/// The texts that a parser may accept or refuse (`i_`), and what ours does.
 fn decided(name: &str) -> Result<(), JsonError> {
     // Numbers keep their text: none is too large or too small.
     if name.starts_with("i_number_") {
@@ -500,8 +500,8 @@ fn decided(name: &str) -> Result<(), JsonError> {
     }
     match name {
         "i_structure_500_nested_arrays.json" => Err(JsonError::Limits),
-        // A byte order mark is no white space of RFC 8259 §2; a surrogate alone is no character;
-        // what is not UTF-8 is no text.
+        // A byte order mark is not white space (RFC 8259 §2); a lone surrogate is no character;
+        // bytes that are not UTF-8 are no text.
         "i_structure_UTF-8_BOM_empty_object.json" => Err(JsonError::Invalid),
         name if name.starts_with("i_string_") || name.starts_with("i_object_key_lone") => {
             Err(JsonError::Invalid)
@@ -517,7 +517,7 @@ fn cases(folder: &str) -> Option<BTreeMap<String, Result<serde_json::Value, Json
         let path = file.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         let bytes = vector_files::bytes(&path);
-        // As the header and the claims do it: UTF-8 first.
+        // As for header and claims: UTF-8 first.
         let text = std::str::from_utf8(&bytes).map_err(|_| JsonError::Invalid);
         (name, text.and_then(parse))
     });
@@ -565,7 +565,7 @@ fn json_test_suite_transformations() {
     }
     assert_eq!(cases.len(), 22);
     let value = |name: &str| cases.get(name).unwrap().clone().unwrap();
-    // Names that only look alike are two.
+    // Names that only look alike are different.
     assert_eq!(
         value("object_key_nfc_nfd.json").as_object().unwrap().len(),
         2

@@ -1,4 +1,4 @@
-//! Public keys that are valid in form and must not be trusted.
+//! Public keys that are well-formed but must not be trusted.
 
 use super::UnusableJwk;
 use crate::limits;
@@ -10,7 +10,7 @@ pub(super) fn without_leading_zeros(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// Size, exponent and ROCA. Both numbers are big-endian, without leading zeros.
+/// Checks size, exponent and ROCA. Both numbers are big-endian, without leading zeros.
 pub(super) fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), UnusableJwk> {
     if n.last().is_none_or(|byte| byte & 1 == 0) {
         return Err(UnusableJwk::Unusable);
@@ -38,9 +38,9 @@ fn bits(n: &[u8]) -> usize {
         .saturating_sub(usize::try_from(unused).unwrap_or_default())
 }
 
-/// Whether the modulus was made by Infineon's broken generator (CVE-2017-15361): its primes, so
-/// the modulus too, are powers of 65537 modulo each small prime. Another modulus passes all of
-/// these tests with a probability below 2⁻²⁷.
+/// Whether the modulus comes from Infineon's broken generator (CVE-2017-15361): its primes, and
+/// therefore the modulus, are powers of 65537 modulo each small prime. Another modulus passes all
+/// of these tests with a probability below 2⁻²⁷.
 fn is_roca(n: &[u8]) -> bool {
     const PRIMES: [u64; 17] = [
         11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157,
@@ -68,8 +68,8 @@ fn modulo(number: u64, prime: u64) -> u64 {
     number.checked_rem(prime).unwrap_or_default()
 }
 
-/// Refuses an encoding that is not canonical and the points of small order ([RFC 7748 §6.1] tells
-/// the like of X25519): under such a key one signature fits many messages.
+/// Refuses non-canonical encodings and points of small order ([RFC 7748 §6.1] describes the same
+/// for X25519): under such a key, one signature fits many messages.
 ///
 /// [RFC 7748 §6.1]: https://www.rfc-editor.org/rfc/rfc7748#section-6.1
 pub(super) fn check_ed25519(point: &[u8]) -> Result<(), UnusableJwk> {
@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(bits(&[0x80, 0, 0]), 24);
     }
 
-    /// The powers of 65537 by their definition, without a loop that ends early.
+    /// The powers of 65537 by definition, without a loop that ends early.
     fn powers(prime: u64) -> std::collections::BTreeSet<u64> {
         std::iter::successors(Some(1_u64), |power| {
             power.checked_mul(65_537)?.checked_rem(prime)
@@ -178,7 +178,7 @@ mod tests {
         }
     }
 
-    /// A prime by which the test is passed by chance alone, and all of them.
+    /// Moduli that pass for every prime, and moduli that fail for only one.
     #[test]
     fn a_roca_modulus_passes_for_every_prime() {
         assert!(is_roca(&[1]));

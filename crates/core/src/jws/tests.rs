@@ -1,9 +1,8 @@
-//! Signatures made by others over payloads of any kind: Wycheproof, RFC 7515, RFC 7520, RFC 8037,
+//! Signatures that others made over payloads of any kind: Wycheproof, RFC 7515, RFC 7520, RFC 8037,
 //! ML-DSA.
 //!
-//! The verdict on a vector is that of the code a token runs through: shape, base64url, header
-//! members, selection of the key, signature. What is left out is the claims set, which these
-//! payloads are not.
+//! Each vector runs through the same code as a token: shape, base64url, header members, key
+//! selection, signature. Only the claims are left out, because these payloads are not claims sets.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +15,7 @@ use crate::jwk_set::{JwkSet, JwkSetError};
 use crate::rejection::InvalidToken;
 use crate::{Algorithm, base64url, vector_files};
 
-/// The vectors of Wycheproof's `json_web_signature` on which we decide otherwise, and why.
+/// The vectors of Wycheproof's `json_web_signature` that we decide differently, and why.
 const WYCHEPROOF_DEVIATIONS: [(u64, InvalidToken, &str); 6] = [
     (346, InvalidToken::AlgKeyMismatch, ALG_BINDS),
     (347, InvalidToken::KidUnknown, ALG_UNKNOWN),
@@ -26,15 +25,17 @@ const WYCHEPROOF_DEVIATIONS: [(u64, InvalidToken, &str); 6] = [
     (373, InvalidToken::Base64NotCanonical, ONE_SPELLING),
 ];
 
-/// Two more that no verifier can decide as they are labelled: invalid, and byte for byte the vector
-/// 357, which is valid. The padding that their comments speak of is not there.
+/// Two more that no verifier can decide according to their label: they are labelled invalid, but
+/// equal vector 357, which is valid, byte for byte. The padding that their comments mention is
+/// missing.
 const WYCHEPROOF_CONTRADICTIONS: [u64; 2] = [367, 370];
 
 const ALG_BINDS: &str = "the JWK says PS256, the JWS is PS384: a key with alg is for that alone";
 const ALG_UNKNOWN: &str = "the JWK says ES521, which is no algorithm: the key is not used";
 const ONE_SPELLING: &str = "a character outside the alphabet of base64url is not ignored";
 
-/// All of [`super::UnverifiedJws::parse`] and [`super::UnverifiedJws::verify`] but the claims.
+/// Everything that [`super::UnverifiedJws::parse`] and [`super::UnverifiedJws::verify`] do, except
+/// for the claims.
 fn verdict(token: &str, keys: &JwkSet) -> Result<(), InvalidToken> {
     let parts = split(token)?;
     let header = decode(parts.header)?;
@@ -46,7 +47,7 @@ fn verdict(token: &str, keys: &JwkSet) -> Result<(), InvalidToken> {
         .verify(parts.signing_input, &signature)
 }
 
-/// The parts of a token; also where the payload is empty, which no claims set is but other data may
+/// The parts of a token, even if the payload is empty: a claims set never is, but other data may
 /// be.
 fn split(token: &str) -> Result<Parts<'_>, InvalidToken> {
     match Parts::split(token.as_bytes()) {
@@ -77,7 +78,7 @@ fn keys(jwks: &Value) -> JwkSet {
     }
     let document = json!({ "keys": jwks }).to_string();
     match JwkSet::parse(document.as_bytes()) {
-        // What no usable key is left of verifies nothing; a key nobody has stands in for none.
+        // A set without usable keys verifies nothing; we replace it with a key that nobody has.
         Err(JwkSetError::NoUsableKey) => JwkSet::from_secrets([(
             Some("no usable key".to_owned()),
             VerificationKey::secret(Algorithm::Hs512, &[0; 64]).unwrap(),
@@ -88,8 +89,8 @@ fn keys(jwks: &Value) -> JwkSet {
 
 fn secret(jwk: &Value) -> Option<(Option<String>, VerificationKey)> {
     let algorithm: Algorithm = jwk["alg"].as_str().unwrap().parse().ok()?;
-    // A secret is configured as bytes. How they were written is not our matter: one of these has
-    // unused bits that are not zero.
+    // A secret is configured as bytes, so its spelling does not matter: one of these has unused
+    // bits that are not zero.
     let text = jwk["k"]
         .as_str()
         .unwrap()
@@ -118,13 +119,13 @@ fn wycheproof(
     cases
 }
 
-/// A token. Some are JSON, in the other serialisation: a text as well, as long as nobody parses it.
+/// A token. Some use the JSON serialisation; we pass those on as text.
 fn in_compact(token: &Value) -> String {
     let text = token.as_str().map(str::to_owned);
     text.unwrap_or_else(|| token.to_string())
 }
 
-/// A public key where there is one; else the secret.
+/// The public key if there is one, otherwise the secret.
 fn one_of(group: &Value) -> &Value {
     group.get("public").unwrap_or_else(|| &group["private"])
 }
@@ -196,7 +197,7 @@ fn wycheproof_key_sets() {
     }
 }
 
-/// Its signatures, and its JWE, which are none.
+/// Its signatures, and its JWEs, which are not signatures.
 #[test]
 fn t_jws_05_wycheproof_crypto() {
     let Some(folder) = vector_files::folder() else {
@@ -213,7 +214,7 @@ fn t_jws_05_wycheproof_crypto() {
     for test in &jwe {
         let token = in_compact(&test["jwe"]);
         let refused = split(&token).map(|_| ());
-        // Some have not the parts of one either.
+        // Some do not have the parts of a JWE either.
         let reasons = [InvalidToken::JweNotSupported, InvalidToken::NotCompactJws];
         let is_one = refused.is_err_and(|reason| reasons.contains(&reason));
         assert!(is_one, "{}", test["tcId"]);
@@ -274,7 +275,7 @@ fn public(mut jwk: Value, alg: &str) -> Value {
     jwk
 }
 
-/// That the token verifies under the key, and not with one bit of the signature changed.
+/// Asserts that the token verifies with the key, but not if one bit of the signature changes.
 #[track_caller]
 fn verifies(token: &str, jwk: &Value) {
     let keys = keys(&json!([jwk]));

@@ -1,41 +1,42 @@
-//! Whom a token stands for, by marks that the issuer alone sets: never by a name that users choose,
-//! such as `preferred_username`.
+//! The kind of principal that a token is for, by marks that only the issuer sets, never by a name
+//! that users choose, such as `preferred_username`.
 
 use super::{LOGIN, has, has_any, says};
 use crate::claims::Claims;
 use crate::json::Kind;
 use crate::principal_kind::PrincipalKind;
 
-/// By which marks of the issuer a machine is told from a user.
+/// The issuer's marks that distinguish a machine from a user.
 pub(super) enum Machines {
-    /// A machine has one of these claims with this value, and with one of these subjects the principal
-    /// is of this kind. All others are users.
+    /// A machine has one of these claims with this value. A principal with one of these subjects
+    /// has this kind. All others are users.
     Marked {
         claims: &'static [(&'static str, &'static str)],
         subjects: &'static [(Subject, PrincipalKind)],
     },
-    /// Users alone have this claim. Without it, `sub` is the client, or the kind is unknown.
+    /// Only users have this claim. Without it, a machine's `sub` is its client; otherwise the kind
+    /// is unknown.
     WithoutClaimOfUsers(&'static str),
-    /// Nothing is marked, so the kind is unknown.
+    /// The issuer sets no marks, so the kind is unknown.
     Unmarked,
     Entra,
     Keycloak,
 }
 
-/// What a `sub` may be, other than the identifier of a user.
+/// The values of `sub` that are not the identifier of a user.
 pub(super) enum Subject {
     IsAudience,
-    /// The client, with this before and that behind it.
+    /// The client, between this prefix and this suffix.
     IsClient(&'static str, &'static str),
 }
 
-/// The client and nothing else.
+/// Exactly the client.
 pub(super) const CLIENT: Subject = Subject::IsClient("", "");
 
-/// What Authgear writes in front of the client in a machine's `sub`.
+/// Authgear's prefix of the client in a machine's `sub`.
 pub(super) const AUTHGEAR_MACHINE: Subject = Subject::IsClient("client_id_", "");
 
-/// What Auth0 writes behind the client in a machine's `sub`.
+/// Auth0's suffix of the client in a machine's `sub`.
 pub(super) const AUTH0_MACHINE: Subject = Subject::IsClient("", "@clients");
 
 impl Machines {
@@ -74,8 +75,8 @@ impl Subject {
     fn is(&self, subject: &str, claims: &Claims, client_id: Option<&str>) -> bool {
         match *self {
             Self::IsAudience => is_audience(subject, claims),
-            // By the lengths first: nearly every user's `sub` has another. A `sub` shorter than the
-            // client wraps to a length that no affixes have.
+            // Compares lengths first: nearly every user's `sub` has another length. If `sub` is
+            // shorter than the client, the excess wraps to a length that no affixes have.
             Self::IsClient(before, behind) => client_id.is_some_and(|client| {
                 let excess = subject.len().wrapping_sub(client.len());
                 excess == before.len().wrapping_add(behind.len())
@@ -85,7 +86,7 @@ impl Subject {
     }
 }
 
-/// As [`is_between`], not inlined, so that the questions before it are.
+/// Like [`is_between`], not inlined, so that the checks before it are.
 #[inline(never)]
 fn is_audience(subject: &str, claims: &Claims) -> bool {
     claims.audience().is_ok_and(|aud| aud.contains(subject))
@@ -98,7 +99,8 @@ fn is_between(text: &str, before: &str, middle: &str, behind: &str) -> bool {
 }
 
 /// Microsoft's reference of access token claims: `scp` is "only included for user tokens"; the
-/// optional claim `idtyp` is `app` in app-only tokens, and "the most accurate way" to tell them.
+/// optional claim `idtyp` is `app` in app-only tokens, and "the most accurate way" to recognise
+/// them.
 fn entra_kind(claims: &Claims) -> PrincipalKind {
     if says(claims, "idtyp", "app") {
         return PrincipalKind::Machine;
@@ -113,10 +115,11 @@ fn entra_kind(claims: &Claims) -> PrincipalKind {
     PrincipalKind::Machine
 }
 
-/// Keycloak: the scope `service_account` puts the note `client_id` of a session into the token (before
-/// Keycloak 23, and in realms from that time, `clientId`), and only a service account's session has it.
-/// Without that scope, the front of `jti` tells the session and the grant; before Keycloak 26 it does
-/// not, and then only the session of a login, `sid`, tells a user.
+/// Keycloak: the scope `service_account` puts the session note `client_id` into the token
+/// (`clientId` before Keycloak 23 and in realms from that time), and only a service account's
+/// session has that note. Without that scope, the prefix of `jti` identifies the session and the
+/// grant. Before Keycloak 26 there is no prefix, and only `sid`, the session of a login, identifies
+/// a user.
 fn keycloak_kind(claims: &Claims, client_id: Option<&str>) -> PrincipalKind {
     let jti = claims.token_id().ok().flatten();
     let context = jti.as_deref().and_then(KeycloakContext::of);
@@ -129,24 +132,24 @@ fn keycloak_kind(claims: &Claims, client_id: Option<&str>) -> PrincipalKind {
         Some(KeycloakContext {
             is_machine: true, ..
         }) => PrincipalKind::Machine,
-        // A user has logged in, whatever else is in the token.
+        // A user has logged in, whatever else the token contains.
         Some(KeycloakContext { is_login: true, .. }) if note.is_none() => PrincipalKind::User,
         Some(KeycloakContext { is_login: true, .. }) => PrincipalKind::Unknown,
         Some(_) | None if is_own => PrincipalKind::Machine,
         None if note.is_none() && (has(claims, "sid") || has(claims, "session_state")) => {
             PrincipalKind::User
         }
-        // Another client has exchanged it, or nothing is marked.
+        // Another client has exchanged the token, or it has no marks.
         Some(_) | None => PrincipalKind::Unknown,
     }
 }
 
-/// What stands in front of a `jti`: two letters each for the kind of session, of token and of grant, and
-/// a colon (Keycloak's `DefaultTokenContextEncoderProvider`).
+/// The prefix of a `jti`: two letters each for the kind of session, token and grant, and a colon
+/// (Keycloak's `DefaultTokenContextEncoderProvider`).
 struct KeycloakContext {
     /// Client credentials.
     is_machine: bool,
-    /// The session is not one for this token alone.
+    /// The session is not only for this token.
     is_login: bool,
 }
 

@@ -1,4 +1,4 @@
-//! A token taken apart by eye, whatever it is.
+//! A token split into its visible parts, whatever it is.
 
 use std::fmt;
 
@@ -6,27 +6,27 @@ use bearward_core::limits;
 
 use super::members::Members;
 
-/// What was given for a token, and what it looks like.
+/// The input, and the parts that we recognise in it.
 pub struct Anatomy<'t> {
-    /// Byte for byte as given: this is what is accepted or refused.
+    /// The input, byte for byte: the pipeline accepts or refuses this.
     pub given: &'t [u8],
-    /// The same without what was pasted along.
+    /// The input without surrounding text.
     pub(crate) token: &'t [u8],
-    /// What was pasted along.
+    /// The surrounding text that was pasted along.
     pub(crate) pasted: Option<Pasted>,
-    /// The parts between dots, as many as there are.
+    /// The number of parts between dots.
     pub(crate) parts: usize,
     pub(crate) header_part: &'t [u8],
     pub(crate) payload_part: &'t [u8],
     pub(crate) signature_part: &'t [u8],
-    /// The header, if it can be made out.
+    /// The header, if readable.
     pub(crate) header: Option<Members>,
-    /// The payload, if it can be made out.
+    /// The payload, if readable.
     pub(crate) payload: Option<Members>,
 }
 
 impl<'t> Anatomy<'t> {
-    /// Takes apart what was given for a token.
+    /// Splits the input.
     #[must_use]
     pub fn of(given: &'t [u8]) -> Self {
         let (token, pasted) = Pasted::take_off(given);
@@ -52,13 +52,13 @@ impl<'t> Anatomy<'t> {
         anatomy
     }
 
-    /// The issuer that the payload names, whoever wrote it: to choose what to explain it by.
+    /// The unverified issuer in the payload, to choose the configuration for the explanation.
     #[must_use]
     pub fn unverified_issuer(&self) -> Option<String> {
         self.payload.as_ref()?.string("iss")
     }
 
-    /// Whether it has the shape of a JWS in compact form, and is not too large to be looked into.
+    /// Whether it has the shape of a compact JWS and is not too large to be parsed.
     #[must_use]
     pub fn is_jws(&self) -> bool {
         self.parts == 3
@@ -70,7 +70,7 @@ impl<'t> Anatomy<'t> {
 }
 
 impl fmt::Debug for Anatomy<'_> {
-    /// Shows nothing of what may be a token.
+    /// Shows nothing: the input may be a token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Anatomy")
             .field("parts", &self.parts)
@@ -78,7 +78,7 @@ impl fmt::Debug for Anatomy<'_> {
     }
 }
 
-/// What is not part of a token but easily comes along when it is copied.
+/// Text that is not part of a token but is easily copied with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pasted {
     /// `"…"` or `'…'`.
@@ -90,7 +90,7 @@ pub(crate) enum Pasted {
 }
 
 impl Pasted {
-    /// The token without what was pasted along, of which the outermost is named.
+    /// The token without surrounding text, and the outermost kind of that text.
     fn take_off(given: &[u8]) -> (&[u8], Option<Self>) {
         let mut token = given;
         let mut first = None;

@@ -1,26 +1,26 @@
-//! What a token is held against, as far as the options say.
+//! The policy, keys and time for an explanation, if the options give them.
 
 use bearward_core::{JwkSet, Policy, UnixTime};
 
-/// What a token is held against.
+/// The policy, keys and time that a token is checked with.
 #[derive(Debug)]
 pub struct Asked {
     /// The policy of the issuer.
     pub policy: Policy,
     /// The issuer's keys.
     pub keys: Keys,
-    /// The time at which it is decided.
+    /// The time of the decision.
     pub now: UnixTime,
-    /// Every issuer whose tokens are accepted, where a configuration says so.
+    /// Every issuer whose tokens are accepted, if there is a configuration.
     configured: Vec<String>,
 }
 
 impl Asked {
-    /// Stands in the policy for an issuer or audience that no option names. No option can: arguments
-    /// end at a NUL.
+    /// A placeholder in the policy for an issuer or audience without an option. No option can have
+    /// this value: arguments end at a NUL.
     pub const UNCONFIGURED: &str = "\u{0}";
 
-    /// As options say: [`Asked::UNCONFIGURED`] stands for an issuer or audience that none names.
+    /// From options: use [`Asked::UNCONFIGURED`] for a missing issuer or audience.
     #[must_use]
     pub const fn new(policy: Policy, keys: Keys, now: UnixTime) -> Self {
         Self {
@@ -31,7 +31,7 @@ impl Asked {
         }
     }
 
-    /// As a configuration of these issuers says.
+    /// From a configuration with these issuers.
     #[must_use]
     pub fn configured(mut self, issuers: impl IntoIterator<Item = String>) -> Self {
         self.configured = issuers.into_iter().collect();
@@ -58,7 +58,7 @@ impl Asked {
         audiences.filter(|audience| *audience != Self::UNCONFIGURED)
     }
 
-    /// Whether everything is there that it takes to accept a token.
+    /// Whether everything needed to accept a token is present.
     pub(crate) fn is_complete(&self) -> bool {
         self.issuer().is_some() && self.audiences().next().is_some()
     }
@@ -71,12 +71,12 @@ impl Asked {
     reason = "keys are known, or there is one of three reasons"
 )]
 pub enum Keys {
-    /// They are known.
+    /// The keys are known.
     Known(JwkSet),
-    /// They could not be fetched.
+    /// The keys could not be fetched.
     Unavailable(String),
-    /// No option says where they are.
+    /// No option gives their location.
     Unconfigured,
-    /// The token is none that a key could verify.
+    /// No key could verify this kind of token.
     Unneeded,
 }

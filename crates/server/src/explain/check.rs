@@ -1,4 +1,4 @@
-//! One row of a report: what was expected, what was found, and what came of it.
+//! One row of a report: the expected value, the actual value, and the verdict.
 
 use std::fmt;
 
@@ -7,18 +7,18 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 /// One check.
 #[expect(clippy::exhaustive_structs, reason = "a row of a table")]
 pub struct Check {
-    /// What is checked.
+    /// The name of the check.
     pub name: &'static str,
-    /// What it should be.
+    /// The expected value.
     pub expected: String,
-    /// What it is, fit to be shown.
+    /// The actual value, safe to show.
     pub found: String,
-    /// What came of it.
+    /// The verdict.
     pub verdict: Verdict,
 }
 
 impl fmt::Debug for Check {
-    /// Shows not what was found: claims are personal.
+    /// Does not show the actual value: claims are personal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Check")
             .field("name", &self.name)
@@ -27,23 +27,23 @@ impl fmt::Debug for Check {
     }
 }
 
-/// What came of a check.
+/// The verdict of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "a check is passed, failed or not made"
 )]
 pub enum Verdict {
-    /// It is as expected.
+    /// The value is as expected.
     Ok,
-    /// With the code of the reason.
+    /// Failed, with the code of the reason.
     Fail(&'static str),
-    /// Something else was in the way, or no option says what to expect.
+    /// Another failure prevented the check, or no option gives the expected value.
     Unchecked,
 }
 
 impl Verdict {
-    /// How it is spelt in output.
+    /// The spelling in output.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -53,7 +53,7 @@ impl Verdict {
         }
     }
 
-    /// The code of the reason, if it failed.
+    /// The code of the reason, if the check failed.
     #[must_use]
     pub const fn code(self) -> Option<&'static str> {
         match self {
@@ -64,7 +64,7 @@ impl Verdict {
 }
 
 impl Serialize for Check {
-    /// Members in this order; `reason` where it failed.
+    /// Members in this order; `reason` only if the check failed.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut check = serializer.serialize_map(None)?;
         check.serialize_entry("check", self.name)?;

@@ -8,7 +8,7 @@ use super::asked::Asked;
 use super::check::{Check, Verdict};
 use super::{claims, header, key, probe};
 
-/// Every check of the token, whatever came before it.
+/// Every check of the token, even after a failure.
 pub(crate) fn all(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {
     let mut checks = vec![input(anatomy), size(anatomy), shape(anatomy)];
     checks.push(header_size(anatomy));
@@ -34,7 +34,7 @@ fn input(anatomy: &Anatomy<'_>) -> Check {
             .pasted
             .map_or(alone, |pasted| pasted.found())
             .to_owned(),
-        // What is in the way is part of what was sent: the pipeline says how it fails.
+        // The pasted text is part of the input, so the pipeline determines the failure.
         verdict: match (anatomy.pasted, probe::form(anatomy.given)) {
             (Some(_), Err(reason)) => Verdict::Fail(reason.code()),
             (Some(_), Ok(())) | (None, _) => Verdict::Ok,
@@ -90,7 +90,7 @@ fn shape(anatomy: &Anatomy<'_>) -> Check {
         expected: "three parts, two dots".to_owned(),
         found,
         verdict: match probe::form(anatomy.token) {
-            // The pipeline looks at nothing else of what is too large.
+            // The pipeline checks nothing else if a token is too large.
             Err(InvalidToken::TokenTooLarge) if anatomy.parts == 3 => Verdict::Ok,
             Err(InvalidToken::TokenTooLarge) => Verdict::Unchecked,
             Err(reason @ (InvalidToken::NotCompactJws | InvalidToken::JweNotSupported)) => {
@@ -107,7 +107,7 @@ fn base64url(anatomy: &Anatomy<'_>) -> Check {
         ("payload", anatomy.payload_part),
         ("signature", anatomy.signature_part),
     ];
-    // As a payload or signature, any part can be asked about by itself.
+    // Placed as payload or signature, any part can be checked separately.
     let is_odd = |part: &[u8]| {
         let token = probe::token(
             &probe::header(&[("alg", probe::GOOD_ALG)]),
@@ -133,7 +133,7 @@ fn base64url(anatomy: &Anatomy<'_>) -> Check {
     }
 }
 
-/// What is wrong with a part that is not canonical base64url.
+/// Describes why a part is not canonical base64url.
 fn oddity(part: &[u8]) -> &'static str {
     let has = |bytes: &[u8]| part.iter().any(|byte| bytes.contains(byte));
     let is_in_alphabet = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
@@ -184,7 +184,7 @@ fn json(part: &'static str, anatomy: &Anatomy<'_>) -> Check {
             ),
             Verdict::Fail(reason.code()),
         ),
-        // What is wrong with a member of the header is the matter of its own check.
+        // Each header member has its own check.
         _ => (format!("an object of {count} members"), Verdict::Ok),
     };
     Check {

@@ -16,12 +16,12 @@ use super::probe;
 use super::text::quoted;
 use super::{text, time};
 
-/// `iss`, which is checked before a key is looked up.
+/// `iss`, which is checked before the key lookup.
 pub(crate) fn issuer(anatomy: &Anatomy<'_>, asked: &Asked) -> Check {
     let token = probe::payload(anatomy);
     let answer = UnverifiedJws::parse(&token).map(|jws| asked.policy.check_issuer(&jws));
     let verdict = match (asked.issuer(), answer) {
-        // A token that has none at all fails whatever the issuer is.
+        // A token without `iss` fails for every issuer.
         (None, Ok(Ok(()) | Err(InvalidToken::IssuerUnknown))) | (_, Err(_)) => Verdict::Unchecked,
         (_, Ok(answer)) => verdict(answer),
     };
@@ -33,7 +33,7 @@ pub(crate) fn issuer(anatomy: &Anatomy<'_>, asked: &Asked) -> Check {
     }
 }
 
-/// The rules of the policy, but for `iss`.
+/// The rules of the policy, except `iss`.
 pub(crate) fn rules(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {
     let token = probe::payload(anatomy);
     let jws = UnverifiedJws::parse(&token)
@@ -59,7 +59,7 @@ pub(crate) fn rules(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {
         .collect()
 }
 
-/// What comes of `cnf`: nothing proves that anybody has the key of a bound token.
+/// The check of `cnf`: there is no evidence for the key of a bound token.
 fn proven(jws: &UnverifiedJws<'_>) -> Result<(), InvalidToken> {
     match Confirmation::danger_unverified(jws)? {
         Some(confirmation) => confirmation.check(Evidence::NONE),
@@ -67,7 +67,7 @@ fn proven(jws: &UnverifiedJws<'_>) -> Result<(), InvalidToken> {
     }
 }
 
-/// How a rule is shown.
+/// A rule as the report shows it.
 struct Row {
     rule: Rule,
     name: &'static str,
@@ -98,7 +98,7 @@ impl Row {
             ),
             Rule::ClaimValues => ("claim values", "none asked for".to_owned()),
             Rule::Confirmation => ("cnf", "absent".to_owned()),
-            // `iss` has its own place; a rule of a newer pipeline is not known here.
+            // `iss` has its own check; we do not know rules of a newer pipeline.
             Rule::Issuer | _ => return None,
         };
         Some(Self {
@@ -169,7 +169,7 @@ fn shown(anatomy: &Anatomy<'_>, name: &str) -> String {
     claims.map_or_else(|| "not readable".to_owned(), |claims| claims.shown(name))
 }
 
-/// One of these texts, or what is said where there is none.
+/// One of these texts, or `none` if there are none.
 fn one_of<'t>(texts: impl Iterator<Item = &'t str>, none: &str) -> String {
     let texts: Vec<String> = texts.map(quoted).collect();
     match texts.as_slice() {
@@ -208,7 +208,7 @@ fn absent_or_by(asked: &Asked) -> String {
     format!("absent, or by {}", time::iso(bound))
 }
 
-/// A date with its distance from now, said in the first way if it has passed.
+/// A date with its distance from now, using the first wording if it has passed.
 fn date(claims: &Members, name: &str, now: UnixTime, (past, ahead): (&str, &str)) -> String {
     let Some(at) = seconds(claims, name) else {
         return claims.shown(name);
@@ -218,7 +218,7 @@ fn date(claims: &Members, name: &str, now: UnixTime, (past, ahead): (&str, &str)
     format!("{iso} ({says} {relative})")
 }
 
-/// A NumericDate, where it is one that can be shown. Its fraction is not.
+/// A NumericDate without its fraction, if it can be shown.
 fn seconds(claims: &Members, name: &str) -> Option<UnixTime> {
     let text = claims.get(name)?;
     let whole = text.split('.').next().unwrap_or_default();
@@ -247,7 +247,7 @@ fn missing(claims: &Members, policy: &Policy) -> String {
     }
 }
 
-/// The claims of a wrong type, each found by asking about it alone.
+/// The claims with a wrong type; each is checked separately.
 fn wrong_types(
     claims: &Members,
     asked: &Asked,
@@ -287,7 +287,7 @@ fn client(claims: &Members, profile: Profile) -> String {
     )
 }
 
-/// The claims that tell the kind of a token under this profile.
+/// The claims that identify the kind of a token in this profile.
 fn marks(claims: &Members, profile: Profile) -> String {
     let mut found: Vec<String> = profile
         .kind_claims()

@@ -1,4 +1,4 @@
-//! The checks of the header's members, each asked about by itself.
+//! The checks of the header's members, each made separately.
 
 use bearward_core::jws::UnverifiedJws;
 use bearward_core::limits;
@@ -48,7 +48,7 @@ fn check(name: &'static str, expected: String, anatomy: &Anatomy<'_>, asked: &As
         found: header.shown(name),
         verdict: match member(name, header, asked) {
             Ok(()) => Verdict::Ok,
-            // The JSON of the value is at fault, and the check of the JSON says so.
+            // The JSON of the value is wrong, and the JSON check reports it.
             Err(
                 InvalidToken::JsonDuplicateMember
                 | InvalidToken::JsonInvalid
@@ -59,7 +59,7 @@ fn check(name: &'static str, expected: String, anatomy: &Anatomy<'_>, asked: &As
     }
 }
 
-/// What the pipeline says of a header with this member, beside what it cannot do without.
+/// The pipeline's verdict on a header that has only this member and the required `alg`.
 fn member(name: &'static str, header: &Members, asked: &Asked) -> Result<(), InvalidToken> {
     let allowed = asked.policy.algorithms().first().map(|alg| alg.as_str());
     let alg = format!("\"{}\"", allowed.unwrap_or_default());

@@ -1,4 +1,4 @@
-//! The members of a JSON object, without any demand on it: to be shown, never to be decided on.
+//! The members of a JSON object, read leniently: for display, never for decisions.
 
 use std::fmt;
 
@@ -7,12 +7,12 @@ use serde_json::value::RawValue;
 
 use super::text;
 
-/// The members of an object in their order, each value as its JSON text. A name may stand twice.
+/// The members of an object in order, each value as JSON text. A name may appear twice.
 #[derive(Default)]
 pub(crate) struct Members(Vec<(String, Box<RawValue>)>);
 
 impl Members {
-    /// The members of the object that the base64url text `part` holds, however it is padded.
+    /// The members of the object in the base64url text `part`, with any padding.
     pub(crate) fn of(part: &[u8]) -> Option<Self> {
         let end = part.iter().rposition(|byte| *byte != b'=')?;
         let text = part.get(..=end)?;
@@ -29,7 +29,7 @@ impl Members {
         member.map(|(_, value)| value.get())
     }
 
-    /// The value of a member that is a string.
+    /// The value of a member, if it is a string.
     pub(crate) fn string(&self, name: &str) -> Option<String> {
         serde_json::from_str(self.get(name)?).ok()
     }
@@ -42,7 +42,7 @@ impl Members {
         self.0.len()
     }
 
-    /// The first name that stands twice.
+    /// The first name that appears twice.
     pub(crate) fn duplicate(&self) -> Option<&str> {
         let mut names = self.0.iter().enumerate();
         let twice = names.find(|(at, (name, _))| {

@@ -1,8 +1,7 @@
-//! The pipeline, asked about one thing at a time.
+//! Questions to the pipeline, about one thing at a time.
 //!
-//! A token that fails early would hide what its other parts are like. So each part is put beside
-//! others that are in order, and the pipeline says what it thinks of the whole: its answer is about
-//! that part alone.
+//! A token that fails early would hide the state of its other parts. So we combine each part with
+//! others that are valid, and the pipeline's verdict on the whole is about that part alone.
 
 use bearward_core::jws::UnverifiedJws;
 use bearward_core::rejection::InvalidToken;
@@ -14,7 +13,7 @@ pub(crate) fn token(header: &[u8], payload: &[u8], signature: &[u8]) -> Vec<u8> 
     [header, payload, signature].join(&b'.')
 }
 
-/// What the pipeline says of a token's form.
+/// The pipeline's verdict on a token's form.
 pub(crate) fn form(token: &[u8]) -> Result<(), InvalidToken> {
     UnverifiedJws::parse(token).map(|_| ())
 }
@@ -31,8 +30,8 @@ pub(crate) fn header(members: &[(&str, &str)]) -> Vec<u8> {
         .into_bytes()
 }
 
-/// The token's payload behind a header that is in order and has the token's `typ`, which some rules
-/// of the payload depend on.
+/// The token's payload with a valid header that has the token's `typ`, on which some rules about
+/// the payload depend.
 pub(crate) fn payload(anatomy: &Anatomy<'_>) -> Vec<u8> {
     let typ = anatomy.header.as_ref().and_then(|header| header.get("typ"));
     let typ = typ.filter(|typ| typ.starts_with('"'));

@@ -1,4 +1,4 @@
-//! What a token is when it is not what it should be, and what it lacks by a hair.
+//! Recognises tokens of the wrong kind, and near misses.
 
 use bearward_core::{Principal, Profile};
 
@@ -8,7 +8,7 @@ use super::members::Members;
 use super::text::quoted;
 use super::verify;
 
-/// What can be said about the token beside its checks, in sentences.
+/// Remarks about the token in addition to its checks, in sentences.
 pub(crate) fn hints(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<String> {
     let mut hints = Vec::new();
     if let Some(pasted) = anatomy.pasted {
@@ -27,7 +27,7 @@ pub(crate) fn hints(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<String> {
     hints
 }
 
-/// Whether its shape alone says what it is.
+/// Whether its shape alone identifies it.
 pub(crate) fn is_named(anatomy: &Anatomy<'_>) -> bool {
     by_shape(anatomy.token, anatomy.parts).is_some()
 }
@@ -49,7 +49,7 @@ fn accepted_alone(anatomy: &Anatomy<'_>, asked: &Asked) -> Option<Principal> {
     verify(anatomy.token, keys, asked).ok()
 }
 
-/// What is no JWS at all.
+/// A token that is no JWS at all.
 fn by_shape(token: &[u8], parts: usize) -> Option<&'static str> {
     if token.first() == Some(&b'{') {
         let is_response = token.windows(14).any(|text| text == b"\"access_token\"");
@@ -90,7 +90,7 @@ fn kind(header: &Members, payload: &Members) -> Option<&'static str> {
         "logout+jwt" => return Some(LOGOUT_TOKEN),
         _ => {}
     }
-    // OIDC Core §2: only an ID token has these. Keycloak says it in a claim.
+    // OIDC Core §2: only an ID token has these. Keycloak names the kind in a claim.
     let is_id_token = ["nonce", "at_hash", "c_hash", "s_hash"]
         .iter()
         .any(|name| payload.has(name))
@@ -100,7 +100,7 @@ fn kind(header: &Members, payload: &Members) -> Option<&'static str> {
     is_id_token.then_some(ID_TOKEN)
 }
 
-/// Whether it says to whom or for what access was given, as ID tokens do not; they may have `azp`.
+/// Whether it names the client or the access given, as ID tokens do not; they may have `azp`.
 fn is_for_access(payload: &Members) -> bool {
     [
         "client_id",
@@ -116,7 +116,7 @@ fn is_for_access(payload: &Members) -> bool {
     .any(|name| payload.has(name))
 }
 
-/// Whether it says which client it was issued to and for what, as access tokens do.
+/// Whether it names its client and the access given, as access tokens do.
 fn has_client(payload: &Members) -> bool {
     ["client_id", "azp", "cid", "appid", "scope", "scp"]
         .iter()
@@ -143,7 +143,7 @@ fn profile(header: &Members, payload: &Members, asked: &Asked) -> Option<String>
     ))
 }
 
-/// An issuer that is nearly the configured one.
+/// An issuer that nearly equals the configured one.
 fn issuer(payload: &Members, asked: &Asked) -> Option<String> {
     let found = payload.string("iss")?;
     if asked.issuers().any(|ours| ours == found) {
@@ -158,7 +158,7 @@ fn issuer(payload: &Members, asked: &Asked) -> Option<String> {
         })
 }
 
-/// What two issuers differ in, where it is next to nothing.
+/// The difference between two issuers, if it is tiny.
 fn nearly(found: &str, ours: &str) -> Option<&'static str> {
     let bare = |issuer: &str| {
         let issuer = issuer.trim_end_matches('/').to_ascii_lowercase();

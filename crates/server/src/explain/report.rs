@@ -1,4 +1,4 @@
-//! What there is to say about a token: its checks, and what follows from them.
+//! The report about a token: its checks, and the outcome.
 
 use std::fmt;
 
@@ -12,16 +12,16 @@ use super::asked::{Asked, Keys};
 use super::check::{Check, Verdict};
 use super::{checks, recognise, verify};
 
-/// All there is to say about a token.
+/// The report about a token.
 #[non_exhaustive]
 pub struct Report {
     /// Every check, in the order in which a reader takes a token apart.
     pub checks: Vec<Check>,
-    /// What becomes of the token.
+    /// The outcome for the token.
     pub decision: Decision,
-    /// What the token was recognised as, or what it lacks by a hair, in sentences.
+    /// The kind that we recognised or a near miss, in sentences.
     pub hints: Vec<String>,
-    /// It is no JWT at all and was recognised as what it is, so that its checks say nothing more.
+    /// It is no JWT at all but of a kind we recognise, so its checks add nothing.
     pub is_named: bool,
 }
 
@@ -42,7 +42,7 @@ impl Report {
         }
     }
 
-    /// Whom the token is of, if it is accepted.
+    /// The principal of the token, if it is accepted.
     #[must_use]
     pub const fn principal(&self) -> Option<&Principal> {
         match &self.decision {
@@ -51,7 +51,7 @@ impl Report {
         }
     }
 
-    /// The stable code of what explains the decision, of `docs/reasons.md`.
+    /// The stable code from `docs/reasons.md` that explains the decision.
     #[must_use]
     pub const fn code(&self) -> Option<&'static str> {
         match self.decision {
@@ -61,7 +61,7 @@ impl Report {
         }
     }
 
-    /// The reasons for which the token would be refused next, each once.
+    /// The further reasons to refuse the token, each once.
     #[must_use]
     pub fn other_failures(&self) -> Vec<&'static str> {
         let mut codes: Vec<&str> = Vec::new();
@@ -82,7 +82,7 @@ impl Report {
         unchecked.map(|check| check.name).collect()
     }
 
-    /// As a JSON object, with what its [code](Self::code) means.
+    /// The report as a JSON object, with the meaning of its [code](Self::code).
     #[must_use]
     pub fn to_json(&self, meaning: Option<Meaning<'_>>) -> Box<RawValue> {
         let json = Json {
@@ -98,7 +98,7 @@ impl Report {
             hints: &self.hints,
             checks: &self.checks,
         };
-        // Strings and options of them always have a JSON text.
+        // Serialising strings and options of strings does not fail.
         to_raw_value(&json).unwrap_or_default()
     }
 }
@@ -112,13 +112,13 @@ impl fmt::Debug for Report {
     }
 }
 
-/// What a code means, and what to do: the texts of `docs/reasons.md`.
+/// The meaning of a code, and the remedy: the texts from `docs/reasons.md`.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "a reason has these two texts")]
 pub struct Meaning<'r> {
-    /// What is wrong.
+    /// The problem.
     pub means: &'r str,
-    /// What to do.
+    /// The remedy.
     pub remedy: &'r str,
 }
 
@@ -126,7 +126,7 @@ pub struct Meaning<'r> {
 #[derive(Serialize)]
 struct Json<'r> {
     accepted: Option<bool>,
-    /// Whether it is of a user or a machine, if it is accepted.
+    /// The kind of principal, if the token is accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<&'r str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,18 +140,18 @@ struct Json<'r> {
     checks: &'r [Check],
 }
 
-/// What becomes of a token.
+/// The outcome for a token.
 #[derive(Debug)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "a token is accepted, refused, or something was missing to decide on it"
 )]
 pub enum Decision {
-    /// It is of this principal.
+    /// Accepted, with this principal.
     Accepted(Box<Principal>),
-    /// All that could be checked is in order, but there are no keys.
+    /// All checks that need no key passed, but there are no keys.
     KeysUnavailable,
-    /// With the code of the first reason.
+    /// Refused, with the code of the first reason.
     Refused(&'static str),
     /// Nothing failed, but options were left out.
     Undecided,
@@ -159,7 +159,7 @@ pub enum Decision {
 
 impl Decision {
     fn new(anatomy: &Anatomy<'_>, asked: &Asked, checks: &[Check]) -> Self {
-        // With everything at hand it is the pipeline that decides, on the token as it was given.
+        // If nothing is missing, the pipeline decides about the token as given.
         if let (true, Keys::Known(keys)) = (asked.is_complete(), &asked.keys) {
             return match verify(anatomy.given, keys, asked) {
                 Ok(principal) => Self::Accepted(Box::new(principal)),

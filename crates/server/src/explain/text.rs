@@ -1,14 +1,14 @@
-//! Text that others chose, made fit to be shown.
+//! Text that others chose, made safe to show.
 //!
-//! A token may hold escape sequences that recolour, retitle or rewrite a terminal, characters that
-//! turn the reading direction, and letters that look like others. None of them is shown as it is.
+//! A token may contain escape sequences that recolour, retitle or rewrite a terminal, characters
+//! that change the reading direction, and letters that look like others. We escape them all.
 
 use std::fmt::Write;
 
-/// `text` in printable ASCII, at most `cap` characters of it.
+/// `text` in printable ASCII, at most `cap` characters.
 ///
-/// What is not ASCII is escaped as well: identifiers are compared byte for byte, so a Cyrillic `а`
-/// in an issuer has to be seen.
+/// Escapes non-ASCII characters as well: identifiers are compared byte for byte, so a Cyrillic `а`
+/// in an issuer must be visible.
 #[must_use]
 pub fn shown(text: &str, cap: usize) -> String {
     let mut shown = String::new();
@@ -28,8 +28,8 @@ pub fn shown(text: &str, cap: usize) -> String {
     shown
 }
 
-/// A JSON text for a person: strings with their escapes resolved, so that those who compare by eye
-/// compare what is compared.
+/// A JSON text for a person. Escapes in strings are resolved, so a reader sees the values that the
+/// pipeline compares.
 #[must_use]
 pub fn value(json: &str) -> String {
     match serde_json::from_str::<String>(json) {
@@ -65,7 +65,7 @@ mod tests {
     fn what_is_long_is_cut_and_says_so() {
         assert_eq!(shown("abcdef", 6), "abcdef");
         assert_eq!(shown("abcdefg", 6), "abcdef… (7 bytes in all)");
-        // An escape is not cut in two.
+        // Never cuts an escape in two.
         assert_eq!(shown("abc\u{1b}", 6), "abc… (4 bytes in all)");
     }
 }

@@ -1,4 +1,4 @@
-//! Points in time for a person: ISO 8601 in UTC, and how far from now.
+//! Points in time for a person: ISO 8601 in UTC, and the distance from now.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub fn relative(time: UnixTime, now: UnixTime) -> String {
     }
 }
 
-/// A length in the largest unit of which it has at least two, rounded down.
+/// A duration in the largest unit of which it has at least two, rounded down.
 #[must_use]
 pub fn length(length: Duration) -> String {
     let seconds = length.as_secs();
@@ -42,7 +42,7 @@ pub fn length(length: Duration) -> String {
 
 const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
 
-/// Seconds of each unit, the largest first. Years are for tokens made with milliseconds.
+/// Seconds of each unit, the largest first. Years occur in tokens that use milliseconds.
 const UNITS: [(u64, &str); 4] = [
     (31_557_600, "years"),
     (86_400, "days"),

@@ -1,4 +1,4 @@
-//! The transport to use: reqwest over rustls.
+//! The default transport: reqwest over rustls.
 
 use std::error::Error;
 use std::fmt;
@@ -22,8 +22,8 @@ use super::{Answer, FetchError, Get, TIMEOUT, Transport};
 
 /// HTTP/1.1 over TLS, verified against the system's certificate authorities.
 ///
-/// Redirects are not followed, proxies of the environment are not used, and nothing turns
-/// verification off.
+/// It does not follow redirects, ignores proxies from the environment, and cannot disable
+/// verification.
 #[derive(Clone)]
 pub struct HttpTransport {
     client: Client,
@@ -39,12 +39,12 @@ impl HttpTransport {
         Self::with_certificates(Vec::new())
     }
 
-    /// Trusts the certificate authorities in `pem` as well.
+    /// Also trusts the certificate authorities in `pem`.
     ///
     /// # Errors
     ///
-    /// [`HttpTransportError::Pem`] if `pem` holds no certificate; [`HttpTransportError::Tls`] if TLS
-    /// cannot be set up.
+    /// [`HttpTransportError::Pem`] if `pem` contains no certificate; [`HttpTransportError::Tls`] if
+    /// TLS cannot be set up.
     pub fn with_root_certificates(pem: &[u8]) -> Result<Self, HttpTransportError> {
         let certificates =
             Certificate::from_pem_bundle(pem).map_err(|_| HttpTransportError::Pem)?;
@@ -58,14 +58,14 @@ impl HttpTransport {
         let mut client = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
-            // An issuer asked at an internal origin under its public name gets that name in `Host`
-            // alone; HTTP/2 would name the internal one beside it.
+            // An issuer at an internal origin must see only its public name, in `Host`; HTTP/2
+            // would also send the internal one.
             .http1_only()
             .redirect(Policy::none())
             .referer(false)
             .no_proxy()
-            // An issuer may close a connection after an answer without a word: a request on its way then
-            // would be lost.
+            // An issuer may silently close a connection after an answer, and would then lose our
+            // next request.
             .pool_max_idle_per_host(0)
             .dns_resolver(Arc::new(Loopback))
             .user_agent(concat!("bearward/", env!("CARGO_PKG_VERSION")));
@@ -117,7 +117,7 @@ impl fmt::Debug for HttpTransport {
     }
 }
 
-/// Asks the system for addresses, but not for those of names of this machine.
+/// Asks the system for addresses, except for names of this machine.
 struct Loopback;
 
 impl Resolve for Loopback {
@@ -136,20 +136,20 @@ impl Resolve for Loopback {
     }
 }
 
-/// Why there is no HTTP client.
+/// Why the HTTP client could not be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HttpTransportError {
     /// The text is not PEM with at least one certificate.
     #[error("the text has no certificate in PEM")]
     Pem,
-    /// TLS cannot be set up: the system's certificate authorities cannot be read, for one.
+    /// TLS cannot be set up, for example because the system's certificate authorities are
+    /// unreadable.
     #[error("TLS cannot be set up with the system's certificate authorities")]
     Tls,
 }
 
-/// The body, read no further than it may be long. Nothing is decompressed: no compression was
-/// asked for.
+/// The body, read only up to its limit. We request no compression, so nothing is decompressed.
 async fn read(mut response: Response) -> Result<Vec<u8>, FetchError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| told_apart(&error))? {
@@ -165,7 +165,7 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     Some(headers.get(name)?.to_str().ok()?.to_owned())
 }
 
-/// A field that may stand in several lines ([RFC 9110 §5.3]).
+/// A field that may span several lines ([RFC 9110 §5.3]).
 ///
 /// [RFC 9110 §5.3]: https://www.rfc-editor.org/rfc/rfc9110#section-5.3
 fn list(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
@@ -175,7 +175,7 @@ fn list(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 }
 
 fn told_apart(error: &reqwest::Error) -> FetchError {
-    // A connection that does not come about in its own, shorter time is none.
+    // Connecting has its own, shorter timeout.
     if error.is_timeout() && !error.is_connect() {
         return FetchError::Timeout;
     }
@@ -208,7 +208,7 @@ mod tests {
     use super::HttpTransport;
     use crate::fetch::{Answer, Get};
 
-    /// What arrives at a server, and what is made of its `answer`.
+    /// The request that arrives at a server, and how we read its `answer`.
     async fn exchange(
         answer: &'static str,
         etag: Option<&str>,

@@ -1,4 +1,4 @@
-//! One case: a request, and the whole answer to it.
+//! One case: a request, and the complete answer.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::Token;
 use crate::invariant::holds;
 use crate::token::SUBJECT;
 
-/// A request, and the whole answer to it.
+/// A request, and the complete answer.
 #[derive(Clone)]
 pub struct Case {
     name: &'static str,
@@ -20,7 +20,7 @@ pub struct Case {
     reason: Reason,
 }
 
-/// The answer. A field that is not named here is the adapter's own matter.
+/// The answer. The adapter may set any field not listed here.
 #[derive(Clone, Copy)]
 pub(super) struct Answer {
     status: u16,
@@ -30,39 +30,39 @@ pub(super) struct Answer {
     retry_after: Field,
     access_control_allow_origin: Field,
     subject: Field,
-    /// `None` where the handler writes it.
+    /// `None` if the handler writes it.
     body: Option<&'static str>,
 }
 
-/// What a field of the answer must be.
+/// The required value of a field in the answer.
 #[derive(Clone, Copy)]
 enum Field {
     Absent,
-    /// The handler's or the server's own matter.
+    /// Anything: the handler or the server decides.
     Any,
-    /// There once, and this.
+    /// Present once, with this value.
     Is(&'static str),
-    /// There once: whole seconds, 1 to 60.
+    /// Present once: whole seconds, 1 to 60.
     Seconds,
 }
 
 #[derive(Clone, Copy)]
 enum Reason {
-    /// There is none to see, or nobody looks.
+    /// Not visible, or not checked.
     Unseen,
-    /// Nothing is refused.
+    /// The request is not refused.
     Nothing,
     Is(&'static str),
 }
 
 impl Case {
-    /// Its name, which no other case has.
+    /// The unique name of the case.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The request to be sent.
+    /// The request to send.
     #[must_use]
     pub fn request(&self) -> Request<()> {
         self.request.clone()
@@ -72,7 +72,7 @@ impl Case {
     ///
     /// # Errors
     ///
-    /// All that is not as expected.
+    /// Every difference from the expected answer.
     pub fn check(&self, response: &Response<String>) -> Result<(), Failure> {
         let mut mismatches = self.answer.compare(response);
         let rejection = response.extensions().get().map(Rejection::reason);
@@ -100,14 +100,14 @@ impl fmt::Debug for Case {
     }
 }
 
-/// A request whose answer is yet to be said.
+/// A request without its answer yet.
 pub(super) struct Sent {
     name: &'static str,
     request: Request<()>,
 }
 
 impl Sent {
-    /// A GET without credentials, to be added to.
+    /// Starts with a GET without credentials.
     pub(super) fn get(name: &'static str, target: &str) -> Self {
         let request = Request::get(target).header("host", "api.example").body(());
         Self {
@@ -121,51 +121,51 @@ impl Sent {
         self
     }
 
-    /// With this `Authorization`, beside those that are there already.
+    /// Adds this `Authorization` to those already present.
     pub(super) fn authorization(self, value: impl AsRef<[u8]>) -> Self {
         self.field("authorization", value)
     }
 
-    /// With this token as the scheme `Bearer` wants it.
+    /// Adds this token in the `Bearer` scheme.
     pub(super) fn bearer(self, token: &Token) -> Self {
         self.authorization(format!("Bearer {}", token.sign()))
     }
 
-    /// With this token sent along for re-authentication.
+    /// Adds this token for re-authentication.
     pub(super) fn id_token(self, token: &Token) -> Self {
         self.field("x-id-token", token.sign())
     }
 
-    /// With this field, beside those of its name that are there already.
+    /// Adds this field to those already present with its name.
     pub(super) fn field(mut self, name: &'static str, value: impl AsRef<[u8]>) -> Self {
         let value = holds(HeaderValue::from_bytes(value.as_ref()));
         self.request.headers_mut().append(name, value);
         self
     }
 
-    /// For this `Host`.
+    /// Sets this `Host`.
     pub(super) fn host(mut self, host: &'static str) -> Self {
         let host = HeaderValue::from_static(host);
         self.request.headers_mut().insert(HOST, host);
         self
     }
 
-    /// The handler is reached, and told that it is the user of [`Token::user`].
+    /// Expects that the handler gets the user of [`Token::user`].
     pub(super) fn admits_user(self) -> Case {
         self.admits(SUBJECT)
     }
 
-    /// The handler is reached, and told that it is `subject`.
+    /// Expects that the handler gets `subject`.
     pub(super) fn admits(self, subject: &'static str) -> Case {
         self.answers(Answer::admitted(Field::Is(subject)))
     }
 
-    /// The handler is reached, and told that it is nobody.
+    /// Expects that the handler runs without a principal.
     pub(super) fn admits_nobody(self) -> Case {
         self.answers(Answer::admitted(Field::Absent))
     }
 
-    /// The handler is not reached.
+    /// Expects that the handler does not run.
     pub(super) fn refuses(self, answer: Answer, reason: &'static str) -> Case {
         Case {
             reason: Reason::Is(reason),
@@ -173,7 +173,7 @@ impl Sent {
         }
     }
 
-    /// This is the answer, which is no refusal.
+    /// Expects this answer, which is no refusal.
     pub(super) fn answers(self, answer: Answer) -> Case {
         Case {
             name: self.name,
@@ -198,7 +198,7 @@ impl Answer {
         }
     }
 
-    /// A refusal without challenge.
+    /// Expects a refusal without challenge.
     pub(super) const fn plain(status: u16, body: &'static str) -> Self {
         Self {
             status,
@@ -212,7 +212,7 @@ impl Answer {
         }
     }
 
-    /// A refusal with this challenge.
+    /// Expects a refusal with this challenge.
     pub(super) const fn challenge(
         status: u16,
         www_authenticate: &'static str,
@@ -224,7 +224,7 @@ impl Answer {
         }
     }
 
-    /// Nothing can be decided now.
+    /// Expects that nothing can be decided now.
     pub(super) const fn unavailable(body: &'static str) -> Self {
         Self {
             retry_after: Field::Seconds,
@@ -232,7 +232,7 @@ impl Answer {
         }
     }
 
-    /// A document that everyone may read, scripts of other origins too.
+    /// Expects a document that everyone may read, including scripts from other origins.
     pub(super) const fn public_json(body: &'static str) -> Self {
         Self {
             content_type: Field::Is("application/json"),

@@ -1,4 +1,4 @@
-//! Stage 1, parse: what the request presents ([RFC 6750 §2], [RFC 9110 §11]).
+//! Stage 1, parse: the credentials in the request ([RFC 6750 §2], [RFC 9110 §11]).
 //!
 //! [RFC 6750 §2]: https://www.rfc-editor.org/rfc/rfc6750#section-2
 //! [RFC 9110 §11]: https://www.rfc-editor.org/rfc/rfc9110#section-11
@@ -8,7 +8,7 @@ use http::Method;
 use super::case::{Answer, Case, Sent};
 use super::setting::user;
 
-/// No credentials that are read: a challenge without an error code.
+/// No credentials that the adapter reads: a challenge without an error code.
 pub(super) const NO_CREDENTIALS: Answer = Answer::challenge(
     401,
     r#"Bearer realm="api", resource_metadata="https://api.example/.well-known/oauth-protected-resource/v1""#,

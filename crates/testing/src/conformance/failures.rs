@@ -1,9 +1,8 @@
-//! What an adapter answered otherwise.
+//! The cases that an adapter failed.
 
 use std::fmt;
 
-/// The cases that an adapter answers otherwise. `Debug` is for people too, since it is what
-/// `unwrap` shows.
+/// The cases that an adapter failed. `Debug` is for people, too, because `unwrap` shows it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Failures {
     run: usize,
@@ -11,7 +10,7 @@ pub struct Failures {
 }
 
 impl Failures {
-    /// None yet, of so many cases.
+    /// No failures yet, among this many cases.
     pub(super) const fn of(run: usize) -> Self {
         Self {
             run,
@@ -30,7 +29,7 @@ impl Failures {
         Err(self)
     }
 
-    /// Each case that failed.
+    /// The failed cases.
     pub fn iter(&self) -> impl Iterator<Item = &Failure> {
         self.failures.iter()
     }
@@ -54,7 +53,7 @@ impl fmt::Debug for Failures {
 
 impl std::error::Error for Failures {}
 
-/// A case whose answer is not the one expected.
+/// A case with an unexpected answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     pub(super) case: &'static str,
@@ -68,7 +67,7 @@ impl Failure {
         self.case
     }
 
-    /// What is different, at least one thing.
+    /// The differences, at least one.
     pub fn mismatches(&self) -> impl Iterator<Item = &Mismatch> {
         self.mismatches.iter()
     }
@@ -86,7 +85,7 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// One thing in an answer that is different.
+/// One difference in an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mismatch {
     pub(super) what: &'static str,
@@ -95,19 +94,19 @@ pub struct Mismatch {
 }
 
 impl Mismatch {
-    /// What it is: `status`, `reason`, `body` or the name of a field.
+    /// The part that differs: `status`, `reason`, `body` or the name of a field.
     #[must_use]
     pub const fn what(&self) -> &'static str {
         self.what
     }
 
-    /// What was expected.
+    /// The expected value.
     #[must_use]
     pub fn expected(&self) -> &str {
         &self.expected
     }
 
-    /// What was found.
+    /// The actual value.
     #[must_use]
     pub fn found(&self) -> &str {
         &self.found

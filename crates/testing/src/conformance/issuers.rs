@@ -1,11 +1,11 @@
-//! Stage 3, select: of which issuer the token is, and whether its keys are at hand.
+//! Stage 3, select: the token's issuer, and whether its keys are available.
 
 use super::case::{Answer, Case, Sent};
 use super::setting::{AUDIENCE, DOWN_ISSUER, ISSUER, NOW, foreign_key};
 use super::token::INVALID_TOKEN;
 use crate::Token;
 
-/// Nobody can tell now, which is not the sender's fault.
+/// Nothing can be verified now, which is not the sender's fault.
 const UNAVAILABLE: Answer = Answer::unavailable(r#"{"title":"Service Unavailable","status":503}"#);
 
 pub(super) fn cases() -> Vec<Case> {

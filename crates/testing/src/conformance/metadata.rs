@@ -8,7 +8,7 @@ const DOCUMENT: Answer = Answer::public_json(
     r#"{"resource":"https://api.example/v1","authorization_servers":["https://auth.example"],"scopes_supported":["orders:read"],"bearer_methods_supported":["header"]}"#,
 );
 
-/// The well-known part stands between host and path.
+/// The well-known part is between host and path.
 const PATH: &str = "/.well-known/oauth-protected-resource/v1";
 
 pub(super) fn cases() -> Vec<Case> {

@@ -1,4 +1,4 @@
-//! Stage 6, authorize: what a route asks for beyond a good access token ([RFC 6750 §3.1]).
+//! Stage 6, authorize: the requirements of a route beyond a valid access token ([RFC 6750 §3.1]).
 //!
 //! [RFC 6750 §3.1]: https://www.rfc-editor.org/rfc/rfc6750#section-3.1
 

@@ -1,4 +1,4 @@
-//! What the adapter under test is configured with.
+//! The configuration of the adapter under test.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use crate::invariant::holds;
 use crate::keys::{SigningKey, jwk_set};
 use crate::{Algorithm, Token};
 
-/// The issuer whose keys are those of [`key_set`].
+/// The issuer with the keys of [`key_set`].
 pub const ISSUER: &str = "https://auth.example";
 
-/// An issuer that is trusted as well, but whose keys cannot be had: configure it so that every
-/// attempt fails, with a port where nothing listens for one.
+/// A second trusted issuer, whose keys are unavailable: configure it so that every fetch fails, for
+/// example with a port where nothing listens.
 pub const DOWN_ISSUER: &str = "https://down.example";
 
 /// The audience, which is also the resource of [`metadata`].
 pub const AUDIENCE: &str = "https://api.example/v1";
 
-/// The time by which tokens are judged: 2023-11-14T22:13:20Z.
+/// The time for checks of tokens: 2023-11-14T22:13:20Z.
 pub const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 
 /// The JWK Set of [`ISSUER`]: one RSA key, as Authgear publishes it.
@@ -28,19 +28,19 @@ pub fn key_set() -> String {
     jwk_set([&signing_key()]).to_string()
 }
 
-/// What the tokens of `issuer` must say, with every setting at its default.
+/// The policy for `issuer`, with every setting at its default.
 #[must_use]
 pub fn policy(issuer: &str) -> Policy {
     holds(Policy::builder(issuer, AUDIENCE).build())
 }
 
-/// What the resource server publishes of itself.
+/// The metadata that the resource server publishes.
 #[must_use]
 pub fn metadata() -> ProtectedResourceMetadata {
     holds(ProtectedResourceMetadata::new(AUDIENCE, [ISSUER])).scopes_supported(["orders:read"])
 }
 
-/// The routes, each once.
+/// The routes, without repetition.
 #[must_use]
 pub fn routes() -> Vec<Route> {
     let any = Requirements::builder;
@@ -70,7 +70,7 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-/// A route that the adapter has to offer.
+/// A route that the adapter must offer.
 #[derive(Clone, Debug)]
 pub struct Route {
     path: &'static str,
@@ -78,16 +78,16 @@ pub struct Route {
     requirements: Option<Requirements>,
 }
 
-/// What becomes of a request without credentials.
+/// How a route treats a request without credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "an adapter has to offer both, and there is no third"
 )]
 pub enum RouteAccess {
-    /// It is refused.
+    /// The request is refused.
     Required,
-    /// It passes, without principal.
+    /// The request passes, without a principal.
     Optional,
 }
 
@@ -119,14 +119,14 @@ impl Route {
         self.access
     }
 
-    /// What the route asks for beyond a good access token.
+    /// The requirements of the route beyond a valid access token.
     #[must_use]
     pub const fn requirements(&self) -> Option<&Requirements> {
         self.requirements.as_ref()
     }
 }
 
-/// The key that signs what [`ISSUER`] issues.
+/// The key with which [`ISSUER`] signs.
 pub(super) fn signing_key() -> SigningKey {
     SigningKey::first(Algorithm::Rs256)
 }
@@ -136,17 +136,17 @@ pub(super) fn foreign_key() -> SigningKey {
     SigningKey::second(Algorithm::Rs256)
 }
 
-/// The same under the `kid` of the one that is.
+/// The same key with the `kid` of the key in the set.
 pub(super) fn forging_key() -> SigningKey {
     foreign_key().with_kid(signing_key().kid().unwrap_or_default())
 }
 
-/// A user's access token that is right in every respect.
+/// A fully valid access token of a user.
 pub(super) fn user() -> Token {
     Token::user(ISSUER, AUDIENCE, NOW)
 }
 
-/// A machine's access token that is right in every respect.
+/// A fully valid access token of a machine.
 pub(super) fn machine() -> Token {
     Token::machine(ISSUER, AUDIENCE, NOW)
 }

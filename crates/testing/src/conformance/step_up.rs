@@ -115,7 +115,7 @@ fn refused_id_token() -> Vec<Case> {
     ]
 }
 
-/// Authgear's users without means to re-authenticate: asking again would never end.
+/// Authgear users who are not able to re-authenticate: asking them would never end.
 fn cannot() -> Vec<Case> {
     let cannot = || stale().claim(CAN_REAUTHENTICATE, false);
     let biometric = fresh()
@@ -159,17 +159,17 @@ fn class() -> Vec<Case> {
     ]
 }
 
-/// An access token whose user authenticated an hour ago.
+/// An access token of a user who authenticated an hour ago.
 fn stale() -> Token {
     user().authenticated_at(ago(3600))
 }
 
-/// The ID token that re-authentication has just yielded.
+/// The ID token from a re-authentication just now.
 fn fresh() -> Token {
     Token::id_token(ISSUER, CLIENT_ID, NOW).authenticated_at(ago(10))
 }
 
-/// An ID token of somebody else.
+/// Somebody else's ID token.
 fn foreign() -> Token {
     fresh().claim("sub", "somebody else")
 }

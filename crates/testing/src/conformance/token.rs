@@ -1,6 +1,6 @@
 //! Stages 2, 4 and 5: the access token, its signature and its claims ([RFC 9068 §4]).
 //!
-//! Each token is right in every respect and spoilt in one.
+//! Each token is valid except for one defect.
 //!
 //! [RFC 9068 §4]: https://www.rfc-editor.org/rfc/rfc9068#section-4
 
@@ -14,7 +14,7 @@ use super::setting::{AUDIENCE, ISSUER, NOW, foreign_key, forging_key, machine, s
 use crate::token::CLIENT_ID;
 use crate::{Algorithm, SigningKey, Token};
 
-/// One answer for every token that is not valid: T-ERR-03.
+/// The same answer for every invalid token: T-ERR-03.
 pub(super) const INVALID_TOKEN: Answer = Answer::challenge(
     401,
     r#"Bearer realm="api", error="invalid_token", error_description="The access token is not valid", resource_metadata="https://api.example/.well-known/oauth-protected-resource/v1""#,
@@ -295,7 +295,7 @@ fn claims() -> Vec<Case> {
     ]
 }
 
-/// Optional covers absence only.
+/// Optional only allows missing credentials.
 fn optional() -> Vec<Case> {
     let refuses = |name, token: Token, reason| {
         let sent = Sent::get(name, "/optional").bearer(&token);
@@ -319,13 +319,13 @@ fn optional() -> Vec<Case> {
     ]
 }
 
-/// A token that was good an hour ago.
+/// A token that was valid an hour ago.
 pub(super) fn expired() -> Token {
     user().expires_at(NOW.minus(Duration::from_secs(3600)))
 }
 
-/// A good token of exactly this many bytes. No single filler yields every length, since base64url
-/// skips some: one goes into the header, one into the payload.
+/// A valid token of exactly this many bytes. One filler cannot produce every length, because
+/// base64url skips some: so there is one in the header and one in the payload.
 fn of_size(bytes: usize) -> String {
     let filled = |header: usize, payload: usize| {
         let token = user().header("x", "a".repeat(header));

@@ -1,4 +1,4 @@
-//! Claims ([RFC 7519 §4], [RFC 9068 §2.2]): what they may be, and each rule broken.
+//! Claims ([RFC 7519 §4], [RFC 9068 §2.2]): permitted values, and a violation of each rule.
 //!
 //! [RFC 7519 §4]: https://www.rfc-editor.org/rfc/rfc7519#section-4
 //! [RFC 9068 §2.2]: https://www.rfc-editor.org/rfc/rfc9068#section-2.2
@@ -7,7 +7,7 @@ use bearward_core::rejection::InvalidToken;
 
 use super::draft::change::{Change, Check, Edit};
 
-/// A claim with one of these values: still good.
+/// A claim with one of these values: still valid.
 const fn good(
     name: &'static str,
     claim: &'static [&'static str; 1],
@@ -40,7 +40,7 @@ const fn without(
     Change::spoil(name, claim, Edit::WithoutClaim(of), check, reason)
 }
 
-/// All of these, the good ones first. [`NOW`](super::NOW) is 1700000000, the leeway 30 s.
+/// All of these, the valid ones first. [`NOW`](super::NOW) is 1700000000, the leeway 30 s.
 pub(super) static ALL: &[Change] = &[
     // Times, within their bounds.
     good(

@@ -17,12 +17,12 @@ pub(super) struct Draft {
     pub(super) header: Members,
     pub(super) payload: Members,
     pub(super) signer: Signer,
-    /// What signs in the end.
+    /// The key that signs at the end.
     pub(super) key: SigningKey,
-    /// Whether it is left without a signature.
+    /// Whether the token stays unsigned.
     pub(super) is_unsigned: bool,
     pub(super) spelling: Spelling,
-    /// Changes to be made at a later step.
+    /// Changes for a later step.
     later: Vec<&'static Change>,
     edges: Vec<&'static str>,
     spoils: Vec<&'static Change>,
@@ -33,19 +33,19 @@ pub(super) struct Draft {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Spelling {
     pub(super) is_shuffled: bool,
-    /// Stands wherever JSON allows white space.
+    /// The text wherever JSON allows white space.
     pub(super) space: &'static str,
 }
 
 impl Draft {
-    /// A good token of a user or a machine.
+    /// A valid token of a user or a machine.
     pub(super) fn new(signer: &Signer, rng: &mut Rng) -> Self {
         let token = if rng.u8(..4) == 0 {
             Token::machine(ISSUER, AUDIENCE, NOW)
         } else {
             Token::user(ISSUER, AUDIENCE, NOW)
         };
-        // Otherwise every good token of an algorithm would be the same.
+        // Otherwise all valid tokens with one algorithm would be equal.
         let token = token
             .claim("jti", format!("{:016x}", rng.u64(..)))
             .key(signer.key.clone());
@@ -63,17 +63,17 @@ impl Draft {
         }
     }
 
-    /// The algorithm of the key it is meant for.
+    /// The algorithm of the intended key.
     pub(super) fn algorithm(&self) -> Algorithm {
         self.signer.key.algorithm()
     }
 
-    /// Whether the key it is meant for has an algorithm and a `kid` of its own.
+    /// Whether the intended key has an algorithm and a `kid` of its own.
     pub(super) fn has_usual_key(&self) -> bool {
         self.signer.edge.is_none()
     }
 
-    /// Makes the change, unless it cannot be made to this token or touches what was changed before.
+    /// Makes the change, unless it does not apply to this token or touches an earlier change.
     pub(super) fn change(&mut self, change: &'static Change, rng: &mut Rng) {
         let is_free = |what: &&str| !self.touched.contains(what);
         if !change.touches.iter().all(is_free) || !(change.applies)(self) {
@@ -99,7 +99,7 @@ impl Draft {
         }
     }
 
-    /// The specimen; none if a change could not be made.
+    /// The specimen; `None` if a change could not be made.
     pub(super) fn finish(mut self, rng: &mut Rng) -> Option<Specimen> {
         let (header, payload) = self.texts(rng);
         let token = self.sign(&header, &payload, rng)?;
@@ -140,7 +140,7 @@ impl Draft {
             let Edit::Encoding(edit) = change.edit else {
                 continue;
             };
-            // Header and payload are signed as they are written: nothing else is wrong with them.
+            // Signs header and payload as written: nothing else is wrong with them.
             match rng.u8(..3) {
                 0 => parts.header_b64 = edit(&parts.header_b64, rng)?,
                 1 => parts.payload_b64 = edit(&parts.payload_b64, rng)?,

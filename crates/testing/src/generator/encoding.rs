@@ -21,7 +21,7 @@ const fn shape(name: &'static str, edit: fn(&mut String, &mut Rng)) -> Change {
     )
 }
 
-/// Not canonical base64url. It touches nothing that another of these could be in the way of.
+/// Not canonical base64url. It touches nothing that could conflict with the others.
 const fn base64(name: &'static str, edit: fn(&str, &mut Rng) -> Option<String>) -> Change {
     Change::spoil(
         name,
@@ -32,7 +32,7 @@ const fn base64(name: &'static str, edit: fn(&str, &mut Rng) -> Option<String>) 
     )
 }
 
-/// All of these, the good one first.
+/// All of these, the valid one first.
 pub(super) static ALL: &[Change] = &[
     Change::edge("large", &["shape", "payload text"], Edit::Draft(large)),
     Change::spoil(
@@ -155,7 +155,7 @@ fn json_serialization(token: &mut String, rng: &mut Rng) {
     };
 }
 
-/// As RFC 4648 §4 pads, which is what JWS leaves out.
+/// Padding as in RFC 4648 §4, which JWS omits.
 fn proper_padding(part: &str, _: &mut Rng) -> Option<String> {
     match part.len() & 3 {
         2 => Some(format!("{part}==")),
@@ -169,7 +169,7 @@ fn standard_alphabet(part: &str, _: &mut Rng) -> Option<String> {
     (other != part).then_some(other)
 }
 
-/// The bits of the last character that mean nothing, set.
+/// Sets the unused bits of the last character.
 fn unused_bits(part: &str, _: &mut Rng) -> Option<String> {
     let mask = match part.len() & 3 {
         2 => 0b1111,
@@ -179,7 +179,7 @@ fn unused_bits(part: &str, _: &mut Rng) -> Option<String> {
     let mut part = part.to_owned();
     let last = part.pop()?;
     let value = ALPHABET.find(last)?;
-    // What was 0, since the text is canonical.
+    // The bits were 0, because the text is canonical.
     let other = ALPHABET.chars().nth(value | mask)?;
     part.push(other);
     Some(part)

@@ -1,4 +1,4 @@
-//! The header ([RFC 7515 §4.1]): algorithm and key, and members that must not be there.
+//! The header ([RFC 7515 §4.1]): algorithm and key, and forbidden members.
 //!
 //! [RFC 7515 §4.1]: https://www.rfc-editor.org/rfc/rfc7515#section-4.1
 
@@ -31,7 +31,7 @@ const fn bad(
     Change::spoil(name, member, Edit::Header(of, values), check, reason)
 }
 
-/// All of these, the good ones first. `alg` and `kid` are touched by what changes the key, too.
+/// All of these, the valid ones first. A change of the key also touches `alg` and `kid`.
 pub(super) static ALL: &[Change] = &[
     good(
         "typ-in-another-case",
@@ -234,7 +234,7 @@ pub(super) static ALL: &[Change] = &[
         Check::Key,
         InvalidToken::KidAmbiguous,
     ),
-    // Members that must not be there.
+    // Forbidden members.
     bad(
         "crit-unknown",
         &["crit"],
@@ -366,7 +366,7 @@ pub(super) static ALL: &[Change] = &[
     ),
 ];
 
-/// What a change of the key touches.
+/// The parts that a change of the key touches.
 const KEY: &[&str] = &["alg", "kid", "signature"];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -385,7 +385,7 @@ pub(super) fn family(algorithm: Algorithm) -> Family {
     }
 }
 
-/// Of all keys in the set, one alone can do these.
+/// Only one key in the set supports these.
 fn fits_alone(draft: &Draft) -> bool {
     let algorithm = draft.algorithm();
     algorithm.key_type() == "EC" && algorithm != Algorithm::Es384
@@ -418,7 +418,7 @@ fn alg_none_unsigned(draft: &mut Draft, rng: &mut Rng) {
     draft.is_unsigned = true;
 }
 
-/// RFC 8725 §2.1: whoever takes the algorithm from the header takes the public key for a secret.
+/// RFC 8725 §2.1: a verifier that trusts the header's algorithm uses the public key as a secret.
 fn hmac(draft: &mut Draft, rng: &mut Rng) {
     let key = &draft.signer.key;
     let pem = key.public_key_pem().unwrap_or_default();
@@ -459,7 +459,7 @@ fn alg_of_another_key_type(draft: &mut Draft, rng: &mut Rng) {
     sign_as(draft, rng, |other| family(other) != family(own));
 }
 
-/// Under the `kid` of its own key, as if it were another algorithm's.
+/// With the `kid` of its own key, but signed with another algorithm.
 fn sign_as(draft: &mut Draft, rng: &mut Rng, is_wanted: impl Fn(Algorithm) -> bool) {
     let others: Vec<Algorithm> = algorithms().filter(|other| is_wanted(*other)).collect();
     if let Some(other) = rng.choice(others) {
@@ -484,20 +484,19 @@ fn kid_ambiguous(draft: &mut Draft, rng: &mut Rng) {
     draft.header.set_text("kid", TWINS);
 }
 
-/// RFC 7797 §6: the one extension that is registered, as its RFC wants it.
+/// RFC 7797 §6: the only registered extension, as its RFC requires.
 fn crit_b64_true(draft: &mut Draft, _: &mut Rng) {
     draft.header.set("crit", "[\"b64\"]");
     draft.header.set("b64", "true");
 }
 
-/// The same, with a payload that is not encoded: the text that stands there is signed, so that it
-/// verifies, and is no JSON.
+/// The same, but with an unencoded payload: the raw text is signed, so it verifies, but is no JSON.
 fn crit_b64_false(draft: &mut Draft, _: &mut Rng) {
     draft.header.set("crit", "[\"b64\"]");
     draft.header.set("b64", "false");
 }
 
-/// An extension that is there, and that nobody knows.
+/// An extension that is present and that nobody knows.
 fn crit_present(draft: &mut Draft, _: &mut Rng) {
     draft.header.set("crit", "[\"urn:example:bound-to\"]");
     draft

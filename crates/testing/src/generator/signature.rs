@@ -1,5 +1,5 @@
-//! Signatures ([RFC 7515 §5.2], [RFC 7518 §3], [RFC 8032 §5.1.7]): forged, cut, and numbers played
-//! with.
+//! Signatures ([RFC 7515 §5.2], [RFC 7518 §3], [RFC 8032 §5.1.7]): forged, cut, and with
+//! manipulated numbers.
 //!
 //! [RFC 7515 §5.2]: https://www.rfc-editor.org/rfc/rfc7515#section-5.2
 //! [RFC 7518 §3]: https://www.rfc-editor.org/rfc/rfc7518#section-3
@@ -38,7 +38,7 @@ const fn length(name: &'static str, edit: fn(&mut Parts, &Signer, &mut Rng)) -> 
     )
 }
 
-/// A key of the attacker's, which the header points to.
+/// The attacker's key, referenced in the header.
 const fn injected(
     name: &'static str,
     touches: &'static [&'static str],
@@ -53,7 +53,7 @@ const fn injected(
     )
 }
 
-/// All of these, the good one first.
+/// All of these, the valid one first.
 pub(super) static ALL: &[Change] = &[
     Change::edge("ecdsa-high-s", SIGNATURE, Edit::Signature(mirrored_s)).only_if(is_ec),
     invalid("signature-bit-flipped", bit_flipped),
@@ -123,7 +123,7 @@ fn of_another_token(parts: &mut Parts, signer: &Signer, _: &mut Rng) {
     parts.signature = signer.key.sign(other.as_bytes());
 }
 
-/// By the same RSA key, with another hash or padding.
+/// Signs with the same RSA key, but another hash or padding.
 fn by_another_algorithm(parts: &mut Parts, signer: &Signer, rng: &mut Rng) {
     let own = signer.key.algorithm();
     let others: Vec<Algorithm> = super::algorithms()
@@ -139,8 +139,8 @@ fn by_another_algorithm(parts: &mut Parts, signer: &Signer, rng: &mut Rng) {
     parts.signature = key.sign(parts.signing_input().as_bytes());
 }
 
-/// RFC 8017 §5.2.2: a representative that is not below the modulus is out of range, although it is
-/// the same number to the arithmetic.
+/// RFC 8017 §5.2.2: a representative at or above the modulus is out of range, although the
+/// arithmetic sees the same number.
 fn plus_modulus(parts: &mut Parts, signer: &Signer, _: &mut Rng) {
     let jwk = signer.key.public_jwk();
     let modulus = jwk.get("n").and_then(serde_json::Value::as_str);
@@ -148,7 +148,7 @@ fn plus_modulus(parts: &mut Parts, signer: &Signer, _: &mut Rng) {
         .decode_to_vec(modulus.unwrap_or_default())
         .unwrap_or_default();
     let (sum, carry) = sum(&parts.signature, &modulus);
-    // Where it does not fit into the length, the modulus itself is out of range as well.
+    // If it does not fit into the length, the modulus itself is out of range as well.
     parts.signature = if carry == 0 { sum } else { modulus };
 }
 
@@ -200,7 +200,7 @@ fn truncated(parts: &mut Parts, _: &Signer, rng: &mut Rng) {
     parts.signature.truncate(length);
 }
 
-/// By whoever knows no key at all.
+/// Signs without knowing any of the keys.
 fn hmac(parts: &mut Parts, _: &Signer, _: &mut Rng) {
     if let Ok(key) = SigningKey::from_secret(Algorithm::Hs256, b"secret") {
         parts.signature = key.sign(parts.signing_input().as_bytes());
@@ -231,7 +231,7 @@ fn halves(parts: &mut Parts) -> (&mut [u8], &mut [u8]) {
     parts.signature.split_at_mut(half)
 }
 
-/// The sum of two numbers of the same length, big-endian, and what is carried over.
+/// The sum of two numbers of the same length, big-endian, and the carry.
 fn sum(a: &[u8], b: &[u8]) -> (Vec<u8>, u16) {
     let mut carry = 0;
     let mut sum: Vec<u8> = a
@@ -287,7 +287,8 @@ fn der_length(length: usize) -> Vec<u8> {
     }
 }
 
-/// The order of the algorithm's curve (SP 800-186 §3.2.1), as long as a number of its signatures.
+/// The order of the algorithm's curve (SP 800-186 §3.2.1), as long as each number in its
+/// signatures.
 fn order(algorithm: Algorithm) -> Vec<u8> {
     match algorithm.as_str() {
         "ES256" => P256_ORDER.to_vec(),

@@ -1,4 +1,5 @@
-//! JSON ([RFC 8259]) of header and payload: what two readers would read differently, or not at all.
+//! JSON ([RFC 8259]) of header and payload: texts that two readers would read differently, or not
+//! at all.
 //!
 //! [RFC 8259]: https://www.rfc-editor.org/rfc/rfc8259
 
@@ -22,7 +23,7 @@ macro_rules! in_both {
     };
 }
 
-/// All of these, the good ones first.
+/// All of these, the valid ones first.
 pub(super) static ALL: &[Change] = in_both! {
     [
         Change::edge("members-shuffled", &["spelling"], Edit::Draft(shuffled)),
@@ -85,13 +86,13 @@ fn nested(text: &mut Text, arrays: usize) {
     member(text, &value);
 }
 
-/// Members up to the limit, those of inner objects counted.
+/// Members up to the limit, including those of inner objects.
 fn members_256(text: &mut Text, _: &mut Rng) {
     let missing = 256_usize.saturating_sub(members_of(&text.bytes));
     add_members(text, missing);
 }
 
-/// How many members there are in all: each has one colon outside of strings.
+/// The total number of members: each has one colon outside strings.
 fn members_of(json: &[u8]) -> usize {
     let (mut members, mut in_string, mut escaped) = (0_usize, false, false);
     for byte in json {
@@ -145,7 +146,7 @@ fn not_an_object(text: &mut Text, rng: &mut Rng) {
     }
 }
 
-/// A member that is there, once more: with another value before it, or behind it.
+/// Repeats an existing member, with another value before or after it.
 fn duplicate(text: &mut Text, rng: &mut Rng) {
     let name = rng.choice(&text.names).cloned().unwrap_or_default();
     repeat(text, &Value::from(name).to_string(), rng);
@@ -189,7 +190,7 @@ fn too_deep(text: &mut Text, rng: &mut Rng) {
 fn too_many_members(text: &mut Text, rng: &mut Rng) {
     let more = rng.usize(0..5);
     let names = text.names.len();
-    // At least 257 with those that are there.
+    // At least 257 together with the existing ones.
     add_members(text, 257_usize.saturating_sub(names).saturating_add(more));
 }
 

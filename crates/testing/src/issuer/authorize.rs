@@ -1,8 +1,8 @@
-//! The authorization endpoint: code with PKCE, and when a user has to log in ([RFC 6749 §4.1.1],
-//! [RFC 7636 §4.3], [OpenID Connect Core §3.1.2]).
+//! The authorization endpoint: code with PKCE, and the rules for logging in again ([RFC 6749
+//! §4.1.1], [RFC 7636 §4.3], [OpenID Connect Core §3.1.2]).
 //!
-//! A login session is used again without a question, with the `auth_time` it has; `prompt=login`
-//! and a `max_age` that has run out ask again, and then `auth_time` moves. There is no consent, no
+//! It reuses a login session silently, with its `auth_time`; `prompt=login` and an exceeded
+//! `max_age` require a new login, which updates `auth_time`. There is no consent, no
 //! `id_token_hint`, no request object.
 //!
 //! [OpenID Connect Core §3.1.2]: https://openid.net/specs/openid-connect-core-1_0.html#AuthorizationEndpoint
@@ -30,7 +30,7 @@ pub(super) fn routes() -> Router<Arc<State>> {
     Router::new().route("/oauth2/authorize", get(ask).post(log_in))
 }
 
-/// A request: a code at once, the login form, or an error.
+/// Answers a request with a code, the login form, or an error.
 async fn ask(
     Shared(state): Shared<Arc<State>>,
     RawQuery(query): RawQuery,
@@ -56,7 +56,7 @@ async fn ask(
     }
 }
 
-/// The login form, sent to the same address as the request.
+/// Handles the login form, which is sent to the same address as the request.
 async fn log_in(
     Shared(state): Shared<Arc<State>>,
     RawQuery(query): RawQuery,
@@ -106,7 +106,7 @@ async fn log_in(
     response
 }
 
-/// Who asks, and where the answer goes; without these nothing may be redirected.
+/// The client and its redirect URI; without these, the endpoint must not redirect.
 fn client<'a>(state: &State, params: &'a Params) -> Result<(&'a str, Answer<'a>), OauthError> {
     let id = params.required("client_id", "client_id is missing")?;
     let redirect_uri = params.required("redirect_uri", "redirect_uri is missing")?;
@@ -123,7 +123,7 @@ fn client<'a>(state: &State, params: &'a Params) -> Result<(&'a str, Answer<'a>)
     Ok((id, answer))
 }
 
-/// What is asked for.
+/// The request's parameters.
 struct AuthorizationRequest<'a> {
     challenge: &'a str,
     max_age: Option<Duration>,
@@ -165,7 +165,7 @@ impl<'a> AuthorizationRequest<'a> {
         })
     }
 
-    /// Whether this login will do, or the user has to authenticate again.
+    /// Whether this login is sufficient, or the user must authenticate again.
     fn is_satisfied_by(&self, session: &Session, now: UnixTime) -> bool {
         if self.prompt == Prompt::Login {
             return false;
@@ -173,8 +173,8 @@ impl<'a> AuthorizationRequest<'a> {
         let Some(max_age) = self.max_age else {
             return true;
         };
-        // A `max_age` of 0 is `prompt=login` (OpenID Connect Core §3.1.2.1), also in the second of
-        // the login.
+        // A `max_age` of 0 is `prompt=login` (OpenID Connect Core §3.1.2.1), even in the same
+        // second as the login.
         let age = now.since(session.auth_time());
         !max_age.is_zero() && age.is_some_and(|age| age <= max_age)
     }
@@ -204,7 +204,7 @@ fn prompt(value: Option<&str>) -> Result<Prompt, OauthError> {
     Ok(prompt)
 }
 
-/// Where the answer goes.
+/// The destination of the answer.
 struct Answer<'a> {
     redirect_uri: &'a str,
     state: Option<&'a str>,
@@ -258,7 +258,7 @@ impl Answer<'_> {
         let Ok(location) = HeaderValue::try_from(location) else {
             return login::refusal("redirect_uri is not a URI");
         };
-        // 303, so that the password of a form is not sent on (RFC 9700 §4.12).
+        // 303, so that the client does not forward the form's password (RFC 9700 §4.12).
         let mut response = StatusCode::SEE_OTHER.into_response();
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, super::NO_STORE);
@@ -278,5 +278,5 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
         .find_map(|(name, value)| (name == COOKIE).then_some(value))
 }
 
-/// Cookies know no ports: the name keeps it apart from those of other servers on loopback.
+/// Cookies ignore ports: the name distinguishes it from cookies of other servers on loopback.
 const COOKIE: &str = "bearward_issuer_session";

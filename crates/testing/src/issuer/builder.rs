@@ -61,20 +61,20 @@ impl DevIssuerBuilder {
 
     /// Listens here; by default on a free port of 127.0.0.1.
     ///
-    /// The issuer gives a token to whoever asks: keep it on loopback, or behind something that
-    /// knows who may ask.
+    /// The issuer gives tokens to anyone: keep it on loopback, or behind something that controls
+    /// access.
     pub fn bind(mut self, address: SocketAddr) -> Self {
         self.address = address;
         self
     }
 
-    /// Signs with the fixed keys for these algorithms; the first is the one that signs unless
-    /// another is asked for. By default RS256.
+    /// Signs with the fixed keys for these algorithms; the first signs unless a request names
+    /// another. By default RS256.
     pub fn algorithms(self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.keys(algorithms.into_iter().map(SigningKey::first))
     }
 
-    /// Signs with these keys; the first is the one that signs unless another is asked for.
+    /// Signs with these keys; the first signs unless a request names another algorithm.
     pub fn keys(mut self, keys: impl IntoIterator<Item = SigningKey>) -> Self {
         self.keys = keys.into_iter().collect();
         self
@@ -92,8 +92,8 @@ impl DevIssuerBuilder {
         self
     }
 
-    /// The audience of tokens for which no resource was asked; by default the issuer itself, as
-    /// with Authgear.
+    /// The audience of tokens requested without a resource; by default the issuer itself, as with
+    /// Authgear.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = Some(audience.into());
         self
@@ -105,43 +105,43 @@ impl DevIssuerBuilder {
         self
     }
 
-    /// Lets a new key sign this often, by the clock, and keeps the old ones in the key set. The
-    /// change happens with the first request that finds it due. By default keys stay.
+    /// Switches to a new signing key this often, and keeps the old ones in the key set. The first
+    /// request after the time triggers the change. By default there is no rotation.
     pub fn rotate_every(mut self, period: Duration) -> Self {
         self.rotate_every = Some(period);
         self
     }
 
-    /// Takes the time from here; by default from the system.
+    /// Uses this clock; by default the system's.
     pub fn clock(mut self, clock: impl Fn() -> UnixTime + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Speaks TLS, well or badly; by default not.
+    /// Uses TLS, correctly or not; by default not at all.
     pub fn tls(mut self, tls: Tls) -> Self {
         self.tls = tls;
         self
     }
 
-    /// Sends this `Cache-Control` with metadata and keys; by default none, as Authgear.
+    /// Sends this `Cache-Control` with metadata and keys; by default none, like Authgear.
     pub fn cache_control(mut self, value: impl Into<String>) -> Self {
         self.cache_control = Some(value.into());
         self
     }
 
-    /// Sends an `ETag` with metadata and keys, and answers 304; by default not, as Authgear.
+    /// Sends an `ETag` with metadata and keys, and answers 304; by default not, like Authgear.
     pub fn etags(mut self) -> Self {
         self.etags = Etags::On;
         self
     }
 
-    /// Is this issuer to the outside: an origin such as `https://auth.example`, without a slash at
-    /// the end.
+    /// Sets the public origin of the issuer, such as `https://auth.example`, without a trailing
+    /// slash.
     ///
-    /// A fetch of metadata or keys whose `Host` and `X-Forwarded-Proto` (or else the socket's
-    /// scheme) name another origin is answered 307, as by Authgear. By default the origin is the
-    /// address, and any `Host` will do.
+    /// If a fetch of metadata or keys names another origin in `Host` and `X-Forwarded-Proto` (or by
+    /// the socket's scheme), the answer is 307, as from Authgear. By default the origin is the
+    /// address, and any `Host` is accepted.
     pub fn public_origin(mut self, origin: impl Into<String>) -> Self {
         self.public_origin = Some(origin.into());
         self
@@ -153,11 +153,11 @@ impl DevIssuerBuilder {
         self
     }
 
-    /// Binds the address and serves, on the tokio runtime this is called from.
+    /// Binds the address and serves, on the current tokio runtime.
     ///
     /// # Errors
     ///
-    /// If a setting makes no sense, the address is taken, or there is no certificate to be had.
+    /// If a setting makes no sense, the address is taken, or no certificate can be made.
     pub async fn start(self) -> Result<DevIssuer, StartError> {
         let (signer, others) = signers(self.keys)?;
         let cache_control = self.cache_control.map(HeaderValue::try_from).transpose();
@@ -257,7 +257,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     })
 }
 
-/// The address to reach a listener at: loopback if it listens everywhere.
+/// The address at which to reach a listener: loopback if it listens everywhere.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         ip if !ip.is_unspecified() => ip,

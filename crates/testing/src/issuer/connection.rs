@@ -1,4 +1,4 @@
-//! Sockets: accepts connections, and cuts those a fault wants cut.
+//! Sockets: accepts connections, and cuts those that a fault requires to be cut.
 //!
 //! It serves HTTP/1.1 only, which every fetcher speaks.
 
@@ -21,11 +21,11 @@ use tower_service::Service;
 
 use super::tls::Speech;
 
-/// Stands in the extensions of a response that must not be sent: the connection is closed instead.
+/// An extension of a response that must not be sent: the connection is closed instead.
 #[derive(Clone, Copy)]
 pub(super) struct Cut;
 
-/// Serves until `stop` is dropped; then every connection is closed, as also when TLS changes.
+/// Serves until `stop` is dropped, then closes every connection. A change of TLS also closes them.
 pub(super) async fn serve(
     listener: TcpListener,
     mut speech: watch::Receiver<Speech>,
@@ -37,7 +37,7 @@ pub(super) async fn serve(
         tokio::select! {
             biased;
             _ = &mut stop => break,
-            // What is kept open has had its handshake.
+            // Open connections have completed their handshake, so close them.
             Ok(()) = speech.changed() => connections.shutdown().await,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
@@ -45,7 +45,7 @@ pub(super) async fn serve(
                     let speech = speech.borrow().clone();
                     connections.spawn(secure(stream, speech, router.clone()));
                 }
-                // Out of file descriptors, most likely: until some are free there is no hurry.
+                // Probably out of file descriptors: wait until some are free.
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             },
         }
@@ -55,7 +55,7 @@ pub(super) async fn serve(
 }
 
 async fn secure(stream: TcpStream, speech: Speech, router: Router) {
-    // Answers are small; without this a byte of a slow one would wait for the next.
+    // Answers are small; without this, each byte of a slow one would wait for the next.
     let _ = stream.set_nodelay(true);
     match speech {
         Speech::None => pending().await,
@@ -87,7 +87,7 @@ async fn route(
     Ok(response)
 }
 
-/// What makes hyper close a connection without an answer.
+/// The error that makes hyper close a connection without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("a fault cuts the connection")]
 struct ConnectionCut;

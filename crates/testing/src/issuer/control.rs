@@ -1,9 +1,9 @@
-//! What makes the issuer one for development: tokens for the asking, rotation, faults, counts.
+//! The endpoints that only a development issuer has: tokens on request, rotation, faults, counts.
 //!
-//! Bodies are JSON, whatever their `Content-Type` says, so that `curl -d` will do. An empty body is
-//! an empty object. An unknown member is refused, since a misspelt one would do nothing.
+//! Bodies are JSON, whatever their `Content-Type`, so `curl -d` works. An empty body is an empty
+//! object. Unknown members are refused, because a misspelt one would do nothing.
 //!
-//! Pages of other origins are refused: a browser on the same machine reaches loopback, too.
+//! Pages from other origins are refused: a browser on the same machine reaches loopback, too.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -51,15 +51,15 @@ async fn own_origin(Shared(state): Shared<Arc<State>>, request: Request, next: N
 struct Mint {
     /// The algorithm, which one of the issuer's keys must have.
     alg: Option<String>,
-    /// `aud`; of an ID token the client.
+    /// `aud`; for an ID token, the client.
     audience: Option<String>,
     /// How long ago the user authenticated, in seconds; negative for the future.
     auth_time_age: Option<i64>,
-    /// Claims to set, or with `null` to take out.
+    /// Claims to set, or to remove with `null`.
     claims: Map<String, Value>,
     /// `exp`, in seconds from now; negative for the past.
     expires_in: Option<i64>,
-    /// Header members to set, or with `null` to take out.
+    /// Header members to set, or to remove with `null`.
     header: Map<String, Value>,
     kind: Kind,
     /// `sub`.

@@ -1,12 +1,12 @@
-//! What can be wrong with an issuer, on demand.
+//! The faults of an issuer, on demand.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Something wrong with the answers to a fetch of metadata or keys; the other endpoints keep
-/// working.
+/// A fault in the answers to fetches of metadata or keys; the other endpoints keep working.
 ///
-/// A faulty answer is good in every other respect: who overlooks the fault gets usable keys.
+/// A faulty answer is correct in every other respect: a client that overlooks the fault gets usable
+/// keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Fault {
@@ -20,7 +20,7 @@ pub enum Fault {
     Error500,
     /// Status 200 and a page of HTML.
     Garbage,
-    /// No answer, until the fault is cleared: then the requests still waiting are answered.
+    /// No answer until the fault is cleared; then waiting requests are answered.
     Hang,
     /// The document is padded to 4 MiB.
     HugeBody,
@@ -28,7 +28,7 @@ pub enum Fault {
     JwksUriDowngrade,
     /// The metadata's `jwks_uri` is a `file` URL.
     JwksUriFile,
-    /// The metadata's `jwks_uri` is at a host whose name no resolver can be asked for.
+    /// The metadata's `jwks_uri` has a host name that no resolver can look up.
     JwksUriUnresolvable,
     /// The key set has only the keys of [`OddJwk`](crate::keys::OddJwk).
     NoUsableKey,
@@ -107,7 +107,7 @@ impl FromStr for Fault {
     }
 }
 
-/// The name is not that of a fault.
+/// No fault has this name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not the name of a fault")]
 #[non_exhaustive]

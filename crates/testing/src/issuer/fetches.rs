@@ -2,18 +2,17 @@
 
 use serde_json::{Value, json};
 
-/// Counts of fetches since the issuer started. A fetch counts when it arrives, whatever becomes
-/// of it.
+/// Counts of fetches since the issuer started. A fetch counts when it arrives, whatever the answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FetchCounts {
-    /// Fetches of metadata, under any of its paths.
+    /// Fetches of metadata, at any of its paths.
     pub discovery: u64,
     /// Fetches of the key set.
     pub jwks: u64,
-    /// Answers 304, among the others.
+    /// The number of 304 answers among these.
     pub not_modified: u64,
-    /// Fetches of what [`Fault::Redirect`](super::Fault::Redirect) points to: somebody followed.
+    /// Fetches of the target of [`Fault::Redirect`](super::Fault::Redirect): a client followed it.
     pub redirected: u64,
 }
 

@@ -1,4 +1,5 @@
-//! Which keys sign, which are only shown, and when that changes. It generates none.
+//! The keys that sign, the keys that are only published, and when they rotate. It generates no
+//! keys.
 
 use std::time::Duration;
 
@@ -11,13 +12,13 @@ pub(super) struct Keyring {
     signer: SigningKey,
     /// Keys for other algorithms, on demand.
     others: Vec<SigningKey>,
-    /// Keys that signed once, the latest first.
+    /// Former signing keys, the latest first.
     old: Vec<SigningKey>,
     due: Option<UnixTime>,
     every: Option<Duration>,
 }
 
-/// What becomes of the keys that signed until a rotation.
+/// What a rotation does with the former signing keys.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Old {
     Drop,
@@ -40,7 +41,7 @@ impl Keyring {
         }
     }
 
-    /// The key that signs unless another algorithm is asked for.
+    /// The key that signs unless a request names another algorithm.
     pub(super) fn signer(&self) -> SigningKey {
         self.signer.clone()
     }
@@ -52,12 +53,12 @@ impl Keyring {
             .cloned()
     }
 
-    /// The keys of the key set: the signer is the first, as Authgear's is.
+    /// The keys of the key set: the signer is first, as in Authgear's.
     pub(super) fn published(&self) -> Vec<SigningKey> {
         self.signers().chain(&self.old).cloned().collect()
     }
 
-    /// The algorithms the next keys must be for: the signer's, the others'.
+    /// The algorithms that the next keys must have: the signer's, the others'.
     pub(super) fn algorithms(&self) -> (Algorithm, Vec<Algorithm>) {
         let others = self.others.iter().map(SigningKey::algorithm);
         (self.signer.algorithm(), others.collect())
@@ -68,7 +69,7 @@ impl Keyring {
         self.due.is_some_and(|due| due <= now)
     }
 
-    /// Lets these keys sign from now on.
+    /// Makes these keys sign from now on.
     pub(super) fn rotate(
         &mut self,
         signer: SigningKey,
@@ -92,6 +93,6 @@ impl Keyring {
     }
 }
 
-/// How many keys that signed once stay in the key set. A resource server takes 100 keys; an issuer
+/// How many former signing keys stay in the key set. A resource server takes 100 keys; an issuer
 /// that rotates every few seconds must not grow past that.
 const OLD_KEYS: usize = 32;

@@ -1,4 +1,4 @@
-//! Pages for a person: the login form, and what went wrong. Plain HTML, no scripts.
+//! Pages for people: the login form, and errors. Plain HTML, no scripts.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -6,7 +6,8 @@ use http::{HeaderValue, StatusCode, header};
 
 use super::state::State;
 
-/// The login form. It has no `action`: it is sent to where it came from, query and all.
+/// The login form. It has no `action`, so browsers send it to the page's own URL, including the
+/// query.
 pub(super) fn form(state: &State, status: StatusCode, problem: &str) -> Response {
     let users: String = state
         .users

@@ -18,7 +18,7 @@ impl Params {
     ///
     /// # Errors
     ///
-    /// `invalid_request` if it is there twice.
+    /// `invalid_request` if it is present twice.
     pub(super) fn once(&self, name: &'static str) -> Result<Option<&str>, OauthError> {
         let mut values = self.all(name);
         let value = values.next();
@@ -28,7 +28,7 @@ impl Params {
         Ok(value)
     }
 
-    /// The value of `name`, which has to be there once.
+    /// The value of `name`, which must be present once.
     ///
     /// # Errors
     ///

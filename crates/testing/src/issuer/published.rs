@@ -1,5 +1,5 @@
 //! Metadata ([RFC 8414 §3], [OpenID Connect Discovery §4]) and keys ([RFC 7517 §5]), as Authgear
-//! serves them: without `Cache-Control` and `ETag` unless asked to, with `Vary: User-Agent` and a
+//! serves them: without `Cache-Control` and `ETag` by default, with `Vary: User-Agent` and a
 //! cookie.
 //!
 //! [OpenID Connect Discovery §4]: https://openid.net/specs/openid-connect-discovery-1_0.html
@@ -24,7 +24,7 @@ use crate::identifier::{random_text, sha256_hex};
 use crate::json;
 use crate::keys::{SigningKey, jwk_set};
 
-/// What is fetched.
+/// The kind of document.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Document {
     Jwks,
@@ -51,7 +51,7 @@ pub(super) fn routes(state: &Arc<State>) -> Router<Arc<State>> {
     routes.route_layer(from_fn_with_state(Arc::clone(state), public_origin))
 }
 
-/// Answers with the document as it should be.
+/// Answers with the correct document.
 fn good(state: &State, document: Document, headers: &HeaderMap) -> Response {
     whole(state, value(state, document), headers)
 }
@@ -81,7 +81,7 @@ fn whole(state: &State, document: Value, headers: &HeaderMap) -> Response {
     response
 }
 
-/// Sets the header fields Authgear sets, and those asked for.
+/// Sets Authgear's header fields, and the configured ones.
 fn dress(state: &State, etag: Option<HeaderValue>, headers: &mut HeaderMap) {
     headers.insert(header::CONTENT_TYPE, super::JSON);
     headers.insert(header::VARY, HeaderValue::from_static("User-Agent"));
@@ -182,5 +182,5 @@ const PATHS: [(&str, Document); 3] = [
     ("/oauth2/jwks", Document::Jwks),
 ];
 
-/// Where a redirect fault sends to.
+/// The target of a redirect fault.
 const ELSEWHERE: &str = "/elsewhere";

@@ -1,4 +1,4 @@
-//! Who is known to the development issuer: clients ([RFC 6749 §2]) and users.
+//! The clients ([RFC 6749 §2]) and users of the development issuer.
 //!
 //! [RFC 6749 §2]: https://www.rfc-editor.org/rfc/rfc6749#section-2
 
@@ -20,9 +20,9 @@ pub struct Client {
 impl Client {
     /// A client without a secret, such as an application on a user's device.
     ///
-    /// Besides the redirect URIs registered with [`redirect_uri`](Self::redirect_uri) it may use
-    /// any plain-http URI on loopback ([RFC 8252 §7.3]). It may also use client credentials, which
-    /// [RFC 6749 §4.4] keeps to clients with a secret: so the commands of a demo stay short.
+    /// In addition to the URIs registered with [`redirect_uri`](Self::redirect_uri), it may use any
+    /// plain-http URI on loopback ([RFC 8252 §7.3]). To keep demo commands short, it may also use
+    /// client credentials, which [RFC 6749 §4.4] reserves for clients with a secret.
     ///
     /// [RFC 6749 §4.4]: https://www.rfc-editor.org/rfc/rfc6749#section-4.4
     /// [RFC 8252 §7.3]: https://www.rfc-editor.org/rfc/rfc8252#section-7.3
@@ -44,15 +44,14 @@ impl Client {
         }
     }
 
-    /// The public client that is there unless others are named; its id is
-    /// [`CLIENT_ID`](crate::token::CLIENT_ID).
+    /// The default public client; its id is [`CLIENT_ID`](crate::token::CLIENT_ID).
     #[must_use]
     pub fn demo() -> Self {
         Self::public(token::CLIENT_ID)
     }
 
-    /// The confidential client that is there unless others are named: id
-    /// [`MACHINE_CLIENT_ID`](crate::token::MACHINE_CLIENT_ID), secret `machine-secret`.
+    /// The default confidential client: id [`MACHINE_CLIENT_ID`](crate::token::MACHINE_CLIENT_ID),
+    /// secret `machine-secret`.
     #[must_use]
     pub fn demo_machine() -> Self {
         Self::confidential(token::MACHINE_CLIENT_ID, "machine-secret")
@@ -77,7 +76,7 @@ impl Client {
         self.secret.as_deref()
     }
 
-    /// Whether `uri` may receive this client's answers.
+    /// Whether this client may use `uri` as its redirect URI.
     pub(super) fn may_redirect_to(&self, uri: &str) -> bool {
         let registered = self.redirect_uris.iter().any(|known| known == uri);
         registered || (self.secret.is_none() && is_loopback(uri))
@@ -102,7 +101,7 @@ pub struct User {
 }
 
 impl User {
-    /// A verified user without roles. The subject is a UUID that follows from the name.
+    /// A verified user without roles. The subject is a UUID derived from the name.
     #[must_use]
     pub fn new(username: impl Into<String>, password: impl Into<String>) -> Self {
         let username = username.into();
@@ -115,14 +114,13 @@ impl User {
         .claim("sub", subject)
     }
 
-    /// The plain user who is there unless others are named: `alice`, whose subject is
-    /// [`SUBJECT`](crate::token::SUBJECT).
+    /// The default plain user: `alice`, whose subject is [`SUBJECT`](crate::token::SUBJECT).
     #[must_use]
     pub fn demo() -> Self {
         Self::new("alice", "alice-password").subject(token::SUBJECT)
     }
 
-    /// The user with the role `admin` who is there unless others are named: `admin`.
+    /// The default user with the role `admin`: `admin`.
     #[must_use]
     pub fn demo_admin() -> Self {
         Self::new("admin", "admin-password").roles(["admin"])
@@ -148,13 +146,13 @@ impl User {
             .claim(token::IS_VERIFIED, false)
     }
 
-    /// Makes the user one who has not proved an address.
+    /// Makes the user unverified: they have not proved an address.
     #[must_use]
     pub fn unverified(self) -> Self {
         self.claim(token::IS_VERIFIED, false)
     }
 
-    /// Makes the user one who has nothing to authenticate again with.
+    /// Makes the user unable to re-authenticate.
     #[must_use]
     pub fn cannot_reauthenticate(self) -> Self {
         self.claim(token::CAN_REAUTHENTICATE, false)
@@ -179,7 +177,7 @@ impl User {
         &self.password
     }
 
-    /// Makes `token` one of this user.
+    /// Makes this user the subject of `token`.
     pub(super) fn own(&self, token: Token) -> Token {
         self.claims.iter().fold(token, |token, (name, value)| {
             token.claim(name, value.clone())

@@ -1,6 +1,6 @@
-//! What the development issuer remembers: login sessions, authorization codes, refresh tokens.
+//! The development issuer's memory: login sessions, authorization codes, refresh tokens.
 //!
-//! All of it is in memory and gone when it expires. Nothing bounds how much a caller can pile up
+//! Everything is in memory and disappears when it expires. Nothing limits how much a caller can add
 //! until then: this is an issuer for development.
 
 use std::collections::HashMap;
@@ -19,7 +19,7 @@ pub(super) struct Session {
     /// The `sid` of ID tokens.
     pub(super) id: String,
     pub(super) user: Arc<User>,
-    /// Seconds since 1970; moves when the user authenticates again.
+    /// Seconds since 1970; changes when the user authenticates again.
     auth_time: AtomicU64,
 }
 
@@ -30,7 +30,7 @@ impl Session {
     }
 }
 
-/// What a user granted a client.
+/// The grant of a user to a client.
 pub(super) struct Grant {
     pub(super) client_id: String,
     pub(super) session: Arc<Session>,
@@ -64,7 +64,7 @@ impl Store {
         (entry.until > now).then(|| Arc::clone(&entry.value))
     }
 
-    /// Notes that `user` authenticated `now`, in the session of this cookie if it is theirs.
+    /// Records that `user` authenticated `now`, in the session of this cookie if it is theirs.
     /// Returns the session and the cookie to set.
     pub(super) fn log_in(
         &mut self,
@@ -83,7 +83,7 @@ impl Store {
             })
         });
         session.auth_time.store(now.as_secs(), Ordering::Relaxed);
-        // A new cookie for every login, so that nobody can have planted it before.
+        // A new cookie for every login, so that nobody can have planted it.
         let cookie = random_text(32);
         self.sessions
             .put(cookie.clone(), Arc::clone(&session), now, LONG);
@@ -98,7 +98,7 @@ impl Store {
         text
     }
 
-    /// Takes a code in, once. Who presents it again ends what it gave ([RFC 6749 §4.1.2]).
+    /// Redeems a code, once. Presenting it again revokes its tokens ([RFC 6749 §4.1.2]).
     ///
     /// [RFC 6749 §4.1.2]: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2
     pub(super) fn redeem_code(
@@ -122,8 +122,8 @@ impl Store {
         text
     }
 
-    /// Takes a refresh token in, once: the next one replaces it. Who presents it again ends the
-    /// whole line ([RFC 9700 §4.14.2]).
+    /// Redeems a refresh token, once: the next one replaces it. Presenting it again revokes the
+    /// whole chain ([RFC 9700 §4.14.2]).
     ///
     /// [RFC 9700 §4.14.2]: https://www.rfc-editor.org/rfc/rfc9700#section-4.14.2
     pub(super) fn redeem_refresh_token(
@@ -146,7 +146,7 @@ impl Store {
     }
 }
 
-/// Values by an unguessable text, until they expire.
+/// Values with unguessable keys, until they expire.
 struct Shelf<T>(HashMap<String, Entry<T>>);
 
 struct Entry<T> {
@@ -166,7 +166,7 @@ impl<T: Clone> Shelf<T> {
         self.0.insert(text, entry);
     }
 
-    /// The value, the first time. Later the error has it; an unknown text has none.
+    /// The value, the first time. Later the error contains it; for an unknown text there is none.
     fn spend(&mut self, text: &str, now: UnixTime) -> Result<T, Option<T>> {
         let entry = self.0.get_mut(text).filter(|entry| entry.until > now);
         let entry = entry.ok_or(None)?;
@@ -184,8 +184,8 @@ impl<T> Default for Shelf<T> {
     }
 }
 
-/// As RFC 6749 §4.1.2 recommends at most ten minutes, this is short.
+/// Short: RFC 6749 §4.1.2 recommends at most ten minutes.
 const CODE_LIFETIME: Duration = Duration::from_secs(60);
 
-/// Of sessions and refresh tokens: 30 days, Authgear's default.
+/// For sessions and refresh tokens: 30 days, Authgear's default.
 const LONG: Duration = Duration::from_secs(30 * 86_400);

@@ -1,4 +1,4 @@
-//! What the endpoints of the development issuer share, and the tokens they issue.
+//! The shared state of the development issuer's endpoints, and the tokens they issue.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::token::Token;
 pub(super) struct State {
     /// The issuer identifier: the origin, without a trailing slash.
     pub(super) url: String,
-    /// The audience of tokens for which no resource was asked.
+    /// The audience of tokens requested without a resource.
     pub(super) audience: String,
     pub(super) clients: Vec<Client>,
     pub(super) users: Vec<Arc<User>>,
@@ -35,7 +35,7 @@ pub(super) struct State {
     pub(super) fetches: watch::Sender<FetchCounts>,
 }
 
-/// How metadata and keys are answered.
+/// How to answer requests for metadata and keys.
 pub(super) struct Answers {
     pub(super) cache_control: Option<HeaderValue>,
     pub(super) etags: Etags,
@@ -52,9 +52,9 @@ pub(super) enum Etags {
 /// Whether a request must name the issuer's own scheme and host.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// Whatever reaches the socket is meant for us.
+    /// Accepts any scheme and host.
     Any,
-    /// Another scheme or host is redirected, as Authgear does. The scheme of the socket is this.
+    /// Redirects another scheme or host, as Authgear does. This is the scheme of the socket.
     Public { scheme: &'static str },
 }
 
@@ -79,17 +79,17 @@ impl State {
         format!("{}/oauth2/jwks", self.url)
     }
 
-    /// Lets new keys sign.
+    /// Switches to new signing keys.
     ///
     /// # Errors
     ///
-    /// [`KeyError::Generate`] if they could not be generated; the old ones stay.
+    /// [`KeyError::Generate`] if the keys could not be generated; the old ones stay.
     pub(super) async fn rotate(&self, old: Old) -> Result<SigningKey, KeyError> {
         let _one_at_a_time = self.rotation.lock().await;
         self.rotate_now(old).await
     }
 
-    /// Rotates if the clock says it is time.
+    /// Rotates if a rotation is due.
     ///
     /// # Errors
     ///
@@ -99,7 +99,7 @@ impl State {
             return Ok(());
         }
         let _one_at_a_time = self.rotation.lock().await;
-        // Whoever waited for the lock finds that it has been done.
+        // Another request may have rotated while we waited for the lock.
         if self.keyring().is_due(self.now()) {
             self.rotate_now(Old::Keep).await?;
         }
@@ -115,12 +115,12 @@ impl State {
         Ok(signer)
     }
 
-    /// A user's access token for no client in particular.
+    /// A user's access token, with the default client.
     pub(super) fn user_token(&self, audience: &str) -> Token {
         self.fresh(Token::user(&self.url, audience, self.now()))
     }
 
-    /// A machine's access token for no client in particular.
+    /// A machine's access token, with the default client.
     pub(super) fn machine_token(&self, audience: &str) -> Token {
         self.fresh(Token::machine(&self.url, audience, self.now()))
     }
@@ -130,8 +130,7 @@ impl State {
         Token::id_token(&self.url, client_id, self.now()).key(self.keyring().signer())
     }
 
-    /// The access token of a user's grant. A scope or resources that are narrower than the grant's
-    /// have been checked.
+    /// The access token of a user's grant. The caller has checked any narrower scope or resources.
     pub(super) fn granted_access_token(
         &self,
         grant: &Grant,
@@ -161,7 +160,7 @@ impl State {
         }
     }
 
-    /// The access token of a client that acts for itself.
+    /// The access token of a client that acts on its own behalf.
     pub(super) fn client_access_token(
         &self,
         client: &Client,

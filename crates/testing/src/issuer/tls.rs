@@ -14,27 +14,27 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs
 
 use super::start_error::StartError;
 
-/// Whether the development issuer speaks TLS, and how good its certificate is.
+/// Whether the development issuer uses TLS, and whether its certificate is valid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Tls {
-    /// TLS with a certificate of [`ca_pem`](super::DevIssuer::ca_pem) that has expired.
+    /// TLS with an expired certificate from [`ca_pem`](super::DevIssuer::ca_pem).
     Expired,
     /// Plain http, which is for loopback only.
     #[default]
     Off,
-    /// TLS with a certificate that nobody signed but itself.
+    /// TLS with a self-signed certificate.
     SelfSigned,
-    /// A connection is accepted, and then nothing is said, whatever comes.
+    /// Accepts connections, but never sends anything.
     Silent,
-    /// TLS with a certificate of [`ca_pem`](super::DevIssuer::ca_pem), good for `localhost` and the
+    /// TLS with a certificate from [`ca_pem`](super::DevIssuer::ca_pem) for `localhost` and the
     /// loopback addresses.
     SignedByCa,
-    /// TLS with a certificate of [`ca_pem`](super::DevIssuer::ca_pem) for another name.
+    /// TLS with a certificate from [`ca_pem`](super::DevIssuer::ca_pem) for another name.
     WrongName,
 }
 
-/// What certificates are made with: the authority that a client may trust, always the same.
+/// Makes certificates: contains the authority that clients may trust, always the same.
 pub(super) struct Certificates {
     authority: CertifiedIssuer<'static, KeyPair>,
 }
@@ -56,7 +56,7 @@ impl Certificates {
         }
     }
 
-    /// Makes a certificate, for a listener to speak TLS with, if it is to.
+    /// Makes a certificate for a listener, if it uses TLS.
     ///
     /// # Errors
     ///
@@ -76,7 +76,7 @@ impl Certificates {
     }
 }
 
-/// What a connection that was accepted gets to hear first.
+/// What the issuer does first on an accepted connection.
 #[derive(Clone)]
 pub(super) enum Speech {
     None,

@@ -1,8 +1,7 @@
 //! The token endpoint: authorization code with PKCE, client credentials, refresh
 //! ([RFC 6749 §3.2], [RFC 7636 §4.6], [RFC 8707 §2.2]).
 //!
-//! Whatever scope a known client asks for it gets; what it may do with it is the resource server's
-//! decision.
+//! A known client gets any scope it asks for; the resource server decides what the scope allows.
 //!
 //! [RFC 6749 §3.2]: https://www.rfc-editor.org/rfc/rfc6749#section-3.2
 //! [RFC 7636 §4.6]: https://www.rfc-editor.org/rfc/rfc7636#section-4.6
@@ -133,7 +132,8 @@ fn answer(state: &State, access_token: &str, scope: Option<&str>) -> Value {
     })
 }
 
-/// The client that sent a request, by Basic, by form, or without a secret ([RFC 6749 §2.3.1]).
+/// The client that sent a request, authenticated by Basic, by form, or without a secret ([RFC 6749
+/// §2.3.1]).
 ///
 /// [RFC 6749 §2.3.1]: https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1
 fn authenticate<'a>(
@@ -163,7 +163,7 @@ fn authenticate<'a>(
     Ok(client)
 }
 
-/// The credentials of `Authorization: Basic`, which are form-encoded inside.
+/// The credentials from `Authorization: Basic`, which are form-encoded inside.
 fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, OauthError> {
     let Some(field) = headers.get(header::AUTHORIZATION) else {
         return Ok(None);
@@ -188,7 +188,7 @@ fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, OauthError> {
 }
 
 fn form_decode(text: &[u8]) -> String {
-    // As the value of a nameless pair, so that an `=` inside is part of it.
+    // Parsed as the value of a nameless pair, so that it may contain `=`.
     let pair = [b"=", text].concat();
     let value = form_urlencoded::parse(&pair).next();
     value
@@ -196,7 +196,7 @@ fn form_decode(text: &[u8]) -> String {
         .unwrap_or_default()
 }
 
-/// The scope of a refresh: what is asked for, if it was granted ([RFC 6749 §6]).
+/// The scope of a refresh: the requested scope, if it was granted ([RFC 6749 §6]).
 ///
 /// [RFC 6749 §6]: https://www.rfc-editor.org/rfc/rfc6749#section-6
 fn narrowed<'a>(

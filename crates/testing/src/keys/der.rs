@@ -1,6 +1,6 @@
-//! As much DER as RSA keys need ([RFC 8017 §A.1], the private one inside [RFC 5208 §5]).
+//! The subset of DER that RSA keys need ([RFC 8017 §A.1], the private one inside [RFC 5208 §5]).
 //!
-//! It reads only keys that a cryptographic library has parsed before, or written.
+//! It reads only keys that a cryptographic library has already parsed or written.
 //!
 //! [RFC 5208 §5]: https://www.rfc-editor.org/rfc/rfc5208#section-5
 //! [RFC 8017 §A.1]: https://www.rfc-editor.org/rfc/rfc8017#appendix-A.1

@@ -1,4 +1,4 @@
-//! What a key is made of: the parsed pair, and what it shows of itself.
+//! The material of a key: the parsed pair, and its JWK members.
 //!
 //! The members of a JWK are those of [RFC 7518 §6], [RFC 8037 §2] and, for ML-DSA,
 //! [draft-ietf-cose-dilithium §4].
@@ -59,7 +59,7 @@ impl Material {
         }
     }
 
-    /// Without `kty` and `crv`, which are those of the algorithm.
+    /// Without `kty` and `crv`, which follow from the algorithm.
     pub(super) fn public_members(&self) -> Map<String, Value> {
         match self {
             Self::Ecdsa(pair) => {
@@ -88,8 +88,8 @@ impl Material {
                 members([("d", base64url(seed.as_ref()))])
             }
             Self::Hmac { secret, .. } => members([("k", base64url(secret))]),
-            // The document ends with the seed. A pair that was parsed from an expanded key has
-            // none, and then no `priv`.
+            // The document ends with the seed. A pair parsed from an expanded key has no seed, and
+            // so no `priv`.
             Self::MlDsa(pair) => pair
                 .to_pkcs8v1()
                 .ok()

@@ -1,7 +1,7 @@
-//! JWKs that a key set may contain and nobody may verify with.
+//! JWKs that a key set may contain but nobody may verify with.
 //!
-//! Each is wrong in one respect. Where that leaves a key that could sign, [`OddJwk::signing_key`]
-//! has it: a token it signed verifies under the JWK, for whoever looks away.
+//! Each is wrong in one respect. If the key could still sign, [`OddJwk::signing_key`] returns it:
+//! its tokens verify with the JWK, if the verifier overlooks the defect.
 
 use std::fmt;
 
@@ -24,7 +24,7 @@ use super::SigningKey;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OddJwk {
-    /// A P-256 key whose `alg` says ES384.
+    /// A P-256 key whose `alg` is ES384.
     AlgContradictsCurve,
     /// A modulus that is not base64url.
     BadBase64,
@@ -52,7 +52,7 @@ pub enum OddJwk {
     Rsa16384,
     /// A shared secret.
     Symmetric,
-    /// A curve that no algorithm of ours is on.
+    /// A curve that none of our algorithms uses.
     UnknownCurve,
     /// A key type that does not exist.
     UnknownKty,
@@ -79,7 +79,7 @@ impl OddJwk {
         Self::UnknownKty,
     ];
 
-    /// The JWK. Its `kid`, where it has one, is the [name](Self::as_str).
+    /// The JWK. Its `kid`, if present, is the [name](Self::as_str).
     #[must_use]
     pub fn jwk(self) -> Value {
         let rsa = SigningKey::second(Algorithm::Rs256).with_kid(self.as_str());
@@ -113,7 +113,7 @@ impl OddJwk {
         }
     }
 
-    /// The key whose tokens would verify under this JWK if it were not odd.
+    /// The key whose tokens would verify with this JWK if it were not odd.
     #[must_use]
     pub fn signing_key(self) -> Option<SigningKey> {
         let algorithm = match self {
@@ -169,8 +169,8 @@ impl fmt::Display for OddJwk {
 
 /// The public JWK of an RSA key with a modulus of exactly this many `bits`, and no private half.
 ///
-/// The modulus is odd, and always the same; whether it is a product of two primes nobody knows.
-/// It serves to try the limits on the size of a key from both sides.
+/// The modulus is odd and always the same; nobody knows whether it is a product of two primes. Use
+/// it to test both sides of the key size limits.
 #[must_use]
 pub fn rsa_jwk_with_bits(bits: usize) -> Value {
     let mut modulus: Vec<u8> = (0_u64..)
@@ -178,7 +178,7 @@ pub fn rsa_jwk_with_bits(bits: usize) -> Value {
         .take(bits.div_ceil(8))
         .collect();
     if let Some(first) = modulus.first_mut() {
-        // The top byte holds 1 to 8 bits of the modulus; the highest of them is set.
+        // The top byte contains 1 to 8 bits of the modulus; the highest of them is set.
         let unused = bits.div_ceil(8).saturating_mul(8).saturating_sub(bits);
         *first = (*first | 0x80).unbounded_shr(u32::try_from(unused).unwrap_or_default());
     }

@@ -1,8 +1,8 @@
-//! Which primitive an algorithm signs with ([RFC 7518 §3.1], [RFC 8037 §3.1], [RFC 9864 §2.2]), and
-//! with which fixed keys: one row for each.
+//! The signing primitive of each algorithm ([RFC 7518 §3.1], [RFC 8037 §3.1], [RFC 9864 §2.2]) and
+//! its fixed keys, one row each.
 //!
-//! It goes by the registered name, so that ML-DSA is always here: the features of `bearward-core`
-//! decide what a caller can ask for, not what is answered.
+//! Lookups use the registered name, so ML-DSA is always here: the features of `bearward-core` only
+//! decide which algorithms a caller can name.
 //!
 //! [RFC 7518 §3.1]: https://www.rfc-editor.org/rfc/rfc7518#section-3.1
 //! [RFC 8037 §3.1]: https://www.rfc-editor.org/rfc/rfc8037#section-3.1
@@ -40,13 +40,14 @@ impl Scheme {
     ///
     /// # Errors
     ///
-    /// [`KeyError::UnknownAlgorithm`] if `bearward-core` knows an algorithm this version does not.
+    /// [`KeyError::UnknownAlgorithm`] if `bearward-core` knows an algorithm that this version does
+    /// not.
     pub(super) fn of(algorithm: Algorithm) -> Result<Self, KeyError> {
         let (scheme, _) = row(algorithm).ok_or(KeyError::UnknownAlgorithm)?;
         Ok(scheme)
     }
 
-    /// Parses `key`: PKCS#8, or for HMAC the secret itself.
+    /// Parses `key`: PKCS#8, or the secret itself for HMAC.
     ///
     /// # Errors
     ///
@@ -95,7 +96,7 @@ impl Scheme {
     }
 }
 
-/// What is known of `algorithm`: how it signs, and its fixed keys.
+/// The row of `algorithm`: how it signs, and its fixed keys.
 pub(super) fn row(algorithm: Algorithm) -> Option<(Scheme, Pair)> {
     Some(match algorithm.as_str() {
         "HS256" => (Scheme::Hmac(hmac::HMAC_SHA256), fixed::HMAC),

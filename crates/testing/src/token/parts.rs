@@ -1,4 +1,4 @@
-//! A signed token taken apart ([RFC 7515 §3.1]), for what its builder cannot express.
+//! The parts of a signed token ([RFC 7515 §3.1]), for changes that its builder cannot express.
 //!
 //! [RFC 7515 §3.1]: https://www.rfc-editor.org/rfc/rfc7515#section-3.1
 
@@ -8,7 +8,7 @@ use crate::keys::SigningKey;
 
 /// The three parts of a compact JWS.
 ///
-/// The fields are open: to change them is what the type is for.
+/// The fields are public: the type exists to change them.
 ///
 /// ```
 /// use bearward_testing::{Token, UnixTime};
@@ -42,13 +42,13 @@ impl Parts {
         parts
     }
 
-    /// What is signed: header and payload, as they stand now.
+    /// The signing input: the current header and payload.
     #[must_use]
     pub fn signing_input(&self) -> String {
         format!("{}.{}", self.header_b64, self.payload_b64)
     }
 
-    /// The token, as the parts stand now.
+    /// The token with the current parts.
     #[must_use]
     pub fn encode(&self) -> String {
         format!("{}.{}", self.signing_input(), base64url(&self.signature))

@@ -1,4 +1,4 @@
-//! What can be done to a token, and which check that breaks.
+//! The changes to a token, and the check that each one breaks.
 
 use bearward_core::rejection::InvalidToken;
 use fastrand::Rng;
@@ -7,9 +7,8 @@ use super::super::Signer;
 use super::{Draft, Text};
 use crate::token::Parts;
 
-/// The checks of a token, in the order in which they are made: size and shape, base64url, the
-/// header's JSON and its members, the payload's JSON, the issuer, what its policy says of the
-/// header, key, signature, claims.
+/// The checks of a token, in order: size and shape, base64url, the header's JSON and its members,
+/// the payload's JSON, the issuer, the policy on the header, key, signature, claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Check {
@@ -39,7 +38,7 @@ pub enum Check {
     Typ,
     /// The payload is a JSON object.
     PayloadJson,
-    /// `iss` is that of an issuer.
+    /// `iss` names an issuer.
     Issuer,
     /// The issuer may use the algorithm.
     AlgAllowed,
@@ -47,7 +46,7 @@ pub enum Check {
     TypAccepted,
     /// There is one key for this `kid` and `alg`.
     Key,
-    /// The signature is as long as the key makes it.
+    /// The signature has the key's length.
     SignatureLength,
     /// The signature verifies.
     Signature,
@@ -59,7 +58,7 @@ pub enum Check {
     NotBefore,
     /// `iat` has come.
     IssuedAt,
-    /// The claims of RFC 9068 are there.
+    /// The claims of RFC 9068 are present.
     RequiredClaims,
     /// Claims have their types.
     ClaimTypes,
@@ -69,20 +68,20 @@ pub enum Check {
     Confirmation,
 }
 
-/// Something that can be done to a token.
+/// A change to a token.
 pub(in crate::generator) struct Change {
     pub(in crate::generator) name: &'static str,
-    /// What it touches: two changes of one token touch nothing in common.
+    /// The parts it touches: two changes of one token touch different parts.
     pub(in crate::generator) touches: &'static [&'static str],
-    /// Whether it can be done to this token.
+    /// Whether the change applies to this token.
     pub(in crate::generator) applies: fn(&Draft) -> bool,
     pub(in crate::generator) edit: Edit,
-    /// The check it breaks and the reason to refuse the token then; none if the token stays good.
+    /// The check it breaks and the reason to refuse the token; `None` if the token stays valid.
     pub(in crate::generator) breaks: Option<(Check, InvalidToken)>,
 }
 
 impl Change {
-    /// A change that leaves the token good.
+    /// A change that leaves the token valid.
     pub(in crate::generator) const fn edge(
         name: &'static str,
         touches: &'static [&'static str],
@@ -117,29 +116,29 @@ impl Change {
     }
 }
 
-/// At which step of making a token a change is made, and how. Values are JSON texts, so that they
-/// can be what no JSON library would write.
+/// The step at which to make a change, and how. Values are JSON texts, so they may be texts that no
+/// JSON library would write.
 #[derive(Clone, Copy)]
 pub(in crate::generator) enum Edit {
     /// A claim gets one of these values.
     Claim(&'static str, &'static [&'static str]),
-    /// A claim is taken out.
+    /// A claim is removed.
     WithoutClaim(&'static str),
-    /// A claim is called otherwise.
+    /// A claim is renamed.
     RenamedClaim(&'static str, &'static str),
     /// A header member gets one of these values.
     Header(&'static str, &'static [&'static str]),
-    /// A header member is taken out.
+    /// A header member is removed.
     WithoutHeader(&'static str),
-    /// Members, key: before anything is written.
+    /// Members and key, before anything is written.
     Draft(fn(&mut Draft, &mut Rng)),
     /// The text of the header, before base64url.
     HeaderText(fn(&mut Text, &mut Rng)),
     /// The text of the payload, before base64url.
     PayloadText(fn(&mut Text, &mut Rng)),
-    /// One of the parts in base64url; none if it cannot be done to this part.
+    /// One of the parts in base64url; `None` if the change does not apply to this part.
     Encoding(fn(&str, &mut Rng) -> Option<String>),
-    /// The signature, of these parts and of this signer's token.
+    /// The signature, from these parts and this signer.
     Signature(fn(&mut Parts, &Signer, &mut Rng)),
     /// The whole token.
     Token(fn(&mut String, &mut Rng)),

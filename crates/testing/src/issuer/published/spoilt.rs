@@ -1,4 +1,4 @@
-//! Answers to a fetch under a fault: good in all respects but one.
+//! Answers to a fetch with a fault: correct except for one thing.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -20,7 +20,7 @@ use crate::issuer::state::State;
 use crate::json;
 use crate::keys::{OddJwk, SigningKey};
 
-/// Answers a fetch, with the fault that is set when its turn comes.
+/// Answers a fetch, with the fault that is set by then.
 pub(super) async fn answer(
     state: &State,
     document: Document,
@@ -59,7 +59,7 @@ pub(super) async fn answer(
     }
 }
 
-/// The document with what the fault changes in it. Some change keys, some metadata.
+/// The document with the fault applied. Some faults change keys, some metadata.
 fn spoilt(state: &State, document: Document, fault: Fault, value: Value) -> Value {
     match document {
         Document::Jwks if fault == Fault::EmptySet => json!({"keys": []}),
@@ -82,10 +82,10 @@ fn spoilt(state: &State, document: Document, fault: Fault, value: Value) -> Valu
     }
 }
 
-/// The fault that is set, once it is not to hang.
+/// The current fault; waits while that is the hanging fault.
 async fn fault(state: &State) -> Option<Fault> {
     let mut faults = state.fault.subscribe();
-    // An error means that the sender is gone, which the state holds.
+    // Fails only if the sender is gone, but the state owns it.
     let fault = faults.wait_for(|fault| *fault != Some(Fault::Hang)).await;
     fault.ok().and_then(|fault| *fault)
 }
@@ -111,7 +111,7 @@ fn slow(document: Value) -> Body {
     })
 }
 
-/// The document with a member that makes it several megabytes.
+/// The document with a member of several megabytes.
 fn padded(document: Value) -> Value {
     with(document, "padding", &"x".repeat(4 * 1024 * 1024))
 }
@@ -124,7 +124,8 @@ fn with(mut document: Value, name: &str, value: &str) -> Value {
     document
 }
 
-/// A label of a name has 63 octets at most ([RFC 1035 §2.3.4]), so no resolver asks anybody for it.
+/// A label in a name has at most 63 octets ([RFC 1035 §2.3.4]), so no resolver sends a query for
+/// it.
 ///
 /// [RFC 1035 §2.3.4]: https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4
 fn unresolvable() -> String {
@@ -135,7 +136,7 @@ fn odd() -> Vec<Value> {
     OddJwk::ALL.iter().map(|odd| odd.jwk()).collect()
 }
 
-/// The good keys in the midst of odd ones, so that neither the first nor the last decides.
+/// The good keys between odd ones, so that neither the first nor the last is good.
 fn among_odd(state: &State) -> Value {
     let mut keys = odd();
     let good = state.keyring().published();
@@ -144,7 +145,7 @@ fn among_odd(state: &State) -> Value {
     json!({"keys": keys})
 }
 
-/// Too many keys whether the usable ones are counted or all, in a document of no unusual size.
+/// Too many keys, whether you count all or only the usable ones, in a document of ordinary size.
 fn too_many(state: &State) -> Value {
     let key = SigningKey::second(Algorithm::Ed25519).public_jwk();
     let x = key.get("x").cloned().unwrap_or_default();
@@ -162,7 +163,7 @@ fn too_many(state: &State) -> Value {
     json!({"keys": keys})
 }
 
-/// A body that comes byte by byte.
+/// A body that arrives byte by byte.
 struct Drip {
     rest: Bytes,
     pace: Interval,
@@ -199,7 +200,7 @@ impl hyper::body::Body for Endless {
         self: Pin<&mut Self>,
         _context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        // White space: a parser that reads as it comes cannot give up early either.
+        // White space, so that a streaming parser cannot give up early either.
         const CHUNK: Bytes = Bytes::from_static(&[b' '; 16 * 1024]);
         Poll::Ready(Some(Ok(Frame::data(CHUNK))))
     }
