@@ -70,7 +70,7 @@ impl Started {
 
 impl Drop for Started {
     fn drop(&mut self) {
-        // If the lines could not be written in time, nobody can be told.
+        // If the lines could not be written in time, there is nowhere to report that.
         let _ = self.0.flush(LAST_LINES);
     }
 }

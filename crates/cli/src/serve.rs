@@ -1,4 +1,4 @@
-//! `bearward serve`: the gateway, until it is told to stop.
+//! `bearward serve`: the gateway, until a signal stops it.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;

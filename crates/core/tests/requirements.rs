@@ -472,17 +472,17 @@ fn what_is_asked_for_explains_itself() {
         .amr("otp")
         .max_age(Duration::from_secs(300));
     let asked = asked.build().unwrap();
-    let told = asked.each().map(|asked| {
+    let explained = asked.each().map(|asked| {
         let claim = asked.claim();
         let claim = claim.map(|path| path.names().collect::<Vec<_>>().join("."));
         let claim = claim.unwrap_or_default();
         format!("{} ({claim}): {asked}", asked.name())
     });
-    let told: Vec<_> = told.collect();
+    let explained: Vec<_> = explained.collect();
     let verified = format!("verified ({IS_VERIFIED}): \"{IS_VERIFIED}\" is true");
     let anonymous = format!("anonymous ({IS_ANONYMOUS}): \"{IS_ANONYMOUS}\" is false");
     assert_eq!(
-        told,
+        explained,
         [
             "kind (): a user",
             "client (): one of \"web\" \"app\"",

@@ -3,6 +3,7 @@
 pub mod address;
 pub(crate) mod answer;
 pub(crate) mod date;
+pub(crate) mod forward_write;
 pub(crate) mod framing;
 pub mod listener;
 pub(crate) mod serve;

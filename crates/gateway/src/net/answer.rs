@@ -23,6 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{sleep, timeout};
 
 use crate::net::date;
+use crate::net::forward_write::forward_write;
 use crate::net::framing::Filter;
 use crate::net::listener::Accepted;
 use crate::net::serve::{HEAD_BUFFER, HEAD_LIMIT, KEEP_ALIVE, LAST_CALL, PENDING_RESETS, Slot};
@@ -37,7 +38,7 @@ pub(crate) enum Protocol {
 }
 
 /// Serves connections with a door that answers in this protocol.
-pub(crate) fn opened<A, F, B>(
+pub(crate) fn opener<A, F, B>(
     protocol: Protocol,
     answer: A,
 ) -> impl Fn(Accepted, Slot) -> Option<Served>
@@ -141,33 +142,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Filtered<I> {
 }
 
 impl<I: AsyncWrite + Unpin> AsyncWrite for Filtered<I> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
+    forward_write!(io);
 }
 
 /// Whether part of the body has not arrived yet, so that no other question can follow.
@@ -263,7 +238,7 @@ mod tests {
     use tokio::net::TcpStream;
     use tokio::time::timeout;
 
-    use super::{Protocol, opened};
+    use super::{Protocol, opener};
     use crate::config::Address;
     use crate::net::listener::Listener;
     use crate::net::serve::{Capacity, serve};
@@ -283,7 +258,7 @@ mod tests {
             connections: 2,
             drain: Duration::ZERO,
         };
-        let open = opened(Protocol::Http1, answer);
+        let open = opener(Protocol::Http1, answer);
         let served = serve(listener, capacity, open, std::future::pending());
         tokio::spawn(served);
         let first = TcpStream::connect(address).await.unwrap();

@@ -163,17 +163,17 @@ impl Gateway {
         }
         if let Some((listener, door)) = self.ext_authz {
             let answer = ext_authz::serve::answer(door, observer.clone());
-            let opened = answer::opened(Protocol::Http2, answer);
+            let open = answer::opener(Protocol::Http2, answer);
             let stop = until_dropped(stopped.clone());
-            doors.spawn(serve::serve(listener, capacity, opened, stop));
+            doors.spawn(serve::serve(listener, capacity, open, stop));
         }
         if let Some((listener, door)) = self.forward_auth {
             let answer = forward_auth::serve::answer(door, observer);
-            let opened = answer::opened(Protocol::Http1, answer);
+            let open = answer::opener(Protocol::Http1, answer);
             doors.spawn(serve::serve(
                 listener,
                 capacity,
-                opened,
+                open,
                 until_dropped(stopped),
             ));
         }
@@ -184,9 +184,9 @@ impl Gateway {
                 drain: ADMIN_GRACE,
                 ..capacity
             };
-            let opened = answer::opened(Protocol::Http1, door.into_answer());
+            let open = answer::opener(Protocol::Http1, door.into_answer());
             let stop = until_dropped(stopped_admin);
-            tokio::spawn(serve::serve(listener, capacity, opened, stop))
+            tokio::spawn(serve::serve(listener, capacity, open, stop))
         });
         stop.await;
         tracing::info!("stopping: requests under way are answered");

@@ -32,7 +32,7 @@ pub(super) struct Activity {
     taken: AtomicU64,
     /// How many bytes the operating system has taken for the client.
     written: AtomicU64,
-    /// The system takes no more for now; it wakes the connection when it does.
+    /// The operating system takes no more until it wakes the connection.
     is_full: AtomicBool,
     observer: Observer,
 }

@@ -1,4 +1,4 @@
-//! A client's connection, for the requests that come by it.
+//! A client's connection, for the requests that arrive on it.
 
 use std::sync::Arc;
 

@@ -1,5 +1,4 @@
-//! What is known of a request when its head arrives: by whom it came, over which connection, and of which
-//! kind it is.
+//! A request when its head arrives: its sender, its connection and its kind.
 
 use std::sync::Arc;
 
