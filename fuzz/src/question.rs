@@ -7,17 +7,15 @@ use std::sync::LazyLock;
 use arbitrary::{Arbitrary, Unstructured};
 use bearward_gateway::config::Config;
 use bearward_gateway::doors::ext_authz::ExtAuthz;
+use bearward_gateway::doors::ext_authz::messages::{
+    AttributeContext, CheckRequest, CheckResponse, HeaderMap, HeaderValue, HeaderValueOption,
+    HttpRequest, HttpResponse, Request,
+};
 use bearward_gateway::doors::forward_auth::{Peer, TrustedPeers};
 use bearward_gateway::route::Access;
 use bearward_gateway::target::Target;
 use bearward_gateway::{Current, Decision};
 use bearward_testing::Token;
-use envoy_types::ext_authz::v3::pb::{
-    CheckRequest, CheckResponse, HeaderValue, HeaderValueOption, HttpResponse,
-};
-use envoy_types::pb::envoy::config::core::v3::HeaderMap;
-use envoy_types::pb::envoy::service::auth::v3::AttributeContext;
-use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Request};
 use tonic::Response;
 
 use crate::config::surroundings;
@@ -178,14 +176,8 @@ impl Question {
                     .or_insert_with(|| value.clone());
             }
         }
-        let request = self.is_whole.then(|| Request {
-            http: Some(http),
-            ..Request::default()
-        });
-        let attributes = AttributeContext {
-            request,
-            ..AttributeContext::default()
-        };
+        let request = self.is_whole.then_some(Request { http: Some(http) });
+        let attributes = AttributeContext { request };
         Asked {
             peer,
             check: CheckRequest {
@@ -289,7 +281,7 @@ pub fn assert_answer(asked: &Asked, answer: &Response<CheckResponse>) {
         response.http_response.as_ref().expect("an answer"),
         decision,
     ) {
-        (HttpResponse::OkResponse(ok), Decision::Admit(admission)) => {
+        (HttpResponse::Ok(ok), Decision::Admit(admission)) => {
             assert_eq!(code, 0);
             assert!(response.dynamic_metadata.is_some() == admission.principal.is_some());
             assert_admitted(asked, admission.principal.is_some(), admission.route.access);
@@ -306,7 +298,7 @@ pub fn assert_answer(asked: &Asked, answer: &Response<CheckResponse>) {
             assert!(is_replaced("authorization"), "credentials pass");
             assert!(ok.headers.iter().all(is_field), "{:?}", ok.headers);
         }
-        (HttpResponse::DeniedResponse(denied), Decision::Refuse(refusal)) => {
+        (HttpResponse::Denied(denied), Decision::Refuse(refusal)) => {
             assert_ne!(code, 0);
             let status = denied.status.as_ref().expect("an HTTP status").code;
             assert!((400..600).contains(&status));
@@ -318,7 +310,7 @@ pub fn assert_answer(asked: &Asked, answer: &Response<CheckResponse>) {
             );
             assert!(denied.headers.iter().all(is_field), "{:?}", denied.headers);
         }
-        (HttpResponse::DeniedResponse(denied), Decision::Publish(published)) => {
+        (HttpResponse::Denied(denied), Decision::Publish(published)) => {
             assert_ne!(code, 0);
             assert_eq!(denied.body, *published.body);
         }

@@ -11,7 +11,7 @@ use envoy_types::ext_authz::v3::pb::HttpResponse;
 use http::{Method, Request};
 use serde_json::{Value, json};
 
-use crate::ext_authz::question;
+use crate::ext_authz::{ask, question};
 use crate::forward_auth::setting::{LOOPBACK, door, gate, head_of};
 use crate::running::{Running, get, issuers, status};
 
@@ -122,7 +122,7 @@ async fn envoy_answers_the_metadata_itself() {
         TrustedPeers::default(),
     );
     let asked = Request::get(metadata().path()).body(()).unwrap();
-    let response = door.answer(LOOPBACK, &question(&asked)).await.into_inner();
+    let response = ask(&door, LOOPBACK, &question(&asked)).await.into_inner();
     // Not an admission: the application does not have it.
     assert_eq!(response.status.unwrap().code, 7);
     let Some(HttpResponse::DeniedResponse(denied)) = response.http_response else {

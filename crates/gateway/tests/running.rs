@@ -12,11 +12,16 @@ use bearward_gateway::identity::IdentityFields;
 use bearward_gateway::record::metrics::{Metrics, Reload};
 use bearward_gateway::run::{Gateway, Reloader, Reloads, Trigger};
 use bearward_gateway::{Current, InForce};
+use bearward_testing::token::SUBJECT;
 use bearward_testing::{DevIssuer, Fault};
 use envoy_types::ext_authz::v3::pb::{CheckRequest, HttpResponse};
 use envoy_types::pb::envoy::service::auth::v3::AttributeContext;
-use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Request as Asked};
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::{
+    HttpRequest, Peer, Request as Asked,
+};
 use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
+use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_client::AggregatedDiscoveryServiceClient;
+use futures_util::stream;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -449,6 +454,32 @@ async fn ext_authz_is_served() {
     );
     // With the route and the reason, as at every door.
     assert_eq!(checked(&mut client, "/x").await, 401);
+    let mut good = question("/x");
+    if let Some(attributes) = &mut good.attributes
+        && let Some(http) = attributes
+            .request
+            .as_mut()
+            .and_then(|asked| asked.http.as_mut())
+    {
+        let token = issuer.user_token(issuer.url()).sign();
+        let bearer = format!("Bearer {token}");
+        http.headers.insert("authorization".to_owned(), bearer);
+        // Nothing reads the rest of what Envoy may send.
+        http.raw_body = vec![0xff; 1000];
+        attributes.source = Some(Peer {
+            certificate: "-----BEGIN".to_owned(),
+            ..Peer::default()
+        });
+    }
+    let answered = client.check(good).await.expect("an answer").into_inner();
+    assert_eq!(answered.status.expect("a status").code, 0);
+    let Some(HttpResponse::OkResponse(admitted)) = answered.http_response else {
+        panic!("not admitted");
+    };
+    let subject = &admitted.headers[0].header;
+    let subject = subject.as_ref().expect("a field");
+    assert_eq!(subject.key, "x-bearward-subject");
+    assert_eq!(subject.value, SUBJECT);
     let metrics = running.metrics.encode().expect("metrics");
     assert!(
         metrics.contains(r#"{door="ext_authz",route="all",reason="no_credentials""#),
@@ -485,6 +516,21 @@ pub(crate) async fn checked(client: &mut AuthorizationClient<Channel>, path: &st
         Some(HttpResponse::DeniedResponse(denied)) => denied.status.expect("a status").code,
         other => panic!("not denied: {other:?}"),
     }
+}
+
+#[tokio::test]
+async fn a_grpc_method_that_is_not_check_is_unimplemented() {
+    let issuer = DevIssuer::start().await.expect("a port");
+    let running = Running::start(&ext_authz(&issuer, "127.0.0.1:0")).await;
+    let url = format!("http://{}", running.address("ext_authz"));
+    let channel = Channel::from_shared(url).expect("a URL");
+    let channel = channel.connect().await.expect("a connection");
+    let mut client = AggregatedDiscoveryServiceClient::new(channel);
+    let asked = tonic::Request::new(stream::empty());
+    let status = client.stream_aggregated_resources(asked).await;
+    let status = status.expect_err("no such method");
+    assert_eq!(status.code(), tonic::Code::Unimplemented);
+    running.stop().await;
 }
 
 #[tokio::test]

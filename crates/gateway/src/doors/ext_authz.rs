@@ -11,20 +11,20 @@ use bearward_gate::host::is_host;
 use bearward_gate::original::{Original, is_grpc};
 use bearward_gate::peer::{Peer, TrustedPeers};
 use bearward_gate::publication::Published;
-use envoy_types::ext_authz::v3::pb::{
-    Authorization, CheckRequest, CheckResponse, DeniedHttpResponse, HeaderAppendAction,
-    HeaderValue, HeaderValueOption, HttpResponse, HttpStatus, OkHttpResponse,
-};
-use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
-use envoy_types::pb::google::rpc;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
-use tonic::{Request, Response, Status};
+use tonic::Response;
 
 use crate::doors::in_force::{Current, InForce};
 
+pub mod messages;
 mod metadata;
 pub(crate) mod serve;
+
+use messages::{
+    CheckRequest, CheckResponse, DeniedHttpResponse, HeaderAppendAction, HeaderValue,
+    HeaderValueOption, HttpRequest, HttpResponse, HttpStatus, OkHttpResponse, Status,
+};
 
 /// Answers Envoy's questions.
 #[derive(Clone, Debug)]
@@ -48,21 +48,14 @@ impl ExtAuthz {
     /// Answers a question from `peer`. The response's extensions hold the [`Decision`], or
     /// [`Published`] if the answer is the protected resource metadata.
     pub async fn answer(&self, peer: Peer, question: &CheckRequest) -> Response<CheckResponse> {
-        telling(self.answered(peer, question).await)
+        let (response, decision) = self.decided(peer, question).await;
+        let mut response = Response::new(response);
+        decision.insert_into(response.extensions_mut());
+        response
     }
 
-    /// Answers a question that came over gRPC, and returns the decision to report.
-    pub(crate) async fn checked(&self, request: &Request<CheckRequest>) -> Answered {
-        // `serve::answer` inserts the peer; the address comes from tonic's own transport.
-        let told = request.extensions().get::<Peer>().copied();
-        let address = request.remote_addr().map(Peer::from);
-        match told.or(address) {
-            Some(peer) => self.answered(peer, request.get_ref()).await,
-            None => refused(Refusal::plain(None, Reason::UntrustedPeer), Body::Problem),
-        }
-    }
-
-    async fn answered(&self, peer: Peer, question: &CheckRequest) -> Answered {
+    /// Answers a question, and returns the decision to report.
+    pub(crate) async fn decided(&self, peer: Peer, question: &CheckRequest) -> Answered {
         let in_force = self.current.load();
         if !self.trusted.contains(peer) {
             return refused(Refusal::plain(None, Reason::UntrustedPeer), Body::Problem);
@@ -90,22 +83,6 @@ impl ExtAuthz {
 
 /// An answer, and the decision to report.
 type Answered = (CheckResponse, Decision);
-
-fn telling((response, decision): Answered) -> Response<CheckResponse> {
-    let mut response = Response::new(response);
-    decision.insert_into(response.extensions_mut());
-    response
-}
-
-#[tonic::async_trait]
-impl Authorization for ExtAuthz {
-    async fn check(
-        &self,
-        request: Request<CheckRequest>,
-    ) -> Result<Response<CheckResponse>, Status> {
-        Ok(telling(self.checked(&request).await))
-    }
-}
 
 /// The original request, as Envoy describes it: `path` is raw and includes the query; `query` and
 /// `fragment` are always empty and not read.
@@ -174,16 +151,15 @@ fn admitted(in_force: &InForce, admission: &Admission, sent: &HeaderMap) -> Chec
     let remove = in_force.gate().identity().to_remove(fields, sent);
     let principal = admission.principal.as_ref();
     CheckResponse {
-        status: Some(status(OK)),
+        status: Some(Status { code: OK }),
         dynamic_metadata: principal.map(|principal| metadata::of(principal.all_claims())),
-        http_response: Some(HttpResponse::OkResponse(OkHttpResponse {
+        http_response: Some(HttpResponse::Ok(OkHttpResponse {
             headers: fields
                 .set
                 .iter()
                 .map(|(name, value)| field(name, value))
                 .collect(),
             headers_to_remove: remove.map(str::to_owned).collect(),
-            ..OkHttpResponse::default()
         })),
     }
 }
@@ -212,9 +188,11 @@ fn publish(published: Box<Published>) -> Answered {
         body: published.body.to_string(),
     };
     let response = CheckResponse {
-        status: Some(status(grpc::code(StatusCode::FORBIDDEN))),
+        status: Some(Status {
+            code: grpc::code(StatusCode::FORBIDDEN),
+        }),
         dynamic_metadata: None,
-        http_response: Some(HttpResponse::DeniedResponse(denied)),
+        http_response: Some(HttpResponse::Denied(denied)),
     };
     (response, Decision::Publish(published))
 }
@@ -232,9 +210,11 @@ fn denied(refusal: &Refusal, body: Body) -> CheckResponse {
         headers.remove(CONTENT_TYPE);
     }
     CheckResponse {
-        status: Some(status(grpc::code(refusal.status))),
+        status: Some(Status {
+            code: grpc::code(refusal.status),
+        }),
         dynamic_metadata: None,
-        http_response: Some(HttpResponse::DeniedResponse(DeniedHttpResponse {
+        http_response: Some(HttpResponse::Denied(DeniedHttpResponse {
             status: Some(HttpStatus {
                 code: i32::from(refusal.status.as_u16()),
             }),
@@ -257,14 +237,6 @@ fn field(name: &HeaderName, value: &http::HeaderValue) -> HeaderValueOption {
         }),
         append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
         keep_empty_value: true,
-        ..HeaderValueOption::default()
-    }
-}
-
-fn status(code: i32) -> rpc::Status {
-    rpc::Status {
-        code,
-        ..rpc::Status::default()
     }
 }
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use opentelemetry::propagation::TextMapPropagator;
@@ -259,7 +260,7 @@ impl Client {
     }
 }
 
-#[tonic::async_trait]
+#[async_trait]
 impl HttpClient for Client {
     async fn send_bytes(
         &self,

@@ -2,16 +2,16 @@
 
 use bearward::core::claims::Claims;
 use bearward::core::json::{Kind, Value};
-use envoy_types::pb::google::protobuf;
-use envoy_types::pb::google::protobuf::value;
 
-pub(super) fn of(claims: &Claims) -> protobuf::Struct {
+use super::messages::{ListValue, Struct, value};
+
+pub(super) fn of(claims: &Claims) -> Struct {
     structure(claims.root())
 }
 
-fn structure(object: Value<'_>) -> protobuf::Struct {
+fn structure(object: Value<'_>) -> Struct {
     let members = object.members();
-    protobuf::Struct {
+    Struct {
         fields: members
             .map(|(name, value)| (name.into_owned(), protobuf_value(value)))
             .collect(),
@@ -20,18 +20,18 @@ fn structure(object: Value<'_>) -> protobuf::Struct {
 
 /// Numbers are doubles in protobuf's `Value`. A number that a double cannot hold exactly becomes a
 /// string of its digits.
-fn protobuf_value(value: Value<'_>) -> protobuf::Value {
+fn protobuf_value(value: Value<'_>) -> super::messages::Value {
     let kind = match value.kind() {
         Kind::Null => value::Kind::NullValue(0),
         Kind::Bool => value::Kind::BoolValue(value.as_bool().unwrap_or_default()),
         Kind::Number => number(value.as_number().unwrap_or_default()),
         Kind::String => value::Kind::StringValue(value.as_str().unwrap_or_default().into_owned()),
-        Kind::Array => value::Kind::ListValue(protobuf::ListValue {
+        Kind::Array => value::Kind::ListValue(ListValue {
             values: value.elements().map(protobuf_value).collect(),
         }),
         Kind::Object => value::Kind::StructValue(structure(value)),
     };
-    protobuf::Value { kind: Some(kind) }
+    super::messages::Value { kind: Some(kind) }
 }
 
 fn number(digits: &str) -> value::Kind {

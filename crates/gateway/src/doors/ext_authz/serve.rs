@@ -1,21 +1,21 @@
-//! The ext_authz service as it is served: with log and metrics, from whatever connection.
+//! The gRPC service of ext_authz, with log and metrics.
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bearward_gate::peer::Peer;
-use envoy_types::ext_authz::v3::pb::{
-    Authorization, AuthorizationServer, CheckRequest, CheckResponse,
-};
 use http::Method;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use tonic::body::Body;
-use tonic::codegen::Service;
-use tonic::{Response, Status};
+use tonic::server::{Grpc, UnaryService};
+use tonic::{Request, Response, Status};
+use tonic_prost::ProstCodec;
 
 use crate::doors::ext_authz::ExtAuthz;
+use crate::doors::ext_authz::messages::{CheckRequest, CheckResponse};
 use crate::record::observer::Observer;
 use crate::record::request::Door;
 use crate::record::telemetry::TraceParent;
@@ -24,27 +24,33 @@ use crate::record::telemetry::TraceParent;
 pub(crate) fn answer(
     door: ExtAuthz,
     observer: Observer,
-) -> impl Fn(Peer, http::Request<Incoming>) -> Answered + Clone {
-    let trusted = door.trusted().clone();
-    let service = AuthorizationServer::new(Observed { door, observer })
-        .max_decoding_message_size(MESSAGE_BYTES);
+) -> impl Fn(Peer, http::Request<Incoming>) -> Boxed<http::Response<Body>> + Clone {
+    let shared = Arc::new((door, observer));
     move |peer, request| {
-        let mut request = request.map(|body| match trusted.contains(peer) {
+        let shared = Arc::clone(&shared);
+        let (door, _) = &*shared;
+        let request = request.map(|body| match door.trusted().contains(peer) {
             true => Body::new(body),
             // The door refuses an untrusted peer without reading anything it sends.
             false => Body::new(Full::new(Bytes::from_static(&NOTHING_ASKED))),
         });
-        // tonic passes nothing else on to the service: `ExtAuthz::checked` reads it.
-        request.extensions_mut().insert(peer);
-        let answered = tokio::time::timeout(MESSAGE_TIMEOUT, service.clone().call(request));
         Box::pin(async move {
-            match answered.await {
-                Ok(answered) => answered.unwrap_or_else(|never| match never {}),
+            if request.uri().path() != CHECK {
+                return Status::unimplemented("").into_http();
+            }
+            let codec = ProstCodec::default();
+            let mut grpc = Grpc::new(codec).max_decoding_message_size(MESSAGE_BYTES);
+            let answered = grpc.unary(Check { shared, peer }, request);
+            match tokio::time::timeout(MESSAGE_TIMEOUT, answered).await {
+                Ok(answered) => answered,
                 Err(_) => Status::deadline_exceeded("the question took too long").into_http(),
             }
         })
     }
 }
+
+/// The method of `envoy.service.auth.v3.Authorization`.
+const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
 
 /// Longest question in bytes: the head of a request, and as much of its body as Envoy is configured to
 /// send. It is held in memory as a whole.
@@ -56,26 +62,28 @@ const MESSAGE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A gRPC message without content: not compressed, zero bytes.
 const NOTHING_ASKED: [u8; 5] = [0; 5];
 
-type Answered = Pin<Box<dyn Future<Output = http::Response<Body>> + Send>>;
+type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// The door, with log and metrics.
-#[derive(Debug)]
-struct Observed {
-    door: ExtAuthz,
-    observer: Observer,
+/// The method, for one question.
+struct Check {
+    shared: Arc<(ExtAuthz, Observer)>,
+    peer: Peer,
 }
 
-#[tonic::async_trait]
-impl Authorization for Observed {
-    async fn check(
-        &self,
-        request: tonic::Request<CheckRequest>,
-    ) -> Result<Response<CheckResponse>, Status> {
-        // The trace is that of Envoy's own call: any other caller is refused.
-        let parent = TraceParent::Proxy(request.metadata().as_ref());
-        let begun = self.observer.begin(Door::ExtAuthz, &Method::POST, parent);
-        let (response, decision) = self.door.checked(&request).await;
-        begun.end(&decision);
-        Ok(Response::new(response))
+impl UnaryService<CheckRequest> for Check {
+    type Response = CheckResponse;
+    type Future = Boxed<Result<Response<CheckResponse>, Status>>;
+
+    fn call(&mut self, request: Request<CheckRequest>) -> Self::Future {
+        let (shared, peer) = (Arc::clone(&self.shared), self.peer);
+        Box::pin(async move {
+            let (door, observer) = &*shared;
+            // The trace is that of Envoy's own call: any other caller is refused.
+            let parent = TraceParent::Proxy(request.metadata().as_ref());
+            let begun = observer.begin(Door::ExtAuthz, &Method::POST, parent);
+            let (response, decision) = door.decided(peer, request.get_ref()).await;
+            begun.end(&decision);
+            Ok(Response::new(response))
+        })
     }
 }

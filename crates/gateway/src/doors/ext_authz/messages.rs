@@ -1,0 +1,165 @@
+//! The messages of ext_authz v3, with the fields that are read or written here.
+//!
+//! The whole API of Envoy as Rust would be a fifth of the build. Protobuf skips a field that a message
+//! does not have; the tests ask with the messages of the whole API.
+
+pub use prost_types::{ListValue, Struct, Value, value};
+
+use std::collections::HashMap;
+
+/// `envoy.service.auth.v3.CheckRequest`: a question.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct CheckRequest {
+    /// The attributes of the request to decide.
+    #[prost(message, optional, tag = "1")]
+    pub attributes: Option<AttributeContext>,
+}
+
+/// `envoy.service.auth.v3.AttributeContext`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct AttributeContext {
+    /// The request to decide.
+    #[prost(message, optional, tag = "4")]
+    pub request: Option<Request>,
+}
+
+/// `envoy.service.auth.v3.AttributeContext.Request`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Request {
+    /// Its head.
+    #[prost(message, optional, tag = "2")]
+    pub http: Option<HttpRequest>,
+}
+
+/// `envoy.service.auth.v3.AttributeContext.HttpRequest`: the head of the request to decide.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct HttpRequest {
+    /// The method.
+    #[prost(string, tag = "2")]
+    pub method: String,
+    /// The fields, repeated ones joined by commas, unless `header_map` has them.
+    #[prost(map = "string, string", tag = "3")]
+    pub headers: HashMap<String, String>,
+    /// The target as it was sent, with the query.
+    #[prost(string, tag = "4")]
+    pub path: String,
+    /// The host.
+    #[prost(string, tag = "5")]
+    pub host: String,
+    /// The fields one by one, if Envoy is configured to send them so.
+    #[prost(message, optional, tag = "13")]
+    pub header_map: Option<HeaderMap>,
+}
+
+/// `envoy.config.core.v3.HeaderMap`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct HeaderMap {
+    /// The fields, in their order.
+    #[prost(message, repeated, tag = "1")]
+    pub headers: Vec<HeaderValue>,
+}
+
+/// `envoy.config.core.v3.HeaderValue`: a field.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct HeaderValue {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub key: String,
+    /// Its value, if it is UTF-8.
+    #[prost(string, tag = "2")]
+    pub value: String,
+    /// Its value, if `value` is empty.
+    #[prost(bytes = "vec", tag = "3")]
+    pub raw_value: Vec<u8>,
+}
+
+/// `envoy.service.auth.v3.CheckResponse`: an answer.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct CheckResponse {
+    /// Whether the request is admitted: its code is 0.
+    #[prost(message, optional, tag = "1")]
+    pub status: Option<Status>,
+    /// What Envoy does with the request.
+    #[prost(oneof = "HttpResponse", tags = "2, 3")]
+    pub http_response: Option<HttpResponse>,
+    /// The claims, for Envoy's later filters and its access log.
+    #[prost(message, optional, tag = "4")]
+    pub dynamic_metadata: Option<Struct>,
+}
+
+/// What Envoy does with the request. The third, `error_response`, can be configured to admit, so no
+/// answer has it.
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub enum HttpResponse {
+    /// Answers it.
+    #[prost(message, tag = "2")]
+    Denied(DeniedHttpResponse),
+    /// Forwards it.
+    #[prost(message, tag = "3")]
+    Ok(OkHttpResponse),
+}
+
+/// `envoy.service.auth.v3.DeniedHttpResponse`: the response to the client.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct DeniedHttpResponse {
+    /// Its status.
+    #[prost(message, optional, tag = "1")]
+    pub status: Option<HttpStatus>,
+    /// Its fields.
+    #[prost(message, repeated, tag = "2")]
+    pub headers: Vec<HeaderValueOption>,
+    /// Its body.
+    #[prost(string, tag = "3")]
+    pub body: String,
+}
+
+/// `envoy.service.auth.v3.OkHttpResponse`: what changes before the request goes on.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct OkHttpResponse {
+    /// Fields to set.
+    #[prost(message, repeated, tag = "2")]
+    pub headers: Vec<HeaderValueOption>,
+    /// Fields to remove.
+    #[prost(string, repeated, tag = "5")]
+    pub headers_to_remove: Vec<String>,
+}
+
+/// `envoy.config.core.v3.HeaderValueOption`: a field to set, and how.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct HeaderValueOption {
+    /// The field.
+    #[prost(message, optional, tag = "1")]
+    pub header: Option<HeaderValue>,
+    /// What becomes of a field of this name that is there.
+    #[prost(enumeration = "HeaderAppendAction", tag = "3")]
+    pub append_action: i32,
+    /// Whether a field with an empty value is set, not removed.
+    #[prost(bool, tag = "4")]
+    pub keep_empty_value: bool,
+}
+
+/// `envoy.config.core.v3.HeaderValueOption.HeaderAppendAction`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
+#[repr(i32)]
+pub enum HeaderAppendAction {
+    /// The value is added to those that are there.
+    AppendIfExistsOrAdd = 0,
+    /// The value replaces all that are there.
+    OverwriteIfExistsOrAdd = 2,
+}
+
+/// `envoy.type.v3.HttpStatus`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct HttpStatus {
+    /// The status code.
+    #[prost(int32, tag = "1")]
+    pub code: i32,
+}
+
+/// `google.rpc.Status`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Status {
+    /// The number of the gRPC status.
+    #[prost(int32, tag = "1")]
+    pub code: i32,
+}
