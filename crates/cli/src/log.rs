@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use bearward_gateway::record::log::{LogFormat, LogQueue};
 use tracing::{Level, Metadata};
-use tracing_subscriber::filter::{FilterFn, filter_fn};
+use tracing_subscriber::filter::{FilterFn, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
+use tracing_subscriber::{Layer, fmt, registry};
 
 use crate::Failure;
 use crate::format::Format;
@@ -31,7 +31,7 @@ pub(crate) struct Log {
 impl Log {
     /// Starts logging. Dropping the returned value writes the lines that still wait.
     pub(crate) fn start(&self) -> Result<Started, Failure> {
-        let asked_for = EnvFilter::try_new(&self.filter)?;
+        let asked_for = self.filter.parse::<Targets>()?;
         let format = match self.format {
             Format::Json => LogFormat::Json,
             Format::Text if io::stderr().is_terminal() => LogFormat::Coloured,

@@ -174,8 +174,9 @@ mod tests {
 
     use http::StatusCode;
     use tracing::subscriber::with_default;
-    use tracing_subscriber::EnvFilter;
-    use tracing_subscriber::fmt::SubscriberBuilder;
+    use tracing_subscriber::filter::Targets;
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::{Layer, fmt, registry};
 
     use super::{AccessLog, LINES, Limit};
     use crate::record::log::{LogFormat, LogQueue};
@@ -210,22 +211,6 @@ mod tests {
         }
     }
 
-    fn builder(
-        written: &Written,
-        filter: &str,
-    ) -> SubscriberBuilder<
-        tracing_subscriber::fmt::format::DefaultFields,
-        tracing_subscriber::fmt::format::Format,
-        EnvFilter,
-        impl Fn() -> Written + 'static + use<>,
-    > {
-        let writer = written.clone();
-        tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_env_filter(filter)
-            .with_writer(move || writer.clone())
-    }
-
     /// The lines for a request, written by an event and by the queue.
     fn both(format: LogFormat, filter: &str, request: &Record) -> [Vec<String>; 2] {
         let (by_event, by_queue) = (Written::default(), Written::default());
@@ -237,12 +222,16 @@ mod tests {
             log.request(request);
             assert!(queue.flush(Duration::from_secs(20)));
         };
-        let builder = builder(&by_event, filter);
-        if format == LogFormat::Json {
-            with_default(builder.json().finish(), write);
-        } else {
-            with_default(builder.finish(), write);
-        }
+        let writer = by_event.clone();
+        let lines = fmt::layer()
+            .with_ansi(false)
+            .with_writer(move || writer.clone());
+        let lines = match format {
+            LogFormat::Json => lines.json().boxed(),
+            LogFormat::Text | LogFormat::Coloured => lines.boxed(),
+        };
+        let filter: Targets = filter.parse().unwrap();
+        with_default(registry().with(lines).with(filter), write);
         [by_event.lines(), by_queue.lines()]
     }
 
