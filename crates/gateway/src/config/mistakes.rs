@@ -107,6 +107,23 @@ pub struct Mistake {
     pub help: Option<String>,
 }
 
+impl Mistake {
+    /// An empty `help` counts as none.
+    pub(super) fn new(
+        code: Code,
+        span: &Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        Self {
+            code,
+            span: span.clone(),
+            message: message.into(),
+            help: Some(help.into()).filter(|help| !help.is_empty()),
+        }
+    }
+}
+
 /// The mistakes in a configuration, or the warnings about it: the first hundred found, and the number
 /// of the others.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -276,30 +293,12 @@ struct All {
 }
 
 impl Found {
-    pub(super) fn add(
-        &self,
-        code: Code,
-        span: &Range<usize>,
-        message: impl Into<String>,
-        help: Option<String>,
-    ) {
-        let mistake = Mistake {
-            code,
-            span: span.clone(),
-            message: message.into(),
-            help,
-        };
+    pub(super) fn add(&self, mistake: Mistake) {
         self.mistakes.borrow_mut().add(mistake);
     }
 
     /// Adds a warning, which refuses nothing.
-    pub(super) fn warn(&self, code: Code, span: &Range<usize>, message: String, help: &str) {
-        let warning = Mistake {
-            code,
-            span: span.clone(),
-            message,
-            help: Some(help.to_owned()),
-        };
+    pub(super) fn warn(&self, warning: Mistake) {
         self.warnings.borrow_mut().add(warning);
     }
 

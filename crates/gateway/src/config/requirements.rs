@@ -27,11 +27,12 @@ pub(super) struct Named<'t> {
 impl Named<'_> {
     /// The groups for meeting all of these.
     pub(super) fn all(&self, names: &[At<&str>], fields: &Given<'_>) -> Groups {
+        let known = self.names.as_ref();
         let mut groups = Vec::new();
         for name in names {
             match self.groups.get(name.value) {
                 Some(more) => groups = product(groups, more),
-                None => tell_unknown(name, self.names.as_ref(), fields),
+                None => fields.report_unknown_name(name, known, TABLE, UNKNOWN),
             }
             if !is_within_limits(&mut groups, fields) {
                 break;
@@ -51,7 +52,7 @@ pub(super) fn read<'t>(fields: &Fields<'t, Root>) -> Named<'t> {
     for (_, table) in &tables {
         let (all, any) = (REQUIREMENTS.all.read(table), REQUIREMENTS.any.read(table));
         for name in all.iter().chain(&any) {
-            tell_unknown(name, names.as_ref(), table);
+            table.report_unknown_name(name, names.as_ref(), TABLE, UNKNOWN);
         }
     }
     let own: BTreeMap<_, _> = tables
@@ -87,8 +88,7 @@ pub(super) fn warn_of_machines(fields: &Fields<'_, Root>) {
         );
         let help =
             "set the `profile` of the issuer whose machines are meant, or ask for `client_ids`";
-        let span = table.span_of(&REQUIREMENTS.kind);
-        table.found().warn(Code::Value, &span, message, help);
+        table.warn(Code::Value, &REQUIREMENTS.kind, message, help);
     }
 }
 
@@ -118,11 +118,11 @@ impl<'t> Expansion<'_, 't> {
             return Expanded::default();
         };
         if let Some(first) = self.under_way.iter().position(|other| *other == name) {
-            self.tell_circle(first);
+            self.report_circle(first);
             return Expanded::default();
         }
         if self.under_way.len() >= NAMES_DEEP {
-            tell_too_deep(table);
+            report_too_deep(table);
             return Expanded::default();
         }
         self.under_way.push(name);
@@ -139,7 +139,7 @@ impl<'t> Expansion<'_, 't> {
         }
         if table.is_empty(&REQUIREMENTS.any) {
             let message = "`any` names none, so nobody could meet it";
-            table.tell(Code::Value, &REQUIREMENTS.any, message, "");
+            table.report(Code::Value, &REQUIREMENTS.any, message, "");
         }
         let mut choice = Groups::new();
         for other in REQUIREMENTS.any.read(table) {
@@ -155,7 +155,7 @@ impl<'t> Expansion<'_, 't> {
         self.under_way.pop();
         // Finds a long chain whichever of its names was expanded first.
         if depth >= NAMES_DEEP {
-            tell_too_deep(table);
+            report_too_deep(table);
         }
         let expanded = Expanded {
             groups: Rc::new(groups),
@@ -166,22 +166,20 @@ impl<'t> Expansion<'_, 't> {
     }
 
     /// Reports each name in the circle that starts at `first`.
-    fn tell_circle(&mut self, first: usize) {
+    fn report_circle(&mut self, first: usize) {
         for name in self.under_way.iter().skip(first) {
             let is_new = self.in_circles.insert(name);
             if let Some(table) = self.tables.get(name).filter(|_| is_new) {
                 let message = format!("the requirements {name:?} need themselves");
-                table.found().add(Code::Value, table.span(), message, None);
+                table.report_at(Code::Value, table.span(), message, "");
             }
         }
     }
 }
 
-fn tell_too_deep(fields: &Given<'_>) {
+fn report_too_deep(fields: &Given<'_>) {
     let message = format!("more than {NAMES_DEEP} names lead from one requirement to the last");
-    fields
-        .found()
-        .add(Code::Value, fields.span(), message, None);
+    fields.report_at(Code::Value, fields.span(), message, "");
 }
 
 /// Combines each group of one with each group of the other. No groups means no requirements.
@@ -208,9 +206,7 @@ fn is_within_limits(groups: &mut Groups, fields: &Given<'_>) -> bool {
     } else {
         return true;
     };
-    fields
-        .found()
-        .add(Code::Value, fields.span(), message, None);
+    fields.report_at(Code::Value, fields.span(), message, "");
     groups.truncate(GROUPS_MAX);
     for group in groups {
         group.truncate(GROUP_MAX);
@@ -229,22 +225,16 @@ fn both(ours: &[Requirements], more: &[Requirements]) -> Vec<Requirements> {
 
 /// The requirements of the table itself.
 fn conditions(name: &str, fields: &Fields<'_, description::Requirements>) -> Option<Requirements> {
-    tell_empty_lists(fields);
+    report_empty_lists(fields);
     if fields.has(&REQUIREMENTS.cannot_reauthenticate) && !fields.has(&REQUIREMENTS.max_age) {
         let message = "`cannot_reauthenticate` says nothing without `max_age`";
-        fields.tell(
-            Code::Missing,
-            &REQUIREMENTS.cannot_reauthenticate,
-            message,
-            "",
-        );
+        let key = &REQUIREMENTS.cannot_reauthenticate;
+        fields.report(Code::Missing, key, message, "");
     }
     if !asks_by_itself(fields) {
         if !fields.has(&REQUIREMENTS.all) && !fields.has(&REQUIREMENTS.any) {
             let message = "these requirements ask for nothing";
-            fields
-                .found()
-                .add(Code::Missing, fields.span(), message, None);
+            fields.report_at(Code::Missing, fields.span(), message, "");
         }
         return None;
     }
@@ -260,7 +250,7 @@ fn conditions(name: &str, fields: &Fields<'_, description::Requirements>) -> Opt
             RequirementsError::Scope if fields.has(&REQUIREMENTS.scopes) => &REQUIREMENTS.scopes,
             RequirementsError::Scope | _ => &REQUIREMENTS.any_scopes,
         };
-        fields.tell(Code::Value, key, format!("`{key}`: {error}"), "");
+        fields.report(Code::Value, key, format!("`{key}`: {error}"), "");
     };
     asked.build().map_err(tell).ok()
 }
@@ -331,29 +321,19 @@ fn asks_by_itself(fields: &Given<'_>) -> bool {
 
 /// Reports lists that are empty and so would require nothing, which nobody intends. An empty `any`,
 /// which nobody could meet, is reported elsewhere.
-fn tell_empty_lists(fields: &Given<'_>) {
+fn report_empty_lists(fields: &Given<'_>) {
     for key in description::Requirements::TABLE.fields {
         let is_list = matches!(key.kind, Kind::Claims | Kind::Groups | Kind::Texts);
         if is_list && fields.is_empty(key) && !key.is(&REQUIREMENTS.any) {
             let message = format!("`{key}` is empty, so it asks for nothing");
-            fields.tell(Code::Value, key, message, "leave it out");
+            fields.report(Code::Value, key, message, "leave it out");
         }
     }
 }
 
-/// Reports a name that is not one of these, if they are known.
-fn tell_unknown(name: &At<&str>, names: Option<&BTreeSet<&str>>, fields: &Given<'_>) {
-    let Some(names) = names.filter(|names| !names.contains(name.value)) else {
-        return;
-    };
-    let help = fields
-        .nearest(name.value, names)
-        .unwrap_or_else(|| format!("add a table [requirements.{}]", name.value));
-    let message = format!("there are no requirements {:?}", name.value);
-    fields
-        .found()
-        .add(Code::Value, &name.span, message, Some(help));
-}
+/// As mistakes name them.
+const TABLE: &str = "requirements";
+const UNKNOWN: &str = "there are no requirements";
 
 /// A request that meets no group is tried against each.
 const GROUPS_MAX: usize = 64;

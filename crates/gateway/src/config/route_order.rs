@@ -32,13 +32,9 @@ pub(super) fn warn(routes: &[Placed<'_>]) {
                 placed.route.name, earlier.name
             );
             let help = "put the route for fewer requests first";
-            let found = placed.table.found();
-            found.warn(
-                Code::RulePattern,
-                &placed.table.span_of(&ROUTE.name),
-                message,
-                help,
-            );
+            placed
+                .table
+                .warn(Code::RulePattern, &ROUTE.name, message, help);
             continue;
         }
         if let Some((earlier, path)) = wide.alike(Side::Before, at, placed) {
@@ -49,13 +45,7 @@ pub(super) fn warn(routes: &[Placed<'_>]) {
             );
             let help = "put the stricter route first; if the application treats no other path as the same, \
                         set `router = \"strict\"`";
-            let found = placed.table.found();
-            found.warn(
-                Code::Router,
-                &placed.table.span_of(&ROUTE.name),
-                message,
-                help,
-            );
+            placed.table.warn(Code::Router, &ROUTE.name, message, help);
             continue;
         }
         if placed.has_router {
@@ -71,13 +61,7 @@ pub(super) fn warn(routes: &[Placed<'_>]) {
              a path that only the application treats as one of {:?} falls to {:?}",
             placed.route.name, laxer.name, placed.route.name, laxer.name
         );
-        let found = placed.table.found();
-        found.warn(
-            Code::Router,
-            &placed.table.span_of(&ROUTE.name),
-            message,
-            HELP,
-        );
+        placed.table.warn(Code::Router, &ROUTE.name, message, HELP);
     }
 }
 

@@ -101,7 +101,7 @@ impl<'s> Surroundings<'s> {
             Err(error) => {
                 let message = format!("`{key}`: the file {path:?} cannot be read: {error}");
                 let help = "paths are relative to the folder of the configuration";
-                given.tell(Code::FileMissing, key, message, help);
+                given.report(Code::FileMissing, key, message, help);
                 None
             }
         }

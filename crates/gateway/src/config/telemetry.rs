@@ -41,7 +41,7 @@ fn endpoint(fields: &Fields<'_, Telemetry>) -> Option<Url> {
         let message =
             |shown: &str| format!("`endpoint` is such as \"http://127.0.0.1:4318\", not {shown}");
         let help = "credentials are fields: OTEL_EXPORTER_OTLP_HEADERS has them";
-        fields.tell_url((Code::Value, &TELEMETRY.endpoint), &given, message, help);
+        fields.report_url((Code::Value, &TELEMETRY.endpoint), &given, message, help);
         return None;
     };
     let path = format!("{}/v1/traces", url.path().trim_end_matches('/'));

@@ -106,7 +106,7 @@ impl UpstreamSettings {
             .filter_map(|url| Place::read(url, fields))
             .collect();
         if fields.is_empty(&UPSTREAM.urls) {
-            fields.tell(Code::Value, &UPSTREAM.urls, "`urls` is empty", "");
+            fields.report(Code::Value, &UPSTREAM.urls, "`urls` is empty", "");
         }
         let tls = tls(&places, fields, surroundings);
         let host = UPSTREAM.host.read(fields).and_then(|host| {
@@ -114,7 +114,7 @@ impl UpstreamSettings {
             let parsed = parsed.filter(|_| is_host(host.value));
             if parsed.is_none() {
                 let message = format!("`host`: {:?} is not a host", host.value);
-                fields.tell(Code::Value, &UPSTREAM.host, message, "");
+                fields.report(Code::Value, &UPSTREAM.host, message, "");
             }
             parsed
         });
@@ -136,7 +136,7 @@ impl UpstreamSettings {
                 TlsError::Certificates => &UPSTREAM.ca,
                 TlsError::Name | TlsError::Setup(_) => &UPSTREAM.urls,
             };
-            fields.tell(Code::Value, key, format!("`{key}`: {error}"), "");
+            fields.report(Code::Value, key, format!("`{key}`: {error}"), "");
         }
         upstream
     }
@@ -177,7 +177,7 @@ impl Place {
                     "`urls` are such as \"http://127.0.0.1:3000\" or \"unix:/run/app.sock\", not {shown}"
                 )
             };
-            fields.tell_url((Code::Value, &UPSTREAM.urls), given, message, help);
+            fields.report_url((Code::Value, &UPSTREAM.urls), given, message, help);
         };
         if given.value.starts_with("unix:") {
             let address = given.value.parse();
@@ -226,12 +226,12 @@ fn tls(
         .filter_map(|place| place.tls_name.as_deref())
         .collect();
     // If a URL is invalid, the others prove nothing about TLS.
-    let is_known = !fields.is_told(&UPSTREAM.urls);
+    let is_known = !fields.has_mistake(&UPSTREAM.urls);
     if is_known && names.is_empty() {
         for key in [&UPSTREAM.ca, &UPSTREAM.tls_name].map(Key::field) {
             if fields.has(key) {
                 let message = format!("`{key}` says nothing without an https URL");
-                fields.tell(Code::Value, key, message, "");
+                fields.report(Code::Value, key, message, "");
             }
         }
         return None;
@@ -244,7 +244,7 @@ fn tls(
     let first = names.first().filter(|_| is_known)?;
     if names.len() != places.len() {
         let message = "`urls` are all https, or none is";
-        fields.tell(
+        fields.report(
             Code::Value,
             &UPSTREAM.urls,
             message,
@@ -255,7 +255,7 @@ fn tls(
     if given.is_none() && !fields.has(&UPSTREAM.tls_name) && names.iter().any(|name| name != first)
     {
         let message = "`urls` have different hosts, so it is open which name a certificate proves";
-        fields.tell(Code::Missing, &UPSTREAM.urls, message, "add `tls_name`");
+        fields.report(Code::Missing, &UPSTREAM.urls, message, "add `tls_name`");
         return None;
     }
     Some(TlsSettings {
