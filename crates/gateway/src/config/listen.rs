@@ -103,6 +103,27 @@ pub(crate) enum ListenerKind {
     Proxy,
 }
 
+impl ListenerKind {
+    /// The header of its table.
+    pub(crate) fn table(self) -> &'static str {
+        self.headers().0
+    }
+
+    /// The header of the table of its TLS.
+    pub(crate) fn tls_table(self) -> &'static str {
+        self.headers().1
+    }
+
+    fn headers(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Admin => (LISTEN.admin.header, ADMIN.tls.header),
+            Self::ExtAuthz => (LISTEN.ext_authz.header, EXT_AUTHZ.tls.header),
+            Self::ForwardAuth => (LISTEN.forward_auth.header, FORWARD_AUTH.tls.header),
+            Self::Proxy => (LISTEN.proxy.header, PROXY.tls.header),
+        }
+    }
+}
+
 /// The admin listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -375,7 +396,8 @@ fn trusted_proxies<T: Keys>(
 ) -> Option<Vec<IpNet>> {
     let help = "write them as \"10.0.0.0/8\" or \"10.0.0.7\"";
     let networks = fields.parse_each(key.read(fields), help, |given| {
-        let network = given.parse().or(given.parse::<IpAddr>().map(IpNet::from));
+        let address = || given.parse::<IpAddr>().map(IpNet::from);
+        let network = given.parse().or_else(|_| address());
         network.map_err(|_| format!("`trusted_proxies` are networks or addresses, not {given:?}"))
     });
     fields.has(key).then_some(networks)

@@ -9,7 +9,7 @@ use super::application::Http;
 use super::forward_auth::ForwardAuth;
 use super::names::{Name, Names};
 use super::place::Kind;
-use super::{LIMIT, RecipeError, envoy};
+use super::{LIMIT, RecipeError, envoy, lines};
 
 pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     let title = "Envoy before the application, asking bearward over HTTP.";
@@ -67,16 +67,14 @@ fn asked(names: &Names, traces: Continues) -> String {
         let misleading = names.misleading_singly(ENVOYS_OWN);
         patterns.extend(misleading.map(|name| pattern(&name.pattern())));
     }
-    let lines = patterns.iter();
-    lines
-        .map(|pattern| format!("                          - {pattern}\n"))
-        .collect()
+    lines(patterns, |pattern| {
+        format!("                          - {pattern}\n")
+    })
 }
 
 fn set(names: &Names) -> String {
-    let names = names.identity.iter().map(|name| {
+    lines(&names.identity, |name| {
         let name = name.lower();
         format!("                              - {{ exact: \"{name}\", ignore_case: true }}\n")
-    });
-    names.collect()
+    })
 }
