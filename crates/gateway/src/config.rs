@@ -5,7 +5,7 @@
 //! configuration is ready to use; no issuer is contacted.
 
 use std::collections::HashSet;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -70,11 +70,7 @@ pub fn read_text(file: &Path) -> io::Result<String> {
 
 /// As [`read_text`], for a file of this kind.
 pub(crate) fn read_text_of(file: &Path, kind: FileKind) -> io::Result<String> {
-    let most = u64::try_from(CONFIG_BYTES).unwrap_or(u64::MAX);
-    let mut bytes = Vec::new();
-    // One byte more, so that a file that is too large is recognised.
-    let mut file = kind.open(file)?.take(most.saturating_add(1));
-    file.read_to_end(&mut bytes)?;
+    let bytes = kind.read(file, CONFIG_BYTES)?;
     if bytes.len() > CONFIG_BYTES {
         // The text may end within a character.
         return Ok(String::from_utf8_lossy(&bytes).into_owned());
@@ -226,18 +222,12 @@ fn report_too_large(found: &Found) {
 fn report_syntax(error: &TomlError, found: &Found) {
     let message = error.message();
     let span = error.span().unwrap_or_default();
-    if message.contains("duplicate key") {
+    found.add(if message.contains("duplicate key") {
         let help = "a key or table is written once";
-        found.add(Mistake::new(
-            Code::Duplicate,
-            &span,
-            "the same key twice",
-            help,
-        ));
-        return;
-    }
-    let message = format!("not TOML: {message}");
-    found.add(Mistake::new(Code::Syntax, &span, message, ""));
+        Mistake::new(Code::Duplicate, &span, "the same key twice", help)
+    } else {
+        Mistake::new(Code::Syntax, &span, format!("not TOML: {message}"), "")
+    });
 }
 
 /// Reports every name that occurs a second time.

@@ -193,19 +193,13 @@ impl ServerSettings {
         }
         let scopes = PROTECTION.scopes.read(fields);
         if let Some(resource) = PROTECTION.resource.read(fields) {
-            match ProtectedResourceMetadata::new(resource.value, issuers) {
+            match metadata(resource.value, issuers, &self.space) {
                 Ok(metadata) => {
-                    let space = self.space.clone().resource_metadata(metadata.url());
-                    if space.is_err() {
-                        let message = "`resource` has characters that cannot stand in a challenge";
-                        let help = "write them as %XX";
-                        fields.report(Code::Value, &PROTECTION.resource, message, help);
-                    }
                     let scopes = scopes.iter().map(|scope| scope.value);
                     self.metadata = Some(metadata.scopes_supported(scopes));
                 }
-                Err(error) => {
-                    fields.report(Code::Value, &PROTECTION.resource, error.to_string(), "")
+                Err((message, help)) => {
+                    fields.report(Code::Value, &PROTECTION.resource, message, help);
                 }
             }
         } else if fields.has(&PROTECTION.scopes) && !fields.has(&PROTECTION.resource) {
@@ -223,6 +217,21 @@ impl ServerSettings {
             }
         }
     }
+}
+
+/// The metadata of a resource whose URL can stand in a challenge; else the mistake and the help.
+fn metadata<'t>(
+    resource: &str,
+    issuers: impl Iterator<Item = &'t str>,
+    space: &ProtectionSpace,
+) -> Result<ProtectedResourceMetadata, (String, &'static str)> {
+    let metadata = ProtectedResourceMetadata::new(resource, issuers);
+    let metadata = metadata.map_err(|error| (error.to_string(), ""))?;
+    if space.clone().resource_metadata(metadata.url()).is_err() {
+        let message = "`resource` has characters that cannot stand in a challenge";
+        return Err((message.to_owned(), "write them as %XX"));
+    }
+    Ok(metadata)
 }
 
 /// The token cache: on, with the default limits, unless it is turned off.
@@ -261,7 +270,7 @@ impl IssuerSettings {
             check_url(fields, url, &uri, plain_http_in_public);
         }
         Self {
-            policies: policies(fields, &names, algorithms),
+            policies: policies(fields, &names, &algorithms),
             // Unusable keys were reported.
             keys: keys.unwrap_or(Keys::Discovery),
             internal_origin: internal_origin.map(|origin| origin.value.to_owned()),
@@ -416,7 +425,7 @@ impl Keys {
 fn policies(
     fields: &Fields<'_, description::Issuer>,
     names: &[At<&str>],
-    algorithms: Vec<Algorithm>,
+    algorithms: &[Algorithm],
 ) -> Vec<Policy> {
     let audiences = ISSUER.audiences.read(fields);
     let client_ids = ISSUER.client_ids.read(fields);
@@ -469,9 +478,9 @@ fn report_policy(fields: &Given<'_>, error: PolicyError) {
     // The code is reported separately.
     let message = error.to_string();
     let message = message.split_once(": ").map_or(&*message, |(_, rest)| rest);
-    let help = match code {
-        Code::Leeway => "clocks set by NTP differ by less than a second",
-        _ => "",
+    let help = match error == PolicyError::Leeway {
+        true => "clocks set by NTP differ by less than a second",
+        false => "",
     };
     fields.report(code, key, format!("`{key}`: {message}"), help);
 }

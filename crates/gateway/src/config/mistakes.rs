@@ -14,82 +14,66 @@ use std::ops::Range;
 /// requires a pass over the text.
 pub(super) const MISTAKES_MAX: usize = 100;
 
-/// The kind of a mistake: a stable code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Code {
-    /// No audience is configured.
-    AudienceMissing,
-    /// The same name is there twice.
-    Duplicate,
-    /// A file or an environment variable is missing or cannot be used.
-    FileMissing,
-    /// No issuer is configured.
-    IssuerMissing,
-    /// A leeway greater than clocks can differ.
-    Leeway,
-    /// A required key is missing.
-    Missing,
-    /// Access depends on how the application reads paths, but no key states it.
-    Router,
-    /// A path pattern that no request could match.
-    RulePattern,
-    /// A secret that could be guessed.
-    SecretWeak,
-    /// Not TOML.
-    Syntax,
-    /// Longer than allowed.
-    TooLarge,
-    /// A value of the wrong type.
-    Type,
-    /// A key that does not exist.
-    UnknownKey,
-    /// A URL over which an attacker could send keys.
-    UrlScheme,
-    /// A value of the right type that makes no sense.
-    Value,
+/// The table of codes: variant and code in one line, so that none can be forgotten.
+macro_rules! codes {
+    ($(#[$meta:meta])* pub enum $name:ident {
+        $($(#[$doc:meta])* $variant:ident = $code:literal,)+
+    }) => {
+        $(#[$meta])*
+        pub enum $name {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl $name {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The code as printed.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $code,)+
+                }
+            }
+        }
+    };
 }
 
-impl Code {
-    /// Every code.
-    pub const ALL: &'static [Self] = &[
-        Self::AudienceMissing,
-        Self::Duplicate,
-        Self::FileMissing,
-        Self::IssuerMissing,
-        Self::Leeway,
-        Self::Missing,
-        Self::Router,
-        Self::RulePattern,
-        Self::SecretWeak,
-        Self::Syntax,
-        Self::TooLarge,
-        Self::Type,
-        Self::UnknownKey,
-        Self::UrlScheme,
-        Self::Value,
-    ];
-
-    /// The code as printed.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::AudienceMissing => "audience_missing",
-            Self::Duplicate => "duplicate",
-            Self::FileMissing => "file_missing",
-            Self::IssuerMissing => "issuer_missing",
-            Self::Leeway => "leeway",
-            Self::Missing => "missing",
-            Self::Router => "router",
-            Self::RulePattern => "rule_pattern",
-            Self::SecretWeak => "secret_weak",
-            Self::Syntax => "syntax",
-            Self::TooLarge => "too_large",
-            Self::Type => "type",
-            Self::UnknownKey => "unknown_key",
-            Self::UrlScheme => "url_scheme",
-            Self::Value => "value",
-        }
+codes! {
+    /// The kind of a mistake: a stable code.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    #[non_exhaustive]
+    pub enum Code {
+        /// No audience is configured.
+        AudienceMissing = "audience_missing",
+        /// The same name is there twice.
+        Duplicate = "duplicate",
+        /// A file or an environment variable is missing or cannot be used.
+        FileMissing = "file_missing",
+        /// No issuer is configured.
+        IssuerMissing = "issuer_missing",
+        /// A leeway greater than clocks can differ.
+        Leeway = "leeway",
+        /// A required key is missing.
+        Missing = "missing",
+        /// Access depends on how the application reads paths, but no key states it.
+        Router = "router",
+        /// A path pattern that no request could match.
+        RulePattern = "rule_pattern",
+        /// A secret that could be guessed.
+        SecretWeak = "secret_weak",
+        /// Not TOML.
+        Syntax = "syntax",
+        /// Longer than allowed.
+        TooLarge = "too_large",
+        /// A value of the wrong type.
+        Type = "type",
+        /// A key that does not exist.
+        UnknownKey = "unknown_key",
+        /// A URL over which an attacker could send keys.
+        UrlScheme = "url_scheme",
+        /// A value of the right type that makes no sense.
+        Value = "value",
     }
 }
 

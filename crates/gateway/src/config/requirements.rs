@@ -44,10 +44,6 @@ impl Named<'_> {
 
 pub(super) fn read<'t>(fields: &Fields<'t, Root>) -> Named<'t> {
     let tables = ROOT.requirements.read(fields);
-    let by_name: BTreeMap<_, _> = tables
-        .iter()
-        .map(|(name, table)| (name.value, table))
-        .collect();
     let names = fields.names(&ROOT.requirements);
     for (_, table) in &tables {
         let (all, any) = (REQUIREMENTS.all.read(table), REQUIREMENTS.any.read(table));
@@ -55,13 +51,11 @@ pub(super) fn read<'t>(fields: &Fields<'t, Root>) -> Named<'t> {
             table.report_unknown_name(name, names.as_ref(), TABLE, UNKNOWN);
         }
     }
-    let own: BTreeMap<_, _> = tables
+    let by_name = tables
         .iter()
-        .map(|(name, table)| (name.value, conditions(name.value, table)))
-        .collect();
+        .map(|(name, table)| (name.value, (table, conditions(name.value, table))));
     let mut expansion = Expansion {
-        tables: &by_name,
-        own: &own,
+        tables: by_name.collect(),
         under_way: Vec::new(),
         done: BTreeMap::new(),
         in_circles: BTreeSet::new(),
@@ -94,8 +88,14 @@ pub(super) fn warn_of_machines(fields: &Fields<'_, Root>) {
 
 /// Expands names, which may refer to other names.
 struct Expansion<'e, 't> {
-    tables: &'e BTreeMap<&'t str, &'e Fields<'t, description::Requirements>>,
-    own: &'e BTreeMap<&'t str, Option<Requirements>>,
+    /// Each table with its own requirements, those that it has by itself.
+    tables: BTreeMap<
+        &'t str,
+        (
+            &'e Fields<'t, description::Requirements>,
+            Option<Requirements>,
+        ),
+    >,
     under_way: Vec<&'t str>,
     done: BTreeMap<&'t str, Expanded>,
     /// The names in a circle that was reported.
@@ -114,7 +114,7 @@ impl<'t> Expansion<'_, 't> {
         if let Some(done) = self.done.get(name) {
             return done.clone();
         }
-        let Some(table) = self.tables.get(name) else {
+        let Some((table, own)) = self.tables.get(name).cloned() else {
             return Expanded::default();
         };
         if let Some(first) = self.under_way.iter().position(|other| *other == name) {
@@ -126,7 +126,6 @@ impl<'t> Expansion<'_, 't> {
             return Expanded::default();
         }
         self.under_way.push(name);
-        let own = self.own.get(name).cloned().flatten();
         let mut groups: Groups = own.into_iter().map(|own| vec![own]).collect();
         let mut depth = 0;
         for other in REQUIREMENTS.all.read(table) {
@@ -169,7 +168,7 @@ impl<'t> Expansion<'_, 't> {
     fn report_circle(&mut self, first: usize) {
         for name in self.under_way.iter().skip(first) {
             let is_new = self.in_circles.insert(name);
-            if let Some(table) = self.tables.get(name).filter(|_| is_new) {
+            if let Some((table, _)) = self.tables.get(name).filter(|_| is_new) {
                 let message = format!("the requirements {name:?} need themselves");
                 table.report_at(Code::Value, table.span(), message, "");
             }

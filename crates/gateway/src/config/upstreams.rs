@@ -99,21 +99,17 @@ impl UpstreamSettings {
         fields: &Fields<'_, description::Upstream>,
         surroundings: &Surroundings<'_>,
     ) -> Self {
-        let places: Vec<_> = UPSTREAM
-            .urls
-            .read(fields)
-            .iter()
-            .filter_map(|url| Place::read(url, fields))
-            .collect();
+        let urls = UPSTREAM.urls.read(fields);
+        let places = urls.iter().filter_map(|url| Place::read(url, fields));
+        let places: Vec<_> = places.collect();
         if fields.is_empty(&UPSTREAM.urls) {
             fields.report(Code::Value, &UPSTREAM.urls, "`urls` is empty", "");
         }
         let tls = tls(&places, fields, surroundings);
-        let host = UPSTREAM.host.read(fields).and_then(|host| {
-            let parsed = host.value.parse().ok();
-            let parsed = parsed.filter(|_| is_host(host.value));
+        let host = UPSTREAM.host.read(fields).and_then(|At { value, .. }| {
+            let parsed = value.parse().ok().filter(|_| is_host(value));
             if parsed.is_none() {
-                let message = format!("`host`: {:?} is not a host", host.value);
+                let message = format!("`host`: {value:?} is not a host");
                 fields.report(Code::Value, &UPSTREAM.host, message, "");
             }
             parsed
@@ -142,14 +138,12 @@ impl UpstreamSettings {
     }
 
     fn tls(&self) -> Result<Option<Tls>, TlsError> {
-        let Some(TlsSettings { name, authorities }) = &self.tls else {
-            return Ok(None);
-        };
-        let tls = match authorities {
+        let tls = self.tls.as_ref();
+        let tls = tls.map(|TlsSettings { name, authorities }| match authorities {
             Some((_, pem)) => Tls::authorities(name, &pem.0),
             None => Tls::system(name),
-        };
-        tls.map(Some)
+        });
+        tls.transpose()
     }
 }
 
@@ -171,7 +165,7 @@ struct Place {
 
 impl Place {
     fn read(given: &At<&str>, fields: &Given<'_>) -> Option<Self> {
-        let tell = |help: &str| {
+        let report = |help: &str| {
             let message = |shown: &str| {
                 format!(
                     "`urls` are such as \"http://127.0.0.1:3000\" or \"unix:/run/app.sock\", not {shown}"
@@ -181,22 +175,17 @@ impl Place {
         };
         if given.value.starts_with("unix:") {
             let address = given.value.parse();
-            if address.is_err() {
-                tell("the path is absolute");
-            }
+            let address = address.map_err(|_| report("the path is absolute")).ok()?;
             let tls_name = None;
-            return Some(Self {
-                address: address.ok()?,
-                tls_name,
-            });
+            return Some(Self { address, tls_name });
         }
         let url = given.value.parse::<Url>().ok();
-        let Some(url) = url.filter(|url| matches!(url.scheme(), "http" | "https")) else {
-            tell("");
-            return None;
-        };
-        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
-            tell("");
+        let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
+        let host_and_port = url
+            .as_ref()
+            .and_then(|url| Some((url, url.host_str()?, url.port_or_known_default()?)));
+        let Some((url, host, port)) = host_and_port else {
+            report("");
             return None;
         };
         let is_bare = url.path() == "/"
@@ -205,7 +194,7 @@ impl Place {
             && url.username().is_empty()
             && url.password().is_none();
         if !is_bare {
-            tell("scheme, host and port only: the path is forwarded as it came");
+            report("scheme, host and port only: the path is forwarded as it came");
             return None;
         }
         let bare = host.trim_start_matches('[').trim_end_matches(']');
@@ -221,10 +210,8 @@ fn tls(
     fields: &Fields<'_, description::Upstream>,
     surroundings: &Surroundings<'_>,
 ) -> Option<TlsSettings> {
-    let names: Vec<_> = places
-        .iter()
-        .filter_map(|place| place.tls_name.as_deref())
-        .collect();
+    let names = places.iter().filter_map(|place| place.tls_name.as_deref());
+    let names: Vec<_> = names.collect();
     // If a URL is invalid, the others prove nothing about TLS.
     let is_known = !fields.has_mistake(&UPSTREAM.urls);
     if is_known && names.is_empty() {
@@ -244,12 +231,8 @@ fn tls(
     let first = names.first().filter(|_| is_known)?;
     if names.len() != places.len() {
         let message = "`urls` are all https, or none is";
-        fields.report(
-            Code::Value,
-            &UPSTREAM.urls,
-            message,
-            "make two upstreams of them",
-        );
+        let help = "make two upstreams of them";
+        fields.report(Code::Value, &UPSTREAM.urls, message, help);
         return None;
     }
     if given.is_none() && !fields.has(&UPSTREAM.tls_name) && names.iter().any(|name| name != first)

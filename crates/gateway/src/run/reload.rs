@@ -41,7 +41,7 @@ struct Inner {
     started: Started,
     away: Away,
     /// The mistakes of the last refused file, as logged.
-    told: std::sync::Mutex<Option<String>>,
+    logged: std::sync::Mutex<Option<String>>,
 }
 
 /// The parts of a configuration that take effect only at a start.
@@ -60,7 +60,7 @@ impl Started {
     }
 
     /// Logs new differences from the settings at the start.
-    fn tell_changes(&self, config: &Config, before: &Config) {
+    fn log_changes(&self, config: &Config, before: &Config) {
         let is_new = config.telemetry != before.telemetry;
         if is_new && config.telemetry != self.telemetry {
             tracing::warn!("telemetry settings changed; restart to apply them");
@@ -103,7 +103,7 @@ impl Reloader {
             started: Started::of(&config),
             current: Mutex::new(config),
             away: Away::new(),
-            told: std::sync::Mutex::new(None),
+            logged: std::sync::Mutex::new(None),
         }))
     }
 
@@ -117,20 +117,20 @@ impl Reloader {
         } else {
             match start(&self.0.away, &config, before.server()).await {
                 Some(server) => server,
-                None => return self.told(Reload::Refused),
+                None => return self.record(Reload::Refused),
             }
         };
         let upstreams = upstreams(&self.0.away, &config, &current, before).await;
         let Some(upstreams) = upstreams else {
-            return self.told(Reload::Refused);
+            return self.record(Reload::Refused);
         };
         if let Err(error) = self.replace(&config, &current, server, upstreams) {
             tracing::error!(%error, "TLS cannot be set up");
-            return self.told(Reload::Refused);
+            return self.record(Reload::Refused);
         }
-        tell_warnings(&config);
+        log_warnings(&config);
         *current = config;
-        self.told(Reload::Applied)
+        self.record(Reload::Applied)
     }
 
     /// Builds everything before it replaces anything.
@@ -147,7 +147,7 @@ impl Reloader {
             most,
         } = &self.0.replaced;
         let renewed = certificates.renewed(&config.listen)?;
-        let shares = Shares::told(config);
+        let shares = Shares::plan(config);
         upstreams.keep_idle(shares.idle);
         if let Some(most) = most {
             most.replace(shares.most);
@@ -156,7 +156,7 @@ impl Reloader {
         for certificate in renewed {
             certificate.present();
         }
-        self.0.started.tell_changes(config, current);
+        self.0.started.log_changes(config, current);
         Ok(())
     }
 
@@ -177,7 +177,7 @@ impl Reloader {
             %error,
             "the configuration cannot be read; the last good one stays in force"
         );
-        self.told(Reload::Refused)
+        self.record(Reload::Refused)
     }
 
     async fn parse(&self, file: &Path, text: String) -> Reload {
@@ -187,22 +187,19 @@ impl Reloader {
             let surroundings = Surroundings::of(&place).while_serving();
             Config::parse_in(&text, &surroundings)
         };
-        let parsed = match self.0.away.run(parsing).await {
-            Ok(parsed) => parsed,
-            Err(error) => {
-                tracing::error!(%error, "reading the configuration did not complete");
-                return self.told(Reload::Refused);
-            }
-        };
-        match parsed {
-            Ok(config) => {
+        match self.0.away.run(parsing).await {
+            Ok(Ok(config)) => {
                 self.is_news(None);
                 self.apply(config).await
             }
+            Err(error) => {
+                tracing::error!(%error, "reading the configuration did not complete");
+                self.record(Reload::Refused)
+            }
             // Any change in its folder has a refused file read again, but not its mistakes logged
             // again.
-            Err(mistakes) if !self.is_news(Some(mistakes.render(""))) => Reload::Refused,
-            Err(mistakes) => {
+            Ok(Err(mistakes)) if !self.is_news(Some(mistakes.render(""))) => Reload::Refused,
+            Ok(Err(mistakes)) => {
                 for mistake in mistakes.iter() {
                     let (line, column) = mistakes.place(mistake);
                     tracing::error!(
@@ -218,16 +215,16 @@ impl Reloader {
                     tracing::error!(count = mistakes.left_out(), "there are more mistakes");
                 }
                 tracing::error!("the last good configuration stays in force");
-                self.told(Reload::Refused)
+                self.record(Reload::Refused)
             }
         }
     }
 
     /// Whether these mistakes differ from the last ones logged.
     fn is_news(&self, mistakes: Option<String>) -> bool {
-        let told = &mut *self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_news = *told != mistakes;
-        *told = mistakes;
+        let mut logged = self.0.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = *logged != mistakes;
+        *logged = mistakes;
         is_news
     }
 
@@ -236,7 +233,7 @@ impl Reloader {
         self.0.current.lock().await.files.clone()
     }
 
-    fn told(&self, outcome: Reload) -> Reload {
+    fn record(&self, outcome: Reload) -> Reload {
         self.0.metrics.reload(outcome);
         match outcome {
             Reload::Applied => tracing::info!("the configuration was reloaded"),
@@ -247,7 +244,7 @@ impl Reloader {
 }
 
 /// Logs the warnings about a configuration.
-pub(super) fn tell_warnings(config: &Config) {
+pub(super) fn log_warnings(config: &Config) {
     let warnings = &config.warnings;
     for warning in warnings.iter() {
         let (line, column) = warnings.place(warning);
@@ -262,7 +259,7 @@ pub(super) fn tell_warnings(config: &Config) {
     if warnings.left_out() > 0 {
         tracing::warn!(count = warnings.left_out(), "there are more warnings");
     }
-    tell_certificates(config);
+    log_certificates(config);
 }
 
 /// Why the configuration is to be read again.
@@ -281,7 +278,7 @@ pub enum Trigger {
 pub struct Reloads {
     file: PathBuf,
     text: String,
-    told: mpsc::Sender<Trigger>,
+    sender: mpsc::Sender<Trigger>,
     triggers: mpsc::Receiver<Trigger>,
 }
 
@@ -289,11 +286,11 @@ impl Reloads {
     /// Watches `file`, which had this text when it was first read.
     #[must_use]
     pub fn new(file: impl Into<PathBuf>, text: impl Into<String>) -> Self {
-        let (told, triggers) = mpsc::channel(1);
+        let (sender, triggers) = mpsc::channel(1);
         Self {
             file: file.into(),
             text: text.into(),
-            told,
+            sender,
             triggers,
         }
     }
@@ -301,7 +298,7 @@ impl Reloads {
     /// A sender of triggers. One sent while another waits adds nothing.
     #[must_use]
     pub fn trigger(&self) -> mpsc::Sender<Trigger> {
-        self.told.clone()
+        self.sender.clone()
     }
 
     /// Watches the files, and reloads for each trigger, for ever.
@@ -320,7 +317,7 @@ impl Reloads {
         let look = move || std::fs::metadata(file).is_ok_and(|file| !file.is_file());
         let is_pipe = away.run(look).await.unwrap_or_default();
         if !is_pipe {
-            let _ = self.told.try_send(Trigger::Changed);
+            let _ = self.sender.try_send(Trigger::Changed);
         }
         while let Some(trigger) = self.triggers.recv().await {
             // Editors write in several steps, and each is an event.
@@ -359,9 +356,9 @@ impl Reloads {
     /// watched either, since the watcher hangs with it.
     async fn watch(&self, away: &Away, watcher: &mut Option<Folders>, files: &[FileRead]) {
         let mut folders = watcher.take();
-        let (told, file, files) = (self.told.clone(), self.file.clone(), files.to_vec());
+        let (sender, file, files) = (self.sender.clone(), self.file.clone(), files.to_vec());
         let watching = move || {
-            let mut folders = folders.take().unwrap_or_else(|| Folders::watch(&told));
+            let mut folders = folders.take().unwrap_or_else(|| Folders::watch(&sender));
             folders.add(&file, &files);
             folders
         };
@@ -373,7 +370,7 @@ impl Reloads {
 }
 
 /// Logs which certificates have expired or are not valid yet.
-fn tell_certificates(config: &Config) {
+fn log_certificates(config: &Config) {
     for warning in config.certificate_warnings(SystemTime::now()) {
         let message = if warning.has_expired {
             "a certificate has expired"
@@ -438,21 +435,16 @@ async fn start(away: &Away, config: &Config, before: &ResourceServer) -> Option<
     // Away from the threads that serve, since a new HTTP client reads the system's authorities.
     let (config, kept) = (config.clone(), before.clone());
     let built = move || config.resource_server_after(&kept);
-    let built = match away.run(built).await {
-        Ok(built) => built.map_err(|error| error.to_string()),
-        Err(error) => Err(error.to_string()),
-    };
+    let built = away.run(built).await.map_err(|error| error.to_string());
     let server = built
+        .and_then(|built| built.map_err(|error| error.to_string()))
         .map_err(|error| tracing::error!(%error, "there is no resource server"))
         .ok()?;
     // An issuer that has not answered by then counts as down.
     let _ = tokio::time::timeout(KEYS_WITHIN, server.attempted()).await;
-    let usable: Vec<_> = before
-        .state()
-        .into_iter()
-        .filter(|state| state.keys.is_usable)
-        .map(|state| state.issuer)
-        .collect();
+    let usable = before.state().into_iter();
+    let usable = usable.filter(|state| state.keys.is_usable);
+    let usable: Vec<_> = usable.map(|state| state.issuer).collect();
     for state in server.state() {
         if !state.keys.is_usable && usable.contains(&state.issuer) {
             let issuer = state.issuer;

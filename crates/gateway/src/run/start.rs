@@ -55,8 +55,8 @@ impl Gateway {
     ///
     /// [`StartError`] if the gateway cannot start.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        reload::tell_warnings(&config);
-        let shares = Shares::told(&config);
+        reload::log_warnings(&config);
+        let shares = Shares::plan(&config);
         let first = config.in_force(config.resource_server()?);
         let current = Current::new(first.upstreams(upstreams(&config.upstreams, shares)?));
         let metrics = Arc::new(Metrics::new(current.clone()));
