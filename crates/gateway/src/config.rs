@@ -198,7 +198,7 @@ impl Config {
         let overrides = proxy.map_or(&[][..], |proxy| &proxy.method_overrides);
         Self {
             routes: Routes::new(routes::read(fields, &requirements, &listen)),
-            identity: identity::read(fields, server.id_token_field(), overrides),
+            identity: identity::read(fields, server.id_token_field.as_ref(), overrides),
             origins: origins::read(fields),
             upstreams: UpstreamSettings::read_all(fields, surroundings),
             telemetry: telemetry::read(fields),

@@ -28,8 +28,9 @@ use super::surroundings::{Secret, Surroundings};
 pub struct ServerSettings {
     issuers: Vec<IssuerSettings>,
     space: ProtectionSpace,
-    metadata: Option<ProtectedResourceMetadata>,
-    id_token_field: Option<HeaderName>,
+    /// The metadata of this resource server, if it has a `resource`.
+    pub(crate) metadata: Option<ProtectedResourceMetadata>,
+    pub(super) id_token_field: Option<HeaderName>,
     token_cache: TokenCache,
 }
 
@@ -86,17 +87,12 @@ impl ServerSettings {
         policies.map(|policy| policy.issuer().as_ref())
     }
 
-    /// The metadata of this resource server, if it has a `resource`.
-    pub(crate) const fn metadata(&self) -> Option<&ProtectedResourceMetadata> {
-        self.metadata.as_ref()
-    }
-
     /// The response to a request for the protected resource metadata, like [`Gate::published`].
     ///
     /// [`Gate::published`]: crate::Gate::published
     #[must_use]
     pub fn published(&self, method: &Method, target: &str) -> Option<Published> {
-        Publication::of(self.metadata()?).answer(method, target)
+        Publication::of(self.metadata.as_ref()?).answer(method, target)
     }
 
     /// The policy for tokens of the issuer with this name.
@@ -141,10 +137,6 @@ impl ServerSettings {
     pub(super) fn marks_no_machines(&self) -> bool {
         let mut policies = self.issuers.iter().flat_map(|issuer| &issuer.policies);
         policies.all(|policy| !policy.profile().marks_machines())
-    }
-
-    pub(super) const fn id_token_field(&self) -> Option<&HeaderName> {
-        self.id_token_field.as_ref()
     }
 
     /// Builds the resource server, which at once starts to fetch the keys that `before` does not have.

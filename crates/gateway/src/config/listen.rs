@@ -137,21 +137,11 @@ pub struct AdminSettings {
 }
 
 impl AdminSettings {
-    /// Answers only under `localhost` and addresses.
-    #[must_use]
-    pub const fn new(address: Address) -> Self {
-        Self {
-            address,
-            tls: None,
-            hosts: Vec::new(),
-        }
-    }
-
     fn read(fields: &Fields<'_, description::Admin>, surroundings: &Surroundings<'_>) -> Self {
         Self {
-            hosts: hosts(&ADMIN.hosts, fields),
+            address: ADMIN.address.read(fields),
             tls: tls(&ADMIN.tls, fields, surroundings),
-            ..Self::new(ADMIN.address.read(fields))
+            hosts: hosts(&ADMIN.hosts, fields),
         }
     }
 }
@@ -300,14 +290,14 @@ impl TlsSettings {
     }
 
     fn read(fields: &Fields<'_, Tls>, surroundings: &Surroundings<'_>) -> Option<Self> {
-        let tell = |error: TlsSettingsError| {
+        let report = |error: TlsSettingsError| {
             let key = error.key();
             fields.report(Code::Value, key, format!("`{}`: {error}", key.key), "");
         };
         let read = |key: &Key<Tls, Text>, check: fn(&Secret) -> Result<(), TlsSettingsError>| {
             let path = key.read(fields)?;
             let pem = surroundings.read_for(fields, key, path.value)?;
-            check(&pem).map_err(tell).ok()?;
+            check(&pem).map_err(report).ok()?;
             Some(pem)
         };
         let certificate = read(&TLS.certificate, |pem| chain(pem).map(drop));
@@ -321,7 +311,7 @@ impl TlsSettings {
             client_ca,
         };
         if let Err(error) = settings.build(&[]) {
-            tell(error);
+            report(error);
         }
         Some(settings)
     }

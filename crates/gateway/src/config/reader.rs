@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use url::Url;
 
 use super::key::{Choice, Default, Field, Key, Keys, Kind, Table, words};
 use super::mistakes::{Code, Found, Mistake};
@@ -49,6 +50,10 @@ macro_rules! values {
 values! {
     /// Names that the operator chose, each with a string or a list of strings.
     Claims: Claims => Vec<(&'t str, Vec<At<&'t str>>)>, claims;
+    /// A whole number.
+    Count: Count => u32, count;
+    /// `true` or `false`.
+    Flag: Flag => bool, flag;
     /// A number of at least 1: 0 would let nothing through.
     FromOne: Count => u32, count_from_one;
     /// Lists of strings.
@@ -63,31 +68,14 @@ values! {
     Texts: Texts => Vec<At<&'t str>>, texts;
 }
 
-impl Value for bool {
-    const KIND: Kind = Kind::Flag;
-    type Read<'t> = Self;
-
-    fn read(field: &Field, given: &Given<'_>) -> Self {
-        given.flag(field)
-    }
-}
-
-impl Value for u32 {
-    const KIND: Kind = Kind::Count;
-    type Read<'t> = Self;
-
-    fn read(field: &Field, given: &Given<'_>) -> Self {
-        given.count(field)
-    }
-}
-
 impl Value for Duration {
     const KIND: Kind = Kind::Duration;
     type Read<'t> = Self;
 
     fn read(field: &Field, given: &Given<'_>) -> Self {
         let default = || field.default_text().and_then(parse_duration);
-        given.duration(field).or_else(default).unwrap_or_default()
+        let read = Option::<Self>::read(field, given);
+        read.or_else(default).unwrap_or_default()
     }
 }
 
@@ -96,7 +84,12 @@ impl Value for Option<Duration> {
     type Read<'t> = Self;
 
     fn read(field: &Field, given: &Given<'_>) -> Self {
-        given.duration(field)
+        let At { value, span } = given.written(field)?;
+        let duration = parse_duration(value);
+        if duration.is_none() {
+            given.report_value(field, &span, &format!("{value:?}"), None);
+        }
+        duration
     }
 }
 
@@ -105,7 +98,7 @@ impl<C: Choice> Value for C {
     type Read<'t> = C;
 
     fn read(field: &Field, given: &Given<'_>) -> C {
-        given.choice(field).unwrap_or(C::FIRST)
+        Option::<C>::read(field, given).unwrap_or(C::FIRST)
     }
 }
 
@@ -114,7 +107,13 @@ impl<C: Choice> Value for Option<C> {
     type Read<'t> = Self;
 
     fn read(field: &Field, given: &Given<'_>) -> Self {
-        given.choice(field)
+        let At { value, span } = given.written(field)?;
+        let choice = C::ALL.iter().copied().find(|choice| choice.word() == value);
+        if choice.is_none() {
+            let help = nearest(value, words::<C>().into_iter());
+            given.report_value(field, &span, &format!("{value:?}"), help);
+        }
+        choice
     }
 }
 
@@ -391,17 +390,6 @@ impl<'t> Given<'t> {
         Some(At { value, span })
     }
 
-    /// The choice with the given word.
-    fn choice<C: Choice>(&self, field: &Field) -> Option<C> {
-        let At { value, span } = self.written(field)?;
-        let choice = C::ALL.iter().copied().find(|choice| choice.word() == value);
-        if choice.is_none() {
-            let help = nearest(value, words::<C>().into_iter());
-            self.report_value(field, &span, &format!("{value:?}"), help);
-        }
-        choice
-    }
-
     fn flag(&self, field: &Field) -> bool {
         let given = self.table.get(field.key);
         let given = given.and_then(|value| self.typed(value, field, DeValue::as_bool));
@@ -432,15 +420,6 @@ impl<'t> Given<'t> {
             self.report(Code::Value, field, message, "");
         }
         count
-    }
-
-    fn duration(&self, field: &Field) -> Option<Duration> {
-        let At { value, span } = self.written(field)?;
-        let duration = parse_duration(value);
-        if duration.is_none() {
-            self.report_value(field, &span, &format!("{value:?}"), None);
-        }
-        duration
     }
 
     fn texts(&self, field: &Field) -> Vec<At<&'t str>> {
@@ -587,6 +566,13 @@ impl<'t> Given<'t> {
 
 fn parse_duration(text: &str) -> Option<Duration> {
     Duration::try_from(text.parse::<SignedDuration>().ok()?).ok()
+}
+
+/// Whether a URL has no query, no fragment, no user and no password: a password would be in a file that
+/// is not kept secret.
+pub(super) fn is_bare(url: &Url) -> bool {
+    let is_public = url.username().is_empty() && url.password().is_none();
+    is_public && url.query().is_none() && url.fragment().is_none()
 }
 
 /// Suggests what was probably meant.

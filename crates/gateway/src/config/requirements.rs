@@ -241,7 +241,7 @@ fn conditions(name: &str, fields: &Fields<'_, description::Requirements>) -> Opt
         fields,
         about_token(fields, Requirements::builder().name(name)),
     );
-    let tell = |error: RequirementsError| {
+    let report = |error: RequirementsError| {
         let key: &Field = match error {
             RequirementsError::Acr => &REQUIREMENTS.acr,
             RequirementsError::Claim => &REQUIREMENTS.claims,
@@ -251,7 +251,7 @@ fn conditions(name: &str, fields: &Fields<'_, description::Requirements>) -> Opt
         };
         fields.report(Code::Value, key, format!("`{key}`: {error}"), "");
     };
-    asked.build().map_err(tell).ok()
+    asked.build().map_err(report).ok()
 }
 
 fn about_token(

@@ -13,17 +13,18 @@ use crate::doors::proxy::{Address, Protocol, Tls, TlsError, Upstream};
 use super::description::{self, ROOT, Root, UPSTREAM};
 use super::key::{Field, Key};
 use super::mistakes::Code;
-use super::reader::{At, Fields, Given};
+use super::reader::{At, Fields, Given, is_bare};
 use super::surroundings::{Secret, Surroundings};
 
 /// One application.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UpstreamSettings {
     name: Arc<str>,
-    addresses: Vec<Address>,
-    protocol: Protocol,
+    pub(crate) addresses: Vec<Address>,
+    pub(crate) protocol: Protocol,
     tls: Option<TlsSettings>,
-    host: Option<HeaderValue>,
+    /// The `Host` to send to it, if not the client's.
+    pub(crate) host: Option<HeaderValue>,
     connect_timeout: Duration,
     response_timeout: Duration,
     idle_timeout: Duration,
@@ -50,25 +51,12 @@ impl UpstreamSettings {
         &self.name
     }
 
-    pub(crate) fn addresses(&self) -> &[Address] {
-        &self.addresses
-    }
-
-    pub(crate) const fn protocol(&self) -> Protocol {
-        self.protocol
-    }
-
     /// If it speaks TLS: the name that its certificate must prove, and the file with the trusted
     /// authorities; `None` for those of the system.
     pub(crate) fn certificate(&self) -> Option<(&str, Option<&Path>)> {
         let tls = self.tls.as_ref()?;
         let file = tls.authorities.as_ref().map(|(file, _)| file.as_path());
         Some((&tls.name, file))
-    }
-
-    /// The `Host` to send to it, if not the client's.
-    pub(crate) const fn host(&self) -> Option<&HeaderValue> {
-        self.host.as_ref()
     }
 
     /// Builds the upstream, without any connection yet.
@@ -188,12 +176,7 @@ impl Place {
             report("");
             return None;
         };
-        let is_bare = url.path() == "/"
-            && url.query().is_none()
-            && url.fragment().is_none()
-            && url.username().is_empty()
-            && url.password().is_none();
-        if !is_bare {
+        if url.path() != "/" || !is_bare(url) {
             report("scheme, host and port only: the path is forwarded as it came");
             return None;
         }

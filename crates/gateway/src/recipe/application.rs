@@ -34,7 +34,7 @@ impl Application {
     }
 
     pub(super) fn of(upstream: &UpstreamSettings) -> Result<Self, RecipeError> {
-        let places = upstream.addresses().iter().map(Place::of);
+        let places = upstream.addresses.iter().map(Place::of);
         let tls = upstream.certificate().map(|(name, authorities)| {
             Ok::<_, RecipeError>(Tls {
                 name: plain::host(name)?,
@@ -42,13 +42,13 @@ impl Application {
                 client: None,
             })
         });
-        let host = upstream.host();
+        let host = upstream.host.as_ref();
         let host = host.map(|host| host.to_str().unwrap_or_default());
         Ok(Self {
             places: places.collect::<Result<_, _>>()?,
             tls: tls.transpose()?,
             // With `auto`, a proxy uses HTTP/1.1 as well.
-            protocol: match upstream.protocol() {
+            protocol: match upstream.protocol {
                 Protocol::Http2 => Http::Two,
                 Protocol::Auto | Protocol::Http1 => Http::One,
             },

@@ -42,7 +42,7 @@ impl Shares {
             listen.ext_authz.is_some(),
         ];
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        let addresses = config.upstreams.iter().map(|each| each.addresses().len());
+        let addresses = config.upstreams.iter().map(|each| each.addresses.len());
         let most = listen.proxy.as_ref().map(|proxy| Most {
             requests: proxy.max_requests,
             streams: proxy.max_streams,

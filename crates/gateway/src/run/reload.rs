@@ -18,8 +18,7 @@ use crate::config::{
     TlsSettingsError, UpstreamSettings,
 };
 use crate::doors::in_force::{Current, InForce};
-use crate::doors::proxy::{Proxy, SharedMost, TlsError, Upstreams};
-use crate::net::listener::Listener;
+use crate::doors::proxy::{SharedMost, TlsError, Upstreams};
 use crate::record::metrics::{Metrics, Reload};
 
 use super::away::Away;
@@ -52,13 +51,6 @@ struct Started {
 }
 
 impl Started {
-    fn of(config: &Config) -> Self {
-        Self {
-            listen: config.listen.clone(),
-            telemetry: config.telemetry.clone(),
-        }
-    }
-
     /// Logs new differences from the settings at the start.
     fn log_changes(&self, config: &Config, before: &Config) {
         let is_new = config.telemetry != before.telemetry;
@@ -75,24 +67,10 @@ impl Started {
 /// The parts of the gateway that a reload replaces.
 #[derive(Debug)]
 pub(super) struct Replaced {
-    in_force: Current,
-    certificates: Certificates,
+    pub(super) in_force: Current,
+    pub(super) certificates: Certificates,
     /// The limits on what is in progress in the reverse proxy, if there is one.
-    most: Option<Arc<SharedMost>>,
-}
-
-impl Replaced {
-    pub(super) fn of(
-        in_force: Current,
-        certificates: Certificates,
-        proxy: Option<&(Listener, Proxy)>,
-    ) -> Self {
-        Self {
-            in_force,
-            certificates,
-            most: proxy.map(|(_, proxy)| Arc::clone(proxy.most())),
-        }
-    }
+    pub(super) most: Option<Arc<SharedMost>>,
 }
 
 impl Reloader {
@@ -100,7 +78,10 @@ impl Reloader {
         Self(Arc::new(Inner {
             replaced,
             metrics,
-            started: Started::of(&config),
+            started: Started {
+                listen: config.listen.clone(),
+                telemetry: config.telemetry.clone(),
+            },
             current: Mutex::new(config),
             away: Away::new(),
             logged: std::sync::Mutex::new(None),

@@ -90,7 +90,11 @@ impl Gateway {
                 let settings = shares.limit(proxy_settings(settings, &metrics, &telemetry));
                 (listener, Proxy::new(current.clone(), settings))
             });
-        let replaced = Replaced::of(current.clone(), certificates, proxy.as_ref());
+        let replaced = Replaced {
+            in_force: current.clone(),
+            certificates,
+            most: proxy.as_ref().map(|(_, proxy)| Arc::clone(proxy.most())),
+        };
         Ok(Self {
             reloader: Reloader::new(config, replaced, Arc::clone(&metrics)),
             current,
