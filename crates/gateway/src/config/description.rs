@@ -139,7 +139,7 @@ table! {
         roles: Texts = optional("Authgear roles the user must have, all of them."),
         claims: Claims = optional("Claims and the value each must have, be it or hold it; a list means one of them."),
         client_ids: Texts = optional("Clients of which it must be one."),
-        kind: Option<AskedKind> = optional("A user, or a client that acts for itself, according to marks that the issuer alone sets. Without it: either, and principals of unknown kind, which satisfy neither. The profile says what marks a machine; `generic` knows no mark."),
+        kind: Option<PrincipalKind> = optional("A user, or a client that acts for itself, according to marks that the issuer alone sets. Without it: either, and principals of unknown kind, which satisfy neither. The profile says what marks a machine; `generic` knows no mark."),
         verified: Flag = defaulted("false", "A user whom Authgear calls verified."),
         not_anonymous: Flag = defaulted("false", "A user whom Authgear does not call anonymous."),
         acr: Texts = optional("Authentication context classes, in order of preference, of which `acr` must have one."),
@@ -251,7 +251,7 @@ table! {
 }
 
 words!(Access { "required": Required, "optional": Optional, "public": Public });
-words!(AskedKind { "user": User, "machine": Machine });
+words!(PrincipalKind { "user": User, "machine": Machine });
 words!(CannotReauthenticate { "refuse": Refuse, "allow": Allow });
 words!(Encoding {
     "plain": Plain,
@@ -267,7 +267,7 @@ words!(Protocol { "http1": Http1, "http2": Http2, "auto": Auto });
 
 /// The kinds of principals that requirements can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AskedKind {
+pub(super) enum PrincipalKind {
     Machine,
     User,
 }

@@ -496,8 +496,7 @@ fn algorithms(fields: &Fields<'_, description::Issuer>) -> Vec<Algorithm> {
     let parse = |name: &At<&str>| {
         let parsed = name.value.parse().ok();
         if parsed.is_none() {
-            let upper = name.value.to_ascii_uppercase();
-            let meant = names().find(|known| known.eq_ignore_ascii_case(&upper));
+            let meant = names().find(|known| known.eq_ignore_ascii_case(name.value));
             let help = meant
                 .map(|meant| format!("did you mean `{meant}`?"))
                 .or_else(|| nearest(name.value, names()))

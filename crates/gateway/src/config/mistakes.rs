@@ -126,6 +126,16 @@ enum Severity {
     Warning,
 }
 
+impl Severity {
+    /// The words before each, and for their number.
+    const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Error => ("error", "mistake"),
+            Self::Warning => ("warning", "warning"),
+        }
+    }
+}
+
 impl Mistakes {
     pub(super) fn new(text: &str, found: Found) -> Self {
         Self::of(text, found.mistakes.into_inner(), Severity::Error)
@@ -181,10 +191,7 @@ impl Mistakes {
             let _ = writeln!(rendered, "… and {left_out} more, which are not shown\n");
         }
         let count = self.list.len().saturating_add(self.left_out);
-        let word = match self.severity {
-            Severity::Error => "mistake",
-            Severity::Warning => "warning",
-        };
+        let (_, word) = self.severity.words();
         let plural = if count == 1 { "" } else { "s" };
         let _ = writeln!(rendered, "{count} {word}{plural} in {file}");
         rendered
@@ -203,10 +210,7 @@ impl Mistakes {
         let (line, column) = self.place(mistake);
         let code = mistake.code.as_str();
         let margin = " ".repeat(line.to_string().len());
-        let severity = match self.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        };
+        let (severity, _) = self.severity.words();
         let message = printable(&mistake.message);
         writeln!(to, "{severity}[{code}]: {message}")?;
         writeln!(to, "{margin}--> {file}:{line}:{column}")?;

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use bearward::core::requirements::{CannotReauthenticate, RequirementsBuilder, RequirementsError};
 use bearward::{ClaimPath, Requirements};
 
-use super::description::{self, AskedKind, REQUIREMENTS, ROOT, Root};
+use super::description::{self, PrincipalKind, REQUIREMENTS, ROOT, Root};
 use super::key::{Field, Keys, Kind};
 use super::mistakes::Code;
 use super::reader::{At, Fields, Given};
@@ -72,7 +72,7 @@ pub(super) fn read<'t>(fields: &Fields<'t, Root>) -> Named<'t> {
 /// Warns about requirements that no token can meet, because no issuer's profile recognises machines.
 pub(super) fn warn_of_machines(fields: &Fields<'_, Root>) {
     for (name, table) in &ROOT.requirements.read(fields) {
-        if REQUIREMENTS.kind.read(table) != Some(AskedKind::Machine) {
+        if REQUIREMENTS.kind.read(table) != Some(PrincipalKind::Machine) {
             continue;
         }
         let message = format!(
@@ -237,10 +237,6 @@ fn conditions(name: &str, fields: &Fields<'_, description::Requirements>) -> Opt
         }
         return None;
     }
-    let asked = about_user(
-        fields,
-        about_token(fields, Requirements::builder().name(name)),
-    );
     let report = |error: RequirementsError| {
         let key: &Field = match error {
             RequirementsError::Acr => &REQUIREMENTS.acr,
@@ -251,57 +247,50 @@ fn conditions(name: &str, fields: &Fields<'_, description::Requirements>) -> Opt
         };
         fields.report(Code::Value, key, format!("`{key}`: {error}"), "");
     };
-    asked.build().map_err(report).ok()
+    builder(name, fields).build().map_err(report).ok()
 }
 
-fn about_token(
-    fields: &Fields<'_, description::Requirements>,
-    mut asked: RequirementsBuilder,
-) -> RequirementsBuilder {
+/// Each key that is a requirement by itself.
+fn builder(name: &str, fields: &Fields<'_, description::Requirements>) -> RequirementsBuilder {
+    let mut builder = Requirements::builder().name(name);
     for scope in REQUIREMENTS.scopes.read(fields) {
-        asked = asked.scope(scope.value);
+        builder = builder.scope(scope.value);
     }
     for group in REQUIREMENTS.any_scopes.read(fields) {
-        asked = asked.any_scope(group.iter().map(|scope| scope.value));
+        builder = builder.any_scope(group.iter().map(|scope| scope.value));
     }
     for (claim, values) in REQUIREMENTS.claims.read(fields) {
         let values = values.iter().map(|value| value.value);
-        asked = asked.any_claim(ClaimPath::from(claim), values);
+        builder = builder.any_claim(ClaimPath::from(claim), values);
     }
     for client_id in REQUIREMENTS.client_ids.read(fields) {
-        asked = asked.client_id(client_id.value);
+        builder = builder.client_id(client_id.value);
     }
-    match REQUIREMENTS.kind.read(fields) {
-        Some(AskedKind::Machine) => asked.machine(),
-        Some(AskedKind::User) => asked.user(),
-        None => asked,
-    }
-}
-
-fn about_user(
-    fields: &Fields<'_, description::Requirements>,
-    mut asked: RequirementsBuilder,
-) -> RequirementsBuilder {
+    builder = match REQUIREMENTS.kind.read(fields) {
+        Some(PrincipalKind::Machine) => builder.machine(),
+        Some(PrincipalKind::User) => builder.user(),
+        None => builder,
+    };
     for role in REQUIREMENTS.roles.read(fields) {
-        asked = asked.role(role.value);
+        builder = builder.role(role.value);
     }
     if REQUIREMENTS.verified.read(fields) {
-        asked = asked.verified();
+        builder = builder.verified();
     }
     if REQUIREMENTS.not_anonymous.read(fields) {
-        asked = asked.not_anonymous();
+        builder = builder.not_anonymous();
     }
     let acr = REQUIREMENTS.acr.read(fields);
     if !acr.is_empty() {
-        asked = asked.acr(acr.iter().map(|acr| acr.value));
+        builder = builder.acr(acr.iter().map(|acr| acr.value));
     }
     for method in REQUIREMENTS.amr.read(fields) {
-        asked = asked.amr(method.value);
+        builder = builder.amr(method.value);
     }
     if let Some(max_age) = REQUIREMENTS.max_age.read(fields) {
-        asked = asked.max_age(max_age);
+        builder = builder.max_age(max_age);
     }
-    asked.cannot_reauthenticate(match REQUIREMENTS.cannot_reauthenticate.read(fields) {
+    builder.cannot_reauthenticate(match REQUIREMENTS.cannot_reauthenticate.read(fields) {
         description::CannotReauthenticate::Allow => CannotReauthenticate::Allow,
         description::CannotReauthenticate::Refuse => CannotReauthenticate::Refuse,
     })

@@ -225,14 +225,14 @@ fn includes<T: PartialEq>(more: &[T], fewer: &[T]) -> bool {
 /// Whether `other` admits somebody whom `route` refuses.
 fn asks_less(other: &Route, route: &Route) -> bool {
     // A route in shadow mode requires nothing at present.
-    let asked = match other.mode {
+    let theirs = match other.mode {
         Mode::Shadow => Demand::Nothing,
         Mode::Enforce => Demand::by(other),
     };
-    let needed = Demand::by(route);
+    let ours = Demand::by(route);
     // With different requirements, each may admit somebody whom the other refuses.
-    let is_other = asked == Demand::Requirements && names(other).ne(names(route));
-    asked < needed || (asked == needed && is_other)
+    let is_other = theirs == Demand::Requirements && names(other).ne(names(route));
+    theirs < ours || (theirs == ours && is_other)
 }
 
 /// The requirements of a route, least first.
@@ -258,5 +258,5 @@ impl Demand {
 
 fn names(route: &Route) -> impl Iterator<Item = Vec<Option<&str>>> {
     let groups = route.require.iter();
-    groups.map(|group| group.iter().map(|asked| asked.name()).collect())
+    groups.map(|group| group.iter().map(|each| each.name()).collect())
 }

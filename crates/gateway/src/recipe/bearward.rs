@@ -30,8 +30,8 @@ impl Bearward {
             let given = "a file with authorities";
             return Err(RecipeError::Surplus { given, table });
         }
-        let is_asked = tls.as_ref().is_some_and(|tls| tls.client.is_some());
-        if !is_asked && recipe.client.is_some() {
+        let presents_one = tls.as_ref().is_some_and(|tls| tls.client.is_some());
+        if !presents_one && recipe.client.is_some() {
             let given = "a client certificate";
             let table = match tls {
                 Some(_) => "`client_ca`",

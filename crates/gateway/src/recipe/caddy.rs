@@ -24,7 +24,7 @@ Every handler before the application is inside of this `route`, below `forward_a
     let copied = lines(&names.identity, |name| {
         format!("\t\t\t\t{}\n", name.title())
     });
-    let (bearward, asked) = (reached(&recipe.bearward), asked(&recipe.bearward));
+    let (bearward, transport) = (reached(&recipe.bearward), auth_transport(&recipe.bearward));
     let metadata = fragment(recipe.metadata.as_ref(), |metadata| {
         published(metadata, &recipe.bearward)
     });
@@ -53,7 +53,7 @@ http://:{port} {{
 			uri /auth/caddy
 			copy_headers {{
 {copied}			}}
-{asked}		}}
+{transport}		}}
 
 {proxied}	}}
 }}
@@ -103,12 +103,12 @@ const OWN: &[&str] = &["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto
 
 fn published(metadata: &Metadata, bearward: &Bearward) -> String {
     let (comment, path) = (metadata::COMMENT, &metadata.path);
-    let (reached, asked) = (reached(bearward), asked(bearward));
+    let (reached, transport) = (reached(bearward), auth_transport(bearward));
     format!(
         "\t\t{comment}
 		reverse_proxy {path} {reached} {{
 			rewrite {path}
-{asked}		}}
+{transport}		}}
 
 "
     )
@@ -119,7 +119,7 @@ fn reached(bearward: &Bearward) -> String {
 }
 
 /// The transport to bearward.
-fn asked(bearward: &Bearward) -> String {
+fn auth_transport(bearward: &Bearward) -> String {
     let mut lines = vec![
         format!("dial_timeout {LIMIT}"),
         format!("response_header_timeout {LIMIT}"),

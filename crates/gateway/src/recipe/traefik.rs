@@ -22,7 +22,7 @@ pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     let host = fragment(recipe.application.host.as_ref(), |host| {
         format!("          Host: \"{host}\"\n")
     });
-    let asked = fragment(recipe.bearward.tls.as_ref(), asked);
+    let tls = fragment(recipe.bearward.tls.as_ref(), auth_tls);
     let metadata = fragment(recipe.metadata.as_ref(), published);
     let services = services(recipe)?;
     Ok(format!(
@@ -48,7 +48,7 @@ http:
     bearward:
       forwardAuth:
         address: "{scheme}://{bearward}/auth/traefik"
-{asked}        # A client's X-Forwarded-* are not believed.
+{tls}        # A client's X-Forwarded-* are not believed.
         trustForwardHeader: false
         # Each is set to what bearward says, or removed: so are the credentials, of which it says nothing.
         authResponseHeaders:
@@ -88,7 +88,7 @@ fn listed(names: &Names) -> String {
 }
 
 /// Traefik verifies the certificate by the name in the address.
-fn asked(tls: &Tls) -> String {
+fn auth_tls(tls: &Tls) -> String {
     let authorities = fragment(tls.authorities.as_ref(), |file| {
         format!("          ca: \"{file}\"\n")
     });

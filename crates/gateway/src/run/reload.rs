@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, mpsc};
 
 use crate::config::{
     self, Config, Contents, FileKind, FileRead, Listen, Surroundings, TelemetrySettings,
-    TlsSettingsError, UpstreamSettings,
+    UpstreamSettings,
 };
 use crate::doors::in_force::{Current, InForce};
 use crate::doors::proxy::{SharedMost, TlsError, Upstreams};
@@ -89,46 +89,33 @@ impl Reloader {
     }
 
     /// Puts `config` in force.
-    pub async fn apply(&self, mut config: Config) -> Reload {
+    pub async fn apply(&self, config: Config) -> Reload {
         let mut current = self.0.current.lock().await;
-        config.identity = config.identity.reuse_if_equal(&current.identity);
-        let before = self.0.replaced.in_force.load();
-        let server = if config.server == current.server {
-            before.server().clone()
-        } else {
-            match start(&self.0.away, &config, before.server()).await {
-                Some(server) => server,
-                None => return self.record(Reload::Refused),
-            }
-        };
-        let upstreams = upstreams(&self.0.away, &config, &current, before).await;
-        let Some(upstreams) = upstreams else {
-            return self.record(Reload::Refused);
-        };
-        if let Err(error) = self.replace(&config, &current, server, upstreams) {
-            tracing::error!(%error, "TLS cannot be set up");
-            return self.record(Reload::Refused);
-        }
-        log_warnings(&config);
-        *current = config;
-        self.record(Reload::Applied)
+        let replaced = self.replace(config, &mut current).await;
+        self.record(replaced.map_or(Reload::Refused, |()| Reload::Applied))
     }
 
-    /// Builds everything before it replaces anything.
-    fn replace(
-        &self,
-        config: &Config,
-        current: &Config,
-        server: ResourceServer,
-        upstreams: Upstreams,
-    ) -> Result<(), TlsSettingsError> {
+    /// Builds everything before it replaces anything. `None` if something cannot be built, which is
+    /// logged.
+    async fn replace(&self, mut config: Config, current: &mut Config) -> Option<()> {
         let Replaced {
             in_force,
             certificates,
             most,
         } = &self.0.replaced;
-        let renewed = certificates.renewed(&config.listen)?;
-        let shares = Shares::plan(config);
+        config.identity = config.identity.reuse_if_equal(&current.identity);
+        let before = in_force.load();
+        let server = if config.server == current.server {
+            before.server().clone()
+        } else {
+            start(&self.0.away, &config, before.server()).await?
+        };
+        let upstreams = upstreams(&self.0.away, &config, current, before).await?;
+        let renewed = certificates.renewed(&config.listen);
+        let renewed = renewed
+            .map_err(|error| tracing::error!(%error, "TLS cannot be set up"))
+            .ok()?;
+        let shares = Shares::plan(&config);
         upstreams.keep_idle(shares.idle);
         if let Some(most) = most {
             most.replace(shares.most);
@@ -137,8 +124,10 @@ impl Reloader {
         for certificate in renewed {
             certificate.present();
         }
-        self.0.started.log_changes(config, current);
-        Ok(())
+        self.0.started.log_changes(&config, current);
+        log_warnings(&config);
+        *current = config;
+        Some(())
     }
 
     /// Reads the file and puts it in force. If it has mistakes, the last good configuration stays.
@@ -303,19 +292,19 @@ impl Reloads {
         while let Some(trigger) = self.triggers.recv().await {
             // Editors write in several steps, and each is an event.
             tokio::time::sleep(SETTLED).await;
-            let asked_since = self.triggers.try_recv() == Ok(Trigger::Asked);
-            let is_asked = trigger == Trigger::Asked || asked_since;
+            let requested_since = self.triggers.try_recv() == Ok(Trigger::Asked);
+            let is_requested = trigger == Trigger::Asked || requested_since;
             let there = read(&away, &self.file).await;
-            if is_pipe && there.is_err() && !is_asked {
+            if is_pipe && there.is_err() && !is_requested {
                 continue;
             }
             let text = there.as_ref().ok();
             let text = text.map(|text| Contents::of(text.as_bytes()));
             let now = Some((text, again(&away, &files).await));
-            if now == seen && !is_asked {
+            if now == seen && !is_requested {
                 continue;
             }
-            if is_asked {
+            if is_requested {
                 reloader.is_news(None);
             }
             let outcome = match there {

@@ -111,16 +111,15 @@ impl Gateway {
     /// The doors and their addresses.
     #[must_use]
     pub fn addresses(&self) -> Vec<(&'static str, Address)> {
-        let proxy = self.proxy.as_ref().map(|(at, _)| ("proxy", at));
-        let forward_auth = self.forward_auth.as_ref();
-        let forward_auth = forward_auth.map(|(at, _)| ("forward auth", at));
-        let ext_authz = self.ext_authz.as_ref().map(|(at, _)| ("ext_authz", at));
-        let admin = self.admin.as_ref().map(|(at, _)| ("admin", at));
-        [proxy, forward_auth, ext_authz, admin]
-            .into_iter()
-            .flatten()
-            .map(|(door, listener)| (door, listener.address()))
-            .collect()
+        let doors = [
+            ("proxy", self.proxy.as_ref().map(|(at, _)| at)),
+            ("forward auth", self.forward_auth.as_ref().map(|(at, _)| at)),
+            ("ext_authz", self.ext_authz.as_ref().map(|(at, _)| at)),
+            ("admin", self.admin.as_ref().map(|(at, _)| at)),
+        ];
+        let addresses = doors.into_iter();
+        let addresses = addresses.filter_map(|(door, at)| Some((door, at?.address())));
+        addresses.collect()
     }
 
     /// The reloader, which puts new configurations in force.
@@ -167,12 +166,8 @@ impl Gateway {
         if let Some((listener, door)) = self.forward_auth {
             let answer = forward_auth::serve::answer(door, observer);
             let open = answer::opener(Protocol::Http1, answer);
-            doors.spawn(serve::serve(
-                listener,
-                capacity,
-                open,
-                until_dropped(stopped),
-            ));
+            let stop = until_dropped(stopped);
+            doors.spawn(serve::serve(listener, capacity, open, stop));
         }
         // The admin listener answers as long as any other listener serves.
         let (stopping_admin, stopped_admin) = watch::channel(());
