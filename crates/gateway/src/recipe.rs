@@ -303,9 +303,11 @@ pub enum RecipeError {
     },
 }
 
-/// The lines above a recipe: its title, and what to check before using it.
-fn heading(proxy: Proxy, title: &str, checks: &[String]) -> String {
+/// The lines above a recipe: its title, and what to check before using it, for every such proxy and
+/// then for this one.
+fn heading(proxy: Proxy, title: &str, general: &[String], checks: &str) -> String {
     let name = proxy.name();
+    let checks = general.iter().map(String::as_str).chain(checks.lines());
     // Continuation lines of a check are indented.
     let checks = lines(checks, |check| match check.starts_with(' ') {
         true => format!("#  {check}\n"),

@@ -45,12 +45,8 @@ pub(super) fn read(
     for name in read_names(fields, &IDENTITY.remove_fields, IdentityBuilder::remove) {
         builder = builder.remove(name.value);
     }
-    let own = IDENTITY
-        .fields
-        .read(fields)
-        .iter()
-        .filter_map(read_field)
-        .collect();
+    let own = IDENTITY.fields.read(fields);
+    let own = own.iter().filter_map(read_field).collect();
     let kept = read_names(fields, &IDENTITY.keep_fields, IdentityBuilder::keep);
     Parts { builder, own, kept }.build(fields)
 }
@@ -82,7 +78,7 @@ impl Parts<'_> {
                 return Identity::default();
             };
             fields.report_at(code_of(&error), &place, error.to_string(), "");
-            if fields.found().is_full() {
+            if fields.found.is_full() {
                 return Identity::default();
             }
         }

@@ -261,6 +261,7 @@ impl IssuerSettings {
             let url = (IssuerUrl::JwksUri, &*ISSUER.jwks_uri);
             check_url(fields, url, &uri, plain_http_in_public);
         }
+        let snapshot = ISSUER.snapshot.read(fields);
         Self {
             policies: policies(fields, &names, &algorithms),
             // Unusable keys were reported.
@@ -268,10 +269,7 @@ impl IssuerSettings {
             internal_origin: internal_origin.map(|origin| origin.value.to_owned()),
             plain_http,
             stale_if_error: ISSUER.stale_if_error.read(fields),
-            snapshot: ISSUER
-                .snapshot
-                .read(fields)
-                .map(|path| surroundings.path(path.value)),
+            snapshot: snapshot.map(|path| surroundings.path(path.value)),
         }
     }
 

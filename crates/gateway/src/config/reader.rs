@@ -184,8 +184,8 @@ pub(super) struct Given<'t> {
     /// The header of the table, such as `[[issuers]]`; empty for the whole file.
     header: &'static str,
     table: &'t DeTable<'t>,
-    span: Range<usize>,
-    found: &'t Found,
+    pub(super) span: Range<usize>,
+    pub(super) found: &'t Found,
 }
 
 impl<'t, T> Deref for Fields<'t, T> {
@@ -263,14 +263,6 @@ impl<'t> Given<'t> {
     pub(super) fn span_of(&self, field: &Field) -> Range<usize> {
         let given = self.table.get_key_value(field.key);
         given.map_or_else(|| self.span.clone(), |(key, _)| key.span())
-    }
-
-    pub(super) const fn span(&self) -> &Range<usize> {
-        &self.span
-    }
-
-    pub(super) const fn found(&self) -> &'t Found {
-        self.found
     }
 
     /// The names that the operator chose for tables; `None` if the value is not a table, which is

@@ -60,9 +60,8 @@ pub(super) fn read<'t>(fields: &Fields<'t, Root>) -> Named<'t> {
         done: BTreeMap::new(),
         in_circles: BTreeSet::new(),
     };
-    let groups = tables
-        .iter()
-        .map(|(name, _)| (name.value, expansion.expand(name.value).groups));
+    let groups = tables.iter().map(|(name, _)| name.value);
+    let groups = groups.map(|name| (name, expansion.expand(name).groups));
     Named {
         groups: groups.collect(),
         names,
@@ -170,7 +169,7 @@ impl<'t> Expansion<'_, 't> {
             let is_new = self.in_circles.insert(name);
             if let Some((table, _)) = self.tables.get(name).filter(|_| is_new) {
                 let message = format!("the requirements {name:?} need themselves");
-                table.report_at(Code::Value, table.span(), message, "");
+                table.report_at(Code::Value, &table.span, message, "");
             }
         }
     }
@@ -178,7 +177,7 @@ impl<'t> Expansion<'_, 't> {
 
 fn report_too_deep(fields: &Given<'_>) {
     let message = format!("more than {NAMES_DEEP} names lead from one requirement to the last");
-    fields.report_at(Code::Value, fields.span(), message, "");
+    fields.report_at(Code::Value, &fields.span, message, "");
 }
 
 /// Combines each group of one with each group of the other. No groups means no requirements.
@@ -205,7 +204,7 @@ fn is_within_limits(groups: &mut Groups, fields: &Given<'_>) -> bool {
     } else {
         return true;
     };
-    fields.report_at(Code::Value, fields.span(), message, "");
+    fields.report_at(Code::Value, &fields.span, message, "");
     groups.truncate(GROUPS_MAX);
     for group in groups {
         group.truncate(GROUP_MAX);
@@ -233,7 +232,7 @@ fn conditions(name: &str, fields: &Fields<'_, description::Requirements>) -> Opt
     if !asks_by_itself(fields) {
         if !fields.has(&REQUIREMENTS.all) && !fields.has(&REQUIREMENTS.any) {
             let message = "these requirements ask for nothing";
-            fields.report_at(Code::Missing, fields.span(), message, "");
+            fields.report_at(Code::Missing, &fields.span, message, "");
         }
         return None;
     }

@@ -104,7 +104,7 @@ fn upstream(
             let help = names.and_then(only);
             let help = help.map(|name| format!("add `upstream = {name:?}`"));
             let help = help.unwrap_or_default();
-            fields.report_at(Code::Missing, fields.span(), message, help);
+            fields.report_at(Code::Missing, &fields.span, message, help);
         }
         return None;
     };
@@ -127,7 +127,7 @@ fn paths(fields: &Fields<'_, description::Route>) -> Vec<PathPattern> {
     if !kinds.iter().any(|(key, _)| fields.has(key)) {
         let help = "`path_prefix = \"/\"` is for every path";
         let message = "the route has no `path`, `path_prefix` or `path_glob`";
-        fields.report_at(Code::RulePattern, fields.span(), message, help);
+        fields.report_at(Code::RulePattern, &fields.span, message, help);
     }
     let mut patterns = Vec::new();
     for (key, parse) in kinds {

@@ -15,12 +15,10 @@ pub(super) fn read(fields: &Fields<'_, Root>) -> Option<TelemetrySettings> {
     } else {
         Continues::None
     };
+    let service_name = TELEMETRY.service_name.read(&fields);
     Some(TelemetrySettings {
         endpoint: endpoint(&fields),
-        service_name: TELEMETRY
-            .service_name
-            .read(&fields)
-            .map(|name| name.value.to_owned()),
+        service_name: service_name.map(|name| name.value.to_owned()),
         continues,
     })
 }

@@ -38,11 +38,9 @@ impl UpstreamSettings {
         fields: &Fields<'_, Root>,
         surroundings: &Surroundings<'_>,
     ) -> Vec<Self> {
-        let tables = ROOT.upstreams.read(fields);
-        tables
-            .iter()
-            .map(|(name, table)| Self::read(name.value, table, surroundings))
-            .collect()
+        let tables = ROOT.upstreams.read(fields).into_iter();
+        let upstreams = tables.map(|(name, table)| Self::read(name.value, &table, surroundings));
+        upstreams.collect()
     }
 
     /// The name that routes use for it.

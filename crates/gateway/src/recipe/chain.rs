@@ -62,8 +62,6 @@ impl Chain {
 
     /// The heading, with what to check for every such proxy and for this one.
     pub(super) fn heading(&self, title: &str, checks: &str) -> String {
-        let own = checks.lines().map(str::to_owned);
-        let checks: Vec<_> = self.checks.iter().cloned().chain(own).collect();
-        heading(self.proxy, title, &checks)
+        heading(self.proxy, title, &self.checks, checks)
     }
 }

@@ -57,7 +57,7 @@ impl ForwardAuth {
     pub(super) fn heading(&self, title: &str, checks: &str) -> String {
         let (table, peers) = (self.proxy.listener().table(), &self.peers);
         let (bearward, application) = (&self.bearward, self.application.shown());
-        let mut all = vec![
+        let mut general = vec![
             format!(
                 "bearward is asked at {bearward}. It answers {peers} ({table}); others get 403."
             ),
@@ -65,9 +65,8 @@ impl ForwardAuth {
                 "The application is at {application}, and nobody reaches it but through this proxy."
             ),
         ];
-        all.extend(bearward.checks());
-        all.extend(self.metadata.as_ref().map(Metadata::check));
-        all.extend(checks.lines().map(str::to_owned));
-        heading(self.proxy, title, &all)
+        general.extend(bearward.checks());
+        general.extend(self.metadata.as_ref().map(Metadata::check));
+        heading(self.proxy, title, &general, checks)
     }
 }
