@@ -5,7 +5,7 @@
 //! configuration is ready to use; no issuer is contacted.
 
 use std::collections::HashSet;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -39,6 +39,7 @@ mod validity;
 
 pub use self::documents::{reference, schema};
 pub use self::issuers::ServerSettings;
+pub(crate) use self::listen::ListenerKind;
 pub use self::listen::{
     Address, AddressError, AdminSettings, ExtAuthzSettings, ForwardAuthSettings, Listen,
     ProxySettings, TlsSettings, TlsSettingsError,
@@ -69,11 +70,7 @@ pub fn read_text(file: &Path) -> io::Result<String> {
 
 /// As [`read_text`], for a file of this kind.
 pub(crate) fn read_text_of(file: &Path, kind: FileKind) -> io::Result<String> {
-    let most = u64::try_from(CONFIG_BYTES).unwrap_or(u64::MAX);
-    let mut bytes = Vec::new();
-    // One byte more, so that a file that is too large is recognised.
-    let mut file = kind.open(file)?.take(most.saturating_add(1));
-    file.read_to_end(&mut bytes)?;
+    let bytes = kind.read(file, CONFIG_BYTES)?;
     if bytes.len() > CONFIG_BYTES {
         // The text may end within a character.
         return Ok(String::from_utf8_lossy(&bytes).into_owned());
@@ -127,12 +124,12 @@ impl Config {
     pub fn parse_in(text: &str, surroundings: &Surroundings<'_>) -> Result<Self, Mistakes> {
         let found = Found::default();
         if text.len() > CONFIG_BYTES {
-            tell_too_large(&found);
+            report_too_large(&found);
             return Err(Mistakes::new("", found));
         }
         let (table, errors) = DeTable::parse_recoverable(text);
         for error in &errors {
-            tell_syntax(error, &found);
+            report_syntax(error, &found);
         }
         // Half a document would lead to false mistakes.
         if !errors.is_empty() {
@@ -201,7 +198,7 @@ impl Config {
         let overrides = proxy.map_or(&[][..], |proxy| &proxy.method_overrides);
         Self {
             routes: Routes::new(routes::read(fields, &requirements, &listen)),
-            identity: identity::read(fields, server.id_token_field(), overrides),
+            identity: identity::read(fields, server.id_token_field.as_ref(), overrides),
             origins: origins::read(fields),
             upstreams: UpstreamSettings::read_all(fields, surroundings),
             telemetry: telemetry::read(fields),
@@ -215,35 +212,35 @@ impl Config {
     }
 }
 
-fn tell_too_large(found: &Found) {
+fn report_too_large(found: &Found) {
     let message =
         format!("a configuration has {CONFIG_BYTES} bytes at most, and this one has more");
     let help = "a route may have many paths: `path`, `path_prefix` and `path_glob` take lists";
-    found.add(Code::TooLarge, &(0..0), message, Some(help.to_owned()));
+    found.add(Mistake::new(Code::TooLarge, &(0..0), message, help));
 }
 
-fn tell_syntax(error: &TomlError, found: &Found) {
+fn report_syntax(error: &TomlError, found: &Found) {
     let message = error.message();
     let span = error.span().unwrap_or_default();
-    if message.contains("duplicate key") {
-        let help = Some("a key or table is written once".to_owned());
-        found.add(Code::Duplicate, &span, "the same key twice", help);
-        return;
-    }
-    found.add(Code::Syntax, &span, format!("not TOML: {message}"), None);
+    found.add(if message.contains("duplicate key") {
+        let help = "a key or table is written once";
+        Mistake::new(Code::Duplicate, &span, "the same key twice", help)
+    } else {
+        Mistake::new(Code::Syntax, &span, format!("not TOML: {message}"), "")
+    });
 }
 
 /// Reports every name that occurs a second time.
-fn tell_duplicates<'a>(
+fn report_duplicates<'a>(
     names: impl IntoIterator<Item = &'a reader::At<&'a str>>,
     what: &str,
-    found: &Found,
+    fields: &reader::Given<'_>,
 ) {
     let mut seen = HashSet::new();
     for name in names {
         if !seen.insert(name.value) {
             let message = format!("{what} {:?} is there twice", name.value);
-            found.add(Code::Duplicate, &name.span, message, None);
+            fields.report_at(Code::Duplicate, &name.span, message, "");
         }
     }
 }

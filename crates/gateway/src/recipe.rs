@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
-use crate::config::Config;
+use crate::config::{Config, ListenerKind};
 
 mod apache;
 mod application;
@@ -77,40 +77,41 @@ impl Proxy {
     /// Its name in `bearward gen-config`.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Apache => "apache",
-            Self::Caddy => "caddy",
-            Self::EnvoyGrpc => "envoy-grpc",
-            Self::EnvoyHttp => "envoy",
-            Self::Haproxy => "haproxy",
-            Self::IngressNginx => "ingress-nginx",
-            Self::Nginx => "nginx",
-            Self::Traefik => "traefik",
-        }
+        self.name_and_summary().0
     }
 
     /// How it works with the gateway, in one line.
     #[must_use]
     pub const fn summary(self) -> &'static str {
+        self.name_and_summary().1
+    }
+
+    const fn name_and_summary(self) -> (&'static str, &'static str) {
         match self {
-            Self::Apache => "Apache httpd, before the reverse proxy of the gateway",
-            Self::Caddy => "Caddy: forward_auth",
-            Self::EnvoyGrpc => "Envoy: ext_authz over gRPC",
-            Self::EnvoyHttp => "Envoy: ext_authz over HTTP",
-            Self::Haproxy => "HAProxy, before the reverse proxy of the gateway",
-            Self::IngressNginx => "ingress-nginx: auth-url, by annotations",
-            Self::Nginx => "nginx: auth_request",
-            Self::Traefik => "Traefik: ForwardAuth",
+            Self::Apache => (
+                "apache",
+                "Apache httpd, before the reverse proxy of the gateway",
+            ),
+            Self::Caddy => ("caddy", "Caddy: forward_auth"),
+            Self::EnvoyGrpc => ("envoy-grpc", "Envoy: ext_authz over gRPC"),
+            Self::EnvoyHttp => ("envoy", "Envoy: ext_authz over HTTP"),
+            Self::Haproxy => (
+                "haproxy",
+                "HAProxy, before the reverse proxy of the gateway",
+            ),
+            Self::IngressNginx => ("ingress-nginx", "ingress-nginx: auth-url, by annotations"),
+            Self::Nginx => ("nginx", "nginx: auth_request"),
+            Self::Traefik => ("traefik", "Traefik: ForwardAuth"),
         }
     }
 
-    /// The tables of the listener it connects to and of that listener's TLS.
-    const fn tables(self) -> (&'static str, &'static str) {
+    /// The listener it connects to.
+    const fn listener(self) -> ListenerKind {
         match self {
-            Self::Apache | Self::Haproxy => ("[listen.proxy]", "[listen.proxy.tls]"),
-            Self::EnvoyGrpc => ("[listen.ext_authz]", "[listen.ext_authz.tls]"),
+            Self::Apache | Self::Haproxy => ListenerKind::Proxy,
+            Self::EnvoyGrpc => ListenerKind::ExtAuthz,
             Self::Caddy | Self::EnvoyHttp | Self::IngressNginx | Self::Nginx | Self::Traefik => {
-                ("[listen.forward_auth]", "[listen.forward_auth.tls]")
+                ListenerKind::ForwardAuth
             }
         }
     }
@@ -302,26 +303,35 @@ pub enum RecipeError {
     },
 }
 
-/// The lines above a recipe: its title, and what to check before using it.
-fn heading(proxy: Proxy, title: &str, checks: &[String]) -> String {
+/// The lines above a recipe: its title, and what to check before using it, for every such proxy and
+/// then for this one.
+fn heading(proxy: Proxy, title: &str, general: &[String], checks: &str) -> String {
     let name = proxy.name();
-    let mut lines = vec![
-        format!("# {title}"),
-        "#".to_owned(),
-        format!(
-            "# Written by `bearward gen-config {name}`. Write it anew when the configuration of bearward changes."
-        ),
-        format!("# docs/recipes/{name}.md says what each line is for."),
-        "#".to_owned(),
-        "# To check:".to_owned(),
-    ];
+    let checks = general.iter().map(String::as_str).chain(checks.lines());
     // Continuation lines of a check are indented.
-    let line = |check: &String| match check.starts_with(' ') {
-        true => format!("#  {check}"),
-        false => format!("# - {check}"),
-    };
-    lines.extend(checks.iter().map(line));
-    lines.join("\n") + "\n"
+    let checks = lines(checks, |check| match check.starts_with(' ') {
+        true => format!("#  {check}\n"),
+        false => format!("# - {check}\n"),
+    });
+    format!(
+        "# {title}
+#
+# Written by `bearward gen-config {name}`. Write it anew when the configuration of bearward changes.
+# docs/recipes/{name}.md says what each line is for.
+#
+# To check:
+{checks}"
+    )
+}
+
+/// A part of a recipe; empty if there is nothing to write.
+fn fragment<T>(about: Option<T>, write: impl FnOnce(T) -> String) -> String {
+    about.map(write).unwrap_or_default()
+}
+
+/// The lines for these items, which `write` ends.
+fn lines<T>(items: impl IntoIterator<Item = T>, write: impl FnMut(T) -> String) -> String {
+    items.into_iter().map(write).collect()
 }
 
 /// The peers that a listener accepts, for people.

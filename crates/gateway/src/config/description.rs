@@ -16,7 +16,8 @@ use crate::net::address::Address;
 use super::key::{Choice, Key, Keys, Table, chosen, defaulted, optional, required};
 use super::mistakes::Code;
 use super::reader::{
-    ByName, Claims, Each, FromOne, Groups, Hidden, Inner, Text, TextOrTexts, Texts, Value,
+    ByName, Claims, Count, Each, Flag, FromOne, Groups, Hidden, Inner, Text, TextOrTexts, Texts,
+    Value,
 };
 
 /// A table: its meaning, and for each key the type of the value, the default and the meaning.
@@ -75,8 +76,8 @@ table! {
 
 table! {
     TOKEN_CACHE: TokenCache, "The cache of verified tokens. A token in the cache is accepted without checking its signature again; its times, the route's requirements, and whether its key is still published are checked on every request. The cache keeps tokens and their claims in memory, and never holds an invalid token." {
-        max_entries: u32 = defaulted("10000", "The most tokens; `0` turns the cache off."),
-        max_bytes: u32 = defaulted("33554432", "The most memory they take, in bytes; a usual token takes 4500. `0` turns the cache off."),
+        max_entries: Count = defaulted("10000", "The most tokens; `0` turns the cache off."),
+        max_bytes: Count = defaulted("33554432", "The most memory they take, in bytes; a usual token takes 4500. `0` turns the cache off."),
     }
 }
 
@@ -95,7 +96,7 @@ table! {
         jwks_file: Text = optional("A file with the JWK Set, in the place of discovery. Nothing is fetched."),
         secret: Hidden = optional("The static secret of an issuer that signs with HMAC: where it is, never the secret itself. A file counts byte for byte."),
         internal_origin: Text = optional("Where the issuer is reached from here, when that is not its public origin: scheme, host and port."),
-        insecure_plain_http: bool = defaulted("false", "Fetches keys over plain http beyond this machine: anyone on the way can then choose them."),
+        insecure_plain_http: Flag = defaulted("false", "Fetches keys over plain http beyond this machine: anyone on the way can then choose them."),
         stale_if_error: Duration = defaulted("24h", "How long keys serve while the issuer cannot be reached."),
         snapshot: Text = optional("A file for the last good key set, so that a restart during an outage still serves."),
     }
@@ -115,8 +116,8 @@ table! {
 table! {
     IDENTITY: Identity, "The identity fields. What clients send under these names is taken out on every route." {
         preset: Preset = chosen("A set of fields: ours, those of the Authgear resolver, or none but `[[identity.fields]]`."),
-        forward_token: bool = defaulted("false", "Whether the application gets the access token as well."),
-        drop_underscores: bool = defaulted("true", "Removes every client field with `_` in its name: many servers treat `_` as `-`, and gunicorn reads `SCRIPT_NAME` as a part of the path. With `false`, removes only spellings of identity fields and of [misleading fields](fields.md)."),
+        forward_token: Flag = defaulted("false", "Whether the application gets the access token as well."),
+        drop_underscores: Flag = defaulted("true", "Removes every client field with `_` in its name: many servers treat `_` as `-`, and gunicorn reads `SCRIPT_NAME` as a part of the path. With `false`, removes only spellings of identity fields and of [misleading fields](fields.md)."),
         remove_fields: Texts = optional("Further client fields to remove, in every spelling, in addition to identity fields and [misleading fields](fields.md): those that make your application use another path, host, client or user."),
         keep_fields: Texts = optional("[Misleading fields](fields.md), or fields with `_`, that are passed on nevertheless, under exactly this name. The sender chooses their value, unless a proxy in front of everything sets or removes them. `_method` also lets the query parameter of that name pass."),
         fields: Each<IdentityField> = optional("Fields beside those of the preset.").under("[[identity.fields]]"),
@@ -138,9 +139,9 @@ table! {
         roles: Texts = optional("Authgear roles the user must have, all of them."),
         claims: Claims = optional("Claims and the value each must have, be it or hold it; a list means one of them."),
         client_ids: Texts = optional("Clients of which it must be one."),
-        kind: Option<AskedKind> = optional("A user, or a client that acts for itself, according to marks that the issuer alone sets. Without it: either, and principals of unknown kind, which satisfy neither. The profile says what marks a machine; `generic` knows no mark."),
-        verified: bool = defaulted("false", "A user whom Authgear calls verified."),
-        not_anonymous: bool = defaulted("false", "A user whom Authgear does not call anonymous."),
+        kind: Option<PrincipalKind> = optional("A user, or a client that acts for itself, according to marks that the issuer alone sets. Without it: either, and principals of unknown kind, which satisfy neither. The profile says what marks a machine; `generic` knows no mark."),
+        verified: Flag = defaulted("false", "A user whom Authgear calls verified."),
+        not_anonymous: Flag = defaulted("false", "A user whom Authgear does not call anonymous."),
         acr: Texts = optional("Authentication context classes, in order of preference, of which `acr` must have one."),
         amr: Texts = optional("Authentication methods that `amr` must have, all of them."),
         max_age: Option<Duration> = optional("The user authenticated at most this long ago; else the challenge asks for it (RFC 9470)."),
@@ -160,10 +161,10 @@ table! {
         methods: TextOrTexts = optional("The methods that it matches, and no others: `GET` does not include `HEAD`, and a request with another method falls to the next route that matches. Without it: every method. The method is that of the request line: fields and query parameters that name another one are removed or refused, but a form field `_method` in a body is not seen. Where the framework honours it (Rails, Laravel, Symfony), a route for `POST` must require everything that one for `DELETE` requires, or turn it off in the framework."),
         access: Access = chosen("Who may use it: authenticated requests, requests without credentials as well, or everybody."),
         require: TextOrTexts = optional("Names of requirements, all of which must be met."),
-        allow_encoded_slash: bool = defaulted("false", "Lets paths with `%2F` pass. The application must not take it for a slash."),
-        allow_semicolon: bool = defaulted("false", "Lets paths with `;` pass. The application must not cut parameters off before it matches."),
+        allow_encoded_slash: Flag = defaulted("false", "Lets paths with `%2F` pass. The application must not take it for a slash."),
+        allow_semicolon: Flag = defaulted("false", "Lets paths with `;` pass. The application must not cut parameters off before it matches."),
         preflight: Preflight = chosen("Whether a CORS preflight passes without credentials."),
-        shadow: bool = defaulted("false", "Decides and tells, in log and metrics, but lets through what would be refused, without identity. A path with several readings is refused all the same."),
+        shadow: Flag = defaulted("false", "Decides and tells, in log and metrics, but lets through what would be refused, without identity. A path with several readings is refused all the same."),
         upstream: Text = optional("The upstream the reverse proxy sends its requests to. Needed if `[listen.proxy]` is there."),
         router: Option<Router> = optional("How the application reads paths. Without it: as its upstream or `[protection]` says."),
     }
@@ -216,7 +217,7 @@ table! {
         address: Address = defaulted("127.0.0.1:8080", "Where it listens."),
         tls: Inner<Tls> = optional("Serves https. Without it: plain http.").under("[listen.proxy.tls]"),
         trusted_proxies: TextOrTexts = optional("Networks or addresses of proxies in front whose `Forwarded` and `X-Forwarded-*` are kept. Without it: nobody's. On a Unix socket: those of whoever may open it."),
-        end_expired_streams: bool = defaulted("true", "Ends WebSockets and streams of events when their token expires."),
+        end_expired_streams: Flag = defaulted("true", "Ends WebSockets and streams of events when their token expires."),
         expiry_leeway: Duration = defaulted("60s", "How long after the expiry they end."),
         client_idle: Duration = defaulted("30s", "How long the next piece of a request's body may take."),
         max_requests: FromOne = defaulted("4096", "How many requests may be in progress at a time, to all upstreams together. Further ones are answered with 503 (`too_many_requests`) before they are decided on. A client may have as many of them as then remain free for others: half, if it is the only one. Where file descriptors are scarce, the limit is lower."),
@@ -245,12 +246,12 @@ table! {
     TELEMETRY: Telemetry, "Traces for OpenTelemetry, by OTLP over HTTP: one span a request, with what the access log says and nothing that the sender chose. The variables `OTEL_*` hold as its specification says, such as `OTEL_TRACES_SAMPLER`, and `OTEL_EXPORTER_OTLP_HEADERS` for credentials. Changes of this table need a restart." {
         endpoint: Text = optional("The base URL of the collector, such as `http://127.0.0.1:4318`; traces go to `/v1/traces` below it. Without it: as `OTEL_EXPORTER_OTLP_ENDPOINT` says, or `http://localhost:4318`."),
         service_name: Text = optional("Our name in traces. Without it: `OTEL_SERVICE_NAME`, or `bearward`."),
-        trust_traceparent: bool = defaulted("false", "Continues the trace that the `traceparent` of a request names, if it comes from one of `trusted_proxies`. Set it if that proxy writes the field itself: who chooses it chooses what is recorded. Else each request begins a trace."),
+        trust_traceparent: Flag = defaulted("false", "Continues the trace that the `traceparent` of a request names, if it comes from one of `trusted_proxies`. Set it if that proxy writes the field itself: who chooses it chooses what is recorded. Else each request begins a trace."),
     }
 }
 
 words!(Access { "required": Required, "optional": Optional, "public": Public });
-words!(AskedKind { "user": User, "machine": Machine });
+words!(PrincipalKind { "user": User, "machine": Machine });
 words!(CannotReauthenticate { "refuse": Refuse, "allow": Allow });
 words!(Encoding {
     "plain": Plain,
@@ -266,7 +267,7 @@ words!(Protocol { "http1": Http1, "http2": Http2, "auto": Auto });
 
 /// The kinds of principals that requirements can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AskedKind {
+pub(super) enum PrincipalKind {
     Machine,
     User,
 }

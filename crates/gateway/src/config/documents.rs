@@ -30,17 +30,12 @@ pub fn reference() -> String {
 }
 
 fn of_table(table: &Table) -> Value {
-    let properties: Map<_, _> = table
-        .fields
-        .iter()
-        .map(|field| (field.key.to_owned(), of_field(field)))
-        .collect();
-    let required: Vec<_> = table
-        .fields
-        .iter()
-        .filter(|field| matches!(field.default, Default::Required(_)))
-        .map(|field| field.key)
-        .collect();
+    let properties = table.fields.iter();
+    let properties = properties.map(|field| (field.key.to_owned(), of_field(field)));
+    let properties: Map<_, _> = properties.collect();
+    let required = table.fields.iter();
+    let required = required.filter(|field| matches!(field.default, Default::Required(_)));
+    let required: Vec<_> = required.map(|field| field.key).collect();
     json!({
         "type": "object",
         "description": table.meaning,

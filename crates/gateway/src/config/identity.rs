@@ -45,12 +45,8 @@ pub(super) fn read(
     for name in read_names(fields, &IDENTITY.remove_fields, IdentityBuilder::remove) {
         builder = builder.remove(name.value);
     }
-    let own = IDENTITY
-        .fields
-        .read(fields)
-        .iter()
-        .filter_map(read_field)
-        .collect();
+    let own = IDENTITY.fields.read(fields);
+    let own = own.iter().filter_map(read_field).collect();
     let kept = read_names(fields, &IDENTITY.keep_fields, IdentityBuilder::keep);
     Parts { builder, own, kept }.build(fields)
 }
@@ -78,12 +74,11 @@ impl Parts<'_> {
                 Err(error) => error,
             };
             let Some(place) = self.leave_out(&error) else {
-                fields.tell(code_of(&error), &IDENTITY.fields, error.to_string(), "");
+                fields.report(code_of(&error), &IDENTITY.fields, error.to_string(), "");
                 return Identity::default();
             };
-            let found = fields.found();
-            found.add(code_of(&error), &place, error.to_string(), None);
-            if found.is_full() {
+            fields.report_at(code_of(&error), &place, error.to_string(), "");
+            if fields.found.is_full() {
                 return Identity::default();
             }
         }
@@ -140,7 +135,7 @@ fn read_names(
             },
             Err(_) => format!("`{}`: {value:?} is not the name of a field", key.key),
         };
-        fields.found().add(Code::Value, &span, message, None);
+        fields.report_at(Code::Value, &span, message, "");
     }
     names
 }
@@ -149,7 +144,7 @@ fn read_names(
 fn read_field<'t>(fields: &Fields<'t, IdentityField>) -> Option<OwnField<'t>> {
     let claim = IDENTITY_FIELD.claim.read(fields);
     if fields.is_empty(&IDENTITY_FIELD.claim) {
-        fields.tell(Code::Value, &IDENTITY_FIELD.claim, "`claim` names none", "");
+        fields.report(Code::Value, &IDENTITY_FIELD.claim, "`claim` names none", "");
     }
     let encoding = IDENTITY_FIELD.encoding.read(fields);
     let path = ClaimPath::new(claim.iter().map(|name| name.value));
@@ -163,8 +158,7 @@ fn read_field<'t>(fields: &Fields<'t, IdentityField>) -> Option<OwnField<'t>> {
         return Some(field);
     };
     let message = format!("`header`: {error}");
-    let found = fields.found();
-    found.add(code_of(&error), &field.header.span, message, None);
+    fields.report_at(code_of(&error), &field.header.span, message, "");
     None
 }
 

@@ -8,8 +8,8 @@ use bearward::core::policy::PolicyError;
 use bearward::issuer_url::{IssuerUrl, IssuerUrlError, PlainHttp};
 use bearward::resource_server::ResourceServerBuilder;
 use bearward::{
-    Algorithm, BuildError, Issuer, JwkSet, Policy, Profile, ProtectedResourceMetadata,
-    ProtectionSpace, ResourceServer, TokenCache,
+    Algorithm, BuildError, Issuer, JwkSet, Policy, ProtectedResourceMetadata, ProtectionSpace,
+    ResourceServer, TokenCache,
 };
 use bearward_gate::identity::DERIVED_BYTES;
 use bearward_gate::publication::{Publication, Published};
@@ -19,8 +19,8 @@ use super::description::{self, ISSUER, PROTECTION, ROOT, Root, TOKEN_CACHE};
 use super::key::Field;
 use super::mistakes::Code;
 use super::reader::{At, Fields, Given, nearest};
+use super::report_duplicates;
 use super::surroundings::{Secret, Surroundings};
-use super::tell_duplicates;
 
 /// Whose tokens are accepted, and the contents of challenges. Equal settings make equal resource
 /// servers, so that a reload without changes keeps the keys.
@@ -28,21 +28,16 @@ use super::tell_duplicates;
 pub struct ServerSettings {
     issuers: Vec<IssuerSettings>,
     space: ProtectionSpace,
-    metadata: Option<ProtectedResourceMetadata>,
-    id_token_field: Option<HeaderName>,
+    /// The metadata of this resource server, if it has a `resource`.
+    pub(crate) metadata: Option<ProtectedResourceMetadata>,
+    pub(super) id_token_field: Option<HeaderName>,
     token_cache: TokenCache,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 struct IssuerSettings {
-    names: Vec<String>,
-    audiences: Vec<String>,
-    profile: Profile,
-    algorithms: Vec<Algorithm>,
-    client_ids: Vec<String>,
-    required_claims: Vec<String>,
-    leeway: Duration,
-    max_lifetime: Option<Duration>,
+    /// One for each of its names.
+    policies: Vec<Policy>,
     keys: Keys,
     internal_origin: Option<String>,
     plain_http: PlainHttp,
@@ -64,10 +59,10 @@ impl ServerSettings {
         let tables = ROOT.issuers.read(fields);
         if fields.is_empty(&ROOT.issuers) {
             let message = "`issuers` is empty, so no token could be accepted";
-            fields.tell(Code::IssuerMissing, &ROOT.issuers, message, "");
+            fields.report(Code::IssuerMissing, &ROOT.issuers, message, "");
         }
         let names: Vec<_> = tables.iter().flat_map(names).collect();
-        tell_duplicates(&names, "the issuer", fields.found());
+        report_duplicates(&names, "the issuer", fields);
         let issuers = tables
             .iter()
             .map(|table| IssuerSettings::read(table, surroundings));
@@ -88,15 +83,8 @@ impl ServerSettings {
 
     /// The issuers under each of their names, as in `iss`, in the order of the configuration.
     pub fn issuers(&self) -> impl Iterator<Item = &str> {
-        self.issuers
-            .iter()
-            .flat_map(|issuer| &issuer.names)
-            .map(String::as_str)
-    }
-
-    /// The metadata of this resource server, if it has a `resource`.
-    pub(crate) const fn metadata(&self) -> Option<&ProtectedResourceMetadata> {
-        self.metadata.as_ref()
+        let policies = self.issuers.iter().flat_map(|issuer| &issuer.policies);
+        policies.map(|policy| policy.issuer().as_ref())
     }
 
     /// The response to a request for the protected resource metadata, like [`Gate::published`].
@@ -104,13 +92,13 @@ impl ServerSettings {
     /// [`Gate::published`]: crate::Gate::published
     #[must_use]
     pub fn published(&self, method: &Method, target: &str) -> Option<Published> {
-        Publication::of(self.metadata()?).answer(method, target)
+        Publication::of(self.metadata.as_ref()?).answer(method, target)
     }
 
     /// The policy for tokens of the issuer with this name.
     #[must_use]
     pub fn policy(&self, name: &str) -> Option<Policy> {
-        self.named(name)?.policy(name).ok()
+        self.named(name)?.policy(name).cloned()
     }
 
     /// The issuer with this name, to [fetch its keys](Issuer::fetch_keys) once.
@@ -135,24 +123,20 @@ impl ServerSettings {
     ) -> Result<ResourceServerBuilder, BuildError> {
         let mut builder = self.without_issuers();
         for issuer in &self.issuers {
-            let keys = if issuer.names.iter().any(|known| known == name) {
-                keys.clone()
-            } else {
-                JwkSet::from_secrets([])
+            let keys = match issuer.policy(name) {
+                Some(_) => keys.clone(),
+                None => JwkSet::from_secrets([]),
             };
-            builder = builder.issuer(issuer.with_keys(keys)?);
+            let issuer = issuer.under_all_names(|policy| Ok(Issuer::jwk_set(policy, keys)))?;
+            builder = builder.issuer(issuer);
         }
         Ok(builder)
     }
 
     /// Whether no issuer marks the tokens of machines.
     pub(super) fn marks_no_machines(&self) -> bool {
-        let mut issuers = self.issuers.iter();
-        issuers.all(|issuer| !issuer.profile.marks_machines())
-    }
-
-    pub(super) const fn id_token_field(&self) -> Option<&HeaderName> {
-        self.id_token_field.as_ref()
+        let mut policies = self.issuers.iter().flat_map(|issuer| &issuer.policies);
+        policies.all(|policy| !policy.profile().marks_machines())
     }
 
     /// Builds the resource server, which at once starts to fetch the keys that `before` does not have.
@@ -184,8 +168,8 @@ impl ServerSettings {
     }
 
     fn named(&self, name: &str) -> Option<&IssuerSettings> {
-        let is_it = |issuer: &&IssuerSettings| issuer.names.iter().any(|known| known == name);
-        self.issuers.iter().find(is_it)
+        let mut issuers = self.issuers.iter();
+        issuers.find(|issuer| issuer.policy(name).is_some())
     }
 
     fn read_protection<'t>(
@@ -196,52 +180,50 @@ impl ServerSettings {
         if let Some(realm) = PROTECTION.realm.read(fields) {
             match ProtectionSpace::new(realm.value) {
                 Ok(space) => self.space = space,
-                Err(error) => fields.tell(Code::Value, &PROTECTION.realm, error.to_string(), ""),
+                Err(error) => fields.report(Code::Value, &PROTECTION.realm, error.to_string(), ""),
             }
         }
         let scopes = PROTECTION.scopes.read(fields);
         if let Some(resource) = PROTECTION.resource.read(fields) {
-            match ProtectedResourceMetadata::new(resource.value, issuers) {
-                Ok(metadata)
-                    if self
-                        .space
-                        .clone()
-                        .resource_metadata(metadata.url())
-                        .is_err() =>
-                {
-                    let message = "`resource` has characters that cannot stand in a challenge";
-                    fields.tell(
-                        Code::Value,
-                        &PROTECTION.resource,
-                        message,
-                        "write them as %XX",
-                    );
-                }
+            match metadata(resource.value, issuers, &self.space) {
                 Ok(metadata) => {
                     let scopes = scopes.iter().map(|scope| scope.value);
                     self.metadata = Some(metadata.scopes_supported(scopes));
                 }
-                Err(error) => fields.tell(Code::Value, &PROTECTION.resource, error.to_string(), ""),
+                Err((message, help)) => {
+                    fields.report(Code::Value, &PROTECTION.resource, message, help);
+                }
             }
         } else if fields.has(&PROTECTION.scopes) && !fields.has(&PROTECTION.resource) {
             let message = "`scopes` are told in the metadata of a `resource`, and there is none";
-            fields.tell(
-                Code::Missing,
-                &PROTECTION.scopes,
-                message,
-                "add `resource`, its URL",
-            );
+            let help = "add `resource`, its URL";
+            fields.report(Code::Missing, &PROTECTION.scopes, message, help);
         }
         if let Some(field) = PROTECTION.id_token_header.read(fields) {
             match field.value.parse() {
                 Ok(name) => self.id_token_field = Some(name),
                 Err(_) => {
                     let message = format!("{:?} is not the name of a field", field.value);
-                    fields.tell(Code::Value, &PROTECTION.id_token_header, message, "");
+                    fields.report(Code::Value, &PROTECTION.id_token_header, message, "");
                 }
             }
         }
     }
+}
+
+/// The metadata of a resource whose URL can stand in a challenge; else the mistake and the help.
+fn metadata<'t>(
+    resource: &str,
+    issuers: impl Iterator<Item = &'t str>,
+    space: &ProtectionSpace,
+) -> Result<ProtectedResourceMetadata, (String, &'static str)> {
+    let metadata = ProtectedResourceMetadata::new(resource, issuers);
+    let metadata = metadata.map_err(|error| (error.to_string(), ""))?;
+    if space.clone().resource_metadata(metadata.url()).is_err() {
+        let message = "`resource` has characters that cannot stand in a challenge";
+        return Err((message.to_owned(), "write them as %XX"));
+    }
+    Ok(metadata)
 }
 
 /// The token cache: on, with the default limits, unless it is turned off.
@@ -279,101 +261,32 @@ impl IssuerSettings {
             let url = (IssuerUrl::JwksUri, &*ISSUER.jwks_uri);
             check_url(fields, url, &uri, plain_http_in_public);
         }
-        let settings = Self {
-            names: owned(names),
-            audiences: owned(ISSUER.audiences.read(fields)),
-            profile: ISSUER.profile.read(fields),
-            algorithms,
-            client_ids: owned(ISSUER.client_ids.read(fields)),
-            required_claims: owned(ISSUER.required_claims.read(fields)),
-            leeway: ISSUER.leeway.read(fields),
-            max_lifetime: ISSUER.max_lifetime.read(fields),
+        let snapshot = ISSUER.snapshot.read(fields);
+        Self {
+            policies: policies(fields, &names, &algorithms),
             // Unusable keys were reported.
             keys: keys.unwrap_or(Keys::Discovery),
             internal_origin: internal_origin.map(|origin| origin.value.to_owned()),
             plain_http,
             stale_if_error: ISSUER.stale_if_error.read(fields),
-            snapshot: ISSUER
-                .snapshot
-                .read(fields)
-                .map(|path| surroundings.path(path.value)),
-        };
-        settings.check(fields);
-        settings
-    }
-
-    /// Reports what the policy refuses, at its key.
-    fn check(&self, fields: &Given<'_>) {
-        if fields.is_empty(&ISSUER.audiences) {
-            let message = "`audiences` is empty, so no token could be for us";
-            fields.tell(Code::AudienceMissing, &ISSUER.audiences, message, "");
-        }
-        for name in &self.names {
-            let Err(error) = self.policy(name) else {
-                continue;
-            };
-            let (code, key): (_, &Field) = match error {
-                PolicyError::AudienceMissing => (Code::AudienceMissing, &ISSUER.audiences),
-                PolicyError::IssuerMissing => (Code::IssuerMissing, &ISSUER.issuer),
-                PolicyError::Leeway => (Code::Leeway, &ISSUER.leeway),
-                PolicyError::AlgorithmsMissing | PolicyError::AlgorithmsMixed | _ => {
-                    (Code::Value, &ISSUER.algorithms)
-                }
-            };
-            // The code is reported separately.
-            let message = error.to_string();
-            let message = message.split_once(": ").map_or(&*message, |(_, rest)| rest);
-            let help = if error == PolicyError::Leeway {
-                "clocks set by NTP differ by less than a second"
-            } else {
-                ""
-            };
-            fields.tell(code, key, format!("`{key}`: {message}"), help);
-            break;
+            snapshot: snapshot.map(|path| surroundings.path(path.value)),
         }
     }
 
-    fn policy(&self, name: &str) -> Result<Policy, PolicyError> {
-        let (first, more) = match self.audiences.split_first() {
-            Some((first, more)) => (first.as_str(), more),
-            // Already reported, with its own message.
-            None => ("-", &[][..]),
-        };
-        let mut policy = Policy::builder(name, first)
-            .profile(self.profile)
-            .leeway(self.leeway);
-        for audience in more {
-            policy = policy.audience(audience);
-        }
-        for client_id in &self.client_ids {
-            policy = policy.client_id(client_id);
-        }
-        for claim in &self.required_claims {
-            policy = policy.required_claim(claim);
-        }
-        if !self.algorithms.is_empty() {
-            policy = policy.algorithms(self.algorithms.iter().copied());
-        }
-        if let Some(max_lifetime) = self.max_lifetime {
-            policy = policy.max_lifetime(max_lifetime);
-        }
-        policy.build()
-    }
-
-    fn with_keys(&self, keys: JwkSet) -> Result<Issuer, BuildError> {
-        self.under_all_names(|policy| Ok(Issuer::jwk_set(policy, keys)))
+    /// The policy for tokens under this name.
+    fn policy(&self, name: &str) -> Option<&Policy> {
+        let mut policies = self.policies.iter();
+        policies.find(|policy| **policy.issuer() == *name)
     }
 
     fn under_all_names(
         &self,
         first: impl FnOnce(Policy) -> Result<Issuer, BuildError>,
     ) -> Result<Issuer, BuildError> {
-        let (name, also) = self.names.split_first().ok_or(BuildError::IssuerMissing)?;
-        let mut issuer = first(self.policy(name)?)?;
-        for name in also {
-            issuer = issuer.also(self.policy(name)?);
-        }
-        Ok(issuer)
+        let policies = self.policies.split_first();
+        let (policy, also) = policies.ok_or(BuildError::IssuerMissing)?;
+        let issuer = first(policy.clone())?;
+        Ok(also.iter().cloned().fold(issuer, Issuer::also))
     }
 
     fn build(&self) -> Result<Issuer, BuildError> {
@@ -398,8 +311,9 @@ impl IssuerSettings {
                 Issuer::jwk_set(policy, keys)
             }
             Keys::Secret(secret) => {
-                let keys = secret_keys(&self.algorithms, secret);
-                Issuer::jwk_set(policy, keys.map_err(|_| BuildError::SecretFromUrl)?)
+                let keys = secret_keys(policy.algorithms(), secret);
+                let keys = keys.map_err(|_| BuildError::SecretFromUrl)?;
+                Issuer::jwk_set(policy, keys)
             }
             Keys::Uri(uri) => Issuer::jwks_uri(policy, uri),
         })
@@ -417,18 +331,13 @@ impl Keys {
         if let [_, .., last] = given.as_slice() {
             let keys: Vec<_> = given.iter().map(|key| key.key).collect();
             let message = format!("keys come from one place, not from {}", keys.join(" and "));
-            fields.tell(Code::Value, last, message, "keep one of them");
+            fields.report(Code::Value, last, message, "keep one of them");
         }
-        let is_symmetric = algorithms.iter().any(|algorithm| algorithm.is_symmetric());
-        if is_symmetric && given.len() <= 1 && !fields.has(&ISSUER.secret) {
+        if is_symmetric(algorithms) && given.len() <= 1 && !fields.has(&ISSUER.secret) {
             let message =
                 "HS256, HS384 and HS512 need a `secret`: keys that are published are no secret";
-            fields.tell(
-                Code::Missing,
-                &ISSUER.algorithms,
-                message,
-                "add `secret = \"env:NAME\"`",
-            );
+            let help = "add `secret = \"env:NAME\"`";
+            fields.report(Code::Missing, &ISSUER.algorithms, message, help);
         }
         // Reads all of them, even if only one is allowed.
         let uri = ISSUER.jwks_uri.read(fields);
@@ -448,7 +357,7 @@ impl Keys {
         let document = surroundings.read_for(fields, &ISSUER.jwks_file, path.value)?;
         if let Err(error) = JwkSet::parse(&document.0) {
             let message = format!("`jwks_file` {:?}: {error}", path.value);
-            fields.tell(Code::FileMissing, &ISSUER.jwks_file, message, "");
+            fields.report(Code::FileMissing, &ISSUER.jwks_file, message, "");
             return None;
         }
         Some(Self::File(document))
@@ -464,7 +373,7 @@ impl Keys {
             Some(("env", name)) if !name.is_empty() => {
                 let Some(secret) = surroundings.variable(name) else {
                     let message = format!("the environment variable {name:?} is not set");
-                    fields.tell(Code::FileMissing, &ISSUER.secret, message, "");
+                    fields.report(Code::FileMissing, &ISSUER.secret, message, "");
                     return None;
                 };
                 Secret(secret.into())
@@ -477,38 +386,93 @@ impl Keys {
                 let message = "`secret` must say where the secret is, and not be it";
                 let help =
                     "write \"env:NAME\" or \"file:PATH\"; if this was the secret, replace it";
-                fields.tell(Code::Value, &ISSUER.secret, message, help);
+                fields.report(Code::Value, &ISSUER.secret, message, help);
                 return None;
             }
         };
-        let is_symmetric = algorithms.iter().any(|algorithm| algorithm.is_symmetric());
-        if !is_symmetric && !fields.is_told(&ISSUER.algorithms) {
+        if !is_symmetric(algorithms) && !fields.has_mistake(&ISSUER.algorithms) {
             let message = "a `secret` is for HS256, HS384 or HS512, and `algorithms` names none";
-            fields.tell(
-                Code::Missing,
-                &ISSUER.secret,
-                message,
-                "add `algorithms = [\"HS256\"]`",
-            );
+            let help = "add `algorithms = [\"HS256\"]`";
+            fields.report(Code::Missing, &ISSUER.secret, message, help);
             return None;
         }
         if let Err(error) = secret_keys(algorithms, &secret) {
-            let code = if error == SecretError::Weak {
-                Code::SecretWeak
-            } else {
-                Code::Value
+            let code = match error == SecretError::Weak {
+                true => Code::SecretWeak,
+                false => Code::Value,
             };
             let message = "the secret is shorter than the output of the algorithm's hash";
-            fields.tell(
-                code,
-                &ISSUER.secret,
-                message,
-                "32 random bytes for HS256, 64 for HS512",
-            );
+            let help = "32 random bytes for HS256, 64 for HS512";
+            fields.report(code, &ISSUER.secret, message, help);
             return None;
         }
         Some(Self::Secret(secret))
     }
+}
+
+/// The policies for tokens of the issuer under each of its names. Reports what a policy refuses, at
+/// its key.
+fn policies(
+    fields: &Fields<'_, description::Issuer>,
+    names: &[At<&str>],
+    algorithms: &[Algorithm],
+) -> Vec<Policy> {
+    let audiences = ISSUER.audiences.read(fields);
+    let client_ids = ISSUER.client_ids.read(fields);
+    let claims = ISSUER.required_claims.read(fields);
+    let (profile, leeway) = (ISSUER.profile.read(fields), ISSUER.leeway.read(fields));
+    let max_lifetime = ISSUER.max_lifetime.read(fields);
+    if fields.is_empty(&ISSUER.audiences) {
+        let message = "`audiences` is empty, so no token could be for us";
+        fields.report(Code::AudienceMissing, &ISSUER.audiences, message, "");
+    }
+    let policy = |name: &At<&str>| {
+        // An issuer without audiences was reported, with its own message.
+        let first = audiences.first().map_or("-", |audience| audience.value);
+        let mut policy = Policy::builder(name.value, first)
+            .profile(profile)
+            .leeway(leeway);
+        for audience in audiences.iter().skip(1) {
+            policy = policy.audience(audience.value);
+        }
+        for client_id in &client_ids {
+            policy = policy.client_id(client_id.value);
+        }
+        for claim in &claims {
+            policy = policy.required_claim(claim.value);
+        }
+        if !algorithms.is_empty() {
+            policy = policy.algorithms(algorithms.iter().copied());
+        }
+        if let Some(max_lifetime) = max_lifetime {
+            policy = policy.max_lifetime(max_lifetime);
+        }
+        policy.build()
+    };
+    let policies: Result<_, _> = names.iter().map(policy).collect();
+    policies.unwrap_or_else(|error| {
+        report_policy(fields, error);
+        Vec::new()
+    })
+}
+
+fn report_policy(fields: &Given<'_>, error: PolicyError) {
+    let (code, key): (_, &Field) = match error {
+        PolicyError::AudienceMissing => (Code::AudienceMissing, &ISSUER.audiences),
+        PolicyError::IssuerMissing => (Code::IssuerMissing, &ISSUER.issuer),
+        PolicyError::Leeway => (Code::Leeway, &ISSUER.leeway),
+        PolicyError::AlgorithmsMissing | PolicyError::AlgorithmsMixed | _ => {
+            (Code::Value, &ISSUER.algorithms)
+        }
+    };
+    // The code is reported separately.
+    let message = error.to_string();
+    let message = message.split_once(": ").map_or(&*message, |(_, rest)| rest);
+    let help = match error == PolicyError::Leeway {
+        true => "clocks set by NTP differ by less than a second",
+        false => "",
+    };
+    fields.report(code, key, format!("`{key}`: {message}"), help);
 }
 
 /// The issuer under all its names.
@@ -524,30 +488,27 @@ fn algorithms(fields: &Fields<'_, description::Issuer>) -> Vec<Algorithm> {
     let given = ISSUER.algorithms.read(fields);
     if fields.is_empty(&ISSUER.algorithms) {
         let message = "`algorithms` names none, so no token could be accepted";
-        fields.tell(
-            Code::Value,
-            &ISSUER.algorithms,
-            message,
-            "leave it out for the default",
-        );
+        let help = "leave it out for the default";
+        fields.report(Code::Value, &ISSUER.algorithms, message, help);
     }
     let parse = |name: &At<&str>| {
         let parsed = name.value.parse().ok();
         if parsed.is_none() {
-            let upper = name.value.to_ascii_uppercase();
-            let meant = names().find(|known| known.eq_ignore_ascii_case(&upper));
+            let meant = names().find(|known| known.eq_ignore_ascii_case(name.value));
             let help = meant
                 .map(|meant| format!("did you mean `{meant}`?"))
                 .or_else(|| nearest(name.value, names()))
                 .unwrap_or_else(|| Algorithm::NAMES.join(", "));
             let message = format!("{:?} is not a signature algorithm", name.value);
-            fields
-                .found()
-                .add(Code::Value, &name.span, message, Some(help));
+            fields.report_at(Code::Value, &name.span, message, help);
         }
         parsed
     };
     given.iter().filter_map(parse).collect()
+}
+
+fn is_symmetric(algorithms: &[Algorithm]) -> bool {
+    algorithms.iter().any(|algorithm| algorithm.is_symmetric())
 }
 
 fn secret_keys(algorithms: &[Algorithm], secret: &Secret) -> Result<JwkSet, SecretError> {
@@ -592,12 +553,5 @@ fn check_url(
         true => format!("`{key}` {what}"),
         false => format!("`{key}`: {shown} {what}"),
     };
-    fields.tell_url((code, key), given, message, help);
-}
-
-fn owned(texts: Vec<At<&str>>) -> Vec<String> {
-    texts
-        .into_iter()
-        .map(|text| text.value.to_owned())
-        .collect()
+    fields.report_url((code, key), given, message, help);
 }

@@ -22,7 +22,7 @@ use super::description::{
 use super::hosts::hosts;
 use super::key::{Field, Key, Keys, Kind};
 use super::mistakes::Code;
-use super::reader::{Fields, Given, Text, TextOrTexts, Value};
+use super::reader::{At, Fields, Given, Inner, Text, TextOrTexts, Value};
 use super::surroundings::{Secret, Surroundings};
 
 /// The configured listeners.
@@ -45,27 +45,30 @@ impl Listen {
             return Self::default();
         };
         Self {
-            admin: LISTEN
-                .admin
-                .read(&fields)
+            admin: (LISTEN.admin.read(&fields))
                 .map(|table| AdminSettings::read(&table, surroundings)),
-            ext_authz: LISTEN
-                .ext_authz
-                .read(&fields)
+            ext_authz: (LISTEN.ext_authz.read(&fields))
                 .map(|table| ExtAuthzSettings::read(&table, surroundings)),
-            forward_auth: LISTEN
-                .forward_auth
-                .read(&fields)
+            forward_auth: (LISTEN.forward_auth.read(&fields))
                 .map(|table| ForwardAuthSettings::read(&table, surroundings)),
-            proxy: LISTEN
-                .proxy
-                .read(&fields)
+            proxy: (LISTEN.proxy.read(&fields))
                 .map(|table| ProxySettings::read(&table, surroundings)),
         }
     }
-}
 
-impl Listen {
+    /// The address of a listener and its TLS, if it is configured.
+    pub(crate) fn listener(&self, kind: ListenerKind) -> Option<(&Address, Option<&TlsSettings>)> {
+        let (address, tls) = match kind {
+            ListenerKind::Admin => self.admin.as_ref().map(|it| (&it.address, &it.tls)),
+            ListenerKind::ExtAuthz => self.ext_authz.as_ref().map(|it| (&it.address, &it.tls)),
+            ListenerKind::ForwardAuth => {
+                self.forward_auth.as_ref().map(|it| (&it.address, &it.tls))
+            }
+            ListenerKind::Proxy => self.proxy.as_ref().map(|it| (&it.address, &it.tls)),
+        }?;
+        Some((address, tls.as_ref()))
+    }
+
     /// Whether only settings differ that a reload can change on a running listener: certificates, and
     /// the limits on concurrent requests.
     pub(crate) fn is_same_at_a_start(&self, other: &Self) -> bool {
@@ -91,6 +94,36 @@ impl Listen {
     }
 }
 
+/// One of the listeners.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ListenerKind {
+    Admin,
+    ExtAuthz,
+    ForwardAuth,
+    Proxy,
+}
+
+impl ListenerKind {
+    /// The header of its table.
+    pub(crate) fn table(self) -> &'static str {
+        self.headers().0
+    }
+
+    /// The header of the table of its TLS.
+    pub(crate) fn tls_table(self) -> &'static str {
+        self.headers().1
+    }
+
+    fn headers(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Admin => (LISTEN.admin.header, ADMIN.tls.header),
+            Self::ExtAuthz => (LISTEN.ext_authz.header, EXT_AUTHZ.tls.header),
+            Self::ForwardAuth => (LISTEN.forward_auth.header, FORWARD_AUTH.tls.header),
+            Self::Proxy => (LISTEN.proxy.header, PROXY.tls.header),
+        }
+    }
+}
+
 /// The admin listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -104,24 +137,11 @@ pub struct AdminSettings {
 }
 
 impl AdminSettings {
-    /// Answers only under `localhost` and addresses.
-    #[must_use]
-    pub const fn new(address: Address) -> Self {
-        Self {
-            address,
-            tls: None,
-            hosts: Vec::new(),
-        }
-    }
-
     fn read(fields: &Fields<'_, description::Admin>, surroundings: &Surroundings<'_>) -> Self {
         Self {
+            address: ADMIN.address.read(fields),
+            tls: tls(&ADMIN.tls, fields, surroundings),
             hosts: hosts(&ADMIN.hosts, fields),
-            tls: ADMIN
-                .tls
-                .read(fields)
-                .and_then(|tls| TlsSettings::read(&tls, surroundings)),
-            ..Self::new(ADMIN.address.read(fields))
         }
     }
 }
@@ -145,10 +165,7 @@ impl ForwardAuthSettings {
     ) -> Self {
         Self {
             address: FORWARD_AUTH.address.read(fields),
-            tls: FORWARD_AUTH
-                .tls
-                .read(fields)
-                .and_then(|tls| TlsSettings::read(&tls, surroundings)),
+            tls: tls(&FORWARD_AUTH.tls, fields, surroundings),
             trusted_proxies: trusted_proxies(&FORWARD_AUTH.trusted_proxies, fields),
         }
     }
@@ -170,10 +187,7 @@ impl ExtAuthzSettings {
     fn read(fields: &Fields<'_, description::ExtAuthz>, surroundings: &Surroundings<'_>) -> Self {
         Self {
             address: EXT_AUTHZ.address.read(fields),
-            tls: EXT_AUTHZ
-                .tls
-                .read(fields)
-                .and_then(|tls| TlsSettings::read(&tls, surroundings)),
+            tls: tls(&EXT_AUTHZ.tls, fields, surroundings),
             trusted_proxies: trusted_proxies(&EXT_AUTHZ.trusted_proxies, fields),
         }
     }
@@ -204,27 +218,19 @@ pub struct ProxySettings {
 impl ProxySettings {
     fn read(fields: &Fields<'_, description::Proxy>, surroundings: &Surroundings<'_>) -> Self {
         let method_overrides = PROXY.method_overrides.read(fields);
-        let method_overrides = method_overrides.iter().filter_map(|name| {
-            let parsed = name.value.parse();
-            if parsed.is_err() {
-                let message = format!("{:?} is not the name of a field", name.value);
-                fields.found().add(Code::Value, &name.span, message, None);
-            }
-            parsed.ok()
+        let method_overrides = fields.parse_each(method_overrides, "", |name| {
+            let parsed = name.parse();
+            parsed.map_err(|_| format!("{name:?} is not the name of a field"))
         });
-        let method_overrides = method_overrides.collect();
         let expiry_leeway = PROXY.expiry_leeway.read(fields);
         let ends = PROXY.end_expired_streams.read(fields);
         if !ends && fields.has(&PROXY.expiry_leeway) {
             let message = "`expiry_leeway` says nothing if streams do not end";
-            fields.tell(Code::Value, &PROXY.expiry_leeway, message, "leave it out");
+            fields.report(Code::Value, &PROXY.expiry_leeway, message, "leave it out");
         }
         Self {
             address: PROXY.address.read(fields),
-            tls: PROXY
-                .tls
-                .read(fields)
-                .and_then(|tls| TlsSettings::read(&tls, surroundings)),
+            tls: tls(&PROXY.tls, fields, surroundings),
             trusted_proxies: trusted_proxies(&PROXY.trusted_proxies, fields).unwrap_or_default(),
             expiry_leeway: ends.then_some(expiry_leeway),
             client_idle: PROXY.client_idle.read(fields),
@@ -284,14 +290,14 @@ impl TlsSettings {
     }
 
     fn read(fields: &Fields<'_, Tls>, surroundings: &Surroundings<'_>) -> Option<Self> {
-        let tell = |error: TlsSettingsError| {
+        let report = |error: TlsSettingsError| {
             let key = error.key();
-            fields.tell(Code::Value, key, format!("`{}`: {error}", key.key), "");
+            fields.report(Code::Value, key, format!("`{}`: {error}", key.key), "");
         };
         let read = |key: &Key<Tls, Text>, check: fn(&Secret) -> Result<(), TlsSettingsError>| {
             let path = key.read(fields)?;
             let pem = surroundings.read_for(fields, key, path.value)?;
-            check(&pem).map_err(tell).ok()?;
+            check(&pem).map_err(report).ok()?;
             Some(pem)
         };
         let certificate = read(&TLS.certificate, |pem| chain(pem).map(drop));
@@ -305,7 +311,7 @@ impl TlsSettings {
             client_ca,
         };
         if let Err(error) = settings.build(&[]) {
-            tell(error);
+            report(error);
         }
         Some(settings)
     }
@@ -366,29 +372,25 @@ fn verifier(
         .map_err(|_| TlsSettingsError::ClientCa)
 }
 
+fn tls<T: Keys>(
+    key: &Key<T, Inner<Tls>>,
+    fields: &Fields<'_, T>,
+    surroundings: &Surroundings<'_>,
+) -> Option<TlsSettings> {
+    TlsSettings::read(&key.read(fields)?, surroundings)
+}
+
 fn trusted_proxies<T: Keys>(
     key: &Key<T, TextOrTexts>,
     fields: &Fields<'_, T>,
 ) -> Option<Vec<IpNet>> {
-    if !fields.has(key) {
-        return None;
-    }
-    let mut networks = Vec::new();
-    for given in key.read(fields) {
-        let address = given.value.parse::<IpAddr>().map(IpNet::from);
-        match given.value.parse().or(address) {
-            Ok(network) => networks.push(network),
-            Err(_) => {
-                let message = format!(
-                    "`trusted_proxies` are networks or addresses, not {:?}",
-                    given.value
-                );
-                let help = Some("write them as \"10.0.0.0/8\" or \"10.0.0.7\"".to_owned());
-                fields.found().add(Code::Value, &given.span, message, help);
-            }
-        }
-    }
-    Some(networks)
+    let help = "write them as \"10.0.0.0/8\" or \"10.0.0.7\"";
+    let networks = fields.parse_each(key.read(fields), help, |given| {
+        let address = || given.parse::<IpAddr>().map(IpNet::from);
+        let network = given.parse().or_else(|_| address());
+        network.map_err(|_| format!("`trusted_proxies` are networks or addresses, not {given:?}"))
+    });
+    fields.has(key).then_some(networks)
 }
 
 impl Value for Address {
@@ -398,20 +400,14 @@ impl Value for Address {
     fn read(field: &Field, given: &Given<'_>) -> Self {
         // Placeholder for an address that was missing or wrong.
         let none = Self::Unix(PathBuf::new());
-        let Some(text) = Text::read(field, given) else {
+        let Some(At { value, span }) = Text::read(field, given) else {
             return none;
         };
-        let parsed = text.value.parse();
-        if parsed.is_err() {
-            let expected = field.kind.expected();
-            let message = format!("`{field}` is {expected}, not {:?}", text.value);
-            let port = text.value.strip_prefix(':').unwrap_or(text.value);
-            let help = port
-                .parse::<u16>()
-                .ok()
-                .map(|port| format!("\"0.0.0.0:{port}\" is every address of this machine"));
-            given.found().add(Code::Value, &text.span, message, help);
-        }
-        parsed.unwrap_or(none)
+        value.parse().unwrap_or_else(|_| {
+            let port = value.strip_prefix(':').unwrap_or(value).parse::<u16>().ok();
+            let every = |port| format!("\"0.0.0.0:{port}\" is every address of this machine");
+            given.report_value(field, &span, &format!("{value:?}"), port.map(every));
+            none
+        })
     }
 }

@@ -14,82 +14,66 @@ use std::ops::Range;
 /// requires a pass over the text.
 pub(super) const MISTAKES_MAX: usize = 100;
 
-/// The kind of a mistake: a stable code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Code {
-    /// No audience is configured.
-    AudienceMissing,
-    /// The same name is there twice.
-    Duplicate,
-    /// A file or an environment variable is missing or cannot be used.
-    FileMissing,
-    /// No issuer is configured.
-    IssuerMissing,
-    /// A leeway greater than clocks can differ.
-    Leeway,
-    /// A required key is missing.
-    Missing,
-    /// Access depends on how the application reads paths, but no key states it.
-    Router,
-    /// A path pattern that no request could match.
-    RulePattern,
-    /// A secret that could be guessed.
-    SecretWeak,
-    /// Not TOML.
-    Syntax,
-    /// Longer than allowed.
-    TooLarge,
-    /// A value of the wrong type.
-    Type,
-    /// A key that does not exist.
-    UnknownKey,
-    /// A URL over which an attacker could send keys.
-    UrlScheme,
-    /// A value of the right type that makes no sense.
-    Value,
+/// The table of codes: variant and code in one line, so that none can be forgotten.
+macro_rules! codes {
+    ($(#[$meta:meta])* pub enum $name:ident {
+        $($(#[$doc:meta])* $variant:ident = $code:literal,)+
+    }) => {
+        $(#[$meta])*
+        pub enum $name {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl $name {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The code as printed.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $code,)+
+                }
+            }
+        }
+    };
 }
 
-impl Code {
-    /// Every code.
-    pub const ALL: &'static [Self] = &[
-        Self::AudienceMissing,
-        Self::Duplicate,
-        Self::FileMissing,
-        Self::IssuerMissing,
-        Self::Leeway,
-        Self::Missing,
-        Self::Router,
-        Self::RulePattern,
-        Self::SecretWeak,
-        Self::Syntax,
-        Self::TooLarge,
-        Self::Type,
-        Self::UnknownKey,
-        Self::UrlScheme,
-        Self::Value,
-    ];
-
-    /// The code as printed.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::AudienceMissing => "audience_missing",
-            Self::Duplicate => "duplicate",
-            Self::FileMissing => "file_missing",
-            Self::IssuerMissing => "issuer_missing",
-            Self::Leeway => "leeway",
-            Self::Missing => "missing",
-            Self::Router => "router",
-            Self::RulePattern => "rule_pattern",
-            Self::SecretWeak => "secret_weak",
-            Self::Syntax => "syntax",
-            Self::TooLarge => "too_large",
-            Self::Type => "type",
-            Self::UnknownKey => "unknown_key",
-            Self::UrlScheme => "url_scheme",
-            Self::Value => "value",
-        }
+codes! {
+    /// The kind of a mistake: a stable code.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    #[non_exhaustive]
+    pub enum Code {
+        /// No audience is configured.
+        AudienceMissing = "audience_missing",
+        /// The same name is there twice.
+        Duplicate = "duplicate",
+        /// A file or an environment variable is missing or cannot be used.
+        FileMissing = "file_missing",
+        /// No issuer is configured.
+        IssuerMissing = "issuer_missing",
+        /// A leeway greater than clocks can differ.
+        Leeway = "leeway",
+        /// A required key is missing.
+        Missing = "missing",
+        /// Access depends on how the application reads paths, but no key states it.
+        Router = "router",
+        /// A path pattern that no request could match.
+        RulePattern = "rule_pattern",
+        /// A secret that could be guessed.
+        SecretWeak = "secret_weak",
+        /// Not TOML.
+        Syntax = "syntax",
+        /// Longer than allowed.
+        TooLarge = "too_large",
+        /// A value of the wrong type.
+        Type = "type",
+        /// A key that does not exist.
+        UnknownKey = "unknown_key",
+        /// A URL over which an attacker could send keys.
+        UrlScheme = "url_scheme",
+        /// A value of the right type that makes no sense.
+        Value = "value",
     }
 }
 
@@ -105,6 +89,23 @@ pub struct Mistake {
     pub message: String,
     /// What to do about it.
     pub help: Option<String>,
+}
+
+impl Mistake {
+    /// An empty `help` counts as none.
+    pub(super) fn new(
+        code: Code,
+        span: &Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        Self {
+            code,
+            span: span.clone(),
+            message: message.into(),
+            help: Some(help.into()).filter(|help| !help.is_empty()),
+        }
+    }
 }
 
 /// The mistakes in a configuration, or the warnings about it: the first hundred found, and the number
@@ -123,6 +124,16 @@ enum Severity {
     #[default]
     Error,
     Warning,
+}
+
+impl Severity {
+    /// The words before each, and for their number.
+    const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Error => ("error", "mistake"),
+            Self::Warning => ("warning", "warning"),
+        }
+    }
 }
 
 impl Mistakes {
@@ -180,10 +191,7 @@ impl Mistakes {
             let _ = writeln!(rendered, "… and {left_out} more, which are not shown\n");
         }
         let count = self.list.len().saturating_add(self.left_out);
-        let word = match self.severity {
-            Severity::Error => "mistake",
-            Severity::Warning => "warning",
-        };
+        let (_, word) = self.severity.words();
         let plural = if count == 1 { "" } else { "s" };
         let _ = writeln!(rendered, "{count} {word}{plural} in {file}");
         rendered
@@ -202,10 +210,7 @@ impl Mistakes {
         let (line, column) = self.place(mistake);
         let code = mistake.code.as_str();
         let margin = " ".repeat(line.to_string().len());
-        let severity = match self.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        };
+        let (severity, _) = self.severity.words();
         let message = printable(&mistake.message);
         writeln!(to, "{severity}[{code}]: {message}")?;
         writeln!(to, "{margin}--> {file}:{line}:{column}")?;
@@ -276,30 +281,12 @@ struct All {
 }
 
 impl Found {
-    pub(super) fn add(
-        &self,
-        code: Code,
-        span: &Range<usize>,
-        message: impl Into<String>,
-        help: Option<String>,
-    ) {
-        let mistake = Mistake {
-            code,
-            span: span.clone(),
-            message: message.into(),
-            help,
-        };
+    pub(super) fn add(&self, mistake: Mistake) {
         self.mistakes.borrow_mut().add(mistake);
     }
 
     /// Adds a warning, which refuses nothing.
-    pub(super) fn warn(&self, code: Code, span: &Range<usize>, message: String, help: &str) {
-        let warning = Mistake {
-            code,
-            span: span.clone(),
-            message,
-            help: Some(help.to_owned()),
-        };
+    pub(super) fn warn(&self, warning: Mistake) {
         self.warnings.borrow_mut().add(warning);
     }
 

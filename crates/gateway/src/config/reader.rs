@@ -9,9 +9,10 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use url::Url;
 
 use super::key::{Choice, Default, Field, Key, Keys, Kind, Table, words};
-use super::mistakes::{Code, Found};
+use super::mistakes::{Code, Found, Mistake};
 
 impl<T: Keys, V: Value> Key<T, V> {
     /// The value of this key in a table.
@@ -49,6 +50,10 @@ macro_rules! values {
 values! {
     /// Names that the operator chose, each with a string or a list of strings.
     Claims: Claims => Vec<(&'t str, Vec<At<&'t str>>)>, claims;
+    /// A whole number.
+    Count: Count => u32, count;
+    /// `true` or `false`.
+    Flag: Flag => bool, flag;
     /// A number of at least 1: 0 would let nothing through.
     FromOne: Count => u32, count_from_one;
     /// Lists of strings.
@@ -63,31 +68,14 @@ values! {
     Texts: Texts => Vec<At<&'t str>>, texts;
 }
 
-impl Value for bool {
-    const KIND: Kind = Kind::Flag;
-    type Read<'t> = Self;
-
-    fn read(field: &Field, given: &Given<'_>) -> Self {
-        given.flag(field)
-    }
-}
-
-impl Value for u32 {
-    const KIND: Kind = Kind::Count;
-    type Read<'t> = Self;
-
-    fn read(field: &Field, given: &Given<'_>) -> Self {
-        given.count(field)
-    }
-}
-
 impl Value for Duration {
     const KIND: Kind = Kind::Duration;
     type Read<'t> = Self;
 
     fn read(field: &Field, given: &Given<'_>) -> Self {
         let default = || field.default_text().and_then(parse_duration);
-        given.duration(field).or_else(default).unwrap_or_default()
+        let read = Option::<Self>::read(field, given);
+        read.or_else(default).unwrap_or_default()
     }
 }
 
@@ -96,7 +84,12 @@ impl Value for Option<Duration> {
     type Read<'t> = Self;
 
     fn read(field: &Field, given: &Given<'_>) -> Self {
-        given.duration(field)
+        let At { value, span } = given.written(field)?;
+        let duration = parse_duration(value);
+        if duration.is_none() {
+            given.report_value(field, &span, &format!("{value:?}"), None);
+        }
+        duration
     }
 }
 
@@ -105,7 +98,7 @@ impl<C: Choice> Value for C {
     type Read<'t> = C;
 
     fn read(field: &Field, given: &Given<'_>) -> C {
-        given.choice(field).unwrap_or(C::FIRST)
+        Option::<C>::read(field, given).unwrap_or(C::FIRST)
     }
 }
 
@@ -114,7 +107,13 @@ impl<C: Choice> Value for Option<C> {
     type Read<'t> = Self;
 
     fn read(field: &Field, given: &Given<'_>) -> Self {
-        given.choice(field)
+        let At { value, span } = given.written(field)?;
+        let choice = C::ALL.iter().copied().find(|choice| choice.word() == value);
+        if choice.is_none() {
+            let help = nearest(value, words::<C>().into_iter());
+            given.report_value(field, &span, &format!("{value:?}"), help);
+        }
+        choice
     }
 }
 
@@ -185,8 +184,8 @@ pub(super) struct Given<'t> {
     /// The header of the table, such as `[[issuers]]`; empty for the whole file.
     header: &'static str,
     table: &'t DeTable<'t>,
-    span: Range<usize>,
-    found: &'t Found,
+    pub(super) span: Range<usize>,
+    pub(super) found: &'t Found,
 }
 
 impl<'t, T> Deref for Fields<'t, T> {
@@ -218,14 +217,14 @@ impl<'t, T: Keys> Fields<'t, T> {
         };
         for key in table.keys() {
             if T::TABLE.field(key.get_ref()).is_none() {
-                given.tell_unknown(T::TABLE, key.get_ref(), &key.span());
+                given.report_unknown(T::TABLE, key.get_ref(), &key.span());
             }
         }
         for field in T::TABLE.fields {
             if let Default::Required(code) = field.default
                 && !given.has(field)
             {
-                given.tell_missing(field, code);
+                given.report_missing(field, code);
             }
         }
         Self {
@@ -252,7 +251,7 @@ impl<'t> Given<'t> {
 
     /// Whether a mistake was reported at a key or in its value. If so, draw no conclusion from the rest
     /// of the value.
-    pub(super) fn is_told(&self, field: &Field) -> bool {
+    pub(super) fn has_mistake(&self, field: &Field) -> bool {
         self.table
             .get_key_value(field.key)
             .is_some_and(|(key, value)| {
@@ -266,14 +265,6 @@ impl<'t> Given<'t> {
         given.map_or_else(|| self.span.clone(), |(key, _)| key.span())
     }
 
-    pub(super) const fn span(&self) -> &Range<usize> {
-        &self.span
-    }
-
-    pub(super) const fn found(&self) -> &'t Found {
-        self.found
-    }
-
     /// The names that the operator chose for tables; `None` if the value is not a table, which is
     /// reported.
     pub(super) fn names(&self, field: &Field) -> Option<BTreeSet<&'t str>> {
@@ -284,40 +275,87 @@ impl<'t> Given<'t> {
         Some(names.map(|name| name.get_ref().as_ref()).collect())
     }
 
-    /// The name that was probably meant. Skipped if mistakes are only counted: nobody would read it,
-    /// and each comparison takes time.
-    pub(super) fn nearest(&self, written: &str, names: &BTreeSet<&str>) -> Option<String> {
+    /// Parses each of these texts; reports those that `parse` refuses, with its message.
+    pub(super) fn parse_each<T>(
+        &self,
+        texts: Vec<At<&str>>,
+        help: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Vec<T> {
+        let mut parsed = Vec::new();
+        for At { value, span } in texts {
+            match parse(value) {
+                Ok(value) => parsed.push(value),
+                Err(message) => self.report_at(Code::Value, &span, message, help),
+            }
+        }
+        parsed
+    }
+
+    /// Reports a name that is not one of these tables under `table`, if their names are known;
+    /// `message` comes before the name.
+    pub(super) fn report_unknown_name(
+        &self,
+        name: &At<&str>,
+        names: Option<&BTreeSet<&str>>,
+        table: &str,
+        message: &str,
+    ) {
+        let Some(names) = names.filter(|names| !names.contains(name.value)) else {
+            return;
+        };
+        // If mistakes are only counted, nobody would read it, and each comparison takes time.
         let is_read = !self.found.is_full();
-        is_read.then(|| nearest(written, names.iter().copied()))?
+        let meant = is_read.then(|| nearest(name.value, names.iter().copied()));
+        let add = || format!("add a table [{table}.{}]", name.value);
+        let message = format!("{message} {:?}", name.value);
+        let help = meant.flatten().unwrap_or_else(add);
+        self.report_at(Code::Value, &name.span, message, help);
     }
 
     /// Reports a mistake in a URL; `message` gets the text that may be shown. A URL with a user or a
     /// password is not shown: the mistake points to the key.
-    pub(super) fn tell_url(
+    pub(super) fn report_url(
         &self,
         (code, field): (Code, &Field),
         given: &At<&str>,
         message: impl FnOnce(&str) -> String,
         help: &str,
     ) {
-        let (span, shown) = match given.value.contains('@') {
-            true => (
-                self.span_of(field),
-                "one with a user or a password".to_owned(),
-            ),
-            false => (given.span.clone(), format!("{:?}", given.value)),
-        };
-        self.tell_at(code, &span, message(&shown), help);
+        if given.value.contains('@') {
+            self.report(code, field, message("one with a user or a password"), help);
+        } else {
+            let message = message(&format!("{:?}", given.value));
+            self.report_at(code, &given.span, message, help);
+        }
     }
 
-    /// A mistake at the key, or at the table if the key is absent.
-    pub(super) fn tell(&self, code: Code, field: &Field, message: impl Into<String>, help: &str) {
-        self.tell_at(code, &self.span_of(field), message, help);
+    /// Reports a mistake at the key, or at the table if the key is absent.
+    pub(super) fn report(
+        &self,
+        code: Code,
+        field: &Field,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.report_at(code, &self.span_of(field), message, help);
     }
 
-    fn tell_at(&self, code: Code, span: &Range<usize>, message: impl Into<String>, help: &str) {
-        let help = Some(help.to_owned()).filter(|help| !help.is_empty());
-        self.found.add(code, span, message, help);
+    /// Reports a mistake at a place.
+    pub(super) fn report_at(
+        &self,
+        code: Code,
+        span: &Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.found.add(Mistake::new(code, span, message, help));
+    }
+
+    /// Warns about a key, or about the table if the key is absent.
+    pub(super) fn warn(&self, code: Code, field: &Field, message: String, help: &str) {
+        let span = self.span_of(field);
+        self.found.warn(Mistake::new(code, &span, message, help));
     }
 
     fn text(&self, field: &Field) -> Option<At<&'t str>> {
@@ -337,33 +375,16 @@ impl<'t> Given<'t> {
     fn hidden(&self, field: &Field) -> Option<At<&'t str>> {
         let value = self.table.get(field.key)?;
         let span = self.span_of(field);
-        if let DeValue::String(value) = value.get_ref() {
-            return Some(At { value, span });
-        }
-        self.tell_type(field, &span, value.get_ref());
-        None
-    }
-
-    /// The choice with the given word.
-    fn choice<C: Choice>(&self, field: &Field) -> Option<C> {
-        let At { value, span } = self.written(field)?;
-        let choice = C::ALL.iter().copied().find(|choice| choice.word() == value);
-        if choice.is_none() {
-            let message = format!("`{field}` is {}, not {value:?}", field.kind.expected());
-            let help = nearest(value, words::<C>().into_iter());
-            self.found.add(Code::Value, &span, message, help);
-        }
-        choice
+        let Some(value) = value.get_ref().as_str() else {
+            self.report_type(field, &span, value.get_ref());
+            return None;
+        };
+        Some(At { value, span })
     }
 
     fn flag(&self, field: &Field) -> bool {
-        let given = self.table.get(field.key).and_then(|value| {
-            let flag = value.get_ref().as_bool();
-            if flag.is_none() {
-                self.tell_type(field, &value.span(), value.get_ref());
-            }
-            flag
-        });
+        let given = self.table.get(field.key);
+        let given = given.and_then(|value| self.typed(value, field, DeValue::as_bool));
         given.unwrap_or_else(|| field.default_text() == Some("true"))
     }
 
@@ -374,17 +395,12 @@ impl<'t> Given<'t> {
         given.or_else(default).unwrap_or_default()
     }
 
-    fn number(&self, value: &Spanned<DeValue<'_>>, field: &Field) -> Option<u32> {
-        let Some(number) = value.get_ref().as_integer() else {
-            self.tell_type(field, &value.span(), value.get_ref());
-            return None;
-        };
+    fn number(&self, value: &'t Spanned<DeValue<'t>>, field: &Field) -> Option<u32> {
+        let number = self.typed(value, field, DeValue::as_integer)?;
         // TOML allows several bases; the parser has already removed underscores.
         let count = u32::from_str_radix(number.as_str(), number.radix()).ok();
         if count.is_none() {
-            let expected = field.kind.expected();
-            let message = format!("`{field}` is {expected}, not {}", number.as_str());
-            self.found.add(Code::Value, &value.span(), message, None);
+            self.report_value(field, &value.span(), number.as_str(), None);
         }
         count
     }
@@ -393,19 +409,9 @@ impl<'t> Given<'t> {
         let count = self.count(field);
         if count == 0 {
             let message = format!("`{field}` must be at least 1");
-            self.tell(Code::Value, field, message, "");
+            self.report(Code::Value, field, message, "");
         }
         count
-    }
-
-    fn duration(&self, field: &Field) -> Option<Duration> {
-        let At { value, span } = self.written(field)?;
-        let duration = parse_duration(value);
-        if duration.is_none() {
-            let message = format!("`{field}` is {}, not {value:?}", field.kind.expected());
-            self.found.add(Code::Value, &span, message, None);
-        }
-        duration
     }
 
     fn texts(&self, field: &Field) -> Vec<At<&'t str>> {
@@ -415,38 +421,22 @@ impl<'t> Given<'t> {
         {
             return self.string(value, field).into_iter().collect();
         }
-        let list = self.array(field).iter();
-        list.filter_map(|item| self.string(item, field)).collect()
+        self.strings(self.array(field), field)
     }
 
     fn groups(&self, field: &Field) -> Vec<Vec<At<&'t str>>> {
-        let list = self.array(field);
-        list.iter()
-            .filter_map(|item| {
-                let Some(group) = item.get_ref().as_array() else {
-                    self.tell_type(field, &item.span(), item.get_ref());
-                    return None;
-                };
-                Some(
-                    group
-                        .iter()
-                        .filter_map(|item| self.string(item, field))
-                        .collect(),
-                )
-            })
-            .collect()
+        let list = self.array(field).iter();
+        let groups = list.filter_map(|item| self.typed(item, field, DeValue::as_array));
+        groups.map(|group| self.strings(group, field)).collect()
     }
 
     fn claims(&self, field: &Field) -> Vec<(&'t str, Vec<At<&'t str>>)> {
         let Some(claims) = self.table_of(field) else {
             return Vec::new();
         };
-        let values = |value: &'t Spanned<DeValue<'t>>| {
-            let Some(list) = value.get_ref().as_array() else {
-                return self.string(value, field).into_iter().collect();
-            };
-            let texts = list.iter().filter_map(|item| self.string(item, field));
-            texts.collect()
+        let values = |value: &'t Spanned<DeValue<'t>>| match value.get_ref().as_array() {
+            Some(list) => self.strings(list, field),
+            None => self.string(value, field).into_iter().collect(),
         };
         claims
             .iter()
@@ -455,24 +445,14 @@ impl<'t> Given<'t> {
     }
 
     fn array(&self, field: &Field) -> &'t [Spanned<DeValue<'t>>] {
-        let Some(value) = self.table.get(field.key) else {
-            return &[];
-        };
-        let Some(list) = value.get_ref().as_array() else {
-            self.tell_type(field, &value.span(), value.get_ref());
-            return &[];
-        };
-        list
+        let value = self.table.get(field.key);
+        let list = value.and_then(|value| self.typed(value, field, DeValue::as_array));
+        list.map_or(&[], Deref::deref)
     }
 
     /// The table under a key.
     fn table_of(&self, field: &Field) -> Option<&'t DeTable<'t>> {
-        let value = self.table.get(field.key)?;
-        let table = value.get_ref().as_table();
-        if table.is_none() {
-            self.tell_type(field, &value.span(), value.get_ref());
-        }
-        table
+        self.typed(self.table.get(field.key)?, field, DeValue::as_table)
     }
 
     /// The table under this name: that of the key, or one that the operator chose.
@@ -483,46 +463,71 @@ impl<'t> Given<'t> {
         value: &'t Spanned<DeValue<'t>>,
     ) -> Option<Fields<'t, T>> {
         let Some(table) = value.get_ref().as_table() else {
-            let found = value.get_ref().type_str();
-            self.found.add(
-                Code::Type,
-                &value.span(),
-                format!("`{name}` must be a table, not {}", with_article(found)),
-                None,
-            );
+            let found = with_article(value.get_ref().type_str());
+            let message = format!("`{name}` must be a table, not {found}");
+            self.report_at(Code::Type, &value.span(), message, "");
             return None;
         };
         Some(Fields::new(field.header, table, value.span(), self.found))
     }
 
     fn string(&self, value: &'t Spanned<DeValue<'t>>, field: &Field) -> Option<At<&'t str>> {
-        let Some(text) = value.get_ref().as_str() else {
-            self.tell_type(field, &value.span(), value.get_ref());
-            return None;
-        };
+        let text = self.typed(value, field, DeValue::as_str)?;
         let span = value.span();
         Some(At { value: text, span })
     }
 
-    fn tell_type(&self, field: &Field, span: &Range<usize>, value: &DeValue<'_>) {
+    /// The strings of a list.
+    fn strings(&self, list: &'t [Spanned<DeValue<'t>>], field: &Field) -> Vec<At<&'t str>> {
+        let strings = list.iter().filter_map(|item| self.string(item, field));
+        strings.collect()
+    }
+
+    /// The value as the type that `read` finds; another type is reported.
+    fn typed<T>(
+        &self,
+        value: &'t Spanned<DeValue<'t>>,
+        field: &Field,
+        read: impl FnOnce(&'t DeValue<'t>) -> Option<T>,
+    ) -> Option<T> {
+        let typed = read(value.get_ref());
+        if typed.is_none() {
+            self.report_type(field, &value.span(), value.get_ref());
+        }
+        typed
+    }
+
+    /// Reports a value of the right type that the key cannot have.
+    pub(super) fn report_value(
+        &self,
+        field: &Field,
+        span: &Range<usize>,
+        shown: &str,
+        help: Option<String>,
+    ) {
+        let message = format!("`{field}` is {}, not {shown}", field.kind.expected());
+        self.report_at(Code::Value, span, message, help.unwrap_or_default());
+    }
+
+    fn report_type(&self, field: &Field, span: &Range<usize>, value: &DeValue<'_>) {
         let expected = field.kind.expected();
         let found = with_article(value.type_str());
         let help = match (field.kind, value) {
             (Kind::Duration, DeValue::Integer(number)) => {
-                Some(format!("write \"{}s\" for seconds", number.as_str()))
+                format!("write \"{}s\" for seconds", number.as_str())
             }
-            (Kind::Texts, DeValue::String(_)) => Some("put it between square brackets".to_owned()),
-            (Kind::Flag, DeValue::String(_)) => Some("leave the quotes out".to_owned()),
+            (Kind::Texts, DeValue::String(_)) => "put it between square brackets".to_owned(),
+            (Kind::Flag, DeValue::String(_)) => "leave the quotes out".to_owned(),
             (Kind::Tables(_), DeValue::Table(_)) => {
-                Some(format!("its header has two brackets: {}", field.header))
+                format!("its header has two brackets: {}", field.header)
             }
-            _ => None,
+            _ => String::new(),
         };
         let message = format!("`{field}` must be {expected}, not {found}");
-        self.found.add(Code::Type, span, message, help);
+        self.report_at(Code::Type, span, message, help);
     }
 
-    fn tell_unknown(&self, table: &Table, key: &str, span: &Range<usize>) {
+    fn report_unknown(&self, table: &Table, key: &str, span: &Range<usize>) {
         let place = match self.header {
             "" => "the top of the file",
             header => header,
@@ -533,10 +538,10 @@ impl<'t> Given<'t> {
             format!("the keys here are {}", keys.join(", "))
         });
         let message = format!("`{key}` is not a key of {place}");
-        self.found.add(Code::UnknownKey, span, message, Some(help));
+        self.report_at(Code::UnknownKey, span, message, help);
     }
 
-    fn tell_missing(&self, field: &Field, code: Code) {
+    fn report_missing(&self, field: &Field, code: Code) {
         let place = match self.header {
             "" => "the file",
             header => header,
@@ -547,12 +552,19 @@ impl<'t> Given<'t> {
             format!("add `{field}`, {}", field.kind.expected())
         };
         let message = format!("{place} has no `{field}`");
-        self.found.add(code, &self.span, message, Some(help));
+        self.report_at(code, &self.span, message, help);
     }
 }
 
 fn parse_duration(text: &str) -> Option<Duration> {
     Duration::try_from(text.parse::<SignedDuration>().ok()?).ok()
+}
+
+/// Whether a URL has no query, no fragment, no user and no password: a password would be in a file that
+/// is not kept secret.
+pub(super) fn is_bare(url: &Url) -> bool {
+    let is_public = url.username().is_empty() && url.password().is_none();
+    is_public && url.query().is_none() && url.fragment().is_none()
 }
 
 /// Suggests what was probably meant.

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use bearward::core::requirements::{CannotReauthenticate, RequirementsBuilder, RequirementsError};
 use bearward::{ClaimPath, Requirements};
 
-use super::description::{self, AskedKind, REQUIREMENTS, ROOT, Root};
+use super::description::{self, PrincipalKind, REQUIREMENTS, ROOT, Root};
 use super::key::{Field, Keys, Kind};
 use super::mistakes::Code;
 use super::reader::{At, Fields, Given};
@@ -27,11 +27,12 @@ pub(super) struct Named<'t> {
 impl Named<'_> {
     /// The groups for meeting all of these.
     pub(super) fn all(&self, names: &[At<&str>], fields: &Given<'_>) -> Groups {
+        let known = self.names.as_ref();
         let mut groups = Vec::new();
         for name in names {
             match self.groups.get(name.value) {
                 Some(more) => groups = product(groups, more),
-                None => tell_unknown(name, self.names.as_ref(), fields),
+                None => fields.report_unknown_name(name, known, TABLE, UNKNOWN),
             }
             if !is_within_limits(&mut groups, fields) {
                 break;
@@ -43,31 +44,24 @@ impl Named<'_> {
 
 pub(super) fn read<'t>(fields: &Fields<'t, Root>) -> Named<'t> {
     let tables = ROOT.requirements.read(fields);
-    let by_name: BTreeMap<_, _> = tables
-        .iter()
-        .map(|(name, table)| (name.value, table))
-        .collect();
     let names = fields.names(&ROOT.requirements);
     for (_, table) in &tables {
         let (all, any) = (REQUIREMENTS.all.read(table), REQUIREMENTS.any.read(table));
         for name in all.iter().chain(&any) {
-            tell_unknown(name, names.as_ref(), table);
+            table.report_unknown_name(name, names.as_ref(), TABLE, UNKNOWN);
         }
     }
-    let own: BTreeMap<_, _> = tables
+    let by_name = tables
         .iter()
-        .map(|(name, table)| (name.value, conditions(name.value, table)))
-        .collect();
+        .map(|(name, table)| (name.value, (table, conditions(name.value, table))));
     let mut expansion = Expansion {
-        tables: &by_name,
-        own: &own,
+        tables: by_name.collect(),
         under_way: Vec::new(),
         done: BTreeMap::new(),
         in_circles: BTreeSet::new(),
     };
-    let groups = tables
-        .iter()
-        .map(|(name, _)| (name.value, expansion.expand(name.value).groups));
+    let groups = tables.iter().map(|(name, _)| name.value);
+    let groups = groups.map(|name| (name, expansion.expand(name).groups));
     Named {
         groups: groups.collect(),
         names,
@@ -77,7 +71,7 @@ pub(super) fn read<'t>(fields: &Fields<'t, Root>) -> Named<'t> {
 /// Warns about requirements that no token can meet, because no issuer's profile recognises machines.
 pub(super) fn warn_of_machines(fields: &Fields<'_, Root>) {
     for (name, table) in &ROOT.requirements.read(fields) {
-        if REQUIREMENTS.kind.read(table) != Some(AskedKind::Machine) {
+        if REQUIREMENTS.kind.read(table) != Some(PrincipalKind::Machine) {
             continue;
         }
         let message = format!(
@@ -87,15 +81,20 @@ pub(super) fn warn_of_machines(fields: &Fields<'_, Root>) {
         );
         let help =
             "set the `profile` of the issuer whose machines are meant, or ask for `client_ids`";
-        let span = table.span_of(&REQUIREMENTS.kind);
-        table.found().warn(Code::Value, &span, message, help);
+        table.warn(Code::Value, &REQUIREMENTS.kind, message, help);
     }
 }
 
 /// Expands names, which may refer to other names.
 struct Expansion<'e, 't> {
-    tables: &'e BTreeMap<&'t str, &'e Fields<'t, description::Requirements>>,
-    own: &'e BTreeMap<&'t str, Option<Requirements>>,
+    /// Each table with its own requirements, those that it has by itself.
+    tables: BTreeMap<
+        &'t str,
+        (
+            &'e Fields<'t, description::Requirements>,
+            Option<Requirements>,
+        ),
+    >,
     under_way: Vec<&'t str>,
     done: BTreeMap<&'t str, Expanded>,
     /// The names in a circle that was reported.
@@ -114,19 +113,18 @@ impl<'t> Expansion<'_, 't> {
         if let Some(done) = self.done.get(name) {
             return done.clone();
         }
-        let Some(table) = self.tables.get(name) else {
+        let Some((table, own)) = self.tables.get(name).cloned() else {
             return Expanded::default();
         };
         if let Some(first) = self.under_way.iter().position(|other| *other == name) {
-            self.tell_circle(first);
+            self.report_circle(first);
             return Expanded::default();
         }
         if self.under_way.len() >= NAMES_DEEP {
-            tell_too_deep(table);
+            report_too_deep(table);
             return Expanded::default();
         }
         self.under_way.push(name);
-        let own = self.own.get(name).cloned().flatten();
         let mut groups: Groups = own.into_iter().map(|own| vec![own]).collect();
         let mut depth = 0;
         for other in REQUIREMENTS.all.read(table) {
@@ -139,7 +137,7 @@ impl<'t> Expansion<'_, 't> {
         }
         if table.is_empty(&REQUIREMENTS.any) {
             let message = "`any` names none, so nobody could meet it";
-            table.tell(Code::Value, &REQUIREMENTS.any, message, "");
+            table.report(Code::Value, &REQUIREMENTS.any, message, "");
         }
         let mut choice = Groups::new();
         for other in REQUIREMENTS.any.read(table) {
@@ -155,7 +153,7 @@ impl<'t> Expansion<'_, 't> {
         self.under_way.pop();
         // Finds a long chain whichever of its names was expanded first.
         if depth >= NAMES_DEEP {
-            tell_too_deep(table);
+            report_too_deep(table);
         }
         let expanded = Expanded {
             groups: Rc::new(groups),
@@ -166,22 +164,20 @@ impl<'t> Expansion<'_, 't> {
     }
 
     /// Reports each name in the circle that starts at `first`.
-    fn tell_circle(&mut self, first: usize) {
+    fn report_circle(&mut self, first: usize) {
         for name in self.under_way.iter().skip(first) {
             let is_new = self.in_circles.insert(name);
-            if let Some(table) = self.tables.get(name).filter(|_| is_new) {
+            if let Some((table, _)) = self.tables.get(name).filter(|_| is_new) {
                 let message = format!("the requirements {name:?} need themselves");
-                table.found().add(Code::Value, table.span(), message, None);
+                table.report_at(Code::Value, &table.span, message, "");
             }
         }
     }
 }
 
-fn tell_too_deep(fields: &Given<'_>) {
+fn report_too_deep(fields: &Given<'_>) {
     let message = format!("more than {NAMES_DEEP} names lead from one requirement to the last");
-    fields
-        .found()
-        .add(Code::Value, fields.span(), message, None);
+    fields.report_at(Code::Value, &fields.span, message, "");
 }
 
 /// Combines each group of one with each group of the other. No groups means no requirements.
@@ -208,9 +204,7 @@ fn is_within_limits(groups: &mut Groups, fields: &Given<'_>) -> bool {
     } else {
         return true;
     };
-    fields
-        .found()
-        .add(Code::Value, fields.span(), message, None);
+    fields.report_at(Code::Value, &fields.span, message, "");
     groups.truncate(GROUPS_MAX);
     for group in groups {
         group.truncate(GROUP_MAX);
@@ -229,30 +223,20 @@ fn both(ours: &[Requirements], more: &[Requirements]) -> Vec<Requirements> {
 
 /// The requirements of the table itself.
 fn conditions(name: &str, fields: &Fields<'_, description::Requirements>) -> Option<Requirements> {
-    tell_empty_lists(fields);
+    report_empty_lists(fields);
     if fields.has(&REQUIREMENTS.cannot_reauthenticate) && !fields.has(&REQUIREMENTS.max_age) {
         let message = "`cannot_reauthenticate` says nothing without `max_age`";
-        fields.tell(
-            Code::Missing,
-            &REQUIREMENTS.cannot_reauthenticate,
-            message,
-            "",
-        );
+        let key = &REQUIREMENTS.cannot_reauthenticate;
+        fields.report(Code::Missing, key, message, "");
     }
     if !asks_by_itself(fields) {
         if !fields.has(&REQUIREMENTS.all) && !fields.has(&REQUIREMENTS.any) {
             let message = "these requirements ask for nothing";
-            fields
-                .found()
-                .add(Code::Missing, fields.span(), message, None);
+            fields.report_at(Code::Missing, &fields.span, message, "");
         }
         return None;
     }
-    let asked = about_user(
-        fields,
-        about_token(fields, Requirements::builder().name(name)),
-    );
-    let tell = |error: RequirementsError| {
+    let report = |error: RequirementsError| {
         let key: &Field = match error {
             RequirementsError::Acr => &REQUIREMENTS.acr,
             RequirementsError::Claim => &REQUIREMENTS.claims,
@@ -260,59 +244,52 @@ fn conditions(name: &str, fields: &Fields<'_, description::Requirements>) -> Opt
             RequirementsError::Scope if fields.has(&REQUIREMENTS.scopes) => &REQUIREMENTS.scopes,
             RequirementsError::Scope | _ => &REQUIREMENTS.any_scopes,
         };
-        fields.tell(Code::Value, key, format!("`{key}`: {error}"), "");
+        fields.report(Code::Value, key, format!("`{key}`: {error}"), "");
     };
-    asked.build().map_err(tell).ok()
+    builder(name, fields).build().map_err(report).ok()
 }
 
-fn about_token(
-    fields: &Fields<'_, description::Requirements>,
-    mut asked: RequirementsBuilder,
-) -> RequirementsBuilder {
+/// Each key that is a requirement by itself.
+fn builder(name: &str, fields: &Fields<'_, description::Requirements>) -> RequirementsBuilder {
+    let mut builder = Requirements::builder().name(name);
     for scope in REQUIREMENTS.scopes.read(fields) {
-        asked = asked.scope(scope.value);
+        builder = builder.scope(scope.value);
     }
     for group in REQUIREMENTS.any_scopes.read(fields) {
-        asked = asked.any_scope(group.iter().map(|scope| scope.value));
+        builder = builder.any_scope(group.iter().map(|scope| scope.value));
     }
     for (claim, values) in REQUIREMENTS.claims.read(fields) {
         let values = values.iter().map(|value| value.value);
-        asked = asked.any_claim(ClaimPath::from(claim), values);
+        builder = builder.any_claim(ClaimPath::from(claim), values);
     }
     for client_id in REQUIREMENTS.client_ids.read(fields) {
-        asked = asked.client_id(client_id.value);
+        builder = builder.client_id(client_id.value);
     }
-    match REQUIREMENTS.kind.read(fields) {
-        Some(AskedKind::Machine) => asked.machine(),
-        Some(AskedKind::User) => asked.user(),
-        None => asked,
-    }
-}
-
-fn about_user(
-    fields: &Fields<'_, description::Requirements>,
-    mut asked: RequirementsBuilder,
-) -> RequirementsBuilder {
+    builder = match REQUIREMENTS.kind.read(fields) {
+        Some(PrincipalKind::Machine) => builder.machine(),
+        Some(PrincipalKind::User) => builder.user(),
+        None => builder,
+    };
     for role in REQUIREMENTS.roles.read(fields) {
-        asked = asked.role(role.value);
+        builder = builder.role(role.value);
     }
     if REQUIREMENTS.verified.read(fields) {
-        asked = asked.verified();
+        builder = builder.verified();
     }
     if REQUIREMENTS.not_anonymous.read(fields) {
-        asked = asked.not_anonymous();
+        builder = builder.not_anonymous();
     }
     let acr = REQUIREMENTS.acr.read(fields);
     if !acr.is_empty() {
-        asked = asked.acr(acr.iter().map(|acr| acr.value));
+        builder = builder.acr(acr.iter().map(|acr| acr.value));
     }
     for method in REQUIREMENTS.amr.read(fields) {
-        asked = asked.amr(method.value);
+        builder = builder.amr(method.value);
     }
     if let Some(max_age) = REQUIREMENTS.max_age.read(fields) {
-        asked = asked.max_age(max_age);
+        builder = builder.max_age(max_age);
     }
-    asked.cannot_reauthenticate(match REQUIREMENTS.cannot_reauthenticate.read(fields) {
+    builder.cannot_reauthenticate(match REQUIREMENTS.cannot_reauthenticate.read(fields) {
         description::CannotReauthenticate::Allow => CannotReauthenticate::Allow,
         description::CannotReauthenticate::Refuse => CannotReauthenticate::Refuse,
     })
@@ -331,29 +308,19 @@ fn asks_by_itself(fields: &Given<'_>) -> bool {
 
 /// Reports lists that are empty and so would require nothing, which nobody intends. An empty `any`,
 /// which nobody could meet, is reported elsewhere.
-fn tell_empty_lists(fields: &Given<'_>) {
+fn report_empty_lists(fields: &Given<'_>) {
     for key in description::Requirements::TABLE.fields {
         let is_list = matches!(key.kind, Kind::Claims | Kind::Groups | Kind::Texts);
         if is_list && fields.is_empty(key) && !key.is(&REQUIREMENTS.any) {
             let message = format!("`{key}` is empty, so it asks for nothing");
-            fields.tell(Code::Value, key, message, "leave it out");
+            fields.report(Code::Value, key, message, "leave it out");
         }
     }
 }
 
-/// Reports a name that is not one of these, if they are known.
-fn tell_unknown(name: &At<&str>, names: Option<&BTreeSet<&str>>, fields: &Given<'_>) {
-    let Some(names) = names.filter(|names| !names.contains(name.value)) else {
-        return;
-    };
-    let help = fields
-        .nearest(name.value, names)
-        .unwrap_or_else(|| format!("add a table [requirements.{}]", name.value));
-    let message = format!("there are no requirements {:?}", name.value);
-    fields
-        .found()
-        .add(Code::Value, &name.span, message, Some(help));
-}
+/// As mistakes name them.
+const TABLE: &str = "requirements";
+const UNKNOWN: &str = "there are no requirements";
 
 /// A request that meets no group is tried against each.
 const GROUPS_MAX: usize = 64;

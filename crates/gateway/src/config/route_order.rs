@@ -26,58 +26,9 @@ pub(super) struct Placed<'r> {
 pub(super) fn warn(routes: &[Placed<'_>]) {
     let wide = Wide::new(routes);
     for (at, placed) in routes.iter().enumerate() {
-        if let Some(earlier) = wide.covering(at, placed.route) {
-            let message = format!(
-                "the route {:?} is never used: the earlier route {:?} matches all of its requests",
-                placed.route.name, earlier.name
-            );
-            let help = "put the route for fewer requests first";
-            let found = placed.table.found();
-            found.warn(
-                Code::RulePattern,
-                &placed.table.span_of(&ROUTE.name),
-                message,
-                help,
-            );
-            continue;
+        if let Some((code, message, help)) = wide.warning(at, placed) {
+            placed.table.warn(code, &ROUTE.name, message, help);
         }
-        if let Some((earlier, path)) = wide.alike(Side::Before, at, placed) {
-            let message = format!(
-                "the route {:?} requires more than the earlier route {:?}, which is for {path:?}: a router \
-                 that treats this as a path of {:?} serves it nevertheless",
-                placed.route.name, earlier.name, placed.route.name
-            );
-            let help = "put the stricter route first; if the application treats no other path as the same, \
-                        set `router = \"strict\"`";
-            let found = placed.table.found();
-            found.warn(
-                Code::Router,
-                &placed.table.span_of(&ROUTE.name),
-                message,
-                help,
-            );
-            continue;
-        }
-        if placed.has_router {
-            continue;
-        }
-        let laxer = wide.laxer(at, placed.route);
-        let alike = || Some(wide.alike(Side::After, at, placed)?.0);
-        let Some(laxer) = laxer.or_else(alike) else {
-            continue;
-        };
-        let message = format!(
-            "the route {:?} requires more than the later route {:?}, which matches other paths: \
-             a path that only the application treats as one of {:?} falls to {:?}",
-            placed.route.name, laxer.name, placed.route.name, laxer.name
-        );
-        let found = placed.table.found();
-        found.warn(
-            Code::Router,
-            &placed.table.span_of(&ROUTE.name),
-            message,
-            HELP,
-        );
     }
 }
 
@@ -131,6 +82,40 @@ impl<'r> Wide<'r> {
             globs,
             folded,
         }
+    }
+
+    /// The first warning about this route: its code, message and help.
+    fn warning(&self, at: usize, placed: &Placed<'_>) -> Option<(Code, String, &'static str)> {
+        let name = &placed.route.name;
+        if let Some(earlier) = self.covering(at, placed.route) {
+            let message = format!(
+                "the route {name:?} is never used: the earlier route {:?} matches all of its requests",
+                earlier.name
+            );
+            let help = "put the route for fewer requests first";
+            return Some((Code::RulePattern, message, help));
+        }
+        if let Some((earlier, path)) = self.alike(Side::Before, at, placed) {
+            let message = format!(
+                "the route {name:?} requires more than the earlier route {:?}, which is for {path:?}: a router \
+                 that treats this as a path of {name:?} serves it nevertheless",
+                earlier.name
+            );
+            let help = "put the stricter route first; if the application treats no other path as the same, \
+                        set `router = \"strict\"`";
+            return Some((Code::Router, message, help));
+        }
+        if placed.has_router {
+            return None;
+        }
+        let laxer = self.laxer(at, placed.route);
+        let alike = || Some(self.alike(Side::After, at, placed)?.0);
+        let laxer = &laxer.or_else(alike)?.name;
+        let message = format!(
+            "the route {name:?} requires more than the later route {laxer:?}, which matches other paths: \
+             a path that only the application treats as one of {name:?} falls to {laxer:?}"
+        );
+        Some((Code::Router, message, HELP))
     }
 
     /// A route on this side that requires less, and one of its paths that the router of `placed`, or
@@ -240,19 +225,19 @@ fn includes<T: PartialEq>(more: &[T], fewer: &[T]) -> bool {
 /// Whether `other` admits somebody whom `route` refuses.
 fn asks_less(other: &Route, route: &Route) -> bool {
     // A route in shadow mode requires nothing at present.
-    let asked = match other.mode {
-        Mode::Shadow => Asked::Nothing,
-        Mode::Enforce => Asked::by(other),
+    let theirs = match other.mode {
+        Mode::Shadow => Demand::Nothing,
+        Mode::Enforce => Demand::by(other),
     };
-    let needed = Asked::by(route);
+    let ours = Demand::by(route);
     // With different requirements, each may admit somebody whom the other refuses.
-    let is_other = asked == Asked::Requirements && names(other).ne(names(route));
-    asked < needed || (asked == needed && is_other)
+    let is_other = theirs == Demand::Requirements && names(other).ne(names(route));
+    theirs < ours || (theirs == ours && is_other)
 }
 
 /// The requirements of a route, least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Asked {
+enum Demand {
     Nothing,
     /// No token, or a valid one.
     NothingWrong,
@@ -260,7 +245,7 @@ enum Asked {
     Requirements,
 }
 
-impl Asked {
+impl Demand {
     fn by(route: &Route) -> Self {
         match route.access {
             Access::Public => Self::Nothing,
@@ -273,5 +258,5 @@ impl Asked {
 
 fn names(route: &Route) -> impl Iterator<Item = Vec<Option<&str>>> {
     let groups = route.require.iter();
-    groups.map(|group| group.iter().map(|asked| asked.name()).collect())
+    groups.map(|group| group.iter().map(|each| each.name()).collect())
 }

@@ -11,10 +11,10 @@ use super::hosts::hosts;
 use super::key::{Field, Key};
 use super::listen::Listen;
 use super::mistakes::Code;
-use super::reader::{At, Fields, Given};
+use super::reader::Fields;
+use super::report_duplicates;
 use super::requirements::Named;
 use super::route_order::{self, Placed};
-use super::tell_duplicates;
 
 pub(super) fn read(
     fields: &Fields<'_, Root>,
@@ -26,10 +26,10 @@ pub(super) fn read(
         .iter()
         .filter_map(|table| ROUTE.name.read(table))
         .collect();
-    tell_duplicates(&names, "the route", fields.found());
+    report_duplicates(&names, "the route", fields);
     if fields.is_empty(&ROOT.routes) {
         let message = "`routes` is empty, so every request would be refused";
-        fields.tell(Code::Missing, &ROOT.routes, message, "");
+        fields.report(Code::Missing, &ROOT.routes, message, "");
     }
     let upstreams = ROOT.upstreams.read(fields);
     let names = fields.names(&ROOT.upstreams);
@@ -68,7 +68,7 @@ fn read_one(fields: &Fields<'_, description::Route>, requirements: &Named<'_>) -
     let name = ROUTE.name.read(fields).map(|name| name.value);
     let mut route = Route::new(name.unwrap_or_default(), paths(fields));
     if name == Some("") {
-        fields.tell(Code::Value, &ROUTE.name, "`name` is empty", "");
+        fields.report(Code::Value, &ROUTE.name, "`name` is empty", "");
     }
     route.hosts = hosts(&ROUTE.hosts, fields);
     route.methods = methods(fields);
@@ -76,17 +76,13 @@ fn read_one(fields: &Fields<'_, description::Route>, requirements: &Named<'_>) -
     let names = ROUTE.require.read(fields);
     if fields.is_empty(&ROUTE.require) {
         let message = "`require` is empty, so it asks for nothing";
-        fields.tell(Code::Value, &ROUTE.require, message, "leave it out");
+        fields.report(Code::Value, &ROUTE.require, message, "leave it out");
     }
     route.require = requirements.all(&names, fields);
     if route.access == Access::Public && fields.has(&ROUTE.require) {
         let message = "a public route looks at no credentials, so it cannot `require` anything";
-        fields.tell(
-            Code::Value,
-            &ROUTE.require,
-            message,
-            "leave out `access` or `require`",
-        );
+        let help = "leave out `access` or `require`";
+        fields.report(Code::Value, &ROUTE.require, message, help);
     }
     route.allow.encoded_slash = ROUTE.allow_encoded_slash.read(fields);
     route.allow.semicolon = ROUTE.allow_semicolon.read(fields);
@@ -105,24 +101,14 @@ fn upstream(
     let Some(given) = ROUTE.upstream.read(fields) else {
         if listen.proxy.is_some() && !fields.has(&ROUTE.upstream) {
             let message = "the route has no `upstream`, and the reverse proxy needs one";
-            let help = names
-                .and_then(only)
-                .map(|name| format!("add `upstream = {name:?}`"));
-            fields
-                .found()
-                .add(Code::Missing, fields.span(), message, help);
+            let help = names.and_then(only);
+            let help = help.map(|name| format!("add `upstream = {name:?}`"));
+            let help = help.unwrap_or_default();
+            fields.report_at(Code::Missing, &fields.span, message, help);
         }
         return None;
     };
-    if let Some(names) = names.filter(|names| !names.contains(given.value)) {
-        let message = format!("there is no upstream {:?}", given.value);
-        let help = fields
-            .nearest(given.value, names)
-            .unwrap_or_else(|| format!("add a table [upstreams.{}]", given.value));
-        fields
-            .found()
-            .add(Code::Value, &given.span, message, Some(help));
-    }
+    fields.report_unknown_name(&given, names, "upstreams", "there is no upstream");
     Some(given.value.into())
 }
 
@@ -139,11 +125,9 @@ fn paths(fields: &Fields<'_, description::Route>) -> Vec<PathPattern> {
         (&ROUTE.path_glob, PathPattern::glob),
     ];
     if !kinds.iter().any(|(key, _)| fields.has(key)) {
-        let help = Some("`path_prefix = \"/\"` is for every path".to_owned());
+        let help = "`path_prefix = \"/\"` is for every path";
         let message = "the route has no `path`, `path_prefix` or `path_glob`";
-        fields
-            .found()
-            .add(Code::RulePattern, fields.span(), message, help);
+        fields.report_at(Code::RulePattern, &fields.span, message, help);
     }
     let mut patterns = Vec::new();
     for (key, parse) in kinds {
@@ -151,29 +135,27 @@ fn paths(fields: &Fields<'_, description::Route>) -> Vec<PathPattern> {
         let name = key.field();
         if fields.is_empty(name) {
             let message = format!("`{name}` is empty");
-            fields.tell(Code::RulePattern, key, message, "leave it out");
+            fields.report(Code::RulePattern, key, message, "leave it out");
         }
         for pattern in given {
             // A literal star is surely a mistake.
             let has_star = !name.is(&ROUTE.path_glob) && pattern.value.contains('*');
-            match parse(pattern.value) {
-                Ok(_) if has_star => {
-                    let message = format!("`{name}`: in {:?} a star is only a star", pattern.value);
-                    let help = help_for(name, pattern.value)
-                        .or_else(|| Some("`path_glob` has stars".to_owned()));
-                    fields
-                        .found()
-                        .add(Code::RulePattern, &pattern.span, message, help);
+            let help = help_for(name, pattern.value);
+            let (message, help) = match parse(pattern.value) {
+                Ok(_) if has_star => (
+                    format!("`{name}`: in {:?} a star is only a star", pattern.value),
+                    help.unwrap_or_else(|| "`path_glob` has stars".to_owned()),
+                ),
+                Ok(parsed) => {
+                    patterns.push(parsed);
+                    continue;
                 }
-                Ok(parsed) => patterns.push(parsed),
-                Err(error) => {
-                    let message = format!("`{name}`: {:?} is {error}", pattern.value);
-                    let help = help_for(name, pattern.value);
-                    fields
-                        .found()
-                        .add(Code::RulePattern, &pattern.span, message, help);
-                }
-            }
+                Err(error) => (
+                    format!("`{name}`: {:?} is {error}", pattern.value),
+                    help.unwrap_or_default(),
+                ),
+            };
+            fields.report_at(Code::RulePattern, &pattern.span, message, help);
         }
     }
     patterns
@@ -191,23 +173,10 @@ fn help_for(key: &Field, pattern: &str) -> Option<String> {
 }
 
 fn methods(fields: &Fields<'_, description::Route>) -> Vec<Method> {
-    let mut methods = Vec::new();
-    for name in ROUTE.methods.read(fields) {
-        match Method::from_bytes(name.value.as_bytes()) {
-            // Methods are case-sensitive: `get` is not `GET`, and no client sends it.
-            Ok(method) if !name.value.bytes().any(|byte| byte.is_ascii_lowercase()) => {
-                methods.push(method);
-            }
-            _ => tell(
-                fields,
-                &name,
-                format!("{:?} is not a method such as \"GET\"", name.value),
-            ),
-        }
-    }
-    methods
-}
-
-fn tell(fields: &Given<'_>, place: &At<&str>, message: String) {
-    fields.found().add(Code::Value, &place.span, message, None);
+    fields.parse_each(ROUTE.methods.read(fields), "", |name| {
+        let method = Method::from_bytes(name.as_bytes()).ok();
+        // Methods are case-sensitive: `get` is not `GET`, and no client sends it.
+        let method = method.filter(|_| !name.bytes().any(|byte| byte.is_ascii_lowercase()));
+        method.ok_or_else(|| format!("{name:?} is not a method such as \"GET\""))
+    })
 }

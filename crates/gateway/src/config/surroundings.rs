@@ -36,13 +36,18 @@ pub(crate) enum FileKind {
 }
 
 impl FileKind {
-    pub(super) fn open(self, path: &Path) -> io::Result<File> {
+    /// Reads a file up to one byte after `most`, so that a file that is too large is recognised.
+    pub(super) fn read(self, path: &Path, most: usize) -> io::Result<Vec<u8>> {
         // Checks before opening: opening is what could wait.
         if self == Self::Regular && !fs::metadata(path)?.is_file() {
             let message = "it is not a regular file";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
-        File::open(path)
+        let most = u64::try_from(most).unwrap_or(u64::MAX);
+        let mut bytes = Vec::new();
+        let mut file = File::open(path)?.take(most.saturating_add(1));
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 }
 
@@ -84,12 +89,11 @@ impl<'s> Surroundings<'s> {
     /// Reads a file, up to the maximum length of a document.
     fn read(&self, path: &str) -> io::Result<Vec<u8>> {
         let path = self.path(path);
-        let read = read(&path, self.kind);
-        let found = read.as_ref().ok();
-        if let Some(found) = found.and_then(|bytes| Certificates::of(&path, bytes)) {
-            self.certificates.borrow_mut().push(found);
-        }
-        let contents = read.as_ref().ok().map(|bytes| Contents::of(bytes));
+        let read = self.kind.read(&path, limits::DOCUMENT_BYTES);
+        let bytes = read.as_deref().ok();
+        let found = bytes.and_then(|bytes| Certificates::of(&path, bytes));
+        self.certificates.borrow_mut().extend(found);
+        let contents = bytes.map(Contents::of);
         self.files.borrow_mut().push(FileRead { path, contents });
         read
     }
@@ -101,7 +105,7 @@ impl<'s> Surroundings<'s> {
             Err(error) => {
                 let message = format!("`{key}`: the file {path:?} cannot be read: {error}");
                 let help = "paths are relative to the folder of the configuration";
-                given.tell(Code::FileMissing, key, message, help);
+                given.report(Code::FileMissing, key, message, help);
                 None
             }
         }
@@ -141,11 +145,9 @@ pub struct FileRead {
 impl FileRead {
     /// The same file with its present contents.
     pub(crate) fn again(self) -> Self {
-        let contents = read(&self.path, FileKind::Regular).ok();
-        Self {
-            contents: contents.map(|bytes| Contents::of(&bytes)),
-            path: self.path,
-        }
+        let read = FileKind::Regular.read(&self.path, limits::DOCUMENT_BYTES);
+        let contents = read.ok().map(|bytes| Contents::of(&bytes));
+        Self { contents, ..self }
     }
 }
 
@@ -159,15 +161,6 @@ impl Contents {
         hasher.write(bytes);
         Self(hasher.finish())
     }
-}
-
-fn read(path: &Path, kind: FileKind) -> io::Result<Vec<u8>> {
-    let limit = u64::try_from(limits::DOCUMENT_BYTES).unwrap_or(u64::MAX);
-    let mut bytes = Vec::new();
-    let file = kind.open(path)?;
-    // One byte more, so that a file that is too large is recognised.
-    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// A secret, which is never shown.

@@ -6,7 +6,7 @@ use crate::record::telemetry::{Continues, TelemetrySettings};
 
 use super::description::{ROOT, Root, TELEMETRY, Telemetry};
 use super::mistakes::Code;
-use super::reader::Fields;
+use super::reader::{Fields, is_bare};
 
 pub(super) fn read(fields: &Fields<'_, Root>) -> Option<TelemetrySettings> {
     let fields = ROOT.telemetry.read(fields)?;
@@ -15,12 +15,10 @@ pub(super) fn read(fields: &Fields<'_, Root>) -> Option<TelemetrySettings> {
     } else {
         Continues::None
     };
+    let service_name = TELEMETRY.service_name.read(&fields);
     Some(TelemetrySettings {
         endpoint: endpoint(&fields),
-        service_name: TELEMETRY
-            .service_name
-            .read(&fields)
-            .map(|name| name.value.to_owned()),
+        service_name: service_name.map(|name| name.value.to_owned()),
         continues,
     })
 }
@@ -29,19 +27,12 @@ pub(super) fn read(fields: &Fields<'_, Root>) -> Option<TelemetrySettings> {
 fn endpoint(fields: &Fields<'_, Telemetry>) -> Option<Url> {
     let given = TELEMETRY.endpoint.read(fields)?;
     let url = given.value.parse::<Url>().ok();
-    let url = url.filter(|url| {
-        matches!(url.scheme(), "http" | "https")
-            && url.query().is_none()
-            && url.fragment().is_none()
-            // A password would be in a file that is not kept secret.
-            && url.username().is_empty()
-            && url.password().is_none()
-    });
+    let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && is_bare(url));
     let Some(mut url) = url else {
         let message =
             |shown: &str| format!("`endpoint` is such as \"http://127.0.0.1:4318\", not {shown}");
         let help = "credentials are fields: OTEL_EXPORTER_OTLP_HEADERS has them";
-        fields.tell_url((Code::Value, &TELEMETRY.endpoint), &given, message, help);
+        fields.report_url((Code::Value, &TELEMETRY.endpoint), &given, message, help);
         return None;
     };
     let path = format!("{}/v1/traces", url.path().trim_end_matches('/'));

@@ -13,17 +13,18 @@ use crate::doors::proxy::{Address, Protocol, Tls, TlsError, Upstream};
 use super::description::{self, ROOT, Root, UPSTREAM};
 use super::key::{Field, Key};
 use super::mistakes::Code;
-use super::reader::{At, Fields, Given};
+use super::reader::{At, Fields, Given, is_bare};
 use super::surroundings::{Secret, Surroundings};
 
 /// One application.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UpstreamSettings {
     name: Arc<str>,
-    addresses: Vec<Address>,
-    protocol: Protocol,
+    pub(crate) addresses: Vec<Address>,
+    pub(crate) protocol: Protocol,
     tls: Option<TlsSettings>,
-    host: Option<HeaderValue>,
+    /// The `Host` to send to it, if not the client's.
+    pub(crate) host: Option<HeaderValue>,
     connect_timeout: Duration,
     response_timeout: Duration,
     idle_timeout: Duration,
@@ -37,11 +38,9 @@ impl UpstreamSettings {
         fields: &Fields<'_, Root>,
         surroundings: &Surroundings<'_>,
     ) -> Vec<Self> {
-        let tables = ROOT.upstreams.read(fields);
-        tables
-            .iter()
-            .map(|(name, table)| Self::read(name.value, table, surroundings))
-            .collect()
+        let tables = ROOT.upstreams.read(fields).into_iter();
+        let upstreams = tables.map(|(name, table)| Self::read(name.value, &table, surroundings));
+        upstreams.collect()
     }
 
     /// The name that routes use for it.
@@ -50,25 +49,12 @@ impl UpstreamSettings {
         &self.name
     }
 
-    pub(crate) fn addresses(&self) -> &[Address] {
-        &self.addresses
-    }
-
-    pub(crate) const fn protocol(&self) -> Protocol {
-        self.protocol
-    }
-
     /// If it speaks TLS: the name that its certificate must prove, and the file with the trusted
     /// authorities; `None` for those of the system.
     pub(crate) fn certificate(&self) -> Option<(&str, Option<&Path>)> {
         let tls = self.tls.as_ref()?;
         let file = tls.authorities.as_ref().map(|(file, _)| file.as_path());
         Some((&tls.name, file))
-    }
-
-    /// The `Host` to send to it, if not the client's.
-    pub(crate) const fn host(&self) -> Option<&HeaderValue> {
-        self.host.as_ref()
     }
 
     /// Builds the upstream, without any connection yet.
@@ -99,22 +85,18 @@ impl UpstreamSettings {
         fields: &Fields<'_, description::Upstream>,
         surroundings: &Surroundings<'_>,
     ) -> Self {
-        let places: Vec<_> = UPSTREAM
-            .urls
-            .read(fields)
-            .iter()
-            .filter_map(|url| Place::read(url, fields))
-            .collect();
+        let urls = UPSTREAM.urls.read(fields);
+        let places = urls.iter().filter_map(|url| Place::read(url, fields));
+        let places: Vec<_> = places.collect();
         if fields.is_empty(&UPSTREAM.urls) {
-            fields.tell(Code::Value, &UPSTREAM.urls, "`urls` is empty", "");
+            fields.report(Code::Value, &UPSTREAM.urls, "`urls` is empty", "");
         }
         let tls = tls(&places, fields, surroundings);
-        let host = UPSTREAM.host.read(fields).and_then(|host| {
-            let parsed = host.value.parse().ok();
-            let parsed = parsed.filter(|_| is_host(host.value));
+        let host = UPSTREAM.host.read(fields).and_then(|At { value, .. }| {
+            let parsed = value.parse().ok().filter(|_| is_host(value));
             if parsed.is_none() {
-                let message = format!("`host`: {:?} is not a host", host.value);
-                fields.tell(Code::Value, &UPSTREAM.host, message, "");
+                let message = format!("`host`: {value:?} is not a host");
+                fields.report(Code::Value, &UPSTREAM.host, message, "");
             }
             parsed
         });
@@ -136,20 +118,18 @@ impl UpstreamSettings {
                 TlsError::Certificates => &UPSTREAM.ca,
                 TlsError::Name | TlsError::Setup(_) => &UPSTREAM.urls,
             };
-            fields.tell(Code::Value, key, format!("`{key}`: {error}"), "");
+            fields.report(Code::Value, key, format!("`{key}`: {error}"), "");
         }
         upstream
     }
 
     fn tls(&self) -> Result<Option<Tls>, TlsError> {
-        let Some(TlsSettings { name, authorities }) = &self.tls else {
-            return Ok(None);
-        };
-        let tls = match authorities {
+        let tls = self.tls.as_ref();
+        let tls = tls.map(|TlsSettings { name, authorities }| match authorities {
             Some((_, pem)) => Tls::authorities(name, &pem.0),
             None => Tls::system(name),
-        };
-        tls.map(Some)
+        });
+        tls.transpose()
     }
 }
 
@@ -171,41 +151,31 @@ struct Place {
 
 impl Place {
     fn read(given: &At<&str>, fields: &Given<'_>) -> Option<Self> {
-        let tell = |help: &str| {
+        let report = |help: &str| {
             let message = |shown: &str| {
                 format!(
                     "`urls` are such as \"http://127.0.0.1:3000\" or \"unix:/run/app.sock\", not {shown}"
                 )
             };
-            fields.tell_url((Code::Value, &UPSTREAM.urls), given, message, help);
+            fields.report_url((Code::Value, &UPSTREAM.urls), given, message, help);
         };
         if given.value.starts_with("unix:") {
             let address = given.value.parse();
-            if address.is_err() {
-                tell("the path is absolute");
-            }
+            let address = address.map_err(|_| report("the path is absolute")).ok()?;
             let tls_name = None;
-            return Some(Self {
-                address: address.ok()?,
-                tls_name,
-            });
+            return Some(Self { address, tls_name });
         }
         let url = given.value.parse::<Url>().ok();
-        let Some(url) = url.filter(|url| matches!(url.scheme(), "http" | "https")) else {
-            tell("");
+        let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
+        let host_and_port = url
+            .as_ref()
+            .and_then(|url| Some((url, url.host_str()?, url.port_or_known_default()?)));
+        let Some((url, host, port)) = host_and_port else {
+            report("");
             return None;
         };
-        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
-            tell("");
-            return None;
-        };
-        let is_bare = url.path() == "/"
-            && url.query().is_none()
-            && url.fragment().is_none()
-            && url.username().is_empty()
-            && url.password().is_none();
-        if !is_bare {
-            tell("scheme, host and port only: the path is forwarded as it came");
+        if url.path() != "/" || !is_bare(url) {
+            report("scheme, host and port only: the path is forwarded as it came");
             return None;
         }
         let bare = host.trim_start_matches('[').trim_end_matches(']');
@@ -221,17 +191,15 @@ fn tls(
     fields: &Fields<'_, description::Upstream>,
     surroundings: &Surroundings<'_>,
 ) -> Option<TlsSettings> {
-    let names: Vec<_> = places
-        .iter()
-        .filter_map(|place| place.tls_name.as_deref())
-        .collect();
+    let names = places.iter().filter_map(|place| place.tls_name.as_deref());
+    let names: Vec<_> = names.collect();
     // If a URL is invalid, the others prove nothing about TLS.
-    let is_known = !fields.is_told(&UPSTREAM.urls);
+    let is_known = !fields.has_mistake(&UPSTREAM.urls);
     if is_known && names.is_empty() {
         for key in [&UPSTREAM.ca, &UPSTREAM.tls_name].map(Key::field) {
             if fields.has(key) {
                 let message = format!("`{key}` says nothing without an https URL");
-                fields.tell(Code::Value, key, message, "");
+                fields.report(Code::Value, key, message, "");
             }
         }
         return None;
@@ -244,18 +212,14 @@ fn tls(
     let first = names.first().filter(|_| is_known)?;
     if names.len() != places.len() {
         let message = "`urls` are all https, or none is";
-        fields.tell(
-            Code::Value,
-            &UPSTREAM.urls,
-            message,
-            "make two upstreams of them",
-        );
+        let help = "make two upstreams of them";
+        fields.report(Code::Value, &UPSTREAM.urls, message, help);
         return None;
     }
     if given.is_none() && !fields.has(&UPSTREAM.tls_name) && names.iter().any(|name| name != first)
     {
         let message = "`urls` have different hosts, so it is open which name a certificate proves";
-        fields.tell(Code::Missing, &UPSTREAM.urls, message, "add `tls_name`");
+        fields.report(Code::Missing, &UPSTREAM.urls, message, "add `tls_name`");
         return None;
     }
     Some(TlsSettings {

@@ -61,19 +61,17 @@ impl Validity {
         let nobody = RootCertStore::empty();
         let refusal = |now| {
             let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
-            verify_server_cert_signed_by_trust_anchor(&parsed, &nobody, &[], now, &[]).err()
+            match verify_server_cert_signed_by_trust_anchor(&parsed, &nobody, &[], now, &[]) {
+                Err(Error::InvalidCertificate(error)) => Some(error),
+                _ => None,
+            }
         };
         let not_before = match refusal(0) {
-            Some(Error::InvalidCertificate(CertificateError::NotValidYetContext {
-                not_before,
-                ..
-            })) => not_before.as_secs(),
+            Some(CertificateError::NotValidYetContext { not_before, .. }) => not_before.as_secs(),
             _ => 0,
         };
         let not_after = match refusal(u64::MAX) {
-            Some(Error::InvalidCertificate(CertificateError::ExpiredContext {
-                not_after, ..
-            })) => not_after.as_secs(),
+            Some(CertificateError::ExpiredContext { not_after, .. }) => not_after.as_secs(),
             _ => u64::MAX,
         };
         Some(Self {

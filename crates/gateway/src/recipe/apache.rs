@@ -1,9 +1,9 @@
 //! Apache httpd, in front of our reverse proxy.
 
-use super::RecipeError;
 use super::chain::Chain;
 use super::names::Names;
-use super::tls::Tls;
+use super::tls::{Tls, scheme};
+use super::{RecipeError, fragment, lines};
 
 pub(super) fn write(recipe: &Chain) -> Result<String, RecipeError> {
     let listen = recipe.listen;
@@ -11,27 +11,27 @@ pub(super) fn write(recipe: &Chain) -> Result<String, RecipeError> {
         Some(_) => "headers, proxy, proxy_http and ssl",
         None => "headers, proxy and proxy_http",
     };
-    let mut checks = vec![
-        format!("The modules {modules} are loaded: `a2enmod` does it on Debian."),
-        format!("Clients come in at {listen}, without TLS; with `SSLEngine on`, X-Forwarded-Proto follows."),
-        "This is the only virtual host at this address, or the first: LimitRequestFieldSize is taken from it.".to_owned(),
-        "No other ProxyPass and no RewriteRule leads to the application.".to_owned(),
-    ];
-    if recipe.tls.is_some() {
-        checks.push("The certificate of bearward has every name under which clients come, such as api.example.com: by their".to_owned());
-        checks.push("  `Host` mod_proxy verifies it, because ProxyPreserveHost is on.".to_owned());
-    }
+    let names = match recipe.tls {
+        Some(_) => {
+            "The certificate of bearward has every name under which clients come, such as api.example.com: by their
+  `Host` mod_proxy verifies it, because ProxyPreserveHost is on."
+        }
+        None => "",
+    };
+    let checks = format!(
+        "The modules {modules} are loaded: `a2enmod` does it on Debian.
+Clients come in at {listen}, without TLS; with `SSLEngine on`, X-Forwarded-Proto follows.
+This is the only virtual host at this address, or the first: LimitRequestFieldSize is taken from it.
+No other ProxyPass and no RewriteRule leads to the application.
+{names}"
+    );
     let heading = recipe.heading("Apache httpd before bearward's reverse proxy.", &checks);
     let bearward = &recipe.bearward;
-    let scheme = if recipe.tls.is_some() {
-        "https"
-    } else {
-        "http"
-    };
-    let tls = recipe.tls.as_ref().map(verified).unwrap_or_default();
-    let client = recipe.client.as_ref();
-    let client = client.map(|file| format!("    SSLProxyMachineCertificateFile {file}\n"));
-    let client = client.unwrap_or_default();
+    let scheme = scheme(recipe.tls.as_ref());
+    let tls = fragment(recipe.tls.as_ref(), verified);
+    let client = fragment(recipe.client.as_ref(), |file| {
+        format!("    SSLProxyMachineCertificateFile {file}\n")
+    });
     Ok(format!(
         "{heading}
 Listen {listen}
@@ -59,10 +59,9 @@ Listen {listen}
 /// Apache can only remove fields by whole names.
 fn forwarded(names: &Names) -> String {
     let (names, _) = names.of_proxies();
-    let names = names.iter().map(|name| name.title());
-    names
-        .map(|name| format!("    RequestHeader unset {name}\n"))
-        .collect()
+    lines(names, |name| {
+        format!("    RequestHeader unset {}\n", name.title())
+    })
 }
 
 fn verified(tls: &Tls) -> String {

@@ -4,7 +4,7 @@ use crate::config::UpstreamSettings;
 use crate::doors::proxy::Protocol;
 
 use super::place::{Kind, Place};
-use super::tls::Tls;
+use super::tls::{Tls, scheme, shown};
 use super::{RecipeError, absolute, plain};
 
 /// The application, at one or more places.
@@ -34,23 +34,21 @@ impl Application {
     }
 
     pub(super) fn of(upstream: &UpstreamSettings) -> Result<Self, RecipeError> {
-        let places = upstream.addresses().iter().map(Place::of);
-        let tls = match upstream.certificate() {
-            Some((name, authorities)) => Some(Tls {
+        let places = upstream.addresses.iter().map(Place::of);
+        let tls = upstream.certificate().map(|(name, authorities)| {
+            Ok::<_, RecipeError>(Tls {
                 name: plain::host(name)?,
                 authorities: authorities.map(absolute).transpose()?,
                 client: None,
-            }),
-            None => None,
-        };
-        let host = upstream
-            .host()
-            .map(|host| host.to_str().unwrap_or_default());
+            })
+        });
+        let host = upstream.host.as_ref();
+        let host = host.map(|host| host.to_str().unwrap_or_default());
         Ok(Self {
             places: places.collect::<Result<_, _>>()?,
-            tls,
+            tls: tls.transpose()?,
             // With `auto`, a proxy uses HTTP/1.1 as well.
-            protocol: match upstream.protocol() {
+            protocol: match upstream.protocol {
                 Protocol::Http2 => Http::Two,
                 Protocol::Auto | Protocol::Http1 => Http::One,
             },
@@ -59,7 +57,7 @@ impl Application {
     }
 
     pub(super) const fn scheme(&self) -> &'static str {
-        if self.tls.is_some() { "https" } else { "http" }
+        scheme(self.tls.as_ref())
     }
 
     /// Refuses HTTP/2 for a recipe that supports only HTTP/1.1.
@@ -83,11 +81,7 @@ impl Application {
 
     /// For people.
     pub(super) fn shown(&self) -> String {
-        let places = self.places.iter().map(ToString::to_string);
-        let places = places.collect::<Vec<_>>().join(", ");
-        match &self.tls {
-            Some(tls) => format!("{places} (https, as {})", tls.name),
-            None => places,
-        }
+        let places: Vec<_> = self.places.iter().map(Place::to_string).collect();
+        shown(places.join(", "), self.tls.as_ref())
     }
 }

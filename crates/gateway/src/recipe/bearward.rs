@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::place::Place;
-use super::tls::{ClientCertificate, Tls};
+use super::tls::{ClientCertificate, Tls, scheme, shown};
 use super::{Proxy, Recipe, RecipeError, absolute};
 use crate::config::{Address, TlsSettings};
 
@@ -14,25 +14,24 @@ pub(super) struct Bearward {
 }
 
 impl Bearward {
-    /// The listener at this address, with this TLS, if configured.
-    pub(super) fn of(
-        recipe: &Recipe<'_>,
-        listener: Option<(&Address, Option<&TlsSettings>)>,
-    ) -> Result<Self, RecipeError> {
+    /// The listener that the proxy connects to.
+    pub(super) fn of(recipe: &Recipe<'_>) -> Result<Self, RecipeError> {
+        let kind = recipe.proxy.listener();
+        let listener = recipe.config.listen.listener(kind);
         let (address, tls) = listener.ok_or_else(|| RecipeError::Listener {
             proxy: recipe.proxy.name(),
-            table: recipe.proxy.tables().0,
+            table: kind.table(),
         })?;
         let place = place(recipe, address)?;
         let tls = tls.map(|settings| verified(recipe, &place, settings));
         let tls = tls.transpose()?;
-        let table = recipe.proxy.tables().1;
+        let table = kind.tls_table();
         if tls.is_none() && recipe.authorities.is_some() {
             let given = "a file with authorities";
             return Err(RecipeError::Surplus { given, table });
         }
-        let is_asked = tls.as_ref().is_some_and(|tls| tls.client.is_some());
-        if !is_asked && recipe.client.is_some() {
+        let presents_one = tls.as_ref().is_some_and(|tls| tls.client.is_some());
+        if !presents_one && recipe.client.is_some() {
             let given = "a client certificate";
             let table = match tls {
                 Some(_) => "`client_ca`",
@@ -44,7 +43,7 @@ impl Bearward {
     }
 
     pub(super) const fn scheme(&self) -> &'static str {
-        if self.tls.is_some() { "https" } else { "http" }
+        scheme(self.tls.as_ref())
     }
 
     /// What else to check, for people.
@@ -60,11 +59,7 @@ impl Bearward {
 /// For people.
 impl fmt::Display for Bearward {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.place.fmt(f)?;
-        match &self.tls {
-            Some(tls) => write!(f, " (https, as {})", tls.name),
-            None => Ok(()),
-        }
+        f.write_str(&shown(self.place.to_string(), self.tls.as_ref()))
     }
 }
 
@@ -98,7 +93,11 @@ fn verified(
     let client = match (settings.asks_clients(), &recipe.client) {
         (false, _) => None,
         (true, Some((certificate, key))) => Some(ClientCertificate::of(certificate, key)?),
-        (true, None) => return Err(RecipeError::NoClientCertificate(recipe.proxy.tables().1)),
+        (true, None) => {
+            return Err(RecipeError::NoClientCertificate(
+                recipe.proxy.listener().tls_table(),
+            ));
+        }
     };
     Ok(Tls {
         name: name.to_owned(),

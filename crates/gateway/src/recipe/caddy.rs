@@ -1,36 +1,33 @@
 //! Caddy: `forward_auth`.
 
-use super::LIMIT;
-use super::RecipeError;
 use super::application::{Application, Http};
 use super::bearward::Bearward;
 use super::forward_auth::ForwardAuth;
 use super::metadata::{self, Metadata};
-use super::names::{Name, Names};
+use super::names::Names;
 use super::place::{Kind, Place};
-use super::tls::Tls;
+use super::tls::{ClientCertificate, Tls};
+use super::{LIMIT, RecipeError, fragment, lines};
 
 pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
-    let checks = [
-        format!(
-            "Clients come in at {}, without TLS: the name of a site in the place of",
-            recipe.listen
-        ),
-        "  `http://:PORT`, and no `bind`, gets it certificates.".to_owned(),
-        "Every handler before the application is inside of this `route`, below `forward_auth`."
-            .to_owned(),
-    ];
+    let listen = recipe.listen;
+    let checks = format!(
+        "Clients come in at {listen}, without TLS: the name of a site in the place of
+  `http://:PORT`, and no `bind`, gets it certificates.
+Every handler before the application is inside of this `route`, below `forward_auth`."
+    );
     let heading = recipe.heading("Caddy before the application, asking bearward.", &checks);
-    let (ip, port) = (recipe.listen.ip(), recipe.listen.port());
+    let (ip, port) = (listen.ip(), listen.port());
     let names = &recipe.names;
     let connection = names.in_connection();
     let (stripped, misleading) = (stripped(names), misleading(names));
-    let copied: Vec<_> = names.identity.iter().map(copied).collect();
-    let copied = copied.concat();
-    let (bearward, asked) = (reached(&recipe.bearward), asked(&recipe.bearward));
-    let metadata = recipe.metadata.as_ref();
-    let metadata = metadata.map(|metadata| published(metadata, &recipe.bearward));
-    let metadata = metadata.unwrap_or_default();
+    let copied = lines(&names.identity, |name| {
+        format!("\t\t\t\t{}\n", name.title())
+    });
+    let (bearward, transport) = (reached(&recipe.bearward), auth_transport(&recipe.bearward));
+    let metadata = fragment(recipe.metadata.as_ref(), |metadata| {
+        published(metadata, &recipe.bearward)
+    });
     let proxied = proxied(&recipe.application, names);
     Ok(format!(
         "{heading}
@@ -56,7 +53,7 @@ http://:{port} {{
 			uri /auth/caddy
 			copy_headers {{
 {copied}			}}
-{asked}		}}
+{transport}		}}
 
 {proxied}	}}
 }}
@@ -79,17 +76,13 @@ fn stripped(names: &Names) -> String {
         // Caddy compares names literally, and PHP reads a dot as `_`.
         fields.extend(["*_*", "*.*"].map(str::to_owned));
     }
-    let lines = fields
-        .iter()
-        .map(|field| format!("\t\trequest_header -{field}\n"));
-    lines.collect()
+    removed(&fields)
 }
 
 fn misleading(names: &Names) -> String {
     let beginnings = names.beginnings(OWN);
-    let mut fields: Vec<_> = beginnings
-        .map(|name| format!("{}*", name.written()))
-        .collect();
+    let beginnings = beginnings.map(|name| format!("{}*", name.written()));
+    let mut fields: Vec<_> = beginnings.collect();
     for name in names.misleading_singly(OWN) {
         fields.push(name.written());
         // Replaces every hyphen with `_`, as CGI does. If names with `_` are dropped, they are gone
@@ -98,42 +91,35 @@ fn misleading(names: &Names) -> String {
             fields.push(name.underscored());
         }
     }
-    let lines = fields
-        .iter()
-        .map(|field| format!("\t\trequest_header -{field}\n"));
-    lines.collect()
+    removed(&fields)
+}
+
+fn removed(fields: &[String]) -> String {
+    lines(fields, |field| format!("\t\trequest_header -{field}\n"))
 }
 
 /// Fields that `reverse_proxy` sets itself.
 const OWN: &[&str] = &["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
 
-fn copied(name: &Name) -> String {
-    format!("\t\t\t\t{}\n", name.title())
-}
-
 fn published(metadata: &Metadata, bearward: &Bearward) -> String {
     let (comment, path) = (metadata::COMMENT, &metadata.path);
-    let (reached, asked) = (reached(bearward), asked(bearward));
+    let (reached, transport) = (reached(bearward), auth_transport(bearward));
     format!(
         "\t\t{comment}
 		reverse_proxy {path} {reached} {{
 			rewrite {path}
-{asked}		}}
+{transport}		}}
 
 "
     )
 }
 
 fn reached(bearward: &Bearward) -> String {
-    let scheme = match bearward.tls {
-        Some(_) => "https://",
-        None => "",
-    };
-    format!("{scheme}{}", dialled(&bearward.place))
+    dialled(&bearward.place, bearward.tls.as_ref())
 }
 
 /// The transport to bearward.
-fn asked(bearward: &Bearward) -> String {
+fn auth_transport(bearward: &Bearward) -> String {
     let mut lines = vec![
         format!("dial_timeout {LIMIT}"),
         format!("response_header_timeout {LIMIT}"),
@@ -142,10 +128,7 @@ fn asked(bearward: &Bearward) -> String {
         lines.push(format!("tls_timeout {LIMIT}"));
         lines.extend(verified(tls));
     }
-    let lines: String = lines
-        .iter()
-        .map(|line| format!("\t\t\t\t{line}\n"))
-        .collect();
+    let lines = super::lines(lines, |line| format!("\t\t\t\t{line}\n"));
     format!("\t\t\ttransport http {{\n{lines}\t\t\t}}\n")
 }
 
@@ -153,28 +136,19 @@ fn verified(tls: &Tls) -> Vec<String> {
     let mut lines = vec![format!("tls_server_name {}", tls.name)];
     let authorities = tls.authorities.as_ref();
     lines.extend(authorities.map(|file| format!("tls_trusted_ca_certs {file}")));
-    let client = tls.client.as_ref();
-    lines.extend(
-        client.map(|client| format!("tls_client_auth {} {}", client.certificate, client.key)),
-    );
+    if let Some(ClientCertificate { certificate, key }) = &tls.client {
+        lines.push(format!("tls_client_auth {certificate} {key}"));
+    }
     lines
 }
 
 fn proxied(application: &Application, names: &Names) -> String {
-    let scheme = if application.tls.is_some() {
-        "https://"
-    } else {
-        ""
-    };
-    let places: Vec<_> = application
-        .places
-        .iter()
-        .map(|place| format!("{scheme}{}", dialled(place)))
-        .collect();
+    let tls = application.tls.as_ref();
+    let places = application.places.iter();
+    let places: Vec<_> = places.map(|place| dialled(place, tls)).collect();
     let credentials = names.credentials.iter();
-    let mut lines: Vec<_> = credentials
-        .map(|name| format!("header_up -{}", name.title()))
-        .collect();
+    let credentials = credentials.map(|name| format!("header_up -{}", name.title()));
+    let mut lines: Vec<_> = credentials.collect();
     if !lines.is_empty() {
         lines.insert(0, "# The credentials go no further.".to_owned());
     }
@@ -187,7 +161,7 @@ fn proxied(application: &Application, names: &Names) -> String {
         lines.extend(transport.iter().map(|line| format!("\t{line}")));
         lines.push("}".to_owned());
     }
-    let lines: String = lines.iter().map(|line| format!("\t\t\t{line}\n")).collect();
+    let lines = super::lines(lines, |line| format!("\t\t\t{line}\n"));
     format!("\t\treverse_proxy {} {{\n{lines}\t\t}}\n", places.join(" "))
 }
 
@@ -197,19 +171,20 @@ fn transport(application: &Application) -> Vec<String> {
         lines.extend(verified(tls));
     }
     if application.protocol == Http::Two {
-        let versions = if application.tls.is_some() {
-            "2"
-        } else {
-            "h2c"
+        let versions = match application.tls {
+            Some(_) => "2",
+            None => "h2c",
         };
         lines.push(format!("versions {versions}"));
     }
     lines
 }
 
-fn dialled(place: &Place) -> String {
+/// The address of a server with this TLS.
+fn dialled(place: &Place, tls: Option<&Tls>) -> String {
+    let scheme = fragment(tls, |_| "https://".to_owned());
     match &place.0 {
-        Kind::Unix(path) => format!("unix/{path}"),
-        Kind::Ip(_) | Kind::Name(..) => place.to_string(),
+        Kind::Unix(path) => format!("{scheme}unix/{path}"),
+        Kind::Ip(_) | Kind::Name(..) => format!("{scheme}{place}"),
     }
 }

@@ -34,8 +34,7 @@ impl Chain {
             return Err(RecipeError::Unsayable { proxy, what });
         }
         let settings = recipe.config.listen.proxy.as_ref();
-        let listener = settings.map(|settings| (&settings.address, settings.tls.as_ref()));
-        let bearward = Bearward::of(recipe, listener)?;
+        let bearward = Bearward::of(recipe)?;
         let trusted = settings.map(|settings| settings.trusted_proxies.as_slice());
         let peers = peers(Some(trusted.unwrap_or_default()));
         let mut checks = vec![
@@ -62,7 +61,7 @@ impl Chain {
     }
 
     /// The heading, with what to check for every such proxy and for this one.
-    pub(super) fn heading(&self, title: &str, checks: &[String]) -> String {
-        heading(self.proxy, title, &[&self.checks, checks].concat())
+    pub(super) fn heading(&self, title: &str, checks: &str) -> String {
+        heading(self.proxy, title, &self.checks, checks)
     }
 }

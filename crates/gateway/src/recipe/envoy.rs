@@ -1,5 +1,8 @@
 //! Envoy, apart from the filter that asks: the listener and both clusters.
 
+use std::net::IpAddr;
+use std::slice;
+
 use bearward_gate::misleading::ENVOYS_OWN;
 
 use super::application::{Application, Http};
@@ -9,7 +12,7 @@ use super::metadata::{self, Metadata};
 use super::names::{Name, Names};
 use super::place::{Kind, Place};
 use super::tls::{ClientCertificate, Tls};
-use super::{LIMIT, Proxy, RecipeError};
+use super::{LIMIT, Proxy, RecipeError, fragment, lines};
 
 /// Writes the whole configuration, around the settings of the filter `ext_authz`; each line of these is
 /// indented by 22 spaces.
@@ -22,31 +25,33 @@ pub(super) fn write(
     let application = &recipe.application;
     if application.has_name() && application.has_unix() {
         let what = "of one application by a name and by a Unix socket";
-        return Err(RecipeError::Unsayable {
-            proxy: "Envoy",
-            what,
-        });
+        let proxy = "Envoy";
+        return Err(RecipeError::Unsayable { proxy, what });
     }
     let listen = recipe.listen;
-    let checks = [
-        format!("Clients come in at {listen}, without TLS."),
-        "Every listener and route before the application has this filter. `failure_mode_allow` stays false.".to_owned(),
-        "In a configuration that is there already, the filter goes before the router and before every".to_owned(),
-        "  filter that changes a path, a host or a route.".to_owned(),
-    ];
+    let checks = format!(
+        "Clients come in at {listen}, without TLS.
+Every listener and route before the application has this filter. `failure_mode_allow` stays false.
+In a configuration that is there already, the filter goes before the router and before every
+  filter that changes a path, a host or a route."
+    );
     let heading = recipe.heading(title, &checks);
     let listener = listener(recipe, filter);
-    let clusters = [
-        of_application(application),
-        of_bearward(&recipe.bearward, asked_over),
-    ];
-    let clusters = clusters.concat();
+    let Application {
+        places,
+        tls,
+        protocol,
+        ..
+    } = application;
+    let application = cluster("application", places, tls.as_ref(), *protocol);
+    let Bearward { place, tls } = &recipe.bearward;
+    let bearward = cluster("bearward", slice::from_ref(place), tls.as_ref(), asked_over);
     Ok(format!(
         "{heading}
 static_resources:
   listeners:
 {listener}  clusters:
-{clusters}"
+{application}{bearward}"
     ))
 }
 
@@ -61,13 +66,13 @@ fn listener(recipe: &ForwardAuth, filter: &str) -> String {
         // Each answer names the fields to remove.
         false => String::new(),
     };
-    let rewrite = recipe.application.host.as_ref();
-    let rewrite = rewrite.map(|host| format!(", host_rewrite_literal: \"{host}\""));
-    let rewrite = rewrite.unwrap_or_default();
+    let rewrite = fragment(recipe.application.host.as_ref(), |host| {
+        format!(", host_rewrite_literal: \"{host}\"")
+    });
     // Over gRPC, the filter's answer holds the metadata.
     let metadata = recipe.metadata.as_ref();
     let metadata = metadata.filter(|_| recipe.proxy == Proxy::EnvoyHttp);
-    let metadata = metadata.map(published).unwrap_or_default();
+    let metadata = fragment(metadata, published);
     format!(
         r#"    - name: public
       address: {{ socket_address: {{ address: "{ip}", port_value: {port} }} }}
@@ -112,9 +117,9 @@ fn listener(recipe: &ForwardAuth, filter: &str) -> String {
 
 /// Envoy does not send these to bearward, which therefore cannot name them.
 fn removed(names: &Names) -> String {
-    let names = names.misleading(ENVOYS_OWN);
-    let lines = names.map(|name| format!("                    - {}\n", quoted(name)));
-    let lines: String = lines.collect();
+    let lines = lines(names.misleading(ENVOYS_OWN), |name| {
+        format!("                    - {}\n", quoted(name))
+    });
     format!(
         "                  # These make applications use another path, host, client or user than the one decided on.
                   request_headers_to_remove:
@@ -143,54 +148,26 @@ fn published(metadata: &Metadata) -> String {
     )
 }
 
-fn of_application(application: &Application) -> String {
-    let kind = match application.has_name() {
+fn cluster(name: &str, places: &[Place], tls: Option<&Tls>, protocol: Http) -> String {
+    let kind = match places.iter().any(|place| place.name().is_some()) {
         true => NAMED,
         false => "STATIC",
     };
-    let tls = application.tls.as_ref();
-    let tls = tls
-        .map(|tls| verified(tls, application.protocol))
-        .unwrap_or_default();
-    let options = match application.protocol {
+    let tls = fragment(tls, |tls| verified(tls, protocol));
+    let options = match protocol {
         Http::One => "",
         Http::Two => HTTP2,
     };
-    let endpoints = application.places.iter().map(endpoint);
-    let endpoints: String = endpoints.collect();
+    let endpoints = lines(places, endpoint);
     format!(
-        "    - name: application
+        "    - name: {name}
       type: {kind}
       connect_timeout: 2s
 {options}{tls}      load_assignment:
-        cluster_name: application
+        cluster_name: {name}
         endpoints:
           - lb_endpoints:
 {endpoints}"
-    )
-}
-
-fn of_bearward(bearward: &Bearward, asked_over: Http) -> String {
-    let kind = match bearward.place.0 {
-        Kind::Name(..) => NAMED,
-        Kind::Ip(_) | Kind::Unix(_) => "STATIC",
-    };
-    let tls = bearward.tls.as_ref();
-    let tls = tls.map(|tls| verified(tls, asked_over)).unwrap_or_default();
-    let options = match asked_over {
-        Http::One => "",
-        Http::Two => HTTP2,
-    };
-    let endpoint = endpoint(&bearward.place);
-    format!(
-        "    - name: bearward
-      type: {kind}
-      connect_timeout: 2s
-{options}{tls}      load_assignment:
-        cluster_name: bearward
-        endpoints:
-          - lb_endpoints:
-{endpoint}"
     )
 }
 
@@ -215,15 +192,11 @@ fn verified(tls: &Tls, protocol: Http) -> String {
         Http::Two => "h2",
     };
     // A certificate has names of type DNS, and addresses of type IP.
-    let kind = match name.parse::<std::net::IpAddr>() {
-        Ok(_) => "IP_ADDRESS",
-        Err(_) => "DNS",
+    let (kind, sni) = match name.parse::<IpAddr>() {
+        Ok(_) => ("IP_ADDRESS", String::new()),
+        Err(_) => ("DNS", format!("          sni: \"{name}\"\n")),
     };
-    let sni = match kind {
-        "DNS" => format!("          sni: \"{name}\"\n"),
-        _ => String::new(),
-    };
-    let client = tls.client.as_ref().map(presented).unwrap_or_default();
+    let client = fragment(tls.client.as_ref(), presented);
     format!(
         r#"      transport_socket:
         name: envoy.transport_sockets.tls

@@ -9,7 +9,7 @@ use super::application::Http;
 use super::forward_auth::ForwardAuth;
 use super::names::{Name, Names};
 use super::place::Kind;
-use super::{LIMIT, RecipeError, envoy};
+use super::{LIMIT, RecipeError, envoy, lines};
 
 pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     let title = "Envoy before the application, asking bearward over HTTP.";
@@ -20,14 +20,14 @@ pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
         Kind::Ip(_) | Kind::Name(..) => format!("{scheme}://{place}"),
     };
     let names = &recipe.names;
-    let (asked, set) = (asked(names, recipe.traces), set(names));
+    let (sent, set) = (sent_fields(names, recipe.traces), set_fields(names));
     let filter = format!(
         "                      # Besides Authorization, which is sent always: what else bearward decides by, and every
                       # spelling of an identity header, so that it can name those that are to be removed; and fields that
                       # begin like those by which applications take another path or user, for the same reason.
                       allowed_headers:
                         patterns:
-{asked}                      http_service:
+{sent}                      http_service:
                         path_prefix: /auth/envoy
                         server_uri:
                           uri: \"{uri}\"
@@ -41,7 +41,7 @@ pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     envoy::write(recipe, title, &filter, Http::One)
 }
 
-fn asked(names: &Names, traces: Continues) -> String {
+fn sent_fields(names: &Names, traces: Continues) -> String {
     let exact = |name: &str| format!("{{ exact: \"{name}\", ignore_case: true }}");
     let pattern = |pattern: &str| format!("{{ safe_regex: {{ regex: \"(?i){pattern}\" }} }}");
     let mut patterns = vec![
@@ -67,16 +67,14 @@ fn asked(names: &Names, traces: Continues) -> String {
         let misleading = names.misleading_singly(ENVOYS_OWN);
         patterns.extend(misleading.map(|name| pattern(&name.pattern())));
     }
-    let lines = patterns.iter();
-    lines
-        .map(|pattern| format!("                          - {pattern}\n"))
-        .collect()
+    lines(patterns, |pattern| {
+        format!("                          - {pattern}\n")
+    })
 }
 
-fn set(names: &Names) -> String {
-    let names = names.identity.iter().map(|name| {
+fn set_fields(names: &Names) -> String {
+    lines(&names.identity, |name| {
         let name = name.lower();
         format!("                              - {{ exact: \"{name}\", ignore_case: true }}\n")
-    });
-    names.collect()
+    })
 }

@@ -29,24 +29,18 @@ pub(super) struct ForwardAuth {
 impl ForwardAuth {
     pub(super) fn of(recipe: &Recipe<'_>) -> Result<Self, RecipeError> {
         let listen = &recipe.config.listen;
-        let grpc = listen.ext_authz.as_ref().map(|door| {
-            let trusted = door.trusted_proxies.as_deref();
-            (&door.address, door.tls.as_ref(), trusted)
-        });
-        let http = listen.forward_auth.as_ref().map(|door| {
-            let trusted = door.trusted_proxies.as_deref();
-            (&door.address, door.tls.as_ref(), trusted)
-        });
-        let door = match recipe.proxy == Proxy::EnvoyGrpc {
-            true => grpc,
-            false => http,
+        let grpc = listen.ext_authz.as_ref();
+        let http = listen.forward_auth.as_ref();
+        let trusted = match recipe.proxy == Proxy::EnvoyGrpc {
+            true => grpc.map(|settings| &settings.trusted_proxies),
+            false => http.map(|settings| &settings.trusted_proxies),
         };
-        let bearward = Bearward::of(recipe, door.map(|(address, tls, _)| (address, tls)))?;
-        let trusted = door.and_then(|(_, _, trusted)| trusted);
+        let bearward = Bearward::of(recipe)?;
         let peers = match bearward.place.0 {
             Kind::Unix(_) => "whoever may open the socket".to_owned(),
-            Kind::Ip(_) | Kind::Name(..) => peers(trusted),
+            Kind::Ip(_) | Kind::Name(..) => peers(trusted.and_then(Option::as_deref)),
         };
+        let telemetry = recipe.config.telemetry.as_ref();
         Ok(Self {
             proxy: recipe.proxy,
             listen: recipe.listen,
@@ -54,20 +48,16 @@ impl ForwardAuth {
             application: recipe.application_behind()?,
             names: Names::of(&recipe.config.identity)?,
             metadata: Metadata::of(recipe.config)?,
-            traces: recipe
-                .config
-                .telemetry
-                .as_ref()
-                .map_or(Continues::None, |telemetry| telemetry.continues),
+            traces: telemetry.map_or(Continues::None, |telemetry| telemetry.continues),
             peers,
         })
     }
 
     /// The heading, with what to check for every such proxy and for this one.
-    pub(super) fn heading(&self, title: &str, checks: &[String]) -> String {
-        let (table, peers) = (self.proxy.tables().0, &self.peers);
+    pub(super) fn heading(&self, title: &str, checks: &str) -> String {
+        let (table, peers) = (self.proxy.listener().table(), &self.peers);
         let (bearward, application) = (&self.bearward, self.application.shown());
-        let mut all = vec![
+        let mut general = vec![
             format!(
                 "bearward is asked at {bearward}. It answers {peers} ({table}); others get 403."
             ),
@@ -75,9 +65,8 @@ impl ForwardAuth {
                 "The application is at {application}, and nobody reaches it but through this proxy."
             ),
         ];
-        all.extend(bearward.checks());
-        all.extend(self.metadata.as_ref().map(Metadata::check));
-        all.extend_from_slice(checks);
-        heading(self.proxy, title, &all)
+        general.extend(bearward.checks());
+        general.extend(self.metadata.as_ref().map(Metadata::check));
+        heading(self.proxy, title, &general, checks)
     }
 }

@@ -1,22 +1,20 @@
 //! HAProxy, in front of our reverse proxy.
 
-use super::RecipeError;
 use super::chain::Chain;
 use super::names::{Name, Names};
 use super::tls::Tls;
+use super::{RecipeError, fragment, lines};
 
 pub(super) fn write(recipe: &Chain) -> Result<String, RecipeError> {
     let listen = recipe.listen;
-    let checks = [format!(
+    let checks = format!(
         "Clients come in at {listen}, without TLS: `bind … ssl crt …` adds it, and X-Forwarded-Proto follows."
-    )];
+    );
     let heading = recipe.heading("HAProxy before bearward's reverse proxy.", &checks);
     let bearward = &recipe.bearward;
-    let tls = recipe.tls.as_ref().map(verified).unwrap_or_default();
+    let tls = fragment(recipe.tls.as_ref(), verified);
     let removed = removed(&recipe.names);
-    let client = recipe.client.as_ref();
-    let client = client.map(|file| format!(" crt {file}"));
-    let client = client.unwrap_or_default();
+    let client = fragment(recipe.client.as_ref(), |file| format!(" crt {file}"));
     Ok(format!(
         "{heading}
 global
@@ -52,11 +50,13 @@ fn removed(names: &Names) -> String {
         beginnings.any(|beginning| name.lower().starts_with(beginning.lower()))
     };
     let singly = names.iter().filter(|name| !is_covered(name));
-    let singly = singly.map(|name| format!("    http-request del-header {}\n", name.title()));
-    let beginnings = beginnings.iter();
-    let beginnings =
-        beginnings.map(|name| format!("    http-request del-header {} -m beg\n", name.title()));
-    singly.chain(beginnings).collect()
+    let singly = lines(singly, |name| {
+        format!("    http-request del-header {}\n", name.title())
+    });
+    let beginnings = lines(&beginnings, |name| {
+        format!("    http-request del-header {} -m beg\n", name.title())
+    });
+    singly + &beginnings
 }
 
 fn verified(tls: &Tls) -> String {

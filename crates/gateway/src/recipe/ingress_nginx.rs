@@ -17,7 +17,7 @@ pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     let service = Service::of_application(application)?;
     let heading = recipe.heading(
         "ingress-nginx before the application, asking bearward.",
-        &CHECKS.map(str::to_owned),
+        CHECKS,
     );
     let (name, namespace, port) = (&service.name, &service.namespace, service.port);
     let names = &recipe.names;
@@ -174,16 +174,14 @@ fn more(application: &Application) -> String {
 }
 
 /// What to check.
-const CHECKS: [&str; 8] = [
-    "The configuration of the controller has `large-client-header-buffers: \"4 32k\"`: a token of",
-    "  16 KiB must fit into one buffer. It has neither `enable-underscores-in-headers: \"true\"` nor",
-    "  `ignore-invalid-headers: \"false\"`, by which other spellings of identity headers would pass.",
-    "It has `proxy-headers-hash-max-size: \"2048\"` and `proxy-headers-hash-bucket-size: \"128\"`, too.",
-    "The host of bearward is a full name, such as bearward.default.svc.cluster.local.",
-    "Every Ingress before the application has these annotations, and none of `auth-method`, `auth-signin`,",
-    "  `auth-keepalive`, `auth-cache-key` and `rewrite-target`.",
-    "This recipe is not tested with a controller.",
-];
+const CHECKS: &str = "The configuration of the controller has `large-client-header-buffers: \"4 32k\"`: a token of
+  16 KiB must fit into one buffer. It has neither `enable-underscores-in-headers: \"true\"` nor
+  `ignore-invalid-headers: \"false\"`, by which other spellings of identity headers would pass.
+It has `proxy-headers-hash-max-size: \"2048\"` and `proxy-headers-hash-bucket-size: \"128\"`, too.
+The host of bearward is a full name, such as bearward.default.svc.cluster.local.
+Every Ingress before the application has these annotations, and none of `auth-method`, `auth-signin`,
+  `auth-keepalive`, `auth-cache-key` and `rewrite-target`.
+This recipe is not tested with a controller.";
 
 /// Fields that the controller sets itself.
 const OWN: &[&str] = &[

@@ -17,13 +17,12 @@ pub(super) struct Metadata {
 impl Metadata {
     /// `None` if the configuration has no `resource`.
     pub(super) fn of(config: &Config) -> Result<Option<Self>, RecipeError> {
-        let Some(metadata) = config.server.metadata() else {
-            return Ok(None);
-        };
-        Ok(Some(Self {
-            path: plain::path(Path::new(metadata.path()))?,
-            url: metadata.url().to_owned(),
-        }))
+        let metadata = config.server.metadata.as_ref().map(|metadata| {
+            let path = plain::path(Path::new(metadata.path()))?;
+            let url = metadata.url().to_owned();
+            Ok(Self { path, url })
+        });
+        metadata.transpose()
     }
 
     /// What to check, for people.

@@ -33,12 +33,10 @@ pub(super) struct Name(String);
 
 impl Names {
     pub(super) fn of(identity: &Identity) -> Result<Self, RecipeError> {
+        let credentials = identity.credentials().map(Name::of);
         Ok(Self {
             identity: identity.names().map(Name::of).collect::<Result<_, _>>()?,
-            credentials: identity
-                .credentials()
-                .map(Name::of)
-                .collect::<Result<_, _>>()?,
+            credentials: credentials.collect::<Result<_, _>>()?,
             id_token: Name::of(identity.id_token_field())?,
             drops_underscores: identity.underscores() == Underscores::Drop,
             misleading: misleading(identity)?,
@@ -97,35 +95,27 @@ impl Names {
     /// A regular expression, in lower case, for every spelling of the identity fields and of any field
     /// with a reserved prefix.
     pub(super) fn identity_pattern(&self) -> String {
-        let names = self.unreserved().map(Name::pattern);
-        let all: Vec<_> = [RESERVED_PATTERN.to_owned()]
-            .into_iter()
-            .chain(names)
-            .collect();
+        let mut all = vec![RESERVED_PATTERN.to_owned()];
+        all.extend(self.unreserved().map(Name::pattern));
         all.join("|")
     }
 
     /// As [`identity_pattern`](Self::identity_pattern), and for other spellings of the credentials.
     pub(super) fn pattern(&self) -> String {
         let credentials = self.credentials.iter().filter(|name| name.0.contains('-'));
-        let all: Vec<_> = [self.identity_pattern()]
-            .into_iter()
-            .chain(credentials.map(Name::pattern))
-            .collect();
+        let mut all = vec![self.identity_pattern()];
+        all.extend(credentials.map(Name::pattern));
         all.join("|")
     }
 
     /// A regular expression for a `Connection` that names an identity field. In RE2 syntax, to match
     /// case-insensitively.
     pub(super) fn in_connection(&self) -> String {
-        let names: Vec<_> = self.unreserved().map(|name| name.0.as_str()).collect();
-        if names.is_empty() {
-            return RESERVED_IN_CONNECTION.to_owned();
+        let names: Vec<_> = self.unreserved().map(Name::lower).collect();
+        match names.join("|") {
+            names if names.is_empty() => RESERVED_IN_CONNECTION.to_owned(),
+            names => format!(r"{RESERVED_IN_CONNECTION}|(^|[,\s])({names})([,\s]|$)"),
         }
-        format!(
-            r"{RESERVED_IN_CONNECTION}|(^|[,\s])({})([,\s]|$)",
-            names.join("|")
-        )
     }
 }
 

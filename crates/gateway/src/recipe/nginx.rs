@@ -3,8 +3,6 @@
 //! `auth_request` distinguishes only 200, 401 and 403. A named location restores the status that was
 //! decided, and the challenge of a 403.
 
-use super::LIMIT;
-use super::RecipeError;
 use super::application::Application;
 use super::bearward::Bearward;
 use super::forward_auth::ForwardAuth;
@@ -12,28 +10,26 @@ use super::metadata::{self, Metadata};
 use super::names::{Name, Names};
 use super::place::Kind;
 use super::tls::Tls;
+use super::{LIMIT, RecipeError, fragment, lines};
 
 pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     let application = &recipe.application;
     application.over_http1("nginx")?;
-    let checks = [
-        "It belongs into the http block: /etc/nginx/conf.d/bearward.conf does on Debian. There is no other default"
-            .to_owned(),
-        "  server of this address: Debian's is /etc/nginx/sites-enabled/default, of port 80."
-            .to_owned(),
-        format!("Clients come in at {}, without TLS.", recipe.listen),
-        "Every location before the application has all that `location /` has: auth_request alone"
-            .to_owned(),
-        "  lets a client's identity headers through.".to_owned(),
-    ];
-    let heading = recipe.heading("nginx before the application, asking bearward.", &checks);
     let listen = recipe.listen;
+    let checks = format!(
+        "It belongs into the http block: /etc/nginx/conf.d/bearward.conf does on Debian. There is no other default
+  server of this address: Debian's is /etc/nginx/sites-enabled/default, of port 80.
+Clients come in at {listen}, without TLS.
+Every location before the application has all that `location /` has: auth_request alone
+  lets a client's identity headers through."
+    );
+    let heading = recipe.heading("nginx before the application, asking bearward.", &checks);
     let upstream = upstream(application);
     let protected = protected(application, &recipe.names);
     let asking = asking(&recipe.bearward);
-    let metadata = recipe.metadata.as_ref();
-    let metadata = metadata.map(|metadata| published(metadata, &recipe.bearward));
-    let metadata = metadata.unwrap_or_default();
+    let metadata = fragment(recipe.metadata.as_ref(), |metadata| {
+        published(metadata, &recipe.bearward)
+    });
     Ok(format!(
         "{heading}
 # WebSockets pass, and no other protocol: what follows on such a connection is not decided on.
@@ -71,33 +67,27 @@ fn upstream(application: &Application) -> String {
     if application.places.len() == 1 {
         return String::new();
     }
-    let servers = application.places.iter();
-    let servers: Vec<_> = servers
-        .map(|place| format!("    server {place};\n"))
-        .collect();
-    format!("\nupstream {UPSTREAM} {{\n{}}}\n", servers.concat())
+    let servers = lines(&application.places, |place| {
+        format!("    server {place};\n")
+    });
+    format!("\nupstream {UPSTREAM} {{\n{servers}}}\n")
 }
 
 fn protected(application: &Application, names: &Names) -> String {
-    let pairs: Vec<_> = names.identity.iter().map(pair).collect();
-    let pairs = pairs.concat();
-    let credentials: Vec<_> = names.credentials.iter().map(removed).collect();
-    let credentials = match credentials.is_empty() {
-        true => String::new(),
-        false => format!(
-            "\n        # The credentials go no further.\n{}",
-            credentials.concat()
-        ),
-    };
+    let pairs = lines(&names.identity, pair);
+    let mut credentials = lines(&names.credentials, removed);
+    if !credentials.is_empty() {
+        credentials.insert_str(0, "\n        # The credentials go no further.\n");
+    }
     let misleading = names.misleading(OWN).filter(|name| name.is_plain());
-    let misleading: String = misleading.map(removed).collect();
+    let misleading = lines(misleading, removed);
     let host = application.host.as_deref().unwrap_or("$http_host");
     let scheme = application.scheme();
     let target = match application.places.as_slice() {
         [one] => one.to_string(),
         _ => UPSTREAM.to_owned(),
     };
-    let tls = application.tls.as_ref().map(verified).unwrap_or_default();
+    let tls = fragment(application.tls.as_ref(), verified);
     format!(
         "    location / {{
         auth_request /_bearward;
@@ -141,15 +131,13 @@ fn removed(name: &Name) -> String {
 fn verified(tls: &Tls) -> String {
     let name = &tls.name;
     let authorities = tls.authorities_file();
-    let client = tls.client.as_ref();
-    let client = client.map(|client| {
+    let client = fragment(tls.client.as_ref(), |client| {
+        let (certificate, key) = (&client.certificate, &client.key);
         format!(
-            "        proxy_ssl_certificate {};
-        proxy_ssl_certificate_key {};\n",
-            client.certificate, client.key
+            "        proxy_ssl_certificate {certificate};
+        proxy_ssl_certificate_key {key};\n"
         )
     });
-    let client = client.unwrap_or_default();
     format!(
         "        proxy_ssl_server_name on;
         proxy_ssl_name {name};
@@ -207,7 +195,7 @@ fn target(bearward: &Bearward, path: &str) -> String {
 
 /// The settings of every request to bearward.
 fn without_body(bearward: &Bearward) -> String {
-    let tls = bearward.tls.as_ref().map(verified).unwrap_or_default();
+    let tls = fragment(bearward.tls.as_ref(), verified);
     format!(
         "        proxy_pass_request_body off;
         proxy_set_header Content-Length \"\";

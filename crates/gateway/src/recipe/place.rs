@@ -33,15 +33,6 @@ impl Place {
         }
     }
 
-    /// `host:port`; `None` for a Unix socket.
-    pub(super) fn authority(&self) -> Option<String> {
-        match &self.0 {
-            Kind::Ip(address) => Some(address.to_string()),
-            Kind::Name(host, port) => Some(format!("{host}:{port}")),
-            Kind::Unix(_) => None,
-        }
-    }
-
     /// The name and port, if the place has a name.
     pub(super) fn name(&self) -> Option<(&str, u16)> {
         match &self.0 {
@@ -106,9 +97,10 @@ pub struct PlaceError(String);
 /// The TCP address; this proxy cannot use a Unix socket.
 pub(super) fn over_tcp(place: &Place, proxy: &'static str) -> Result<String, RecipeError> {
     let what = "of a Unix socket";
-    place
-        .authority()
-        .ok_or(RecipeError::Unsayable { proxy, what })
+    match place.0 {
+        Kind::Ip(_) | Kind::Name(..) => Ok(place.to_string()),
+        Kind::Unix(_) => Err(RecipeError::Unsayable { proxy, what }),
+    }
 }
 
 #[cfg(test)]

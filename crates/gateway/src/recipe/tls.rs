@@ -22,6 +22,19 @@ impl Tls {
     }
 }
 
+/// The scheme of URLs of a server with this TLS.
+pub(super) const fn scheme(tls: Option<&Tls>) -> &'static str {
+    if tls.is_some() { "https" } else { "http" }
+}
+
+/// A server with this TLS, for people.
+pub(super) fn shown(place: String, tls: Option<&Tls>) -> String {
+    match tls {
+        Some(tls) => format!("{place} (https, as {})", tls.name),
+        None => place,
+    }
+}
+
 /// The certificate of the proxy and its key, each in a PEM file.
 pub(super) struct ClientCertificate {
     pub(super) certificate: String,

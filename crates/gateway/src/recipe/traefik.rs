@@ -2,14 +2,14 @@
 
 use std::net::SocketAddr;
 
-use super::RecipeError;
 use super::application::{Application, Http};
 use super::bearward::Bearward;
 use super::forward_auth::ForwardAuth;
 use super::metadata::{self, Metadata};
-use super::names::{Name, Names};
+use super::names::Names;
 use super::place::over_tcp;
 use super::tls::Tls;
+use super::{RecipeError, fragment, lines};
 
 pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     let bearward = over_tcp(&recipe.bearward.place, PROXY)?;
@@ -19,11 +19,11 @@ pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     let names = &recipe.names;
     let (listed, pattern) = (listed(names), names.pattern());
     let misleading = names.misleading_pattern(OWN);
-    let host = recipe.application.host.as_ref();
-    let host = host.map(|host| format!("          Host: \"{host}\"\n"));
-    let host = host.unwrap_or_default();
-    let asked = recipe.bearward.tls.as_ref().map(asked).unwrap_or_default();
-    let metadata = recipe.metadata.as_ref().map(published).unwrap_or_default();
+    let host = fragment(recipe.application.host.as_ref(), |host| {
+        format!("          Host: \"{host}\"\n")
+    });
+    let tls = fragment(recipe.bearward.tls.as_ref(), auth_tls);
+    let metadata = fragment(recipe.metadata.as_ref(), published);
     let services = services(recipe)?;
     Ok(format!(
         r#"{heading}
@@ -48,7 +48,7 @@ http:
     bearward:
       forwardAuth:
         address: "{scheme}://{bearward}/auth/traefik"
-{asked}        # A client's X-Forwarded-* are not believed.
+{tls}        # A client's X-Forwarded-* are not believed.
         trustForwardHeader: false
         # Each is set to what bearward says, or removed: so are the credentials, of which it says nothing.
         authResponseHeaders:
@@ -65,41 +65,40 @@ http:
     ))
 }
 
-fn checks(listen: SocketAddr) -> [String; 12] {
-    [
-        format!("Clients come in at {listen}, without TLS, by the static configuration, which has to say:"),
-        "    entryPoints:".to_owned(),
-        "      web:".to_owned(),
-        format!("        address: \"{listen}\""),
-        "        http:".to_owned(),
-        "          aliasHeadersStrategy: delete  # from 3.7.12; underscoreHeadersStrategy from 3.7.6".to_owned(),
-        "    providers:".to_owned(),
-        "      file:".to_owned(),
-        "        filename: /etc/traefik/bearward.yml  # this file".to_owned(),
-        "Every router before the application has `bearward` and `application`, and no middleware behind them".to_owned(),
-        "  changes a path.".to_owned(),
-        "Traefik waits 30 s for a decision; that is not to be set.".to_owned(),
-    ]
+fn checks(listen: SocketAddr) -> String {
+    format!(
+        "Clients come in at {listen}, without TLS, by the static configuration, which has to say:
+    entryPoints:
+      web:
+        address: \"{listen}\"
+        http:
+          aliasHeadersStrategy: delete  # from 3.7.12; underscoreHeadersStrategy from 3.7.6
+    providers:
+      file:
+        filename: /etc/traefik/bearward.yml  # this file
+Every router before the application has `bearward` and `application`, and no middleware behind them
+  changes a path.
+Traefik waits 30 s for a decision; that is not to be set."
+    )
 }
 
 fn listed(names: &Names) -> String {
     let all = names.identity.iter().chain(&names.credentials);
-    all.map(|name| format!("          - {}\n", Name::title(name)))
-        .collect()
+    lines(all, |name| format!("          - {}\n", name.title()))
 }
 
 /// Traefik verifies the certificate by the name in the address.
-fn asked(tls: &Tls) -> String {
-    let mut lines = Vec::new();
-    let authorities = tls.authorities.as_ref();
-    lines.extend(authorities.map(|file| format!("          ca: \"{file}\"\n")));
-    if let Some(client) = &tls.client {
-        lines.push(format!("          cert: \"{}\"\n", client.certificate));
-        lines.push(format!("          key: \"{}\"\n", client.key));
-    }
-    match lines.is_empty() {
-        true => String::new(),
-        false => format!("        tls:\n{}", lines.concat()),
+fn auth_tls(tls: &Tls) -> String {
+    let authorities = fragment(tls.authorities.as_ref(), |file| {
+        format!("          ca: \"{file}\"\n")
+    });
+    let client = fragment(tls.client.as_ref(), |client| {
+        let (certificate, key) = (&client.certificate, &client.key);
+        format!("          cert: \"{certificate}\"\n          key: \"{key}\"\n")
+    });
+    match authorities + &client {
+        lines if lines.is_empty() => lines,
+        lines => format!("        tls:\n{lines}"),
     }
 }
 
@@ -126,28 +125,25 @@ fn services(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     let places = places.iter().map(|place| over_tcp(place, PROXY));
     let places: Vec<_> = places.collect::<Result<_, _>>()?;
     let mut services = service("application", scheme, &places, tls.as_ref());
-    let mut transports = transport("application", tls.as_ref());
+    let mut transports = fragment(tls.as_ref(), |tls| transport("application", tls));
     if recipe.metadata.is_some() {
         let Bearward { place, tls } = &recipe.bearward;
         let place = over_tcp(place, PROXY)?;
         let scheme = recipe.bearward.scheme();
         services.push_str(&service("bearward", scheme, &[place], tls.as_ref()));
-        transports.push_str(&transport("bearward", tls.as_ref()));
+        transports.push_str(&fragment(tls.as_ref(), |tls| transport("bearward", tls)));
     }
-    let transports = match transports.is_empty() {
-        true => String::new(),
-        false => format!("\n  serversTransports:\n{transports}"),
-    };
+    if !transports.is_empty() {
+        transports.insert_str(0, "\n  serversTransports:\n");
+    }
     Ok(format!("  services:\n{services}{transports}"))
 }
 
 fn service(name: &str, scheme: &str, places: &[String], tls: Option<&Tls>) -> String {
-    let transport = tls.map(|_| format!("        serversTransport: {name}\n"));
-    let transport = transport.unwrap_or_default();
-    let servers = places.iter();
-    let servers: String = servers
-        .map(|place| format!("          - url: \"{scheme}://{place}\"\n"))
-        .collect();
+    let transport = fragment(tls, |_| format!("        serversTransport: {name}\n"));
+    let servers = lines(places, |place| {
+        format!("          - url: \"{scheme}://{place}\"\n")
+    });
     format!(
         "    {name}:
       loadBalancer:
@@ -156,19 +152,15 @@ fn service(name: &str, scheme: &str, places: &[String], tls: Option<&Tls>) -> St
     )
 }
 
-fn transport(name: &str, tls: Option<&Tls>) -> String {
-    let Some(tls) = tls else {
-        return String::new();
-    };
+fn transport(name: &str, tls: &Tls) -> String {
     let server_name = &tls.name;
-    let authorities = tls.authorities.as_ref();
-    let authorities = authorities.map(|file| format!("      rootCAs: [\"{file}\"]\n"));
-    let authorities = authorities.unwrap_or_default();
-    let client = tls.client.as_ref().map(|client| {
+    let authorities = fragment(tls.authorities.as_ref(), |file| {
+        format!("      rootCAs: [\"{file}\"]\n")
+    });
+    let client = fragment(tls.client.as_ref(), |client| {
         let (certificate, key) = (&client.certificate, &client.key);
         format!("      certificates: [{{ certFile: \"{certificate}\", keyFile: \"{key}\" }}]\n")
     });
-    let client = client.unwrap_or_default();
     format!(
         "    {name}:
       serverName: \"{server_name}\"

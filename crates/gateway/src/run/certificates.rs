@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio_rustls::rustls::ServerConfig;
 
-use crate::config::{Listen, TlsSettings, TlsSettingsError};
+use crate::config::{Listen, ListenerKind, TlsSettingsError};
 
 /// The certificates of each listener that speaks TLS.
 #[derive(Debug, Default)]
@@ -13,28 +13,25 @@ pub(super) struct Certificates(Vec<Presented>);
 
 #[derive(Debug)]
 struct Presented {
-    settings: SettingsOf,
+    listener: ListenerKind,
     protocols: &'static [&'static [u8]],
     config: Arc<ArcSwap<ServerConfig>>,
 }
-
-/// The settings of one listener.
-pub(super) type SettingsOf = fn(&Listen) -> Option<&TlsSettings>;
 
 impl Certificates {
     /// TLS for one listener, if it is configured.
     pub(super) fn of(
         &mut self,
         listen: &Listen,
-        settings: SettingsOf,
+        listener: ListenerKind,
         protocols: &'static [&'static [u8]],
     ) -> Result<Option<Arc<ArcSwap<ServerConfig>>>, TlsSettingsError> {
-        let Some(tls) = settings(listen) else {
+        let Some((_, Some(tls))) = listen.listener(listener) else {
             return Ok(None);
         };
         let config = Arc::new(ArcSwap::from_pointee(tls.build(protocols)?));
         self.0.push(Presented {
-            settings,
+            listener,
             protocols,
             config: Arc::clone(&config),
         });
@@ -44,9 +41,9 @@ impl Certificates {
     /// The certificates that the new settings call for. Nothing is replaced yet.
     pub(super) fn renewed(&self, listen: &Listen) -> Result<Vec<Renewed>, TlsSettingsError> {
         let renewed = self.0.iter().filter_map(|presented| {
-            let settings = (presented.settings)(listen)?;
+            let (_, tls) = listen.listener(presented.listener)?;
             let place = Arc::clone(&presented.config);
-            let built = settings.build(presented.protocols);
+            let built = tls?.build(presented.protocols);
             Some(built.map(|config| Renewed { place, config }))
         });
         renewed.collect()

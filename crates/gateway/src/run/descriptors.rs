@@ -4,7 +4,7 @@
 //! The sum of the caps is less than the system grants, so whatever clients and applications do, a
 //! descriptor is left for the next connection.
 
-use crate::config::{Config, ProxySettings};
+use crate::config::Config;
 use crate::doors::proxy::{IDLE_MAX, Most, Settings};
 
 /// How many descriptors each part may have open at a time.
@@ -32,8 +32,9 @@ struct Wanted {
 }
 
 impl Shares {
-    /// The shares of a configuration within the descriptors that this process may have.
-    fn of(config: &Config) -> Self {
+    /// The shares of a configuration within the descriptors that this process may have. Logs a warning
+    /// if fewer requests may be in progress than configured.
+    pub(super) fn plan(config: &Config) -> Self {
         let listen = &config.listen;
         let others = [
             listen.admin.is_some(),
@@ -41,18 +42,28 @@ impl Shares {
             listen.ext_authz.is_some(),
         ];
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        let addresses = config.upstreams.iter().map(|each| each.addresses().len());
-        Self::within(
-            granted(),
-            Wanted {
-                most: listen.proxy.as_ref().map(|proxy| Most {
-                    requests: proxy.max_requests,
-                    streams: proxy.max_streams,
-                }),
-                listeners: count(others.iter().filter(|is_there| **is_there).count()),
-                addresses: count(addresses.sum()),
-            },
-        )
+        let addresses = config.upstreams.iter().map(|each| each.addresses.len());
+        let most = listen.proxy.as_ref().map(|proxy| Most {
+            requests: proxy.max_requests,
+            streams: proxy.max_streams,
+        });
+        let wanted = Wanted {
+            most,
+            listeners: count(others.iter().filter(|is_there| **is_there).count()),
+            addresses: count(addresses.sum()),
+        };
+        let shares = Self::within(granted(), wanted);
+        let Most { requests, streams } = shares.most;
+        if most.is_some_and(|most| requests < most.requests || streams < most.streams) {
+            tracing::warn!(
+                max_requests = requests,
+                max_streams = streams,
+                connections = shares.clients,
+                "there are too few file descriptors for the limits of [listen.proxy], which are lowered \
+                 to these; raise `ulimit -Hn` or LimitNOFILE"
+            );
+        }
+        shares
     }
 
     fn within(descriptors: u32, wanted: Wanted) -> Self {
@@ -89,32 +100,10 @@ impl Shares {
         }
     }
 
-    /// The same; logs a warning if fewer requests may be in progress than configured.
-    pub(super) fn told(config: &Config) -> Self {
-        let shares = Self::of(config);
-        if let Some(proxy) = &config.listen.proxy {
-            shares.compare(proxy);
-        }
-        shares
-    }
-
     /// The settings of a reverse proxy, limited to its share.
     pub(super) fn limit(self, settings: Settings) -> Settings {
         let Most { requests, streams } = self.most;
         settings.max_requests(requests).max_streams(streams)
-    }
-
-    fn compare(&self, proxy: &ProxySettings) {
-        let Most { requests, streams } = self.most;
-        if requests < proxy.max_requests || streams < proxy.max_streams {
-            tracing::warn!(
-                max_requests = requests,
-                max_streams = streams,
-                connections = self.clients,
-                "there are too few file descriptors for the limits of [listen.proxy], which are lowered \
-                 to these; raise `ulimit -Hn` or LimitNOFILE"
-            );
-        }
     }
 }
 

@@ -15,11 +15,10 @@ use tokio::sync::{Mutex, mpsc};
 
 use crate::config::{
     self, Config, Contents, FileKind, FileRead, Listen, Surroundings, TelemetrySettings,
-    TlsSettingsError, UpstreamSettings,
+    UpstreamSettings,
 };
 use crate::doors::in_force::{Current, InForce};
-use crate::doors::proxy::{Proxy, SharedMost, TlsError, Upstreams};
-use crate::net::listener::Listener;
+use crate::doors::proxy::{SharedMost, TlsError, Upstreams};
 use crate::record::metrics::{Metrics, Reload};
 
 use super::away::Away;
@@ -41,7 +40,7 @@ struct Inner {
     started: Started,
     away: Away,
     /// The mistakes of the last refused file, as logged.
-    told: std::sync::Mutex<Option<String>>,
+    logged: std::sync::Mutex<Option<String>>,
 }
 
 /// The parts of a configuration that take effect only at a start.
@@ -52,15 +51,8 @@ struct Started {
 }
 
 impl Started {
-    fn of(config: &Config) -> Self {
-        Self {
-            listen: config.listen.clone(),
-            telemetry: config.telemetry.clone(),
-        }
-    }
-
     /// Logs new differences from the settings at the start.
-    fn tell_changes(&self, config: &Config, before: &Config) {
+    fn log_changes(&self, config: &Config, before: &Config) {
         let is_new = config.telemetry != before.telemetry;
         if is_new && config.telemetry != self.telemetry {
             tracing::warn!("telemetry settings changed; restart to apply them");
@@ -75,24 +67,10 @@ impl Started {
 /// The parts of the gateway that a reload replaces.
 #[derive(Debug)]
 pub(super) struct Replaced {
-    in_force: Current,
-    certificates: Certificates,
+    pub(super) in_force: Current,
+    pub(super) certificates: Certificates,
     /// The limits on what is in progress in the reverse proxy, if there is one.
-    most: Option<Arc<SharedMost>>,
-}
-
-impl Replaced {
-    pub(super) fn of(
-        in_force: Current,
-        certificates: Certificates,
-        proxy: Option<&(Listener, Proxy)>,
-    ) -> Self {
-        Self {
-            in_force,
-            certificates,
-            most: proxy.map(|(_, proxy)| Arc::clone(proxy.most())),
-        }
-    }
+    pub(super) most: Option<Arc<SharedMost>>,
 }
 
 impl Reloader {
@@ -100,54 +78,44 @@ impl Reloader {
         Self(Arc::new(Inner {
             replaced,
             metrics,
-            started: Started::of(&config),
+            started: Started {
+                listen: config.listen.clone(),
+                telemetry: config.telemetry.clone(),
+            },
             current: Mutex::new(config),
             away: Away::new(),
-            told: std::sync::Mutex::new(None),
+            logged: std::sync::Mutex::new(None),
         }))
     }
 
     /// Puts `config` in force.
-    pub async fn apply(&self, mut config: Config) -> Reload {
+    pub async fn apply(&self, config: Config) -> Reload {
         let mut current = self.0.current.lock().await;
-        config.identity = config.identity.reuse_if_equal(&current.identity);
-        let before = self.0.replaced.in_force.load();
-        let server = if config.server == current.server {
-            before.server().clone()
-        } else {
-            match start(&self.0.away, &config, before.server()).await {
-                Some(server) => server,
-                None => return self.told(Reload::Refused),
-            }
-        };
-        let upstreams = upstreams(&self.0.away, &config, &current, before).await;
-        let Some(upstreams) = upstreams else {
-            return self.told(Reload::Refused);
-        };
-        if let Err(error) = self.replace(&config, &current, server, upstreams) {
-            tracing::error!(%error, "TLS cannot be set up");
-            return self.told(Reload::Refused);
-        }
-        tell_warnings(&config);
-        *current = config;
-        self.told(Reload::Applied)
+        let replaced = self.replace(config, &mut current).await;
+        self.record(replaced.map_or(Reload::Refused, |()| Reload::Applied))
     }
 
-    /// Builds everything before it replaces anything.
-    fn replace(
-        &self,
-        config: &Config,
-        current: &Config,
-        server: ResourceServer,
-        upstreams: Upstreams,
-    ) -> Result<(), TlsSettingsError> {
+    /// Builds everything before it replaces anything. `None` if something cannot be built, which is
+    /// logged.
+    async fn replace(&self, mut config: Config, current: &mut Config) -> Option<()> {
         let Replaced {
             in_force,
             certificates,
             most,
         } = &self.0.replaced;
-        let renewed = certificates.renewed(&config.listen)?;
-        let shares = Shares::told(config);
+        config.identity = config.identity.reuse_if_equal(&current.identity);
+        let before = in_force.load();
+        let server = if config.server == current.server {
+            before.server().clone()
+        } else {
+            start(&self.0.away, &config, before.server()).await?
+        };
+        let upstreams = upstreams(&self.0.away, &config, current, before).await?;
+        let renewed = certificates.renewed(&config.listen);
+        let renewed = renewed
+            .map_err(|error| tracing::error!(%error, "TLS cannot be set up"))
+            .ok()?;
+        let shares = Shares::plan(&config);
         upstreams.keep_idle(shares.idle);
         if let Some(most) = most {
             most.replace(shares.most);
@@ -156,8 +124,10 @@ impl Reloader {
         for certificate in renewed {
             certificate.present();
         }
-        self.0.started.tell_changes(config, current);
-        Ok(())
+        self.0.started.log_changes(&config, current);
+        log_warnings(&config);
+        *current = config;
+        Some(())
     }
 
     /// Reads the file and puts it in force. If it has mistakes, the last good configuration stays.
@@ -177,7 +147,7 @@ impl Reloader {
             %error,
             "the configuration cannot be read; the last good one stays in force"
         );
-        self.told(Reload::Refused)
+        self.record(Reload::Refused)
     }
 
     async fn parse(&self, file: &Path, text: String) -> Reload {
@@ -187,22 +157,19 @@ impl Reloader {
             let surroundings = Surroundings::of(&place).while_serving();
             Config::parse_in(&text, &surroundings)
         };
-        let parsed = match self.0.away.run(parsing).await {
-            Ok(parsed) => parsed,
-            Err(error) => {
-                tracing::error!(%error, "reading the configuration did not complete");
-                return self.told(Reload::Refused);
-            }
-        };
-        match parsed {
-            Ok(config) => {
+        match self.0.away.run(parsing).await {
+            Ok(Ok(config)) => {
                 self.is_news(None);
                 self.apply(config).await
             }
+            Err(error) => {
+                tracing::error!(%error, "reading the configuration did not complete");
+                self.record(Reload::Refused)
+            }
             // Any change in its folder has a refused file read again, but not its mistakes logged
             // again.
-            Err(mistakes) if !self.is_news(Some(mistakes.render(""))) => Reload::Refused,
-            Err(mistakes) => {
+            Ok(Err(mistakes)) if !self.is_news(Some(mistakes.render(""))) => Reload::Refused,
+            Ok(Err(mistakes)) => {
                 for mistake in mistakes.iter() {
                     let (line, column) = mistakes.place(mistake);
                     tracing::error!(
@@ -218,16 +185,16 @@ impl Reloader {
                     tracing::error!(count = mistakes.left_out(), "there are more mistakes");
                 }
                 tracing::error!("the last good configuration stays in force");
-                self.told(Reload::Refused)
+                self.record(Reload::Refused)
             }
         }
     }
 
     /// Whether these mistakes differ from the last ones logged.
     fn is_news(&self, mistakes: Option<String>) -> bool {
-        let told = &mut *self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_news = *told != mistakes;
-        *told = mistakes;
+        let mut logged = self.0.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = *logged != mistakes;
+        *logged = mistakes;
         is_news
     }
 
@@ -236,7 +203,7 @@ impl Reloader {
         self.0.current.lock().await.files.clone()
     }
 
-    fn told(&self, outcome: Reload) -> Reload {
+    fn record(&self, outcome: Reload) -> Reload {
         self.0.metrics.reload(outcome);
         match outcome {
             Reload::Applied => tracing::info!("the configuration was reloaded"),
@@ -247,7 +214,7 @@ impl Reloader {
 }
 
 /// Logs the warnings about a configuration.
-pub(super) fn tell_warnings(config: &Config) {
+pub(super) fn log_warnings(config: &Config) {
     let warnings = &config.warnings;
     for warning in warnings.iter() {
         let (line, column) = warnings.place(warning);
@@ -262,7 +229,7 @@ pub(super) fn tell_warnings(config: &Config) {
     if warnings.left_out() > 0 {
         tracing::warn!(count = warnings.left_out(), "there are more warnings");
     }
-    tell_certificates(config);
+    log_certificates(config);
 }
 
 /// Why the configuration is to be read again.
@@ -281,7 +248,7 @@ pub enum Trigger {
 pub struct Reloads {
     file: PathBuf,
     text: String,
-    told: mpsc::Sender<Trigger>,
+    sender: mpsc::Sender<Trigger>,
     triggers: mpsc::Receiver<Trigger>,
 }
 
@@ -289,11 +256,11 @@ impl Reloads {
     /// Watches `file`, which had this text when it was first read.
     #[must_use]
     pub fn new(file: impl Into<PathBuf>, text: impl Into<String>) -> Self {
-        let (told, triggers) = mpsc::channel(1);
+        let (sender, triggers) = mpsc::channel(1);
         Self {
             file: file.into(),
             text: text.into(),
-            told,
+            sender,
             triggers,
         }
     }
@@ -301,7 +268,7 @@ impl Reloads {
     /// A sender of triggers. One sent while another waits adds nothing.
     #[must_use]
     pub fn trigger(&self) -> mpsc::Sender<Trigger> {
-        self.told.clone()
+        self.sender.clone()
     }
 
     /// Watches the files, and reloads for each trigger, for ever.
@@ -320,24 +287,24 @@ impl Reloads {
         let look = move || std::fs::metadata(file).is_ok_and(|file| !file.is_file());
         let is_pipe = away.run(look).await.unwrap_or_default();
         if !is_pipe {
-            let _ = self.told.try_send(Trigger::Changed);
+            let _ = self.sender.try_send(Trigger::Changed);
         }
         while let Some(trigger) = self.triggers.recv().await {
             // Editors write in several steps, and each is an event.
             tokio::time::sleep(SETTLED).await;
-            let asked_since = self.triggers.try_recv() == Ok(Trigger::Asked);
-            let is_asked = trigger == Trigger::Asked || asked_since;
+            let requested_since = self.triggers.try_recv() == Ok(Trigger::Asked);
+            let is_requested = trigger == Trigger::Asked || requested_since;
             let there = read(&away, &self.file).await;
-            if is_pipe && there.is_err() && !is_asked {
+            if is_pipe && there.is_err() && !is_requested {
                 continue;
             }
             let text = there.as_ref().ok();
             let text = text.map(|text| Contents::of(text.as_bytes()));
             let now = Some((text, again(&away, &files).await));
-            if now == seen && !is_asked {
+            if now == seen && !is_requested {
                 continue;
             }
-            if is_asked {
+            if is_requested {
                 reloader.is_news(None);
             }
             let outcome = match there {
@@ -359,9 +326,9 @@ impl Reloads {
     /// watched either, since the watcher hangs with it.
     async fn watch(&self, away: &Away, watcher: &mut Option<Folders>, files: &[FileRead]) {
         let mut folders = watcher.take();
-        let (told, file, files) = (self.told.clone(), self.file.clone(), files.to_vec());
+        let (sender, file, files) = (self.sender.clone(), self.file.clone(), files.to_vec());
         let watching = move || {
-            let mut folders = folders.take().unwrap_or_else(|| Folders::watch(&told));
+            let mut folders = folders.take().unwrap_or_else(|| Folders::watch(&sender));
             folders.add(&file, &files);
             folders
         };
@@ -373,7 +340,7 @@ impl Reloads {
 }
 
 /// Logs which certificates have expired or are not valid yet.
-fn tell_certificates(config: &Config) {
+fn log_certificates(config: &Config) {
     for warning in config.certificate_warnings(SystemTime::now()) {
         let message = if warning.has_expired {
             "a certificate has expired"
@@ -438,21 +405,16 @@ async fn start(away: &Away, config: &Config, before: &ResourceServer) -> Option<
     // Away from the threads that serve, since a new HTTP client reads the system's authorities.
     let (config, kept) = (config.clone(), before.clone());
     let built = move || config.resource_server_after(&kept);
-    let built = match away.run(built).await {
-        Ok(built) => built.map_err(|error| error.to_string()),
-        Err(error) => Err(error.to_string()),
-    };
+    let built = away.run(built).await.map_err(|error| error.to_string());
     let server = built
+        .and_then(|built| built.map_err(|error| error.to_string()))
         .map_err(|error| tracing::error!(%error, "there is no resource server"))
         .ok()?;
     // An issuer that has not answered by then counts as down.
     let _ = tokio::time::timeout(KEYS_WITHIN, server.attempted()).await;
-    let usable: Vec<_> = before
-        .state()
-        .into_iter()
-        .filter(|state| state.keys.is_usable)
-        .map(|state| state.issuer)
-        .collect();
+    let usable = before.state().into_iter();
+    let usable = usable.filter(|state| state.keys.is_usable);
+    let usable: Vec<_> = usable.map(|state| state.issuer).collect();
     for state in server.state() {
         if !state.keys.is_usable && usable.contains(&state.issuer) {
             let issuer = state.issuer;

@@ -15,7 +15,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::config::{
-    Address, Config, Listen, ProxySettings, TelemetrySettings, TlsSettingsError, UpstreamSettings,
+    Address, Config, Listen, ListenerKind, ProxySettings, TelemetrySettings, TlsSettingsError,
+    UpstreamSettings,
 };
 use crate::doors::admin::Admin;
 use crate::doors::ext_authz::{self, ExtAuthz};
@@ -29,7 +30,7 @@ use crate::record::metrics::Metrics;
 use crate::record::observer::{Observe, Observer};
 use crate::record::telemetry::{Telemetry, TelemetryError};
 
-use super::certificates::{Certificates, SettingsOf};
+use super::certificates::Certificates;
 use super::descriptors::Shares;
 use super::reload::{self, Reloader, Replaced};
 
@@ -54,50 +55,46 @@ impl Gateway {
     ///
     /// [`StartError`] if the gateway cannot start.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        reload::tell_warnings(&config);
-        let shares = Shares::told(&config);
+        reload::log_warnings(&config);
+        let shares = Shares::plan(&config);
         let first = config.in_force(config.resource_server()?);
         let current = Current::new(first.upstreams(upstreams(&config.upstreams, shares)?));
         let metrics = Arc::new(Metrics::new(current.clone()));
         let (listen, telemetry) = (&config.listen, telemetry(config.telemetry.as_ref())?);
-        let mut sockets = Sockets::of(listen);
-        let tls_of: SettingsOf = |listen| listen.admin.as_ref()?.tls.as_ref();
-        let settings = listen.admin.as_ref();
-        let address = settings.map(|settings| &settings.address);
-        let listener = sockets.bind(address, tls_of, HTTP1).await?;
-        let admin = listener.zip(settings).map(|(listener, settings)| {
-            let hosts = settings.hosts.clone();
-            (
-                listener,
-                Admin::new(current.clone(), Arc::clone(&metrics), hosts),
-            )
-        });
-        let tls_of: SettingsOf = |listen| listen.forward_auth.as_ref()?.tls.as_ref();
-        let settings = listen.forward_auth.as_ref();
-        let address = settings.map(|settings| &settings.address);
-        let listener = sockets.bind(address, tls_of, HTTP1).await?;
-        let forward_auth = listener.zip(settings).map(|(listener, settings)| {
+        let mut certificates = Certificates::default();
+        let admin = bind(listen, ListenerKind::Admin, HTTP1, &mut certificates).await?;
+        let admin = admin
+            .zip(listen.admin.as_ref())
+            .map(|(listener, settings)| {
+                let hosts = settings.hosts.clone();
+                let admin = Admin::new(current.clone(), Arc::clone(&metrics), hosts);
+                (listener, admin)
+            });
+        let forward_auth =
+            bind(listen, ListenerKind::ForwardAuth, HTTP1, &mut certificates).await?;
+        let forward_auth = forward_auth.zip(listen.forward_auth.as_ref());
+        let forward_auth = forward_auth.map(|(listener, settings)| {
             let trusted = trusted(settings.trusted_proxies.as_deref());
             (listener, ForwardAuth::new(current.clone(), trusted))
         });
-        let tls_of: SettingsOf = |listen| listen.ext_authz.as_ref()?.tls.as_ref();
-        let settings = listen.ext_authz.as_ref();
-        let address = settings.map(|settings| &settings.address);
-        let listener = sockets.bind(address, tls_of, HTTP2).await?;
-        let ext_authz = listener.zip(settings).map(|(listener, settings)| {
+        let ext_authz = bind(listen, ListenerKind::ExtAuthz, HTTP2, &mut certificates).await?;
+        let ext_authz = ext_authz.zip(listen.ext_authz.as_ref());
+        let ext_authz = ext_authz.map(|(listener, settings)| {
             let trusted = trusted(settings.trusted_proxies.as_deref());
             (listener, ExtAuthz::new(current.clone(), trusted))
         });
-        let tls_of: SettingsOf = |listen| listen.proxy.as_ref()?.tls.as_ref();
-        let settings = listen.proxy.as_ref();
-        let address = settings.map(|settings| &settings.address);
-        let listener = sockets.bind(address, tls_of, BOTH).await?;
-        let proxy = listener.zip(settings).map(|(listener, settings)| {
-            let settings = shares.limit(proxy_settings(settings, &metrics, &telemetry));
-            (listener, Proxy::new(current.clone(), settings))
-        });
-        let certificates = sockets.certificates;
-        let replaced = Replaced::of(current.clone(), certificates, proxy.as_ref());
+        let proxy = bind(listen, ListenerKind::Proxy, BOTH, &mut certificates).await?;
+        let proxy = proxy
+            .zip(listen.proxy.as_ref())
+            .map(|(listener, settings)| {
+                let settings = shares.limit(proxy_settings(settings, &metrics, &telemetry));
+                (listener, Proxy::new(current.clone(), settings))
+            });
+        let replaced = Replaced {
+            in_force: current.clone(),
+            certificates,
+            most: proxy.as_ref().map(|(_, proxy)| Arc::clone(proxy.most())),
+        };
         Ok(Self {
             reloader: Reloader::new(config, replaced, Arc::clone(&metrics)),
             current,
@@ -114,16 +111,15 @@ impl Gateway {
     /// The doors and their addresses.
     #[must_use]
     pub fn addresses(&self) -> Vec<(&'static str, Address)> {
-        let proxy = self.proxy.as_ref().map(|(at, _)| ("proxy", at));
-        let forward_auth = self.forward_auth.as_ref();
-        let forward_auth = forward_auth.map(|(at, _)| ("forward auth", at));
-        let ext_authz = self.ext_authz.as_ref().map(|(at, _)| ("ext_authz", at));
-        let admin = self.admin.as_ref().map(|(at, _)| ("admin", at));
-        [proxy, forward_auth, ext_authz, admin]
-            .into_iter()
-            .flatten()
-            .map(|(door, listener)| (door, listener.address()))
-            .collect()
+        let doors = [
+            ("proxy", self.proxy.as_ref().map(|(at, _)| at)),
+            ("forward auth", self.forward_auth.as_ref().map(|(at, _)| at)),
+            ("ext_authz", self.ext_authz.as_ref().map(|(at, _)| at)),
+            ("admin", self.admin.as_ref().map(|(at, _)| at)),
+        ];
+        let addresses = doors.into_iter();
+        let addresses = addresses.filter_map(|(door, at)| Some((door, at?.address())));
+        addresses.collect()
     }
 
     /// The reloader, which puts new configurations in force.
@@ -170,12 +166,8 @@ impl Gateway {
         if let Some((listener, door)) = self.forward_auth {
             let answer = forward_auth::serve::answer(door, observer);
             let open = answer::opener(Protocol::Http1, answer);
-            doors.spawn(serve::serve(
-                listener,
-                capacity,
-                open,
-                until_dropped(stopped),
-            ));
+            let stop = until_dropped(stopped);
+            doors.spawn(serve::serve(listener, capacity, open, stop));
         }
         // The admin listener answers as long as any other listener serves.
         let (stopping_admin, stopped_admin) = watch::channel(());
@@ -278,41 +270,26 @@ pub enum StartError {
     Upstream(#[from] TlsError),
 }
 
-/// Binds the listeners and keeps their certificates.
-struct Sockets<'c> {
-    listen: &'c Listen,
-    certificates: Certificates,
-}
-
-impl<'c> Sockets<'c> {
-    fn of(listen: &'c Listen) -> Self {
-        Self {
-            listen,
-            certificates: Certificates::default(),
-        }
-    }
-
-    /// Binds a listener, with TLS if the configuration has settings for it.
-    async fn bind(
-        &mut self,
-        address: Option<&Address>,
-        tls_of: SettingsOf,
-        alpn: &'static [&'static [u8]],
-    ) -> Result<Option<Listener>, StartError> {
-        let Some(address) = address else {
-            return Ok(None);
-        };
-        let tls = self.certificates.of(self.listen, tls_of, alpn)?;
-        let bound = Listener::bind(address).await;
-        let listener = bound.map_err(|error| StartError::Listen {
-            address: address.clone(),
-            error,
-        })?;
-        Ok(Some(match tls {
-            Some(tls) => listener.tls(tls),
-            None => listener,
-        }))
-    }
+/// Binds a listener, if it is configured, with TLS if that is. Adds its certificates to `certificates`.
+async fn bind(
+    listen: &Listen,
+    kind: ListenerKind,
+    alpn: &'static [&'static [u8]],
+    certificates: &mut Certificates,
+) -> Result<Option<Listener>, StartError> {
+    let Some((address, _)) = listen.listener(kind) else {
+        return Ok(None);
+    };
+    let tls = certificates.of(listen, kind, alpn)?;
+    let bound = Listener::bind(address).await;
+    let listener = bound.map_err(|error| StartError::Listen {
+        address: address.clone(),
+        error,
+    })?;
+    Ok(Some(match tls {
+        Some(tls) => listener.tls(tls),
+        None => listener,
+    }))
 }
 
 /// The protocols of a listener, as named in the TLS handshake.

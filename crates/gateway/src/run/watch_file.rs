@@ -24,15 +24,15 @@ pub(super) struct Folders {
 
 impl Folders {
     /// A watcher without folders.
-    pub(super) fn watch(told: &mpsc::Sender<Trigger>) -> Self {
-        let told = told.clone();
+    pub(super) fn watch(triggers: &mpsc::Sender<Trigger>) -> Self {
+        let triggers = triggers.clone();
         let names = Arc::<Mutex<HashSet<OsString>>>::default();
         let ours = Arc::clone(&names);
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             let is_nothing = event.is_ok_and(|event| is_nothing(&event, &lock(&ours)));
             if !is_nothing {
                 // If a trigger is already waiting, it suffices.
-                let _ = told.try_send(Trigger::Changed);
+                let _ = triggers.try_send(Trigger::Changed);
             }
         });
         let watcher = watcher.map_err(|error| {
