@@ -67,17 +67,17 @@ use self::forwarded::Via;
 use self::head::Upgrade;
 use self::inbound::{Inbound, RefusalForm};
 pub use self::limits::Limits;
-pub(crate) use self::places::{Most, SharedMost};
-use self::places::{Place, Purpose, Room};
+pub(crate) use self::places::{Most, Purpose, SharedMost};
+use self::places::{Place, Room};
 pub use self::serve::serve;
 pub use self::settings::{Expiry, Settings};
 use self::tunnel::Tunnel;
 use self::upload::{Progress, Unread, Upload};
+pub(crate) use self::upstream::IDLE_MAX;
 pub use self::upstream::{
     Address, AddressError, AddressState, Protocol, Tls, TlsError, Upstream, Upstreams,
 };
-use self::upstream::{Held, Upstream as Target, is_repeatable};
-pub(crate) use self::upstream::{IDLE_MAX, UpstreamLoad};
+use self::upstream::{Held, Upstream as Target};
 
 /// A request in progress, and the places that it holds until it ends.
 type Exchange = observer::Exchange<TakenPlaces>;
@@ -201,7 +201,7 @@ impl Proxy {
             tracing::error!(route = &*admission.route.name, "route without upstream");
             return Err(Answer::internal().into());
         };
-        exchange.upstream(upstream.name());
+        exchange.upstream(&upstream.name);
 
         let client = request.extensions_mut().remove::<OnUpgrade>();
         let upgrade = Upgrade::asked(request, &self.settings)
@@ -233,7 +233,7 @@ impl Proxy {
         }
         let expiry = is_endless.then_some(self.settings.expiry);
         let remaining = expiry.and_then(|expiry| remaining(&in_force, &admission, expiry));
-        let idle = upstream.idle();
+        let idle = upstream.idle;
         let download = |body| Download::new(body, idle, kind).holding(held);
         let mut response = response.map(|body| download(body).expiring(remaining));
         if tunnel.is_none() && response.body_mut().begin().await.is_err() {
@@ -344,7 +344,7 @@ impl Outbound<'_> {
         let wants_trailers =
             head.version == Version::HTTP_2 && fields::wants_trailers(&head.headers);
         self.clean(&mut head);
-        let is_repeatable = body.is_end_stream() && is_repeatable(&head.method);
+        let is_repeatable = body.is_end_stream() && head.method.is_idempotent();
         let copy = is_repeatable.then(|| head.clone());
         let again = |progress: &Arc<Progress>| {
             let body = Upload::empty(Arc::clone(progress));

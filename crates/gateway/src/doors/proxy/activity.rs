@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::record::interruption::Interruption;
 use crate::record::observer::Observer;
 
+use super::idle::silence;
 use super::limits::Limits;
 use super::streams::{PIECE, Taking};
 
@@ -118,13 +119,11 @@ impl Activity {
                 Some(began) => (began, limits.head, Some(Overdue::Head)),
                 None => (idle, limits.idle, Some(Overdue::Idle)),
             };
-            let Some(due) = since.checked_add(limit) else {
-                return std::future::pending().await;
-            };
+            let left = limit.saturating_sub(since.elapsed());
             match what {
-                Some(what) if due <= Instant::now() => return what,
+                Some(what) if left.is_zero() => return what,
                 // A head may begin before this is over.
-                _ => sleep_until(due.min(soon(limits.head.min(limits.stall)))).await,
+                _ => sleep(left.min(soon(limits.head.min(limits.stall)))).await,
             }
         }
     }
@@ -132,19 +131,13 @@ impl Activity {
     /// Resolves when no request has been in progress for `limit`, counted from now.
     pub(super) async fn idle_for(&self, limit: Duration) {
         let began = Instant::now();
-        loop {
-            let State { active, idle, .. } = *self.state();
-            let since = if active > 0 {
-                Instant::now()
-            } else {
-                idle.max(began)
-            };
-            match since.checked_add(limit) {
-                Some(due) if due <= Instant::now() => return,
-                Some(due) => sleep_until(due).await,
-                None => std::future::pending().await,
-            }
-        }
+        let idle_since = || match *self.state() {
+            State {
+                active: 0, idle, ..
+            } => idle.max(began),
+            State { .. } => Instant::now(),
+        };
+        silence(limit, idle_since).await;
     }
 
     /// Resolves when no further HTTP/1.1 request is expected: none came for `limit`, or the connection
@@ -168,12 +161,10 @@ impl Activity {
     }
 }
 
-/// When to check a limit again, at the latest: we may exceed it by half, no more.
-fn soon(limit: Duration) -> Instant {
-    let now = Instant::now();
+/// How long to wait before a limit is checked again, at most: we may exceed it by half, no more.
+fn soon(limit: Duration) -> Duration {
     let half = limit.checked_div(2).unwrap_or(limit);
-    now.checked_add(half.max(Duration::from_millis(10)))
-        .unwrap_or(now)
+    half.max(Duration::from_millis(10))
 }
 
 /// How long a client has taken nothing although answers wait for it. Over HTTP/1.1 the socket shows

@@ -30,7 +30,7 @@ impl<'r> Entrance<'r> {
         outlook: Outlook,
         exchange: &mut Exchange,
     ) -> Result<(), Box<Answer>> {
-        let (room, most) = (self.upstream.room(), self.upstream.most());
+        let (room, most) = (&self.upstream.room, self.upstream.most);
         let purpose = match outlook {
             Outlook::Stream => Purpose::Stream,
             Outlook::MayStream | Outlook::Request => Purpose::Request,
@@ -54,7 +54,7 @@ impl<'r> Entrance<'r> {
     pub(super) fn turn_into_stream(self, exchange: &mut Exchange) -> Result<(), Box<Answer>> {
         let places = exchange.holds();
         let with_most = [
-            (&mut places.upstream, self.upstream.most()),
+            (&mut places.upstream, self.upstream.most),
             (&mut places.gateway, self.proxy.most.load()),
         ];
         for (place, most) in with_most {

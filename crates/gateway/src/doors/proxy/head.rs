@@ -57,7 +57,7 @@ pub(super) fn address(
     upstream: &Upstream,
 ) -> Option<()> {
     let target: PathAndQuery = head.uri.path_and_query()?.clone();
-    let host = upstream.own_host().cloned().or(asked);
+    let host = upstream.host.clone().or(asked);
     if head.version == Version::HTTP_2 {
         head.headers.remove(HOST);
         let host = host.unwrap_or(HeaderValue::from_static("localhost"));

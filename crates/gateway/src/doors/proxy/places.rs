@@ -60,7 +60,7 @@ impl SharedMost {
 
 /// The purpose of a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     /// It has an end of its own.
     Request,
     /// It goes on until one side ends it: a WebSocket, events, a gRPC call.

@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hyper::rt::Executor;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
+
+use super::idle::silence;
 
 /// How much of an HTTP/2 answer is handed over at once, at most: a frame of the usual size. A client
 /// must read this much within the limit, and this much is held for it.
@@ -79,18 +81,9 @@ impl Taking {
     }
 
     async fn overdue(&self, limit: Duration) {
-        loop {
-            let since = *self.since();
-            let now = Instant::now();
-            let Some(due) = since.unwrap_or(now).checked_add(limit) else {
-                return std::future::pending().await;
-            };
-            if since.is_some() && due <= now {
-                self.is_overdue.store(true, Ordering::Relaxed);
-                return;
-            }
-            sleep_until(due).await;
-        }
+        let waiting_since = || self.since().unwrap_or_else(Instant::now);
+        silence(limit, waiting_since).await;
+        self.is_overdue.store(true, Ordering::Relaxed);
     }
 
     fn since(&self) -> MutexGuard<'_, Option<Instant>> {
