@@ -22,7 +22,7 @@ impl Metrics {
     /// force.
     #[must_use]
     pub fn new(current: Current) -> Self {
-        Self::with([Box::new(State(current)) as Box<dyn Collector>])
+        Self::with(Box::new(State(current)))
     }
 }
 

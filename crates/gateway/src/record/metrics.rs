@@ -38,8 +38,8 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Counts from zero. These collectors supply the rest when the metrics are read.
-    pub(crate) fn with(collectors: impl IntoIterator<Item = Box<dyn Collector>>) -> Self {
+    /// Counts from zero. The collector supplies the rest when the metrics are read.
+    pub(crate) fn with(collector: Box<dyn Collector>) -> Self {
         let mut registry = Registry::with_prefix("bearward");
         let (requests, reloads, cuts) = (Family::default(), Family::default(), Family::default());
         let durations = Family::new_with_constructor(HISTOGRAM);
@@ -83,9 +83,7 @@ impl Metrics {
             log.left_out().clone(),
         );
         registry.register_collector(Box::new(DroppedLines(Arc::clone(&log))));
-        for collector in collectors {
-            registry.register_collector(collector);
-        }
+        registry.register_collector(collector);
         // Series that exist from the start, so that a rate includes their first event.
         for outcome in [Reload::Applied, Reload::Refused] {
             let _ = reloads.get_or_create(&outcome.label());
