@@ -15,15 +15,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
-use http::{HeaderValue, Request, Response, Version};
-use hyper::body::Incoming;
+use http::{HeaderValue, Request, Version};
 use tokio::time::timeout;
 
 pub use self::address::{Address, AddressError};
 pub use self::connect::{Tls, TlsError};
 pub(super) use self::pool::Held;
 pub(crate) use self::pool::IDLE_MAX;
-use self::pool::{Endpoint, Reuse, Sender, Sent};
+use self::pool::{Answered, Endpoint, Reuse, Sender, Unanswered};
 use super::body_error::BodyError;
 use super::places::{Most, Purpose, Room};
 use super::upload::{Progress, Upload};
@@ -245,7 +244,7 @@ impl Upstream {
         &self,
         request: Box<Request<Upload>>,
         again: Option<&impl Fn(&Arc<Progress>) -> Option<Box<Request<Upload>>>>,
-    ) -> Result<(Response<Incoming>, Held), UpstreamError> {
+    ) -> Result<Answered, UpstreamError> {
         let progress = Arc::clone(request.body().progress());
         let reuse = match again {
             Some(_) => Reuse::Any,
@@ -254,10 +253,9 @@ impl Upstream {
         let sender = self.sender(request.version(), Some(reuse)).await?;
         let is_reused = sender.is_reused();
         let unsent = match self.attempt(sender, request, &progress).await {
-            Sent::Answered(response, held) => return Ok((response, held)),
-            Sent::Failed(error) => return Err(error),
-            Sent::Closed(unsent) if is_reused => unsent,
-            Sent::Closed(_) => return Err(UpstreamError::Lost),
+            Ok(answered) => return Ok(answered),
+            Err(Unanswered::Closed(unsent)) if is_reused => unsent,
+            Err(unanswered) => return Err(unanswered.into()),
         };
         let Some(request) = unsent.or_else(|| again?(&progress)) else {
             return Err(UpstreamError::Lost);
@@ -269,13 +267,9 @@ impl Upstream {
         &self,
         request: Box<Request<Upload>>,
         progress: &Progress,
-    ) -> Result<(Response<Incoming>, Held), UpstreamError> {
+    ) -> Result<Answered, UpstreamError> {
         let sender = self.sender(request.version(), None).await?;
-        match self.attempt(sender, request, progress).await {
-            Sent::Answered(response, held) => Ok((response, held)),
-            Sent::Failed(error) => Err(error),
-            Sent::Closed(_) => Err(UpstreamError::Lost),
-        }
+        Ok(self.attempt(sender, request, progress).await?)
     }
 
     async fn attempt(
@@ -283,19 +277,19 @@ impl Upstream {
         mut sender: Sender,
         request: Box<Request<Upload>>,
         progress: &Progress,
-    ) -> Sent {
+    ) -> Result<Answered, Unanswered> {
         let mut timer = sender.timer(self.response);
         let sent = tokio::select! {
             biased;
             sent = sender.send(request) => sent,
             () = progress.overdue(self.response, timer.as_mut()) => {
-                Sent::Failed(UpstreamError::Timeout)
+                Err(Unanswered::Failed(UpstreamError::Timeout))
             }
         };
         match (sent, progress.fault()) {
-            (Sent::Answered(response, held), _) => Sent::Answered(response, held.with(timer)),
-            (_, Some(error)) => Sent::Failed(UpstreamError::Client(error)),
-            (sent, None) => sent,
+            (Ok((response, held)), _) => Ok((response, held.with(timer))),
+            (Err(_), Some(error)) => Err(Unanswered::Failed(UpstreamError::Client(error))),
+            (Err(unanswered), None) => Err(unanswered),
         }
     }
 
@@ -344,4 +338,13 @@ pub(super) enum UpstreamError {
     Lost,
     /// The answer took too long.
     Timeout,
+}
+
+impl From<Unanswered> for UpstreamError {
+    fn from(unanswered: Unanswered) -> Self {
+        match unanswered {
+            Unanswered::Closed(_) => Self::Lost,
+            Unanswered::Failed(error) => error,
+        }
+    }
 }

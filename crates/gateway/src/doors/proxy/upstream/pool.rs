@@ -328,14 +328,15 @@ pub(super) enum Origin {
     Pool,
 }
 
-/// The outcome of sending a request.
+/// The head of an answer, and the hold on its connection.
+pub(super) type Answered = (Response<Incoming>, Held);
+
+/// Why a request has no answer.
 #[derive(Debug)]
-pub(super) enum Sent {
-    /// The head of the answer came.
-    Answered(Response<Incoming>, Held),
+pub(super) enum Unanswered {
     /// The connection was closed. Here is the request, if nothing of it was sent.
     Closed(Option<Box<Request<Upload>>>),
-    /// It did not get an answer.
+    /// It was sent, in whole or in part.
     Failed(UpstreamError),
 }
 
@@ -354,26 +355,26 @@ impl Sender {
         kept.unwrap_or_else(|| Box::pin(sleep(limit)))
     }
 
-    pub(super) async fn send(self, request: Box<Request<Upload>>) -> Sent {
+    pub(super) async fn send(self, request: Box<Request<Upload>>) -> Result<Answered, Unanswered> {
         match self {
             Self::Http1(mut connection, origin, pool) => {
                 let sent = connection.sender.try_send_request(*request).await;
                 if origin == Origin::Pool {
                     pool.note(sent.is_ok());
                 }
-                outcome(sent, |response| {
-                    Held::Alone(Returned {
-                        connection: Some(connection),
-                        pool,
-                        // An HTTP/1.0 application does not accept chunks (RFC 9112 §6.1), so the next
-                        // body of unknown length would be lost.
-                        is_reusable: response.version() != Version::HTTP_10,
-                    })
-                })
+                let response = sent.map_err(unanswered)?;
+                let returned = Returned {
+                    connection: Some(connection),
+                    pool,
+                    // An HTTP/1.0 application does not accept chunks (RFC 9112 §6.1), so the next body
+                    // of unknown length would be lost.
+                    is_reusable: response.version() != Version::HTTP_10,
+                };
+                Ok((response, Held::Alone(returned)))
             }
             Self::Http2(mut sender, _, load) => {
                 let sent = sender.try_send_request(*request).await;
-                outcome(sent, |_| Held::Shared(load))
+                Ok((sent.map_err(unanswered)?, Held::Shared(load)))
             }
         }
     }
@@ -386,17 +387,10 @@ async fn keep(mut connection: Connection, pool: Arc<Pool>) {
     }
 }
 
-fn outcome(
-    sent: Result<Response<Incoming>, TrySendError<Request<Upload>>>,
-    held: impl FnOnce(&Response<Incoming>) -> Held,
-) -> Sent {
-    match sent {
-        Ok(response) => {
-            let held = held(&response);
-            Sent::Answered(response, held)
-        }
-        Err(error) if error.error().is_parse() => Sent::Failed(UpstreamError::Lost),
-        Err(mut error) => Sent::Closed(error.take_message().map(Box::new)),
+fn unanswered(mut error: TrySendError<Request<Upload>>) -> Unanswered {
+    match error.error().is_parse() {
+        true => Unanswered::Failed(UpstreamError::Lost),
+        false => Unanswered::Closed(error.take_message().map(Box::new)),
     }
 }
 
