@@ -48,15 +48,15 @@ impl ExtAuthz {
     /// Answers a question from `peer`. The response's extensions hold the [`Decision`], or
     /// [`Published`] if the answer is the protected resource metadata.
     pub async fn answer(&self, peer: Peer, question: &CheckRequest) -> Response<CheckResponse> {
-        telling(self.answered(peer, question).await)
+        into_tonic_response(self.answered(peer, question).await)
     }
 
     /// Answers a question that came over gRPC, and returns the decision to report.
     pub(crate) async fn checked(&self, request: &Request<CheckRequest>) -> Answered {
         // `serve::answer` inserts the peer; the address comes from tonic's own transport.
-        let told = request.extensions().get::<Peer>().copied();
+        let inserted = request.extensions().get::<Peer>().copied();
         let address = request.remote_addr().map(Peer::from);
-        match told.or(address) {
+        match inserted.or(address) {
             Some(peer) => self.answered(peer, request.get_ref()).await,
             None => refused(Refusal::plain(None, Reason::UntrustedPeer), Body::Problem),
         }
@@ -91,7 +91,7 @@ impl ExtAuthz {
 /// An answer, and the decision to report.
 type Answered = (CheckResponse, Decision);
 
-fn telling((response, decision): Answered) -> Response<CheckResponse> {
+fn into_tonic_response((response, decision): Answered) -> Response<CheckResponse> {
     let mut response = Response::new(response);
     decision.insert_into(response.extensions_mut());
     response
@@ -103,7 +103,7 @@ impl Authorization for ExtAuthz {
         &self,
         request: Request<CheckRequest>,
     ) -> Result<Response<CheckResponse>, Status> {
-        Ok(telling(self.checked(&request).await))
+        Ok(into_tonic_response(self.checked(&request).await))
     }
 }
 
@@ -174,7 +174,7 @@ fn admitted(in_force: &InForce, admission: &Admission, sent: &HeaderMap) -> Chec
     let remove = in_force.gate().identity().to_remove(fields, sent);
     let principal = admission.principal.as_ref();
     CheckResponse {
-        status: Some(status(OK)),
+        status: Some(rpc_status(OK)),
         dynamic_metadata: principal.map(|principal| metadata::of(principal.all_claims())),
         http_response: Some(HttpResponse::OkResponse(OkHttpResponse {
             headers: fields
@@ -198,51 +198,45 @@ enum Body {
 }
 
 fn refused(refusal: Refusal, body: Body) -> Answered {
-    let response = denied(&refusal, body);
+    let mut headers = refusal.headers.clone();
+    let body = match body {
+        Body::None => {
+            headers.remove(CONTENT_TYPE);
+            ""
+        }
+        Body::Problem => refusal.body,
+    };
+    let response = denied(refusal.status, refusal.status, &headers, body);
     (response, Decision::Refuse(Box::new(refusal)))
 }
 
 /// The metadata, as a denied response, which Envoy sends itself: the application does not have it.
 fn publish(published: Box<Published>) -> Answered {
-    let denied = DeniedHttpResponse {
-        status: Some(HttpStatus {
-            code: i32::from(published.status.as_u16()),
-        }),
-        headers: fields_of(&published.headers),
-        body: published.body.to_string(),
-    };
-    let response = CheckResponse {
-        status: Some(status(grpc::code(StatusCode::FORBIDDEN))),
-        dynamic_metadata: None,
-        http_response: Some(HttpResponse::DeniedResponse(denied)),
-    };
+    let (headers, body) = (&published.headers, &published.body);
+    let response = denied(StatusCode::FORBIDDEN, published.status, headers, body);
     (response, Decision::Publish(published))
 }
 
-fn fields_of(headers: &HeaderMap) -> Vec<HeaderValueOption> {
-    headers
-        .iter()
-        .map(|(name, value)| field(name, value))
-        .collect()
-}
-
-fn denied(refusal: &Refusal, body: Body) -> CheckResponse {
-    let mut headers = refusal.headers.clone();
-    if body == Body::None {
-        headers.remove(CONTENT_TYPE);
-    }
+/// A response that Envoy sends to the client in the application's place. `verdict` is what its gRPC
+/// status says, `status` what the client gets.
+fn denied(
+    verdict: StatusCode,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &str,
+) -> CheckResponse {
     CheckResponse {
-        status: Some(status(grpc::code(refusal.status))),
+        status: Some(rpc_status(grpc::code(verdict))),
         dynamic_metadata: None,
         http_response: Some(HttpResponse::DeniedResponse(DeniedHttpResponse {
             status: Some(HttpStatus {
-                code: i32::from(refusal.status.as_u16()),
+                code: i32::from(status.as_u16()),
             }),
-            headers: fields_of(&headers),
-            body: match body {
-                Body::None => String::new(),
-                Body::Problem => refusal.body.to_owned(),
-            },
+            headers: headers
+                .iter()
+                .map(|(name, value)| field(name, value))
+                .collect(),
+            body: body.to_owned(),
         })),
     }
 }
@@ -261,7 +255,7 @@ fn field(name: &HeaderName, value: &http::HeaderValue) -> HeaderValueOption {
     }
 }
 
-fn status(code: i32) -> rpc::Status {
+fn rpc_status(code: i32) -> rpc::Status {
     rpc::Status {
         code,
         ..rpc::Status::default()
