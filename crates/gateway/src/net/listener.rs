@@ -119,25 +119,25 @@ impl Listener {
 /// Counts connections that could not be accepted. The caller passes the time.
 #[derive(Debug, Default)]
 struct Failures {
-    told: Option<Instant>,
-    untold: u64,
+    logged: Option<Instant>,
+    unlogged: u64,
 }
 
 impl Failures {
     /// Counts one more. Returns how many to log, if it is time to.
     fn count(&mut self, now: Instant) -> Option<u64> {
-        self.untold = self.untold.saturating_add(1);
-        let told = self.told.map(|told| now.saturating_duration_since(told));
-        if told.is_some_and(|ago| ago < TELLING) {
+        self.unlogged = self.unlogged.saturating_add(1);
+        let since = self.logged.map(|at| now.saturating_duration_since(at));
+        if since.is_some_and(|ago| ago < LOGGED_EVERY) {
             return None;
         }
-        self.told = Some(now);
-        Some(std::mem::take(&mut self.untold))
+        self.logged = Some(now);
+        Some(std::mem::take(&mut self.unlogged))
     }
 }
 
 /// The first failure is logged at once, later ones at this interval.
-const TELLING: Duration = Duration::from_secs(60);
+const LOGGED_EVERY: Duration = Duration::from_secs(60);
 
 /// How much encrypted data may wait for a client to read it.
 const TLS_BUFFER: usize = 32 * 1024;

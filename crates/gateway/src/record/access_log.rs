@@ -76,12 +76,12 @@ impl AccessLog {
 
     /// Reports lines that were left out, unless more may follow at once.
     pub(crate) fn flush(&self) {
-        tell(self.limit().flush(Instant::now()));
+        report(self.limit().flush(Instant::now()));
     }
 
     fn may_write(&self) -> bool {
         let (may_write, before) = self.limit().take(Instant::now());
-        tell(before);
+        report(before);
         if !may_write {
             self.left_out.inc();
         }
@@ -117,7 +117,7 @@ fn line(format: LogFormat, record: &Record) -> Vec<u8> {
     line.finish()
 }
 
-fn tell(left_out: u64) {
+fn report(left_out: u64) {
     if left_out > 0 {
         tracing::warn!(target: TARGET, left_out, "lines were left out");
     }
