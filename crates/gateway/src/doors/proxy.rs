@@ -42,16 +42,17 @@ use std::time::Duration;
 use bearward_gate::decision::{Admission, Decision, Reason, Refusal};
 use bearward_gate::identity::Identity;
 use bearward_gate::misleading::Sender;
-use bearward_gate::original::{self, Original};
+use bearward_gate::original::Original;
 use bearward_gate::peer::Peer;
+use http::header::{CONNECTION, TE, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{Extensions, HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
+use http::{Extensions, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::{Body, Incoming};
 use hyper::upgrade::OnUpgrade;
 
 use crate::doors::in_force::{Current, InForce};
 use crate::record::interruption::Interruption;
-use crate::record::observer::{self, Observer};
+use crate::record::observer;
 use crate::record::request::{ADMITTED, Door};
 use crate::record::telemetry::TraceParent;
 
@@ -160,9 +161,8 @@ impl Proxy {
             }
         };
         if closes && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            response
-                .headers_mut()
-                .insert(http::header::CONNECTION, HeaderValue::from_static("close"));
+            let last = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, last);
         }
         response
     }
@@ -170,16 +170,8 @@ impl Proxy {
     /// Takes a place at the gateway.
     fn enter(&self, client: Client, exchange: &mut Exchange) -> Result<(), Box<Answer>> {
         let place = Place::take(&self.room, client, Purpose::Request, self.most.load());
-        exchange.holds().gateway = Some(place.ok_or_else(entrance::full)?);
+        exchange.holds().gateway = Some(place.ok_or_else(Answer::too_many)?);
         Ok(())
-    }
-
-    fn trusts(&self, peer: Peer) -> bool {
-        self.settings.trusted.contains(peer)
-    }
-
-    const fn observer(&self) -> &Observer {
-        &self.settings.observer
     }
 
     /// Sends a request to its upstream, if the gate admits it.
@@ -206,10 +198,13 @@ impl Proxy {
         let client = request.extensions_mut().remove::<OnUpgrade>();
         let upgrade = Upgrade::asked(request, &self.settings)
             .filter(|_| upstream.version(request.version()) == Version::HTTP_11);
-        let kind = kind_of(request.headers());
+        let kind = Kind::of(request.headers());
         let version = upstream.version(request.version());
         let outlook = Outlook::of(kind, version, upgrade.as_ref());
-        let entrance = Entrance::new(self, upstream);
+        let entrance = Entrance {
+            proxy: self,
+            upstream,
+        };
         entrance.enter(inbound.client, outlook, exchange)?;
         let trailers = (kind == Kind::Grpc).then(|| in_force.gate().identity().clone());
         let (head, body) = take(request, self.settings.client_idle, trailers);
@@ -234,8 +229,7 @@ impl Proxy {
         let expiry = is_endless.then_some(self.settings.expiry);
         let remaining = expiry.and_then(|expiry| remaining(&in_force, &admission, expiry));
         let idle = upstream.idle;
-        let download = |body| Download::new(body, idle, kind).holding(held);
-        let mut response = response.map(|body| download(body).expiring(remaining));
+        let mut response = response.map(|body| Download::new(body, kind, idle, remaining, held));
         if tunnel.is_none() && response.body_mut().begin().await.is_err() {
             return Err(Answer::bad_gateway(Interruption::UpstreamFailed).into());
         }
@@ -314,14 +308,6 @@ fn remaining(in_force: &InForce, admission: &Admission, expiry: Expiry) -> Optio
     Some(end.since(in_force.server().now()).unwrap_or_default())
 }
 
-fn kind_of(headers: &HeaderMap) -> Kind {
-    if original::is_grpc(headers) {
-        Kind::Grpc
-    } else {
-        Kind::Plain
-    }
-}
-
 /// A request on its way to the upstream.
 struct Outbound<'r> {
     in_force: &'r InForce,
@@ -343,7 +329,10 @@ impl Outbound<'_> {
         head.version = self.upstream.version(head.version);
         let wants_trailers =
             head.version == Version::HTTP_2 && fields::wants_trailers(&head.headers);
-        self.clean(&mut head);
+        // They are about the client's connection.
+        head.extensions = Extensions::new();
+        let identity = self.in_force.gate().identity();
+        fields::clean_request(&mut head.headers, self.inbound.trust, identity);
         let is_repeatable = body.is_end_stream() && head.method.is_idempotent();
         let copy = is_repeatable.then(|| head.clone());
         let again = |progress: &Arc<Progress>| {
@@ -363,17 +352,6 @@ impl Outbound<'_> {
         Ok((response, held))
     }
 
-    /// Removes what must not reach the application.
-    fn clean(&self, head: &mut Parts) {
-        // They are about the client's connection.
-        head.extensions = Extensions::new();
-        fields::clean_request(
-            &mut head.headers,
-            self.inbound.trust,
-            self.in_force.gate().identity(),
-        );
-    }
-
     /// The cleaned request with the fields that we set for the application.
     fn request(
         &self,
@@ -382,8 +360,8 @@ impl Outbound<'_> {
         body: Upload,
     ) -> Option<Box<Request<Upload>>> {
         let headers = &mut head.headers;
-        let told = &self.admission.identity.set;
-        headers.reserve(told.len().saturating_add(OWN_FIELDS));
+        let identity = &self.admission.identity.set;
+        headers.reserve(identity.len().saturating_add(OWN_FIELDS));
         let via = Via {
             peer: &self.inbound.peer_name,
             host: self.host.as_ref(),
@@ -394,19 +372,16 @@ impl Outbound<'_> {
             upgrade.set(headers);
         }
         if wants_trailers {
-            headers.insert(http::header::TE, HeaderValue::from_static("trailers"));
+            headers.insert(TE, HeaderValue::from_static("trailers"));
         }
         // Last, so that nothing above can remove them. The client's copies are already gone.
-        for (name, value) in told {
+        for (name, value) in identity {
             headers.insert(name, value.clone());
         }
         let has_length = body.size_hint().exact().is_some();
         if head.version == Version::HTTP_11 && !has_length {
             // Explicit, since a GET would otherwise be taken to have no body.
-            headers.insert(
-                http::header::TRANSFER_ENCODING,
-                HeaderValue::from_static("chunked"),
-            );
+            headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
         head::address(&mut head, self.host.clone(), self.upstream)?;
         self.exchange.pass_on(&mut head.headers);

@@ -1,8 +1,8 @@
 //! The body of a request: one frame at a time, and none ahead of what the upstream takes.
 
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -91,6 +91,12 @@ impl Upload {
         &self.progress
     }
 
+    fn broken(&mut self, error: BodyError) -> BodyError {
+        self.body = None;
+        self.progress.fail(error);
+        error
+    }
+
     fn filter(&self, frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
         let mut trailers = match frame.into_trailers() {
             Ok(trailers) => trailers,
@@ -119,20 +125,14 @@ impl Body for Upload {
                 .waits_for_client
                 .store(true, Ordering::Relaxed);
             ready!(self.idle.poll(cx));
-            self.body = None;
-            self.progress.fail(BodyError::ClientTimeout);
-            return Poll::Ready(Some(Err(BodyError::ClientTimeout)));
+            return Poll::Ready(Some(Err(self.broken(BodyError::ClientTimeout))));
         };
         let is_whole = frame.is_none() || body.is_end_stream();
         self.idle.reset();
         self.progress.advance(is_whole);
         match frame {
             Some(Ok(frame)) => Poll::Ready(self.filter(frame).map(Ok)),
-            Some(Err(_)) => {
-                self.body = None;
-                self.progress.fail(BodyError::Request);
-                Poll::Ready(Some(Err(BodyError::Request)))
-            }
+            Some(Err(_)) => Poll::Ready(Some(Err(self.broken(BodyError::Request)))),
             None => Poll::Ready(None),
         }
     }
@@ -156,7 +156,7 @@ pub(super) struct Progress {
     last: AtomicU64,
     waits_for_client: AtomicBool,
     is_whole: AtomicBool,
-    fault: AtomicU8,
+    fault: OnceLock<BodyError>,
 }
 
 impl Progress {
@@ -166,17 +166,13 @@ impl Progress {
             last: AtomicU64::new(0),
             waits_for_client: AtomicBool::new(false),
             is_whole: AtomicBool::new(is_whole),
-            fault: AtomicU8::new(0),
+            fault: OnceLock::new(),
         }
     }
 
     /// The client's error, if the client is at fault.
     pub(super) fn fault(&self) -> Option<BodyError> {
-        match self.fault.load(Ordering::Acquire) {
-            1 => Some(BodyError::ClientTimeout),
-            2 => Some(BodyError::Request),
-            _ => None,
-        }
+        self.fault.get().copied()
     }
 
     /// Resolves when nothing has passed for `limit` and we were not waiting for the client. If the
@@ -214,12 +210,8 @@ impl Progress {
     }
 
     fn fail(&self, error: BodyError) {
-        let code = if error == BodyError::ClientTimeout {
-            1
-        } else {
-            2
-        };
-        self.fault.store(code, Ordering::Release);
+        // The first one stays: a body ends with its first error.
+        let _ = self.fault.set(error);
         self.waits_for_client.store(false, Ordering::Relaxed);
     }
 }
