@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::record::interruption::Interruption;
+use crate::net::framing::Framing;
 use crate::record::observer::Observer;
 
 use super::idle::silence;
@@ -35,7 +35,7 @@ pub(super) struct Activity {
     written: AtomicU64,
     /// The operating system takes no more until it wakes the connection.
     is_full: AtomicBool,
-    observer: Observer,
+    pub(super) observer: Observer,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -75,21 +75,16 @@ impl Activity {
         }
     }
 
-    pub(super) fn head_began(&self) {
-        self.state().head.get_or_insert_with(Instant::now);
-    }
-
-    pub(super) fn head_ended(&self) {
-        self.state().head = None;
-    }
-
-    /// From here on, heads are not reported.
-    pub(super) fn turned_opaque(&self) {
-        self.state().is_opaque = true;
-    }
-
-    pub(super) fn cut(&self, reason: Interruption) {
-        self.observer.cut(reason);
+    /// The client has sent something. Before that, this many heads had ended.
+    pub(super) fn received(&self, framing: &Framing, heads_before: u64) {
+        let mut state = self.state();
+        if framing.heads() != heads_before {
+            state.head = None;
+        }
+        state.is_opaque = framing.is_opaque();
+        if framing.is_in_head() {
+            state.head.get_or_insert_with(Instant::now);
+        }
     }
 
     /// The client has taken this many bytes.

@@ -5,6 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::Full;
 
 use crate::record::interruption::Interruption;
 
@@ -27,15 +28,15 @@ pub struct ProxyBody {
 
 #[derive(Debug)]
 enum Inner {
-    Fixed(Option<Bytes>),
+    Fixed(Full<Bytes>),
     Relayed(Box<Download>),
 }
 
 impl ProxyBody {
     /// The empty body of the answer that opens a tunnel.
-    pub(super) const fn tunnelled() -> Self {
+    pub(super) fn tunnelled() -> Self {
         Self {
-            inner: Inner::Fixed(None),
+            inner: Inner::Fixed(Full::default()),
             exchange: None,
             _active: None,
             owed: None,
@@ -43,8 +44,7 @@ impl ProxyBody {
     }
 
     pub(super) fn fixed(text: Bytes, exchange: Exchange, active: Option<Active>) -> Self {
-        let text = Some(text).filter(|text| !text.is_empty());
-        Self::of(Inner::Fixed(text), exchange, active)
+        Self::of(Inner::Fixed(Full::new(text)), exchange, active)
     }
 
     pub(super) fn relayed(download: Download, exchange: Exchange, active: Option<Active>) -> Self {
@@ -71,7 +71,10 @@ impl Body for ProxyBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
         let frame = match &mut this.inner {
-            Inner::Fixed(text) => text.take().map(|text| Ok(Frame::data(text))),
+            Inner::Fixed(text) => {
+                let frame = ready!(Pin::new(text).poll_frame(cx));
+                frame.map(|frame| frame.map_err(|never| match never {}))
+            }
             Inner::Relayed(download) => {
                 if this.owed.as_ref().is_some_and(|owed| owed.must_wait(cx)) {
                     return Poll::Pending;
@@ -103,17 +106,14 @@ impl Body for ProxyBody {
 
     fn is_end_stream(&self) -> bool {
         match &self.inner {
-            Inner::Fixed(text) => text.is_none(),
+            Inner::Fixed(text) => text.is_end_stream(),
             Inner::Relayed(download) => download.is_over(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.inner {
-            Inner::Fixed(text) => {
-                let length = text.as_ref().map_or(0, Bytes::len);
-                SizeHint::with_exact(u64::try_from(length).unwrap_or(u64::MAX))
-            }
+            Inner::Fixed(text) => text.size_hint(),
             Inner::Relayed(download) => download.size_hint(),
         }
     }

@@ -176,18 +176,18 @@ impl Download {
         }
         let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) else {
             ready!(self.idle.poll(cx));
-            return Poll::Ready(Some(Err(self.broken(BodyError::UpstreamTimeout))));
+            return Poll::Ready(Some(Err(self.break_off(BodyError::UpstreamTimeout))));
         };
         self.idle.reset();
         Poll::Ready(match frame {
             Some(Ok(frame)) if frame.is_data() || self.kind == Kind::Grpc => Some(Ok(frame)),
             // Trailers are never merged into the head, and only gRPC uses them.
             Some(Ok(_)) | None => None,
-            Some(Err(_)) => Some(Err(self.broken(BodyError::Upstream))),
+            Some(Err(_)) => Some(Err(self.break_off(BodyError::Upstream))),
         })
     }
 
-    fn broken(&mut self, error: BodyError) -> BodyError {
+    fn break_off(&mut self, error: BodyError) -> BodyError {
         self.is_broken = true;
         self.body = None;
         error

@@ -78,7 +78,7 @@ async fn drive(accepted: Accepted, proxy: Arc<Proxy>, limits: Limits, mut connec
             connection.scheme = scheme;
             io
         }
-        Err(reason) => return connection.activity.cut(reason),
+        Err(reason) => return connection.activity.observer.cut(reason),
     };
     let activity = Arc::clone(&connection.activity);
     let io = TokioIo::new(Guarded::new(io, Arc::clone(&activity), limits.stall));
@@ -108,7 +108,7 @@ async fn drive(accepted: Accepted, proxy: Arc<Proxy>, limits: Limits, mut connec
         }
         slow = activity.overdue(limits) => {
             if slow != Overdue::Idle {
-                activity.cut(Interruption::ClientTimeout);
+                activity.observer.cut(Interruption::ClientTimeout);
                 return;
             }
         }
@@ -122,7 +122,7 @@ async fn drive(accepted: Accepted, proxy: Arc<Proxy>, limits: Limits, mut connec
 }
 
 fn builder(limits: Limits) -> auto::Builder<Streams> {
-    let mut builder = auto::Builder::new(Streams::new(limits.take));
+    let mut builder = auto::Builder::new(Streams { limit: limits.take });
     builder
         .http1()
         .timer(TokioTimer::new())

@@ -27,14 +27,8 @@ tokio::task_local! {
 /// Runs the streams of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Streams {
-    limit: Duration,
-}
-
-impl Streams {
-    /// A client may take up to `limit` for each [`PIECE`] of an answer.
-    pub(super) const fn new(limit: Duration) -> Self {
-        Self { limit }
-    }
+    /// How long a client may take for each [`PIECE`] of an answer.
+    pub(super) limit: Duration,
 }
 
 impl<F> Executor<F> for Streams

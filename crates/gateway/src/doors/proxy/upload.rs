@@ -55,12 +55,11 @@ impl Unread {
     /// Whether the body was read to its end, so that another request may follow over HTTP/1.1. If it is
     /// still here, discards the part that has arrived.
     pub(super) async fn is_over(&mut self, headers: &HeaderMap) -> bool {
-        let is_expected = headers.contains_key(EXPECT);
         if let Some(progress) = &self.progress {
             return progress.is_whole.load(Ordering::Relaxed);
         }
         match &mut self.body {
-            Some(body) => unread::is_over(is_expected, body).await,
+            Some(body) => unread::is_over(headers.contains_key(EXPECT), body).await,
             None => true,
         }
     }
@@ -91,9 +90,12 @@ impl Upload {
         &self.progress
     }
 
-    fn broken(&mut self, error: BodyError) -> BodyError {
+    /// Ends the body. The first error stays: there is no other after it.
+    fn break_off(&mut self, error: BodyError) -> BodyError {
         self.body = None;
-        self.progress.fail(error);
+        let _ = self.progress.fault.set(error);
+        let waits = &self.progress.waits_for_client;
+        waits.store(false, Ordering::Relaxed);
         error
     }
 
@@ -121,18 +123,17 @@ impl Body for Upload {
             return Poll::Ready(None);
         };
         let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(cx) else {
-            self.progress
-                .waits_for_client
-                .store(true, Ordering::Relaxed);
+            let waits = &self.progress.waits_for_client;
+            waits.store(true, Ordering::Relaxed);
             ready!(self.idle.poll(cx));
-            return Poll::Ready(Some(Err(self.broken(BodyError::ClientTimeout))));
+            return Poll::Ready(Some(Err(self.break_off(BodyError::ClientTimeout))));
         };
         let is_whole = frame.is_none() || body.is_end_stream();
         self.idle.reset();
         self.progress.advance(is_whole);
         match frame {
             Some(Ok(frame)) => Poll::Ready(self.filter(frame).map(Ok)),
-            Some(Err(_)) => Poll::Ready(Some(Err(self.broken(BodyError::Request)))),
+            Some(Err(_)) => Poll::Ready(Some(Err(self.break_off(BodyError::Request)))),
             None => Poll::Ready(None),
         }
     }
@@ -206,12 +207,6 @@ impl Progress {
         let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
         self.last.store(elapsed, Ordering::Relaxed);
         self.is_whole.store(is_whole, Ordering::Relaxed);
-        self.waits_for_client.store(false, Ordering::Relaxed);
-    }
-
-    fn fail(&self, error: BodyError) {
-        // The first one stays: a body ends with its first error.
-        let _ = self.fault.set(error);
         self.waits_for_client.store(false, Ordering::Relaxed);
     }
 }
