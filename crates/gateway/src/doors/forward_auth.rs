@@ -110,7 +110,10 @@ fn admitted(
             let list = names.collect::<Vec<_>>().join(", ");
             match HeaderValue::try_from(list) {
                 Ok(list) => headers.insert(field, list),
-                Err(_) => return refused(internal(*admission), dialect.statuses),
+                Err(_) => {
+                    let refusal = Refusal::plain(Some(admission.route), Reason::Internal);
+                    return refused(refusal, dialect.statuses);
+                }
             };
         }
         Removal::Omitted => {}
@@ -138,10 +141,6 @@ fn refused(refusal: Refusal, statuses: Statuses) -> Answered {
         *response.body_mut() = Cow::Borrowed("");
     }
     (response, Some(Decision::Refuse(Box::new(refusal))))
-}
-
-fn internal(admission: Admission) -> Refusal {
-    Refusal::plain(Some(admission.route), Reason::Internal)
 }
 
 /// The metadata. It does not depend on the request, so it may be stored.

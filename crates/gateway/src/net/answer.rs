@@ -73,10 +73,12 @@ where
         async move {
             let (answer, slot, turns) = &*shared;
             turns.next();
-            // Only gRPC carries the question in its body.
+            // Only gRPC carries the question in its body. If part of another body has not arrived yet, no
+            // question can follow.
             let is_left = protocol == Protocol::Http1
                 && !request.body().is_end_stream()
-                && is_left(&mut request).await;
+                && !unread::is_over(request.headers().contains_key(EXPECT), request.body_mut())
+                    .await;
             let mut response = answer(peer, request).await;
             date::add(response.headers_mut());
             // HTTP/2 has GOAWAY instead of this field.
@@ -112,12 +114,6 @@ where
             end(connection, protocol, &turns, slot).await;
         }
     }
-}
-
-/// Whether part of the body has not arrived yet, so that no other question can follow.
-async fn is_left(request: &mut Request<Incoming>) -> bool {
-    let is_expected = request.headers().contains_key(EXPECT);
-    !unread::is_over(is_expected, request.body_mut()).await
 }
 
 /// Whose turn it is on a connection: the peer's at first and after each answer, ours after each

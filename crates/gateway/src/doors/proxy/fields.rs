@@ -44,23 +44,16 @@ struct Hop<'m> {
 
 impl<'m> Hop<'m> {
     fn of(headers: &'m HeaderMap) -> Self {
-        Self {
-            headers,
-            named: Self::named(headers),
-        }
-    }
-
-    fn named(headers: &HeaderMap) -> Vec<String> {
+        let mut named = Vec::new();
         // Nearly every message has this value, and `Keep-Alive` ends here anyway.
         let is_usual = |value: &HeaderValue| value == "keep-alive";
-        if headers.get_all(CONNECTION).iter().all(is_usual) {
-            return Vec::new();
+        if !headers.get_all(CONNECTION).iter().all(is_usual) {
+            let present = tokens(headers, CONNECTION).filter(|name| headers.contains_key(name));
+            named.extend(present);
+            named.sort_unstable();
+            named.dedup();
         }
-        let named = tokens(headers, CONNECTION).filter(|name| headers.contains_key(name));
-        let mut named: Vec<_> = named.collect();
-        named.sort_unstable();
-        named.dedup();
-        named
+        Self { headers, named }
     }
 
     fn is_named(&self, name: &HeaderName) -> bool {

@@ -102,14 +102,6 @@ impl Tls {
             http2: offering(b"h2"),
         })
     }
-
-    fn config(&self, version: Version) -> Arc<ClientConfig> {
-        Arc::clone(if version == Version::HTTP_2 {
-            &self.http2
-        } else {
-            &self.http1
-        })
-    }
 }
 
 /// The crypto provider is named here, not taken from a global.
@@ -139,7 +131,11 @@ pub(super) async fn connect(
     let Some(tls) = tls else {
         return Ok(stream);
     };
-    let connector = TlsConnector::from(tls.config(version));
+    let config = match version {
+        Version::HTTP_2 => &tls.http2,
+        _ => &tls.http1,
+    };
+    let connector = TlsConnector::from(Arc::clone(config));
     let stream = connector.connect(tls.name.clone(), stream).await?;
     Ok(Box::new(stream))
 }
