@@ -48,42 +48,39 @@ impl ExtAuthz {
     /// Answers a question from `peer`. The response's extensions hold the [`Decision`], or
     /// [`Published`] if the answer is the protected resource metadata.
     pub async fn answer(&self, peer: Peer, question: &CheckRequest) -> Response<CheckResponse> {
-        into_tonic_response(self.answered(peer, question).await)
+        into_tonic_response(self.decide(peer, question).await)
     }
 
     /// Answers a question that came over gRPC, and returns the decision to report.
-    pub(crate) async fn checked(&self, request: &Request<CheckRequest>) -> Answered {
+    pub(crate) async fn decide_grpc(&self, request: &Request<CheckRequest>) -> Answered {
         // `serve::answer` inserts the peer; the address comes from tonic's own transport.
         let inserted = request.extensions().get::<Peer>().copied();
         let address = request.remote_addr().map(Peer::from);
         match inserted.or(address) {
-            Some(peer) => self.answered(peer, request.get_ref()).await,
-            None => refused(Refusal::plain(None, Reason::UntrustedPeer), Body::Problem),
+            Some(peer) => self.decide(peer, request.get_ref()).await,
+            None => refuse(Refusal::plain(None, Reason::UntrustedPeer), Body::Problem),
         }
     }
 
-    async fn answered(&self, peer: Peer, question: &CheckRequest) -> Answered {
+    async fn decide(&self, peer: Peer, question: &CheckRequest) -> Answered {
         let in_force = self.current.load();
         if !self.trusted.contains(peer) {
-            return refused(Refusal::plain(None, Reason::UntrustedPeer), Body::Problem);
+            return refuse(Refusal::plain(None, Reason::UntrustedPeer), Body::Problem);
         }
-        let Some(asked) = Asked::read(question) else {
-            return refused(Refusal::plain(None, Reason::DialectField), Body::Problem);
+        let Some(request) = OriginalRequest::read(question) else {
+            return refuse(Refusal::plain(None, Reason::DialectField), Body::Problem);
         };
-        let original = Original::new(
-            &asked.method,
-            asked.target,
-            Some(asked.host),
-            &asked.headers,
-        );
+        let headers = &request.headers;
+        let host = Some(request.host);
+        let original = Original::new(&request.method, request.target, host, headers);
         match in_force.decide(&original).await {
             Decision::Admit(admission) => {
-                let response = admitted(&in_force, &admission, &asked.headers);
+                let response = admit(&in_force, &admission, headers);
                 (response, Decision::Admit(admission))
             }
             Decision::Publish(published) => publish(published),
-            Decision::Refuse(refusal) if is_grpc(&asked.headers) => refused(*refusal, Body::None),
-            Decision::Refuse(refusal) => refused(*refusal, Body::Problem),
+            Decision::Refuse(refusal) if is_grpc(headers) => refuse(*refusal, Body::None),
+            Decision::Refuse(refusal) => refuse(*refusal, Body::Problem),
         }
     }
 }
@@ -103,20 +100,20 @@ impl Authorization for ExtAuthz {
         &self,
         request: Request<CheckRequest>,
     ) -> Result<Response<CheckResponse>, Status> {
-        Ok(into_tonic_response(self.checked(&request).await))
+        Ok(into_tonic_response(self.decide_grpc(&request).await))
     }
 }
 
 /// The original request, as Envoy describes it: `path` is raw and includes the query; `query` and
 /// `fragment` are always empty and not read.
-struct Asked<'q> {
+struct OriginalRequest<'q> {
     method: Method,
     target: &'q str,
     host: &'q str,
     headers: HeaderMap,
 }
 
-impl<'q> Asked<'q> {
+impl<'q> OriginalRequest<'q> {
     fn read(question: &'q CheckRequest) -> Option<Self> {
         let attributes = question.attributes.as_ref()?;
         let request = attributes.request.as_ref()?.http.as_ref()?;
@@ -168,7 +165,7 @@ fn is_bearer(value: &http::HeaderValue) -> bool {
     scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"Bearer "))
 }
 
-fn admitted(in_force: &InForce, admission: &Admission, sent: &HeaderMap) -> CheckResponse {
+fn admit(in_force: &InForce, admission: &Admission, sent: &HeaderMap) -> CheckResponse {
     let fields = &admission.identity;
     // A field that the client sent in another spelling reaches the application unless it is named here.
     let remove = in_force.gate().identity().to_remove(fields, sent);
@@ -197,7 +194,7 @@ enum Body {
     Problem,
 }
 
-fn refused(refusal: Refusal, body: Body) -> Answered {
+fn refuse(refusal: Refusal, body: Body) -> Answered {
     let mut headers = refusal.headers.clone();
     let body = match body {
         Body::None => {

@@ -78,7 +78,7 @@ pub(crate) use self::upstream::IDLE_MAX;
 pub use self::upstream::{
     Address, AddressError, AddressState, Protocol, Tls, TlsError, Upstream, Upstreams,
 };
-use self::upstream::{Held, Upstream as Target};
+use self::upstream::{ConnectionLease, Upstream as Target};
 
 /// A request in progress, and the places that it holds until it ends.
 type Exchange = observer::Exchange<TakenPlaces>;
@@ -143,7 +143,7 @@ impl Proxy {
         let (kind, active) = (inbound.kind, inbound.active.take());
         let mut closes = kind.is_upgrade || inbound.is_last();
         let mut response = match passed {
-            Ok(passed) => passed.answered(exchange, inbound.connection, active),
+            Ok(passed) => passed.into_response(exchange, inbound.connection, active),
             Err(answer) => {
                 exchange.answered(answer.reason, answer.status);
                 exchange.leave();
@@ -187,7 +187,7 @@ impl Proxy {
         let Some((target, host)) = head::read(request) else {
             return Err(Box::new(Refusal::plain(None, Reason::TargetForm).into()));
         };
-        let admission = admitted(&in_force, request, target, host, exchange).await?;
+        let admission = admit(&in_force, request, target, host, exchange).await?;
         let host = host.and_then(|host| head::host(request.headers(), host));
         let Some(upstream) = in_force.upstream(&admission.route) else {
             tracing::error!(route = &*admission.route.name, "route without upstream");
@@ -196,7 +196,7 @@ impl Proxy {
         exchange.upstream(&upstream.name);
 
         let client = request.extensions_mut().remove::<OnUpgrade>();
-        let upgrade = Upgrade::asked(request, &self.settings)
+        let upgrade = Upgrade::requested_by(request, &self.settings)
             .filter(|_| upstream.version(request.version()) == Version::HTTP_11);
         let kind = Kind::of(request.headers());
         let version = upstream.version(request.version());
@@ -217,7 +217,7 @@ impl Proxy {
             host,
             exchange,
         };
-        let (response, held) = outbound.send(head, body).await?;
+        let (response, lease) = outbound.send(head, body).await?;
         exchange.answered(ADMITTED, response.status());
 
         let tunnel = agreed(&response, upgrade, client)?;
@@ -229,7 +229,7 @@ impl Proxy {
         let expiry = is_endless.then_some(self.settings.expiry);
         let remaining = expiry.and_then(|expiry| remaining(&in_force, &admission, expiry));
         let idle = upstream.idle;
-        let mut response = response.map(|body| Download::new(body, kind, idle, remaining, held));
+        let mut response = response.map(|body| Download::new(body, kind, idle, remaining, lease));
         if tunnel.is_none() && response.body_mut().begin().await.is_err() {
             return Err(Answer::bad_gateway(Interruption::UpstreamFailed).into());
         }
@@ -262,7 +262,7 @@ fn agreed(
 }
 
 /// Has the gate decide on a request.
-async fn admitted(
+async fn admit(
     in_force: &InForce,
     request: &Request<Unread>,
     target: &str,
@@ -325,7 +325,7 @@ impl Outbound<'_> {
         &self,
         mut head: Parts,
         body: Upload,
-    ) -> Result<(Response<Incoming>, Held), Box<Answer>> {
+    ) -> Result<(Response<Incoming>, ConnectionLease), Box<Answer>> {
         head.version = self.upstream.version(head.version);
         let wants_trailers =
             head.version == Version::HTTP_2 && fields::wants_trailers(&head.headers);
@@ -345,11 +345,11 @@ impl Outbound<'_> {
             .upstream
             .send(request, is_repeatable.then_some(&again))
             .await;
-        let (mut response, held) = sent.map_err(|error| Box::new(Answer::from(error)))?;
+        let (mut response, lease) = sent.map_err(|error| Box::new(Answer::from(error)))?;
         if length::check(response.headers_mut()).is_err() {
             return Err(Answer::bad_gateway(Interruption::UpstreamFraming).into());
         }
-        Ok((response, held))
+        Ok((response, lease))
     }
 
     /// The cleaned request with the fields that we set for the application.
@@ -402,7 +402,7 @@ struct Passed {
 }
 
 impl Passed {
-    fn answered(
+    fn into_response(
         self,
         exchange: Exchange,
         connection: Option<Connection>,

@@ -34,7 +34,7 @@ pub(crate) fn answer(
             // The door refuses an untrusted peer without reading anything it sends.
             false => Body::new(Full::new(Bytes::from_static(&NOTHING_ASKED))),
         });
-        // tonic passes nothing else on to the service: `ExtAuthz::checked` reads it.
+        // tonic passes nothing else on to the service: `ExtAuthz::decide_grpc` reads it.
         request.extensions_mut().insert(peer);
         let answered = tokio::time::timeout(MESSAGE_TIMEOUT, service.clone().call(request));
         Box::pin(async move {
@@ -74,7 +74,7 @@ impl Authorization for Observed {
         // The trace is that of Envoy's own call: any other caller is refused.
         let parent = TraceParent::Proxy(request.metadata().as_ref());
         let begun = self.observer.begin(Door::ExtAuthz, &Method::POST, parent);
-        let (response, decision) = self.door.checked(&request).await;
+        let (response, decision) = self.door.decide_grpc(&request).await;
         begun.end(&decision);
         Ok(Response::new(response))
     }

@@ -66,7 +66,7 @@ pub(super) enum Removal {
 }
 
 /// The original request, as the dialect describes it.
-pub(super) struct Asked<'r> {
+pub(super) struct OriginalRequest<'r> {
     method: Cow<'r, Method>,
     target: &'r str,
     host: &'r str,
@@ -83,7 +83,7 @@ impl Dialect {
     }
 
     /// Reads the original request.
-    pub(super) fn read<'r>(&self, head: RequestHead<'r>) -> Result<Asked<'r>, Reason> {
+    pub(super) fn read<'r>(&self, head: RequestHead<'r>) -> Result<OriginalRequest<'r>, Reason> {
         let headers = head.headers;
         match &self.source {
             Source::Fields {
@@ -94,14 +94,14 @@ impl Dialect {
                 let method = Method::from_bytes(value_of(headers, method)?);
                 // Rejects overlong forms and the like: no path may have two readings.
                 let target = std::str::from_utf8(value_of(headers, target)?);
-                Ok(Asked {
+                Ok(OriginalRequest {
                     method: Cow::Owned(method.map_err(|_| Reason::DialectField)?),
                     target: target.map_err(|_| Reason::AmbiguousPath)?,
                     host: host_of(value_of(headers, host)?)?,
                     headers,
                 })
             }
-            Source::Request => Ok(Asked {
+            Source::Request => Ok(OriginalRequest {
                 method: Cow::Borrowed(head.method),
                 target: self.endpoint.behind(head)?,
                 host: own_host(head)?,
@@ -111,7 +111,7 @@ impl Dialect {
     }
 }
 
-impl Asked<'_> {
+impl OriginalRequest<'_> {
     pub(super) fn original(&self) -> Original<'_> {
         Original::new(&self.method, self.target, Some(self.host), self.headers)
     }

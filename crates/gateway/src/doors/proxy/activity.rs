@@ -28,7 +28,7 @@ const WAITING: u64 = 32 * 1024;
 pub(super) struct Activity {
     state: Mutex<State>,
     /// How many answers wait for the client to read more.
-    owed: AtomicUsize,
+    pending: AtomicUsize,
     /// How many bytes the client has taken. A piece of an answer counts `TAKEN_MIN` more.
     taken: AtomicU64,
     /// How many bytes the operating system has taken for the client.
@@ -67,7 +67,7 @@ impl Activity {
                 head: Some(now),
                 is_opaque: false,
             }),
-            owed: AtomicUsize::new(0),
+            pending: AtomicUsize::new(0),
             taken: AtomicU64::new(0),
             written: AtomicU64::new(0),
             is_full: AtomicBool::new(false),
@@ -181,7 +181,7 @@ impl Stall {
     fn is_over(&mut self, activity: &Activity, limit: Duration) -> bool {
         let taken = activity.taken.load(Ordering::Relaxed);
         let takes = taken.wrapping_sub(self.taken) >= TAKEN_MIN;
-        if takes || activity.owed.load(Ordering::Relaxed) == 0 {
+        if takes || activity.pending.load(Ordering::Relaxed) == 0 {
             *self = Self {
                 since: Instant::now(),
                 taken,
@@ -193,34 +193,34 @@ impl Stall {
 
 /// An answer that the client has not read to its end.
 #[derive(Debug)]
-pub(super) struct Owed {
+pub(super) struct PendingResponse {
     activity: Arc<Activity>,
     /// Set if the answer has an HTTP/2 stream.
     stream: Option<Arc<Taking>>,
-    is_owed: bool,
+    is_pending: bool,
     /// How much of it was handed over; `began` is how much the connection had written before.
     handed: u64,
     began: u64,
 }
 
-impl Owed {
+impl PendingResponse {
     pub(super) fn new(active: &Active) -> Self {
-        let mut owed = Self {
+        let mut pending = Self {
             activity: Arc::clone(&active.0),
             stream: Taking::of_stream(),
-            is_owed: false,
+            is_pending: false,
             handed: 0,
             began: active.0.written.load(Ordering::Relaxed),
         };
-        owed.set(true);
-        owed
+        pending.set(true);
+        pending
     }
 
-    /// The client has taken everything so far. `is_owed`: more is ready, without waiting for the
+    /// The client has taken everything so far. `is_pending`: more is ready, without waiting for the
     /// upstream.
-    pub(super) fn taken(&mut self, is_owed: bool) {
+    pub(super) fn taken(&mut self, is_pending: bool) {
         self.activity.taken.fetch_add(TAKEN_MIN, Ordering::Relaxed);
-        self.set(is_owed);
+        self.set(is_pending);
     }
 
     /// Whether so much of the answer waits for the connection that no more is handed over now. Over
@@ -256,20 +256,20 @@ impl Owed {
             .is_some_and(|stream| stream.is_overdue())
     }
 
-    fn set(&mut self, is_owed: bool) {
+    fn set(&mut self, is_pending: bool) {
         if let Some(stream) = &self.stream {
-            stream.taken(is_owed);
+            stream.taken(is_pending);
         }
-        match (self.is_owed, is_owed) {
-            (false, true) => self.activity.owed.fetch_add(1, Ordering::Relaxed),
-            (true, false) => self.activity.owed.fetch_sub(1, Ordering::Relaxed),
+        match (self.is_pending, is_pending) {
+            (false, true) => self.activity.pending.fetch_add(1, Ordering::Relaxed),
+            (true, false) => self.activity.pending.fetch_sub(1, Ordering::Relaxed),
             _ => 0,
         };
-        self.is_owed = is_owed;
+        self.is_pending = is_pending;
     }
 }
 
-impl Drop for Owed {
+impl Drop for PendingResponse {
     fn drop(&mut self) {
         self.set(false);
     }

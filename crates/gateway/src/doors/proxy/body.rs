@@ -10,7 +10,7 @@ use http_body_util::Full;
 use crate::record::interruption::Interruption;
 
 use super::Exchange;
-use super::activity::{Active, Owed};
+use super::activity::{Active, PendingResponse};
 use super::body_error::BodyError;
 use super::download::Download;
 
@@ -23,7 +23,7 @@ pub struct ProxyBody {
     /// The connection counts as active until the answer is over.
     _active: Option<Active>,
     /// Set as long as the client has more to read.
-    owed: Option<Owed>,
+    pending: Option<PendingResponse>,
 }
 
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl ProxyBody {
             inner: Inner::Fixed(Full::default()),
             exchange: None,
             _active: None,
-            owed: None,
+            pending: None,
         }
     }
 
@@ -55,7 +55,7 @@ impl ProxyBody {
         Self {
             inner,
             exchange: Some(exchange),
-            owed: active.as_ref().map(Owed::new),
+            pending: active.as_ref().map(PendingResponse::new),
             _active: active,
         }
     }
@@ -76,14 +76,15 @@ impl Body for ProxyBody {
                 frame.map(|frame| frame.map_err(|never| match never {}))
             }
             Inner::Relayed(download) => {
-                if this.owed.as_ref().is_some_and(|owed| owed.must_wait(cx)) {
+                let pending = this.pending.as_ref();
+                if pending.is_some_and(|pending| pending.must_wait(cx)) {
                     return Poll::Pending;
                 }
-                let piece = this.owed.as_ref().map_or(usize::MAX, Owed::piece);
+                let piece = pending.map_or(usize::MAX, PendingResponse::piece);
                 let polled = download.poll_piece(cx, piece);
-                if let Some(owed) = &mut this.owed {
-                    owed.taken(matches!(polled, Poll::Ready(Some(Ok(_)))));
-                    owed.handed(length(&polled));
+                if let Some(pending) = &mut this.pending {
+                    pending.taken(matches!(polled, Poll::Ready(Some(Ok(_)))));
+                    pending.handed(length(&polled));
                 }
                 let frame = ready!(polled);
                 if let Some(exchange) = &mut this.exchange
@@ -129,8 +130,8 @@ fn length(polled: &Poll<Option<Result<Frame<Bytes>, BodyError>>>) -> usize {
 
 impl Drop for ProxyBody {
     fn drop(&mut self) {
-        if let (Some(exchange), Some(owed)) = (&mut self.exchange, &self.owed)
-            && owed.is_overdue()
+        if let (Some(exchange), Some(pending)) = (&mut self.exchange, &self.pending)
+            && pending.is_overdue()
         {
             exchange.interrupted(Interruption::ClientTimeout);
             return;

@@ -16,7 +16,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::body_error::BodyError;
 use super::idle::Idle;
-use super::upstream::Held;
+use super::upstream::ConnectionLease;
 
 /// The body of an upstream's answer, on its way to the client.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub(super) struct Download {
     /// It broke before its head was sent.
     failed: Option<BodyError>,
     #[expect(dead_code, reason = "held, not read")]
-    held: Held,
+    lease: ConnectionLease,
     idle: Idle,
     kind: Kind,
     expires: Option<Pin<Box<Sleep>>>,
@@ -65,7 +65,7 @@ impl Download {
         kind: Kind,
         idle: Duration,
         remaining: Option<Duration>,
-        held: Held,
+        lease: ConnectionLease,
     ) -> Self {
         Self {
             body: Some(body),
@@ -73,7 +73,7 @@ impl Download {
             trailers: None,
             is_begun: false,
             failed: None,
-            held,
+            lease,
             idle: Idle::new(idle),
             kind,
             expires: remaining.map(|remaining| Box::pin(sleep(remaining))),

@@ -20,7 +20,7 @@ pub(super) const PIECE: usize = 16 * 1024;
 
 tokio::task_local! {
     // hyper hands a stream to its executor and polls the body for frames, but passes nothing from one
-    // to the other. Read by `Taking::of_stream`, for `activity::Owed`.
+    // to the other. Read by `Taking::of_stream`, for `activity::PendingResponse`.
     static STREAM: Arc<Taking>;
 }
 

@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 pub use self::address::{Address, AddressError};
 pub use self::connect::{Tls, TlsError};
-pub(super) use self::pool::Held;
+pub(super) use self::pool::ConnectionLease;
 pub(crate) use self::pool::IDLE_MAX;
 use self::pool::{Answered, Endpoint, Reuse, Sender, Unanswered};
 use super::body_error::BodyError;
@@ -287,7 +287,7 @@ impl Upstream {
             }
         };
         match (sent, progress.fault()) {
-            (Ok((response, held)), _) => Ok((response, held.with(timer))),
+            (Ok((response, lease)), _) => Ok((response, lease.with(timer))),
             (Err(_), Some(error)) => Err(Unanswered::Failed(UpstreamError::Client(error))),
             (Err(unanswered), None) => Err(unanswered),
         }

@@ -147,14 +147,14 @@ impl Pool {
 /// An answer's hold on its connection, until the answer has been read to its end.
 #[derive(Debug)]
 #[expect(dead_code, reason = "held, not read")]
-pub(in super::super) enum Held {
+pub(in super::super) enum ConnectionLease {
     /// It has the connection to itself; afterwards the connection returns to the pool.
     Alone(Returned),
     /// It shares the connection.
     Shared(Load),
 }
 
-impl Held {
+impl ConnectionLease {
     /// The same, with the timer of its request.
     pub(super) fn with(mut self, timer: Timer) -> Self {
         if let Self::Alone(Returned {
@@ -329,7 +329,7 @@ pub(super) enum Origin {
 }
 
 /// The head of an answer, and the hold on its connection.
-pub(super) type Answered = (Response<Incoming>, Held);
+pub(super) type Answered = (Response<Incoming>, ConnectionLease);
 
 /// Why a request has no answer.
 #[derive(Debug)]
@@ -370,11 +370,11 @@ impl Sender {
                     // of unknown length would be lost.
                     is_reusable: response.version() != Version::HTTP_10,
                 };
-                Ok((response, Held::Alone(returned)))
+                Ok((response, ConnectionLease::Alone(returned)))
             }
             Self::Http2(mut sender, _, load) => {
                 let sent = sender.try_send_request(*request).await;
-                Ok((sent.map_err(unanswered)?, Held::Shared(load)))
+                Ok((sent.map_err(unanswered)?, ConnectionLease::Shared(load)))
             }
         }
     }
