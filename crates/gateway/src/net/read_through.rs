@@ -1,4 +1,4 @@
-//! A stream that is read in a way of its own, and written to as it is.
+//! A stream that is read in a way of its own, and written to as it is, a single piece as such.
 
 use std::io;
 use std::pin::Pin;
@@ -59,7 +59,12 @@ impl<I: AsyncWrite + Unpin, R: Unpin> AsyncWrite for ReadThrough<I, R> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+        let io = Pin::new(&mut self.io);
+        match bufs {
+            // A list of one takes the system longer.
+            [buf] => io.poll_write(cx, buf),
+            bufs => io.poll_write_vectored(cx, bufs),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {

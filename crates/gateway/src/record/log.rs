@@ -15,6 +15,8 @@ use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 
+use crate::lock::lock;
+
 mod line;
 mod timestamp;
 
@@ -157,8 +159,7 @@ impl LogQueue {
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        // The queue is consistent between any two statements.
-        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.queue)
     }
 }
 

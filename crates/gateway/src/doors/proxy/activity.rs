@@ -1,12 +1,13 @@
 //! What goes on on a client's connection, as far as its time limits need to know.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::Context;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::lock::lock;
 use crate::net::framing::Framing;
 use crate::record::observer::Observer;
 
@@ -77,7 +78,7 @@ impl Activity {
 
     /// The client has sent something. Before that, this many heads had ended.
     pub(super) fn received(&self, framing: &Framing, heads_before: u64) {
-        let mut state = self.state();
+        let mut state = lock(&self.state);
         if framing.heads() != heads_before {
             state.head = None;
         }
@@ -103,12 +104,12 @@ impl Activity {
     pub(super) async fn overdue(&self, limits: Limits) -> Overdue {
         let mut stall = Stall::new();
         loop {
-            if self.state().is_opaque && stall.is_over(self, limits.stall) {
+            if lock(&self.state).is_opaque && stall.is_over(self, limits.stall) {
                 return Overdue::Stall;
             }
             let State {
                 active, idle, head, ..
-            } = *self.state();
+            } = *lock(&self.state);
             let (since, limit, what) = match head {
                 _ if active > 0 => (Instant::now(), limits.head.min(limits.idle), None),
                 Some(began) => (began, limits.head, Some(Overdue::Head)),
@@ -126,7 +127,7 @@ impl Activity {
     /// Resolves when no request has been in progress for `limit`, counted from now.
     pub(super) async fn idle_for(&self, limit: Duration) {
         let began = Instant::now();
-        let idle_since = || match *self.state() {
+        let idle_since = || match *lock(&self.state) {
             State {
                 active: 0, idle, ..
             } => idle.max(began),
@@ -141,7 +142,7 @@ impl Activity {
         let silent = self.idle_for(limit);
         tokio::pin!(silent);
         loop {
-            if self.state().is_opaque {
+            if lock(&self.state).is_opaque {
                 return;
             }
             // It may turn out to be HTTP/2 only now.
@@ -149,10 +150,6 @@ impl Activity {
                 return;
             }
         }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -282,7 +279,7 @@ pub(super) struct Active(Arc<Activity>);
 impl Active {
     pub(super) fn new(activity: Arc<Activity>) -> Self {
         {
-            let mut state = activity.state();
+            let mut state = lock(&activity.state);
             state.active = state.active.saturating_add(1);
             if state.is_opaque {
                 state.head = None;
@@ -294,7 +291,7 @@ impl Active {
 
 impl Drop for Active {
     fn drop(&mut self) {
-        let mut state = self.0.state();
+        let mut state = lock(&self.0.state);
         state.active = state.active.saturating_sub(1);
         state.idle = Instant::now();
     }

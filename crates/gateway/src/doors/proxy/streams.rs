@@ -6,11 +6,13 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hyper::rt::Executor;
 use tokio::time::Instant;
+
+use crate::lock::lock;
 
 use super::idle::silence;
 
@@ -66,7 +68,7 @@ impl Taking {
 
     /// The client has taken everything so far; `is_more` if more waits from now on.
     pub(super) fn taken(&self, is_more: bool) {
-        *self.since() = is_more.then(Instant::now);
+        *lock(&self.since) = is_more.then(Instant::now);
     }
 
     /// Whether the client took too long, so that the stream was ended.
@@ -75,12 +77,8 @@ impl Taking {
     }
 
     async fn overdue(&self, limit: Duration) {
-        let waiting_since = || self.since().unwrap_or_else(Instant::now);
+        let waiting_since = || lock(&self.since).unwrap_or_else(Instant::now);
         silence(limit, waiting_since).await;
         self.is_overdue.store(true, Ordering::Relaxed);
-    }
-
-    fn since(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

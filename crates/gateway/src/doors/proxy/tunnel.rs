@@ -1,7 +1,7 @@
 //! A connection that was upgraded: bytes pass both ways until one side ends it, its token expires,
 //! or nothing passes for too long.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Poll, ready};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
 use tokio::time::{Instant, sleep};
 
+use crate::lock::lock;
 use crate::net::read_through::ReadThrough;
 use crate::record::interruption::Interruption;
 
@@ -39,7 +40,7 @@ impl Tunnel {
         let last = Arc::new(Mutex::new(Instant::now()));
         let mut client = watch(client, &last);
         let mut upstream = watch(upstream, &last);
-        let last_sent = || *last.lock().unwrap_or_else(PoisonError::into_inner);
+        let last_sent = || *lock(&last);
         tokio::select! {
             biased;
             () = sleep(self.remaining.unwrap_or(Duration::MAX)) => self.exchange.interrupted(Interruption::StreamExpired),
@@ -66,7 +67,7 @@ fn watch(io: Upgraded, last: &Arc<Mutex<Instant>>) -> impl AsyncRead + AsyncWrit
     let last = Arc::clone(last);
     ReadThrough::new(TokioIo::new(io), move |io, cx, buf| {
         let read = ready!(io.poll_read(cx, buf));
-        *last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        *lock(&last) = Instant::now();
         Poll::Ready(read)
     })
 }

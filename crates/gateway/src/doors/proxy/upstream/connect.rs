@@ -17,7 +17,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 
-use crate::net::listener::{Stream, Tcp};
+use crate::net::listener::{Stream, tcp};
 
 use super::address::Address;
 
@@ -121,7 +121,7 @@ pub(super) async fn connect(
         Address::Tcp(address) => {
             let stream = TcpStream::connect(address).await?;
             stream.set_nodelay(true)?;
-            Box::new(Tcp(stream))
+            Box::new(tcp(stream))
         }
         #[cfg(unix)]
         Address::Unix(path) => Box::new(UnixStream::connect(path).await?),

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Request, Response, Version};
@@ -17,6 +17,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep};
 
+use crate::lock::lock;
 use crate::net::read_through::ReadThrough;
 use crate::net::serve::{HEAD_BUFFER, HEAD_LIMIT, KEEP_ALIVE};
 
@@ -392,9 +393,4 @@ fn unanswered(mut error: TrySendError<Request<Upload>>) -> Unanswered {
         true => Unanswered::Failed(UpstreamError::Lost),
         false => Unanswered::Closed(error.take_message().map(Box::new)),
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // The guarded value is consistent between any two statements.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
