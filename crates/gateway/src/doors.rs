@@ -5,5 +5,6 @@ pub mod admin;
 pub mod ext_authz;
 pub mod forward_auth;
 pub mod in_force;
+mod only;
 pub mod proxy;
 mod state;

@@ -3,6 +3,7 @@
 
 pub mod config;
 pub mod doors;
+pub(crate) mod lock;
 pub mod net;
 pub mod recipe;
 pub mod record;

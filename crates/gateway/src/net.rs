@@ -3,8 +3,8 @@
 pub mod address;
 pub(crate) mod answer;
 pub(crate) mod date;
-pub(crate) mod forward_write;
 pub(crate) mod framing;
 pub mod listener;
+pub(crate) mod read_through;
 pub(crate) mod serve;
 pub(crate) mod unread;

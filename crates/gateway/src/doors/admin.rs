@@ -18,6 +18,7 @@ use hyper::body::{Bytes, Incoming};
 use serde_json::{Value, json};
 
 use crate::doors::in_force::Current;
+use crate::doors::only::only;
 use crate::record::metrics::Metrics;
 
 /// The admin endpoints. Cheap to clone.
@@ -79,11 +80,7 @@ impl Admin {
     /// A foreign name may have been pointed here; an address cannot be. Except for plain navigation, a
     /// browser sends the origin and site that the request comes from.
     fn is_for_us(&self, headers: &HeaderMap) -> bool {
-        let mut hosts = headers.get_all(HOST).iter();
-        let (Some(host), None) = (hosts.next(), hosts.next()) else {
-            return false;
-        };
-        let Ok(host) = host.to_str() else {
+        let Some(host) = only(headers, &HOST).and_then(|host| host.to_str().ok()) else {
             return false;
         };
         let name = canonical_host(host);

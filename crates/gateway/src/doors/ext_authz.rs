@@ -48,35 +48,32 @@ impl ExtAuthz {
     /// Answers a question from `peer`. The response's extensions hold the [`Decision`], or
     /// [`Published`] if the answer is the protected resource metadata.
     pub async fn answer(&self, peer: Peer, question: &CheckRequest) -> Response<CheckResponse> {
-        let (response, decision) = self.decided(peer, question).await;
+        let (response, decision) = self.decide(peer, question).await;
         let mut response = Response::new(response);
         decision.insert_into(response.extensions_mut());
         response
     }
 
     /// Answers a question, and returns the decision to report.
-    pub(crate) async fn decided(&self, peer: Peer, question: &CheckRequest) -> Answered {
+    pub(crate) async fn decide(&self, peer: Peer, question: &CheckRequest) -> Answered {
         let in_force = self.current.load();
         if !self.trusted.contains(peer) {
-            return refused(Refusal::plain(None, Reason::UntrustedPeer), Body::Problem);
+            return refuse(Refusal::plain(None, Reason::UntrustedPeer), Body::Problem);
         }
-        let Some(asked) = Asked::read(question) else {
-            return refused(Refusal::plain(None, Reason::DialectField), Body::Problem);
+        let Some(request) = OriginalRequest::read(question) else {
+            return refuse(Refusal::plain(None, Reason::DialectField), Body::Problem);
         };
-        let original = Original::new(
-            &asked.method,
-            asked.target,
-            Some(asked.host),
-            &asked.headers,
-        );
+        let headers = &request.headers;
+        let host = Some(request.host);
+        let original = Original::new(&request.method, request.target, host, headers);
         match in_force.decide(&original).await {
             Decision::Admit(admission) => {
-                let response = admitted(&in_force, &admission, &asked.headers);
+                let response = admit(&in_force, &admission, headers);
                 (response, Decision::Admit(admission))
             }
             Decision::Publish(published) => publish(published),
-            Decision::Refuse(refusal) if is_grpc(&asked.headers) => refused(*refusal, Body::None),
-            Decision::Refuse(refusal) => refused(*refusal, Body::Problem),
+            Decision::Refuse(refusal) if is_grpc(headers) => refuse(*refusal, Body::None),
+            Decision::Refuse(refusal) => refuse(*refusal, Body::Problem),
         }
     }
 }
@@ -86,14 +83,14 @@ type Answered = (CheckResponse, Decision);
 
 /// The original request, as Envoy describes it: `path` is raw and includes the query; `query` and
 /// `fragment` are always empty and not read.
-struct Asked<'q> {
+struct OriginalRequest<'q> {
     method: Method,
     target: &'q str,
     host: &'q str,
     headers: HeaderMap,
 }
 
-impl<'q> Asked<'q> {
+impl<'q> OriginalRequest<'q> {
     fn read(question: &'q CheckRequest) -> Option<Self> {
         let attributes = question.attributes.as_ref()?;
         let request = attributes.request.as_ref()?.http.as_ref()?;
@@ -145,7 +142,7 @@ fn is_bearer(value: &http::HeaderValue) -> bool {
     scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"Bearer "))
 }
 
-fn admitted(in_force: &InForce, admission: &Admission, sent: &HeaderMap) -> CheckResponse {
+fn admit(in_force: &InForce, admission: &Admission, sent: &HeaderMap) -> CheckResponse {
     let fields = &admission.identity;
     // A field that the client sent in another spelling reaches the application unless it is named here.
     let remove = in_force.gate().identity().to_remove(fields, sent);
@@ -173,56 +170,48 @@ enum Body {
     Problem,
 }
 
-fn refused(refusal: Refusal, body: Body) -> Answered {
-    let response = denied(&refusal, body);
+fn refuse(refusal: Refusal, body: Body) -> Answered {
+    let mut headers = refusal.headers.clone();
+    let body = match body {
+        Body::None => {
+            headers.remove(CONTENT_TYPE);
+            ""
+        }
+        Body::Problem => refusal.body,
+    };
+    let response = denied(refusal.status, refusal.status, &headers, body);
     (response, Decision::Refuse(Box::new(refusal)))
 }
 
 /// The metadata, as a denied response, which Envoy sends itself: the application does not have it.
 fn publish(published: Box<Published>) -> Answered {
-    let denied = DeniedHttpResponse {
-        status: Some(HttpStatus {
-            code: i32::from(published.status.as_u16()),
-        }),
-        headers: fields_of(&published.headers),
-        body: published.body.to_string(),
-    };
-    let response = CheckResponse {
-        status: Some(Status {
-            code: grpc::code(StatusCode::FORBIDDEN),
-        }),
-        dynamic_metadata: None,
-        http_response: Some(HttpResponse::Denied(denied)),
-    };
+    let (headers, body) = (&published.headers, &published.body);
+    let response = denied(StatusCode::FORBIDDEN, published.status, headers, body);
     (response, Decision::Publish(published))
 }
 
-fn fields_of(headers: &HeaderMap) -> Vec<HeaderValueOption> {
-    headers
-        .iter()
-        .map(|(name, value)| field(name, value))
-        .collect()
-}
-
-fn denied(refusal: &Refusal, body: Body) -> CheckResponse {
-    let mut headers = refusal.headers.clone();
-    if body == Body::None {
-        headers.remove(CONTENT_TYPE);
-    }
+/// A response that Envoy sends to the client in the application's place. `verdict` is what its gRPC
+/// status says, `status` what the client gets.
+fn denied(
+    verdict: StatusCode,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &str,
+) -> CheckResponse {
     CheckResponse {
         status: Some(Status {
-            code: grpc::code(refusal.status),
+            code: grpc::code(verdict),
         }),
         dynamic_metadata: None,
         http_response: Some(HttpResponse::Denied(DeniedHttpResponse {
             status: Some(HttpStatus {
-                code: i32::from(refusal.status.as_u16()),
+                code: i32::from(status.as_u16()),
             }),
-            headers: fields_of(&headers),
-            body: match body {
-                Body::None => String::new(),
-                Body::Problem => refusal.body.to_owned(),
-            },
+            headers: headers
+                .iter()
+                .map(|(name, value)| field(name, value))
+                .collect(),
+            body: body.to_owned(),
         })),
     }
 }

@@ -51,7 +51,7 @@ impl ForwardAuth {
         peer: impl Into<Peer>,
         head: RequestHead<'_>,
     ) -> Response<Cow<'static, str>> {
-        let (mut response, decision) = self.answered(peer.into(), head).await;
+        let (mut response, decision) = self.decide(peer.into(), head).await;
         if let Some(decision) = decision {
             decision.insert_into(response.extensions_mut());
         }
@@ -59,7 +59,7 @@ impl ForwardAuth {
     }
 
     /// The same, with the decision next to the response.
-    pub(crate) async fn answered(&self, peer: Peer, head: RequestHead<'_>) -> Answered {
+    pub(crate) async fn decide(&self, peer: Peer, head: RequestHead<'_>) -> Answered {
         let in_force = self.current.load();
         // Any peer may read it: the proxy routes requests for it here.
         if let Some(published) = in_force.gate().published(head.method, head.uri.path()) {
@@ -69,18 +69,18 @@ impl ForwardAuth {
         let dialect = DIALECTS.iter().find(|dialect| dialect.is_at(path));
         if !self.trusted.contains(peer) {
             let refusal = Refusal::plain(None, Reason::UntrustedPeer);
-            return refused(refusal, Statuses::All);
+            return refuse(refusal, Statuses::All);
         }
         let Some(dialect) = dialect else {
             return (not_found(), None);
         };
-        let asked = match dialect.read(head) {
-            Ok(asked) => asked,
-            Err(reason) => return refused(Refusal::plain(None, reason), dialect.statuses),
+        let request = match dialect.read(head) {
+            Ok(request) => request,
+            Err(reason) => return refuse(Refusal::plain(None, reason), dialect.statuses),
         };
-        match in_force.decide_by_route(&asked.original()).await {
-            Ok(admission) => admitted(admission, dialect, &in_force, head.headers),
-            Err(refusal) => refused(*refusal, dialect.statuses),
+        match in_force.decide_by_route(&request.original()).await {
+            Ok(admission) => admit(admission, dialect, &in_force, head.headers),
+            Err(refusal) => refuse(*refusal, dialect.statuses),
         }
     }
 }
@@ -89,7 +89,7 @@ impl ForwardAuth {
 type Answered = (Response<Cow<'static, str>>, Option<Decision>);
 
 /// 200, which means the same in every dialect, with each identity field set or removed.
-fn admitted(
+fn admit(
     admission: Box<Admission>,
     dialect: &Dialect,
     in_force: &InForce,
@@ -110,7 +110,10 @@ fn admitted(
             let list = names.collect::<Vec<_>>().join(", ");
             match HeaderValue::try_from(list) {
                 Ok(list) => headers.insert(field, list),
-                Err(_) => return refused(internal(*admission), dialect.statuses),
+                Err(_) => {
+                    let refusal = Refusal::plain(Some(admission.route), Reason::Internal);
+                    return refuse(refusal, dialect.statuses);
+                }
             };
         }
         Removal::Omitted => {}
@@ -122,7 +125,7 @@ fn admitted(
 }
 
 /// The refusal, with a status that the proxy treats as a refusal.
-fn refused(refusal: Refusal, statuses: Statuses) -> Answered {
+fn refuse(refusal: Refusal, statuses: Statuses) -> Answered {
     let has_challenge = refusal.headers.contains_key(WWW_AUTHENTICATE);
     let status = statuses.carried(refusal.status, has_challenge);
     let fields = refusal.headers.len();
@@ -138,10 +141,6 @@ fn refused(refusal: Refusal, statuses: Statuses) -> Answered {
         *response.body_mut() = Cow::Borrowed("");
     }
     (response, Some(Decision::Refuse(Box::new(refusal))))
-}
-
-fn internal(admission: Admission) -> Refusal {
-    Refusal::plain(Some(admission.route), Reason::Internal)
 }
 
 /// The metadata. It does not depend on the request, so it may be stored.

@@ -42,16 +42,17 @@ use std::time::Duration;
 use bearward_gate::decision::{Admission, Decision, Reason, Refusal};
 use bearward_gate::identity::Identity;
 use bearward_gate::misleading::Sender;
-use bearward_gate::original::{self, Original};
+use bearward_gate::original::Original;
 use bearward_gate::peer::Peer;
+use http::header::{CONNECTION, TE, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{Extensions, HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
+use http::{Extensions, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::{Body, Incoming};
 use hyper::upgrade::OnUpgrade;
 
 use crate::doors::in_force::{Current, InForce};
 use crate::record::interruption::Interruption;
-use crate::record::observer::{self, Observer};
+use crate::record::observer;
 use crate::record::request::{ADMITTED, Door};
 use crate::record::telemetry::TraceParent;
 
@@ -67,17 +68,17 @@ use self::forwarded::Via;
 use self::head::Upgrade;
 use self::inbound::{Inbound, RefusalForm};
 pub use self::limits::Limits;
-pub(crate) use self::places::{Most, SharedMost};
-use self::places::{Place, Purpose, Room};
+pub(crate) use self::places::{Most, Purpose, SharedMost};
+use self::places::{Place, Room};
 pub use self::serve::serve;
 pub use self::settings::{Expiry, Settings};
 use self::tunnel::Tunnel;
 use self::upload::{Progress, Unread, Upload};
+pub(crate) use self::upstream::IDLE_MAX;
 pub use self::upstream::{
     Address, AddressError, AddressState, Protocol, Tls, TlsError, Upstream, Upstreams,
 };
-use self::upstream::{Held, Upstream as Target, is_repeatable};
-pub(crate) use self::upstream::{IDLE_MAX, UpstreamLoad};
+use self::upstream::{ConnectionLease, Upstream as Target};
 
 /// A request in progress, and the places that it holds until it ends.
 type Exchange = observer::Exchange<TakenPlaces>;
@@ -142,7 +143,7 @@ impl Proxy {
         let (kind, active) = (inbound.kind, inbound.active.take());
         let mut closes = kind.is_upgrade || inbound.is_last();
         let mut response = match passed {
-            Ok(passed) => passed.answered(exchange, inbound.connection, active),
+            Ok(passed) => passed.into_response(exchange, inbound.connection, active),
             Err(answer) => {
                 exchange.answered(answer.reason, answer.status);
                 exchange.leave();
@@ -160,9 +161,8 @@ impl Proxy {
             }
         };
         if closes && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            response
-                .headers_mut()
-                .insert(http::header::CONNECTION, HeaderValue::from_static("close"));
+            let last = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, last);
         }
         response
     }
@@ -170,16 +170,8 @@ impl Proxy {
     /// Takes a place at the gateway.
     fn enter(&self, client: Client, exchange: &mut Exchange) -> Result<(), Box<Answer>> {
         let place = Place::take(&self.room, client, Purpose::Request, self.most.load());
-        exchange.holds().gateway = Some(place.ok_or_else(entrance::full)?);
+        exchange.holds().gateway = Some(place.ok_or_else(Answer::too_many)?);
         Ok(())
-    }
-
-    fn trusts(&self, peer: Peer) -> bool {
-        self.settings.trusted.contains(peer)
-    }
-
-    const fn observer(&self) -> &Observer {
-        &self.settings.observer
     }
 
     /// Sends a request to its upstream, if the gate admits it.
@@ -195,21 +187,24 @@ impl Proxy {
         let Some((target, host)) = head::read(request) else {
             return Err(Box::new(Refusal::plain(None, Reason::TargetForm).into()));
         };
-        let admission = admitted(&in_force, request, target, host, exchange).await?;
+        let admission = admit(&in_force, request, target, host, exchange).await?;
         let host = host.and_then(|host| head::host(request.headers(), host));
         let Some(upstream) = in_force.upstream(&admission.route) else {
             tracing::error!(route = &*admission.route.name, "route without upstream");
             return Err(Answer::internal().into());
         };
-        exchange.upstream(upstream.name());
+        exchange.upstream(&upstream.name);
 
         let client = request.extensions_mut().remove::<OnUpgrade>();
-        let upgrade = Upgrade::asked(request, &self.settings)
+        let upgrade = Upgrade::requested_by(request, &self.settings)
             .filter(|_| upstream.version(request.version()) == Version::HTTP_11);
-        let kind = kind_of(request.headers());
+        let kind = Kind::of(request.headers());
         let version = upstream.version(request.version());
         let outlook = Outlook::of(kind, version, upgrade.as_ref());
-        let entrance = Entrance::new(self, upstream);
+        let entrance = Entrance {
+            proxy: self,
+            upstream,
+        };
         entrance.enter(inbound.client, outlook, exchange)?;
         let trailers = (kind == Kind::Grpc).then(|| in_force.gate().identity().clone());
         let (head, body) = take(request, self.settings.client_idle, trailers);
@@ -222,7 +217,7 @@ impl Proxy {
             host,
             exchange,
         };
-        let (response, held) = outbound.send(head, body).await?;
+        let (response, lease) = outbound.send(head, body).await?;
         exchange.answered(ADMITTED, response.status());
 
         let tunnel = agreed(&response, upgrade, client)?;
@@ -233,9 +228,8 @@ impl Proxy {
         }
         let expiry = is_endless.then_some(self.settings.expiry);
         let remaining = expiry.and_then(|expiry| remaining(&in_force, &admission, expiry));
-        let idle = upstream.idle();
-        let download = |body| Download::new(body, idle, kind).holding(held);
-        let mut response = response.map(|body| download(body).expiring(remaining));
+        let idle = upstream.idle;
+        let mut response = response.map(|body| Download::new(body, kind, idle, remaining, lease));
         if tunnel.is_none() && response.body_mut().begin().await.is_err() {
             return Err(Answer::bad_gateway(Interruption::UpstreamFailed).into());
         }
@@ -268,7 +262,7 @@ fn agreed(
 }
 
 /// Has the gate decide on a request.
-async fn admitted(
+async fn admit(
     in_force: &InForce,
     request: &Request<Unread>,
     target: &str,
@@ -314,14 +308,6 @@ fn remaining(in_force: &InForce, admission: &Admission, expiry: Expiry) -> Optio
     Some(end.since(in_force.server().now()).unwrap_or_default())
 }
 
-fn kind_of(headers: &HeaderMap) -> Kind {
-    if original::is_grpc(headers) {
-        Kind::Grpc
-    } else {
-        Kind::Plain
-    }
-}
-
 /// A request on its way to the upstream.
 struct Outbound<'r> {
     in_force: &'r InForce,
@@ -339,12 +325,15 @@ impl Outbound<'_> {
         &self,
         mut head: Parts,
         body: Upload,
-    ) -> Result<(Response<Incoming>, Held), Box<Answer>> {
+    ) -> Result<(Response<Incoming>, ConnectionLease), Box<Answer>> {
         head.version = self.upstream.version(head.version);
         let wants_trailers =
             head.version == Version::HTTP_2 && fields::wants_trailers(&head.headers);
-        self.clean(&mut head);
-        let is_repeatable = body.is_end_stream() && is_repeatable(&head.method);
+        // They are about the client's connection.
+        head.extensions = Extensions::new();
+        let identity = self.in_force.gate().identity();
+        fields::clean_request(&mut head.headers, self.inbound.trust, identity);
+        let is_repeatable = body.is_end_stream() && head.method.is_idempotent();
         let copy = is_repeatable.then(|| head.clone());
         let again = |progress: &Arc<Progress>| {
             let body = Upload::empty(Arc::clone(progress));
@@ -356,22 +345,11 @@ impl Outbound<'_> {
             .upstream
             .send(request, is_repeatable.then_some(&again))
             .await;
-        let (mut response, held) = sent.map_err(|error| Box::new(Answer::from(error)))?;
+        let (mut response, lease) = sent.map_err(|error| Box::new(Answer::from(error)))?;
         if length::check(response.headers_mut()).is_err() {
             return Err(Answer::bad_gateway(Interruption::UpstreamFraming).into());
         }
-        Ok((response, held))
-    }
-
-    /// Removes what must not reach the application.
-    fn clean(&self, head: &mut Parts) {
-        // They are about the client's connection.
-        head.extensions = Extensions::new();
-        fields::clean_request(
-            &mut head.headers,
-            self.inbound.trust,
-            self.in_force.gate().identity(),
-        );
+        Ok((response, lease))
     }
 
     /// The cleaned request with the fields that we set for the application.
@@ -382,8 +360,8 @@ impl Outbound<'_> {
         body: Upload,
     ) -> Option<Box<Request<Upload>>> {
         let headers = &mut head.headers;
-        let told = &self.admission.identity.set;
-        headers.reserve(told.len().saturating_add(OWN_FIELDS));
+        let identity = &self.admission.identity.set;
+        headers.reserve(identity.len().saturating_add(OWN_FIELDS));
         let via = Via {
             peer: &self.inbound.peer_name,
             host: self.host.as_ref(),
@@ -394,19 +372,16 @@ impl Outbound<'_> {
             upgrade.set(headers);
         }
         if wants_trailers {
-            headers.insert(http::header::TE, HeaderValue::from_static("trailers"));
+            headers.insert(TE, HeaderValue::from_static("trailers"));
         }
         // Last, so that nothing above can remove them. The client's copies are already gone.
-        for (name, value) in told {
+        for (name, value) in identity {
             headers.insert(name, value.clone());
         }
         let has_length = body.size_hint().exact().is_some();
         if head.version == Version::HTTP_11 && !has_length {
             // Explicit, since a GET would otherwise be taken to have no body.
-            headers.insert(
-                http::header::TRANSFER_ENCODING,
-                HeaderValue::from_static("chunked"),
-            );
+            headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
         head::address(&mut head, self.host.clone(), self.upstream)?;
         self.exchange.pass_on(&mut head.headers);
@@ -427,7 +402,7 @@ struct Passed {
 }
 
 impl Passed {
-    fn answered(
+    fn into_response(
         self,
         exchange: Exchange,
         connection: Option<Connection>,

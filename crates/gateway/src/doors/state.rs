@@ -5,15 +5,16 @@ use std::fmt;
 
 use bearward::fetch::FetchError;
 use bearward::token_cache::TokenCacheState;
-use bearward::{IssuerState, UnixTime};
+use bearward::{IssuerState, ResourceServer, UnixTime};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
 use super::in_force::Current;
-use super::proxy::UpstreamLoad;
+use super::proxy::{Purpose, Upstreams};
 use crate::record::metrics::Metrics;
 
 impl Metrics {
@@ -21,76 +22,75 @@ impl Metrics {
     /// force.
     #[must_use]
     pub fn new(current: Current) -> Self {
-        let collectors: [Box<dyn Collector>; 3] = [
-            Box::new(KeySets(current.clone())),
-            Box::new(Addresses(current.clone())),
-            Box::new(Loads(current)),
-        ];
-        Self::with(collectors)
+        Self::with(Box::new(State(current)))
     }
 }
 
-/// The state of keys, read whenever the metrics are.
 #[derive(Debug)]
-struct KeySets(Current);
+struct State(Current);
 
-impl Collector for KeySets {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+impl Collector for State {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let in_force = self.0.load();
-        let (states, now) = (in_force.server().state(), in_force.server().now());
-        for (name, help, value) in KEY_SETS {
-            let kind = ConstGauge::new(0.0).metric_type();
-            let mut family = encoder.encode_descriptor(name, help, None, kind)?;
-            let values = states
-                .iter()
-                .filter_map(|state| Some((state.issuer.as_str(), value(state, now)?)));
-            for (issuer, value) in values {
-                let labels = [("issuer", issuer)];
-                ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
-            }
+        encode_keys(in_force.server(), &mut encoder)?;
+        if let Some(cache) = in_force.server().token_cache() {
+            encode_token_cache(&cache, &mut encoder)?;
         }
-        let help = "Fetches of keys that have ended, by outcome";
-        let kind = ConstCounter::new(0_u64).metric_type();
-        let mut family = encoder.encode_descriptor("keys_fetches", help, None, kind)?;
-        for state in &states {
-            let failed = state.keys.failed_fetches;
-            let succeeded = state.keys.fetches.saturating_sub(failed);
-            for (outcome, count) in [("succeeded", succeeded), ("failed", failed)] {
-                let labels = [("issuer", state.issuer.as_str()), ("outcome", outcome)];
-                ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
-            }
-        }
-        let help = "1 for an issuer whose last fetch failed, with the reason";
-        let kind = ConstGauge::new(0.0).metric_type();
-        let mut family = encoder.encode_descriptor("keys_fetch_failed", help, None, kind)?;
-        for state in &states {
-            let Some(error) = &state.keys.last_error else {
-                continue;
-            };
-            let labels = [
-                ("issuer", state.issuer.as_str()),
-                ("reason", code_of(error)),
-            ];
-            ConstGauge::new(1.0).encode(family.encode_family(&labels)?)?;
-        }
-        match in_force.server().token_cache() {
-            Some(cache) => encode_token_cache(&cache, &mut encoder),
-            None => Ok(()),
-        }
+        encode_upstreams(in_force.all_upstreams(), &mut encoder)
     }
+}
+
+/// The state of the keys of each issuer.
+fn encode_keys(server: &ResourceServer, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let (states, now) = (server.state(), server.now());
+    for (name, help, value) in KEY_SETS {
+        let rows = states.iter().filter_map(|state| {
+            let value = ConstGauge::new(value(state, now)?);
+            Some(([("issuer", state.issuer.as_str())], value))
+        });
+        encode_family(encoder, MetricType::Gauge, (name, help), rows)?;
+    }
+    let fetches = states.iter().flat_map(|state| {
+        let failed = state.keys.failed_fetches;
+        let succeeded = state.keys.fetches.saturating_sub(failed);
+        [("succeeded", succeeded), ("failed", failed)].map(|(outcome, count)| {
+            let issuer = ("issuer", state.issuer.as_str());
+            ([issuer, ("outcome", outcome)], ConstCounter::new(count))
+        })
+    });
+    let help = "Fetches of keys that have ended, by outcome";
+    encode_family(
+        encoder,
+        MetricType::Counter,
+        ("keys_fetches", help),
+        fetches,
+    )?;
+    let failures = states.iter().filter_map(|state| {
+        let reason = code_of(state.keys.last_error.as_ref()?);
+        let issuer = ("issuer", state.issuer.as_str());
+        Some(([issuer, ("reason", reason)], ConstGauge::new(1.0)))
+    });
+    let help = "1 for an issuer whose last fetch failed, with the reason";
+    encode_family(
+        encoder,
+        MetricType::Gauge,
+        ("keys_fetch_failed", help),
+        failures,
+    )
 }
 
 /// How often the token cache had a token, and how many tokens and bytes it holds.
-fn encode_token_cache(
-    cache: &TokenCacheState,
-    encoder: &mut DescriptorEncoder<'_>,
-) -> Result<(), fmt::Error> {
+fn encode_token_cache(cache: &TokenCacheState, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let help = "Tokens looked up among those verified before, by outcome";
-    let kind = ConstCounter::new(0_u64).metric_type();
-    let mut family = encoder.encode_descriptor("token_cache_lookups", help, None, kind)?;
-    for (outcome, count) in [("hit", cache.hits), ("miss", cache.misses)] {
-        ConstCounter::new(count).encode(family.encode_family(&[("outcome", outcome)])?)?;
-    }
+    let lookups = [("hit", cache.hits), ("miss", cache.misses)];
+    let lookups =
+        lookups.map(|(outcome, count)| ([("outcome", outcome)], ConstCounter::new(count)));
+    encode_family(
+        encoder,
+        MetricType::Counter,
+        ("token_cache_lookups", help),
+        lookups,
+    )?;
     let entries = u64::try_from(cache.entries).unwrap_or(u64::MAX);
     let gauges = [
         (
@@ -114,59 +114,48 @@ fn encode_token_cache(
     Ok(())
 }
 
-/// Which upstream addresses can be connected to, read whenever the metrics are.
-#[derive(Debug)]
-struct Addresses(Current);
-
-impl Collector for Addresses {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let help = "1 if the address of an upstream can be connected to, as far as is known";
-        let kind = ConstGauge::new(0.0).metric_type();
-        let mut family = encoder.encode_descriptor("upstream_up", help, None, kind)?;
-        for state in self.0.load().all_upstreams().state() {
-            let labels = [
-                ("upstream", &*state.upstream),
-                ("address", state.address.as_str()),
-            ];
-            let value = f64::from(u8::from(state.is_up));
-            ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
-        }
-        Ok(())
+/// Which upstream addresses can be connected to, and what is in progress to each upstream.
+fn encode_upstreams(upstreams: &Upstreams, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let states = upstreams.state();
+    let addresses = states.iter().map(|state| {
+        let labels = [("upstream", &*state.upstream), ("address", &*state.address)];
+        (labels, ConstGauge::new(f64::from(u8::from(state.is_up))))
+    });
+    let help = "1 if the address of an upstream can be connected to, as far as is known";
+    encode_family(encoder, MetricType::Gauge, ("upstream_up", help), addresses)?;
+    for (name, help, purpose) in LOADS {
+        let loads = upstreams.loads(purpose).into_iter();
+        let loads = loads.map(|(upstream, load)| {
+            let load = ConstGauge::new(f64::from(load));
+            ([("upstream", upstream)], load)
+        });
+        encode_family(encoder, MetricType::Gauge, (name, help), loads)?;
     }
+    Ok(())
 }
 
-/// What is in progress to each upstream, read whenever the metrics are.
-#[derive(Debug)]
-struct Loads(Current);
-
-impl Collector for Loads {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let loads = self.0.load().all_upstreams().loads();
-        for (name, help, value) in LOADS {
-            let kind = ConstGauge::new(0.0).metric_type();
-            let mut family = encoder.encode_descriptor(name, help, None, kind)?;
-            for load in &loads {
-                let labels = [("upstream", &*load.upstream)];
-                let value = f64::from(value(load));
-                ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
-            }
-        }
-        Ok(())
-    }
+/// Writes one metric for each set of labels.
+fn encode_family<'l, M: EncodeMetric, const N: usize>(
+    encoder: &mut DescriptorEncoder<'_>,
+    kind: MetricType,
+    (name, help): (&str, &str),
+    rows: impl IntoIterator<Item = ([(&'static str, &'l str); N], M)>,
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+    rows.into_iter()
+        .try_for_each(|(labels, metric)| metric.encode(family.encode_family(&labels)?))
 }
 
-type LoadValue = fn(&UpstreamLoad) -> u32;
-
-const LOADS: [(&str, &str, LoadValue); 2] = [
+const LOADS: [(&str, &str, Purpose); 2] = [
     (
         "upstream_requests_in_progress",
         "Requests in progress to an upstream",
-        |load| load.requests,
+        Purpose::Request,
     ),
     (
         "upstream_streams_in_progress",
         "WebSockets, streams of events and gRPC calls in progress to an upstream",
-        |load| load.streams,
+        Purpose::Stream,
     ),
 ];
 

@@ -4,11 +4,9 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::Future;
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bearward_gate::peer::Peer;
@@ -19,13 +17,12 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{sleep, timeout};
 
 use crate::net::date;
-use crate::net::forward_write::forward_write;
 use crate::net::framing::Filter;
 use crate::net::listener::Accepted;
+use crate::net::read_through::ReadThrough;
 use crate::net::serve::{HEAD_BUFFER, HEAD_LIMIT, KEEP_ALIVE, LAST_CALL, PENDING_RESETS, Slot};
 use crate::net::unread;
 
@@ -76,10 +73,12 @@ where
         async move {
             let (answer, slot, turns) = &*shared;
             turns.next();
-            // Only gRPC carries the question in its body.
+            // Only gRPC carries the question in its body. If part of another body has not arrived yet, no
+            // question can follow.
             let is_left = protocol == Protocol::Http1
                 && !request.body().is_end_stream()
-                && is_left(&mut request).await;
+                && !unread::is_over(request.headers().contains_key(EXPECT), request.body_mut())
+                    .await;
             let mut response = answer(peer, request).await;
             date::add(response.headers_mut());
             // HTTP/2 has GOAWAY instead of this field.
@@ -93,12 +92,15 @@ where
     });
     match protocol {
         Protocol::Http1 => {
+            // As strictly as at the reverse proxy: a client chose the target after `/auth/envoy`.
+            let mut filter = Filter::new();
+            let stream = ReadThrough::new(stream, move |io, cx, buf| filter.poll_read(io, cx, buf));
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 // hyper would set a timer for each head; `end` has one for all.
                 .header_read_timeout(None)
                 .max_buf_size(HEAD_BUFFER)
-                .serve_connection(TokioIo::new(Filtered::new(stream)), service);
+                .serve_connection(TokioIo::new(stream), service);
             end(connection, protocol, &turns, slot).await;
         }
         Protocol::Http2 => {
@@ -112,43 +114,6 @@ where
             end(connection, protocol, &turns, slot).await;
         }
     }
-}
-
-/// A connection read as strictly as at the reverse proxy: a client chose the target after
-/// `/auth/envoy`.
-struct Filtered<I> {
-    io: I,
-    filter: Filter,
-}
-
-impl<I> Filtered<I> {
-    const fn new(io: I) -> Self {
-        Self {
-            io,
-            filter: Filter::new(),
-        }
-    }
-}
-
-impl<I: AsyncRead + Unpin> AsyncRead for Filtered<I> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        this.filter.poll_read(Pin::new(&mut this.io), cx, buf)
-    }
-}
-
-impl<I: AsyncWrite + Unpin> AsyncWrite for Filtered<I> {
-    forward_write!(io);
-}
-
-/// Whether part of the body has not arrived yet, so that no other question can follow.
-async fn is_left(request: &mut Request<Incoming>) -> bool {
-    let is_expected = request.headers().contains_key(EXPECT);
-    !unread::is_over(is_expected, request.body_mut()).await
 }
 
 /// Whose turn it is on a connection: the peer's at first and after each answer, ours after each

@@ -135,31 +135,32 @@ impl Framing {
     /// Skips bytes that need no step of their own: bodies, whole lines of heads, and lines up to their
     /// end.
     fn skip(&mut self, bytes: &[u8]) -> usize {
-        if let State::Head(head) = &mut self.state {
-            let (taken, is_over) = head.take_lines(bytes);
-            if is_over {
-                self.end_head();
-            } else if taken == 0 {
-                return head.skip(bytes);
-            }
-            return taken;
-        }
-        if let State::Trailers(line) = &mut self.state {
-            return line.skip(bytes);
-        }
-        let available = bytes.len();
-        let is_body = matches!(self.state, State::Body(_));
-        let is_opaque = self.is_opaque();
-        let (State::Body(left) | State::ChunkData(left)) = &mut self.state else {
-            return if is_opaque { available } else { 0 };
+        let (left, is_body) = match &mut self.state {
+            State::Head(head) => match head.take_lines(bytes) {
+                (0, false) => return head.skip(bytes),
+                (taken, false) => return taken,
+                (taken, true) => {
+                    self.end_head();
+                    return taken;
+                }
+            },
+            State::Trailers(line) => return line.skip(bytes),
+            State::Opaque => return bytes.len(),
+            State::Body(left) => (left, true),
+            State::ChunkData(left) => (left, false),
+            State::Preface(_)
+            | State::ChunkSize(_)
+            | State::ChunkSizeLf(_)
+            | State::ChunkDataCr
+            | State::ChunkDataLf => return 0,
         };
+        let available = bytes.len();
         let skipped = usize::try_from(*left).map_or(available, |left| left.min(available));
         *left = left.saturating_sub(u64::try_from(skipped).unwrap_or(u64::MAX));
         if *left == 0 {
-            self.state = if is_body {
-                State::head()
-            } else {
-                State::ChunkDataCr
+            self.state = match is_body {
+                true => State::head(),
+                false => State::ChunkDataCr,
             };
         }
         skipped
@@ -189,7 +190,7 @@ impl Framing {
             State::ChunkDataCr if byte == b'\r' => State::ChunkDataLf,
             State::ChunkDataLf if byte == b'\n' => State::ChunkSize(None),
             State::Trailers(mut line) => match line.take(byte)? {
-                true if line.is_empty() => State::head(),
+                true if line.length == 0 => State::head(),
                 true => State::Trailers(Line::default()),
                 false => State::Trailers(line),
             },
@@ -301,8 +302,8 @@ impl Line {
         Ok(false)
     }
 
-    const fn is_empty(&self) -> bool {
-        self.length == 0
+    const fn has_begun(&self) -> bool {
+        self.length > 0 || self.cr
     }
 
     /// The line, or its beginning if it is long.
@@ -329,7 +330,7 @@ struct Fields {
 
 impl Head {
     fn has_begun(&self) -> bool {
-        self.has_request_line || !self.line.is_empty() || self.line.cr
+        self.has_request_line || self.line.has_begun()
     }
 
     /// Takes everything before the end of a line; in the request line, before a fragment.
@@ -346,7 +347,7 @@ impl Head {
     fn take_lines(&mut self, bytes: &[u8]) -> (usize, bool) {
         let mut left = bytes;
         let mut is_over = false;
-        if !self.line.is_empty() || self.line.cr {
+        if self.line.has_begun() {
             return (0, is_over);
         }
         while !is_over

@@ -1,20 +1,20 @@
 //! Where connections come in: an address or a Unix socket, with TLS above it or without.
 
 use std::io;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bearward_gate::peer::Peer;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
+use crate::lock::lock;
 use crate::net::address::Address;
+use crate::net::read_through::ReadThrough;
 use crate::record::interruption::Interruption;
 
 /// A bound socket.
@@ -84,10 +84,7 @@ impl Listener {
         match self.try_accept().await {
             Ok(accepted) => Some(accepted),
             Err(error) => {
-                let failures = self.failures.lock();
-                // The counts are consistent between any two statements.
-                let mut failures = failures.unwrap_or_else(PoisonError::into_inner);
-                if let Some(times) = failures.count(Instant::now()) {
+                if let Some(times) = lock(&self.failures).count(Instant::now()) {
                     let address = self.address();
                     tracing::warn!(%address, %error, times, "connections are not accepted");
                 }
@@ -103,7 +100,7 @@ impl Listener {
                 // Answers are written whole, and a client waits for each. If the client has already
                 // left, we notice later.
                 let _ = stream.set_nodelay(true);
-                (Box::new(Tcp(stream)), Peer::from(peer))
+                (Box::new(tcp(stream)), Peer::from(peer))
             }
             #[cfg(unix)]
             Socket::Unix(listener, _) => {
@@ -119,25 +116,25 @@ impl Listener {
 /// Counts connections that could not be accepted. The caller passes the time.
 #[derive(Debug, Default)]
 struct Failures {
-    told: Option<Instant>,
-    untold: u64,
+    logged: Option<Instant>,
+    unlogged: u64,
 }
 
 impl Failures {
     /// Counts one more. Returns how many to log, if it is time to.
     fn count(&mut self, now: Instant) -> Option<u64> {
-        self.untold = self.untold.saturating_add(1);
-        let told = self.told.map(|told| now.saturating_duration_since(told));
-        if told.is_some_and(|ago| ago < TELLING) {
+        self.unlogged = self.unlogged.saturating_add(1);
+        let since = self.logged.map(|at| now.saturating_duration_since(at));
+        if since.is_some_and(|ago| ago < LOGGED_EVERY) {
             return None;
         }
-        self.told = Some(now);
-        Some(std::mem::take(&mut self.untold))
+        self.logged = Some(now);
+        Some(std::mem::take(&mut self.unlogged))
     }
 }
 
 /// The first failure is logged at once, later ones at this interval.
-const TELLING: Duration = Duration::from_secs(60);
+const LOGGED_EVERY: Duration = Duration::from_secs(60);
 
 /// How much encrypted data may wait for a client to read it.
 const TLS_BUFFER: usize = 32 * 1024;
@@ -176,51 +173,9 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-/// A connection over TCP. A single piece is sent as such, since a list of one takes the system longer.
-pub(crate) struct Tcp(pub(crate) TcpStream);
-
-impl AsyncRead for Tcp {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Tcp {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        piece: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, piece)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let stream = Pin::new(&mut self.0);
-        match pieces {
-            [piece] => stream.poll_write(cx, piece),
-            pieces => stream.poll_write_vectored(cx, pieces),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
-    }
+/// A connection over TCP.
+pub(crate) const fn tcp(stream: TcpStream) -> impl Stream {
+    ReadThrough::new(stream, AsyncRead::poll_read)
 }
 
 /// The file of a Unix socket, removed when the socket is dropped.

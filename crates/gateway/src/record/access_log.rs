@@ -5,12 +5,13 @@
 //! fill the disk and hide what matters. The log reports how many lines were left out, and the metrics
 //! count them.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use prometheus_client::metrics::counter::Counter;
 use tracing::Level;
 
+use crate::lock::lock;
 use crate::record::log::{Line, LogFormat, LogQueue};
 use crate::record::request::{ADMITTED, End, Record};
 
@@ -76,21 +77,16 @@ impl AccessLog {
 
     /// Reports lines that were left out, unless more may follow at once.
     pub(crate) fn flush(&self) {
-        tell(self.limit().flush(Instant::now()));
+        report(lock(&self.limit).flush(Instant::now()));
     }
 
     fn may_write(&self) -> bool {
-        let (may_write, before) = self.limit().take(Instant::now());
-        tell(before);
+        let (may_write, before) = lock(&self.limit).take(Instant::now());
+        report(before);
         if !may_write {
             self.left_out.inc();
         }
         may_write
-    }
-
-    fn limit(&self) -> std::sync::MutexGuard<'_, Limit> {
-        // The counts are consistent between any two statements.
-        self.limit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -117,7 +113,7 @@ fn line(format: LogFormat, record: &Record) -> Vec<u8> {
     line.finish()
 }
 
-fn tell(left_out: u64) {
+fn report(left_out: u64) {
     if left_out > 0 {
         tracing::warn!(target: TARGET, left_out, "lines were left out");
     }

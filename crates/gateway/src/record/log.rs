@@ -15,6 +15,8 @@ use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 
+use crate::lock::lock;
+
 mod line;
 mod timestamp;
 
@@ -156,13 +158,8 @@ impl LogQueue {
         std::mem::take(&mut queue.dropped)
     }
 
-    fn add_dropped(&self, count: u64) {
-        self.0.dropped.inc_by(count);
-    }
-
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        // The queue is consistent between any two statements.
-        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.queue)
     }
 }
 
@@ -194,7 +191,7 @@ impl<W: Write> Writer<W> {
         loop {
             let more = self.log.take(&mut lines);
             let lost = self.write(&lines);
-            self.log.add_dropped(lost);
+            self.log.0.dropped.inc_by(lost);
             dropped = dropped.saturating_add(more).saturating_add(lost);
             if dropped > 0 && lost == 0 && self.write(&self.notice(dropped)) == 0 {
                 dropped = 0;

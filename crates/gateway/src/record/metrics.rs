@@ -23,26 +23,26 @@ use crate::record::observer::Observe;
 use crate::record::request::Record;
 
 /// The counters, and where they are registered.
+#[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
     /// Both metrics for each kind of request so far: every request needs them.
     known: RwLock<HashMap<RequestLabels, (Counter, Histogram), RandomState>>,
-    reloads: Family<ReloadLabels, Counter>,
-    cuts: Family<CutLabels, Counter>,
+    reloads: Family<Label, Counter>,
+    cuts: Family<Label, Counter>,
     is_current: Gauge,
     loaded_at: Gauge,
     log: Arc<AccessLog>,
 }
 
 impl Metrics {
-    /// Counts from zero. These collectors supply the rest when the metrics are read.
-    pub(crate) fn with(collectors: impl IntoIterator<Item = Box<dyn Collector>>) -> Self {
+    /// Counts from zero. The collector supplies the rest when the metrics are read.
+    pub(crate) fn with(collector: Box<dyn Collector>) -> Self {
         let mut registry = Registry::with_prefix("bearward");
-        let requests = Family::default();
+        let (requests, reloads, cuts) = (Family::default(), Family::default(), Family::default());
         let durations = Family::new_with_constructor(HISTOGRAM);
-        let (reloads, cuts) = (Family::default(), Family::default());
         let (is_current, loaded_at) = (Gauge::default(), Gauge::default());
         registry.register(
             "requests",
@@ -83,8 +83,10 @@ impl Metrics {
             log.left_out().clone(),
         );
         registry.register_collector(Box::new(DroppedLines(Arc::clone(&log))));
-        for collector in collectors {
-            registry.register_collector(collector);
+        registry.register_collector(collector);
+        // Series that exist from the start, so that a rate includes their first event.
+        for outcome in [Reload::Applied, Reload::Refused] {
+            let _ = reloads.get_or_create(&outcome.label());
         }
         let metrics = Self {
             registry,
@@ -97,17 +99,8 @@ impl Metrics {
             loaded_at,
             log,
         };
-        metrics.begin();
+        metrics.loaded();
         metrics
-    }
-
-    /// Creates series at the start, so that a rate includes their first event.
-    fn begin(&self) {
-        for outcome in [Reload::Applied, Reload::Refused] {
-            let outcome = outcome.as_str();
-            let _ = self.reloads.get_or_create(&ReloadLabels { outcome });
-        }
-        self.loaded();
     }
 
     /// Writes the access log into this queue, subject to the filter of `tracing`, and counts the lines
@@ -118,10 +111,7 @@ impl Metrics {
 
     /// Counts a reload.
     pub fn reload(&self, outcome: Reload) {
-        let labels = ReloadLabels {
-            outcome: outcome.as_str(),
-        };
-        self.reloads.get_or_create(&labels).inc();
+        self.reloads.get_or_create(&outcome.label()).inc();
         match outcome {
             Reload::Applied => self.loaded(),
             Reload::Refused => {
@@ -187,13 +177,7 @@ impl Observe for Metrics {
 
     fn cut(&self, reason: &'static str) {
         self.log.cut(reason);
-        self.cuts.get_or_create(&CutLabels { reason }).inc();
-    }
-}
-
-impl fmt::Debug for Metrics {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Metrics").finish_non_exhaustive()
+        self.cuts.get_or_create(&[("reason", reason)]).inc();
     }
 }
 
@@ -208,11 +192,12 @@ pub enum Reload {
 }
 
 impl Reload {
-    const fn as_str(self) -> &'static str {
-        match self {
+    const fn label(self) -> Label {
+        let outcome = match self {
             Self::Applied => "applied",
             Self::Refused => "refused",
-        }
+        };
+        [("outcome", outcome)]
     }
 }
 
@@ -230,22 +215,15 @@ struct RouteLabels {
     route: Arc<str>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ReloadLabels {
-    outcome: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct CutLabels {
-    reason: &'static str,
-}
+/// The only label of a metric, and its value.
+type Label = [(&'static str, &'static str); 1];
 
 /// The lines of the log that were dropped.
 #[derive(Debug)]
 struct DroppedLines(Arc<AccessLog>);
 
 impl Collector for DroppedLines {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let help =
             "Lines of the log that were dropped because its reader stalled or writing failed";
         let dropped = ConstCounter::new(self.0.dropped());
@@ -257,11 +235,10 @@ impl Collector for DroppedLines {
 
 /// Buckets from a decision with a known key, 0.1 ms, to a request that waited for a slow application.
 fn histogram() -> Histogram {
-    let buckets = [
+    Histogram::new([
         0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
         5.0, 10.0,
-    ];
-    Histogram::new(buckets)
+    ])
 }
 
 const HISTOGRAM: fn() -> Histogram = histogram;

@@ -205,13 +205,13 @@ pub enum TelemetryError {
 
 /// Our identity in a trace, from the configuration or the environment.
 fn resource(settings: &TelemetrySettings) -> Resource {
-    let told = Resource::builder().build();
-    let name = told.get(&SERVICE_NAME.into());
-    let is_told = name.is_some_and(|name| !name.as_str().starts_with("unknown_service"));
+    let detected = Resource::builder().build();
+    let name = detected.get(&SERVICE_NAME.into());
+    let is_named = name.is_some_and(|name| !name.as_str().starts_with("unknown_service"));
     let builder = Resource::builder();
     match &settings.service_name {
         Some(name) => builder.with_service_name(name.clone()).build(),
-        None if is_told => told,
+        None if is_named => detected,
         None => builder.with_service_name("bearward").build(),
     }
 }
@@ -250,7 +250,7 @@ impl Client {
         })
     }
 
-    fn told(&self, is_taken: bool) {
+    fn report(&self, is_taken: bool) {
         let was_failing = self.is_failing.swap(!is_taken, Ordering::Relaxed);
         match (was_failing, is_taken) {
             (false, false) => tracing::warn!("the collector does not take traces"),
@@ -283,7 +283,7 @@ impl HttpClient for Client {
         });
         let answered = sent.await;
         let is_taken = matches!(&answered, Ok(Ok((status, _))) if status.is_success());
-        self.told(is_taken);
+        self.report(is_taken);
         let (status, body): (StatusCode, Bytes) = answered??;
         let mut response = http::Response::new(body);
         *response.status_mut() = status;

@@ -81,7 +81,7 @@ impl UnaryService<CheckRequest> for Check {
             // The trace is that of Envoy's own call: any other caller is refused.
             let parent = TraceParent::Proxy(request.metadata().as_ref());
             let begun = observer.begin(Door::ExtAuthz, &Method::POST, parent);
-            let (response, decision) = door.decided(peer, request.get_ref()).await;
+            let (response, decision) = door.decide(peer, request.get_ref()).await;
             begun.end(&decision);
             Ok(Response::new(response))
         })

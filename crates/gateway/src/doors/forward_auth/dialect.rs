@@ -7,7 +7,9 @@ use bearward_gate::decision::Reason;
 use bearward_gate::host::is_host;
 use bearward_gate::original::Original;
 use http::header::HOST;
-use http::{HeaderMap, HeaderName, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+
+use crate::doors::only::only;
 
 /// How one kind of proxy asks, and how it reads the answer.
 #[derive(Debug)]
@@ -64,7 +66,7 @@ pub(super) enum Removal {
 }
 
 /// The original request, as the dialect describes it.
-pub(super) struct Asked<'r> {
+pub(super) struct OriginalRequest<'r> {
     method: Cow<'r, Method>,
     target: &'r str,
     host: &'r str,
@@ -81,7 +83,7 @@ impl Dialect {
     }
 
     /// Reads the original request.
-    pub(super) fn read<'r>(&self, head: RequestHead<'r>) -> Result<Asked<'r>, Reason> {
+    pub(super) fn read<'r>(&self, head: RequestHead<'r>) -> Result<OriginalRequest<'r>, Reason> {
         let headers = head.headers;
         match &self.source {
             Source::Fields {
@@ -89,17 +91,17 @@ impl Dialect {
                 target,
                 host,
             } => {
-                let method = Method::from_bytes(only(headers, method)?);
+                let method = Method::from_bytes(value_of(headers, method)?);
                 // Rejects overlong forms and the like: no path may have two readings.
-                let target = std::str::from_utf8(only(headers, target)?);
-                Ok(Asked {
+                let target = std::str::from_utf8(value_of(headers, target)?);
+                Ok(OriginalRequest {
                     method: Cow::Owned(method.map_err(|_| Reason::DialectField)?),
                     target: target.map_err(|_| Reason::AmbiguousPath)?,
-                    host: host_of(only(headers, host)?)?,
+                    host: host_of(value_of(headers, host)?)?,
                     headers,
                 })
             }
-            Source::Request => Ok(Asked {
+            Source::Request => Ok(OriginalRequest {
                 method: Cow::Borrowed(head.method),
                 target: self.endpoint.behind(head)?,
                 host: own_host(head)?,
@@ -109,7 +111,7 @@ impl Dialect {
     }
 }
 
-impl Asked<'_> {
+impl OriginalRequest<'_> {
     pub(super) fn original(&self) -> Original<'_> {
         Original::new(&self.method, self.target, Some(self.host), self.headers)
     }
@@ -142,12 +144,9 @@ impl Statuses {
 }
 
 /// The value of a field, if it appears exactly once and is not empty.
-fn only<'r>(headers: &'r HeaderMap, name: &HeaderName) -> Result<&'r [u8], Reason> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (Some(value), None) if !value.is_empty() => Ok(value.as_bytes()),
-        _ => Err(Reason::DialectField),
-    }
+fn value_of<'r>(headers: &'r HeaderMap, name: &HeaderName) -> Result<&'r [u8], Reason> {
+    let value = only(headers, name).filter(|value| !value.is_empty());
+    value.map(HeaderValue::as_bytes).ok_or(Reason::DialectField)
 }
 
 /// The value as a host. Several hosts joined into one value are refused.
@@ -162,10 +161,10 @@ fn host_of(value: &[u8]) -> Result<&str, Reason> {
 fn own_host(head: RequestHead<'_>) -> Result<&str, Reason> {
     let authority = head.uri.authority().map(|authority| authority.as_str());
     let Some(authority) = authority else {
-        return host_of(only(head.headers, &HOST)?);
+        return host_of(value_of(head.headers, &HOST)?);
     };
     let has_host = head.headers.contains_key(HOST);
-    if has_host && !only(head.headers, &HOST)?.eq_ignore_ascii_case(authority.as_bytes()) {
+    if has_host && !value_of(head.headers, &HOST)?.eq_ignore_ascii_case(authority.as_bytes()) {
         return Err(Reason::TargetForm);
     }
     host_of(authority.as_bytes())

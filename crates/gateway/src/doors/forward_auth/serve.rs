@@ -45,7 +45,7 @@ impl Served {
         // All peers except the configured proxies are refused.
         let parent = TraceParent::Proxy(&head.headers);
         let begun = self.observer.begin(Door::ForwardAuth, &head.method, parent);
-        let (response, decision) = self.door.answered(peer, RequestHead::from(&head)).await;
+        let (response, decision) = self.door.decide(peer, RequestHead::from(&head)).await;
         if let Some(decision) = &decision {
             begun.end(decision);
         }

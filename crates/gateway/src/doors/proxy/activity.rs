@@ -1,15 +1,17 @@
 //! What goes on on a client's connection, as far as its time limits need to know.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::Context;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
-use crate::record::interruption::Interruption;
+use crate::lock::lock;
+use crate::net::framing::Framing;
 use crate::record::observer::Observer;
 
+use super::idle::silence;
 use super::limits::Limits;
 use super::streams::{PIECE, Taking};
 
@@ -27,14 +29,14 @@ const WAITING: u64 = 32 * 1024;
 pub(super) struct Activity {
     state: Mutex<State>,
     /// How many answers wait for the client to read more.
-    owed: AtomicUsize,
+    pending: AtomicUsize,
     /// How many bytes the client has taken. A piece of an answer counts `TAKEN_MIN` more.
     taken: AtomicU64,
     /// How many bytes the operating system has taken for the client.
     written: AtomicU64,
     /// The operating system takes no more until it wakes the connection.
     is_full: AtomicBool,
-    observer: Observer,
+    pub(super) observer: Observer,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +68,7 @@ impl Activity {
                 head: Some(now),
                 is_opaque: false,
             }),
-            owed: AtomicUsize::new(0),
+            pending: AtomicUsize::new(0),
             taken: AtomicU64::new(0),
             written: AtomicU64::new(0),
             is_full: AtomicBool::new(false),
@@ -74,21 +76,16 @@ impl Activity {
         }
     }
 
-    pub(super) fn head_began(&self) {
-        self.state().head.get_or_insert_with(Instant::now);
-    }
-
-    pub(super) fn head_ended(&self) {
-        self.state().head = None;
-    }
-
-    /// From here on, heads are not reported.
-    pub(super) fn turned_opaque(&self) {
-        self.state().is_opaque = true;
-    }
-
-    pub(super) fn cut(&self, reason: Interruption) {
-        self.observer.cut(reason);
+    /// The client has sent something. Before that, this many heads had ended.
+    pub(super) fn received(&self, framing: &Framing, heads_before: u64) {
+        let mut state = lock(&self.state);
+        if framing.heads() != heads_before {
+            state.head = None;
+        }
+        state.is_opaque = framing.is_opaque();
+        if framing.is_in_head() {
+            state.head.get_or_insert_with(Instant::now);
+        }
     }
 
     /// The client has taken this many bytes.
@@ -107,24 +104,22 @@ impl Activity {
     pub(super) async fn overdue(&self, limits: Limits) -> Overdue {
         let mut stall = Stall::new();
         loop {
-            if self.state().is_opaque && stall.is_over(self, limits.stall) {
+            if lock(&self.state).is_opaque && stall.is_over(self, limits.stall) {
                 return Overdue::Stall;
             }
             let State {
                 active, idle, head, ..
-            } = *self.state();
+            } = *lock(&self.state);
             let (since, limit, what) = match head {
                 _ if active > 0 => (Instant::now(), limits.head.min(limits.idle), None),
                 Some(began) => (began, limits.head, Some(Overdue::Head)),
                 None => (idle, limits.idle, Some(Overdue::Idle)),
             };
-            let Some(due) = since.checked_add(limit) else {
-                return std::future::pending().await;
-            };
+            let left = limit.saturating_sub(since.elapsed());
             match what {
-                Some(what) if due <= Instant::now() => return what,
+                Some(what) if left.is_zero() => return what,
                 // A head may begin before this is over.
-                _ => sleep_until(due.min(soon(limits.head.min(limits.stall)))).await,
+                _ => sleep(left.min(soon(limits.head.min(limits.stall)))).await,
             }
         }
     }
@@ -132,19 +127,13 @@ impl Activity {
     /// Resolves when no request has been in progress for `limit`, counted from now.
     pub(super) async fn idle_for(&self, limit: Duration) {
         let began = Instant::now();
-        loop {
-            let State { active, idle, .. } = *self.state();
-            let since = if active > 0 {
-                Instant::now()
-            } else {
-                idle.max(began)
-            };
-            match since.checked_add(limit) {
-                Some(due) if due <= Instant::now() => return,
-                Some(due) => sleep_until(due).await,
-                None => std::future::pending().await,
-            }
-        }
+        let idle_since = || match *lock(&self.state) {
+            State {
+                active: 0, idle, ..
+            } => idle.max(began),
+            State { .. } => Instant::now(),
+        };
+        silence(limit, idle_since).await;
     }
 
     /// Resolves when no further HTTP/1.1 request is expected: none came for `limit`, or the connection
@@ -153,7 +142,7 @@ impl Activity {
         let silent = self.idle_for(limit);
         tokio::pin!(silent);
         loop {
-            if self.state().is_opaque {
+            if lock(&self.state).is_opaque {
                 return;
             }
             // It may turn out to be HTTP/2 only now.
@@ -162,18 +151,12 @@ impl Activity {
             }
         }
     }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-/// When to check a limit again, at the latest: we may exceed it by half, no more.
-fn soon(limit: Duration) -> Instant {
-    let now = Instant::now();
+/// How long to wait before a limit is checked again, at most: we may exceed it by half, no more.
+fn soon(limit: Duration) -> Duration {
     let half = limit.checked_div(2).unwrap_or(limit);
-    now.checked_add(half.max(Duration::from_millis(10)))
-        .unwrap_or(now)
+    half.max(Duration::from_millis(10))
 }
 
 /// How long a client has taken nothing although answers wait for it. Over HTTP/1.1 the socket shows
@@ -195,7 +178,7 @@ impl Stall {
     fn is_over(&mut self, activity: &Activity, limit: Duration) -> bool {
         let taken = activity.taken.load(Ordering::Relaxed);
         let takes = taken.wrapping_sub(self.taken) >= TAKEN_MIN;
-        if takes || activity.owed.load(Ordering::Relaxed) == 0 {
+        if takes || activity.pending.load(Ordering::Relaxed) == 0 {
             *self = Self {
                 since: Instant::now(),
                 taken,
@@ -207,34 +190,34 @@ impl Stall {
 
 /// An answer that the client has not read to its end.
 #[derive(Debug)]
-pub(super) struct Owed {
+pub(super) struct PendingResponse {
     activity: Arc<Activity>,
     /// Set if the answer has an HTTP/2 stream.
     stream: Option<Arc<Taking>>,
-    is_owed: bool,
+    is_pending: bool,
     /// How much of it was handed over; `began` is how much the connection had written before.
     handed: u64,
     began: u64,
 }
 
-impl Owed {
+impl PendingResponse {
     pub(super) fn new(active: &Active) -> Self {
-        let mut owed = Self {
+        let mut pending = Self {
             activity: Arc::clone(&active.0),
             stream: Taking::of_stream(),
-            is_owed: false,
+            is_pending: false,
             handed: 0,
             began: active.0.written.load(Ordering::Relaxed),
         };
-        owed.set(true);
-        owed
+        pending.set(true);
+        pending
     }
 
-    /// The client has taken everything so far. `is_owed`: more is ready, without waiting for the
+    /// The client has taken everything so far. `is_pending`: more is ready, without waiting for the
     /// upstream.
-    pub(super) fn taken(&mut self, is_owed: bool) {
+    pub(super) fn taken(&mut self, is_pending: bool) {
         self.activity.taken.fetch_add(TAKEN_MIN, Ordering::Relaxed);
-        self.set(is_owed);
+        self.set(is_pending);
     }
 
     /// Whether so much of the answer waits for the connection that no more is handed over now. Over
@@ -270,20 +253,20 @@ impl Owed {
             .is_some_and(|stream| stream.is_overdue())
     }
 
-    fn set(&mut self, is_owed: bool) {
+    fn set(&mut self, is_pending: bool) {
         if let Some(stream) = &self.stream {
-            stream.taken(is_owed);
+            stream.taken(is_pending);
         }
-        match (self.is_owed, is_owed) {
-            (false, true) => self.activity.owed.fetch_add(1, Ordering::Relaxed),
-            (true, false) => self.activity.owed.fetch_sub(1, Ordering::Relaxed),
+        match (self.is_pending, is_pending) {
+            (false, true) => self.activity.pending.fetch_add(1, Ordering::Relaxed),
+            (true, false) => self.activity.pending.fetch_sub(1, Ordering::Relaxed),
             _ => 0,
         };
-        self.is_owed = is_owed;
+        self.is_pending = is_pending;
     }
 }
 
-impl Drop for Owed {
+impl Drop for PendingResponse {
     fn drop(&mut self) {
         self.set(false);
     }
@@ -296,7 +279,7 @@ pub(super) struct Active(Arc<Activity>);
 impl Active {
     pub(super) fn new(activity: Arc<Activity>) -> Self {
         {
-            let mut state = activity.state();
+            let mut state = lock(&activity.state);
             state.active = state.active.saturating_add(1);
             if state.is_opaque {
                 state.head = None;
@@ -308,7 +291,7 @@ impl Active {
 
 impl Drop for Active {
     fn drop(&mut self) {
-        let mut state = self.0.state();
+        let mut state = lock(&self.0.state);
         state.active = state.active.saturating_sub(1);
         state.idle = Instant::now();
     }

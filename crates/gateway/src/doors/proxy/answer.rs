@@ -49,22 +49,16 @@ impl From<Published> for Answer {
 
 impl From<UpstreamError> for Answer {
     fn from(error: UpstreamError) -> Self {
-        match error {
-            UpstreamError::Client(BodyError::ClientTimeout) => Self::problem(
-                StatusCode::REQUEST_TIMEOUT,
-                Interruption::ClientTimeout.code(),
-            ),
-            UpstreamError::Client(_) => {
-                let code = Interruption::ClientBody.code();
-                Self::problem(StatusCode::BAD_REQUEST, code)
+        let (status, reason) = match error {
+            UpstreamError::Client(BodyError::ClientTimeout) => {
+                (StatusCode::REQUEST_TIMEOUT, Interruption::ClientTimeout)
             }
-            UpstreamError::Connect => Self::bad_gateway(Interruption::UpstreamConnect),
-            UpstreamError::Lost => Self::bad_gateway(Interruption::UpstreamFailed),
-            UpstreamError::Timeout => Self::problem(
-                StatusCode::GATEWAY_TIMEOUT,
-                Interruption::UpstreamTimeout.code(),
-            ),
-        }
+            UpstreamError::Client(_) => (StatusCode::BAD_REQUEST, Interruption::ClientBody),
+            UpstreamError::Connect => (StatusCode::BAD_GATEWAY, Interruption::UpstreamConnect),
+            UpstreamError::Lost => (StatusCode::BAD_GATEWAY, Interruption::UpstreamFailed),
+            UpstreamError::Timeout => (StatusCode::GATEWAY_TIMEOUT, Interruption::UpstreamTimeout),
+        };
+        Self::problem(status, reason.code())
     }
 }
 
@@ -99,12 +93,12 @@ impl Answer {
 
     /// There is no free place. Nothing was sent to the upstream, so the client may send the request
     /// again.
-    pub(super) fn too_many() -> Self {
+    pub(super) fn too_many() -> Box<Self> {
         let reason = Interruption::TooManyRequests.code();
         let mut answer = Self::problem(StatusCode::SERVICE_UNAVAILABLE, reason);
         let soon = HeaderValue::from_static("1");
         answer.headers.insert(RETRY_AFTER, soon);
-        answer
+        Box::new(answer)
     }
 
     /// A mistake of ours.

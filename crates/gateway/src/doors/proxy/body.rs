@@ -5,11 +5,12 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::Full;
 
 use crate::record::interruption::Interruption;
 
 use super::Exchange;
-use super::activity::{Active, Owed};
+use super::activity::{Active, PendingResponse};
 use super::body_error::BodyError;
 use super::download::Download;
 
@@ -22,29 +23,28 @@ pub struct ProxyBody {
     /// The connection counts as active until the answer is over.
     _active: Option<Active>,
     /// Set as long as the client has more to read.
-    owed: Option<Owed>,
+    pending: Option<PendingResponse>,
 }
 
 #[derive(Debug)]
 enum Inner {
-    Fixed(Option<Bytes>),
+    Fixed(Full<Bytes>),
     Relayed(Box<Download>),
 }
 
 impl ProxyBody {
     /// The empty body of the answer that opens a tunnel.
-    pub(super) const fn tunnelled() -> Self {
+    pub(super) fn tunnelled() -> Self {
         Self {
-            inner: Inner::Fixed(None),
+            inner: Inner::Fixed(Full::default()),
             exchange: None,
             _active: None,
-            owed: None,
+            pending: None,
         }
     }
 
     pub(super) fn fixed(text: Bytes, exchange: Exchange, active: Option<Active>) -> Self {
-        let text = Some(text).filter(|text| !text.is_empty());
-        Self::of(Inner::Fixed(text), exchange, active)
+        Self::of(Inner::Fixed(Full::new(text)), exchange, active)
     }
 
     pub(super) fn relayed(download: Download, exchange: Exchange, active: Option<Active>) -> Self {
@@ -55,7 +55,7 @@ impl ProxyBody {
         Self {
             inner,
             exchange: Some(exchange),
-            owed: active.as_ref().map(Owed::new),
+            pending: active.as_ref().map(PendingResponse::new),
             _active: active,
         }
     }
@@ -71,16 +71,20 @@ impl Body for ProxyBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
         let frame = match &mut this.inner {
-            Inner::Fixed(text) => text.take().map(|text| Ok(Frame::data(text))),
+            Inner::Fixed(text) => {
+                let frame = ready!(Pin::new(text).poll_frame(cx));
+                frame.map(|frame| frame.map_err(|never| match never {}))
+            }
             Inner::Relayed(download) => {
-                if this.owed.as_ref().is_some_and(|owed| owed.must_wait(cx)) {
+                let pending = this.pending.as_ref();
+                if pending.is_some_and(|pending| pending.must_wait(cx)) {
                     return Poll::Pending;
                 }
-                let piece = this.owed.as_ref().map_or(usize::MAX, Owed::piece);
+                let piece = pending.map_or(usize::MAX, PendingResponse::piece);
                 let polled = download.poll_piece(cx, piece);
-                if let Some(owed) = &mut this.owed {
-                    owed.taken(matches!(polled, Poll::Ready(Some(Ok(_)))));
-                    owed.handed(length(&polled));
+                if let Some(pending) = &mut this.pending {
+                    pending.taken(matches!(polled, Poll::Ready(Some(Ok(_)))));
+                    pending.handed(length(&polled));
                 }
                 let frame = ready!(polled);
                 if let Some(exchange) = &mut this.exchange
@@ -103,17 +107,14 @@ impl Body for ProxyBody {
 
     fn is_end_stream(&self) -> bool {
         match &self.inner {
-            Inner::Fixed(text) => text.is_none(),
+            Inner::Fixed(text) => text.is_end_stream(),
             Inner::Relayed(download) => download.is_over(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.inner {
-            Inner::Fixed(text) => {
-                let length = text.as_ref().map_or(0, Bytes::len);
-                SizeHint::with_exact(u64::try_from(length).unwrap_or(u64::MAX))
-            }
+            Inner::Fixed(text) => text.size_hint(),
             Inner::Relayed(download) => download.size_hint(),
         }
     }
@@ -129,8 +130,8 @@ fn length(polled: &Poll<Option<Result<Frame<Bytes>, BodyError>>>) -> usize {
 
 impl Drop for ProxyBody {
     fn drop(&mut self) {
-        if let (Some(exchange), Some(owed)) = (&mut self.exchange, &self.owed)
-            && owed.is_overdue()
+        if let (Some(exchange), Some(pending)) = (&mut self.exchange, &self.pending)
+            && pending.is_overdue()
         {
             exchange.interrupted(Interruption::ClientTimeout);
             return;

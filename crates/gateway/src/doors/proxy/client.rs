@@ -1,11 +1,11 @@
 //! The client that a request counts for, identified by its address.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use bearward_gate::peer::{Peer, TrustedPeers};
 use http::HeaderMap;
 
-use super::forwarded::X_FORWARDED_FOR;
+use super::forwarded::{X_FORWARDED_FOR, address};
 
 /// A client, for the purpose of its share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,7 +49,7 @@ impl Client {
         let lines = headers.get_all(X_FORWARDED_FOR).iter().rev();
         let named = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
         for element in named {
-            let Some(address) = address(element) else {
+            let Some(address) = std::str::from_utf8(element).ok().and_then(address) else {
                 break;
             };
             nearest = Self::of(address.into());
@@ -59,16 +59,6 @@ impl Client {
         }
         nearest
     }
-}
-
-/// An address, perhaps with a port, as some load balancers write it.
-fn address(element: &[u8]) -> Option<IpAddr> {
-    let text = std::str::from_utf8(element.trim_ascii()).ok()?;
-    let bare = text
-        .strip_prefix('[')
-        .and_then(|text| text.strip_suffix(']'));
-    let alone = bare.unwrap_or(text).parse().ok();
-    alone.or_else(|| text.parse::<SocketAddr>().ok().map(|at| at.ip()))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::net::serve::Slot;
 
-use super::activity::{Active, Activity};
+use super::activity::Activity;
 use super::forwarded::PeerName;
 use super::places::Guest;
 
@@ -17,11 +17,4 @@ pub(super) struct Connection {
     pub(super) activity: Arc<Activity>,
     #[expect(dead_code, reason = "held, not read")]
     pub(super) guest: Arc<Option<Guest>>,
-}
-
-impl Connection {
-    /// Counts the connection as active while the value lives.
-    pub(super) fn active(&self) -> Active {
-        Active::new(Arc::clone(&self.activity))
-    }
 }

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bearward_gate::original;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use http_body::{Body, Frame, SizeHint};
@@ -15,7 +16,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::body_error::BodyError;
 use super::idle::Idle;
-use super::upstream::Held;
+use super::upstream::ConnectionLease;
 
 /// The body of an upstream's answer, on its way to the client.
 #[derive(Debug)]
@@ -29,8 +30,8 @@ pub(super) struct Download {
     is_begun: bool,
     /// It broke before its head was sent.
     failed: Option<BodyError>,
-    /// Its connection.
-    held: Option<Held>,
+    #[expect(dead_code, reason = "held, not read")]
+    lease: ConnectionLease,
     idle: Idle,
     kind: Kind,
     expires: Option<Pin<Box<Sleep>>>,
@@ -47,33 +48,38 @@ pub(super) enum Kind {
     Plain,
 }
 
+impl Kind {
+    /// The kind of the answer to a request with these fields.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        match original::is_grpc(headers) {
+            true => Self::Grpc,
+            false => Self::Plain,
+        }
+    }
+}
+
 impl Download {
-    pub(super) fn new(body: Incoming, limit: Duration, kind: Kind) -> Self {
+    /// An answer that ends after `remaining`, and holds its connection until its end.
+    pub(super) fn new(
+        body: Incoming,
+        kind: Kind,
+        idle: Duration,
+        remaining: Option<Duration>,
+        lease: ConnectionLease,
+    ) -> Self {
         Self {
             body: Some(body),
             rest: Bytes::new(),
             trailers: None,
             is_begun: false,
             failed: None,
-            held: None,
-            idle: Idle::new(limit),
+            lease,
+            idle: Idle::new(idle),
             kind,
-            expires: None,
+            expires: remaining.map(|remaining| Box::pin(sleep(remaining))),
             is_expired: false,
             is_broken: false,
         }
-    }
-
-    /// Holds this connection until its end.
-    pub(super) fn holding(mut self, held: Held) -> Self {
-        self.held = Some(held);
-        self
-    }
-
-    /// Ends after `remaining`.
-    pub(super) fn expiring(mut self, remaining: Option<Duration>) -> Self {
-        self.expires = remaining.map(|remaining| Box::pin(sleep(remaining)));
-        self
     }
 
     /// Takes whatever arrived with the head. If the answer breaks at this point, none of it has been
@@ -170,24 +176,21 @@ impl Download {
         }
         let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) else {
             ready!(self.idle.poll(cx));
-            self.is_broken = true;
-            self.body = None;
-            return Poll::Ready(Some(Err(BodyError::UpstreamTimeout)));
+            return Poll::Ready(Some(Err(self.break_off(BodyError::UpstreamTimeout))));
         };
         self.idle.reset();
-        let Some(frame) = frame else {
-            return Poll::Ready(None);
-        };
         Poll::Ready(match frame {
-            Ok(frame) if frame.is_data() || self.kind == Kind::Grpc => Some(Ok(frame)),
+            Some(Ok(frame)) if frame.is_data() || self.kind == Kind::Grpc => Some(Ok(frame)),
             // Trailers are never merged into the head, and only gRPC uses them.
-            Ok(_) => None,
-            Err(_) => {
-                self.is_broken = true;
-                self.body = None;
-                Some(Err(BodyError::Upstream))
-            }
+            Some(Ok(_)) | None => None,
+            Some(Err(_)) => Some(Err(self.break_off(BodyError::Upstream))),
         })
+    }
+
+    fn break_off(&mut self, error: BodyError) -> BodyError {
+        self.is_broken = true;
+        self.body = None;
+        error
     }
 
     /// The end of an expired stream: a stream of events ends, a gRPC call gets its status.

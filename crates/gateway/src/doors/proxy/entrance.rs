@@ -14,15 +14,11 @@ use super::upstream::Upstream;
 /// An admitted request that still needs its places.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entrance<'r> {
-    proxy: &'r Proxy,
-    upstream: &'r Upstream,
+    pub(super) proxy: &'r Proxy,
+    pub(super) upstream: &'r Upstream,
 }
 
-impl<'r> Entrance<'r> {
-    pub(super) const fn new(proxy: &'r Proxy, upstream: &'r Upstream) -> Self {
-        Self { proxy, upstream }
-    }
-
+impl Entrance<'_> {
     /// Takes the places it needs before anything is sent.
     pub(super) fn enter(
         self,
@@ -30,12 +26,12 @@ impl<'r> Entrance<'r> {
         outlook: Outlook,
         exchange: &mut Exchange,
     ) -> Result<(), Box<Answer>> {
-        let (room, most) = (self.upstream.room(), self.upstream.most());
+        let (room, most) = (&self.upstream.room, self.upstream.most);
         let purpose = match outlook {
             Outlook::Stream => Purpose::Stream,
             Outlook::MayStream | Outlook::Request => Purpose::Request,
         };
-        let place = Place::take(room, client, purpose, most).ok_or_else(full)?;
+        let place = Place::take(room, client, purpose, most).ok_or_else(Answer::too_many)?;
         // Otherwise the application would have agreed to an upgrade that is then refused.
         let is_open = outlook != Outlook::MayStream || place.may_stream(most);
         let places = exchange.holds();
@@ -47,21 +43,21 @@ impl<'r> Entrance<'r> {
                 (Some(place), Outlook::MayStream) => place.may_stream(most),
                 _ => true,
             };
-        is_open.then_some(()).ok_or_else(full)
+        is_open.then_some(()).ok_or_else(Answer::too_many)
     }
 
     /// Counts the request as a stream from here on.
     pub(super) fn turn_into_stream(self, exchange: &mut Exchange) -> Result<(), Box<Answer>> {
         let places = exchange.holds();
         let with_most = [
-            (&mut places.upstream, self.upstream.most()),
+            (&mut places.upstream, self.upstream.most),
             (&mut places.gateway, self.proxy.most.load()),
         ];
         for (place, most) in with_most {
             if let Some(place) = place
                 && !place.turn_into_stream(most)
             {
-                return Err(full());
+                return Err(Answer::too_many());
             }
         }
         Ok(())
@@ -86,8 +82,4 @@ impl Outlook {
             _ => Self::Request,
         }
     }
-}
-
-pub(super) fn full() -> Box<Answer> {
-    Box::new(Answer::too_many())
 }

@@ -44,23 +44,16 @@ struct Hop<'m> {
 
 impl<'m> Hop<'m> {
     fn of(headers: &'m HeaderMap) -> Self {
-        Self {
-            headers,
-            named: Self::named(headers),
-        }
-    }
-
-    fn named(headers: &HeaderMap) -> Vec<String> {
+        let mut named = Vec::new();
         // Nearly every message has this value, and `Keep-Alive` ends here anyway.
         let is_usual = |value: &HeaderValue| value == "keep-alive";
-        if headers.get_all(CONNECTION).iter().all(is_usual) {
-            return Vec::new();
+        if !headers.get_all(CONNECTION).iter().all(is_usual) {
+            let present = tokens(headers, CONNECTION).filter(|name| headers.contains_key(name));
+            named.extend(present);
+            named.sort_unstable();
+            named.dedup();
         }
-        let named = tokens(headers, &CONNECTION).filter(|name| headers.contains_key(name));
-        let mut named: Vec<_> = named.collect();
-        named.sort_unstable();
-        named.dedup();
-        named
+        Self { headers, named }
     }
 
     fn is_named(&self, name: &HeaderName) -> bool {
@@ -105,20 +98,24 @@ pub(super) fn clean_trailers(trailers: &mut HeaderMap) {
     }
 }
 
+/// The elements of a list field, in all its lines.
+pub(super) fn elements(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
+    let lines = headers.get_all(name).iter();
+    lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .map(str::trim)
+        .filter(|element| !element.is_empty())
+}
+
 /// The tokens of a list field, in lower case.
-pub(super) fn tokens(headers: &HeaderMap, name: &HeaderName) -> impl Iterator<Item = String> {
-    headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|list| list.split(','))
-        .map(|token| token.trim().to_ascii_lowercase())
-        .filter(|token| !token.is_empty())
+pub(super) fn tokens(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = String> {
+    elements(headers, name).map(str::to_ascii_lowercase)
 }
 
 /// Whether a client accepts trailers.
 pub(super) fn wants_trailers(headers: &HeaderMap) -> bool {
-    tokens(headers, &TE).any(|coding| coding == "trailers")
+    tokens(headers, TE).any(|coding| coding == "trailers")
 }
 
 /// Whether an answer is a stream without an end of its own: of events, or of a gRPC call.

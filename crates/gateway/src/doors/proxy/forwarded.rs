@@ -16,6 +16,8 @@ use http::header::FORWARDED;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use hyper::body::Bytes;
 
+use super::fields::elements;
+
 pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -70,41 +72,16 @@ fn node(address: IpAddr) -> String {
 
 /// Writes who sent a request, for which host and how. The request must already be cleaned.
 pub(super) fn set_forwarded(headers: &mut HeaderMap, sender: Sender, via: Via<'_>) {
-    let told = match sender {
-        Sender::TrustedProxy => Told::of(headers),
+    let before = match sender {
+        Sender::TrustedProxy => Before::read(headers),
         // Their own forwarding fields have been removed.
-        Sender::Stranger | Sender::Envoy => None,
+        Sender::Stranger | Sender::Envoy => Before::default(),
     };
-    match told {
-        Some(told) => told.set(headers, via),
-        None => set_alone(headers, via),
-    }
-}
-
-/// For a request with no known hop before the peer.
-fn set_alone(headers: &mut HeaderMap, via: Via<'_>) {
-    let mut element = Vec::with_capacity(128);
-    push_element(
-        &mut element,
-        &via.peer.node,
-        via.host,
-        via.scheme.as_bytes(),
-    );
-    insert(headers, FORWARDED, element);
-    if let Some(address) = &via.peer.address {
-        headers.insert(X_FORWARDED_FOR, address.clone());
-    }
-    if let Some(host) = via.host {
-        headers.insert(X_FORWARDED_HOST, host.clone());
-    }
-    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(via.scheme));
+    before.set(headers, via);
 }
 
 fn push_element(list: &mut Vec<u8>, node: &str, host: Option<&HeaderValue>, scheme: &[u8]) {
-    if !list.is_empty() {
-        list.extend_from_slice(b", ");
-    }
-    list.extend_from_slice(node.as_bytes());
+    push(list, node.as_bytes());
     if let Some(host) = host {
         list.extend_from_slice(b";host=\"");
         list.extend_from_slice(host.as_bytes());
@@ -114,48 +91,61 @@ fn push_element(list: &mut Vec<u8>, node: &str, host: Option<&HeaderValue>, sche
     list.extend_from_slice(scheme);
 }
 
-fn insert(headers: &mut HeaderMap, name: HeaderName, value: Vec<u8>) {
-    match HeaderValue::from_maybe_shared(Bytes::from(value)) {
-        Ok(value) => headers.insert(name, value),
-        Err(_) => headers.remove(name),
+fn push(list: &mut Vec<u8>, element: &[u8]) {
+    if !list.is_empty() {
+        list.extend_from_slice(b", ");
+    }
+    list.extend_from_slice(element);
+}
+
+/// Sets a field; removes it if there is nothing to say.
+fn set(headers: &mut HeaderMap, name: HeaderName, value: Option<HeaderValue>) {
+    match value {
+        Some(value) => headers.insert(name, value),
+        None => headers.remove(name),
     };
+}
+
+/// A list as a value; `None` if it is empty.
+fn value(list: Vec<u8>) -> Option<HeaderValue> {
+    let list = Some(list).filter(|list| !list.is_empty())?;
+    HeaderValue::from_maybe_shared(Bytes::from(list)).ok()
 }
 
 /// What a trusted proxy reported; the same fields from any other sender have been removed.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Told {
+struct Before {
     /// The hops before the proxy, the client first, as in `X-Forwarded-For`.
     hops: Vec<String>,
     host: Option<HeaderValue>,
     scheme: Option<HeaderValue>,
 }
 
-impl Told {
+impl Before {
     /// Reads `X-Forwarded-*`, which most proxies write; `Forwarded` if there are none.
-    fn of(headers: &HeaderMap) -> Option<Self> {
+    fn read(headers: &HeaderMap) -> Self {
         let mut usual = [X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO].into_iter();
-        if usual.any(|name| headers.contains_key(name)) {
-            return Some(Self::of_x_forwarded(headers));
+        match usual.any(|name| headers.contains_key(name)) {
+            true => Self::of_x_forwarded(headers),
+            false => Self::of_forwarded(headers),
         }
-        let is_there = headers.contains_key(FORWARDED);
-        is_there.then(|| Self::of_forwarded(headers))
     }
 
     fn of_x_forwarded(headers: &HeaderMap) -> Self {
-        let hops = listed(headers, X_FORWARDED_FOR).map(str::to_owned);
+        let hops = elements(headers, X_FORWARDED_FOR).map(str::to_owned);
         Self {
             hops: hops.collect(),
             // The value that the nearest proxy added. Proxies before it may have let a client's copy
             // through.
-            host: listed(headers, X_FORWARDED_HOST).last().and_then(host),
+            host: elements(headers, X_FORWARDED_HOST).last().and_then(host),
             // The first connection is the client's: the others are between proxies.
-            scheme: listed(headers, X_FORWARDED_PROTO).next().and_then(scheme),
+            scheme: elements(headers, X_FORWARDED_PROTO).next().and_then(scheme),
         }
     }
 
     fn of_forwarded(headers: &HeaderMap) -> Self {
         let mut found = Self::default();
-        let elements = listed(headers, FORWARDED);
+        let elements = elements(headers, FORWARDED);
         let pairs = elements.flat_map(|element| element.split(';'));
         for (name, value) in pairs.filter_map(|pair| pair.split_once('=')) {
             let value = value.trim().trim_matches('"');
@@ -178,63 +168,39 @@ impl Told {
             .scheme
             .unwrap_or_else(|| HeaderValue::from_static(via.scheme));
         let skipped = self.hops.len().saturating_sub(HOPS);
-        let (mut forwarded, mut addresses) = (Vec::new(), Vec::new());
+        let (mut forwarded, mut addresses) = (Vec::with_capacity(128), Vec::new());
         for hop in self.hops.iter().skip(skipped) {
             let node = address(hop).map_or_else(|| UNKNOWN.to_owned(), node);
             push_element(&mut forwarded, &node, host, scheme.as_bytes());
-            push_address(&mut addresses, hop.as_bytes());
+            push(&mut addresses, hop.as_bytes());
         }
-        if let Some(address) = &via.peer.address {
-            push_address(&mut addresses, address.as_bytes());
+        let peer = &via.peer.address;
+        if let Some(address) = peer.as_ref().filter(|_| !addresses.is_empty()) {
+            push(&mut addresses, address.as_bytes());
         }
         // A process on this machine is a proxy that has named its own peer.
-        if via.peer.address.is_some() || forwarded.is_empty() {
+        if peer.is_some() || forwarded.is_empty() {
             push_element(&mut forwarded, &via.peer.node, host, scheme.as_bytes());
         }
-        insert(headers, FORWARDED, forwarded);
-        match addresses.is_empty() {
-            true => drop(headers.remove(X_FORWARDED_FOR)),
-            false => insert(headers, X_FORWARDED_FOR, addresses),
-        }
-        match host {
-            Some(host) => drop(headers.insert(X_FORWARDED_HOST, host.clone())),
-            None => drop(headers.remove(X_FORWARDED_HOST)),
-        }
+        set(headers, FORWARDED, value(forwarded));
+        // Usually the peer's address alone, whose value all its requests share.
+        let addresses = value(addresses).or_else(|| peer.clone());
+        set(headers, X_FORWARDED_FOR, addresses);
+        set(headers, X_FORWARDED_HOST, host.cloned());
         headers.insert(X_FORWARDED_PROTO, scheme);
     }
 }
 
-fn push_address(list: &mut Vec<u8>, address: &[u8]) {
-    if !list.is_empty() {
-        list.extend_from_slice(b", ");
-    }
-    list.extend_from_slice(address);
-}
-
-/// The comma-separated elements of all lines.
-fn listed(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
-    let lines = headers.get_all(name).iter();
-    lines
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','))
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
-}
-
-/// An address, optionally with a port, and IPv6 optionally in brackets.
-fn address(text: &str) -> Option<IpAddr> {
-    let text = text.trim();
-    if let Ok(address) = text.parse::<IpAddr>() {
-        return Some(address.to_canonical());
-    }
-    if let Ok(address) = text.parse::<SocketAddr>() {
-        return Some(address.ip().to_canonical());
-    }
-    let inner = text.strip_prefix('[')?.strip_suffix(']')?;
-    inner
-        .parse::<IpAddr>()
-        .ok()
-        .map(|address| address.to_canonical())
+/// An address, optionally with a port, as some load balancers write it, and IPv6 optionally in
+/// brackets.
+pub(super) fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim_ascii();
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'));
+    let alone = bare.unwrap_or(text).parse().ok();
+    let address = alone.or_else(|| text.parse::<SocketAddr>().ok().map(|at| at.ip()));
+    address.map(|address: IpAddr| address.to_canonical())
 }
 
 fn host(text: &str) -> Option<HeaderValue> {

@@ -55,7 +55,7 @@ impl<I> Guarded<I> {
         let limit = self.stall_limit;
         let stall = self.stall.get_or_insert_with(|| Box::pin(sleep(limit)));
         ready!(stall.as_mut().poll(cx));
-        self.activity.cut(Interruption::ClientTimeout);
+        self.activity.observer.cut(Interruption::ClientTimeout);
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
@@ -69,16 +69,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Guarded<I> {
         let this = &mut *self;
         let heads = this.filter.framing().heads();
         ready!(this.filter.poll_read(Pin::new(&mut this.io), cx, buf))?;
-        let framing = this.filter.framing();
-        if framing.heads() != heads {
-            this.activity.head_ended();
-        }
-        if framing.is_opaque() {
-            this.activity.turned_opaque();
-        }
-        if framing.is_in_head() {
-            this.activity.head_began();
-        }
+        this.activity.received(this.filter.framing(), heads);
         Poll::Ready(Ok(()))
     }
 }

@@ -6,6 +6,8 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 
+use crate::doors::only::only;
+
 use super::fields;
 use super::settings::Settings;
 use super::upload::Unread;
@@ -53,11 +55,11 @@ pub(super) fn host(headers: &HeaderMap, host: &str) -> Option<HeaderValue> {
 /// Sets where a request goes: the target as received, and the host.
 pub(super) fn address(
     head: &mut Parts,
-    asked: Option<HeaderValue>,
+    client_host: Option<HeaderValue>,
     upstream: &Upstream,
 ) -> Option<()> {
     let target: PathAndQuery = head.uri.path_and_query()?.clone();
-    let host = upstream.own_host().cloned().or(asked);
+    let host = upstream.host.clone().or(client_host);
     if head.version == Version::HTTP_2 {
         head.headers.remove(HOST);
         let host = host.unwrap_or(HeaderValue::from_static("localhost"));
@@ -84,27 +86,22 @@ pub(super) struct Upgrade(HeaderValue);
 impl Upgrade {
     /// The change that a request asks for, if it may be forwarded: one protocol, over HTTP/1.1, by a
     /// GET without body.
-    pub(super) fn asked(request: &Request<Unread>, settings: &Settings) -> Option<Self> {
+    pub(super) fn requested_by(request: &Request<Unread>, settings: &Settings) -> Option<Self> {
         let headers = request.headers();
-        let mut protocols = headers.get_all(UPGRADE).iter();
-        let protocol = protocols.next()?;
+        let protocol = only(headers, &UPGRADE)?;
         let name = protocol.to_str().ok()?.to_ascii_lowercase();
-        let is_asked = request.version() == Version::HTTP_11
+        let is_requested = request.version() == Version::HTTP_11
             && request.method() == Method::GET
             && request.body().is_empty()
-            && protocols.next().is_none()
-            && fields::tokens(headers, &CONNECTION).any(|token| token == "upgrade");
+            && fields::tokens(headers, CONNECTION).any(|token| token == "upgrade");
         let may_pass = settings.upgrades.contains(&name) && !speaks_http(&name);
-        (is_asked && may_pass).then(|| Self(protocol.clone()))
+        (is_requested && may_pass).then(|| Self(protocol.clone()))
     }
 
     /// Whether an upstream changed to this protocol, and to no other.
     pub(super) fn is_agreed(&self, headers: &HeaderMap) -> bool {
-        let mut protocols = headers.get_all(UPGRADE).iter();
-        let agreed = protocols
-            .next()
-            .is_some_and(|agreed| agreed.as_bytes().eq_ignore_ascii_case(self.0.as_bytes()));
-        agreed && protocols.next().is_none()
+        only(headers, &UPGRADE)
+            .is_some_and(|agreed| agreed.as_bytes().eq_ignore_ascii_case(self.0.as_bytes()))
     }
 
     pub(super) fn set(&self, headers: &mut HeaderMap) {

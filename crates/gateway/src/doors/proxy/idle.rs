@@ -1,10 +1,10 @@
-//! A limit between two frames of a body.
+//! Limits on silence: between two frames of a body, and since anything happened.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 /// A limit between two frames. It runs only while we wait for a frame, not while the other side is slow
 /// to take one.
@@ -27,5 +27,16 @@ impl Idle {
 
     pub(super) fn reset(&mut self) {
         self.timer = None;
+    }
+}
+
+/// Resolves once the moment that `last` returns is `limit` ago.
+pub(super) async fn silence(limit: Duration, last: impl Fn() -> Instant) {
+    loop {
+        let left = limit.saturating_sub(last().elapsed());
+        if left.is_zero() {
+            return;
+        }
+        sleep(left).await;
     }
 }

@@ -74,7 +74,7 @@ impl Inbound {
                 |connection| Arc::clone(&connection.peer_name),
             ),
             scheme: known.map_or("http", |connection| connection.scheme),
-            active: known.map(Connection::active),
+            active: known.map(|connection| Active::new(Arc::clone(&connection.activity))),
             connection,
         }
     }

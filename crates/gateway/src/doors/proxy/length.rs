@@ -10,6 +10,7 @@
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue};
 
+use crate::doors::only::only;
 use crate::net::framing;
 
 /// Two readers could differ about where the answer ends.
@@ -20,15 +21,13 @@ pub(super) struct Ambiguous;
 ///
 /// [RFC 9110 §8.6]: https://www.rfc-editor.org/rfc/rfc9110#section-8.6
 pub(super) fn check(headers: &mut HeaderMap) -> Result<(), Ambiguous> {
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    if let Some(coding) = codings.next() {
-        // We ask for no other coding, so an upstream may not use one (RFC 9112 §7.4).
-        let is_chunked = coding.as_bytes().eq_ignore_ascii_case(b"chunked");
-        if !is_chunked || codings.next().is_some() {
-            return Err(Ambiguous);
-        }
-        // It overrides the length, which is dropped before the answer goes on (RFC 9112 §6.3).
-        return Ok(());
+    if headers.contains_key(TRANSFER_ENCODING) {
+        // We ask for no other coding, so an upstream may not use one (RFC 9112 §7.4). It overrides the
+        // length, which is dropped before the answer goes on (RFC 9112 §6.3).
+        let coding = only(headers, &TRANSFER_ENCODING);
+        let is_chunked =
+            coding.is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+        return is_chunked.then_some(()).ok_or(Ambiguous);
     }
     let mut lengths = headers
         .get_all(CONTENT_LENGTH)

@@ -8,9 +8,11 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use foldhash::fast::RandomState;
+
+use crate::lock::lock;
 
 use super::client::Client;
 
@@ -60,7 +62,7 @@ impl SharedMost {
 
 /// The purpose of a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     /// It has an end of its own.
     Request,
     /// It goes on until one side ends it: a WebSocket, events, a gRPC call.
@@ -220,9 +222,7 @@ impl Places {
         let part = client.number().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60;
         let part = usize::try_from(part).unwrap_or_default();
         let part = part.checked_sub(1).and_then(|part| rest.get(part));
-        // The counts are consistent between any two statements.
-        let part = part.unwrap_or(first).lock();
-        part.unwrap_or_else(PoisonError::into_inner)
+        lock(part.unwrap_or(first))
     }
 }
 

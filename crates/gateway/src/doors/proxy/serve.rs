@@ -4,13 +4,11 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bearward_gate::peer::Peer;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::net::listener::{Accepted, Listener};
 use crate::net::serve::{Capacity, HEAD_BUFFER, HEAD_LIMIT, KEEP_ALIVE, LAST_CALL, PENDING_RESETS};
@@ -26,6 +24,7 @@ use super::guarded::Guarded;
 use super::inbound::Inbound;
 use super::limits::Limits;
 use super::places::{Guest, Places};
+use super::settings::Settings;
 use super::streams::Streams;
 
 /// How much of one HTTP/2 answer may wait for its connection, however large a window its client opens.
@@ -47,57 +46,40 @@ pub async fn serve(
         connections: limits.connections,
         drain: limits.drain,
     };
-    let opened = |accepted: Accepted, slot| {
-        let Ok(guest) = admit(&proxy, &crowd, accepted.peer, limits.connections) else {
-            proxy.observer().cut(Interruption::TooManyConnections);
+    let open = |accepted: Accepted, slot| {
+        let Settings {
+            trusted, observer, ..
+        } = &proxy.settings;
+        let peer = accepted.peer;
+        // A trusted proxy is not counted: it carries many clients. A client that would have more than
+        // remain free for others is cut off at no further cost.
+        let guest = (!trusted.contains(peer))
+            .then(|| Guest::admit(&crowd, Client::of(peer), limits.connections));
+        if matches!(guest, Some(None)) {
+            observer.cut(Interruption::TooManyConnections);
             return None;
-        };
+        }
         let connection = Connection {
             scheme: "http",
-            peer_name: Arc::new(PeerName::of(accepted.peer)),
-            activity: Arc::new(Activity::new(proxy.observer())),
-            guest: Arc::new(guest),
+            peer_name: Arc::new(PeerName::of(peer)),
+            activity: Arc::new(Activity::new(observer)),
+            guest: Arc::new(guest.flatten()),
             slot,
         };
-        Some(open(accepted, Arc::clone(&proxy), limits, connection))
+        Some(drive(accepted, Arc::clone(&proxy), limits, connection))
     };
-    net::serve::serve(listener, capacity, opened, shutdown).await;
+    net::serve::serve(listener, capacity, open, shutdown).await;
 }
 
-/// Admits and counts a connection of a peer. A client that would have more than remain free for others
-/// is cut off at no further cost. A trusted proxy is not counted: it carries many clients.
-fn admit(
-    proxy: &Proxy,
-    crowd: &Arc<Places>,
-    peer: Peer,
-    most: u32,
-) -> Result<Option<Guest>, Crowded> {
-    if proxy.trusts(peer) {
-        return Ok(None);
-    }
-    let guest = Guest::admit(crowd, Client::of(peer), most);
-    guest.map(Some).ok_or(Crowded)
-}
-
-/// This client has enough connections.
-#[derive(Clone, Copy, Debug)]
-struct Crowded;
-
-async fn open(accepted: Accepted, proxy: Arc<Proxy>, limits: Limits, mut connection: Connection) {
+async fn drive(accepted: Accepted, proxy: Arc<Proxy>, limits: Limits, mut connection: Connection) {
     let peer = accepted.peer;
-    match accepted.open(limits.head).await {
-        Ok((stream, scheme)) => {
+    let io = match accepted.open(limits.head).await {
+        Ok((io, scheme)) => {
             connection.scheme = scheme;
-            drive(stream, peer, proxy, limits, connection).await;
+            io
         }
-        Err(reason) => connection.activity.cut(reason),
-    }
-}
-
-async fn drive<I>(io: I, peer: Peer, proxy: Arc<Proxy>, limits: Limits, mut connection: Connection)
-where
-    I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
+        Err(reason) => return connection.activity.observer.cut(reason),
+    };
     let activity = Arc::clone(&connection.activity);
     let io = TokioIo::new(Guarded::new(io, Arc::clone(&activity), limits.stall));
     let requests = connection.clone();
@@ -126,7 +108,7 @@ where
         }
         slow = activity.overdue(limits) => {
             if slow != Overdue::Idle {
-                activity.cut(Interruption::ClientTimeout);
+                activity.observer.cut(Interruption::ClientTimeout);
                 return;
             }
         }
@@ -140,7 +122,7 @@ where
 }
 
 fn builder(limits: Limits) -> auto::Builder<Streams> {
-    let mut builder = auto::Builder::new(Streams::new(limits.take));
+    let mut builder = auto::Builder::new(Streams { limit: limits.take });
     builder
         .http1()
         .timer(TokioTimer::new())

@@ -6,11 +6,15 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hyper::rt::Executor;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
+
+use crate::lock::lock;
+
+use super::idle::silence;
 
 /// How much of an HTTP/2 answer is handed over at once, at most: a frame of the usual size. A client
 /// must read this much within the limit, and this much is held for it.
@@ -18,21 +22,15 @@ pub(super) const PIECE: usize = 16 * 1024;
 
 tokio::task_local! {
     // hyper hands a stream to its executor and polls the body for frames, but passes nothing from one
-    // to the other. Read by `Taking::of_stream`, for `activity::Owed`.
+    // to the other. Read by `Taking::of_stream`, for `activity::PendingResponse`.
     static STREAM: Arc<Taking>;
 }
 
 /// Runs the streams of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Streams {
-    limit: Duration,
-}
-
-impl Streams {
-    /// A client may take up to `limit` for each [`PIECE`] of an answer.
-    pub(super) const fn new(limit: Duration) -> Self {
-        Self { limit }
-    }
+    /// How long a client may take for each [`PIECE`] of an answer.
+    pub(super) limit: Duration,
 }
 
 impl<F> Executor<F> for Streams
@@ -70,7 +68,7 @@ impl Taking {
 
     /// The client has taken everything so far; `is_more` if more waits from now on.
     pub(super) fn taken(&self, is_more: bool) {
-        *self.since() = is_more.then(Instant::now);
+        *lock(&self.since) = is_more.then(Instant::now);
     }
 
     /// Whether the client took too long, so that the stream was ended.
@@ -79,21 +77,8 @@ impl Taking {
     }
 
     async fn overdue(&self, limit: Duration) {
-        loop {
-            let since = *self.since();
-            let now = Instant::now();
-            let Some(due) = since.unwrap_or(now).checked_add(limit) else {
-                return std::future::pending().await;
-            };
-            if since.is_some() && due <= now {
-                self.is_overdue.store(true, Ordering::Relaxed);
-                return;
-            }
-            sleep_until(due).await;
-        }
-    }
-
-    fn since(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.since.lock().unwrap_or_else(PoisonError::into_inner)
+        let waiting_since = || lock(&self.since).unwrap_or_else(Instant::now);
+        silence(limit, waiting_since).await;
+        self.is_overdue.store(true, Ordering::Relaxed);
     }
 }

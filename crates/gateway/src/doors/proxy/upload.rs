@@ -1,8 +1,8 @@
 //! The body of a request: one frame at a time, and none ahead of what the upstream takes.
 
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -55,12 +55,11 @@ impl Unread {
     /// Whether the body was read to its end, so that another request may follow over HTTP/1.1. If it is
     /// still here, discards the part that has arrived.
     pub(super) async fn is_over(&mut self, headers: &HeaderMap) -> bool {
-        let is_expected = headers.contains_key(EXPECT);
         if let Some(progress) = &self.progress {
             return progress.is_whole.load(Ordering::Relaxed);
         }
         match &mut self.body {
-            Some(body) => unread::is_over(is_expected, body).await,
+            Some(body) => unread::is_over(headers.contains_key(EXPECT), body).await,
             None => true,
         }
     }
@@ -91,6 +90,15 @@ impl Upload {
         &self.progress
     }
 
+    /// Ends the body. The first error stays: there is no other after it.
+    fn break_off(&mut self, error: BodyError) -> BodyError {
+        self.body = None;
+        let _ = self.progress.fault.set(error);
+        let waits = &self.progress.waits_for_client;
+        waits.store(false, Ordering::Relaxed);
+        error
+    }
+
     fn filter(&self, frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
         let mut trailers = match frame.into_trailers() {
             Ok(trailers) => trailers,
@@ -115,24 +123,17 @@ impl Body for Upload {
             return Poll::Ready(None);
         };
         let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(cx) else {
-            self.progress
-                .waits_for_client
-                .store(true, Ordering::Relaxed);
+            let waits = &self.progress.waits_for_client;
+            waits.store(true, Ordering::Relaxed);
             ready!(self.idle.poll(cx));
-            self.body = None;
-            self.progress.fail(BodyError::ClientTimeout);
-            return Poll::Ready(Some(Err(BodyError::ClientTimeout)));
+            return Poll::Ready(Some(Err(self.break_off(BodyError::ClientTimeout))));
         };
         let is_whole = frame.is_none() || body.is_end_stream();
         self.idle.reset();
         self.progress.advance(is_whole);
         match frame {
             Some(Ok(frame)) => Poll::Ready(self.filter(frame).map(Ok)),
-            Some(Err(_)) => {
-                self.body = None;
-                self.progress.fail(BodyError::Request);
-                Poll::Ready(Some(Err(BodyError::Request)))
-            }
+            Some(Err(_)) => Poll::Ready(Some(Err(self.break_off(BodyError::Request)))),
             None => Poll::Ready(None),
         }
     }
@@ -156,7 +157,7 @@ pub(super) struct Progress {
     last: AtomicU64,
     waits_for_client: AtomicBool,
     is_whole: AtomicBool,
-    fault: AtomicU8,
+    fault: OnceLock<BodyError>,
 }
 
 impl Progress {
@@ -166,17 +167,13 @@ impl Progress {
             last: AtomicU64::new(0),
             waits_for_client: AtomicBool::new(false),
             is_whole: AtomicBool::new(is_whole),
-            fault: AtomicU8::new(0),
+            fault: OnceLock::new(),
         }
     }
 
     /// The client's error, if the client is at fault.
     pub(super) fn fault(&self) -> Option<BodyError> {
-        match self.fault.load(Ordering::Acquire) {
-            1 => Some(BodyError::ClientTimeout),
-            2 => Some(BodyError::Request),
-            _ => None,
-        }
+        self.fault.get().copied()
     }
 
     /// Resolves when nothing has passed for `limit` and we were not waiting for the client. If the
@@ -210,16 +207,6 @@ impl Progress {
         let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
         self.last.store(elapsed, Ordering::Relaxed);
         self.is_whole.store(is_whole, Ordering::Relaxed);
-        self.waits_for_client.store(false, Ordering::Relaxed);
-    }
-
-    fn fail(&self, error: BodyError) {
-        let code = if error == BodyError::ClientTimeout {
-            1
-        } else {
-            2
-        };
-        self.fault.store(code, Ordering::Release);
         self.waits_for_client.store(false, Ordering::Relaxed);
     }
 }

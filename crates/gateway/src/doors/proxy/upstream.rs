@@ -15,15 +15,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
-use http::{HeaderValue, Method, Request, Response, Version};
-use hyper::body::Incoming;
+use http::{HeaderValue, Request, Version};
 use tokio::time::timeout;
 
 pub use self::address::{Address, AddressError};
 pub use self::connect::{Tls, TlsError};
-pub(super) use self::pool::Held;
+pub(super) use self::pool::ConnectionLease;
 pub(crate) use self::pool::IDLE_MAX;
-use self::pool::{Endpoint, Reuse, Sender, Sent};
+use self::pool::{Answered, Endpoint, Reuse, Sender, Unanswered};
 use super::body_error::BodyError;
 use super::places::{Most, Purpose, Room};
 use super::upload::{Progress, Upload};
@@ -54,22 +53,21 @@ impl Upstreams {
         states
     }
 
-    /// How much is in progress to each, ordered by name.
-    pub(crate) fn loads(&self) -> Vec<UpstreamLoad> {
-        let load = |upstream: &Arc<Upstream>| UpstreamLoad {
-            upstream: Arc::clone(&upstream.name),
-            requests: upstream.room.taken(Purpose::Request),
-            streams: upstream.room.taken(Purpose::Stream),
+    /// The name of each, and how much of this kind is in progress to it, ordered by name.
+    pub(crate) fn loads(&self, purpose: Purpose) -> Vec<(&str, u32)> {
+        let load = |upstream| {
+            let Upstream { name, room, .. } = Arc::as_ref(upstream);
+            (&**name, room.taken(purpose))
         };
         let mut loads: Vec<_> = self.0.values().map(load).collect();
-        loads.sort_by(|a, b| a.upstream.cmp(&b.upstream));
+        loads.sort_unstable();
         loads
     }
 
-    /// How many idle connections are kept to each address.
+    /// How many idle connections are kept to each address, 64 at most.
     pub(crate) fn keep_idle(&self, count: usize) {
-        for upstream in self.0.values() {
-            upstream.keep_idle(count);
+        for endpoint in self.0.values().flat_map(|upstream| &upstream.endpoints) {
+            endpoint.keep_idle(count);
         }
     }
 
@@ -90,26 +88,21 @@ pub struct AddressState {
     pub is_up: bool,
 }
 
-/// How much is in progress to an upstream, for metrics.
-#[derive(Clone, Debug)]
-pub(crate) struct UpstreamLoad {
-    pub(crate) upstream: Arc<str>,
-    pub(crate) requests: u32,
-    pub(crate) streams: u32,
-}
-
 /// One application.
 #[derive(Debug)]
 pub struct Upstream {
-    name: Arc<str>,
+    pub(super) name: Arc<str>,
     protocol: Protocol,
     endpoints: Vec<Endpoint>,
     next: AtomicUsize,
     tls: Option<Tls>,
-    host: Option<HeaderValue>,
-    limits: Limits,
-    most: Most,
-    room: Arc<Room>,
+    pub(super) host: Option<HeaderValue>,
+    connect: Duration,
+    response: Duration,
+    pub(super) idle: Duration,
+    cooldown: Duration,
+    pub(super) most: Most,
+    pub(super) room: Arc<Room>,
 }
 
 /// The protocol to use with an upstream.
@@ -125,14 +118,6 @@ pub enum Protocol {
     Http2,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Limits {
-    connect: Duration,
-    response: Duration,
-    idle: Duration,
-    cooldown: Duration,
-}
-
 impl Upstream {
     /// An application at these addresses, which are used in turn.
     #[must_use]
@@ -144,12 +129,10 @@ impl Upstream {
             next: AtomicUsize::new(0),
             tls: None,
             host: None,
-            limits: Limits {
-                connect: Duration::from_secs(2),
-                response: Duration::from_secs(60),
-                idle: Duration::from_secs(300),
-                cooldown: Duration::from_secs(5),
-            },
+            connect: Duration::from_secs(2),
+            response: Duration::from_secs(60),
+            idle: Duration::from_secs(300),
+            cooldown: Duration::from_secs(5),
             most: Most {
                 requests: 1024,
                 streams: 4096,
@@ -182,28 +165,28 @@ impl Upstream {
     /// How long connecting may take, TLS included; 2 s.
     #[must_use]
     pub const fn connect_timeout(mut self, limit: Duration) -> Self {
-        self.limits.connect = limit;
+        self.connect = limit;
         self
     }
 
     /// How long the head of an answer may take once the request is sent; 60 s.
     #[must_use]
     pub const fn response_timeout(mut self, limit: Duration) -> Self {
-        self.limits.response = limit;
+        self.response = limit;
         self
     }
 
     /// How long an answer or a tunnel may be silent, or a connection wait for its next request; 300 s.
     #[must_use]
     pub const fn idle_timeout(mut self, limit: Duration) -> Self {
-        self.limits.idle = limit;
+        self.idle = limit;
         self
     }
 
     /// How long an address is skipped after a failed connection; 5 s.
     #[must_use]
     pub const fn cooldown(mut self, cooldown: Duration) -> Self {
-        self.limits.cooldown = cooldown;
+        self.cooldown = cooldown;
         self
     }
 
@@ -228,39 +211,12 @@ impl Upstream {
         self
     }
 
-    /// How many idle connections are kept to each address, 64 at most.
-    pub(crate) fn keep_idle(&self, count: usize) {
-        for endpoint in &self.endpoints {
-            endpoint.keep_idle(count);
-        }
-    }
-
-    pub(super) const fn most(&self) -> Most {
-        self.most
-    }
-
-    pub(super) const fn room(&self) -> &Arc<Room> {
-        &self.room
-    }
-
     fn state(&self) -> impl Iterator<Item = AddressState> {
         self.endpoints.iter().map(|endpoint| AddressState {
             upstream: Arc::clone(&self.name),
-            address: endpoint.address().to_string(),
+            address: endpoint.address.to_string(),
             is_up: endpoint.is_connected(),
         })
-    }
-
-    pub(super) const fn name(&self) -> &Arc<str> {
-        &self.name
-    }
-
-    pub(super) const fn own_host(&self) -> Option<&HeaderValue> {
-        self.host.as_ref()
-    }
-
-    pub(super) const fn idle(&self) -> Duration {
-        self.limits.idle
     }
 
     pub(super) const fn scheme(&self) -> &'static str {
@@ -288,18 +244,18 @@ impl Upstream {
         &self,
         request: Box<Request<Upload>>,
         again: Option<&impl Fn(&Arc<Progress>) -> Option<Box<Request<Upload>>>>,
-    ) -> Result<(Response<Incoming>, Held), UpstreamError> {
+    ) -> Result<Answered, UpstreamError> {
         let progress = Arc::clone(request.body().progress());
         let reuse = match again {
             Some(_) => Reuse::Any,
             None => Reuse::KeptOpen,
         };
-        let mut sender = self.sender(request.version(), Some(reuse)).await?;
-        let unsent = match self.attempt(&mut sender, request, &progress).await {
-            Sent::Answered(response, held) => return Ok((response, held)),
-            Sent::Failed(error) => return Err(error),
-            Sent::Closed(unsent) if sender.is_reused() => unsent,
-            Sent::Closed(_) => return Err(UpstreamError::Lost),
+        let sender = self.sender(request.version(), Some(reuse)).await?;
+        let is_reused = sender.is_reused();
+        let unsent = match self.attempt(sender, request, &progress).await {
+            Ok(answered) => return Ok(answered),
+            Err(Unanswered::Closed(unsent)) if is_reused => unsent,
+            Err(unanswered) => return Err(unanswered.into()),
         };
         let Some(request) = unsent.or_else(|| again?(&progress)) else {
             return Err(UpstreamError::Lost);
@@ -311,33 +267,29 @@ impl Upstream {
         &self,
         request: Box<Request<Upload>>,
         progress: &Progress,
-    ) -> Result<(Response<Incoming>, Held), UpstreamError> {
-        let mut sender = self.sender(request.version(), None).await?;
-        match self.attempt(&mut sender, request, progress).await {
-            Sent::Answered(response, held) => Ok((response, held)),
-            Sent::Failed(error) => Err(error),
-            Sent::Closed(_) => Err(UpstreamError::Lost),
-        }
+    ) -> Result<Answered, UpstreamError> {
+        let sender = self.sender(request.version(), None).await?;
+        Ok(self.attempt(sender, request, progress).await?)
     }
 
     async fn attempt(
         &self,
-        sender: &mut Sender,
+        mut sender: Sender,
         request: Box<Request<Upload>>,
         progress: &Progress,
-    ) -> Sent {
-        let mut timer = sender.timer(self.limits.response);
+    ) -> Result<Answered, Unanswered> {
+        let mut timer = sender.timer(self.response);
         let sent = tokio::select! {
             biased;
             sent = sender.send(request) => sent,
-            () = progress.overdue(self.limits.response, timer.as_mut()) => {
-                Sent::Failed(UpstreamError::Timeout)
+            () = progress.overdue(self.response, timer.as_mut()) => {
+                Err(Unanswered::Failed(UpstreamError::Timeout))
             }
         };
         match (sent, progress.fault()) {
-            (Sent::Answered(response, held), _) => Sent::Answered(response, held.with(timer)),
-            (_, Some(error)) => Sent::Failed(UpstreamError::Client(error)),
-            (sent, None) => sent,
+            (Ok((response, lease)), _) => Ok((response, lease.with(timer))),
+            (Err(_), Some(error)) => Err(Unanswered::Failed(UpstreamError::Client(error))),
+            (Err(unanswered), None) => Err(unanswered),
         }
     }
 
@@ -358,20 +310,18 @@ impl Upstream {
         }
         for endpoint in turn {
             if let Some(reuse) = reuse
-                && let Some(sender) = endpoint.pooled(version, self.limits.idle, reuse)
+                && let Some(sender) = endpoint.pooled(version, self.idle, reuse)
             {
                 return Ok(sender);
             }
             // Boxed: connecting is rare, but every request would move its state.
             let connecting = Box::pin(endpoint.connect(version, self.tls.as_ref()));
-            match timeout(self.limits.connect, connecting).await {
+            let error = match timeout(self.connect, connecting).await {
                 Ok(Ok(sender)) => return Ok(sender),
-                Ok(Err(error)) => endpoint.rest(self.limits.cooldown, &self.name, &error),
-                Err(_) => {
-                    let error = io::Error::from(io::ErrorKind::TimedOut);
-                    endpoint.rest(self.limits.cooldown, &self.name, &error);
-                }
-            }
+                Ok(Err(error)) => error,
+                Err(_) => io::ErrorKind::TimedOut.into(),
+            };
+            endpoint.rest(self.cooldown, &self.name, &error);
         }
         Err(UpstreamError::Connect)
     }
@@ -390,15 +340,11 @@ pub(super) enum UpstreamError {
     Timeout,
 }
 
-/// Whether sending this method twice has the same effect as once.
-pub(super) fn is_repeatable(method: &Method) -> bool {
-    [
-        Method::GET,
-        Method::HEAD,
-        Method::OPTIONS,
-        Method::TRACE,
-        Method::PUT,
-        Method::DELETE,
-    ]
-    .contains(method)
+impl From<Unanswered> for UpstreamError {
+    fn from(unanswered: Unanswered) -> Self {
+        match unanswered {
+            Unanswered::Closed(_) => Self::Lost,
+            Unanswered::Failed(error) => error,
+        }
+    }
 }

@@ -18,58 +18,40 @@ pub(crate) struct Line {
 impl Line {
     /// At level `info`.
     pub(crate) fn info(format: LogFormat, target: &'static str, message: &str) -> Self {
-        Self::begin(format, "INFO", target, message, SystemTime::now())
+        Self::begin(format, "INFO", target, message)
     }
 
     /// At level `warn`.
     pub(super) fn warning(format: LogFormat, target: &'static str, message: &str) -> Self {
-        Self::begin(format, "WARN", target, message, SystemTime::now())
+        Self::begin(format, "WARN", target, message)
     }
 
     /// Level, target and message are our own text, so nothing in them is escaped.
-    fn begin(
-        format: LogFormat,
-        level: &str,
-        target: &'static str,
-        message: &str,
-        now: SystemTime,
-    ) -> Self {
-        let mut bytes = Vec::with_capacity(USUAL_BYTES);
-        let parts = if format == LogFormat::Json {
-            bytes.extend_from_slice(br#"{"timestamp":""#);
-            timestamp::write(&mut bytes, now);
-            [
-                r#"","level":""#,
-                level,
-                r#"","fields":{"message":""#,
-                message,
-                r#"""#,
-            ]
-        } else {
-            timestamp::write(&mut bytes, now);
-            // As wide as the longest level.
-            ["  ", level, " ", target, ": "]
-        };
-        for part in parts {
-            bytes.extend_from_slice(part.as_bytes());
-        }
-        if format != LogFormat::Json {
-            bytes.extend_from_slice(message.as_bytes());
-        }
-        Self {
+    fn begin(format: LogFormat, level: &str, target: &'static str, message: &str) -> Self {
+        let mut line = Self {
             format,
             target,
-            bytes,
+            bytes: Vec::with_capacity(USUAL_BYTES),
+        };
+        let now = SystemTime::now();
+        if format == LogFormat::Json {
+            line.push([r#"{"timestamp":""#]);
+            timestamp::write(&mut line.bytes, now);
+            line.push([r#"","level":""#, level, r#"","fields":{"message":""#]);
+            line.push([message, r#"""#]);
+        } else {
+            timestamp::write(&mut line.bytes, now);
+            // As wide as the longest level.
+            line.push(["  ", level, " ", target, ": ", message]);
         }
+        line
     }
 
     pub(crate) fn text(&mut self, name: &str, value: &str) {
         self.name(name);
         let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
         if value.bytes().all(is_plain) {
-            self.bytes.push(b'"');
-            self.bytes.extend_from_slice(value.as_bytes());
-            self.bytes.push(b'"');
+            self.push(["\"", value, "\""]);
             return;
         }
         // Neither writing to a vector nor writing a string as JSON can fail.
@@ -86,16 +68,13 @@ impl Line {
 
     pub(crate) fn truth(&mut self, name: &str, value: bool) {
         self.name(name);
-        let value = if value { "true" } else { "false" };
-        self.bytes.extend_from_slice(value.as_bytes());
+        self.push([if value { "true" } else { "false" }]);
     }
 
     /// The whole line.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         if self.format == LogFormat::Json {
-            for part in [r#"},"target":""#, self.target, r#""}"#] {
-                self.bytes.extend_from_slice(part.as_bytes());
-            }
+            self.push([r#"},"target":""#, self.target, r#""}"#]);
         }
         self.bytes.push(b'\n');
         self.bytes
@@ -106,7 +85,11 @@ impl Line {
             LogFormat::Json => (",\"", "\":"),
             LogFormat::Coloured | LogFormat::Text => (" ", "="),
         };
-        for part in [before, name, after] {
+        self.push([before, name, after]);
+    }
+
+    fn push<const N: usize>(&mut self, parts: [&str; N]) {
+        for part in parts {
             self.bytes.extend_from_slice(part.as_bytes());
         }
     }

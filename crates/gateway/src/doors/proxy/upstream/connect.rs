@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use http::Version;
 use rustls_platform_verifier::BuilderVerifierExt;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
@@ -17,70 +17,21 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 
-use crate::net::listener::Tcp;
+use crate::net::listener::{Stream, tcp};
 
 use super::address::Address;
-
-pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 /// How many bytes are read at once, at most. Several such pieces are in flight at a time. From a full
 /// 16 KiB on, hyper would reserve twice as much.
 const PIECE: u64 = 16_383;
 
-/// A connection that is read in pieces of a limited size.
-pub(super) struct Pieces(Take<Box<dyn Io>>);
-
-impl Pieces {
-    pub(super) fn of(io: Box<dyn Io>) -> Self {
-        Self(io.take(PIECE))
-    }
-
-    fn io(&mut self) -> Pin<&mut Box<dyn Io>> {
-        Pin::new(self.0.get_mut())
-    }
-}
-
-impl AsyncRead for Pieces {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.0.set_limit(PIECE);
-        Pin::new(&mut self.0).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Pieces {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.io().poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.io().poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.io().poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.io().poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.0.get_ref().is_write_vectored()
-    }
+/// Reads a connection in pieces of a limited size.
+pub(super) fn read_piece(
+    io: Pin<&mut Box<dyn Stream>>,
+    cx: &mut Context<'_>,
+    buf: &mut ReadBuf<'_>,
+) -> Poll<io::Result<()>> {
+    Pin::new(&mut io.take(PIECE)).poll_read(cx, buf)
 }
 
 /// TLS to an upstream. Its certificate is always verified.
@@ -151,14 +102,6 @@ impl Tls {
             http2: offering(b"h2"),
         })
     }
-
-    fn config(&self, version: Version) -> Arc<ClientConfig> {
-        Arc::clone(if version == Version::HTTP_2 {
-            &self.http2
-        } else {
-            &self.http1
-        })
-    }
 }
 
 /// The crypto provider is named here, not taken from a global.
@@ -173,12 +116,12 @@ pub(super) async fn connect(
     address: &Address,
     tls: Option<&Tls>,
     version: Version,
-) -> io::Result<Box<dyn Io>> {
-    let stream: Box<dyn Io> = match address {
+) -> io::Result<Box<dyn Stream>> {
+    let stream: Box<dyn Stream> = match address {
         Address::Tcp(address) => {
             let stream = TcpStream::connect(address).await?;
             stream.set_nodelay(true)?;
-            Box::new(Tcp(stream))
+            Box::new(tcp(stream))
         }
         #[cfg(unix)]
         Address::Unix(path) => Box::new(UnixStream::connect(path).await?),
@@ -188,7 +131,11 @@ pub(super) async fn connect(
     let Some(tls) = tls else {
         return Ok(stream);
     };
-    let connector = TlsConnector::from(tls.config(version));
+    let config = match version {
+        Version::HTTP_2 => &tls.http2,
+        _ => &tls.http1,
+    };
+    let connector = TlsConnector::from(Arc::clone(config));
     let stream = connector.connect(tls.name.clone(), stream).await?;
     Ok(Box::new(stream))
 }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Request, Response, Version};
@@ -17,12 +17,14 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep};
 
+use crate::lock::lock;
+use crate::net::read_through::ReadThrough;
 use crate::net::serve::{HEAD_BUFFER, HEAD_LIMIT, KEEP_ALIVE};
 
 use super::super::upload::Upload;
 use super::UpstreamError;
 use super::address::Address;
-use super::connect::{Pieces, Tls, connect};
+use super::connect::{Tls, connect, read_piece};
 
 /// How many idle connections are kept to one address.
 pub(crate) const IDLE_MAX: usize = 64;
@@ -51,7 +53,7 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Endpoint {
-    address: Address,
+    pub(super) address: Address,
     idle: Arc<Pool>,
     shared: Mutex<Vec<Shared>>,
     /// After a failed connection attempt: until when the address is skipped.
@@ -61,7 +63,7 @@ pub(super) struct Endpoint {
 /// The idle connections to one address, the most recently used at the end.
 #[derive(Debug)]
 pub(super) struct Pool {
-    idle: Mutex<VecDeque<Idle>>,
+    idle: Mutex<VecDeque<Connection>>,
     /// Less than `IDLE_MAX` if file descriptors are scarce.
     most: AtomicUsize,
     /// Whether the application has been seen to keep a connection open between requests. Over HTTP/1.1
@@ -89,17 +91,13 @@ impl Default for Pool {
     }
 }
 
-#[derive(Debug)]
-struct Idle {
-    connection: Connection,
-    since: Instant,
-}
-
 /// A connection that carries one request at a time.
 #[derive(Debug)]
 pub(super) struct Connection {
     sender: http1::SendRequest<Upload>,
     timer: Option<Timer>,
+    /// When it was put into the pool, or opened.
+    idle_since: Instant,
 }
 
 /// The timer for a request's time limit. Nearly every request ends before it fires. So the next request
@@ -112,20 +110,18 @@ impl Pool {
     fn take(&self, limit: Duration, reuse: Reuse) -> Option<Connection> {
         let mut idle = lock(&self.idle);
         let now = Instant::now();
-        let waited = |idle: &Idle| now.saturating_duration_since(idle.since);
+        let waited = |idle: &Connection| now.saturating_duration_since(idle.idle_since);
         while idle.front().is_some_and(|idle| waited(idle) >= limit) {
             idle.pop_front();
         }
         if reuse == Reuse::KeptOpen && !self.keeps_open.load(Ordering::Relaxed) {
             // Not known yet. The connection that has been idle longest decides.
-            idle.retain(|idle| idle.connection.sender.is_ready());
+            idle.retain(|idle| idle.sender.is_ready());
             let kept = idle.front().filter(|idle| waited(idle) >= CLOSED_BY_THEN);
             kept?;
             self.note(true);
         }
-        std::iter::from_fn(|| idle.pop_back())
-            .map(|idle| idle.connection)
-            .find(|connection| connection.sender.is_ready())
+        std::iter::from_fn(|| idle.pop_back()).find(|connection| connection.sender.is_ready())
     }
 
     /// Records whether a connection was still open when it was reused.
@@ -136,15 +132,15 @@ impl Pool {
         }
     }
 
-    fn put(&self, connection: Connection) {
+    fn put(&self, mut connection: Connection) {
         let most = self.most.load(Ordering::Relaxed);
         let mut idle = lock(&self.idle);
         if idle.len() >= most {
-            idle.retain(|idle| !idle.connection.sender.is_closed());
+            idle.retain(|idle| !idle.sender.is_closed());
         }
         if idle.len() < most {
-            let since = Instant::now();
-            idle.push_back(Idle { connection, since });
+            connection.idle_since = Instant::now();
+            idle.push_back(connection);
         }
     }
 }
@@ -152,14 +148,14 @@ impl Pool {
 /// An answer's hold on its connection, until the answer has been read to its end.
 #[derive(Debug)]
 #[expect(dead_code, reason = "held, not read")]
-pub(in super::super) enum Held {
+pub(in super::super) enum ConnectionLease {
     /// It has the connection to itself; afterwards the connection returns to the pool.
     Alone(Returned),
     /// It shares the connection.
     Shared(Load),
 }
 
-impl Held {
+impl ConnectionLease {
     /// The same, with the timer of its request.
     pub(super) fn with(mut self, timer: Timer) -> Self {
         if let Self::Alone(Returned {
@@ -250,10 +246,6 @@ impl Endpoint {
         lock(&self.resting).is_none()
     }
 
-    pub(super) const fn address(&self) -> &Address {
-        &self.address
-    }
-
     /// A connection that is already open.
     pub(super) fn pooled(&self, version: Version, limit: Duration, reuse: Reuse) -> Option<Sender> {
         if version == Version::HTTP_2 {
@@ -265,7 +257,7 @@ impl Endpoint {
         }
         let connection = self.idle.take(limit, reuse)?;
         let pool = Arc::clone(&self.idle);
-        Some(Sender::Http1(Some(connection), Origin::Pool, pool))
+        Some(Sender::Http1(connection, Origin::Pool, pool))
     }
 
     pub(super) async fn connect(&self, version: Version, tls: Option<&Tls>) -> io::Result<Sender> {
@@ -292,15 +284,16 @@ impl Endpoint {
             let (sender, connection) = http1::Builder::new()
                 .max_buf_size(HEAD_BUFFER)
                 .max_headers(ANSWER_FIELDS)
-                .handshake(TokioIo::new(Pieces::of(io)))
+                .handshake(TokioIo::new(ReadThrough::new(io, read_piece)))
                 .await
                 .map_err(io::Error::other)?;
             tokio::spawn(connection.with_upgrades());
             let connection = Connection {
                 sender,
                 timer: None,
+                idle_since: Instant::now(),
             };
-            Sender::Http1(Some(connection), Origin::New, Arc::clone(&self.idle))
+            Sender::Http1(connection, Origin::New, Arc::clone(&self.idle))
         };
         if lock(&self.resting).take().is_some() {
             tracing::info!(address = %self.address, "upstream address is reachable again");
@@ -326,7 +319,7 @@ fn keep_needed(shared: &mut Vec<Shared>) {
 /// A connection, for one request.
 #[derive(Debug)]
 pub(super) enum Sender {
-    Http1(Option<Connection>, Origin, Arc<Pool>),
+    Http1(Connection, Origin, Arc<Pool>),
     Http2(http2::SendRequest<Upload>, Origin, Load),
 }
 
@@ -336,14 +329,15 @@ pub(super) enum Origin {
     Pool,
 }
 
-/// The outcome of sending a request.
+/// The head of an answer, and the hold on its connection.
+pub(super) type Answered = (Response<Incoming>, ConnectionLease);
+
+/// Why a request has no answer.
 #[derive(Debug)]
-pub(super) enum Sent {
-    /// The head of the answer came.
-    Answered(Response<Incoming>, Held),
+pub(super) enum Unanswered {
     /// The connection was closed. Here is the request, if nothing of it was sent.
     Closed(Option<Box<Request<Upload>>>),
-    /// It did not get an answer.
+    /// It was sent, in whole or in part.
     Failed(UpstreamError),
 }
 
@@ -356,35 +350,32 @@ impl Sender {
     /// The timer for its request; a new one is set to `limit`.
     pub(super) fn timer(&mut self, limit: Duration) -> Timer {
         let kept = match self {
-            Self::Http1(connection, ..) => connection.as_mut().and_then(|of| of.timer.take()),
+            Self::Http1(connection, ..) => connection.timer.take(),
             Self::Http2(..) => None,
         };
         kept.unwrap_or_else(|| Box::pin(sleep(limit)))
     }
 
-    pub(super) async fn send(&mut self, request: Box<Request<Upload>>) -> Sent {
+    pub(super) async fn send(self, request: Box<Request<Upload>>) -> Result<Answered, Unanswered> {
         match self {
-            Self::Http1(connection, origin, pool) => {
-                let Some(mut connection) = connection.take() else {
-                    return Sent::Closed(Some(request));
-                };
+            Self::Http1(mut connection, origin, pool) => {
                 let sent = connection.sender.try_send_request(*request).await;
-                if *origin == Origin::Pool {
+                if origin == Origin::Pool {
                     pool.note(sent.is_ok());
                 }
-                outcome(sent, |response| {
-                    Held::Alone(Returned {
-                        connection: Some(connection),
-                        pool: Arc::clone(pool),
-                        // An HTTP/1.0 application does not accept chunks (RFC 9112 §6.1), so the next
-                        // body of unknown length would be lost.
-                        is_reusable: response.version() != Version::HTTP_10,
-                    })
-                })
+                let response = sent.map_err(unanswered)?;
+                let returned = Returned {
+                    connection: Some(connection),
+                    pool,
+                    // An HTTP/1.0 application does not accept chunks (RFC 9112 §6.1), so the next body
+                    // of unknown length would be lost.
+                    is_reusable: response.version() != Version::HTTP_10,
+                };
+                Ok((response, ConnectionLease::Alone(returned)))
             }
-            Self::Http2(sender, _, load) => {
+            Self::Http2(mut sender, _, load) => {
                 let sent = sender.try_send_request(*request).await;
-                outcome(sent, |_| Held::Shared(load.clone()))
+                Ok((sent.map_err(unanswered)?, ConnectionLease::Shared(load)))
             }
         }
     }
@@ -397,21 +388,9 @@ async fn keep(mut connection: Connection, pool: Arc<Pool>) {
     }
 }
 
-fn outcome(
-    sent: Result<Response<Incoming>, TrySendError<Request<Upload>>>,
-    held: impl FnOnce(&Response<Incoming>) -> Held,
-) -> Sent {
-    match sent {
-        Ok(response) => {
-            let held = held(&response);
-            Sent::Answered(response, held)
-        }
-        Err(error) if error.error().is_parse() => Sent::Failed(UpstreamError::Lost),
-        Err(mut error) => Sent::Closed(error.take_message().map(Box::new)),
+fn unanswered(mut error: TrySendError<Request<Upload>>) -> Unanswered {
+    match error.error().is_parse() {
+        true => Unanswered::Failed(UpstreamError::Lost),
+        false => Unanswered::Closed(error.take_message().map(Box::new)),
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // The guarded value is consistent between any two statements.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
