@@ -89,10 +89,8 @@ impl Claims {
     }
 
     pub(crate) fn issuer(&self) -> Result<Cow<'_, str>, InvalidToken> {
-        let iss = self.registered(self.found.iss);
-        let Some(iss) = iss.filter(|iss| iss.kind() != Kind::Null) else {
-            return Err(InvalidToken::IssMissing);
-        };
+        let iss = self.registered(self.found.iss).and_then(Value::non_null);
+        let iss = iss.ok_or(InvalidToken::IssMissing)?;
         let iss = iss.as_str().ok_or(InvalidToken::IssType)?;
         if iss.is_empty() {
             return Err(InvalidToken::IssMissing);
@@ -102,10 +100,8 @@ impl Claims {
 
     /// The values of `aud`, at least one.
     pub(crate) fn audience(&self) -> Result<StringOrStrings<'_>, InvalidToken> {
-        let aud = self.registered(self.found.aud);
-        let Some(aud) = aud.filter(|aud| aud.kind() != Kind::Null) else {
-            return Err(InvalidToken::AudMissing);
-        };
+        let aud = self.registered(self.found.aud).and_then(Value::non_null);
+        let aud = aud.ok_or(InvalidToken::AudMissing)?;
         let aud = StringOrStrings::parse(aud).ok_or(InvalidToken::AudType)?;
         if aud.iter().all(|value| value.is_str("")) {
             return Err(InvalidToken::AudMissing);
