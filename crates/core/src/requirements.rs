@@ -228,8 +228,9 @@ impl Requirements {
             return Ok(());
         }
         let (reason, invalid) = match id_token.and_then(Result::err) {
-            Some(refused) => (refused.reason(), refused.invalid()),
             None => (StepUpReason::AuthTimeUnsatisfied, None),
+            Some(IdTokenRefused::Invalid(reason)) => (StepUpReason::IdTokenInvalid, Some(reason)),
+            Some(IdTokenRefused::Mismatch) => (StepUpReason::IdTokenMismatch, None),
         };
         Err(self.step_up(reason, self.0.acr_values.first().cloned(), invalid))
     }
