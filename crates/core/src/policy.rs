@@ -42,7 +42,7 @@ impl Policy {
     /// and your name in `aud`.
     pub fn builder(issuer: impl Into<String>, audience: impl Into<String>) -> PolicyBuilder {
         let algorithms = Algorithm::ALL.iter().copied();
-        PolicyBuilder(Self {
+        let policy = Self {
             issuer: issuer.into().into(),
             audiences: vec![audience.into()],
             profile: Profile::default(),
@@ -52,7 +52,8 @@ impl Policy {
             client_ids: Vec::new(),
             required_claims: Vec::new(),
             claim_values: Vec::new(),
-        })
+        };
+        PolicyBuilder { policy }
     }
 
     /// Checks that the token claims to be from this issuer, which needs no key.
@@ -423,56 +424,58 @@ fn check_claim_types(claims: &Claims) -> Result<(Option<Text>, Option<Strings>),
 /// Settings of a [`Policy`], each with a safe default.
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct PolicyBuilder(Policy);
+pub struct PolicyBuilder {
+    policy: Policy,
+}
 
 impl PolicyBuilder {
     /// Adds an audience of ours; a token needs one of them. An API that serves Authgear's user and
     /// machine tokens has two: the project's origin and its own resource URI.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
-        self.0.audiences.push(audience.into());
+        self.policy.audiences.push(audience.into());
         self
     }
 
     /// How the issuer writes access tokens. Default: [`Profile::Rfc9068`], the strictest.
     pub const fn profile(mut self, profile: Profile) -> Self {
-        self.0.profile = profile;
+        self.policy.profile = profile;
         self
     }
 
     /// The algorithms the issuer may use. Default: every asymmetric one; its keys restrict them
     /// further.
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
-        self.0.algorithms = algorithms.into_iter().collect();
+        self.policy.algorithms = algorithms.into_iter().collect();
         self
     }
 
     /// The allowance for clocks that differ, at most 300 s. Default: 30 s.
     pub const fn leeway(mut self, leeway: Duration) -> Self {
-        self.0.leeway = leeway;
+        self.policy.leeway = leeway;
         self
     }
 
     /// The longest `exp` − `iat`. Default: no limit.
     pub const fn max_lifetime(mut self, max_lifetime: Duration) -> Self {
-        self.0.max_lifetime = Some(max_lifetime);
+        self.policy.max_lifetime = Some(max_lifetime);
         self
     }
 
     /// A client that may present tokens; call again for more. Default: every client of the issuer.
     pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
-        self.0.client_ids.push(client_id.into());
+        self.policy.client_ids.push(client_id.into());
         self
     }
 
     /// A claim that must be present, in addition to those of the profile.
     pub fn required_claim(mut self, name: impl Into<String>) -> Self {
-        self.0.required_claims.push(name.into());
+        self.policy.required_claims.push(name.into());
         self
     }
 
     /// A claim that must be present and equal this string.
     pub fn claim_value(mut self, path: impl Into<ClaimPath>, value: impl Into<String>) -> Self {
-        self.0.claim_values.push((path.into(), value.into()));
+        self.policy.claim_values.push((path.into(), value.into()));
         self
     }
 
@@ -482,7 +485,7 @@ impl PolicyBuilder {
     ///
     /// [`PolicyError`] if the settings make no sense or are insecure.
     pub fn build(self) -> Result<Policy, PolicyError> {
-        let Self(policy) = self;
+        let Self { policy } = self;
         if policy.issuer.is_empty() {
             return Err(PolicyError::IssuerMissing);
         }
