@@ -1,6 +1,5 @@
 //! `bearward check`: tests whether a configuration would work, before it is used.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +9,7 @@ use bearward_gateway::config::{Config, Mistake, Mistakes};
 use serde_json::{Value, json};
 
 use crate::format::Format;
-use crate::{Exit, Failure, help, running, serve};
+use crate::{Exit, Failure, help, print, running, serve};
 
 /// Checks a configuration: reads it completely, then asks each issuer for its keys.
 ///
@@ -31,12 +30,11 @@ impl Check {
         let config = match serve::load(&self.config) {
             Ok((_, config)) => config,
             Err(Failure::Mistakes { file, mistakes }) => {
-                let file = file.display().to_string();
-                let told = match self.format {
-                    Format::Json => json_of(&mistakes),
-                    Format::Text => mistakes.render(&file),
-                };
-                return say(&told, Exit::Refused);
+                print(match self.format {
+                    Format::Json => json_of(false, Some(&mistakes), &[], &[]),
+                    Format::Text => mistakes.render(&file.display().to_string()),
+                })?;
+                return Ok(Exit::Refused);
             }
             Err(failure) => return Err(failure),
         };
@@ -45,19 +43,11 @@ impl Check {
         let certificates: Vec<_> = certificates.iter().map(ToString::to_string).collect();
         let issuers = running::run(async move |_| ask(&config).await)?;
         let is_good = issuers.iter().all(|state| state.keys.is_usable);
-        let report = match self.format {
+        print(match self.format {
             Format::Json => {
-                let issuers: Vec<_> = issuers.iter().map(of_issuer).collect();
                 let mut list = list_of(&warnings);
                 list.extend(certificates.iter().map(|text| of_certificate(text)));
-                let report = json!({
-                    "good": is_good,
-                    "mistakes": [],
-                    "left_out": 0,
-                    "warnings": list,
-                    "issuers": issuers,
-                });
-                format!("{report}\n")
+                json_of(is_good, None, &list, &issuers)
             }
             Format::Text => {
                 let certificates = certificates.iter();
@@ -71,8 +61,8 @@ impl Check {
                 };
                 format!("{warnings}{lines}{verdict}\n")
             }
-        };
-        say(&report, if is_good { Exit::Good } else { Exit::Refused })
+        })?;
+        Ok(if is_good { Exit::Good } else { Exit::Refused })
     }
 }
 
@@ -108,18 +98,22 @@ fn of_issuer(state: &IssuerState) -> Value {
     })
 }
 
-fn json_of(mistakes: &Mistakes) -> String {
-    let told = json!({
-        "good": false,
-        "mistakes": list_of(mistakes),
-        "left_out": mistakes.left_out(),
-        "warnings": [],
-        "issuers": [],
+fn json_of(
+    is_good: bool,
+    mistakes: Option<&Mistakes>,
+    warnings: &[Value],
+    issuers: &[IssuerState],
+) -> String {
+    let report = json!({
+        "good": is_good,
+        "mistakes": mistakes.map_or_else(Vec::new, list_of),
+        "left_out": mistakes.map_or(0, Mistakes::left_out),
+        "warnings": warnings,
+        "issuers": issuers.iter().map(of_issuer).collect::<Vec<_>>(),
     });
-    format!("{told}\n")
+    format!("{report}\n")
 }
 
-/// Has the form of a mistake, but no place in the configuration.
 fn of_certificate(text: &str) -> Value {
     json!({
         "code": "certificate",
@@ -142,13 +136,6 @@ fn list_of(mistakes: &Mistakes) -> Vec<Value> {
         })
     };
     mistakes.iter().map(of_one).collect()
-}
-
-fn say(text: &str, exit: Exit) -> Result<Exit, Failure> {
-    io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(Failure::Write)?;
-    Ok(exit)
 }
 
 /// How long all issuers together may take.

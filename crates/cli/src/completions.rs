@@ -1,10 +1,8 @@
 //! `bearward completions`: shell completions for commands and options.
 
-use std::io::{self, Write};
-
 use clap_complete::Shell;
 
-use crate::{Exit, Failure, help};
+use crate::{Exit, Failure, help, print};
 
 /// Prints the completions for a shell.
 ///
@@ -23,7 +21,7 @@ impl Completions {
         // Writes into memory first: the library panics if it cannot write.
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut program, "bearward", &mut script);
-        io::stdout().write_all(&script).map_err(Failure::Write)?;
+        print(script)?;
         Ok(Exit::Good)
     }
 }

@@ -6,7 +6,10 @@ pub(crate) fn minted(issuer: &str, wish: &str) -> String {
     format!(r#"$(curl -s {issuer}/mint -d '{wish}' | cut -d'"' -f4)"#)
 }
 
-/// A line and its purpose, as printed.
-pub(crate) fn explained(what: &str, line: &str) -> String {
-    format!("# {what}\n{line}\n")
+/// Lines with their purposes, as printed.
+pub(crate) fn explained(lines: &[(&str, String)]) -> String {
+    let explained = lines
+        .iter()
+        .map(|(what, line)| format!("# {what}\n{line}\n"));
+    explained.collect::<Vec<_>>().join("\n")
 }

@@ -1,7 +1,6 @@
 //! `bearward demo`: runs a sample application, the gateway in front of another one, and an issuer to
 //! try them with, until Ctrl-C.
 
-use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use tokio::net::TcpListener;
 use crate::log::Log;
 use crate::rules;
 use crate::running::{self, Stop};
-use crate::{Exit, Failure, help};
+use crate::{Exit, Failure, help, print};
 
 mod app;
 mod gateway;
@@ -72,18 +71,10 @@ impl Demo {
         address: SocketAddr,
         stop: Stop,
     ) -> Result<(), Failure> {
-        let (first, more) = self
-            .audiences
-            .split_first()
-            .map_or(("", &[][..]), |(first, more)| (first.as_str(), more));
-        let mut policy = Policy::builder(issuer, first).profile(self.profile);
-        for audience in more {
-            policy = policy.audience(audience);
-        }
+        let policy = rules::policy(issuer, &self.audiences, self.profile);
         let server = resource_server(policy.build()?)?;
-        let listener = bind(address).await?;
-        let url = url_of(&listener, address)?;
-        say(&format!("application  {url}\nissuer       {issuer}\n"))?;
+        let (listener, url) = bind(address).await?;
+        print(format!("application  {url}\nissuer       {issuer}\n"))?;
         serve(app::router(&server)?, listener, stop).await
     }
 }
@@ -92,22 +83,21 @@ impl Demo {
 async fn serve_with_issuer(address: SocketAddr, stop: Stop) -> Result<(), Failure> {
     let issuer = DevIssuer::start().await?;
     let server = resource_server(Policy::builder(issuer.url(), issuer.audience()).build()?)?;
-    let listener = bind(address).await?;
-    let behind = bind(running::loopback(0)).await?;
-    let behind_url = url_of(&behind, running::loopback(0))?;
+    let (listener, application) = bind(address).await?;
+    let (behind, behind_url) = bind(running::loopback(0)).await?;
     let gateway = gateway::start(issuer.url(), issuer.audience(), &behind_url).await?;
     let addresses = Addresses {
-        application: url_of(&listener, address)?,
+        application,
         issuer: issuer.url().to_owned(),
         gateway: gateway::url_of(&gateway, "proxy"),
         forward_auth: gateway::url_of(&gateway, "forward auth"),
         admin: gateway::url_of(&gateway, "admin"),
     };
-    say(&addresses.introduction())?;
+    print(addresses.introduction())?;
     let (served, served_behind, ()) = tokio::join!(
         serve(app::router(&server)?, listener, stop.clone()),
         serve(whoami::router(), behind, stop.clone()),
-        gateway.serve(stop.told()),
+        gateway.serve(stop.requested()),
     );
     issuer.stop().await;
     served.and(served_behind)
@@ -115,7 +105,7 @@ async fn serve_with_issuer(address: SocketAddr, stop: Stop) -> Result<(), Failur
 
 /// Serves an application until it is stopped.
 async fn serve(router: Router, listener: TcpListener, stop: Stop) -> Result<(), Failure> {
-    let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().told());
+    let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().requested());
     tokio::select! {
         served = served => served.map_err(Failure::Serve),
         () = patience(stop) => Ok(()),
@@ -124,7 +114,7 @@ async fn serve(router: Router, listener: TcpListener, stop: Stop) -> Result<(), 
 
 /// Ends some time after the program is asked to stop: a client may never finish its request.
 async fn patience(stop: Stop) {
-    stop.told().await;
+    stop.requested().await;
     tokio::time::sleep(GRACE).await;
 }
 
@@ -133,21 +123,12 @@ fn resource_server(policy: Policy) -> Result<ResourceServer, Failure> {
     Ok(ResourceServer::builder().issuer(issuer).build()?)
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
-    let listener = TcpListener::bind(address).await;
-    listener.map_err(|error| Failure::Listen { address, error })
-}
-
-fn url_of(listener: &TcpListener, address: SocketAddr) -> Result<String, Failure> {
-    let bound = listener.local_addr();
-    let bound = bound.map_err(|error| Failure::Listen { address, error })?;
-    Ok(format!("http://{bound}"))
-}
-
-fn say(text: &str) -> Result<(), Failure> {
-    io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(Failure::Write)
+/// A listener at this address, and its URL.
+async fn bind(address: SocketAddr) -> Result<(TcpListener, String), Failure> {
+    let failure = |error| Failure::Listen { address, error };
+    let listener = TcpListener::bind(address).await.map_err(failure)?;
+    let bound = listener.local_addr().map_err(failure)?;
+    Ok((listener, format!("http://{bound}")))
 }
 
 /// How long requests in progress may take after the program is asked to stop.

@@ -9,12 +9,13 @@ use std::path::PathBuf;
 use bearward::explain::{Anatomy, Asked, Decision, Keys, Report, text};
 use bearward_core::{JwkSet, Policy, limits};
 use http::Method;
+use serde_json::value::RawValue;
 
 use crate::format::Format;
 use crate::keys::{KeySource, NoKeys};
 use crate::reasons::Explanation;
 use crate::rules::Rules;
-use crate::{Exit, Failure, help};
+use crate::{Exit, Failure, end, help};
 
 mod request;
 mod table;
@@ -84,29 +85,24 @@ impl Explain {
                 Format::Json => writeln!(io::stdout(), "{}", request::to_json(&explained)),
                 Format::Text => request::write(&explained, &mut anstream::stdout()),
             };
-            return ended(written, explained.exit());
+            return end(written, explained.exit());
         }
         let given = given.unwrap_or_default();
         let anatomy = Anatomy::of(&given);
         let asked = self.asked(&anatomy)?;
         let report = Report::new(&anatomy, &asked);
         let written = match format {
-            Format::Json => writeln!(
-                io::stdout(),
-                "{}",
-                report.to_json(explanation(&report).as_ref().map(Explanation::meaning))
-            ),
+            Format::Json => writeln!(io::stdout(), "{}", to_json(&report)),
             Format::Text => table::write(&report, &mut anstream::stdout()),
         };
-        ended(written, exit(&report.decision))
+        end(written, exit(&report.decision))
     }
 
     fn asked(&self, anatomy: &Anatomy<'_>) -> Result<Asked, Failure> {
         let unconfigured = vec![Asked::UNCONFIGURED.to_owned()];
-        let audiences = if self.audiences.is_empty() {
-            &unconfigured
-        } else {
-            &self.audiences
+        let audiences = match self.audiences.is_empty() {
+            true => &unconfigured,
+            false => &self.audiences,
         };
         let issuer = self.issuer.as_deref().unwrap_or(Asked::UNCONFIGURED);
         let policy = self.rules.policy(issuer, audiences)?;
@@ -124,6 +120,12 @@ impl Explain {
         }
         keys_or_why(self.keys.load(policy))
     }
+}
+
+/// The report with the explanation of its decision.
+fn to_json(report: &Report) -> Box<RawValue> {
+    let reason = explanation(report);
+    report.to_json(reason.as_ref().map(Explanation::meaning))
 }
 
 /// The explanation of the decision.
@@ -148,13 +150,6 @@ fn keys_or_why(keys: Result<JwkSet, NoKeys>) -> Result<Keys, Failure> {
             Ok(Keys::Unavailable(error))
         }
         Err(error) => Err(error.into()),
-    }
-}
-
-fn ended(written: io::Result<()>, exit: Exit) -> Result<Exit, Failure> {
-    match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Write(error)),
-        _ => Ok(exit),
     }
 }
 

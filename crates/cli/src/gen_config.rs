@@ -1,13 +1,12 @@
 //! `bearward gen-config`: the configuration of the proxy in front.
 
-use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use bearward_gateway::recipe::{Place, Proxy, Recipe};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use crate::{Exit, Failure, help, serve};
+use crate::{Exit, Failure, help, print, serve};
 
 /// Prints the configuration of the proxy in front, written from that of the gateway.
 ///
@@ -75,9 +74,7 @@ impl GenConfig {
             let key = self.client_key.unwrap_or_else(|| certificate.clone());
             recipe = recipe.client_certificate(certificate, key);
         }
-        io::stdout()
-            .write_all(recipe.write()?.as_bytes())
-            .map_err(Failure::Write)?;
+        print(recipe.write()?)?;
         Ok(Exit::Good)
     }
 }

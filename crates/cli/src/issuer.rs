@@ -1,6 +1,5 @@
 //! `bearward issuer`: the development issuer, until Ctrl-C.
 
-use std::io::{self, Write};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use jiff::SignedDuration;
 use crate::curl::{explained, minted};
 use crate::log::Log;
 use crate::running;
-use crate::{Exit, Failure, help};
+use crate::{Exit, Failure, help, print};
 
 /// Runs a development issuer on loopback: discovery, keys, login, tokens for the asking, key
 /// rotation, and faults on demand.
@@ -49,12 +48,10 @@ impl Issuer {
                 builder = builder.fault(*fault);
             }
             let issuer = builder.start().await?;
-            io::stdout()
-                .write_all(introduction(&issuer).as_bytes())
-                .map_err(Failure::Write)?;
+            print(introduction(&issuer))?;
             tokio::select! {
                 () = take_turns(&issuer, &self.faults) => {}
-                () = stop.told() => {}
+                () = stop.requested() => {}
             }
             issuer.stop().await;
             Ok(())
@@ -120,11 +117,7 @@ fn introduction(issuer: &DevIssuer) -> String {
             format!(r#"curl -s {url}/faults -d '{{"fault":"down"}}'"#),
         ),
     ];
-    let lines: Vec<String> = lines
-        .iter()
-        .map(|(what, line)| explained(what, line))
-        .collect();
-    let lines = lines.join("\n");
+    let lines = explained(&lines);
     format!(
         "issuer    {url}\n\
          metadata  {url}/.well-known/openid-configuration\n\

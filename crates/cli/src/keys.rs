@@ -14,6 +14,8 @@ use bearward_core::jwk::{SecretError, VerificationKey};
 use bearward_core::jwk_set::JwkSetError;
 use bearward_core::{Algorithm, JwkSet, Policy, limits};
 
+use crate::running;
+
 /// The options that say where the keys are.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Keys")]
@@ -163,14 +165,10 @@ fn read(path: &PathBuf) -> Result<Vec<u8>, NoKeys> {
 
 /// Fetches an issuer's keys once.
 pub(crate) fn fetched(issuer: Issuer, from: &str) -> Result<JwkSet, NoKeys> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(NoKeys::Runtime)?;
     let transport = HttpTransport::new().map_err(BuildError::from);
     let transport = transport.map_err(NoKeys::Issuer)?;
-    let keys = runtime.block_on(issuer.fetch_keys(&transport));
-    keys.map_err(|error| {
+    let keys = running::block_on(issuer.fetch_keys(&transport));
+    keys.map_err(NoKeys::Runtime)?.map_err(|error| {
         if let BuildError::Fetch(error) = error {
             let from = from.to_owned();
             return NoKeys::Fetch { from, error };

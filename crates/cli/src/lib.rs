@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,6 +9,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use bearward_gateway::config::Mistakes;
 use clap::{CommandFactory, Parser, Subcommand};
 
 mod check;
@@ -89,6 +90,21 @@ fn report(failure: Failure) {
 /// How long the program waits at its end until the error message is written.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
+/// Writes the whole output of a command.
+fn print(output: impl AsRef<[u8]>) -> Result<(), Failure> {
+    io::stdout()
+        .write_all(output.as_ref())
+        .map_err(Failure::Write)
+}
+
+/// Ends a command whose reader may stop reading: what was decided counts all the same.
+fn end(written: io::Result<()>, exit: Exit) -> Result<Exit, Failure> {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Write(error)),
+        _ => Ok(exit),
+    }
+}
+
 /// Keeps bearer tokens: verifies access tokens, explains refused ones, runs the gateway, a
 /// development issuer and a demo.
 #[derive(Parser)]
@@ -150,10 +166,7 @@ enum Failure {
     #[error(transparent)]
     Build(#[from] bearward::BuildError),
     #[error("{}: {error}", file.display())]
-    Config {
-        file: PathBuf,
-        error: std::io::Error,
-    },
+    File { file: PathBuf, error: io::Error },
     #[error(
         "there is no bearward.toml here: say --config FILE, or --issuer URL --audience NAME --upstream URL"
     )]
@@ -167,36 +180,28 @@ enum Failure {
     #[error("listening on {address}: {error}")]
     Listen {
         address: SocketAddr,
-        error: std::io::Error,
+        error: io::Error,
     },
     #[error("the log filter: {0}")]
     Log(#[from] tracing_subscriber::filter::ParseError),
     #[error("{mistakes}")]
-    Mistakes {
-        file: PathBuf,
-        mistakes: bearward_gateway::config::Mistakes,
-    },
+    Mistakes { file: PathBuf, mistakes: Mistakes },
     #[error("there is no command {0:?}; `bearward --help` lists them")]
     NoCommand(String),
-    #[error("{}: {error}", file.display())]
-    Page {
-        file: PathBuf,
-        error: std::io::Error,
-    },
     #[error(transparent)]
     Place(#[from] bearward_gateway::recipe::PlaceError),
     #[error("{0}")]
     Policy(#[from] bearward_core::policy::PolicyError),
     #[error("reading standard input: {0}")]
-    Read(std::io::Error),
+    Read(io::Error),
     #[error(transparent)]
     Recipe(#[from] bearward_gateway::recipe::RecipeError),
     #[error(transparent)]
     Requirements(#[from] bearward_core::requirements::RequirementsError),
     #[error("starting threads: {0}")]
-    Runtime(std::io::Error),
+    Runtime(io::Error),
     #[error("serving: {0}")]
-    Serve(std::io::Error),
+    Serve(io::Error),
     #[error("a signal stopped the program before the command began")]
     Stopped,
     #[error("the command still hangs after the time to stop has passed")]
@@ -204,5 +209,15 @@ enum Failure {
     #[error("a worker thread panicked; the results are not complete")]
     Worker,
     #[error("writing the results: {0}")]
-    Write(std::io::Error),
+    Write(io::Error),
+}
+
+impl Failure {
+    /// The failure for the mistakes in this configuration file.
+    fn mistakes_in(file: impl Into<PathBuf>) -> impl FnOnce(Mistakes) -> Self {
+        |mistakes| Self::Mistakes {
+            file: file.into(),
+            mistakes,
+        }
+    }
 }

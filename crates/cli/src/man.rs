@@ -1,11 +1,11 @@
 //! `bearward man`: the manual pages, with the contents of --help.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap_mangen::roff::{Roff, bold, roman};
 
-use crate::{Exit, Failure, help};
+use crate::{Exit, Failure, help, print};
 
 /// Prints a manual page, or writes all of them.
 ///
@@ -35,7 +35,7 @@ impl Man {
             None => &program,
         };
         let page = page(command).map_err(Failure::Write)?;
-        io::stdout().write_all(&page).map_err(Failure::Write)?;
+        print(page)?;
         Ok(Exit::Good)
     }
 }
@@ -47,7 +47,7 @@ fn write_all(program: &clap::Command, folder: &Path) -> Result<(), Failure> {
     for command in [program].into_iter().chain(commands) {
         let page = page(command).map_err(Failure::Write)?;
         let file = folder.join(format!("{}.1", name_of(command)));
-        std::fs::write(&file, page).map_err(|error| Failure::Page { file, error })?;
+        std::fs::write(&file, page).map_err(|error| Failure::File { file, error })?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use bearward_core::policy::PolicyError;
+use bearward_core::policy::{PolicyBuilder, PolicyError};
 use bearward_core::{Algorithm, Policy, Profile, UnixTime};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
@@ -29,15 +29,10 @@ pub(crate) struct Rules {
 impl Rules {
     /// The policy with these rules, for an issuer and these audiences.
     pub(crate) fn policy(&self, issuer: &str, audiences: &[String]) -> Result<Policy, PolicyError> {
-        let mut audiences = audiences.iter().map(String::as_str);
-        let mut policy = Policy::builder(issuer, audiences.next().unwrap_or_default())
-            .profile(self.profile)
-            .leeway(Duration::from_secs(self.leeway));
+        let mut policy =
+            policy(issuer, audiences, self.profile).leeway(Duration::from_secs(self.leeway));
         if !self.algorithms.is_empty() {
             policy = policy.algorithms(self.algorithms.iter().copied());
-        }
-        for audience in audiences {
-            policy = policy.audience(audience);
         }
         policy.build()
     }
@@ -66,6 +61,14 @@ impl Clock {
             Self::System => SystemTime::now().into(),
         }
     }
+}
+
+/// A policy for an issuer with one audience or several.
+pub(crate) fn policy(issuer: &str, audiences: &[String], profile: Profile) -> PolicyBuilder {
+    let mut audiences = audiences.iter();
+    let first = audiences.next().map_or("", String::as_str);
+    let policy = Policy::builder(issuer, first).profile(profile);
+    audiences.fold(policy, PolicyBuilder::audience)
 }
 
 fn algorithm() -> impl TypedValueParser<Value = Algorithm> {

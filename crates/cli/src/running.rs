@@ -21,8 +21,7 @@ use crate::Failure;
 pub(crate) fn run<T: Send + 'static>(
     command: impl AsyncFnOnce(Stop) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
-    let waiting = Builder::new_current_thread().enable_all().build();
-    waiting.map_err(Failure::Runtime)?.block_on(async {
+    let ran = block_on(async {
         let signal = signal().map_err(Failure::Runtime)?;
         let (stopping, heard) = watch::channel(());
         let grace = Arc::<OnceLock<Duration>>::default();
@@ -48,7 +47,14 @@ pub(crate) fn run<T: Send + 'static>(
             Ok(ended) => ended.unwrap_or(Err(Failure::Worker)),
             Err(_) => Err(Failure::Stuck),
         }
-    })
+    });
+    ran.map_err(Failure::Runtime)?
+}
+
+/// Runs this on the present thread.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> io::Result<T> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(future))
 }
 
 fn run_here<T>(
@@ -79,7 +85,7 @@ impl Stop {
     }
 
     /// Waits until the program is asked to stop.
-    pub(crate) async fn told(mut self) {
+    pub(crate) async fn requested(mut self) {
         // Nothing is ever sent; the sender closes the channel instead.
         while self.heard.changed().await.is_ok() {}
     }
@@ -182,7 +188,7 @@ mod tests {
         let ran = run(async move |stop| {
             stop.allow(Duration::from_secs(20));
             ready.send(()).unwrap();
-            stop.told().await;
+            stop.requested().await;
             Ok(7)
         });
         assert!(interrupt.join().unwrap());

@@ -1,11 +1,9 @@
 //! `bearward schema`: the reference of the configuration.
 
-use std::io::{self, Write};
-
 use bearward_gateway::config;
 use clap::ValueEnum;
 
-use crate::{Exit, Failure, help};
+use crate::{Exit, Failure, help, print};
 
 /// Prints the JSON Schema of the configuration, for editors, or every key in Markdown.
 #[derive(clap::Args)]
@@ -28,9 +26,7 @@ impl Schema {
             Form::Json => format!("{:#}\n", config::schema()),
             Form::Markdown => config::reference(),
         };
-        io::stdout()
-            .write_all(text.as_bytes())
-            .map_err(Failure::Write)?;
+        print(text)?;
         Ok(Exit::Good)
     }
 }

@@ -68,13 +68,13 @@ impl Serve {
             }
             stop.allow(running::GRACE);
             stdout.say(introduction(&gateway));
-            systemd::tell(State::Ready);
+            systemd::notify(State::Ready);
             tokio::spawn(say_when_ready(gateway.current().clone(), stdout));
-            let told = async {
-                stop.told().await;
-                systemd::tell(State::Stopping);
+            let stopped = async {
+                stop.requested().await;
+                systemd::notify(State::Stopping);
             };
-            gateway.serve(told).await;
+            gateway.serve(stopped).await;
             Ok(())
         })?;
         Ok(Exit::Good)
@@ -84,12 +84,8 @@ impl Serve {
     fn config(&self) -> Result<(Config, Option<(PathBuf, String)>), Failure> {
         if let (Some(issuer), Some(upstream)) = (&self.issuer, &self.upstream) {
             let text = self.written(issuer, upstream);
-            let parsed = Config::parse(&text);
-            let config = parsed.map_err(|mistakes| Failure::Mistakes {
-                file: "the options, written as a file".into(),
-                mistakes,
-            })?;
-            return Ok((config, None));
+            let failure = Failure::mistakes_in("the options, written as a file");
+            return Ok((Config::parse(&text).map_err(failure)?, None));
         }
         let file = self.config.clone();
         let Some(file) = file.or_else(|| Some(PathBuf::from(FILE)).filter(|file| file.exists()))
@@ -125,15 +121,12 @@ const FILE: &str = "bearward.toml";
 
 /// The text of a configuration file, and the configuration in it.
 pub(crate) fn load(file: &Path) -> Result<(String, Config), Failure> {
-    let text = config::read_text(file).map_err(|error| Failure::Config {
+    let text = config::read_text(file).map_err(|error| Failure::File {
         file: file.to_owned(),
         error,
     })?;
     let parsed = Config::parse_in(&text, &Surroundings::of(file));
-    let config = parsed.map_err(|mistakes| Failure::Mistakes {
-        file: file.to_owned(),
-        mistakes,
-    })?;
+    let config = parsed.map_err(Failure::mistakes_in(file))?;
     Ok((text, config))
 }
 

@@ -14,7 +14,7 @@ pub(crate) enum State {
 
 /// Notifies systemd.
 #[cfg(unix)]
-pub(crate) fn tell(state: State) {
+pub(crate) fn notify(state: State) {
     use sd_notify::NotifyState;
     let state = match state {
         State::Ready => NotifyState::Ready,
@@ -28,4 +28,4 @@ pub(crate) fn tell(state: State) {
 
 /// There is no systemd here.
 #[cfg(not(unix))]
-pub(crate) const fn tell(_: State) {}
+pub(crate) const fn notify(_: State) {}

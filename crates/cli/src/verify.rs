@@ -14,7 +14,7 @@ use bearward_core::{JwkSet, Policy, Principal, UnixTime};
 use crate::format::Format;
 use crate::keys::KeySource;
 use crate::rules::{Clock, Rules};
-use crate::{Exit, Failure, help};
+use crate::{Exit, Failure, end, help};
 
 mod lines;
 mod progress;
@@ -102,11 +102,8 @@ impl Verifier {
         let verdict = self.verify(&mut None, token, now);
         let mut line = Vec::new();
         verdict::push_line(&verdict, format, now, &mut line);
-        match io::stdout().write_all(&line) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Write(error)),
-            _ if verdict.is_ok() => Ok(Exit::Good),
-            _ => Ok(Exit::Refused),
-        }
+        let exit = verdict.map_or(Exit::Refused, |_| Exit::Good);
+        end(io::stdout().write_all(&line), exit)
     }
 
     fn verify_lines(self, format: Format) -> Result<Exit, Failure> {

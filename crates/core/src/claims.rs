@@ -89,10 +89,8 @@ impl Claims {
     }
 
     pub(crate) fn issuer(&self) -> Result<Cow<'_, str>, InvalidToken> {
-        let iss = self.registered(self.found.iss);
-        let Some(iss) = iss.filter(|iss| iss.kind() != Kind::Null) else {
-            return Err(InvalidToken::IssMissing);
-        };
+        let iss = self.registered(self.found.iss).and_then(Value::non_null);
+        let iss = iss.ok_or(InvalidToken::IssMissing)?;
         let iss = iss.as_str().ok_or(InvalidToken::IssType)?;
         if iss.is_empty() {
             return Err(InvalidToken::IssMissing);
@@ -102,10 +100,8 @@ impl Claims {
 
     /// The values of `aud`, at least one.
     pub(crate) fn audience(&self) -> Result<StringOrStrings<'_>, InvalidToken> {
-        let aud = self.registered(self.found.aud);
-        let Some(aud) = aud.filter(|aud| aud.kind() != Kind::Null) else {
-            return Err(InvalidToken::AudMissing);
-        };
+        let aud = self.registered(self.found.aud).and_then(Value::non_null);
+        let aud = aud.ok_or(InvalidToken::AudMissing)?;
         let aud = StringOrStrings::parse(aud).ok_or(InvalidToken::AudType)?;
         if aud.iter().all(|value| value.is_str("")) {
             return Err(InvalidToken::AudMissing);
@@ -128,10 +124,8 @@ impl Claims {
     /// `auth_time`, unless it means "never": Authgear writes that as a negative number, others as
     /// 0.
     pub(crate) fn auth_time(&self) -> Option<UnixTime> {
-        self.date(self.found.auth_time)
-            .ok()
-            .flatten()
-            .filter(|time| time.as_secs() > 0)
+        let time = self.date(self.found.auth_time).ok().flatten();
+        time.filter(|time| time.as_secs() > 0)
     }
 
     pub(crate) fn token_id(&self) -> Result<Option<Cow<'_, str>>, InvalidToken> {
@@ -146,10 +140,9 @@ impl Claims {
     /// array.
     pub(crate) fn scope(&self) -> Result<Option<StringOrStrings<'_>>, InvalidToken> {
         let strings = |index| {
-            let claim = self.registered(index).map(StringOrStrings::parse);
-            claim
-                .map(|strings| strings.ok_or(InvalidToken::ClaimType))
-                .transpose()
+            let strings = self.registered(index).map(StringOrStrings::parse);
+            let strings = strings.map(|strings| strings.ok_or(InvalidToken::ClaimType));
+            strings.transpose()
         };
         // Reads both: a malformed claim is an error even if the other is good.
         let (scope, scp) = (strings(self.found.scope)?, strings(self.found.scp)?);
@@ -157,13 +150,11 @@ impl Claims {
     }
 
     pub(crate) fn acr(&self) -> Option<StringOrStrings<'_>> {
-        self.registered(self.found.acr)
-            .and_then(StringOrStrings::parse)
+        StringOrStrings::parse(self.registered(self.found.acr)?)
     }
 
     pub(crate) fn amr(&self) -> Option<StringOrStrings<'_>> {
-        self.registered(self.found.amr)
-            .and_then(StringOrStrings::parse)
+        StringOrStrings::parse(self.registered(self.found.amr)?)
     }
 
     pub(crate) fn confirmation(&self) -> Option<Value<'_>> {

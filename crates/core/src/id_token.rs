@@ -15,7 +15,7 @@ use crate::claims::Claims;
 use crate::jws::{Header, Typ, UnverifiedJws, VerifiedJws};
 use crate::policy::Policy;
 use crate::principal::Principal;
-use crate::rejection::{InvalidToken, StepUpReason};
+use crate::rejection::InvalidToken;
 use crate::time::UnixTime;
 
 /// A verified ID token that belongs to a principal.
@@ -156,20 +156,4 @@ pub enum IdTokenRefused {
     /// Its issuer, user or client is not that of the access token.
     #[error("the ID token is of another issuer, user or client than the access token")]
     Mismatch,
-}
-
-impl IdTokenRefused {
-    pub(crate) const fn reason(self) -> StepUpReason {
-        match self {
-            Self::Invalid(_) => StepUpReason::IdTokenInvalid,
-            Self::Mismatch => StepUpReason::IdTokenMismatch,
-        }
-    }
-
-    pub(crate) const fn invalid(self) -> Option<InvalidToken> {
-        match self {
-            Self::Invalid(reason) => Some(reason),
-            Self::Mismatch => None,
-        }
-    }
 }

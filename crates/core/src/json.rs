@@ -9,6 +9,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 use crate::limits;
 
@@ -82,6 +83,11 @@ struct Node {
 }
 
 impl Node {
+    /// Where it stands in the text.
+    fn range(&self) -> Range<usize> {
+        to_usize(self.start)..to_usize(self.end)
+    }
+
     fn len(&self) -> usize {
         to_usize(self.end.saturating_sub(self.start))
     }
@@ -232,6 +238,11 @@ impl<'d> Value<'d> {
         self.text_of(node)
     }
 
+    /// The value, unless it is `null`.
+    pub(crate) fn non_null(self) -> Option<Self> {
+        Some(self).filter(|value| value.kind() != Kind::Null)
+    }
+
     pub(crate) fn index(self) -> u32 {
         to_u32(self.index)
     }
@@ -275,16 +286,12 @@ impl<'d> Value<'d> {
 
     /// Like [`Value::text_of`], without checking character boundaries.
     fn bytes_of(self, node: &Node) -> &'d [u8] {
-        self.text
-            .as_bytes()
-            .get(to_usize(node.start)..to_usize(node.end))
-            .unwrap_or_default()
+        let bytes = self.text.as_bytes();
+        bytes.get(node.range()).unwrap_or_default()
     }
 
     fn text_of(self, node: &Node) -> &'d str {
-        self.text
-            .get(to_usize(node.start)..to_usize(node.end))
-            .unwrap_or_default()
+        self.text.get(node.range()).unwrap_or_default()
     }
 }
 

@@ -15,7 +15,7 @@ use crate::algorithm::Algorithm;
 use crate::claimed::Claimed;
 use crate::claims::{ClaimPath, Claims, StringOrStrings, Strings, Text};
 use crate::confirmation::Confirmation;
-use crate::json::Kind;
+use crate::json::{Kind, Value};
 use crate::jws::{Header, UnverifiedJws, VerifiedJws};
 use crate::limits;
 use crate::principal::{Said, Times};
@@ -27,31 +27,33 @@ use crate::time::UnixTime;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     issuer: Arc<str>,
-    audiences: Box<[Box<str>]>,
+    audiences: Vec<String>,
     profile: Profile,
-    algorithms: Box<[Algorithm]>,
+    algorithms: Vec<Algorithm>,
     leeway: Duration,
     max_lifetime: Option<Duration>,
-    client_ids: Box<[Box<str>]>,
-    required_claims: Box<[Box<str>]>,
-    claim_values: Box<[(ClaimPath, Box<str>)]>,
+    client_ids: Vec<String>,
+    required_claims: Vec<String>,
+    claim_values: Vec<(ClaimPath, String)>,
 }
 
 impl Policy {
     /// Starts a policy with the two settings that have no default: the issuer, exactly as in `iss`,
     /// and your name in `aud`.
     pub fn builder(issuer: impl Into<String>, audience: impl Into<String>) -> PolicyBuilder {
-        PolicyBuilder {
-            issuer: issuer.into(),
+        let algorithms = Algorithm::ALL.iter().copied();
+        let policy = Self {
+            issuer: issuer.into().into(),
             audiences: vec![audience.into()],
             profile: Profile::default(),
-            algorithms: None,
+            algorithms: algorithms.filter(|alg| !alg.is_symmetric()).collect(),
             leeway: DEFAULT_LEEWAY,
             max_lifetime: None,
             client_ids: Vec::new(),
             required_claims: Vec::new(),
             claim_values: Vec::new(),
-        }
+        };
+        PolicyBuilder { policy }
     }
 
     /// Checks that the token claims to be from this issuer, which needs no key.
@@ -176,7 +178,7 @@ impl Policy {
     /// The algorithms the issuer may use.
     #[must_use]
     pub const fn algorithms(&self) -> &[Algorithm] {
-        &self.algorithms
+        self.algorithms.as_slice()
     }
 
     /// The allowance for clocks that differ.
@@ -311,7 +313,7 @@ impl Policy {
 
     fn check_required_claims(&self, claims: &Claims) -> Result<(), InvalidToken> {
         for name in self.required_claims() {
-            let claim = claims.get(name).filter(|claim| claim.kind() != Kind::Null);
+            let claim = claims.get(name).and_then(Value::non_null);
             if claim.ok_or(InvalidToken::ClaimMissing)?.is_str("") {
                 return Err(InvalidToken::ClaimMissing);
             }
@@ -423,65 +425,57 @@ fn check_claim_types(claims: &Claims) -> Result<(Option<Text>, Option<Strings>),
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct PolicyBuilder {
-    issuer: String,
-    audiences: Vec<String>,
-    profile: Profile,
-    algorithms: Option<Vec<Algorithm>>,
-    leeway: Duration,
-    max_lifetime: Option<Duration>,
-    client_ids: Vec<String>,
-    required_claims: Vec<String>,
-    claim_values: Vec<(ClaimPath, String)>,
+    policy: Policy,
 }
 
 impl PolicyBuilder {
     /// Adds an audience of ours; a token needs one of them. An API that serves Authgear's user and
     /// machine tokens has two: the project's origin and its own resource URI.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
-        self.audiences.push(audience.into());
+        self.policy.audiences.push(audience.into());
         self
     }
 
     /// How the issuer writes access tokens. Default: [`Profile::Rfc9068`], the strictest.
     pub const fn profile(mut self, profile: Profile) -> Self {
-        self.profile = profile;
+        self.policy.profile = profile;
         self
     }
 
     /// The algorithms the issuer may use. Default: every asymmetric one; its keys restrict them
     /// further.
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
-        self.algorithms = Some(algorithms.into_iter().collect());
+        self.policy.algorithms = algorithms.into_iter().collect();
         self
     }
 
     /// The allowance for clocks that differ, at most 300 s. Default: 30 s.
     pub const fn leeway(mut self, leeway: Duration) -> Self {
-        self.leeway = leeway;
+        self.policy.leeway = leeway;
         self
     }
 
     /// The longest `exp` − `iat`. Default: no limit.
     pub const fn max_lifetime(mut self, max_lifetime: Duration) -> Self {
-        self.max_lifetime = Some(max_lifetime);
+        self.policy.max_lifetime = Some(max_lifetime);
         self
     }
 
     /// A client that may present tokens; call again for more. Default: every client of the issuer.
     pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
-        self.client_ids.push(client_id.into());
+        self.policy.client_ids.push(client_id.into());
         self
     }
 
     /// A claim that must be present, in addition to those of the profile.
     pub fn required_claim(mut self, name: impl Into<String>) -> Self {
-        self.required_claims.push(name.into());
+        self.policy.required_claims.push(name.into());
         self
     }
 
     /// A claim that must be present and equal this string.
     pub fn claim_value(mut self, path: impl Into<ClaimPath>, value: impl Into<String>) -> Self {
-        self.claim_values.push((path.into(), value.into()));
+        self.policy.claim_values.push((path.into(), value.into()));
         self
     }
 
@@ -491,45 +485,25 @@ impl PolicyBuilder {
     ///
     /// [`PolicyError`] if the settings make no sense or are insecure.
     pub fn build(self) -> Result<Policy, PolicyError> {
-        if self.issuer.is_empty() {
+        let Self { policy } = self;
+        if policy.issuer.is_empty() {
             return Err(PolicyError::IssuerMissing);
         }
-        if self.audiences.iter().any(String::is_empty) {
+        if policy.audiences.iter().any(String::is_empty) {
             return Err(PolicyError::AudienceMissing);
         }
-        if self.leeway > Duration::from_secs(limits::LEEWAY_SECONDS) {
+        if policy.leeway > Duration::from_secs(limits::LEEWAY_SECONDS) {
             return Err(PolicyError::Leeway);
         }
-        let algorithms = self.algorithms.unwrap_or_else(|| {
-            let all = Algorithm::ALL.iter().copied();
-            all.filter(|algorithm| !algorithm.is_symmetric()).collect()
-        });
-        let symmetric = algorithms
-            .iter()
-            .filter(|algorithm| algorithm.is_symmetric());
+        let algorithms = policy.algorithms.iter();
+        let symmetric = algorithms.filter(|algorithm| algorithm.is_symmetric());
         match symmetric.count() {
-            _ if algorithms.is_empty() => return Err(PolicyError::AlgorithmsMissing),
-            count if count != 0 && count != algorithms.len() => {
-                return Err(PolicyError::AlgorithmsMixed);
+            _ if policy.algorithms.is_empty() => Err(PolicyError::AlgorithmsMissing),
+            count if count != 0 && count != policy.algorithms.len() => {
+                Err(PolicyError::AlgorithmsMixed)
             }
-            _ => {}
+            _ => Ok(policy),
         }
-        let boxed = |names: Vec<String>| names.into_iter().map(String::into_boxed_str).collect();
-        Ok(Policy {
-            issuer: self.issuer.into(),
-            audiences: boxed(self.audiences),
-            profile: self.profile,
-            algorithms: algorithms.into(),
-            leeway: self.leeway,
-            max_lifetime: self.max_lifetime,
-            client_ids: boxed(self.client_ids),
-            required_claims: boxed(self.required_claims),
-            claim_values: self
-                .claim_values
-                .into_iter()
-                .map(|(path, value)| (path, value.into_boxed_str()))
-                .collect(),
-        })
     }
 }
 

@@ -387,8 +387,8 @@ impl Row {
         if let Some((name, values)) = self.says {
             return values.iter().any(|value| says(claims, name, value));
         }
-        let is_told_by_header = typ == Typ::AtJwt || matches!(self.types, Types::AtJwt);
-        is_told_by_header || self.is_of_access_by_its_claims(claims)
+        let is_marked_by_header = typ == Typ::AtJwt || matches!(self.types, Types::AtJwt);
+        is_marked_by_header || self.is_of_access_by_its_claims(claims)
     }
 
     fn is_of_access_by_its_claims(&self, claims: &Claims) -> bool {
@@ -437,9 +437,7 @@ fn has_any(claims: &Claims, names: &[&str]) -> bool {
 }
 
 fn has(claims: &Claims, name: &str) -> bool {
-    claims
-        .get(name)
-        .is_some_and(|claim| claim.kind() != Kind::Null)
+    claims.get(name).and_then(Value::non_null).is_some()
 }
 
 fn says(claims: &Claims, name: &str, value: &str) -> bool {

@@ -12,7 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::authgear;
+use crate::authgear::{self, IS_ANONYMOUS, IS_VERIFIED};
 use crate::claims::{ClaimPath, StringOrStrings};
 use crate::id_token::{IdToken, IdTokenRefused};
 use crate::principal::{Principal, PrincipalKind};
@@ -83,24 +83,23 @@ impl Requirements {
     /// Each requirement, in the order of the checks.
     pub fn each(&self) -> impl Iterator<Item = Asked<'_>> {
         let asked = &self.0.asked;
-        let kind = asked.kinds.first().copied().map(Asked::Kind);
-        let clients = Some(Asked::Client(&asked.client_ids));
         let asks_scope = !asked.scopes.is_empty() || !asked.any_scopes.is_empty();
-        let scope = asks_scope.then_some(Asked::Scope {
-            all: &asked.scopes,
-            any: &asked.any_scopes,
-        });
+        let before = [
+            asked.kinds.first().copied().map(Asked::Kind),
+            Some(Asked::Client(&asked.client_ids)).filter(|_| !asked.client_ids.is_empty()),
+            asks_scope.then_some(Asked::Scope {
+                all: &asked.scopes,
+                any: &asked.any_scopes,
+            }),
+        ];
         let claims = asked.claims.iter().map(ClaimRule::asked);
-        let acr = Some(Asked::Acr(&asked.acr)).filter(|_| !asked.acr.is_empty());
-        let amr = Some(Asked::Amr(&asked.amr)).filter(|_| !asked.amr.is_empty());
-        let age = asked.max_age.map(Asked::Age);
-        kind.into_iter()
-            .chain(clients.filter(|_| !asked.client_ids.is_empty()))
-            .chain(scope)
-            .chain(claims)
-            .chain(acr)
-            .chain(amr)
-            .chain(age)
+        let after = [
+            Some(Asked::Acr(&asked.acr)).filter(|_| !asked.acr.is_empty()),
+            Some(Asked::Amr(&asked.amr)).filter(|_| !asked.amr.is_empty()),
+            asked.max_age.map(Asked::Age),
+        ];
+        let before = before.into_iter().flatten();
+        before.chain(claims).chain(after.into_iter().flatten())
     }
 
     /// The result of each requirement, to explain a refusal. [`authorize`](Self::authorize) stops
@@ -138,18 +137,10 @@ impl Requirements {
             Asked::Scope { all, any } => self.check_scope(principal, all, any),
             Asked::Claim { path, values } => check_claim(principal, path, values),
             // Absent is not "no": without the claim, the user is not known.
-            Asked::NotAnonymous => is_flag(
-                principal,
-                authgear::IS_ANONYMOUS,
-                false,
-                Forbidden::UserAnonymous,
-            ),
-            Asked::Verified => is_flag(
-                principal,
-                authgear::IS_VERIFIED,
-                true,
-                Forbidden::UserNotVerified,
-            ),
+            Asked::NotAnonymous => {
+                is_flag(principal, IS_ANONYMOUS, false, Forbidden::UserAnonymous)
+            }
+            Asked::Verified => is_flag(principal, IS_VERIFIED, true, Forbidden::UserNotVerified),
             Asked::Acr(groups) => self.check_acr(principal, groups),
             Asked::Amr(methods) => self.check_amr(principal, methods),
             Asked::Age(max_age) => self.check_age(principal, id_token, max_age, now),
@@ -237,8 +228,9 @@ impl Requirements {
             return Ok(());
         }
         let (reason, invalid) = match id_token.and_then(Result::err) {
-            Some(refused) => (refused.reason(), refused.invalid()),
             None => (StepUpReason::AuthTimeUnsatisfied, None),
+            Some(IdTokenRefused::Invalid(reason)) => (StepUpReason::IdTokenInvalid, Some(reason)),
+            Some(IdTokenRefused::Mismatch) => (StepUpReason::IdTokenMismatch, None),
         };
         Err(self.step_up(reason, self.0.acr_values.first().cloned(), invalid))
     }
@@ -318,8 +310,8 @@ impl Asked<'_> {
         match self {
             Self::Kind(_) | Self::Client(_) | Self::Scope { .. } => None,
             Self::Claim { path, .. } => Some(path.clone()),
-            Self::NotAnonymous => Some(authgear::IS_ANONYMOUS.into()),
-            Self::Verified => Some(authgear::IS_VERIFIED.into()),
+            Self::NotAnonymous => Some(IS_ANONYMOUS.into()),
+            Self::Verified => Some(IS_VERIFIED.into()),
             Self::Acr(_) | Self::Amr(_) | Self::Age(_) => Some(self.name().into()),
         }
     }
@@ -342,8 +334,8 @@ impl fmt::Display for Asked<'_> {
                 let path: Vec<_> = path.names().map(|name| format!("\"{name}\"")).collect();
                 vec![format!("{} is or has {}", path.join(" > "), one_of(values))]
             }
-            Self::NotAnonymous => vec![format!("\"{}\" is false", authgear::IS_ANONYMOUS)],
-            Self::Verified => vec![format!("\"{}\" is true", authgear::IS_VERIFIED)],
+            Self::NotAnonymous => vec![format!("\"{}\" is false", IS_ANONYMOUS)],
+            Self::Verified => vec![format!("\"{}\" is true", IS_VERIFIED)],
             Self::Acr(groups) => each(groups),
             Self::Amr(methods) => quoted(methods),
             Self::Age(max_age) => vec![format!("{} s ago at most", max_age.as_secs())],
@@ -591,9 +583,7 @@ fn is_flag(
     wanted: bool,
     otherwise: Forbidden,
 ) -> Result<(), Rejection> {
-    let Some(claim) = principal.all_claims().get(name) else {
-        return Err(otherwise.into());
-    };
+    let claim = principal.all_claims().get(name).ok_or(otherwise)?;
     if claim.as_bool().ok_or(InvalidToken::ClaimType)? != wanted {
         return Err(otherwise.into());
     }

@@ -54,9 +54,7 @@ impl UnixTime {
 impl From<SystemTime> for UnixTime {
     /// A clock set before 1970 counts as 1970: every token is then "not yet valid", none is valid.
     fn from(time: SystemTime) -> Self {
-        Self(
-            time.duration_since(SystemTime::UNIX_EPOCH)
-                .unwrap_or_default(),
-        )
+        let since = time.duration_since(SystemTime::UNIX_EPOCH);
+        Self(since.unwrap_or_default())
     }
 }

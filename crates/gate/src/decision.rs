@@ -102,7 +102,7 @@ impl Refusal {
     /// The response for one of the gateway's own reasons. It has no challenge: no token would help.
     #[must_use]
     pub fn plain(route: Option<Arc<Route>>, reason: Reason) -> Self {
-        let status = reason.status();
+        let (_, status) = reason.row();
         Self {
             route,
             reason,
@@ -165,19 +165,7 @@ impl Reason {
     /// The stable code, for logs, metrics and `docs/reasons.md`.
     #[must_use]
     pub fn code(&self) -> &'static str {
-        match self {
-            Self::Rejected(rejection) => rejection.reason(),
-            Self::AmbiguousPath => "ambiguous_path",
-            Self::ClaimNotHeaderSafe => "claim_not_header_safe",
-            Self::ClaimTooLarge => "claim_too_large",
-            Self::DialectField => "dialect_field",
-            Self::Internal => "internal",
-            Self::MethodCase => "method_case",
-            Self::NoRule => "no_rule",
-            Self::QueryOverride => "query_override",
-            Self::TargetForm => "target_form",
-            Self::UntrustedPeer => "untrusted_peer",
-        }
+        self.row().0
     }
 
     /// The gateway's own reasons.
@@ -194,17 +182,20 @@ impl Reason {
         Self::UntrustedPeer,
     ];
 
-    const fn status(&self) -> StatusCode {
+    /// The code, and the status of an answer without a challenge.
+    fn row(&self) -> (&'static str, StatusCode) {
         match self {
-            Self::AmbiguousPath | Self::MethodCase | Self::QueryOverride | Self::TargetForm => {
-                StatusCode::BAD_REQUEST
-            }
-            Self::Internal | Self::Rejected(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::ClaimNotHeaderSafe
-            | Self::ClaimTooLarge
-            | Self::DialectField
-            | Self::NoRule
-            | Self::UntrustedPeer => StatusCode::FORBIDDEN,
+            Self::Rejected(rejection) => (rejection.reason(), StatusCode::INTERNAL_SERVER_ERROR),
+            Self::AmbiguousPath => ("ambiguous_path", StatusCode::BAD_REQUEST),
+            Self::ClaimNotHeaderSafe => ("claim_not_header_safe", StatusCode::FORBIDDEN),
+            Self::ClaimTooLarge => ("claim_too_large", StatusCode::FORBIDDEN),
+            Self::DialectField => ("dialect_field", StatusCode::FORBIDDEN),
+            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR),
+            Self::MethodCase => ("method_case", StatusCode::BAD_REQUEST),
+            Self::NoRule => ("no_rule", StatusCode::FORBIDDEN),
+            Self::QueryOverride => ("query_override", StatusCode::BAD_REQUEST),
+            Self::TargetForm => ("target_form", StatusCode::BAD_REQUEST),
+            Self::UntrustedPeer => ("untrusted_peer", StatusCode::FORBIDDEN),
         }
     }
 }

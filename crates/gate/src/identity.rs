@@ -95,7 +95,7 @@ pub struct IdentityFields {
 }
 
 /// The fields of a principal, and the identity that wrote them.
-struct Told {
+struct Derived {
     by: Identity,
     /// `None` if the outcome is too large to remember.
     fields: Option<Outcome>,
@@ -166,20 +166,20 @@ impl Identity {
             return Ok(Arc::clone(&self.0.of_nobody));
         };
         let mut written = None;
-        let told = principal.derived(|principal| {
-            let outcome = self.0.tell(principal).map(Arc::new);
+        let derived = principal.derived(|principal| {
+            let outcome = self.0.write(principal).map(Arc::new);
             let is_small = outcome.as_ref().map_or(true, |fields| fields.is_small());
             written = Some(outcome.clone());
-            Told {
+            Derived {
                 by: self.clone(),
                 fields: is_small.then_some(outcome),
             }
         });
-        let kept = || told.fields.clone().filter(|_| told.by.is(self));
+        let kept = || derived.fields.clone().filter(|_| derived.by.is(self));
         match written.or_else(kept) {
             Some(outcome) => outcome,
             // Written under other settings, or too large to remember.
-            None => self.0.tell(principal).map(Arc::new),
+            None => self.0.write(principal).map(Arc::new),
         }
     }
 
@@ -217,15 +217,14 @@ impl Identity {
         fields: &'n IdentityFields,
         sent: &'n HeaderMap,
     ) -> impl Iterator<Item = &'n str> {
-        let is_told = |name: &HeaderName| {
-            let mut told = fields.set.iter().map(|(name, _)| name);
-            told.any(|told| told == name)
+        let is_listed = |name: &HeaderName| {
+            fields.set.iter().any(|(set, _)| set == name)
                 || fields.remove.contains(name)
                 || self.0.spellings.binary_search_by(by_name(name)).is_ok()
         };
         let sent = sent.keys().filter(move |name| {
             let folded = misleading::fold(name.as_str());
-            self.is_taken_out(name, &folded, Sender::Envoy) && !is_told(name)
+            self.is_taken_out(name, &folded, Sender::Envoy) && !is_listed(name)
         });
         let names = sent.chain(&fields.remove).chain(&self.0.spellings);
         names.map(HeaderName::as_str)
@@ -306,7 +305,7 @@ impl Identity {
         } = &*self.0;
         let order = |ours: &String| ours.as_str().cmp(folded);
         let is_one = || has_length(*lengths, folded.len()) && ours.binary_search_by(order).is_ok();
-        folded.starts_with("x-") && has_reserved_prefix(folded) || is_one()
+        spelling::is_reserved(folded) || is_one()
     }
 
     /// Whether the field with this folded name is kept, and so is a query parameter with that name.
@@ -375,7 +374,7 @@ impl IdentityFields {
 pub const DERIVED_BYTES: u32 = 1536;
 
 impl Inner {
-    fn tell(&self, principal: &Principal) -> Result<IdentityFields, IdentityError> {
+    fn write(&self, principal: &Principal) -> Result<IdentityFields, IdentityError> {
         let fields = &self.settings.fields;
         let mut values = Vec::with_capacity(fields.len());
         for field in fields {

@@ -240,26 +240,14 @@ fn literal(path: &str) -> Option<LiteralPath> {
 /// Whether a segment may contain this byte unescaped ([RFC 3986 §3.3]).
 ///
 /// [RFC 3986 §3.3]: https://www.rfc-editor.org/rfc/rfc3986#section-3.3
-const fn may_stand(byte: u8) -> bool {
-    is_unreserved(byte)
-        || matches!(
-            byte,
-            b'!' | b'$'
-                | b'&'
-                | b'\''
-                | b'('
-                | b')'
-                | b'*'
-                | b'+'
-                | b','
-                | b';'
-                | b'='
-                | b':'
-                | b'@'
-        )
+fn may_stand(byte: u8) -> bool {
+    is_unreserved(byte) || b"!$&'()*+,;=:@".contains(&byte)
 }
 
-const fn is_unreserved(byte: u8) -> bool {
+/// Whether the byte has no meaning of its own in a URI ([RFC 3986 §2.3]).
+///
+/// [RFC 3986 §2.3]: https://www.rfc-editor.org/rfc/rfc3986#section-2.3
+pub(crate) const fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 

@@ -128,10 +128,6 @@ impl KeySource {
 
     async fn metadata_at(&self, transport: &dyn Transport, url: &Url) -> Result<Url, FetchError> {
         let answer = self.get(transport, url, None).await?;
-        self.metadata(&answer)
-    }
-
-    fn metadata(&self, answer: &Answer) -> Result<Url, FetchError> {
         let jwks_uri = discovery::jwks_uri(&answer.body, &self.issuer)?;
         if self.internal(&jwks_uri).is_none() {
             let checked = self.plain_http.check(&jwks_uri);
@@ -183,22 +179,17 @@ impl KeySource {
         url: &Url,
         etag: Option<&str>,
     ) -> Result<Answer, FetchError> {
-        let Some(internal) = self.internal(url) else {
-            let get = Get {
-                url,
-                host: None,
-                forwarded_proto: None,
-                etag,
-            };
-            return fetch::get(transport, get).await;
-        };
-        let mut internal = internal.clone();
-        internal.set_path(url.path());
-        internal.set_query(url.query());
+        let internal = self.internal(url).map(|origin| {
+            let mut internal = origin.clone();
+            internal.set_path(url.path());
+            internal.set_query(url.query());
+            internal
+        });
+        let is_internal = internal.is_some();
         let get = Get {
-            url: &internal,
-            host: Some(url.authority()),
-            forwarded_proto: Some(url.scheme()),
+            url: internal.as_ref().unwrap_or(url),
+            host: is_internal.then(|| url.authority()),
+            forwarded_proto: is_internal.then(|| url.scheme()),
             etag,
         };
         fetch::get(transport, get).await

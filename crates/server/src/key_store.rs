@@ -353,7 +353,7 @@ impl Shared {
         let soft_ttl = Freshness::soft_ttl(fetched.max_age);
         let old = self.current.load_full();
         let (document, set, generation) = match (fetched.keys, &old) {
-            (Some((document, _)), Some(old)) if *document == *old.document => (
+            (keys, Some(old)) if keys.as_ref().is_none_or(|(it, _)| **it == *old.document) => (
                 Arc::clone(&old.document),
                 Arc::clone(&old.set),
                 old.generation,
@@ -364,12 +364,7 @@ impl Shared {
                 old.generation.saturating_add(1),
             ),
             (Some((document, set)), None) => (document.into(), Arc::new(set), 1),
-            (None, Some(old)) => (
-                Arc::clone(&old.document),
-                Arc::clone(&old.set),
-                old.generation,
-            ),
-            (None, None) => return None,
+            (None, _) => return None,
         };
         let keys = Arc::new(Keys {
             set,

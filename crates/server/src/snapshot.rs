@@ -64,7 +64,7 @@ impl Snapshot {
     /// Writes the latest document until the channel closes. It runs in its own task and on a thread
     /// that may block, so a hanging disk delays no fetch.
     pub(crate) async fn follow(self, mut latest: watch::Receiver<Option<Latest>>) {
-        let mut told = None;
+        let mut reported = None;
         while latest.changed().await.is_ok() {
             let Some(latest) = latest.borrow_and_update().clone() else {
                 continue;
@@ -73,22 +73,22 @@ impl Snapshot {
             // The closure does not panic, and a runtime that is shutting down does not need the
             // result.
             if let Ok(written) = spawn_blocking(move || snapshot.write(&latest)).await {
-                self.tell(written.err(), &mut told);
+                self.report(written.err(), &mut reported);
             }
         }
     }
 
     /// Logs an error once, not at each refresh while the disk is full.
-    fn tell(&self, error: Option<SnapshotError>, told: &mut Option<SnapshotError>) {
+    fn report(&self, error: Option<SnapshotError>, reported: &mut Option<SnapshotError>) {
         let path = self.path.display();
         match error {
-            Some(error) if *told != Some(error) => {
+            Some(error) if *reported != Some(error) => {
                 tracing::warn!(%path, %error, "key snapshot not written");
             }
-            None if told.is_some() => tracing::info!(%path, "key snapshot written again"),
+            None if reported.is_some() => tracing::info!(%path, "key snapshot written again"),
             Some(_) | None => {}
         }
-        *told = error;
+        *reported = error;
     }
 
     fn try_read(&self, now: UnixTime) -> Result<Restored, SnapshotError> {

@@ -6,7 +6,7 @@ import re
 
 # Two lists: that of the gateway, which is written from what servers document, and one of its own, to be measured by.
 TABLE = pathlib.Path("crates/gate/src/misleading.rs")
-ROW = re.compile(r'^    row\("([^"]+)", (\w+), ', re.M)
+ROW = re.compile(r'^    Row\(&\[([^\]]+)\], (\w+), ', re.M)
 
 Field = collections.namedtuple("Field", "kind name")
 # A request without token if `is_public`, else with an ordinary user's.
@@ -47,10 +47,11 @@ def table():
             found[folded(name)] = Field(kind, name)
     rows = ROW.findall(TABLE.read_text())
     assert rows, f"no table in {TABLE}"
-    for name, kind in rows:
-        # A star is any end; what begins with a character that is no letter begins so in the wild as well.
-        name = re.sub("^-", "$", name.replace("*", "ra").title())
-        found.setdefault(folded(name), Field(kind.lower(), name))
+    for names, kind in rows:
+        for name in re.findall('"([^"]+)"', names):
+            # A star is any end; what begins with a character that is no letter begins so in the wild as well.
+            name = re.sub("^-", "$", name.replace("*", "ra").title())
+            found.setdefault(folded(name), Field(kind.lower(), name))
     return list(found.values())
 
 

@@ -12,10 +12,8 @@ pub(super) async fn start(
     application: &str,
 ) -> Result<Gateway, Failure> {
     let config = configuration(issuer, audience, application);
-    let config = Config::parse(&config).map_err(|mistakes| Failure::Mistakes {
-        file: "the configuration of the demo".into(),
-        mistakes,
-    })?;
+    let failure = Failure::mistakes_in("the configuration of the demo");
+    let config = Config::parse(&config).map_err(failure)?;
     Ok(Gateway::start(config).await?)
 }
 

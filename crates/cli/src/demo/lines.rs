@@ -44,73 +44,73 @@ impl Addresses {
              \n\
              {}\n\
              Ctrl-C stops all.\n",
-            printed(&self.of_application()),
-            printed(&self.of_gateway()),
-            printed(&self.of_operator()),
+            explained(&self.of_application()),
+            explained(&self.of_gateway()),
+            explained(&self.of_operator()),
         )
     }
 
-    fn of_application(&self) -> [Line; 9] {
+    fn of_application(&self) -> Vec<Line> {
         let request = |request: &str, wish: &str| self.request(&self.application, request, wish);
-        let id_token = minted(&self.issuer, ID_TOKEN);
-        [
-            line("401: nobody", format!("curl -i {}/hello", self.application)),
-            line("200: a user", request("hello", "{}")),
-            line("200: a machine", request("hello", MACHINE)),
-            line("401: the token has expired", request("hello", EXPIRED)),
-            line(
+        let mut lines = vec![
+            ("401: nobody", format!("curl -i {}/hello", self.application)),
+            ("200: a user", request("hello", "{}")),
+            ("200: a machine", request("hello", MACHINE)),
+            ("401: the token has expired", request("hello", EXPIRED)),
+            (
                 "401: the token is for somebody else",
                 request("hello", r#"{"audience":"https://other.example"}"#),
             ),
-            line("403: the user is not an admin", request("admin", "{}")),
-            line("200: the user is an admin", request("admin", &admin())),
-            line(
-                "401: the login is an hour old, so the user is to re-authenticate",
-                request("transfer -X POST", OLD),
-            ),
-            line(
-                "200: the same, with the ID token of the re-authentication sent along",
-                format!(
-                    r#"{} -H "X-Id-Token: {id_token}""#,
-                    request("transfer -X POST", OLD)
-                ),
-            ),
-        ]
+        ];
+        lines.extend(self.of_requirements(&self.application));
+        lines
     }
 
-    fn of_gateway(&self) -> [Line; 9] {
-        let request = |request: &str, wish: &str| self.request(&self.gateway, request, wish);
-        let id_token = minted(&self.issuer, ID_TOKEN);
-        [
-            line(
+    fn of_gateway(&self) -> Vec<Line> {
+        let request = |wish: &str| self.request(&self.gateway, "whoami", wish);
+        let claimed = r#"-H "X-Authgear-User-Id: root" -H "X_Authgear_User_Roles: admin""#;
+        let mut lines = vec![
+            (
                 "401: nobody, and the challenge says what to send",
                 format!("curl -i {}/whoami", self.gateway),
             ),
-            line(
+            (
                 "200: a user, in the fields of Authgear's resolver",
-                request("whoami", "{}"),
+                request("{}"),
             ),
-            line(
+            (
                 "200: the same user, whoever the client says it is",
-                format!(
-                    r#"{} -H "X-Authgear-User-Id: root" -H "X_Authgear_User_Roles: admin""#,
-                    request("whoami", "{}")
-                ),
+                format!("{} {claimed}", request("{}")),
             ),
-            line("200: a machine", request("whoami", MACHINE)),
-            line("401: the token has expired", request("whoami", EXPIRED)),
-            line("403: the user is not an admin", request("admin", "{}")),
-            line("200: the user is an admin", request("admin", &admin())),
-            line(
+            ("200: a machine", request(MACHINE)),
+            ("401: the token has expired", request(EXPIRED)),
+        ];
+        lines.extend(self.of_requirements(&self.gateway));
+        lines
+    }
+
+    /// What the application and the gateway require of a user alike.
+    fn of_requirements(&self, to: &str) -> [Line; 4] {
+        let admin = format!(r#"{{"claims":{{"{ROLES}":["admin"]}}}}"#);
+        let transfer = self.request(to, "transfer -X POST", OLD);
+        let id_token = minted(&self.issuer, ID_TOKEN);
+        let with_id_token = format!(r#"{transfer} -H "X-Id-Token: {id_token}""#);
+        [
+            (
+                "403: the user is not an admin",
+                self.request(to, "admin", "{}"),
+            ),
+            (
+                "200: the user is an admin",
+                self.request(to, "admin", &admin),
+            ),
+            (
                 "401: the login is an hour old, so the user is to re-authenticate",
-                request("transfer -X POST", OLD),
+                transfer,
             ),
-            line(
+            (
                 "200: the same, with the ID token of the re-authentication sent along",
-                format!(
-                    r#"{} -H "X-Id-Token: {id_token}""#,
-                    request("transfer -X POST", OLD)
-                ),
+                with_id_token,
             ),
         ]
     }
@@ -119,19 +119,19 @@ impl Addresses {
         let about = r#"-H "X-Original-Method: GET" -H "X-Original-Host: app.example""#;
         let question = self.request(&self.forward_auth, "auth/nginx", "{}");
         [
-            line(
+            (
                 "200: the user may, and these fields are for the application",
                 format!(r#"{question} {about} -H "X-Original-URI: /whoami""#),
             ),
-            line(
+            (
                 "403: no route is for this path, so nobody may",
                 format!(r#"{question} {about} -H "X-Original-URI: /elsewhere""#),
             ),
-            line(
+            (
                 "200: the issuer's keys are there",
                 format!("curl -i {}/readyz", self.admin),
             ),
-            line(
+            (
                 "200: who was let through and who was not, and why",
                 format!("curl -i {}/metrics", self.admin),
             ),
@@ -147,22 +147,6 @@ impl Addresses {
 
 /// The status and reason, and the line.
 type Line = (&'static str, String);
-
-const fn line(what: &'static str, line: String) -> Line {
-    (what, line)
-}
-
-fn printed(lines: &[Line]) -> String {
-    let lines: Vec<_> = lines
-        .iter()
-        .map(|(what, line)| explained(what, line))
-        .collect();
-    lines.join("\n")
-}
-
-fn admin() -> String {
-    format!(r#"{{"claims":{{"{ROLES}":["admin"]}}}}"#)
-}
 
 const EXPIRED: &str = r#"{"expires_in":-60}"#;
 const ID_TOKEN: &str = r#"{"kind":"id_token"}"#;

@@ -10,15 +10,14 @@ use bearward_core::JwkSet;
 use bearward_gateway::config::Config;
 use bearward_gateway::host::canonical_host;
 use bearward_gateway::original::Original;
-use bearward_gateway::publication::Published;
 use bearward_gateway::route::{Access, Route, Selection};
-use bearward_gateway::target::{Target, TargetError};
+use bearward_gateway::target::Target;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method};
 
 use super::keys_or_why;
 use crate::rules::Clock;
-use crate::{Exit, Failure, keys, serve};
+use crate::{Exit, Failure, keys, running, serve};
 
 mod outcome;
 mod required;
@@ -71,20 +70,26 @@ impl Explained {
     ) -> Result<Self, Failure> {
         let (_, config) = serve::load(file)?;
         let target = Target::parse(&request.url.target);
-        let published = config
-            .server
-            .published(&request.method, &request.url.target);
-        if let Some(published) = published {
-            let path = path_of(target.as_ref());
-            return Ok(Self::published(request, path, &published));
+        let path = target.as_ref().map(|target| target.path().to_owned());
+        let path = path.map_err(ToString::to_string);
+        let method = &request.method;
+        // Neither a route nor a token decides there.
+        if let Some(published) = config.server.published(method, &request.url.target) {
+            return Ok(Self {
+                request,
+                path,
+                tried: Vec::new(),
+                routes: Vec::new(),
+                token: None,
+                outcome: Outcome::published(&published),
+            });
         }
-        let selection = target.as_ref().ok().and_then(|target| {
-            let host = request.url.host.as_deref();
-            config.routes.select(&request.method, host, target)
-        });
+        let target = target.as_ref().ok();
+        let host = request.url.host.as_deref();
+        let selection = target.and_then(|target| config.routes.select(method, host, target));
         let selected = || selection.iter().flat_map(Selection::iter);
         // If the gate ignores credentials, so does the explanation.
-        let token_counts = target.as_ref().is_ok_and(|target| {
+        let token_counts = target.is_some_and(|target| {
             selected().any(|route| route.access != Access::Public)
                 && selected().all(|route| route.allows(target))
         });
@@ -92,25 +97,17 @@ impl Explained {
         let asked = asked(&config, anatomy.as_ref(), clock)?;
         let token = anatomy.as_ref().map(|anatomy| Report::new(anatomy, &asked));
         let principal = token.as_ref().and_then(Report::principal);
-        let alternatives = |route: &Route| required::alternatives(route, principal, asked.now);
         let applied = selected().map(|route| Applied {
             route: Route::clone(route),
-            forbids: target
-                .as_ref()
-                .ok()
-                .and_then(|target| routes::forbids(route, target)),
-            alternatives: alternatives(route),
+            forbids: target.and_then(|target| routes::forbids(route, target)),
+            alternatives: required::alternatives(route, principal, asked.now),
         });
         let routes = applied.collect();
-        let host = request.url.host.as_deref().map(canonical_host);
+        let host = host.map(canonical_host);
         let host = host.as_deref();
-        let tried = target.as_ref().map_or_else(
-            |_| Vec::new(),
-            |target| {
-                let selection = selection.as_ref();
-                routes::tried(&config.routes, &request.method, host, target, selection)
-            },
-        );
+        let tried = target.map_or_else(Vec::new, |target| {
+            routes::tried(&config.routes, method, host, target, selection.as_ref())
+        });
         let outcome = match (&token, &asked.keys) {
             // The gate could not decide without the keys.
             (Some(report), Keys::Unavailable(error)) => Outcome::without_keys(report, error),
@@ -120,7 +117,7 @@ impl Explained {
             }
         };
         Ok(Self {
-            path: path_of(target.as_ref()),
+            path,
             request,
             tried,
             routes,
@@ -129,26 +126,9 @@ impl Explained {
         })
     }
 
-    /// Neither a route nor a token decides here.
-    fn published(request: Request, path: Result<String, String>, published: &Published) -> Self {
-        Self {
-            request,
-            path,
-            tried: Vec::new(),
-            routes: Vec::new(),
-            token: None,
-            outcome: Outcome::published(published),
-        }
-    }
-
     pub(super) const fn exit(&self) -> Exit {
         self.outcome.exit()
     }
-}
-
-fn path_of(target: Result<&Target<'_>, &TargetError>) -> Result<String, String> {
-    let path = target.map(|target| target.path().to_owned());
-    path.map_err(ToString::to_string)
 }
 
 /// What to check a token against: the policy of the issuer it names, or else of the first.
@@ -192,16 +172,12 @@ fn decide(
     };
     let now = asked.now;
     let server = config.server.with_keys(asked.policy.issuer(), keys)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::Runtime)?;
-    let decided = runtime.block_on(async {
+    let decided = running::block_on(async {
         let server = server.clock(move || now).build()?;
         let in_force = config.in_force(server);
         let Request { method, url } = request;
         let original = Original::new(method, &url.target, url.host.as_deref(), &headers);
         Ok::<_, Failure>(in_force.decide(&original).await)
-    })?;
-    Ok(Outcome::decided(decided))
+    });
+    Ok(Outcome::decided(decided.map_err(Failure::Runtime)??))
 }

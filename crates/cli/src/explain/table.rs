@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 use bearward::explain::{Check, Decision, Report, Verdict, text};
 
 use super::explanation;
+use crate::reasons::Explanation;
 
 /// Writes the report. If the text is no JWT but its kind is known, writes only that.
 pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
@@ -15,24 +16,32 @@ pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     }
     if let Some(reason) = explanation(report) {
         if !report.is_named {
-            write_labelled("means", &reason.means, out)?;
-            write_labelled("remedy", &reason.remedy, out)?;
+            write_meaning(&reason, out)?;
         }
         write_labelled("more", &reason.anchor(), out)?;
     }
-    let others = report.other_failures();
-    if !others.is_empty() {
-        write_labelled(
-            "also",
-            &format!("it would fail for {}", others.join(", ")),
-            out,
-        )?;
-    }
+    write_other_failures(report, out)?;
     if report.is_named {
         return Ok(());
     }
     writeln!(out)?;
     write_checks(&report.checks, out)
+}
+
+pub(super) fn write_meaning(reason: &Explanation, out: &mut impl Write) -> io::Result<()> {
+    write_labelled("means", &reason.means, out)?;
+    write_labelled("remedy", &reason.remedy, out)
+}
+
+/// Writes the further reasons to refuse the token, if there are any.
+pub(super) fn write_other_failures(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    match report.other_failures().as_slice() {
+        [] => Ok(()),
+        others => {
+            let text = format!("it would fail for {}", others.join(", "));
+            write_labelled("also", &text, out)
+        }
+    }
 }
 
 pub(super) fn write_checks(checks: &[Check], out: &mut impl Write) -> io::Result<()> {

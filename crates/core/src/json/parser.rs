@@ -207,15 +207,11 @@ impl<'t> Parser<'t> {
 
     /// The text between the quotes of a string.
     fn raw(&self, node: &Node) -> &str {
-        self.text
-            .get(to_usize(node.start)..to_usize(node.end))
-            .unwrap_or_default()
+        self.text.get(node.range()).unwrap_or_default()
     }
 
     fn raw_bytes(&self, node: &Node) -> &[u8] {
-        self.bytes
-            .get(to_usize(node.start)..to_usize(node.end))
-            .unwrap_or_default()
+        self.bytes.get(node.range()).unwrap_or_default()
     }
 
     /// RFC 8259 §7; the opening quote is consumed.

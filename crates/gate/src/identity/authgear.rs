@@ -28,32 +28,26 @@ pub(super) enum Field {
 }
 
 /// The fields that the resolver sets, in its order, and the one we set for machines instead.
-pub(super) const FIELDS: [(HeaderName, Field); 9] = [
-    (name("x-authgear-session-valid"), Field::SessionValid),
-    (name("x-authgear-user-id"), Field::UserId),
+pub(super) const FIELDS: [(&str, Field); 9] = [
+    ("x-authgear-session-valid", Field::SessionValid),
+    ("x-authgear-user-id", Field::UserId),
+    ("x-authgear-user-anonymous", Field::Boolean(IS_ANONYMOUS)),
+    ("x-authgear-user-verified", Field::Boolean(IS_VERIFIED)),
     (
-        name("x-authgear-user-anonymous"),
-        Field::Boolean(IS_ANONYMOUS),
-    ),
-    (
-        name("x-authgear-user-verified"),
-        Field::Boolean(IS_VERIFIED),
-    ),
-    (
-        name("x-authgear-user-can-reauthenticate"),
+        "x-authgear-user-can-reauthenticate",
         Field::Boolean(CAN_REAUTHENTICATE),
     ),
-    (name("x-authgear-user-roles"), Field::UserRoles),
-    (name("x-authgear-session-amr"), Field::SessionAmr),
+    ("x-authgear-user-roles", Field::UserRoles),
+    ("x-authgear-session-amr", Field::SessionAmr),
     (
-        name("x-authgear-session-authenticated-at"),
+        "x-authgear-session-authenticated-at",
         Field::SessionAuthenticatedAt,
     ),
-    (name("x-bearward-client-id"), Field::MachineClientId),
+    ("x-bearward-client-id", Field::MachineClientId),
 ];
 
 /// Authgear's published nginx configuration names it, but the resolver never sends it.
-pub(super) const NEVER_SET: HeaderName = name("x-authgear-session-acr");
+pub(super) const NEVER_SET: HeaderName = HeaderName::from_static("x-authgear-session-acr");
 
 impl Field {
     pub(super) fn of(self, principal: &Principal) -> Result<Option<Cow<'_, str>>, IdentityError> {
@@ -115,8 +109,4 @@ fn strings(claim: Option<Value<'_>>) -> Result<Vec<Cow<'_, str>>, IdentityError>
         .elements()
         .map(|element| element.as_str().ok_or(IdentityError::NotHeaderSafe))
         .collect()
-}
-
-const fn name(name: &'static str) -> HeaderName {
-    HeaderName::from_static(name)
 }

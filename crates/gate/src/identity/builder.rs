@@ -4,6 +4,8 @@ use http::HeaderName;
 
 use crate::misleading;
 
+use super::ClaimSource::{AuthTime, ClientId, ExpiresAt, Issuer, Kind, Scopes, Subject};
+use super::Encoding::{Plain, Space};
 use super::{ClaimSource, Encoding, Field, Identity, Says, Settings, Token, Underscores};
 use super::{authgear, spelling};
 
@@ -132,8 +134,8 @@ impl IdentityBuilder {
             if never_set.contains(&name) || fields.iter().any(|field| field.name == name) {
                 return Err(IdentityBuildError::Duplicate(name));
             }
-            let is_list = source == ClaimSource::Scopes;
-            if is_list && !matches!(encoding, Encoding::Comma | Encoding::Json | Encoding::Space) {
+            let is_list = source == Scopes;
+            if is_list && !matches!(encoding, Encoding::Comma | Encoding::Json | Space) {
                 return Err(IdentityBuildError::List(name));
             }
             let says = Says::Claim(source, encoding);
@@ -191,7 +193,7 @@ impl IdentityBuilder {
 impl Preset {
     fn fields(self) -> Vec<Field> {
         let authgear = |(name, field)| Field {
-            name,
+            name: HeaderName::from_static(name),
             says: Says::Authgear(field),
         };
         let bearward = |(name, source, encoding)| Field {
@@ -245,6 +247,7 @@ fn parse_name(name: &str) -> Result<HeaderName, IdentityBuildError> {
     let takes_another_request = misleading::find(text)
         .is_some_and(|row| row.name == text && row.takes != misleading::Takes::User);
     let is_reserved = takes_another_request
+        || NEEDED.contains(&text)
         || RESERVED.contains(&text)
         || RESERVED_PREFIXES
             .iter()
@@ -276,36 +279,22 @@ const NEEDED: &[&str] = &[
 const MAX_HYPHENS: usize = 6;
 
 const BEARWARD: [(&str, ClaimSource, Encoding); 7] = [
-    ("x-bearward-subject", ClaimSource::Subject, Encoding::Plain),
-    ("x-bearward-issuer", ClaimSource::Issuer, Encoding::Plain),
-    (
-        "x-bearward-client-id",
-        ClaimSource::ClientId,
-        Encoding::Plain,
-    ),
-    ("x-bearward-kind", ClaimSource::Kind, Encoding::Plain),
-    ("x-bearward-scope", ClaimSource::Scopes, Encoding::Space),
-    (
-        "x-bearward-auth-time",
-        ClaimSource::AuthTime,
-        Encoding::Plain,
-    ),
-    (
-        "x-bearward-expires-at",
-        ClaimSource::ExpiresAt,
-        Encoding::Plain,
-    ),
+    ("x-bearward-subject", Subject, Plain),
+    ("x-bearward-issuer", Issuer, Plain),
+    ("x-bearward-client-id", ClientId, Plain),
+    ("x-bearward-kind", Kind, Plain),
+    ("x-bearward-scope", Scopes, Space),
+    ("x-bearward-auth-time", AuthTime, Plain),
+    ("x-bearward-expires-at", ExpiresAt, Plain),
 ];
 
-/// Names with a meaning in HTTP, in one of our dialects, or to the proxy in front.
+/// Further names with a meaning in HTTP, in one of our dialects, or to the proxy in front.
 const RESERVED: &[&str] = &[
     "accept",
     "accept-encoding",
     "age",
     "allow",
-    "authorization",
     "cache-control",
-    "connection",
     "cookie",
     "date",
     "dpop",
@@ -313,8 +302,6 @@ const RESERVED: &[&str] = &[
     "etag",
     "expect",
     "expires",
-    "forwarded",
-    "host",
     "http2-settings",
     "keep-alive",
     "location",
@@ -325,28 +312,11 @@ const RESERVED: &[&str] = &[
     "retry-after",
     "server",
     "set-cookie",
-    "te",
     "trailer",
-    "transfer-encoding",
-    "upgrade",
     "vary",
     "via",
     "www-authenticate",
     "x-bearward-status",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-method",
-    "x-forwarded-port",
-    "x-forwarded-prefix",
-    "x-forwarded-proto",
-    "x-forwarded-server",
-    "x-forwarded-uri",
-    "x-original-host",
-    "x-original-method",
-    "x-original-uri",
-    "x-original-url",
-    "x-real-ip",
-    "x-rewrite-url",
 ];
 
 const RESERVED_PREFIXES: &[&str] = &[

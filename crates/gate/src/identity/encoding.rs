@@ -9,6 +9,7 @@ use bearward_core::json::{Kind, Value};
 
 use super::IdentityError;
 use super::claim::Claim;
+use crate::target::is_unreserved;
 
 /// How a claim is written into a field. A claim that it cannot carry is refused, never changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +86,7 @@ pub(super) fn joined(
 fn percent(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+        if is_unreserved(byte) {
             encoded.push(char::from(byte));
         } else {
             push(&mut encoded, format_args!("%{byte:02X}"));

@@ -5,21 +5,21 @@
 
 use http::HeaderName;
 
+use crate::misleading::fold;
+
 /// Whether a server might confuse the two names.
 pub(super) fn is_same(name: &str, ours: &str) -> bool {
-    name.len() == ours.len() && name.bytes().map(folded).eq(ours.bytes().map(folded))
+    fold(name) == fold(ours)
 }
 
 /// Whether a server might confuse it with one of the names reserved for a gateway.
 pub fn has_reserved_prefix(name: &str) -> bool {
-    RESERVED.iter().any(|prefix| {
-        name.len() >= prefix.len()
-            && name
-                .bytes()
-                .map(folded)
-                .zip(prefix.bytes())
-                .all(|(a, b)| a == b)
-    })
+    is_reserved(&fold(name))
+}
+
+/// Whether a folded name is reserved for a gateway.
+pub(super) fn is_reserved(folded: &str) -> bool {
+    RESERVED.iter().any(|prefix| folded.starts_with(prefix))
 }
 
 /// The same name with `_` in place of one or more of its hyphens, in every combination.
@@ -38,14 +38,6 @@ pub(super) fn with_underscores(name: &HeaderName) -> Vec<HeaderName> {
         .filter(|spelling| spelling != name.as_str())
         .filter_map(|spelling| HeaderName::try_from(spelling).ok())
         .collect()
-}
-
-const fn folded(byte: u8) -> u8 {
-    if byte.is_ascii_alphanumeric() {
-        byte.to_ascii_lowercase()
-    } else {
-        b'-'
-    }
 }
 
 const RESERVED: [&str; 2] = ["x-authgear-", "x-bearward-"];

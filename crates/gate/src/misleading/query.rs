@@ -37,8 +37,7 @@ fn may_be_one(name: &str) -> bool {
     name.len() >= "_method".len() && !is_usual
 }
 
-/// The name as a reader may see it: the text before, within or after brackets, without leading spaces,
-/// and up to a NUL.
+/// The name as a reader may see it: the text before, within or after brackets, without leading
 /// spaces, and up to a NUL.
 fn core_of(name: &str) -> &str {
     let name = name.split('\0').next().unwrap_or_default();

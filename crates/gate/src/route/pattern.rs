@@ -334,25 +334,21 @@ fn glob_matches(pattern: &[Segment], path: &str) -> bool {
 /// Whether a segment is these parts with anything between them, and after them if it is open. Each part
 /// is searched for once, after the previous one: its first occurrence leaves the most for the others.
 fn wild_matches(parts: &[String], segment: &str, is_open: bool) -> bool {
-    let Some((first, parts)) = parts.split_first() else {
-        return false;
-    };
-    let Some((last, middle)) = parts.split_last() else {
-        return false;
-    };
-    let Some(mut rest) = segment.strip_prefix(first.as_str()) else {
-        return false;
-    };
+    before_last(parts, segment).is_some_and(|(rest, last)| match is_open {
+        true => rest.contains(last),
+        false => rest.ends_with(last),
+    })
+}
+
+/// The rest of a segment after all parts but the last, and the last part.
+fn before_last<'s>(parts: &'s [String], segment: &'s str) -> Option<(&'s str, &'s str)> {
+    let (first, parts) = parts.split_first()?;
+    let (last, middle) = parts.split_last()?;
+    let mut rest = segment.strip_prefix(first.as_str())?;
     for part in middle {
-        let Some((_, behind)) = rest.split_once(part.as_str()) else {
-            return false;
-        };
-        rest = behind;
+        (_, rest) = rest.split_once(part.as_str())?;
     }
-    match is_open {
-        true => rest.contains(last.as_str()),
-        false => rest.ends_with(last.as_str()),
-    }
+    Some((rest, last))
 }
 
 /// Whether a pattern matches every path that another does, judged segment by segment.

@@ -123,7 +123,7 @@ impl Names {
 /// identity fields and credentials, which a recipe already covers.
 fn misleading(identity: &Identity) -> Result<Vec<Misleading>, RecipeError> {
     let mut rows = Vec::new();
-    for row in MISLEADING {
+    for row in MISLEADING.iter() {
         let beginning = row.name.strip_suffix('*');
         let name = beginning.unwrap_or(row.name);
         let is_kept = match beginning {

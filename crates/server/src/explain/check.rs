@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use bearward_core::rejection::InvalidToken;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// One check.
@@ -15,6 +16,26 @@ pub struct Check {
     pub found: String,
     /// The verdict.
     pub verdict: Verdict,
+}
+
+impl Check {
+    pub(crate) fn new(
+        name: &'static str,
+        expected: impl Into<String>,
+        (found, verdict): (impl Into<String>, Verdict),
+    ) -> Self {
+        Self {
+            name,
+            expected: expected.into(),
+            found: found.into(),
+            verdict,
+        }
+    }
+
+    /// A check of a part that is not readable: another check reports that.
+    pub(crate) fn unreadable(name: &'static str, expected: String) -> Self {
+        Self::new(name, expected, ("not readable", Verdict::Unchecked))
+    }
 }
 
 impl fmt::Debug for Check {
@@ -43,6 +64,11 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// The verdict that this answer of the pipeline means.
+    pub(crate) fn of<T>(answer: Result<T, InvalidToken>) -> Self {
+        answer.map_or_else(|reason| Self::Fail(reason.code()), |_| Self::Ok)
+    }
+
     /// The spelling in output.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

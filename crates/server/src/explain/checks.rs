@@ -1,21 +1,27 @@
 //! Every check, in the order in which a reader takes a token apart.
 
-use bearward_core::limits;
+use bearward_core::limits::{self, JSON_DEPTH, JSON_MEMBERS};
 use bearward_core::rejection::InvalidToken;
 
 use super::anatomy::Anatomy;
 use super::asked::Asked;
 use super::check::{Check, Verdict};
+use super::members::Members;
+use super::text::quoted;
 use super::{claims, header, key, probe};
 
 /// Every check of the token, even after a failure.
 pub(crate) fn all(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {
-    let mut checks = vec![input(anatomy), size(anatomy), shape(anatomy)];
-    checks.push(header_size(anatomy));
-    checks.push(base64url(anatomy));
-    checks.push(json("header", anatomy));
+    let mut checks = vec![
+        input(anatomy),
+        within("size", anatomy.token.len(), limits::TOKEN_BYTES),
+        shape(anatomy),
+        header_size(anatomy),
+        base64url(anatomy),
+        json("header JSON", anatomy),
+    ];
     checks.extend(header::checks(anatomy, asked));
-    checks.push(json("payload", anatomy));
+    checks.push(json("payload JSON", anatomy));
     checks.push(claims::issuer(anatomy, asked));
     let is_alg_refused = checks
         .iter()
@@ -27,31 +33,18 @@ pub(crate) fn all(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {
 
 fn input(anatomy: &Anatomy<'_>) -> Check {
     let alone = "the token and nothing else";
-    Check {
-        name: "input",
-        expected: alone.to_owned(),
-        found: anatomy
-            .pasted
-            .map_or(alone, |pasted| pasted.found())
-            .to_owned(),
-        // The pasted text is part of the input, so the pipeline determines the failure.
-        verdict: match (anatomy.pasted, probe::form(anatomy.given)) {
-            (Some(_), Err(reason)) => Verdict::Fail(reason.code()),
-            (Some(_), Ok(())) | (None, _) => Verdict::Ok,
-        },
-    }
-}
-
-fn size(anatomy: &Anatomy<'_>) -> Check {
-    within("size", anatomy.token.len(), limits::TOKEN_BYTES)
+    let found = anatomy.pasted.map_or(alone, |pasted| pasted.found());
+    // The pasted text is part of the input, so the pipeline determines the failure.
+    let verdict = match anatomy.pasted {
+        Some(_) => Verdict::of(probe::form(anatomy.given)),
+        None => Verdict::Ok,
+    };
+    Check::new("input", alone, (found, verdict))
 }
 
 fn header_size(anatomy: &Anatomy<'_>) -> Check {
-    let mut check = within(
-        "header size",
-        anatomy.header_part.len(),
-        limits::HEADER_BYTES,
-    );
+    let bytes = anatomy.header_part.len();
+    let mut check = within("header size", bytes, limits::HEADER_BYTES);
     if anatomy.parts != 3 {
         check.found = "no header".to_owned();
         check.verdict = Verdict::Unchecked;
@@ -60,19 +53,13 @@ fn header_size(anatomy: &Anatomy<'_>) -> Check {
 }
 
 fn within(name: &'static str, bytes: usize, limit: usize) -> Check {
-    Check {
-        name,
-        expected: format!("at most {limit} bytes"),
-        found: match bytes {
-            1 => "1 byte".to_owned(),
-            bytes => format!("{bytes} bytes"),
-        },
-        verdict: if bytes > limit {
-            Verdict::Fail(InvalidToken::TokenTooLarge.code())
-        } else {
-            Verdict::Ok
-        },
-    }
+    let unit = if bytes == 1 { "byte" } else { "bytes" };
+    let verdict = match bytes > limit {
+        true => Verdict::Fail(InvalidToken::TokenTooLarge.code()),
+        false => Verdict::Ok,
+    };
+    let expected = format!("at most {limit} bytes");
+    Check::new(name, expected, (format!("{bytes} {unit}"), verdict))
 }
 
 fn shape(anatomy: &Anatomy<'_>) -> Check {
@@ -85,20 +72,14 @@ fn shape(anatomy: &Anatomy<'_>) -> Check {
         (3, _) => "three parts".to_owned(),
         (parts, _) => format!("{parts} parts"),
     };
-    Check {
-        name: "shape",
-        expected: "three parts, two dots".to_owned(),
-        found,
-        verdict: match probe::form(anatomy.token) {
-            // The pipeline checks nothing else if a token is too large.
-            Err(InvalidToken::TokenTooLarge) if anatomy.parts == 3 => Verdict::Ok,
-            Err(InvalidToken::TokenTooLarge) => Verdict::Unchecked,
-            Err(reason @ (InvalidToken::NotCompactJws | InvalidToken::JweNotSupported)) => {
-                Verdict::Fail(reason.code())
-            }
-            _ => Verdict::Ok,
-        },
-    }
+    let answer = probe::form(anatomy.token);
+    let verdict = match answer {
+        // The pipeline checks nothing else if a token is too large.
+        Err(InvalidToken::TokenTooLarge) if anatomy.parts != 3 => Verdict::Unchecked,
+        Err(InvalidToken::NotCompactJws | InvalidToken::JweNotSupported) => Verdict::of(answer),
+        _ => Verdict::Ok,
+    };
+    Check::new("shape", "three parts, two dots", (found, verdict))
 }
 
 fn base64url(anatomy: &Anatomy<'_>) -> Check {
@@ -107,30 +88,19 @@ fn base64url(anatomy: &Anatomy<'_>) -> Check {
         ("payload", anatomy.payload_part),
         ("signature", anatomy.signature_part),
     ];
-    // Placed as payload or signature, any part can be checked separately.
-    let is_odd = |part: &[u8]| {
-        let token = probe::token(
-            &probe::header(&[("alg", probe::GOOD_ALG)]),
-            probe::EMPTY_OBJECT,
-            part,
-        );
-        probe::form(&token) == Err(InvalidToken::Base64NotCanonical)
-    };
+    // Placed as the signature, any part can be checked separately.
+    let not_canonical = Err(InvalidToken::Base64NotCanonical);
+    let is_odd = |part: &[u8]| probe::form(&probe::with_signature(part)) == not_canonical;
     let odd = parts.iter().find(|(_, part)| is_odd(part));
     let (found, verdict) = match odd {
         _ if !anatomy.is_jws() => ("not looked into".to_owned(), Verdict::Unchecked),
         Some((name, part)) => (
             format!("{name}: {}", oddity(part)),
-            Verdict::Fail(InvalidToken::Base64NotCanonical.code()),
+            Verdict::of(not_canonical),
         ),
         None => ("canonical".to_owned(), Verdict::Ok),
     };
-    Check {
-        name: "base64url",
-        expected: "canonical, without padding".to_owned(),
-        found,
-        verdict,
-    }
+    Check::new("base64url", "canonical, without padding", (found, verdict))
 }
 
 /// Describes why a part is not canonical base64url.
@@ -152,45 +122,33 @@ fn oddity(part: &[u8]) -> &'static str {
     }
 }
 
-fn json(part: &'static str, anatomy: &Anatomy<'_>) -> Check {
-    let good_header = probe::header(&[("alg", probe::GOOD_ALG)]);
-    let (name, token, members) = if part == "header" {
-        let token = probe::token(anatomy.header_part, probe::EMPTY_OBJECT, b"");
-        ("header JSON", token, &anatomy.header)
+fn json(name: &'static str, anatomy: &Anatomy<'_>) -> Check {
+    let (token, members) = if name == "header JSON" {
+        (probe::with_header(anatomy.header_part), &anatomy.header)
     } else {
-        let token = probe::token(&good_header, anatomy.payload_part, b"");
-        ("payload JSON", token, &anatomy.payload)
+        (probe::with_payload(anatomy.payload_part), &anatomy.payload)
     };
-    let count = members.as_ref().map_or(0, |members| members.len());
-    let duplicate = members.as_ref().and_then(|members| members.duplicate());
-    let (found, verdict) = match probe::form(&token) {
+    let members = members.as_ref();
+    let answer = probe::form(&token);
+    let verdict = Verdict::of(answer);
+    let outcome = match answer {
         _ if !anatomy.is_jws() => ("not looked into".to_owned(), Verdict::Unchecked),
         Err(InvalidToken::Base64NotCanonical) => ("not decoded".to_owned(), Verdict::Unchecked),
-        Err(reason @ InvalidToken::JsonInvalid) => {
-            ("not an object".to_owned(), Verdict::Fail(reason.code()))
+        Err(InvalidToken::JsonInvalid) => ("not an object".to_owned(), verdict),
+        Err(InvalidToken::JsonDuplicateMember) => {
+            let name = members.and_then(Members::duplicate).map(quoted);
+            let name = name.as_deref().unwrap_or("a nested member");
+            (format!("{name} stands twice"), verdict)
         }
-        Err(reason @ InvalidToken::JsonDuplicateMember) => {
-            let found = match duplicate {
-                Some(name) => format!("{} stands twice", super::text::quoted(name)),
-                None => "a nested member stands twice".to_owned(),
-            };
-            (found, Verdict::Fail(reason.code()))
+        Err(InvalidToken::JsonLimits) => {
+            let found = format!("deeper than {JSON_DEPTH} or more than {JSON_MEMBERS} members");
+            (found, verdict)
         }
-        Err(reason @ InvalidToken::JsonLimits) => (
-            format!(
-                "deeper than {} or more than {} members",
-                limits::JSON_DEPTH,
-                limits::JSON_MEMBERS,
-            ),
-            Verdict::Fail(reason.code()),
-        ),
-        // Each header member has its own check.
-        _ => (format!("an object of {count} members"), Verdict::Ok),
+        // Other failures are about a member, and have their own checks.
+        _ => {
+            let count = members.map_or(0, Members::len);
+            (format!("an object of {count} members"), Verdict::Ok)
+        }
     };
-    Check {
-        name,
-        expected: "an object, no member twice".to_owned(),
-        found,
-        verdict,
-    }
+    Check::new(name, "an object, no member twice", outcome)
 }

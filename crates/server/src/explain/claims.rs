@@ -23,38 +23,42 @@ pub(crate) fn issuer(anatomy: &Anatomy<'_>, asked: &Asked) -> Check {
     let verdict = match (asked.issuer(), answer) {
         // A token without `iss` fails for every issuer.
         (None, Ok(Ok(()) | Err(InvalidToken::IssuerUnknown))) | (_, Err(_)) => Verdict::Unchecked,
-        (_, Ok(answer)) => verdict(answer),
+        (_, Ok(answer)) => Verdict::of(answer),
     };
-    Check {
-        name: "iss",
-        expected: one_of(asked.issuers(), "not configured: pass --issuer"),
-        found: shown(anatomy, "iss"),
-        verdict,
+    let expected = one_of(asked.issuers(), "not configured: pass --issuer");
+    match &anatomy.payload {
+        Some(claims) => Check::new("iss", expected, (claims.shown("iss"), verdict)),
+        None => Check::new("iss", expected, ("not readable", verdict)),
     }
 }
 
 /// The rules of the policy, except `iss`.
 pub(crate) fn rules(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {
     let token = probe::payload(anatomy);
-    let jws = UnverifiedJws::parse(&token)
-        .ok()
-        .filter(|_| anatomy.is_jws());
-    let answers = jws.map(|jws| -> Vec<_> {
-        let rules = asked.policy.danger_unverified_rules(&jws, asked.now);
-        let answers = rules.map(|(rule, answer)| match rule == Rule::Confirmation {
-            true => (rule, proven(&jws)),
-            false => (rule, answer),
-        });
-        answers.collect()
-    });
+    let jws = UnverifiedJws::parse(&token).ok();
+    let jws = jws.filter(|_| anatomy.is_jws());
     let answer = |rule: Rule| {
-        let (_, answer) = *answers.as_ref()?.iter().find(|(of, _)| *of == rule)?;
-        Some(answer)
+        let jws = jws.as_ref()?;
+        if rule == Rule::Confirmation {
+            return Some(proven(jws));
+        }
+        let mut answers = asked.policy.danger_unverified_rules(jws, asked.now);
+        answers.find_map(|(of, answer)| (of == rule).then_some(answer))
     };
-    let rules = Rule::ALL.iter().filter(|rule| **rule != Rule::Issuer);
+    let rules = Rule::ALL.iter().copied();
     rules
         .filter_map(|rule| {
-            Row::of(*rule, asked).map(|row| row.check(anatomy, asked, answer(*rule)))
+            let (name, expected) = expected(rule, asked)?;
+            let Some(claims) = &anatomy.payload else {
+                return Some(Check::unreadable(name, expected));
+            };
+            let answer = answer(rule);
+            let found = found(rule, claims, asked, answer);
+            Some(Check::new(
+                name,
+                expected,
+                (found, verdict(rule, asked, answer)),
+            ))
         })
         .collect()
 }
@@ -67,106 +71,64 @@ fn proven(jws: &UnverifiedJws<'_>) -> Result<(), InvalidToken> {
     }
 }
 
-/// A rule as the report shows it.
-struct Row {
+/// The name of a rule in the report, and the expected value.
+fn expected(rule: Rule, asked: &Asked) -> Option<(&'static str, String)> {
+    let (policy, profile) = (&asked.policy, asked.policy.profile());
+    Some(match rule {
+        Rule::Kind => ("token kind", profile.accepted_kind()),
+        Rule::Audience => {
+            let audiences = one_of(asked.audiences(), "not configured: pass --audience");
+            (profile.audience_claim(), audiences)
+        }
+        Rule::Expiry => ("exp", after(asked.now.minus(policy.leeway()))),
+        Rule::NotBefore => ("nbf", absent_or_by(asked)),
+        Rule::IssuedAt => ("iat", absent_or_by(asked)),
+        Rule::Lifetime => ("lifetime", expected_lifetime(policy)),
+        Rule::RequiredClaims => ("required claims", expected_claims(policy)),
+        Rule::ClaimTypes => {
+            let types = "sub, jti: strings; scope: string or strings; email: one address";
+            ("claim types", types.to_owned())
+        }
+        Rule::ClientId => (
+            "client",
+            one_of(policy.client_ids(), "a string, any client"),
+        ),
+        Rule::ClaimValues => ("claim values", "none asked for".to_owned()),
+        Rule::Confirmation => ("cnf", "absent".to_owned()),
+        // `iss` has its own check; we do not know rules of a newer pipeline.
+        Rule::Issuer | _ => return None,
+    })
+}
+
+fn found(
     rule: Rule,
-    name: &'static str,
-    expected: String,
-}
-
-impl Row {
-    fn of(rule: Rule, asked: &Asked) -> Option<Self> {
-        let profile = asked.policy.profile();
-        let (name, expected) = match rule {
-            Rule::Kind => ("token kind", profile.accepted_kind()),
-            Rule::Audience => (
-                profile.audience_claim(),
-                one_of(asked.audiences(), "not configured: pass --audience"),
-            ),
-            Rule::Expiry => ("exp", after(asked.now.minus(asked.policy.leeway()))),
-            Rule::NotBefore => ("nbf", absent_or_by(asked)),
-            Rule::IssuedAt => ("iat", absent_or_by(asked)),
-            Rule::Lifetime => ("lifetime", expected_lifetime(&asked.policy)),
-            Rule::RequiredClaims => ("required claims", expected_claims(&asked.policy)),
-            Rule::ClaimTypes => (
-                "claim types",
-                "sub, jti: strings; scope: string or strings; email: one address".to_owned(),
-            ),
-            Rule::ClientId => (
-                "client",
-                one_of(asked.policy.client_ids(), "a string, any client"),
-            ),
-            Rule::ClaimValues => ("claim values", "none asked for".to_owned()),
-            Rule::Confirmation => ("cnf", "absent".to_owned()),
-            // `iss` has its own check; we do not know rules of a newer pipeline.
-            Rule::Issuer | _ => return None,
-        };
-        Some(Self {
-            rule,
-            name,
-            expected,
-        })
-    }
-
-    fn check(
-        self,
-        anatomy: &Anatomy<'_>,
-        asked: &Asked,
-        answer: Option<Result<(), InvalidToken>>,
-    ) -> Check {
-        let Some(claims) = &anatomy.payload else {
-            return Check {
-                name: self.name,
-                expected: self.expected,
-                found: "not readable".to_owned(),
-                verdict: Verdict::Unchecked,
-            };
-        };
-        let is_unconfigured = self.rule == Rule::Audience && asked.audiences().next().is_none();
-        let verdict = match answer {
-            None => Verdict::Unchecked,
-            Some(Ok(()) | Err(InvalidToken::AudMismatch)) if is_unconfigured => Verdict::Unchecked,
-            Some(answer) => verdict(answer),
-        };
-        Check {
-            found: self.found(claims, asked, answer),
-            name: self.name,
-            expected: self.expected,
-            verdict,
-        }
-    }
-
-    fn found(
-        &self,
-        claims: &Members,
-        asked: &Asked,
-        answer: Option<Result<(), InvalidToken>>,
-    ) -> String {
-        match self.rule {
-            Rule::Kind => marks(claims, asked.policy.profile()),
-            Rule::Expiry => date(claims, "exp", asked.now, ("expired", "expires")),
-            Rule::NotBefore => date(claims, "nbf", asked.now, ("valid since", "valid")),
-            Rule::IssuedAt => date(claims, "iat", asked.now, ("issued", "issued")),
-            Rule::Lifetime => lifetime(claims),
-            Rule::RequiredClaims => missing(claims, &asked.policy),
-            Rule::ClaimTypes => wrong_types(claims, asked, answer),
-            Rule::ClientId => client(claims, asked.policy.profile()),
-            Rule::ClaimValues => "none asked for".to_owned(),
-            Rule::Audience | Rule::Confirmation | Rule::Issuer | _ => claims.shown(self.name),
-        }
+    claims: &Members,
+    asked: &Asked,
+    answer: Option<Result<(), InvalidToken>>,
+) -> String {
+    let profile = asked.policy.profile();
+    match rule {
+        Rule::Kind => marks(claims, profile),
+        Rule::Audience => claims.shown(profile.audience_claim()),
+        Rule::Expiry => date(claims, "exp", asked.now, ("expired", "expires")),
+        Rule::NotBefore => date(claims, "nbf", asked.now, ("valid since", "valid")),
+        Rule::IssuedAt => date(claims, "iat", asked.now, ("issued", "issued")),
+        Rule::Lifetime => lifetime(claims),
+        Rule::RequiredClaims => missing(claims, &asked.policy),
+        Rule::ClaimTypes => wrong_types(claims, asked, answer),
+        Rule::ClientId => client(claims, profile),
+        Rule::ClaimValues => "none asked for".to_owned(),
+        Rule::Confirmation | Rule::Issuer | _ => claims.shown("cnf"),
     }
 }
 
-const fn verdict(answer: Result<(), InvalidToken>) -> Verdict {
+fn verdict(rule: Rule, asked: &Asked, answer: Option<Result<(), InvalidToken>>) -> Verdict {
+    let is_unconfigured = rule == Rule::Audience && asked.audiences().next().is_none();
     match answer {
-        Ok(()) => Verdict::Ok,
-        Err(reason) => Verdict::Fail(reason.code()),
+        None => Verdict::Unchecked,
+        Some(Ok(()) | Err(InvalidToken::AudMismatch)) if is_unconfigured => Verdict::Unchecked,
+        Some(answer) => Verdict::of(answer),
     }
-}
-
-fn shown(anatomy: &Anatomy<'_>, name: &str) -> String {
-    let claims = anatomy.payload.as_ref();
-    claims.map_or_else(|| "not readable".to_owned(), |claims| claims.shown(name))
 }
 
 /// One of these texts, or `none` if there are none.
@@ -262,8 +224,7 @@ fn wrong_types(
         let Some(value) = claims.get(name) else {
             return false;
         };
-        let payload = probe::header(&[(name, value)]);
-        let token = probe::token(&probe::header(&[("alg", probe::GOOD_ALG)]), &payload, b"");
+        let token = probe::with_payload(&probe::object(&[(name, value)]));
         UnverifiedJws::parse(&token).is_ok_and(|jws| {
             let mut rules = asked.policy.danger_unverified_rules(&jws, asked.now);
             rules.any(|(rule, answer)| rule == Rule::ClaimTypes && answer.is_err())

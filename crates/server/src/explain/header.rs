@@ -12,12 +12,8 @@ use super::probe;
 
 /// `alg`, `crit`, `b64`, `zip`, `kid`, `typ`.
 pub(crate) fn checks(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {
-    let allowed: Vec<&str> = asked
-        .policy
-        .algorithms()
-        .iter()
-        .map(|alg| alg.as_str())
-        .collect();
+    let algorithms = asked.policy.algorithms().iter();
+    let allowed: Vec<_> = algorithms.map(|alg| alg.as_str()).collect();
     let alg = format!("one of {}", allowed.join(" "));
     let kid = format!("absent, or 1 to {} bytes", limits::KID_BYTES);
     let typ = asked.policy.profile().accepted_types();
@@ -35,28 +31,18 @@ pub(crate) fn checks(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {
 
 fn check(name: &'static str, expected: String, anatomy: &Anatomy<'_>, asked: &Asked) -> Check {
     let Some(header) = &anatomy.header else {
-        return Check {
-            name,
-            expected,
-            found: "not readable".to_owned(),
-            verdict: Verdict::Unchecked,
-        };
+        return Check::unreadable(name, expected);
     };
-    Check {
-        name,
-        expected,
-        found: header.shown(name),
-        verdict: match member(name, header, asked) {
-            Ok(()) => Verdict::Ok,
-            // The JSON of the value is wrong, and the JSON check reports it.
-            Err(
-                InvalidToken::JsonDuplicateMember
-                | InvalidToken::JsonInvalid
-                | InvalidToken::JsonLimits,
-            ) => Verdict::Unchecked,
-            Err(reason) => Verdict::Fail(reason.code()),
-        },
-    }
+    let verdict = match member(name, header, asked) {
+        // The JSON of the value is wrong, and the JSON check reports it.
+        Err(
+            InvalidToken::JsonDuplicateMember
+            | InvalidToken::JsonInvalid
+            | InvalidToken::JsonLimits,
+        ) => Verdict::Unchecked,
+        answer => Verdict::of(answer),
+    };
+    Check::new(name, expected, (header.shown(name), verdict))
 }
 
 /// The pipeline's verdict on a header that has only this member and the required `alg`.
@@ -66,7 +52,7 @@ fn member(name: &'static str, header: &Members, asked: &Asked) -> Result<(), Inv
     let value = header.get(name).map(|value| (name, value));
     let needed = Some(("alg", alg.as_str())).filter(|_| name != "alg");
     let members: Vec<(&str, &str)> = needed.into_iter().chain(value).collect();
-    let token = probe::token(&probe::header(&members), probe::EMPTY_OBJECT, b"");
+    let token = probe::with_header(&probe::object(&members));
     let jws = UnverifiedJws::parse(&token)?;
     match (name, asked.policy.check_header(jws.header())) {
         ("alg", Err(reason @ InvalidToken::AlgNotAllowed)) => Err(reason),

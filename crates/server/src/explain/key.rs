@@ -12,55 +12,34 @@ use super::text;
 
 /// The key lookup, and the signature with the key it finds.
 pub(crate) fn checks(anatomy: &Anatomy<'_>, asked: &Asked, is_alg_refused: bool) -> [Check; 2] {
-    let token = probe::token(anatomy.header_part, probe::EMPTY_OBJECT, b"");
+    let token = probe::with_header(anatomy.header_part);
     let jws = UnverifiedJws::parse(&token);
     let header = jws.as_ref().ok().map(UnverifiedJws::header);
     let header = header.filter(|_| anatomy.is_jws());
-    let mut key = Check {
-        name: "key",
-        expected: header.map_or_else(|| "a key of the issuer".to_owned(), expected_key),
-        found: String::new(),
-        verdict: Verdict::Unchecked,
-    };
-    let mut signature = Check {
-        name: "signature",
-        expected: "verifies with that key".to_owned(),
-        found: "not verified".to_owned(),
-        verdict: Verdict::Unchecked,
-    };
-    let (header, keys) = match (header, &asked.keys) {
-        (None, _) | (_, Keys::Unneeded) => {
-            key.found = "not looked up".to_owned();
-            return [key, signature];
+    let expected = header.map_or_else(|| "a key of the issuer".to_owned(), expected_key);
+    let mut selected = None;
+    let found = match (header, &asked.keys) {
+        (None, _) | (_, Keys::Unneeded) => "not looked up".to_owned(),
+        (Some(_), _) if is_alg_refused => "not looked up for an alg that is refused".to_owned(),
+        (_, Keys::Unavailable(error)) => error.clone(),
+        (_, Keys::Unconfigured) => "not configured: pass --issuer or --jwks".to_owned(),
+        (Some(header), Keys::Known(keys)) => {
+            let key = *selected.insert(keys.select(header));
+            found_key(header, keys, key.err())
         }
-        (Some(_), _) if is_alg_refused => {
-            key.found = "not looked up for an alg that is refused".to_owned();
-            return [key, signature];
-        }
-        (_, Keys::Unavailable(error)) => {
-            key.found.clone_from(error);
-            return [key, signature];
-        }
-        (_, Keys::Unconfigured) => {
-            key.found = "not configured: pass --issuer or --jwks".to_owned();
-            return [key, signature];
-        }
-        (Some(header), Keys::Known(keys)) => (header, keys),
     };
-    let selected = keys.select(header);
-    key.found = found_key(header, keys, selected.as_ref().err().copied());
-    key.verdict = match &selected {
-        Ok(_) => Verdict::Ok,
-        Err(reason) => Verdict::Fail(reason.code()),
+    let verdict = selected.map_or(Verdict::Unchecked, Verdict::of);
+    let selected = selected.and_then(Result::ok);
+    let jws = UnverifiedJws::parse(anatomy.token).ok();
+    let signature = match selected.zip(jws).map(|(key, jws)| jws.verify(key)) {
+        None => ("not verified".to_owned(), Verdict::Unchecked),
+        Some(Ok(_)) => ("verifies".to_owned(), Verdict::Ok),
+        Some(Err(reason)) => (reason.to_string(), Verdict::Fail(reason.code())),
     };
-    if let (Ok(selected), Ok(jws)) = (selected, UnverifiedJws::parse(anatomy.token)) {
-        let verified = jws.verify(selected);
-        (signature.found, signature.verdict) = match verified {
-            Ok(_) => ("verifies".to_owned(), Verdict::Ok),
-            Err(reason) => (reason.to_string(), Verdict::Fail(reason.code())),
-        };
-    }
-    [key, signature]
+    [
+        Check::new("key", expected, (found, verdict)),
+        Check::new("signature", "verifies with that key", signature),
+    ]
 }
 
 fn expected_key(header: &Header) -> String {

@@ -38,6 +38,11 @@ impl Members {
         self.get(name).is_some_and(|value| value != "null")
     }
 
+    /// Whether it has any of these members with a value other than `null`.
+    pub(crate) fn has_any(&self, names: &[&str]) -> bool {
+        names.iter().any(|name| self.has(name))
+    }
+
     pub(crate) const fn len(&self) -> usize {
         self.0.len()
     }

@@ -9,17 +9,32 @@ use bearward_core::rejection::InvalidToken;
 use super::anatomy::Anatomy;
 
 /// A token of these parts, which are base64url already.
-pub(crate) fn token(header: &[u8], payload: &[u8], signature: &[u8]) -> Vec<u8> {
+fn token(header: &[u8], payload: &[u8], signature: &[u8]) -> Vec<u8> {
     [header, payload, signature].join(&b'.')
+}
+
+/// A token with this header, in base64url, and nothing in its payload.
+pub(crate) fn with_header(header: &[u8]) -> Vec<u8> {
+    token(header, EMPTY_OBJECT, b"")
+}
+
+/// A token with a valid header and this payload, in base64url.
+pub(crate) fn with_payload(payload: &[u8]) -> Vec<u8> {
+    token(&object(&[("alg", GOOD_ALG)]), payload, b"")
+}
+
+/// A token with a valid header and this signature, in base64url.
+pub(crate) fn with_signature(signature: &[u8]) -> Vec<u8> {
+    token(&object(&[("alg", GOOD_ALG)]), EMPTY_OBJECT, signature)
 }
 
 /// The pipeline's verdict on a token's form.
 pub(crate) fn form(token: &[u8]) -> Result<(), InvalidToken> {
-    UnverifiedJws::parse(token).map(|_| ())
+    UnverifiedJws::parse(token).map(drop)
 }
 
-/// A header with these members, in base64url. Their values are JSON texts.
-pub(crate) fn header(members: &[(&str, &str)]) -> Vec<u8> {
+/// An object with these members, in base64url. Their values are JSON texts.
+pub(crate) fn object(members: &[(&str, &str)]) -> Vec<u8> {
     let members: Vec<String> = members
         .iter()
         .map(|(name, value)| format!("\"{name}\":{value}"))
@@ -35,15 +50,13 @@ pub(crate) fn header(members: &[(&str, &str)]) -> Vec<u8> {
 pub(crate) fn payload(anatomy: &Anatomy<'_>) -> Vec<u8> {
     let typ = anatomy.header.as_ref().and_then(|header| header.get("typ"));
     let typ = typ.filter(|typ| typ.starts_with('"'));
-    let members: Vec<(&str, &str)> = [("alg", GOOD_ALG)]
-        .into_iter()
-        .chain(typ.map(|typ| ("typ", typ)))
-        .collect();
-    token(&header(&members), anatomy.payload_part, b"")
+    let mut members = vec![("alg", GOOD_ALG)];
+    members.extend(typ.map(|typ| ("typ", typ)));
+    token(&object(&members), anatomy.payload_part, b"")
 }
 
 /// An `alg` that the pipeline knows.
-pub(crate) const GOOD_ALG: &str = "\"RS256\"";
+const GOOD_ALG: &str = "\"RS256\"";
 
 /// `{}` in base64url.
-pub(crate) const EMPTY_OBJECT: &[u8] = b"e30";
+const EMPTY_OBJECT: &[u8] = b"e30";

@@ -1,8 +1,8 @@
 //! Recognises tokens of the wrong kind, and near misses.
 
-use bearward_core::{Principal, Profile};
+use bearward_core::Profile;
 
-use super::anatomy::{Anatomy, Pasted};
+use super::anatomy::Anatomy;
 use super::asked::{Asked, Keys};
 use super::members::Members;
 use super::text::quoted;
@@ -12,9 +12,13 @@ use super::verify;
 pub(crate) fn hints(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<String> {
     let mut hints = Vec::new();
     if let Some(pasted) = anatomy.pasted {
-        hints.push(pasted_along(
-            pasted,
-            accepted_alone(anatomy, asked).is_some(),
+        let then = match is_accepted_alone(anatomy, asked) {
+            true => " Without that it would be accepted.",
+            false => "",
+        };
+        let found = pasted.found();
+        hints.push(format!(
+            "The token came with {found}; the other checks are of the token alone.{then}"
         ));
     }
     hints.extend(by_shape(anatomy.token, anatomy.parts).map(str::to_owned));
@@ -32,21 +36,9 @@ pub(crate) fn is_named(anatomy: &Anatomy<'_>) -> bool {
     by_shape(anatomy.token, anatomy.parts).is_some()
 }
 
-fn pasted_along(pasted: Pasted, is_accepted_alone: bool) -> String {
-    let found = pasted.found();
-    let then = if is_accepted_alone {
-        " Without that it would be accepted."
-    } else {
-        ""
-    };
-    format!("The token came with {found}; the other checks are of the token alone.{then}")
-}
-
-fn accepted_alone(anatomy: &Anatomy<'_>, asked: &Asked) -> Option<Principal> {
-    let Keys::Known(keys) = &asked.keys else {
-        return None;
-    };
-    verify(anatomy.token, keys, asked).ok()
+/// Whether the token would be accepted without the text that was pasted along.
+fn is_accepted_alone(anatomy: &Anatomy<'_>, asked: &Asked) -> bool {
+    matches!(&asked.keys, Keys::Known(keys) if verify(anatomy.token, keys, asked).is_ok())
 }
 
 /// A token that is no JWS at all.
@@ -91,36 +83,11 @@ fn kind(header: &Members, payload: &Members) -> Option<&'static str> {
         _ => {}
     }
     // OIDC Core §2: only an ID token has these. Keycloak names the kind in a claim.
-    let is_id_token = ["nonce", "at_hash", "c_hash", "s_hash"]
-        .iter()
-        .any(|name| payload.has(name))
+    let is_id_token = payload.has_any(&["nonce", "at_hash", "c_hash", "s_hash"])
         || payload.get("typ") == Some("\"ID\"")
         || payload.get("token_use") == Some("\"id\"")
-        || (["auth_time", "sid"].iter().any(|name| payload.has(name)) && !is_for_access(payload));
+        || (payload.has_any(&["auth_time", "sid"]) && !payload.has_any(BEYOND_A_LOGIN));
     is_id_token.then_some(ID_TOKEN)
-}
-
-/// Whether it names the client or the access given, as ID tokens do not; they may have `azp`.
-fn is_for_access(payload: &Members) -> bool {
-    [
-        "client_id",
-        "cid",
-        "appid",
-        "scope",
-        "scp",
-        "permissions",
-        "gty",
-        "idtyp",
-    ]
-    .iter()
-    .any(|name| payload.has(name))
-}
-
-/// Whether it names its client and the access given, as access tokens do.
-fn has_client(payload: &Members) -> bool {
-    ["client_id", "azp", "cid", "appid", "scope", "scp"]
-        .iter()
-        .any(|name| payload.has(name))
 }
 
 /// An access token of an issuer that does not follow RFC 9068.
@@ -128,7 +95,10 @@ fn profile(header: &Members, payload: &Members, asked: &Asked) -> Option<String>
     let is_foreign = header
         .string("typ")
         .is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"));
-    if asked.policy.profile() != Profile::Rfc9068 || !is_foreign || !has_client(payload) {
+    // As access tokens do.
+    let names_access =
+        payload.has_any(Profile::Generic.client_id_claims()) || payload.has_any(&["scope", "scp"]);
+    if asked.policy.profile() != Profile::Rfc9068 || !is_foreign || !names_access {
         return None;
     }
     let issuer = payload.string("iss").unwrap_or_default();
@@ -149,22 +119,18 @@ fn issuer(payload: &Members, asked: &Asked) -> Option<String> {
     if asked.issuers().any(|ours| ours == found) {
         return None;
     }
-    asked
-        .issuers()
-        .find_map(|ours| nearly(&found, ours))
-        .map(|differs| {
-            let found = quoted(&found);
-            format!("Its issuer differs from yours in {differs} only; it must be equal: {found}.")
-        })
+    let differs = asked.issuers().find_map(|ours| nearly(&found, ours))?;
+    let found = quoted(&found);
+    Some(format!(
+        "Its issuer differs from yours in {differs} only; it must be equal: {found}."
+    ))
 }
 
 /// The difference between two issuers, if it is tiny.
 fn nearly(found: &str, ours: &str) -> Option<&'static str> {
     let bare = |issuer: &str| {
-        let issuer = issuer.trim_end_matches('/').to_ascii_lowercase();
-        issuer
-            .split_once("://")
-            .map_or_else(|| issuer.clone(), |(_, rest)| rest.to_owned())
+        let (_, rest) = issuer.split_once("://").unwrap_or(("", issuer));
+        rest.trim_end_matches('/').to_ascii_lowercase()
     };
     if found.trim_end_matches('/') == ours.trim_end_matches('/') {
         return Some("a slash at the end");
@@ -189,16 +155,27 @@ fn audience(payload: &Members, asked: &Asked) -> Option<String> {
     }
     let issuer = payload.string("iss");
     if values.first() == issuer.as_ref() && issuer.is_some() {
-        let remedy = if asked.is_configured() {
-            "add the issuer to its audiences"
-        } else {
-            "pass the issuer as --audience too"
+        let remedy = match asked.is_configured() {
+            true => "add the issuer to its audiences",
+            false => "pass the issuer as --audience too",
         };
         return Some(format!("{AUTHGEAR_USER_AUDIENCE}{remedy}."));
     }
     let shown = payload.shown(claim);
     Some(format!("It is a token for another audience: {shown}."))
 }
+
+/// What names the client or the access given, as ID tokens do not; they may have `azp`.
+const BEYOND_A_LOGIN: &[&str] = &[
+    "client_id",
+    "cid",
+    "appid",
+    "scope",
+    "scp",
+    "permissions",
+    "gty",
+    "idtyp",
+];
 
 const OPAQUE: &str = "This is an opaque access token of Authgear, no JWT: 32 letters and digits. It can be \
     verified only after the application's option \"Issue JWT as access token\" is switched on in \

@@ -87,7 +87,7 @@ impl HttpTransport {
         if let Some(etag) = get.etag {
             request = request.header(IF_NONE_MATCH, etag);
         }
-        let response = request.send().await.map_err(|error| told_apart(&error))?;
+        let response = request.send().await.map_err(|error| fetch_error(&error))?;
         let mut answer = Answer {
             status: response.status().as_u16(),
             etag: text(response.headers(), &ETAG),
@@ -152,7 +152,11 @@ pub enum HttpTransportError {
 /// The body, read only up to its limit. We request no compression, so nothing is decompressed.
 async fn read(mut response: Response) -> Result<Vec<u8>, FetchError> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| told_apart(&error))? {
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| fetch_error(&error))?
+    {
         if body.len().saturating_add(chunk.len()) > limits::DOCUMENT_BYTES {
             return Err(FetchError::TooLarge);
         }
@@ -174,7 +178,7 @@ fn list(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     Some(lines.join(", ")).filter(|list| !list.is_empty())
 }
 
-fn told_apart(error: &reqwest::Error) -> FetchError {
+fn fetch_error(error: &reqwest::Error) -> FetchError {
     // Connecting has its own, shorter timeout.
     if error.is_timeout() && !error.is_connect() {
         return FetchError::Timeout;

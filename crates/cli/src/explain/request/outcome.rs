@@ -49,16 +49,14 @@ impl Outcome {
 
     /// The outcome as far as it is known without keys.
     pub(super) fn without_keys(report: &Report, error: &str) -> Self {
-        match report.decision {
-            explain::Decision::Refused(code) => Self::Refused {
+        if let explain::Decision::Refused(code) = report.decision {
+            return Self::Refused {
                 code,
                 status: None,
                 challenge: None,
-            },
-            explain::Decision::Accepted(_)
-            | explain::Decision::KeysUnavailable
-            | explain::Decision::Undecided => Self::Undecided(error.to_owned()),
+            };
         }
+        Self::Undecided(error.to_owned())
     }
 
     /// The text given as a token cannot be sent in a field.

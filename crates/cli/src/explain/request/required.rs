@@ -75,31 +75,29 @@ fn expected(asked: Asked<'_>, now: UnixTime) -> String {
 
 fn found(asked: Asked<'_>, principal: &Principal, now: UnixTime) -> String {
     let absent = || "absent".to_owned();
-    if matches!(asked, Asked::Kind(_)) {
-        return kind_of(principal.kind()).to_owned();
-    }
-    if matches!(asked, Asked::Client(_)) {
-        return principal.client_id().map_or_else(absent, quoted);
-    }
-    if matches!(asked, Asked::Scope { .. }) {
-        let scopes: Vec<_> = principal.scopes().collect();
-        return match scopes.is_empty() {
-            true => "none".to_owned(),
-            false => quoted(&scopes.join(" ")),
-        };
-    }
-    if let (Asked::Age(_), Some(at)) = (asked, principal.auth_time()) {
-        return format!("{} ({})", time::iso(at), time::relative(at, now));
-    }
-    let claim = asked.claim().and_then(|path| principal.claim(&path));
-    claim.map_or_else(absent, |claim| value(claim.as_json()))
-}
-
-const fn kind_of(kind: PrincipalKind) -> &'static str {
-    match kind {
-        PrincipalKind::Machine => "a machine",
-        PrincipalKind::User => "a user",
-        PrincipalKind::Unknown => "unknown",
+    let claim = || {
+        let claim = asked.claim().and_then(|path| principal.claim(&path));
+        claim.map_or_else(absent, |claim| value(claim.as_json()))
+    };
+    match asked {
+        Asked::Kind(_) => match principal.kind() {
+            kind @ (PrincipalKind::Machine | PrincipalKind::User) => Asked::Kind(kind).to_string(),
+            PrincipalKind::Unknown => "unknown".to_owned(),
+        },
+        Asked::Client(_) => principal.client_id().map_or_else(absent, quoted),
+        Asked::Scope { .. } => match principal.scopes().collect::<Vec<_>>().join(" ").as_str() {
+            "" => "none".to_owned(),
+            scopes => quoted(scopes),
+        },
+        Asked::Age(_) => principal.auth_time().map_or_else(claim, |at| {
+            format!("{} ({})", time::iso(at), time::relative(at, now))
+        }),
+        Asked::Claim { .. }
+        | Asked::NotAnonymous
+        | Asked::Verified
+        | Asked::Acr(_)
+        | Asked::Amr(_)
+        | _ => claim(),
     }
 }
 

@@ -7,8 +7,7 @@ use serde_json::value::RawValue;
 use super::outcome::Outcome;
 use super::text::{access, described};
 use super::{Applied, Explained};
-use crate::explain::explanation;
-use crate::reasons::Explanation;
+use crate::explain::to_json as report_to_json;
 
 /// The JSON text.
 pub(in crate::explain) fn to_json(explained: &Explained) -> String {
@@ -29,10 +28,7 @@ pub(in crate::explain) fn to_json(explained: &Explained) -> String {
             .collect(),
         also: also.iter().map(RouteJson::of).collect(),
         route: route.map(RouteJson::of),
-        token: explained
-            .token
-            .as_ref()
-            .map(|report| report.to_json(explanation(report).as_ref().map(Explanation::meaning))),
+        token: explained.token.as_ref().map(report_to_json),
         decision: DecisionJson::of(&explained.outcome),
     };
     // Strings and options of them always serialize.
@@ -121,7 +117,7 @@ struct AlternativeJson<'e> {
     checks: &'e [Check],
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct DecisionJson<'e> {
     admitted: Option<bool>,
     /// The gateway answers it itself, with the protected resource metadata.
@@ -150,38 +146,38 @@ struct FieldJson<'e> {
 impl<'e> DecisionJson<'e> {
     fn of(outcome: &'e Outcome) -> Self {
         let reason = outcome.reason();
-        let mut json = Self {
-            admitted: None,
-            published: false,
-            status: None,
+        let json = Self {
             reason: reason.as_ref().map(|reason| reason.code),
             means: reason.as_ref().map(|reason| reason.means.clone()),
             remedy: reason.map(|reason| reason.remedy),
-            challenge: None,
-            identity: None,
+            ..Self::default()
         };
         match outcome {
             Outcome::Admitted { fields, .. } => {
-                json.admitted = Some(true);
                 let field = |(name, value): &'e (String, String)| FieldJson {
                     name,
                     value: text::shown(value, value.len()),
                 };
-                json.identity = Some(fields.iter().map(field).collect());
+                Self {
+                    admitted: Some(true),
+                    identity: Some(fields.iter().map(field).collect()),
+                    ..json
+                }
             }
             Outcome::Refused {
                 status, challenge, ..
-            } => {
-                json.admitted = Some(false);
-                json.status = *status;
-                json.challenge = challenge.as_deref();
-            }
-            Outcome::Published { status } => {
-                json.published = true;
-                json.status = Some(*status);
-            }
-            Outcome::Undecided(_) => {}
+            } => Self {
+                admitted: Some(false),
+                status: *status,
+                challenge: challenge.as_deref(),
+                ..json
+            },
+            Outcome::Published { status } => Self {
+                published: true,
+                status: Some(*status),
+                ..json
+            },
+            Outcome::Undecided(_) => json,
         }
-        json
     }
 }

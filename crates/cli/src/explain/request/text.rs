@@ -2,14 +2,17 @@
 
 use std::io::{self, Write};
 
-use bearward::explain::{Decision, Report, text};
+use bearward::explain::{Report, text};
 use bearward_gateway::route::{Access, Mode, Preflight, Route, Router};
 
 use super::outcome::Outcome;
 use super::required::Alternative;
 use super::routes::{Tried, Verdict};
 use super::{Applied, Explained};
-use crate::explain::table::{BAD, BOLD, DIM, GOOD, wrapped, write_checks, write_labelled};
+use crate::explain::table::{
+    BAD, BOLD, DIM, GOOD, wrapped, write_checks, write_labelled, write_meaning,
+    write_other_failures,
+};
 use crate::reasons::Explanation;
 
 /// Writes the explanation.
@@ -151,14 +154,7 @@ fn write_token(report: &Report, out: &mut impl Write) -> io::Result<()> {
     for hint in &report.hints {
         write_labelled("hint", hint, out)?;
     }
-    if let Decision::Refused(_) = report.decision {
-        let others = report.other_failures();
-        if !others.is_empty() {
-            let text = format!("it would fail for {}", others.join(", "));
-            write_labelled("also", &text, out)?;
-        }
-    }
-    Ok(())
+    write_other_failures(report, out)
 }
 
 fn write_alternative(
@@ -174,12 +170,12 @@ fn write_alternative(
     };
     writeln!(out, "\n{BOLD}required{which}: {names}{BOLD:#}")?;
     write_checks(&alternative.checks, out)?;
-    let mut told: Vec<&str> = Vec::new();
+    let mut written: Vec<&str> = Vec::new();
     for check in &alternative.checks {
-        let Some(code) = check.verdict.code().filter(|code| !told.contains(code)) else {
+        let Some(code) = check.verdict.code().filter(|code| !written.contains(code)) else {
             continue;
         };
-        told.push(code);
+        written.push(code);
         if let Some(reason) = Explanation::of(code) {
             write_labelled("remedy", &format!("{code}: {}", reason.remedy), out)?;
         }
@@ -189,21 +185,13 @@ fn write_alternative(
 
 fn write_outcome(outcome: &Outcome, out: &mut impl Write) -> io::Result<()> {
     match outcome {
-        Outcome::Admitted {
-            shadowed: None,
-            fields,
-        } => {
-            writeln!(out, "{GOOD}admitted{GOOD:#}")?;
-            write_fields(fields, out)?;
-        }
-        Outcome::Admitted {
-            shadowed: Some(code),
-            fields,
-        } => {
-            writeln!(
-                out,
-                "{GOOD}admitted{GOOD:#}, because the route is in shadow mode; else {BAD}refused{BAD:#}: {code}"
-            )?;
+        Outcome::Admitted { shadowed, fields } => {
+            write!(out, "{GOOD}admitted{GOOD:#}")?;
+            if let Some(code) = shadowed {
+                let why = "because the route is in shadow mode";
+                write!(out, ", {why}; else {BAD}refused{BAD:#}: {code}")?;
+            }
+            writeln!(out)?;
             write_fields(fields, out)?;
         }
         Outcome::Published { status } => {
@@ -233,8 +221,7 @@ fn write_outcome(outcome: &Outcome, out: &mut impl Write) -> io::Result<()> {
         }
     }
     if let Some(reason) = outcome.reason() {
-        write_labelled("means", &reason.means, out)?;
-        write_labelled("remedy", &reason.remedy, out)?;
+        write_meaning(&reason, out)?;
         write_labelled("more", &reason.anchor(), out)?;
     }
     Ok(())
