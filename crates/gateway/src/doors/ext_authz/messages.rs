@@ -3,6 +3,12 @@
 //! The whole API of Envoy as Rust would be a fifth of the build. Protobuf skips a field that a message
 //! does not have; the tests ask with the messages of the whole API.
 
+#![expect(
+    clippy::exhaustive_enums,
+    clippy::exhaustive_structs,
+    reason = "callers of `ExtAuthz::answer` write and match them"
+)]
+
 pub use prost_types::{ListValue, Struct, Value, value};
 
 use std::collections::HashMap;
