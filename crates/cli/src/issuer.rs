@@ -45,6 +45,7 @@ impl Issuer {
             }
             // Already active at the first fetch.
             if let Some(fault) = self.faults.first() {
+                tracing::info!(%fault, "fault set");
                 builder = builder.fault(*fault);
             }
             let issuer = builder.start().await?;
@@ -60,18 +61,17 @@ impl Issuer {
     }
 }
 
-/// Applies the faults in turn, forever.
+/// Applies the faults in turn, forever. The first is active already, and if it is the only one, a
+/// client may have cleared it.
 async fn take_turns(issuer: &DevIssuer, faults: &[Fault]) {
-    for fault in faults.iter().cycle() {
+    if faults.len() < 2 {
+        return std::future::pending().await;
+    }
+    for fault in faults.iter().cycle().skip(1) {
+        tokio::time::sleep(TURN).await;
         tracing::info!(%fault, "fault set");
         issuer.set_fault(*fault);
-        if faults.len() > 1 {
-            tokio::time::sleep(TURN).await;
-        } else {
-            break;
-        }
     }
-    std::future::pending().await
 }
 
 fn introduction(issuer: &DevIssuer) -> String {

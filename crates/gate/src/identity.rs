@@ -289,8 +289,7 @@ impl Identity {
         let settings = &self.0.settings;
         self.is_ours(folded)
             || (settings.underscores == Underscores::Drop && name.as_str().contains('_')
-                || misleading::find(folded)
-                    .is_some_and(|row| !row.may_be_said(name, folded, sender))
+                || misleading::find(folded).is_some_and(|row| !row.may_pass(name, folded, sender))
                 || settings.removes(folded))
                 && !settings.kept.contains(name)
     }

@@ -14,8 +14,8 @@ mod query;
 
 pub(crate) use self::query::names_another;
 
+use self::AllowedFrom::{Nobody, Proxy};
 use self::Takes::{Client, Host, Method, Path, Scheme, User};
-use self::Teller::{Nobody, Proxy};
 
 /// What a reader overrides with such a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub enum Takes {
     clippy::exhaustive_enums,
     reason = "crates of this workspace read the table in full"
 )]
-pub enum Teller {
+pub enum AllowedFrom {
     /// Nobody: the gateway's decision depends on this value.
     Nobody,
     /// A trusted proxy in front of the gateway, under exactly this name.
@@ -60,7 +60,7 @@ pub struct Misleading {
     /// What a reader overrides with it.
     pub takes: Takes,
     /// Who may send it to an application.
-    pub teller: Teller,
+    pub allowed_from: AllowedFrom,
     /// Who reads it.
     pub readers: &'static str,
     /// Where this is documented.
@@ -81,8 +81,8 @@ pub enum Sender {
 
 impl Misleading {
     /// Whether this sender may send the field under this name.
-    pub fn may_be_said(&self, name: &HeaderName, folded: &str, by: Sender) -> bool {
-        let is_own = match (self.teller, by) {
+    pub fn may_pass(&self, name: &HeaderName, folded: &str, by: Sender) -> bool {
+        let is_own = match (self.allowed_from, by) {
             (Nobody, _) | (Proxy, Sender::Stranger) => false,
             (Proxy, Sender::TrustedProxy) => true,
             (Proxy, Sender::Envoy) => ENVOYS_OWN.contains(&folded),
@@ -106,7 +106,7 @@ pub const ENVOYS_OWN: &[&str] = &[
 struct Row(
     &'static [&'static str],
     Takes,
-    Teller,
+    AllowedFrom,
     &'static str,
     &'static str,
 );
@@ -114,11 +114,11 @@ struct Row(
 /// Every known field, sorted by name.
 pub static MISLEADING: LazyLock<Vec<Misleading>> = LazyLock::new(|| {
     let fields = ROWS.iter().flat_map(|row| {
-        let Row(names, takes, teller, readers, source) = *row;
+        let Row(names, takes, allowed_from, readers, source) = *row;
         names.iter().map(move |name| Misleading {
             name,
             takes,
-            teller,
+            allowed_from,
             readers,
             source,
         })
@@ -306,12 +306,12 @@ pub fn reference() -> String {
             Scheme => "scheme",
             User => "user",
         };
-        let teller = match row.teller {
+        let allowed_from = match row.allowed_from {
             Nobody => "nobody",
             Proxy => "a trusted proxy",
         };
         let (readers, source) = (row.readers, row.source);
-        format!("| `{name}` | {takes} | {teller} | {readers} | {source} |\n")
+        format!("| `{name}` | {takes} | {allowed_from} | {readers} | {source} |\n")
     });
     let heading =
         "| field | overrides | may be set by | read by | source |\n|---|---|---|---|---|\n";
@@ -422,7 +422,7 @@ pub(crate) fn bit(length: usize) -> u64 {
 mod tests {
     use std::borrow::Cow;
 
-    use super::{ENVOYS_OWN, MISLEADING, Takes, Teller};
+    use super::{AllowedFrom, ENVOYS_OWN, MISLEADING, Takes};
     use super::{bit, find, fold, has_length, is_candidate};
 
     #[test]
@@ -439,7 +439,11 @@ mod tests {
             );
         }
         for name in ENVOYS_OWN {
-            assert_eq!(find(name).unwrap().teller, Teller::Proxy, "{name}");
+            assert_eq!(
+                find(name).unwrap().allowed_from,
+                AllowedFrom::Proxy,
+                "{name}"
+            );
         }
     }
 

@@ -22,8 +22,8 @@ mod metadata;
 pub(crate) mod serve;
 
 use messages::{
-    CheckRequest, CheckResponse, DeniedHttpResponse, HeaderAppendAction, HeaderValue,
-    HeaderValueOption, HttpRequest, HttpResponse, HttpStatus, OkHttpResponse, Status,
+    CheckRequest, CheckResponse, DeniedHttpResponse, HeaderValue, HeaderValueOption, HttpRequest,
+    HttpResponse, HttpStatus, OkHttpResponse, Status,
 };
 
 /// Answers Envoy's questions.
@@ -224,10 +224,13 @@ fn field(name: &HeaderName, value: &http::HeaderValue) -> HeaderValueOption {
             value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
             raw_value: Vec::new(),
         }),
-        append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
+        append_action: OVERWRITE,
         keep_empty_value: true,
     }
 }
+
+/// `HeaderAppendAction::OVERWRITE_IF_EXISTS_OR_ADD`.
+const OVERWRITE: i32 = 2;
 
 /// The number of the gRPC status `OK`.
 const OK: i32 = 0;

@@ -1,7 +1,7 @@
 //! The names of fields, in every spelling that a proxy must handle.
 
 use bearward_gate::identity::{Identity, Underscores, has_reserved_prefix};
-use bearward_gate::misleading::{MISLEADING, Teller};
+use bearward_gate::misleading::{AllowedFrom, MISLEADING};
 use http::HeaderName;
 
 use super::{RecipeError, plain};
@@ -24,7 +24,7 @@ pub(super) struct Names {
 struct Misleading {
     name: Name,
     is_beginning: bool,
-    teller: Teller,
+    allowed_from: AllowedFrom,
 }
 
 /// The name of one field: lower-case letters, digits and hyphens.
@@ -71,7 +71,7 @@ impl Names {
     /// requests: full names, and starts of names.
     pub(super) fn of_proxies(&self) -> (Vec<&Name>, Vec<&Name>) {
         let rows = self.misleading.iter();
-        let rows = rows.filter(|row| row.teller == Teller::Proxy);
+        let rows = rows.filter(|row| row.allowed_from == AllowedFrom::Proxy);
         let (beginnings, names): (Vec<_>, Vec<_>) = rows.partition(|row| row.is_beginning);
         let names = names.into_iter().map(|row| &row.name);
         let beginnings = beginnings.into_iter().map(|row| &row.name);
@@ -134,7 +134,7 @@ fn misleading(identity: &Identity) -> Result<Vec<Misleading>, RecipeError> {
             rows.push(Misleading {
                 name: Name(name.to_owned()),
                 is_beginning: beginning.is_some(),
-                teller: row.teller,
+                allowed_from: row.allowed_from,
             });
         }
     }
@@ -143,7 +143,7 @@ fn misleading(identity: &Identity) -> Result<Vec<Misleading>, RecipeError> {
             rows.push(Misleading {
                 name: Name(plain::field(name)?),
                 is_beginning: false,
-                teller: Teller::Nobody,
+                allowed_from: AllowedFrom::Nobody,
             });
         }
     }

@@ -136,22 +136,13 @@ pub struct HeaderValueOption {
     /// The field.
     #[prost(message, optional, tag = "1")]
     pub header: Option<HeaderValue>,
-    /// What becomes of a field of this name that is there.
-    #[prost(enumeration = "HeaderAppendAction", tag = "3")]
+    /// What becomes of fields of this name that are there: 2, `OVERWRITE_IF_EXISTS_OR_ADD`, replaces
+    /// them.
+    #[prost(int32, tag = "3")]
     pub append_action: i32,
     /// Whether a field with an empty value is set, not removed.
     #[prost(bool, tag = "4")]
     pub keep_empty_value: bool,
-}
-
-/// `envoy.config.core.v3.HeaderValueOption.HeaderAppendAction`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
-#[repr(i32)]
-pub enum HeaderAppendAction {
-    /// The value is added to those that are there.
-    AppendIfExistsOrAdd = 0,
-    /// The value replaces all that are there.
-    OverwriteIfExistsOrAdd = 2,
 }
 
 /// `envoy.type.v3.HttpStatus`.
