@@ -13,7 +13,7 @@ use crate::{Exit, Failure, help, print, running, serve};
 
 /// Checks a configuration: reads it completely, then asks each issuer for its keys.
 ///
-/// Warns if something should be stated explicitly, such as how the application reads paths.
+/// Warns if something should be set explicitly, such as how the application reads paths.
 #[derive(clap::Args)]
 #[command(after_long_help = help::sections([EXITS, help::ENVIRONMENT, help::FILES]))]
 pub(crate) struct Check {
@@ -81,7 +81,7 @@ fn line(state: &IssuerState) -> String {
         Some(error) => format!("{issuer}  {}\n", shown(&error.to_string(), 500)),
         None if !keys.is_usable => format!("{issuer}  did not answer in time\n"),
         None => match keys.kids.len() {
-            0 => format!("{issuer}  a key without name\n"),
+            0 => format!("{issuer}  a key without a name\n"),
             1 => format!("{issuer}  1 key\n"),
             count => format!("{issuer}  {count} keys\n"),
         },
@@ -143,7 +143,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 const EXITS: &str = "\
 Exit status:
-  0  The configuration has no mistakes, warnings or not, and each issuer has keys for us.
-  1  There are mistakes, or an issuer has no keys for us.
+  0  The configuration has no mistakes (it may have warnings), and each issuer has usable keys.
+  1  There are mistakes, or an issuer has no usable keys.
   2  The file cannot be read, or a usage error.
 ";

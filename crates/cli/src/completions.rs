@@ -6,8 +6,8 @@ use crate::{Exit, Failure, help, print};
 
 /// Prints the completions for a shell.
 ///
-/// For bash: bearward completions bash > ~/.local/share/bash-completion/completions/bearward. For zsh:
-/// into a folder of $fpath, as _bearward. For fish: > ~/.config/fish/completions/bearward.fish.
+/// For bash: bearward completions bash > ~/.local/share/bash-completion/completions/bearward. For zsh,
+/// save it as _bearward in a folder of $fpath. For fish: > ~/.config/fish/completions/bearward.fish.
 #[derive(clap::Args)]
 #[command(after_long_help = help::sections([help::PLAIN_EXITS, help::ENVIRONMENT]))]
 pub(crate) struct Completions {

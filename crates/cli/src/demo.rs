@@ -23,27 +23,27 @@ mod whoami;
 use self::lines::Addresses;
 
 /// Starts a development issuer, a sample application that verifies its tokens, and the gateway in
-/// front of another one that knows nothing of tokens; all on loopback.
+/// front of another application that knows nothing about tokens; all on loopback.
 ///
-/// Prints curl lines that succeed, are refused, and step up. With --issuer only the sample
-/// application runs, for the tokens of that issuer. Ctrl-C stops all.
+/// Prints curl commands that succeed, are refused, and step up. With --issuer, only the sample
+/// application runs, for the tokens of that issuer. Ctrl-C stops everything.
 #[derive(clap::Args)]
 #[command(after_long_help = help::sections([help::PLAIN_EXITS, help::ENVIRONMENT]))]
 pub(crate) struct Demo {
     /// The application's port on 127.0.0.1 [default: a free one]
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     port: u16,
-    /// Accepts the tokens of this issuer and starts none
+    /// Accepts the tokens of this issuer, and starts no development issuer
     #[arg(long, value_name = "URL", requires = "audiences")]
     issuer: Option<String>,
-    /// The application's name in `aud`, with --issuer; again for more
+    /// The application's name in `aud`, with --issuer; repeat for several
     #[arg(long = "audience", value_name = "AUD", requires = "issuer")]
     audiences: Vec<String>,
     /// How the issuer writes access tokens, with --issuer
     #[arg(long, value_name = "PROFILE", default_value = "rfc9068", value_parser = rules::profile())]
     #[arg(requires = "issuer")]
     profile: Profile,
-    /// The application's address, in the place of --port
+    /// The application's address, instead of --port
     #[arg(long, value_name = "ADDR", conflicts_with = "port")]
     listen: Option<SocketAddr>,
     #[command(flatten)]

@@ -27,18 +27,18 @@ use self::request::{Explained, Request, Url};
 /// Explains why an access token is accepted or refused: every check, with what it expects and what
 /// it finds.
 ///
-/// Without --issuer and --audience it shows what can be seen of the token alone.
+/// Without --issuer and --audience it shows what the token alone reveals.
 ///
-/// With --url it explains a request to the gateway: which route is for it and why, what the route
-/// requires, what the token has of that, and which fields the application gets. Issuers and rules
-/// are then those of the configuration, and the token may be left out.
+/// With --url it explains a request to the gateway: which route matches and why, what the route
+/// requires, which requirements the token meets, and which fields the application gets. Issuers and
+/// rules then come from the configuration, and the token is optional.
 #[derive(clap::Args)]
 #[command(after_long_help = help::sections([EXITS, help::ENVIRONMENT, help::FILES]))]
 pub(crate) struct Explain {
-    /// The issuer, exactly as it should stand in `iss`
+    /// The issuer, exactly as it should appear in `iss`
     #[arg(long, value_name = "ISS")]
     issuer: Option<String>,
-    /// Your name in `aud`; again for more, of which one suffices
+    /// Your name in `aud`; repeat for several, of which a token needs one
     #[arg(long = "audience", value_name = "AUD")]
     audiences: Vec<String>,
     /// How to print the explanation [default: text]
@@ -47,7 +47,7 @@ pub(crate) struct Explain {
     /// The token, or `-` to read it from stdin, which keeps it out of the shell's history
     #[arg(value_name = "TOKEN|-", required_unless_present = "url")]
     token: Option<OsString>,
-    /// The URL of a request to the gateway, or its path alone
+    /// The URL of a request to the gateway, or only its path
     #[arg(long, value_name = "URL", help_heading = "Request")]
     #[arg(conflicts_with_all = [
         "issuer", "audiences", "jwks", "secret", "algorithms", "profile", "leeway",
@@ -174,5 +174,5 @@ const EXITS: &str = "\
 Exit status:
   0  The token would be accepted; with --url, the request would pass.
   1  It is refused.
-  2  That could not be decided (no keys, options left out), or a usage error.
+  2  No decision was possible (no keys, or options left out), or a usage error.
 ";

@@ -8,11 +8,11 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::{Exit, Failure, help, print, serve};
 
-/// Prints the configuration of the proxy in front, written from that of the gateway.
+/// Prints a configuration for the proxy in front, generated from that of the gateway.
 ///
-/// It has every identity header by name, and what the proxy needs to carry out decisions as they
-/// were made. The comments at its beginning say what to check before it is used; docs/recipes has a
-/// page for each proxy. Issuers are not asked.
+/// It lists every identity header by name, and contains what the proxy needs to enforce decisions
+/// exactly. The comments at its beginning list what to check before you use it; docs/recipes has a
+/// page for each proxy. The command does not contact issuers.
 #[derive(clap::Args)]
 #[command(after_long_help = help::sections([help::PLAIN_EXITS, help::ENVIRONMENT]))]
 pub(crate) struct GenConfig {
@@ -29,15 +29,14 @@ pub(crate) struct GenConfig {
     #[arg(long, value_name = "ADDR")]
     bearward: Option<Place>,
     /// The application: HOST:PORT or unix:PATH for plain HTTP, or the name of an upstream of the
-    /// configuration [default: the upstream, if there is one alone]
+    /// configuration [default: the upstream, if there is only one]
     #[arg(long, value_name = "ADDR|NAME")]
     application: Option<String>,
-    /// A PEM file with the authorities that verify the certificate of the gateway, where its listener
+    /// A PEM file with the authorities that verify the certificate of the gateway, if its listener
     /// has `tls` [default: those of the system]
     #[arg(long, value_name = "FILE")]
     bearward_ca: Option<PathBuf>,
-    /// A PEM file with the certificate by which the proxy proves who it is, where the listener has
-    /// `client_ca`
+    /// A PEM file with the certificate that the proxy presents, if the listener has `client_ca`
     #[arg(long, value_name = "FILE")]
     client_certificate: Option<PathBuf>,
     /// A PEM file with its key [default: the file of the certificate]

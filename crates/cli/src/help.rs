@@ -7,18 +7,18 @@ pub(crate) fn sections<const COUNT: usize>(sections: [&str; COUNT]) -> String {
 
 pub(crate) const EXITS: &str = "\
 Exit status:
-  0  It did what it was asked.
+  0  Success.
   1  A token is refused, or a configuration would not work.
-  2  Nothing could be decided: a usage error, no keys, a file that cannot be read, an address that
-     cannot be listened on.
+  2  No decision was possible: a usage error, no keys, an unreadable file, or an address that is not
+     available.
 ";
 
 /// For commands that make no decisions.
 pub(crate) const PLAIN_EXITS: &str = "\
 Exit status:
-  0  It did what it was asked, or stopped when it was asked to.
-  2  It could not: a usage error, a configuration with mistakes, a file that cannot be read or
-     written, an address that cannot be listened on.
+  0  Success, or stopped on request.
+  2  Failure: a usage error, a configuration with mistakes, a file that cannot be read or written, or
+     an address that is not available.
 ";
 
 pub(crate) const ENVIRONMENT: &str = "\
@@ -43,7 +43,7 @@ Files:
 
 pub(crate) const SIGNALS: &str = "\
 Signals:
-  SIGHUP           Reads the configuration and the files it names again. If it has mistakes, the
-                   last good one stays in force.
+  SIGHUP           Reads the configuration and the files it names again. If there are mistakes,
+                   the last good configuration stays in force.
   SIGTERM, SIGINT  Stops: accepts no new connections, and answers requests in progress within 30 s.
 ";

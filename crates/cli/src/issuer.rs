@@ -13,21 +13,22 @@ use crate::log::Log;
 use crate::running;
 use crate::{Exit, Failure, help, print};
 
-/// Runs a development issuer on loopback: discovery, keys, login, tokens for the asking, key
+/// Runs a development issuer on loopback: discovery, keys, login, any token on request, key
 /// rotation, and faults on demand.
 ///
-/// It is laid out as Authgear is. Whoever reaches it gets the tokens they ask for, and its keys are
-/// public: trust it in tests only. Prints its URLs and curl lines; Ctrl-C stops it.
+/// Its URLs and tokens are like those of Authgear. Anyone who can reach it gets any token they ask
+/// for, and its keys are public, so trust it only in tests. Prints its URLs and curl commands; Ctrl-C
+/// stops it.
 #[derive(clap::Args)]
 #[command(after_long_help = help::sections([help::PLAIN_EXITS, help::ENVIRONMENT]))]
 pub(crate) struct Issuer {
     /// The port on 127.0.0.1 [default: a free one]
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     port: u16,
-    /// Lets a new key sign this often, such as `30s` or `5m`
+    /// Rotates the signing key this often, such as `30s` or `5m`
     #[arg(long, value_name = "DURATION", value_parser = period)]
     rotate_every: Option<Duration>,
-    /// What is wrong with its metadata and keys; several take turns, 10 s each
+    /// Fault in its metadata and keys; several faults take turns, 10 s each
     #[arg(long = "fault", value_name = "KIND", value_parser = fault())]
     faults: Vec<Fault>,
     #[command(flatten)]
@@ -89,17 +90,17 @@ fn introduction(issuer: &DevIssuer) -> String {
             format!("curl -s {url}/mint -d '{{}}'"),
         ),
         (
-            "an expired one; `claims` and `header` set anything else",
+            "an expired token; `claims` and `header` can set anything else",
             format!(
                 r#"curl -s {url}/mint -d '{{"expires_in":-60,"claims":{{"sub":"{SUBJECT}"}}}}'"#
             ),
         ),
         (
-            "an ID token, to send along in X-Id-Token",
+            "an ID token, to send in X-Id-Token",
             format!(r#"curl -s {url}/mint -d '{{"kind":"id_token"}}'"#),
         ),
         (
-            "a machine's access token, by its credentials",
+            "a machine's access token, from its credentials",
             format!(
                 "curl -s {url}/oauth2/token -u {MACHINE_CLIENT_ID}:{secret} -d grant_type=client_credentials"
             ),
@@ -109,11 +110,11 @@ fn introduction(issuer: &DevIssuer) -> String {
             format!(r#"bearward verify --issuer {url} --audience {url} "{token}""#),
         ),
         (
-            "let a new key sign, and take the old one away",
+            "rotate the signing key and remove the old one",
             format!(r#"curl -s {url}/rotate -d '{{"drop":true}}'"#),
         ),
         (
-            "do not answer any more, then answer again",
+            "stop answering, then answer again",
             format!(r#"curl -s {url}/faults -d '{{"fault":"down"}}'"#),
         ),
     ];
@@ -134,7 +135,7 @@ fn fault() -> impl TypedValueParser<Value = Fault> {
     PossibleValuesParser::new(names).try_map(|name| name.parse::<Fault>())
 }
 
-/// A length of time above zero.
+/// A duration above zero.
 fn period(text: &str) -> Result<Duration, NotAPeriod> {
     let period = SignedDuration::from_str(text).map_err(|_| NotAPeriod)?;
     let period = Duration::try_from(period).map_err(|_| NotAPeriod)?;
@@ -145,7 +146,7 @@ fn period(text: &str) -> Result<Duration, NotAPeriod> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a length of time such as `30s`, `5m` or `1h 30m`")]
+#[error("not a duration such as `30s`, `5m` or `1h 30m`")]
 struct NotAPeriod;
 
 /// How long a fault stays active if several take turns.

@@ -23,8 +23,8 @@ pub(crate) struct KeySource {
     /// A JWK Set, in a file or at a URL [default: discovered from the issuer]
     #[arg(long, value_name = "FILE|URL", conflicts_with = "secret")]
     jwks: Option<Location>,
-    /// The static secret of an issuer that signs with HS256, HS384 or HS512; name the algorithm as
-    /// well. A file counts byte for byte
+    /// The static secret of an issuer that signs with HS256, HS384 or HS512; also set
+    /// the algorithm. Every byte of a file is part of the secret
     #[arg(long, value_name = "env:NAME|file:PATH", requires = "algorithms")]
     secret: Option<Secret>,
 }
@@ -116,7 +116,7 @@ impl FromStr for Secret {
 
 /// Not a location; perhaps the secret itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("say where the secret is: `env:NAME` or `file:PATH`")]
+#[error("expected a reference to the secret: `env:NAME` or `file:PATH`")]
 struct NotASecretSource;
 
 /// Why there are no keys to decide with.
@@ -128,7 +128,7 @@ pub(crate) enum NoKeys {
     File { path: PathBuf, error: io::Error },
     #[error(transparent)]
     Issuer(BuildError),
-    #[error("starting the network: {0}")]
+    #[error("cannot start the network: {0}")]
     Runtime(io::Error),
     #[error("{0}")]
     Secret(SecretError),

@@ -105,7 +105,7 @@ fn end(written: io::Result<()>, exit: Exit) -> Result<Exit, Failure> {
     }
 }
 
-/// Keeps bearer tokens: verifies access tokens, explains refused ones, runs the gateway, a
+/// Guards APIs with bearer tokens: verifies access tokens, explains refusals, and runs the gateway, a
 /// development issuer and a demo.
 #[derive(Parser)]
 #[command(
@@ -168,7 +168,7 @@ enum Failure {
     #[error("{}: {error}", file.display())]
     File { file: PathBuf, error: io::Error },
     #[error(
-        "there is no bearward.toml here: say --config FILE, or --issuer URL --audience NAME --upstream URL"
+        "bearward.toml does not exist in this folder: use --config FILE, or --issuer URL --audience NAME --upstream URL"
     )]
     NoConfig,
     #[error(transparent)]
@@ -177,12 +177,12 @@ enum Failure {
     Issuer(#[from] bearward_testing::issuer::StartError),
     #[error(transparent)]
     Keys(#[from] keys::NoKeys),
-    #[error("listening on {address}: {error}")]
+    #[error("cannot listen on {address}: {error}")]
     Listen {
         address: SocketAddr,
         error: io::Error,
     },
-    #[error("the log filter: {0}")]
+    #[error("invalid log filter: {0}")]
     Log(#[from] tracing_subscriber::filter::ParseError),
     #[error("{mistakes}")]
     Mistakes { file: PathBuf, mistakes: Mistakes },
@@ -192,23 +192,23 @@ enum Failure {
     Place(#[from] bearward_gateway::recipe::PlaceError),
     #[error("{0}")]
     Policy(#[from] bearward_core::policy::PolicyError),
-    #[error("reading standard input: {0}")]
+    #[error("cannot read standard input: {0}")]
     Read(io::Error),
     #[error(transparent)]
     Recipe(#[from] bearward_gateway::recipe::RecipeError),
     #[error(transparent)]
     Requirements(#[from] bearward_core::requirements::RequirementsError),
-    #[error("starting threads: {0}")]
+    #[error("cannot start threads: {0}")]
     Runtime(io::Error),
     #[error("serving: {0}")]
     Serve(io::Error),
     #[error("a signal stopped the program before the command began")]
     Stopped,
-    #[error("the command still hangs after the time to stop has passed")]
+    #[error("the command did not stop in time")]
     Stuck,
     #[error("a worker thread panicked; the results are not complete")]
     Worker,
-    #[error("writing the results: {0}")]
+    #[error("cannot write the results: {0}")]
     Write(io::Error),
 }
 

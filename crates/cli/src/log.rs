@@ -23,7 +23,7 @@ pub(crate) struct Log {
     #[arg(long = "log", value_name = "FILTER", env = "RUST_LOG")]
     #[arg(default_value = "info,bearward_tower=debug")]
     filter: String,
-    /// How to write it: for a person, or one JSON object a line
+    /// How to write it: for a person, or one JSON object per line
     #[arg(long = "log-format", value_enum, default_value = "text")]
     format: Format,
 }

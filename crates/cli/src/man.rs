@@ -9,13 +9,13 @@ use crate::{Exit, Failure, help, print};
 
 /// Prints a manual page, or writes all of them.
 ///
-/// Without COMMAND the page is that of the program: bearward man | man -l -
+/// Without COMMAND it prints the page of the program: bearward man | man -l -
 #[derive(clap::Args)]
 #[command(after_long_help = help::sections([help::PLAIN_EXITS, help::ENVIRONMENT]))]
 pub(crate) struct Man {
-    /// The command whose page it is
+    /// The command to print the page of
     command: Option<String>,
-    /// Writes bearward.1 and one page for each command into this folder, which must be there
+    /// Writes bearward.1 and one page for each command into this folder, which must exist
     #[arg(long, value_name = "FOLDER", conflicts_with = "command")]
     folder: Option<PathBuf>,
 }

@@ -6,22 +6,22 @@ use bearward_core::policy::{PolicyBuilder, PolicyError};
 use bearward_core::{Algorithm, Policy, Profile, UnixTime};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-/// What a token must be like beside its issuer and audience.
+/// What a token must be like, apart from its issuer and audience.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Rules")]
 pub(crate) struct Rules {
-    /// An algorithm the issuer may use; again, or with commas, for more [default: every asymmetric
-    /// one, narrowed down by its keys]
+    /// An algorithm that the issuer may use; repeat, or separate with commas, for several [default:
+    /// every asymmetric one that its keys allow]
     #[arg(long = "algorithm", value_name = "ALG", value_delimiter = ',')]
     #[arg(hide_possible_values = true, value_parser = algorithm())]
     pub(crate) algorithms: Vec<Algorithm>,
     /// How the issuer writes access tokens
     #[arg(long, value_name = "PROFILE", default_value = "rfc9068", value_parser = profile())]
     profile: Profile,
-    /// Seconds that clocks may differ, at most 300
+    /// Seconds by which clocks may differ, at most 300
     #[arg(long, value_name = "SECS", default_value_t = 30)]
     leeway: u64,
-    /// The time to decide at, in seconds since 1970 [default: now]
+    /// The time to check the token at, in seconds since 1970 [default: now]
     #[arg(long, value_name = "UNIXTIME")]
     at: Option<u64>,
 }

@@ -18,10 +18,11 @@ use crate::{Exit, Failure, help};
 
 /// Runs the gateway: decides on requests for an application server in any language.
 ///
-/// Everything it does stands in the configuration; docs/configuration.md has every key. The file is
-/// read again when it changes, and upon SIGHUP; with mistakes, the last good one stays in force.
+/// The configuration controls everything it does; docs/configuration.md lists every key. The gateway
+/// reads the file again when it changes, and on SIGHUP. If it has mistakes, the last good
+/// configuration stays in force.
 ///
-/// For one issuer and one application no file is needed: with --issuer, --audience and --upstream,
+/// For one issuer and one application you need no file: with --issuer, --audience and --upstream,
 /// every request must have a valid access token.
 #[derive(clap::Args)]
 #[command(after_long_help = help::sections([help::PLAIN_EXITS, help::ENVIRONMENT, help::FILES, help::SIGNALS]))]
@@ -37,7 +38,7 @@ pub(crate) struct Serve {
         requires = "upstream"
     )]
     issuer: Option<String>,
-    /// Our name in `aud`; again for more
+    /// Your name in `aud`; repeat for several
     #[arg(long = "audience", value_name = "AUD", requires = "issuer")]
     audiences: Vec<String>,
     /// The application that requests are sent to
@@ -139,7 +140,7 @@ fn raise_descriptor_limit() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     let current = maximum;
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current, maximum }) {
-        tracing::warn!(%error, "the limit of file descriptors stays as it is");
+        tracing::warn!(%error, "the limit on file descriptors cannot be raised");
     }
 }
 
@@ -177,7 +178,7 @@ async fn say_when_ready(current: Current, stdout: Stdout) {
     let missing: Vec<_> = missing.map(|state| state.issuer.as_str()).collect();
     if !missing.is_empty() {
         let missing = missing.join(" ");
-        stdout.say(format!("not ready: no keys yet of issuer {missing}\n"));
+        stdout.say(format!("not ready: no keys yet from issuer {missing}\n"));
     }
     while !server().is_ready() {
         tokio::time::sleep(LOOKED_AT).await;
@@ -203,7 +204,7 @@ impl Stdout {
                 stdout.flush()
             };
             if let Err(error) = heard.into_iter().try_for_each(&mut write) {
-                tracing::warn!(%error, "standard output cannot be written; serving continues");
+                tracing::warn!(%error, "cannot write to standard output; serving continues");
             }
         };
         let thread = thread::Builder::new().name("stdout".to_owned());

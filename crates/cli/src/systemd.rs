@@ -22,7 +22,7 @@ pub(crate) fn notify(state: State) {
     };
     // Keep the environment unchanged: other threads may be reading it.
     if let Err(error) = sd_notify::notify(false, &[state]) {
-        tracing::warn!(%error, "systemd is not told");
+        tracing::warn!(%error, "systemd could not be notified");
     }
 }
 

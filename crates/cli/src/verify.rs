@@ -25,13 +25,13 @@ use self::progress::Progress;
 
 /// Verifies access tokens
 ///
-/// Prints one result a line, in the order of the tokens:
+/// Prints one result per line, in the order of the tokens:
 ///
 ///   {"valid":true,"subject":"…","claims":{…}}
 ///   {"valid":false,"error":"invalid_token","reason":"token_expired"}
 ///
-/// What a reason means, `bearward reason` prints; `bearward explain` shows every check of one token.
-/// Keys are got once, at the start: tokens of a key that appears later are `kid_unknown`.
+/// `bearward reason` prints what a reason means; `bearward explain` shows every check of one token.
+/// Keys are fetched once, at the start: tokens signed with a key that appears later are `kid_unknown`.
 #[derive(clap::Args)]
 #[command(after_long_help = help::sections([EXITS, help::ENVIRONMENT]))]
 #[command(verbatim_doc_comment)]
@@ -39,13 +39,13 @@ pub(crate) struct Verify {
     /// The issuer, exactly as it appears in `iss`
     #[arg(long, value_name = "ISS")]
     issuer: String,
-    /// Your name in `aud`; again for more, of which one suffices
+    /// Your name in `aud`; repeat for several, of which a token needs one
     #[arg(long = "audience", value_name = "AUD", required = true)]
     audiences: Vec<String>,
     /// How to print results [default: json; text for a single token on a terminal]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// The token, or `-` for one token a line on stdin, taken byte for byte
+    /// The token, or `-` to read one token per line from stdin, byte for byte
     #[arg(value_name = "TOKEN|-")]
     token: OsString,
     // Last, since its help headings would also cover any later options.
@@ -137,5 +137,5 @@ const EXITS: &str = "\
 Exit status:
   0  All tokens are valid.
   1  Some are refused.
-  2  Nothing could be decided: no keys, or a usage error.
+  2  No decision was possible: no keys, or a usage error.
 ";

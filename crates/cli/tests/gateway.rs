@@ -229,7 +229,7 @@ fn it_says_that_it_is_ready_when_it_is() {
     let file = folder.path().join("b.toml");
     let mut running = serve(&file, &configuration(issuer.url(), ""));
     let lines = running.printed_until("not ready");
-    let missing = format!("not ready: no keys yet of issuer {}", issuer.url());
+    let missing = format!("not ready: no keys yet from issuer {}", issuer.url());
     assert_eq!(lines[lines.len() - 2..], ["listening".to_owned(), missing]);
     let ready = format!("http://{}/readyz", value(&lines, "admin"));
     assert_eq!(http::get(&ready).status, 503);
@@ -379,7 +379,7 @@ fn gen_config_prints_a_recipe_or_says_what_is_missing() {
 
     for (arguments, said) in [
         (&["nginx"][..], "the configuration has \"one\", \"two\""),
-        (&["haproxy"], "haproxy comes to [listen.proxy]"),
+        (&["haproxy"], "`gen-config haproxy` needs [listen.proxy]"),
         (
             &["nginx", "--application", "three"],
             "\"three\" is not `host:port`",

@@ -15,8 +15,8 @@ kid_ambiguous
   means      Several of the issuer's keys have this `kid` and fit the algorithm.
   by         every resource server, and `bearward verify`.
   answer     401 `invalid_token`.
-  causes     two key sets were put together by hand
-  remedy     Give each key of the issuer a `kid` of its own.
+  causes     two key sets were merged by hand
+  remedy     Give each of the issuer's keys a different `kid`.
   more       docs/reasons.md#kid_ambiguous
 ";
     let ended = reason(&["kid_ambiguous"]);
@@ -30,7 +30,7 @@ fn a_program_gets_it_as_json() {
     assert_eq!(json["code"], "untrusted_peer");
     assert_eq!(json["refused_by"], "the gateway.");
     assert_eq!(json["answer"], "403, without a challenge.");
-    assert_eq!(json["causes"][1], "somebody else reaches the listener");
+    assert_eq!(json["causes"][1], "somebody else can reach the listener");
 }
 
 #[test]

@@ -111,7 +111,7 @@ fn the_gateway_of_the_demo_tells_the_application_who_is_there() {
         lines.find(|line| line.starts_with(what)).expect("its line");
         http::curl(lines.next().expect("a line behind its comment"))
     };
-    let nobody = answer("# 401: nobody");
+    let nobody = answer("# 401: no token");
     assert!(
         nobody
             .head
@@ -126,7 +126,7 @@ fn the_gateway_of_the_demo_tells_the_application_who_is_there() {
     assert_eq!(user["x-authgear-session-amr"], "pwd");
     assert_eq!(user.get("authorization"), None);
 
-    let spoofed = told(&answer("# 200: the same user, whoever"));
+    let spoofed = told(&answer("# 200: the same user, although"));
     assert_eq!(spoofed["x-authgear-user-id"], token::SUBJECT);
     let has_role = |name: &String| name.replace('_', "-") == "x-authgear-user-roles";
     assert!(!spoofed.keys().any(has_role), "{spoofed:?}");
@@ -140,10 +140,10 @@ fn the_gateway_of_the_demo_tells_the_application_who_is_there() {
 
     let stepped = answer("# 401: the login is an hour");
     assert!(stepped.head.contains("max_age=\"300\""), "{}", stepped.head);
-    let asked = answer("# 200: the user may");
+    let asked = answer("# 200: the user is allowed");
     let field = format!("x-authgear-user-id: {}", token::SUBJECT);
     assert!(asked.head.contains(&field), "{}", asked.head);
-    let metrics = answer("# 200: who was let through");
+    let metrics = answer("# 200: which requests were allowed");
     let refused = "reason=\"auth_time_unsatisfied\"";
     assert!(metrics.body.contains(refused), "{}", metrics.body);
     let families = metrics.body.lines();

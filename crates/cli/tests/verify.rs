@@ -229,7 +229,7 @@ fn without_keys_it_exits_with_2() {
     for (contents, message) in [
         ("", "the document is not a JWK Set"),
         ("{}", "the document is not a JWK Set"),
-        (r#"{"keys":[]}"#, "the JWK Set has no key we can use"),
+        (r#"{"keys":[]}"#, "the JWK Set has no usable key"),
     ] {
         let path = setting.write("jwks.json", contents);
         let mut command = setting.command("verify");

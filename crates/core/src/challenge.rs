@@ -64,7 +64,7 @@ impl Default for ProtectionSpace {
 
 /// The text cannot appear in a challenge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a realm or URL in a challenge has printable ASCII without quote or backslash")]
+#[error("a realm or URL in a challenge must be printable ASCII without quotes and backslashes")]
 #[non_exhaustive]
 pub struct ProtectionSpaceError;
 

@@ -154,6 +154,6 @@ pub enum IdTokenRefused {
     #[error(transparent)]
     Invalid(#[from] InvalidToken),
     /// Its issuer, user or client is not that of the access token.
-    #[error("the ID token is of another issuer, user or client than the access token")]
+    #[error("the ID token has another issuer, user or client than the access token")]
     Mismatch,
 }

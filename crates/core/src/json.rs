@@ -20,7 +20,7 @@ mod parser;
 #[non_exhaustive]
 pub enum JsonError {
     /// A member name appears twice in one object, after resolving escapes.
-    #[error("a member name stands twice in one JSON object")]
+    #[error("a member name appears twice in one JSON object")]
     DuplicateMember,
     /// Not a JSON text according to RFC 8259 in UTF-8.
     #[error("not a JSON text")]

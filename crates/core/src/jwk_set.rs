@@ -31,7 +31,7 @@ impl JwkSet {
     ///
     /// # Errors
     ///
-    /// [`JwkSetError`] if the document is not a JWK Set, is too large, or has no key we can use. A
+    /// [`JwkSetError`] if the document is not a JWK Set, is too large, or has no usable key. A
     /// single odd key is no error: it is left out, see [`JwkSet::unusable`].
     pub fn parse(document: &[u8]) -> Result<Self, JwkSetError> {
         if document.len() > limits::DOCUMENT_BYTES {
@@ -163,7 +163,7 @@ pub struct UnusableKey {
 #[non_exhaustive]
 pub enum JwkSetError {
     /// No key can be used.
-    #[error("the JWK Set has no key we can use")]
+    #[error("the JWK Set has no usable key")]
     NoUsableKey,
     /// Not an object with an array `keys`.
     #[error("the document is not a JWK Set")]

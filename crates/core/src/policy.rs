@@ -515,13 +515,15 @@ pub enum PolicyError {
     #[error("algorithms_missing: no algorithm is allowed, so no token could be accepted")]
     AlgorithmsMissing,
     /// HMAC together with public-key algorithms: a public key could be mistaken for a secret.
-    #[error("algorithms_mixed: HS256, HS384 and HS512 cannot be allowed beside others")]
+    #[error("algorithms_mixed: HS256, HS384 and HS512 cannot be allowed together with others")]
     AlgorithmsMixed,
     /// An audience is empty.
-    #[error("audience_missing: an audience is empty; say the name this server has in aud")]
+    #[error(
+        "audience_missing: an audience is empty; set the name by which this server appears in aud"
+    )]
     AudienceMissing,
     /// The issuer is empty.
-    #[error("issuer_missing: the issuer is empty; say what stands in iss")]
+    #[error("issuer_missing: the issuer is empty; set the value that appears in iss")]
     IssuerMissing,
     /// More than [`limits::LEEWAY_SECONDS`].
     #[error("leeway: more than {} s", limits::LEEWAY_SECONDS)]

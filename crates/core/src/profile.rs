@@ -95,10 +95,10 @@ rows! {
         ..COMMON
     };
 
-    /// Any `typ` but that of another kind of token; ID, logout and DPoP tokens are still refused
-    /// by their claims. An ID token without any mark of its kind is known by the login it tells of
-    /// while it names no scope and no client. No mark of a machine is known: where `sub` is the
-    /// client or an audience, the kind of the principal is unknown.
+    /// Any `typ` except that of another kind of token; ID, logout and DPoP tokens are still refused
+    /// because of their claims. A token counts as an ID token if it describes a login but names no
+    /// scope and no client. Machines have no known mark: if `sub` is the client or an audience, the
+    /// kind of the principal is unknown.
     Generic = Row {
         name: "generic",
         documentation: "https://www.rfc-editor.org/rfc/rfc8725#section-3.11",
@@ -120,7 +120,7 @@ rows! {
 
     /// Keycloak: header `typ` `JWT`, claim `typ` `Bearer`; the client in `azp`. A machine's
     /// `client_id` (`clientId` in older realms) is its `azp`, or its `jti` names the grant of client
-    /// credentials. Without any mark the kind is unknown, unless `sid` tells of a login.
+    /// credentials. Without any of these marks the kind is unknown, unless `sid` shows a login.
     Keycloak = Row {
         name: "keycloak",
         documentation: "https://www.keycloak.org/docs/latest/server_admin/",
@@ -198,7 +198,7 @@ impl Profile {
             return format!("the claim {name} is \"{}\"", values.join("\" or \""));
         }
         if matches!(row.types, Types::AtJwt) {
-            return "no claim that says otherwise".to_owned();
+            return "no claim of another kind of token".to_owned();
         }
         let needed = row.needs.join(" or ");
         let needed = needed + if row.needs.is_empty() { "" } else { ", " };

@@ -114,6 +114,6 @@ impl ProtectedResourceMetadata {
 
 /// The resource is not a URL that can be published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a resource is an absolute http or https URL without query and fragment")]
+#[error("a resource must be an absolute http or https URL without query and fragment")]
 #[non_exhaustive]
 pub struct ResourceError;

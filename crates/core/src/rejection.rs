@@ -130,7 +130,7 @@ reasons! {
         JsonInvalid = "json_invalid": "the token's header or payload is not a JSON object",
         /// A member appears twice in one object.
         JsonDuplicateMember = "json_duplicate_member":
-            "a member stands twice in the token's header or payload",
+            "a member appears twice in the token's header or payload",
         /// Nested deeper than 32 or more than 256 members.
         JsonLimits = "json_limits":
             "the token's header or payload is nested too deeply or has too many members",
@@ -161,7 +161,7 @@ reasons! {
         /// Several of the issuer's keys have this `kid` and fit.
         KidAmbiguous = "kid_ambiguous": "several keys with the token's kid fit",
         /// The key is for another algorithm or curve.
-        AlgKeyMismatch = "alg_key_mismatch": "the header's alg is not one of the key's",
+        AlgKeyMismatch = "alg_key_mismatch": "the key cannot be used with the header's alg",
         /// The signature does not have the length that the key requires.
         SignatureLength = "signature_length": "the signature has the wrong length",
         /// The signature does not verify.
@@ -180,12 +180,12 @@ reasons! {
         DateRange = "date_range": "a date of the token is not between 1970 and 9999",
         /// `exp` has passed.
         TokenExpired = "token_expired": "the token has expired",
-        /// `nbf` has not come.
+        /// `nbf` is still in the future.
         TokenNotYetValid = "token_not_yet_valid": "the token is not valid yet",
         /// `iat` lies in the future.
         IatInFuture = "iat_in_future": "the token was issued in the future",
         /// `exp` − `iat` is above the configured maximum.
-        LifetimeExceeded = "lifetime_exceeded": "the token lives longer than is allowed",
+        LifetimeExceeded = "lifetime_exceeded": "the token's lifetime is longer than allowed",
         /// A required claim is missing.
         ClaimMissing = "claim_missing": "a required claim is missing",
         /// A claim has the wrong JSON type.
@@ -196,7 +196,7 @@ reasons! {
         CnfNotProven = "cnf_not_proven":
             "the token is bound to a key whose possession was not proven",
         /// `cnf` contains something we do not know.
-        CnfUnsupported = "cnf_unsupported": "the token's cnf is not understood",
+        CnfUnsupported = "cnf_unsupported": "the token's cnf is not supported",
     }
 }
 
@@ -210,11 +210,11 @@ reasons! {
         AcrUnsatisfied = "acr_unsatisfied": "the authentication context class does not suffice",
         /// `amr` lacks a required method.
         AmrUnsatisfied = "amr_unsatisfied": "an authentication method is missing",
-        /// The ID token sent along is not valid.
-        IdTokenInvalid = "id_token_invalid": "the ID token sent along is not valid",
-        /// The ID token sent along belongs to another user or client.
+        /// The ID token sent with the request is not valid.
+        IdTokenInvalid = "id_token_invalid": "the ID token is not valid",
+        /// The ID token sent with the request belongs to another user or client.
         IdTokenMismatch = "id_token_mismatch":
-            "the ID token sent along is not for this user and client",
+            "the ID token is not for this user and client",
     }
 }
 
@@ -223,11 +223,11 @@ reasons! {
     pub enum Forbidden {
         /// A user where a machine is required, or the other way round; or a principal whose kind
         /// the issuer does not mark.
-        PrincipalKind = "principal_kind": "the principal is not of the kind asked for",
+        PrincipalKind = "principal_kind": "the principal is not of the required kind",
         /// The client is not one of those allowed.
         ClientNotAllowed = "client_not_allowed": "the client is not allowed here",
         /// A claim does not have the required value, for example a role.
-        ClaimRule = "claim_rule": "a claim does not have the value asked for",
+        ClaimRule = "claim_rule": "a claim does not have the required value",
         /// The user is not verified.
         UserNotVerified = "user_not_verified": "the user is not verified",
         /// The user is anonymous.

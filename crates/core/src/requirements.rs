@@ -444,8 +444,8 @@ impl RequirementsBuilder {
         self
     }
 
-    /// Authentication context classes, in order of preference, of which `acr` must have one. Call
-    /// again for another group, of which it must have one as well.
+    /// Authentication context classes, in order of preference; `acr` must be one of them. Call again to
+    /// add another group, which `acr` must also satisfy.
     pub fn acr<S: Into<String>>(mut self, acr_values: impl IntoIterator<Item = S>) -> Self {
         self.acr
             .push(acr_values.into_iter().map(Into::into).collect());
@@ -526,10 +526,10 @@ pub enum RequirementsError {
     #[error("an acr value is empty, or has a space, a quote, a backslash or a control character")]
     Acr,
     /// A list of values for a claim is empty: nobody could meet it.
-    #[error("a claim is asked for with no value that would do")]
+    #[error("a claim is required, but none of the values is given that it may have")]
     Claim,
     /// A user and a machine at once: nobody is both.
-    #[error("a user and a machine are asked for at once")]
+    #[error("both a user and a machine are required")]
     Kind,
     /// A scope is not a scope-token (RFC 6749 §3.3), or a list of scopes is empty.
     #[error("a scope is empty, or has a space, a quote, a backslash or a control character")]

@@ -229,7 +229,7 @@ fn messages_name_their_limits_and_codes() {
         ),
         (
             IdTokenRefused::Mismatch.to_string(),
-            "the ID token is of another issuer, user or client than the access token",
+            "the ID token has another issuer, user or client than the access token",
         ),
         (
             IdTokenRefused::from(InvalidToken::TokenExpired).to_string(),

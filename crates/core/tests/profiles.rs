@@ -170,7 +170,7 @@ fn a_profile_is_recognised_by_the_issuer() {
 #[test]
 fn each_profile_says_how_it_tells_an_access_token() {
     for (profile, kind) in [
-        (Profile::Rfc9068, "no claim that says otherwise"),
+        (Profile::Rfc9068, "no claim of another kind of token"),
         (
             Profile::Auth0,
             "azp or client_id, no claim of another kind of token, and none of a login without access",

@@ -184,7 +184,7 @@ fn nobody_is_a_user_and_a_machine() {
     }
     assert_eq!(
         RequirementsError::Kind.to_string(),
-        "a user and a machine are asked for at once"
+        "both a user and a machine are required"
     );
 }
 

@@ -586,6 +586,6 @@ fn t_err_02_what_could_not_stand_between_quotes_is_refused() {
     let injected = ProtectionSpace::new("api\r\nSet-Cookie: a=b").unwrap_err();
     assert_eq!(
         injected.to_string(),
-        "a realm or URL in a challenge has printable ASCII without quote or backslash"
+        "a realm or URL in a challenge must be printable ASCII without quotes and backslashes"
     );
 }

@@ -213,7 +213,7 @@ fn t_jws_13_hmac_is_never_allowed_beside_public_keys() {
     }
     assert_eq!(
         PolicyError::AlgorithmsMixed.to_string(),
-        "algorithms_mixed: HS256, HS384 and HS512 cannot be allowed beside others"
+        "algorithms_mixed: HS256, HS384 and HS512 cannot be allowed together with others"
     );
 }
 

@@ -223,13 +223,13 @@ fn t_cfg_03_a_policy_without_a_meaning_is_not_built() {
     assert_eq!(missing, PolicyError::IssuerMissing);
     assert_eq!(
         missing.to_string(),
-        "issuer_missing: the issuer is empty; say what stands in iss"
+        "issuer_missing: the issuer is empty; set the value that appears in iss"
     );
     let missing = Policy::builder(ISSUER, "").build().unwrap_err();
     assert_eq!(missing, PolicyError::AudienceMissing);
     assert_eq!(
         missing.to_string(),
-        "audience_missing: an audience is empty; say the name this server has in aud"
+        "audience_missing: an audience is empty; set the name by which this server appears in aud"
     );
     let second = settings().audience("").build().unwrap_err();
     assert_eq!(second, PolicyError::AudienceMissing);

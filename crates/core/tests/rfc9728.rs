@@ -99,7 +99,7 @@ fn a_resource_is_a_url_without_query_and_fragment() {
     ] {
         assert_eq!(
             refused(resource).to_string(),
-            "a resource is an absolute http or https URL without query and fragment",
+            "a resource must be an absolute http or https URL without query and fragment",
             "{resource}"
         );
     }

@@ -121,24 +121,24 @@ pub enum Reason {
     #[error(transparent)]
     Rejected(Rejection),
     /// The path has several readings.
-    #[error("the path has several readings")]
+    #[error("the path can be read in several ways")]
     AmbiguousPath,
     /// The encoding of the field cannot carry the claim.
-    #[error("a claim cannot stand in an identity field")]
+    #[error("an identity field cannot represent a claim")]
     ClaimNotHeaderSafe,
     /// A claim is longer than its field may be.
     #[error("a claim is longer than an identity field may be")]
     ClaimTooLarge,
     /// A field of the dialect is missing, empty or repeated.
     #[error(
-        "a field with which the proxy tells the original request is missing, empty or repeated"
+        "a field in which the proxy describes the original request is missing, empty or repeated"
     )]
     DialectField,
     /// An internal error: this must not happen.
     #[error("an internal error")]
     Internal,
     /// The method has a lower case letter.
-    #[error("the method has a lower case letter, which some applications take for upper case")]
+    #[error("the method has a lower-case letter, which some applications treat as upper case")]
     MethodCase,
     /// No route matches.
     #[error("no route matches")]

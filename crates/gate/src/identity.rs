@@ -120,7 +120,7 @@ impl fmt::Debug for IdentityFields {
 pub enum Token {
     /// It does, and verifies them again. `Authorization` then passes on every route.
     Forward,
-    /// The application never receives them: whoever holds a token can use it elsewhere, so it goes no
+    /// The application never receives them: anyone who has a token can use it elsewhere, so it goes no
     /// further than needed. The default.
     #[default]
     Strip,
@@ -142,7 +142,7 @@ pub enum Underscores {
 #[non_exhaustive]
 pub enum IdentityError {
     /// The encoding of the field cannot carry the claim.
-    #[error("claim_not_header_safe: a claim cannot stand in a field in its encoding")]
+    #[error("claim_not_header_safe: the encoding of a field cannot represent a claim")]
     NotHeaderSafe,
     /// The claim is longer than the field allows.
     #[error("claim_too_large: a claim is longer than its field may be")]

@@ -64,7 +64,9 @@ impl FromStr for Origin {
 
 /// Not an origin as browsers send it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an origin such as https://app.example.com: lower case, no path, no usual port")]
+#[error(
+    "not an origin such as https://app.example.com: lower case, without a path or the default port"
+)]
 #[non_exhaustive]
 pub struct OriginError;
 

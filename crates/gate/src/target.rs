@@ -118,7 +118,7 @@ impl<'t> Target<'t> {
 #[non_exhaustive]
 pub enum TargetError {
     /// The path has several readings.
-    #[error("ambiguous_path: the path has several readings: {0}")]
+    #[error("ambiguous_path: the path can be read in several ways: {0}")]
     Ambiguous(#[from] Ambiguity),
     /// Not in origin-form.
     #[error("target_form: the request target is not a path with an optional query")]
@@ -130,19 +130,19 @@ pub enum TargetError {
 #[non_exhaustive]
 pub enum Ambiguity {
     /// `\`, which some readers take for a slash.
-    #[error("a backslash is a slash to some")]
+    #[error("some servers treat a backslash as a slash")]
     Backslash,
     /// `%` without two hexadecimal digits after it.
     #[error("a `%` is not followed by two hexadecimal digits")]
     BrokenEscape,
     /// A segment ends in a dot or a space; this includes `.` and `..`.
-    #[error("a segment ends in a dot or a space, which some resolve or cut off")]
+    #[error("a segment ends in a dot or a space, which some servers resolve or remove")]
     DotSegment,
     /// `//`.
-    #[error("a segment is empty, and some take two slashes for one")]
+    #[error("a segment is empty, and some servers merge slashes")]
     EmptySegment,
     /// An escaped character that would have a special meaning once resolved.
-    #[error("an escape stands for a character that has a meaning once it is resolved")]
+    #[error("an escaped character has a special meaning once it is decoded")]
     Escape,
     /// Escapes that are not UTF-8.
     #[error("its escapes are not UTF-8")]

@@ -646,7 +646,7 @@ fn t_fwd_12_the_operator_removes_more_and_keeps_some() {
     let said_of_kept = said(own().keep(name("Accept")));
     assert_eq!(
         said_of_kept,
-        "accept cannot be kept: it is not among the fields that are removed as misleading"
+        "accept cannot be kept: it is not one of the misleading fields, which are removed"
     );
     for (removed, kept) in [("x-scheme", "x-scheme"), ("x-other", "x-auth-user")] {
         let said = said(own().remove(name(removed)).keep(name(kept)));

@@ -213,9 +213,8 @@ impl Config {
 }
 
 fn report_too_large(found: &Found) {
-    let message =
-        format!("a configuration has {CONFIG_BYTES} bytes at most, and this one has more");
-    let help = "a route may have many paths: `path`, `path_prefix` and `path_glob` take lists";
+    let message = format!("the configuration is longer than the maximum of {CONFIG_BYTES} bytes");
+    let help = "one route can match many paths: `path`, `path_prefix` and `path_glob` take lists";
     found.add(Mistake::new(Code::TooLarge, &(0..0), message, help));
 }
 
@@ -223,8 +222,8 @@ fn report_syntax(error: &TomlError, found: &Found) {
     let message = error.message();
     let span = error.span().unwrap_or_default();
     found.add(if message.contains("duplicate key") {
-        let help = "a key or table is written once";
-        Mistake::new(Code::Duplicate, &span, "the same key twice", help)
+        let help = "write each key and table only once";
+        Mistake::new(Code::Duplicate, &span, "the same key appears twice", help)
     } else {
         Mistake::new(Code::Syntax, &span, format!("not TOML: {message}"), "")
     });
@@ -239,7 +238,7 @@ fn report_duplicates<'a>(
     let mut seen = HashSet::new();
     for name in names {
         if !seen.insert(name.value) {
-            let message = format!("{what} {:?} is there twice", name.value);
+            let message = format!("{what} {:?} appears twice", name.value);
             fields.report_at(Code::Duplicate, &name.span, message, "");
         }
     }

@@ -218,15 +218,17 @@ fn what_tls_needs_is_told_and_nothing_besides_is_taken() {
         let with = |config| to_secured(proxy, config).client_certificate("/p.pem", "/p.pem");
         assert_eq!(
             said(to_secured(proxy, &plain).authorities("/ca.pem")),
-            format!("a file with authorities says nothing without {table}: leave it out")
+            format!(
+                "a file with certificate authorities has no effect without {table}: leave it out"
+            )
         );
         assert_eq!(
             said(with(&plain)),
-            format!("a client certificate says nothing without {table}: leave it out")
+            format!("a client certificate has no effect without {table}: leave it out")
         );
         assert_eq!(
             said(with(&secured)),
-            "a client certificate says nothing without `client_ca`: leave it out"
+            "a client certificate has no effect without `client_ca`: leave it out"
         );
         assert_eq!(
             said(to_secured(proxy, &asks)),
@@ -254,7 +256,7 @@ fn what_tls_needs_is_told_and_nothing_besides_is_taken() {
     let ingress = to_secured(Proxy::IngressNginx, &secured);
     let ingress = said(ingress.application("application.shop:3000".parse().unwrap()));
     assert!(
-        ingress.contains("to verify the certificate of bearward"),
+        ingress.contains("verifying bearward's certificate"),
         "{ingress}"
     );
 }
@@ -272,7 +274,7 @@ fn the_metadata_is_reached_past_the_question() {
         let answers = [Proxy::Apache, Proxy::EnvoyGrpc, Proxy::Haproxy].contains(&proxy);
         assert_eq!(routed == 0, answers, "{proxy:?}: {recipe}");
         assert!(recipe.contains(&format!(
-            "# - Challenges name https://api.example.com{path} "
+            "# - Challenges refer clients to https://api.example.com{path} "
         )));
         let recipe = written(proxy, &silent, Some("orders"));
         assert!(
@@ -492,7 +494,7 @@ fn what_a_proxy_cannot_be_told_is_told() {
     let unsayable = |proxy, told: &Recipe<'_>| {
         let said = told.write();
         let is_said =
-            matches!(&said, Err(RecipeError::Unsayable { proxy: said, .. }) if *said == proxy);
+            matches!(&said, Err(RecipeError::Unsupported { proxy: said, .. }) if *said == proxy);
         assert!(is_said, "{said:?}");
     };
     let socket = || "unix:/run/x.sock".parse().unwrap();

@@ -17,7 +17,7 @@ pub enum BuildError {
     #[error("issuer_missing: no issuer is configured, so no token could be accepted")]
     IssuerMissing,
     /// Not called within a tokio runtime.
-    #[error("no tokio runtime: build the resource server inside one, keys are fetched on it")]
+    #[error("no tokio runtime: build the resource server inside one, which fetches its keys")]
     NoRuntime,
     /// A policy makes no sense.
     #[error(transparent)]

@@ -72,7 +72,7 @@ pub enum FetchError {
     #[error("interrupted: the answer was not complete")]
     Interrupted,
     /// The metadata names another issuer than the one configured.
-    #[error("issuer_mismatch: the metadata is of another issuer than the one configured")]
+    #[error("issuer_mismatch: the metadata belongs to another issuer than the configured one")]
     IssuerMismatch,
     /// The JWK Set cannot be used.
     #[error(transparent)]
@@ -81,7 +81,7 @@ pub enum FetchError {
     #[error("the document is not issuer metadata with issuer and jwks_uri")]
     NotMetadata,
     /// A redirect, which is never followed.
-    #[error("redirect_refused: the issuer answered with redirect {0}; configure the URL it is at")]
+    #[error("redirect_refused: the issuer answered with redirect {0}; configure its final URL")]
     Redirect(u16),
     /// A status other than 200.
     #[error("the issuer answered with status {0}")]

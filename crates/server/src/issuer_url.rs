@@ -51,10 +51,10 @@ pub enum IssuerUrlError {
     #[error("it is not an absolute URL")]
     NotAbsolute,
     /// It has a path, query or fragment that is not allowed there.
-    #[error("it has parts that have no place in it")]
+    #[error("it has a path, query or fragment that is not allowed")]
     Parts,
     /// Anyone on the network path could choose the keys: it is neither https nor http on loopback.
-    #[error("it must be https; http is for this machine only")]
+    #[error("it must be https; plain http is allowed only for this machine")]
     Scheme,
     /// It has a user or a password, which would appear in every log line with the URL.
     #[error("it must not have a user or a password")]

@@ -147,13 +147,13 @@ impl Snapshot {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum SnapshotError {
-    #[error("it says it was fetched in the future")]
+    #[error("its time of fetching is in the future")]
     FromTheFuture,
-    #[error("what is there is not a file")]
+    #[error("the path is not a regular file")]
     NotAFile,
     #[error("it is not a key snapshot")]
     NotASnapshot,
-    #[error("it is of another issuer or URL")]
+    #[error("it belongs to another issuer or URL")]
     OfAnother,
     #[error("{0}")]
     Read(io::ErrorKind),

@@ -229,7 +229,7 @@ async fn t_key_05_the_operator_learns_of_a_failed_fetch() {
     let lines = log.lines("keys not fetched");
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].contains(" WARN "), "{lines:?}");
-    assert!(lines[0].contains("no key we can use"), "{lines:?}");
+    assert!(lines[0].contains("no usable key"), "{lines:?}");
 }
 
 #[tokio::test(start_paused = true)]

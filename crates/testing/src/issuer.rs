@@ -8,7 +8,7 @@
 //! | `/oauth2/jwks` | the key set ([RFC 7517 §5]) |
 //! | `/oauth2/authorize` | code with PKCE, and a login page ([RFC 6749 §4.1], [RFC 7636]) |
 //! | `/oauth2/token` | code, client credentials, refresh ([RFC 6749 §3.2]) |
-//! | `/mint` | `POST {"claims":{…}}`: any token, for the asking |
+//! | `/mint` | `POST {"claims":{…}}`: any token on request |
 //! | `/rotate` | `POST {"drop":true}`: a new key signs at once |
 //! | `/faults` | `GET`, `POST {"fault":"down"}`, `DELETE` |
 //! | `/fetches` | `GET`: how often metadata and keys were fetched |

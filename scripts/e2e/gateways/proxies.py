@@ -37,7 +37,7 @@ class Proxy:
     sends_empty = False
     # Not the proxy itself: it has what cannot be carried through it, and is checked for the rest.
     is_stand_in = False
-    # Seconds after which it gives up on bearward by the recipe; `None` if that cannot be told to it.
+    # Seconds after which it gives up on bearward by the recipe; `None` if that cannot be configured.
     limit = 2
 
     def __init__(self, executable, state, generate, variant=""):

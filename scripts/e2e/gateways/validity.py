@@ -44,11 +44,11 @@ urls = "http://127.0.0.1:3000"
 protocol = "http2"
 """
 UPSTREAMS = ("several", "socket", "named", "verified", "grpc", "h2c")
-# By which a proxy reaches bearward, beside an address of IPv4.
+# Where a proxy reaches bearward, in addition to an IPv4 address.
 PLACES = ("[::1]:9170", "localhost:9170", "unix:/run/bearward.sock")
 
-# What bearward says of what a proxy cannot be told.
-CANNOT = "cannot be told"
+# In bearward's message about what a proxy does not support.
+CANNOT = "does not support"
 
 
 class Validity:

@@ -11,7 +11,7 @@ pub(super) struct Addresses {
     pub(super) issuer: String,
     /// The reverse proxy, in front of the application that does not.
     pub(super) gateway: String,
-    /// The gateway's listener for proxies that are already there.
+    /// The gateway's listener for existing proxies.
     pub(super) forward_auth: String,
     pub(super) admin: String,
 }
@@ -36,11 +36,11 @@ impl Addresses {
              An application that verifies tokens itself, with bearward-axum:\n\
              \n\
              {}\n\
-             The gateway, in front of an application that knows nothing of tokens; it shows the \
+             The gateway, in front of an application that knows nothing about tokens and shows the \
              fields it got:\n\
              \n\
              {}\n\
-             What an existing proxy asks, nginx for example, and what can be watched:\n\
+             What an existing proxy such as nginx asks, and what you can monitor:\n\
              \n\
              {}\n\
              Ctrl-C stops all.\n",
@@ -58,7 +58,7 @@ impl Addresses {
             ("200: a machine", request("hello", MACHINE)),
             ("401: the token has expired", request("hello", EXPIRED)),
             (
-                "401: the token is for somebody else",
+                "401: the token is for another audience",
                 request("hello", r#"{"audience":"https://other.example"}"#),
             ),
         ];
@@ -71,15 +71,15 @@ impl Addresses {
         let claimed = r#"-H "X-Authgear-User-Id: root" -H "X_Authgear_User_Roles: admin""#;
         let mut lines = vec![
             (
-                "401: nobody, and the challenge says what to send",
+                "401: no token, and the challenge says what to send",
                 format!("curl -i {}/whoami", self.gateway),
             ),
             (
-                "200: a user, in the fields of Authgear's resolver",
+                "200: a user, passed on in the fields of Authgear's resolver",
                 request("{}"),
             ),
             (
-                "200: the same user, whoever the client says it is",
+                "200: the same user, although the client claims to be another",
                 format!("{} {claimed}", request("{}")),
             ),
             ("200: a machine", request(MACHINE)),
@@ -105,11 +105,11 @@ impl Addresses {
                 self.request(to, "admin", &admin),
             ),
             (
-                "401: the login is an hour old, so the user is to re-authenticate",
+                "401: the login is an hour old, so the user must re-authenticate",
                 transfer,
             ),
             (
-                "200: the same, with the ID token of the re-authentication sent along",
+                "200: the same, with the ID token from the re-authentication",
                 with_id_token,
             ),
         ]
@@ -120,19 +120,19 @@ impl Addresses {
         let question = self.request(&self.forward_auth, "auth/nginx", "{}");
         [
             (
-                "200: the user may, and these fields are for the application",
+                "200: the user is allowed, and these fields are for the application",
                 format!(r#"{question} {about} -H "X-Original-URI: /whoami""#),
             ),
             (
-                "403: no route is for this path, so nobody may",
+                "403: no route matches this path, so nobody is allowed",
                 format!(r#"{question} {about} -H "X-Original-URI: /elsewhere""#),
             ),
             (
-                "200: the issuer's keys are there",
+                "200: the issuer's keys are available",
                 format!("curl -i {}/readyz", self.admin),
             ),
             (
-                "200: who was let through and who was not, and why",
+                "200: which requests were allowed or refused, and why",
                 format!("curl -i {}/metrics", self.admin),
             ),
         ]

@@ -213,22 +213,24 @@ impl Preset {
 #[non_exhaustive]
 pub enum IdentityBuildError {
     /// A field to keep is also a field to remove, or an identity field.
-    #[error("{0} cannot be kept: it is to be removed, or an identity field")]
+    #[error("{0} cannot be kept: it is an identity field, or configured to be removed")]
     Contradiction(HeaderName),
     /// Two fields, of which the preset may have one, share a name.
-    #[error("the identity field {0} is configured twice, or a part of the preset")]
+    #[error("the identity field {0} is configured twice, or is part of the preset")]
     Duplicate(HeaderName),
     /// The scopes are a list and need an encoding for lists.
     #[error("the identity field {0} is a list: its encoding must be comma, space or json")]
     List(HeaderName),
     /// Servers do not all read the name alike.
-    #[error("an identity field has a name of letters, digits and at most 6 hyphens, 64 bytes long")]
+    #[error(
+        "the name of an identity field may have letters, digits and up to 6 hyphens, and at most 64 bytes"
+    )]
     Name,
     /// HTTP or the gateway needs the field.
     #[error("{0} cannot be removed: HTTP or the gateway needs it")]
     Needed(HeaderName),
     /// The field is not removed as misleading, so keeping it has no effect.
-    #[error("{0} cannot be kept: it is not among the fields that are removed as misleading")]
+    #[error("{0} cannot be kept: it is not one of the misleading fields, which are removed")]
     NotRemoved(HeaderName),
     /// The name means something else to a proxy or server.
     #[error("{0} cannot be an identity field: it has another meaning")]

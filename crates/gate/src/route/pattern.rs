@@ -234,7 +234,7 @@ impl fmt::Debug for PathPattern {
 /// The pattern is not a path that a request could have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "not a path: it starts with `/`, has no query, no escapes, no empty or dot segments; `**` is the last segment of a glob"
+    "not a valid path: it must start with `/` and have no query, no escapes, and no empty or dot segments; in a glob, `**` must be the last segment"
 )]
 #[non_exhaustive]
 pub struct PathPatternError;

@@ -138,8 +138,8 @@ fn write_profiles(to: &mut String) -> std::fmt::Result {
 }
 
 /// Introduces the table of profiles.
-const PROFILES: &str = "How issuers write access tokens. The claims that a token must have, next to `iss`, `exp` and the audience; \
-    the claims that may name the client, of which the first that is there counts; and where roles, groups or permissions stand. \
+const PROFILES: &str = "How issuers write access tokens. The table shows the claims that a token must have in addition to `iss`, `exp` and the audience; \
+    the claims that can name the client, of which the first one present is used; and the claims with roles, groups or permissions. \
     Each name links to the documentation of the issuer or the standard.";
 
 fn value_of(field: &Field) -> String {
@@ -151,7 +151,7 @@ fn value_of(field: &Field) -> String {
         }
         Kind::Count => "whole number".to_owned(),
         Kind::Claims => "`{ claim = \"value\", other = [\"one\", \"two\"] }`".to_owned(),
-        Kind::Duration => "length of time: `\"30s\"`, `\"5m\"`, `\"1h 30m\"`".to_owned(),
+        Kind::Duration => "duration: `\"30s\"`, `\"5m\"`, `\"1h 30m\"`".to_owned(),
         Kind::Flag => "`true` or `false`".to_owned(),
         Kind::Groups => "list of lists of strings".to_owned(),
         Kind::Named(_) | Kind::Table(_) | Kind::Tables(_) => {

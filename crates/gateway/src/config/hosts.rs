@@ -11,10 +11,10 @@ pub(super) fn hosts<T: Keys>(key: &Key<T, TextOrTexts>, fields: &Fields<'_, T>) 
         let canonical = canonical_host(host);
         // A port here would be ignored, although it looks significant.
         if canonical.is_empty() || canonical != host.to_ascii_lowercase() {
-            return Err(format!("{host:?} is not a host without port"));
+            return Err(format!("{host:?} must be a host without a port"));
         }
         if canonical.contains(['*', '/', '@', ' ']) {
-            return Err(format!("{host:?} is not the name of one host"));
+            return Err(format!("{host:?} is not a single host name"));
         }
         Ok(canonical)
     })

@@ -133,7 +133,7 @@ fn read_names(
                 }
                 Err(error) => format!("`{}`: {error}", key.key),
             },
-            Err(_) => format!("`{}`: {value:?} is not the name of a field", key.key),
+            Err(_) => format!("`{}`: {value:?} is not a valid field name", key.key),
         };
         fields.report_at(Code::Value, &span, message, "");
     }
@@ -144,7 +144,7 @@ fn read_names(
 fn read_field<'t>(fields: &Fields<'t, IdentityField>) -> Option<OwnField<'t>> {
     let claim = IDENTITY_FIELD.claim.read(fields);
     if fields.is_empty(&IDENTITY_FIELD.claim) {
-        fields.report(Code::Value, &IDENTITY_FIELD.claim, "`claim` names none", "");
+        fields.report(Code::Value, &IDENTITY_FIELD.claim, "`claim` is empty", "");
     }
     let encoding = IDENTITY_FIELD.encoding.read(fields);
     let path = ClaimPath::new(claim.iter().map(|name| name.value));

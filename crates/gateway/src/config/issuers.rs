@@ -195,15 +195,15 @@ impl ServerSettings {
                 }
             }
         } else if fields.has(&PROTECTION.scopes) && !fields.has(&PROTECTION.resource) {
-            let message = "`scopes` are told in the metadata of a `resource`, and there is none";
-            let help = "add `resource`, its URL";
+            let message = "`scopes` are published in the metadata of a `resource`, and no `resource` is configured";
+            let help = "add `resource`, the URL of this resource server";
             fields.report(Code::Missing, &PROTECTION.scopes, message, help);
         }
         if let Some(field) = PROTECTION.id_token_header.read(fields) {
             match field.value.parse() {
                 Ok(name) => self.id_token_field = Some(name),
                 Err(_) => {
-                    let message = format!("{:?} is not the name of a field", field.value);
+                    let message = format!("{:?} is not a valid field name", field.value);
                     fields.report(Code::Value, &PROTECTION.id_token_header, message, "");
                 }
             }
@@ -220,7 +220,7 @@ fn metadata<'t>(
     let metadata = ProtectedResourceMetadata::new(resource, issuers);
     let metadata = metadata.map_err(|error| (error.to_string(), ""))?;
     if space.clone().resource_metadata(metadata.url()).is_err() {
-        let message = "`resource` has characters that cannot stand in a challenge";
+        let message = "`resource` has characters that a challenge cannot contain";
         return Err((message.to_owned(), "write them as %XX"));
     }
     Ok(metadata)
@@ -330,12 +330,14 @@ impl Keys {
         let given: Vec<_> = places.into_iter().filter(|key| fields.has(key)).collect();
         if let [_, .., last] = given.as_slice() {
             let keys: Vec<_> = given.iter().map(|key| key.key).collect();
-            let message = format!("keys come from one place, not from {}", keys.join(" and "));
+            let message = format!(
+                "keys come from one source, but several are configured: {}",
+                keys.join(" and ")
+            );
             fields.report(Code::Value, last, message, "keep one of them");
         }
         if is_symmetric(algorithms) && given.len() <= 1 && !fields.has(&ISSUER.secret) {
-            let message =
-                "HS256, HS384 and HS512 need a `secret`: keys that are published are no secret";
+            let message = "HS256, HS384 and HS512 need a `secret`: a published JWK Set cannot hold a shared secret";
             let help = "add `secret = \"env:NAME\"`";
             fields.report(Code::Missing, &ISSUER.algorithms, message, help);
         }
@@ -383,7 +385,7 @@ impl Keys {
             }
             _ => {
                 // The value may be the secret itself.
-                let message = "`secret` must say where the secret is, and not be it";
+                let message = "`secret` must be a reference to the secret, not the secret itself";
                 let help =
                     "write \"env:NAME\" or \"file:PATH\"; if this was the secret, replace it";
                 fields.report(Code::Value, &ISSUER.secret, message, help);
@@ -391,7 +393,7 @@ impl Keys {
             }
         };
         if !is_symmetric(algorithms) && !fields.has_mistake(&ISSUER.algorithms) {
-            let message = "a `secret` is for HS256, HS384 or HS512, and `algorithms` names none";
+            let message = "`secret` needs HS256, HS384 or HS512, and `algorithms` has none of them";
             let help = "add `algorithms = [\"HS256\"]`";
             fields.report(Code::Missing, &ISSUER.secret, message, help);
             return None;
@@ -402,7 +404,7 @@ impl Keys {
                 false => Code::Value,
             };
             let message = "the secret is shorter than the output of the algorithm's hash";
-            let help = "32 random bytes for HS256, 64 for HS512";
+            let help = "use 32 random bytes for HS256, 48 for HS384, 64 for HS512";
             fields.report(code, &ISSUER.secret, message, help);
             return None;
         }
@@ -423,7 +425,7 @@ fn policies(
     let (profile, leeway) = (ISSUER.profile.read(fields), ISSUER.leeway.read(fields));
     let max_lifetime = ISSUER.max_lifetime.read(fields);
     if fields.is_empty(&ISSUER.audiences) {
-        let message = "`audiences` is empty, so no token could be for us";
+        let message = "`audiences` is empty, so no token could be accepted";
         fields.report(Code::AudienceMissing, &ISSUER.audiences, message, "");
     }
     let policy = |name: &At<&str>| {
@@ -469,7 +471,7 @@ fn report_policy(fields: &Given<'_>, error: PolicyError) {
     let message = error.to_string();
     let message = message.split_once(": ").map_or(&*message, |(_, rest)| rest);
     let help = match error == PolicyError::Leeway {
-        true => "clocks set by NTP differ by less than a second",
+        true => "clocks that NTP synchronises differ by less than a second",
         false => "",
     };
     fields.report(code, key, format!("`{key}`: {message}"), help);
@@ -487,7 +489,7 @@ fn algorithms(fields: &Fields<'_, description::Issuer>) -> Vec<Algorithm> {
     let names = || Algorithm::NAMES.iter().copied();
     let given = ISSUER.algorithms.read(fields);
     if fields.is_empty(&ISSUER.algorithms) {
-        let message = "`algorithms` names none, so no token could be accepted";
+        let message = "`algorithms` is empty, so no token could be accepted";
         let help = "leave it out for the default";
         fields.report(Code::Value, &ISSUER.algorithms, message, help);
     }
@@ -534,20 +536,24 @@ fn check_url(
         IssuerUrlError::NotAbsolute => (
             Code::Value,
             "is not an absolute URL",
-            "it begins with https://",
+            "write a URL that begins with https://",
         ),
         IssuerUrlError::Scheme => (
             Code::UrlScheme,
-            "must be https; http is for this machine only",
-            "over plain http anyone on the way chooses the keys; \
-             `insecure_plain_http = true` accepts that",
+            "must be https; plain http is allowed only for this machine",
+            "over plain http, anyone on the network path can replace the keys; \
+             `insecure_plain_http = true` accepts this risk",
         ),
         IssuerUrlError::UserInfo => (
             Code::UrlScheme,
             "must not have a user or a password",
-            "keys are public: whoever fetches them needs no password",
+            "keys are public, so fetching them needs no password",
         ),
-        IssuerUrlError::Parts | _ => (Code::Value, "has parts that have no place in it", ""),
+        IssuerUrlError::Parts | _ => (
+            Code::Value,
+            "has a path, query or fragment that is not allowed here",
+            "",
+        ),
     };
     let message = |shown: &str| match code == Code::UrlScheme {
         true => format!("`{key}` {what}"),

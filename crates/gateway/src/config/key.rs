@@ -168,7 +168,7 @@ pub(super) enum Kind {
     Claims,
     /// `true` or `false`.
     Flag,
-    /// A length of time, such as `5m`.
+    /// A duration, such as `5m`.
     Duration,
     /// Lists of strings.
     Groups,
@@ -199,7 +199,7 @@ impl Kind {
             }
             Self::Count => "a whole number from 0 to 4294967295".into(),
             Self::Claims => "a table of claims, each with a string or a list of strings".into(),
-            Self::Duration => "a length of time such as \"30s\", \"5m\" or \"1h 30m\"".into(),
+            Self::Duration => "a duration such as \"30s\", \"5m\" or \"1h 30m\"".into(),
             Self::Flag => "true or false".into(),
             Self::Groups => "a list of lists of strings".into(),
             Self::Named(_) => "tables, each under a name".into(),

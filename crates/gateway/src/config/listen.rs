@@ -220,12 +220,12 @@ impl ProxySettings {
         let method_overrides = PROXY.method_overrides.read(fields);
         let method_overrides = fields.parse_each(method_overrides, "", |name| {
             let parsed = name.parse();
-            parsed.map_err(|_| format!("{name:?} is not the name of a field"))
+            parsed.map_err(|_| format!("{name:?} is not a valid field name"))
         });
         let expiry_leeway = PROXY.expiry_leeway.read(fields);
         let ends = PROXY.end_expired_streams.read(fields);
         if !ends && fields.has(&PROXY.expiry_leeway) {
-            let message = "`expiry_leeway` says nothing if streams do not end";
+            let message = "`expiry_leeway` has no effect with `end_expired_streams = false`";
             fields.report(Code::Value, &PROXY.expiry_leeway, message, "leave it out");
         }
         Self {
@@ -325,13 +325,13 @@ pub enum TlsSettingsError {
     #[error("no certificates in PEM")]
     Certificate,
     /// There are no authorities for the certificates of clients.
-    #[error("no certificates of an authority in PEM")]
+    #[error("no CA certificates in PEM")]
     ClientCa,
     /// There is no private key.
     #[error("no private key in PEM")]
     Key,
     /// Certificate and key do not belong together, or their kind is not supported.
-    #[error("the key is not that of the certificate, or of a kind that is not supported")]
+    #[error("the key does not match the certificate, or its kind is not supported")]
     Mismatch,
 }
 
@@ -388,7 +388,7 @@ fn trusted_proxies<T: Keys>(
     let networks = fields.parse_each(key.read(fields), help, |given| {
         let address = || given.parse::<IpAddr>().map(IpNet::from);
         let network = given.parse().or_else(|_| address());
-        network.map_err(|_| format!("`trusted_proxies` are networks or addresses, not {given:?}"))
+        network.map_err(|_| format!("`trusted_proxies` takes networks or addresses, not {given:?}"))
     });
     fields.has(key).then_some(networks)
 }
@@ -405,7 +405,8 @@ impl Value for Address {
         };
         value.parse().unwrap_or_else(|_| {
             let port = value.strip_prefix(':').unwrap_or(value).parse::<u16>().ok();
-            let every = |port| format!("\"0.0.0.0:{port}\" is every address of this machine");
+            let every =
+                |port| format!("\"0.0.0.0:{port}\" listens on every address of this machine");
             given.report_value(field, &span, &format!("{value:?}"), port.map(every));
             none
         })

@@ -46,7 +46,7 @@ codes! {
     pub enum Code {
         /// No audience is configured.
         AudienceMissing = "audience_missing",
-        /// The same name is there twice.
+        /// The same name appears twice.
         Duplicate = "duplicate",
         /// A file or an environment variable is missing or cannot be used.
         FileMissing = "file_missing",

@@ -323,7 +323,12 @@ impl<'t> Given<'t> {
         help: &str,
     ) {
         if given.value.contains('@') {
-            self.report(code, field, message("one with a user or a password"), help);
+            self.report(
+                code,
+                field,
+                message("a URL with a user or a password"),
+                help,
+            );
         } else {
             let message = message(&format!("{:?}", given.value));
             self.report_at(code, &given.span, message, help);
@@ -505,7 +510,7 @@ impl<'t> Given<'t> {
         shown: &str,
         help: Option<String>,
     ) {
-        let message = format!("`{field}` is {}, not {shown}", field.kind.expected());
+        let message = format!("`{field}` must be {}, not {shown}", field.kind.expected());
         self.report_at(Code::Value, span, message, help.unwrap_or_default());
     }
 
@@ -516,10 +521,10 @@ impl<'t> Given<'t> {
             (Kind::Duration, DeValue::Integer(number)) => {
                 format!("write \"{}s\" for seconds", number.as_str())
             }
-            (Kind::Texts, DeValue::String(_)) => "put it between square brackets".to_owned(),
-            (Kind::Flag, DeValue::String(_)) => "leave the quotes out".to_owned(),
+            (Kind::Texts, DeValue::String(_)) => "put it in square brackets".to_owned(),
+            (Kind::Flag, DeValue::String(_)) => "leave out the quotes".to_owned(),
             (Kind::Tables(_), DeValue::Table(_)) => {
-                format!("its header has two brackets: {}", field.header)
+                format!("write its header with double brackets: {}", field.header)
             }
             _ => String::new(),
         };
@@ -535,7 +540,7 @@ impl<'t> Given<'t> {
         let keys = || table.fields.iter().map(|field| field.key);
         let help = nearest(key, keys()).unwrap_or_else(|| {
             let keys: Vec<_> = keys().collect();
-            format!("the keys here are {}", keys.join(", "))
+            format!("the keys of this table are {}", keys.join(", "))
         });
         let message = format!("`{key}` is not a key of {place}");
         self.report_at(Code::UnknownKey, span, message, help);

@@ -75,12 +75,11 @@ pub(super) fn warn_of_machines(fields: &Fields<'_, Root>) {
             continue;
         }
         let message = format!(
-            "no token meets the requirements {:?}: the profiles of the issuers recognise nobody \
-             as a machine",
+            "no token can meet the requirements {:?}: no issuer has a profile that \
+             recognises machines",
             name.value
         );
-        let help =
-            "set the `profile` of the issuer whose machines are meant, or ask for `client_ids`";
+        let help = "set the `profile` of the issuer of these machines, or require `client_ids`";
         table.warn(Code::Value, &REQUIREMENTS.kind, message, help);
     }
 }
@@ -136,7 +135,7 @@ impl<'t> Expansion<'_, 't> {
             }
         }
         if table.is_empty(&REQUIREMENTS.any) {
-            let message = "`any` names none, so nobody could meet it";
+            let message = "`any` is empty, so no principal could meet it";
             table.report(Code::Value, &REQUIREMENTS.any, message, "");
         }
         let mut choice = Groups::new();
@@ -168,7 +167,7 @@ impl<'t> Expansion<'_, 't> {
         for name in self.under_way.iter().skip(first) {
             let is_new = self.in_circles.insert(name);
             if let Some((table, _)) = self.tables.get(name).filter(|_| is_new) {
-                let message = format!("the requirements {name:?} need themselves");
+                let message = format!("the requirements {name:?} refer to themselves");
                 table.report_at(Code::Value, &table.span, message, "");
             }
         }
@@ -176,7 +175,7 @@ impl<'t> Expansion<'_, 't> {
 }
 
 fn report_too_deep(fields: &Given<'_>) {
-    let message = format!("more than {NAMES_DEEP} names lead from one requirement to the last");
+    let message = format!("the chain of references is longer than {NAMES_DEEP} names");
     fields.report_at(Code::Value, &fields.span, message, "");
 }
 
@@ -198,9 +197,9 @@ fn product(ours: Groups, more: &Groups) -> Groups {
 /// Whether the groups are within the limits; if not, reports it and cuts them off.
 fn is_within_limits(groups: &mut Groups, fields: &Given<'_>) -> bool {
     let message = if groups.len() > GROUPS_MAX {
-        format!("multiplied out, these are more than {GROUPS_MAX} alternatives")
+        format!("combined, these are more than {GROUPS_MAX} alternatives")
     } else if groups.iter().any(|group| group.len() > GROUP_MAX) {
-        format!("these are more than {GROUP_MAX} requirements at once")
+        format!("combined, these are more than {GROUP_MAX} requirements")
     } else {
         return true;
     };
@@ -225,13 +224,13 @@ fn both(ours: &[Requirements], more: &[Requirements]) -> Vec<Requirements> {
 fn conditions(name: &str, fields: &Fields<'_, description::Requirements>) -> Option<Requirements> {
     report_empty_lists(fields);
     if fields.has(&REQUIREMENTS.cannot_reauthenticate) && !fields.has(&REQUIREMENTS.max_age) {
-        let message = "`cannot_reauthenticate` says nothing without `max_age`";
+        let message = "`cannot_reauthenticate` has no effect without `max_age`";
         let key = &REQUIREMENTS.cannot_reauthenticate;
         fields.report(Code::Missing, key, message, "");
     }
     if !asks_by_itself(fields) {
         if !fields.has(&REQUIREMENTS.all) && !fields.has(&REQUIREMENTS.any) {
-            let message = "these requirements ask for nothing";
+            let message = "this table requires nothing";
             fields.report_at(Code::Missing, &fields.span, message, "");
         }
         return None;
@@ -312,7 +311,7 @@ fn report_empty_lists(fields: &Given<'_>) {
     for key in description::Requirements::TABLE.fields {
         let is_list = matches!(key.kind, Kind::Claims | Kind::Groups | Kind::Texts);
         if is_list && fields.is_empty(key) && !key.is(&REQUIREMENTS.any) {
-            let message = format!("`{key}` is empty, so it asks for nothing");
+            let message = format!("`{key}` is empty, so it requires nothing");
             fields.report(Code::Value, key, message, "leave it out");
         }
     }
@@ -320,7 +319,7 @@ fn report_empty_lists(fields: &Given<'_>) {
 
 /// As mistakes name them.
 const TABLE: &str = "requirements";
-const UNKNOWN: &str = "there are no requirements";
+const UNKNOWN: &str = "no such requirements:";
 
 /// A request that meets no group is tried against each.
 const GROUPS_MAX: usize = 64;

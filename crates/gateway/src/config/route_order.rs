@@ -39,8 +39,8 @@ enum Side {
     Before,
 }
 
-const HELP: &str = "say how the application reads paths: set `router` of its upstream, of the route or of \
-                    [protection]; \"strict\" if it treats no other path as the same";
+const HELP: &str = "set `router` of the application's upstream, of the route or of [protection], to say how it \
+                    reads paths; \"strict\" if it never treats different paths as the same";
 
 /// The routes that could match all paths of another route, indexed by the start of their paths.
 struct Wide<'r> {
@@ -92,17 +92,17 @@ impl<'r> Wide<'r> {
                 "the route {name:?} is never used: the earlier route {:?} matches all of its requests",
                 earlier.name
             );
-            let help = "put the route for fewer requests first";
+            let help = "put the more specific route first";
             return Some((Code::RulePattern, message, help));
         }
         if let Some((earlier, path)) = self.alike(Side::Before, at, placed) {
             let message = format!(
-                "the route {name:?} requires more than the earlier route {:?}, which is for {path:?}: a router \
-                 that treats this as a path of {name:?} serves it nevertheless",
+                "the route {name:?} requires more than the earlier route {:?}, which matches {path:?}: if the \
+                 application treats that as a path of {name:?}, it serves it without the stricter requirements",
                 earlier.name
             );
-            let help = "put the stricter route first; if the application treats no other path as the same, \
-                        set `router = \"strict\"`";
+            let help = "put the stricter route first; or, if the application never treats different paths as \
+                        the same, set `router = \"strict\"`";
             return Some((Code::Router, message, help));
         }
         if placed.has_router {
@@ -113,7 +113,7 @@ impl<'r> Wide<'r> {
         let laxer = &laxer.or_else(alike)?.name;
         let message = format!(
             "the route {name:?} requires more than the later route {laxer:?}, which matches other paths: \
-             a path that only the application treats as one of {name:?} falls to {laxer:?}"
+             a path that only the application treats as one of {name:?} goes to {laxer:?}"
         );
         Some((Code::Router, message, HELP))
     }

@@ -75,12 +75,12 @@ fn read_one(fields: &Fields<'_, description::Route>, requirements: &Named<'_>) -
     route.access = ROUTE.access.read(fields);
     let names = ROUTE.require.read(fields);
     if fields.is_empty(&ROUTE.require) {
-        let message = "`require` is empty, so it asks for nothing";
+        let message = "`require` is empty, so it requires nothing";
         fields.report(Code::Value, &ROUTE.require, message, "leave it out");
     }
     route.require = requirements.all(&names, fields);
     if route.access == Access::Public && fields.has(&ROUTE.require) {
-        let message = "a public route looks at no credentials, so it cannot `require` anything";
+        let message = "a public route ignores credentials, so it cannot `require` anything";
         let help = "leave out `access` or `require`";
         fields.report(Code::Value, &ROUTE.require, message, help);
     }
@@ -100,7 +100,7 @@ fn upstream(
 ) -> Option<Arc<str>> {
     let Some(given) = ROUTE.upstream.read(fields) else {
         if listen.proxy.is_some() && !fields.has(&ROUTE.upstream) {
-            let message = "the route has no `upstream`, and the reverse proxy needs one";
+            let message = "the route has no `upstream`, which the reverse proxy needs";
             let help = names.and_then(only);
             let help = help.map(|name| format!("add `upstream = {name:?}`"));
             let help = help.unwrap_or_default();
@@ -108,7 +108,7 @@ fn upstream(
         }
         return None;
     };
-    fields.report_unknown_name(&given, names, "upstreams", "there is no upstream");
+    fields.report_unknown_name(&given, names, "upstreams", "no such upstream:");
     Some(given.value.into())
 }
 
@@ -125,7 +125,7 @@ fn paths(fields: &Fields<'_, description::Route>) -> Vec<PathPattern> {
         (&ROUTE.path_glob, PathPattern::glob),
     ];
     if !kinds.iter().any(|(key, _)| fields.has(key)) {
-        let help = "`path_prefix = \"/\"` is for every path";
+        let help = "`path_prefix = \"/\"` matches every path";
         let message = "the route has no `path`, `path_prefix` or `path_glob`";
         fields.report_at(Code::RulePattern, &fields.span, message, help);
     }
@@ -143,8 +143,8 @@ fn paths(fields: &Fields<'_, description::Route>) -> Vec<PathPattern> {
             let help = help_for(name, pattern.value);
             let (message, help) = match parse(pattern.value) {
                 Ok(_) if has_star => (
-                    format!("`{name}`: in {:?} a star is only a star", pattern.value),
-                    help.unwrap_or_else(|| "`path_glob` has stars".to_owned()),
+                    format!("`{name}`: the star in {:?} is literal", pattern.value),
+                    help.unwrap_or_else(|| "use `path_glob` for patterns with stars".to_owned()),
                 ),
                 Ok(parsed) => {
                     patterns.push(parsed);
@@ -163,7 +163,7 @@ fn paths(fields: &Fields<'_, description::Route>) -> Vec<PathPattern> {
 
 fn help_for(key: &Field, pattern: &str) -> Option<String> {
     if pattern.starts_with(['^', '~', '(']) {
-        return Some("regular expressions are not understood; use `path_glob`".to_owned());
+        return Some("regular expressions are not supported; use `path_glob`".to_owned());
     }
     if key.is(&ROUTE.path_prefix) && pattern.ends_with("/*") {
         let bare = pattern.trim_end_matches('*').trim_end_matches('/');

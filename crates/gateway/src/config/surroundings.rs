@@ -104,7 +104,7 @@ impl<'s> Surroundings<'s> {
             Ok(bytes) => Some(Secret(bytes.into())),
             Err(error) => {
                 let message = format!("`{key}`: the file {path:?} cannot be read: {error}");
-                let help = "paths are relative to the folder of the configuration";
+                let help = "paths are relative to the configuration's folder";
                 given.report(Code::FileMissing, key, message, help);
                 None
             }

@@ -29,9 +29,11 @@ fn endpoint(fields: &Fields<'_, Telemetry>) -> Option<Url> {
     let url = given.value.parse::<Url>().ok();
     let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && is_bare(url));
     let Some(mut url) = url else {
-        let message =
-            |shown: &str| format!("`endpoint` is such as \"http://127.0.0.1:4318\", not {shown}");
-        let help = "credentials are fields: OTEL_EXPORTER_OTLP_HEADERS has them";
+        let message = |shown: &str| {
+            format!("`endpoint` must be a URL such as \"http://127.0.0.1:4318\", not {shown}")
+        };
+        let help =
+            "set credentials in OTEL_EXPORTER_OTLP_HEADERS, which sends them as header fields";
         fields.report_url((Code::Value, &TELEMETRY.endpoint), &given, message, help);
         return None;
     };

@@ -154,14 +154,14 @@ impl Place {
         let report = |help: &str| {
             let message = |shown: &str| {
                 format!(
-                    "`urls` are such as \"http://127.0.0.1:3000\" or \"unix:/run/app.sock\", not {shown}"
+                    "`urls` must be like \"http://127.0.0.1:3000\" or \"unix:/run/app.sock\", not {shown}"
                 )
             };
             fields.report_url((Code::Value, &UPSTREAM.urls), given, message, help);
         };
         if given.value.starts_with("unix:") {
             let address = given.value.parse();
-            let address = address.map_err(|_| report("the path is absolute")).ok()?;
+            let address = address.map_err(|_| report("write an absolute path")).ok()?;
             let tls_name = None;
             return Some(Self { address, tls_name });
         }
@@ -175,7 +175,9 @@ impl Place {
             return None;
         };
         if url.path() != "/" || !is_bare(url) {
-            report("scheme, host and port only: the path is forwarded as it came");
+            report(
+                "write scheme, host and port only: the path of each request is forwarded unchanged",
+            );
             return None;
         }
         let bare = host.trim_start_matches('[').trim_end_matches(']');
@@ -198,7 +200,7 @@ fn tls(
     if is_known && names.is_empty() {
         for key in [&UPSTREAM.ca, &UPSTREAM.tls_name].map(Key::field) {
             if fields.has(key) {
-                let message = format!("`{key}` says nothing without an https URL");
+                let message = format!("`{key}` has no effect without an https URL");
                 fields.report(Code::Value, key, message, "");
             }
         }
@@ -211,14 +213,14 @@ fn tls(
     });
     let first = names.first().filter(|_| is_known)?;
     if names.len() != places.len() {
-        let message = "`urls` are all https, or none is";
-        let help = "make two upstreams of them";
+        let message = "`urls` must either all be https or all be http";
+        let help = "split them into two upstreams";
         fields.report(Code::Value, &UPSTREAM.urls, message, help);
         return None;
     }
     if given.is_none() && !fields.has(&UPSTREAM.tls_name) && names.iter().any(|name| name != first)
     {
-        let message = "`urls` have different hosts, so it is open which name a certificate proves";
+        let message = "`urls` have different hosts, so the name in the certificate is unclear";
         fields.report(Code::Missing, &UPSTREAM.urls, message, "add `tls_name`");
         return None;
     }

@@ -86,7 +86,7 @@ impl Listener {
             Err(error) => {
                 if let Some(times) = lock(&self.failures).count(Instant::now()) {
                     let address = self.address();
-                    tracing::warn!(%address, %error, times, "connections are not accepted");
+                    tracing::warn!(%address, %error, times, "cannot accept connections");
                 }
                 None
             }

@@ -1,4 +1,4 @@
-//! A stream that is read in a way of its own, and written to as it is, a single piece as such.
+//! A stream with its own way of reading; writes pass through unchanged, a single piece as such.
 
 use std::io;
 use std::pin::Pin;

@@ -71,7 +71,7 @@ pub(crate) async fn serve<F>(
     drop(listener);
     let all = slots.acquire_many(capacity.connections);
     if timeout(capacity.drain, all).await.is_err() {
-        tracing::warn!("requests under way were not answered in time");
+        tracing::warn!("requests in progress were not answered in time");
     }
     phase.send_replace(Phase::Closed);
 }

@@ -13,19 +13,22 @@ pub(super) fn write(recipe: &Chain) -> Result<String, RecipeError> {
     };
     let names = match recipe.tls {
         Some(_) => {
-            "The certificate of bearward has every name under which clients come, such as api.example.com: by their
-  `Host` mod_proxy verifies it, because ProxyPreserveHost is on."
+            "The certificate of bearward has every name that clients use, such as api.example.com: with
+  ProxyPreserveHost, mod_proxy verifies the certificate against the client's `Host`."
         }
         None => "",
     };
     let checks = format!(
-        "The modules {modules} are loaded: `a2enmod` does it on Debian.
-Clients come in at {listen}, without TLS; with `SSLEngine on`, X-Forwarded-Proto follows.
-This is the only virtual host at this address, or the first: LimitRequestFieldSize is taken from it.
+        "The modules {modules} are loaded: on Debian, use `a2enmod`.
+Clients connect to {listen}, without TLS. To add TLS, set `SSLEngine on`; X-Forwarded-Proto follows.
+This virtual host is the only one at this address, or the first: LimitRequestFieldSize comes from the first.
 No other ProxyPass and no RewriteRule leads to the application.
 {names}"
     );
-    let heading = recipe.heading("Apache httpd before bearward's reverse proxy.", &checks);
+    let heading = recipe.heading(
+        "Apache httpd in front of bearward's reverse proxy.",
+        &checks,
+    );
     let bearward = &recipe.bearward;
     let scheme = scheme(recipe.tls.as_ref());
     let tls = fragment(recipe.tls.as_ref(), verified);
@@ -37,18 +40,18 @@ No other ProxyPass and no RewriteRule leads to the application.
 Listen {listen}
 
 <VirtualHost {listen}>
-    # A token of 16 KiB is one field.
+    # A field must have room for a token of 16 KiB.
     LimitRequestFieldSize 32768
-    # Paths go to bearward as they came: it refuses those that have two readings.
+    # Pass paths to bearward unchanged: it refuses ambiguous ones.
     AllowEncodedSlashes NoDecode
     MergeSlashes Off
 
-    # What a client says of these is not believed: bearward believes this proxy. It removes the rest itself. mod_proxy adds X-Forwarded-For, -Host and -Server.
+    # Do not trust the client's values of these: bearward trusts this proxy. It removes the other such fields itself. mod_proxy adds X-Forwarded-For, -Host and -Server.
 {forwarded}    RequestHeader set X-Forwarded-Proto expr=%{{REQUEST_SCHEME}}
 
     ProxyRequests Off
     ProxyPreserveHost On
-{tls}{client}    # nocanon: the target as it came. retry=0: bearward is asked again at once after it was gone.
+{tls}{client}    # nocanon: the target stays unchanged. retry=0: after an outage, bearward is used again at once.
     ProxyPass \"/\" \"{scheme}://{bearward}/\" nocanon retry=0 connectiontimeout=2 timeout=60 upgrade=websocket
 </VirtualHost>
 ",

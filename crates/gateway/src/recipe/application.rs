@@ -62,10 +62,10 @@ impl Application {
 
     /// Refuses HTTP/2 for a recipe that supports only HTTP/1.1.
     pub(super) fn over_http1(&self, proxy: &'static str) -> Result<(), RecipeError> {
-        let what = "to speak HTTP/2 to the application by this recipe";
+        let what = "HTTP/2 to the application in this recipe";
         match self.protocol {
             Http::One => Ok(()),
-            Http::Two => Err(RecipeError::Unsayable { proxy, what }),
+            Http::Two => Err(RecipeError::Unsupported { proxy, what }),
         }
     }
 

@@ -27,7 +27,7 @@ impl Bearward {
         let tls = tls.transpose()?;
         let table = kind.tls_table();
         if tls.is_none() && recipe.authorities.is_some() {
-            let given = "a file with authorities";
+            let given = "a file with certificate authorities";
             return Err(RecipeError::Surplus { given, table });
         }
         let presents_one = tls.as_ref().is_some_and(|tls| tls.client.is_some());
@@ -51,7 +51,7 @@ impl Bearward {
         let client = self.tls.as_ref()?.client.as_ref()?;
         let file = &client.certificate;
         Some(format!(
-            "The proxy proves who it is by {file}, of an authority in `client_ca`. It may read the key."
+            "The proxy authenticates with {file}, issued by an authority in `client_ca`. It can read the key."
         ))
     }
 }
@@ -83,9 +83,9 @@ fn verified(
 ) -> Result<Tls, RecipeError> {
     if recipe.proxy == Proxy::IngressNginx {
         // Its `auth-url` may be https, but no annotation makes it verify the certificate.
-        let what = "to verify the certificate of bearward: leave [listen.forward_auth.tls] out";
+        let what = "verifying bearward's certificate: leave out [listen.forward_auth.tls]";
         let proxy = recipe.proxy.name();
-        return Err(RecipeError::Unsayable { proxy, what });
+        return Err(RecipeError::Unsupported { proxy, what });
     }
     let Some((name, _)) = place.name() else {
         return Err(RecipeError::NoName(place.clone()));

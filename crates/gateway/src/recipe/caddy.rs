@@ -12,11 +12,14 @@ use super::{LIMIT, RecipeError, fragment, lines};
 pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     let listen = recipe.listen;
     let checks = format!(
-        "Clients come in at {listen}, without TLS: the name of a site in the place of
-  `http://:PORT`, and no `bind`, gets it certificates.
-Every handler before the application is inside of this `route`, below `forward_auth`."
+        "Clients connect to {listen}, without TLS. To get certificates, replace `http://:PORT` with the name
+  of the site, and remove `bind`.
+Every handler in front of the application is inside this `route`, below `forward_auth`."
     );
-    let heading = recipe.heading("Caddy before the application, asking bearward.", &checks);
+    let heading = recipe.heading(
+        "Caddy in front of the application, asking bearward.",
+        &checks,
+    );
     let (ip, port) = (listen.ip(), listen.port());
     let names = &recipe.names;
     let connection = names.in_connection();
@@ -34,20 +37,20 @@ Every handler before the application is inside of this `route`, below `forward_a
 http://:{port} {{
 	bind {ip}
 	route {{
-{metadata}		# Caddy takes out what the client's Connection names, after it has set the identity headers.
+{metadata}		# Caddy removes the headers that the client's Connection names, but only after setting the identity headers.
 		@connection header_regexp Connection \"(?i){connection}\"
 		respond @connection 400
 
-		# WebSockets pass, and no other protocol: what follows on such a connection is not decided on.
+		# Only WebSockets pass: nothing checks what follows an upgrade to another protocol.
 		@upgrade {{
 			header Upgrade *
 			not header_regexp Upgrade (?i)^websocket$
 		}}
 		request_header @upgrade -Upgrade
 
-		# Every spelling of an identity header that applications may take for it.
+		# Every spelling of an identity header that applications may treat as the same.
 {stripped}
-		# These make applications use another path, host, client or user than the one decided on.
+		# These would make applications use a path, host, client or user that bearward did not check.
 {misleading}
 		forward_auth {bearward} {{
 			uri /auth/caddy
@@ -150,7 +153,7 @@ fn proxied(application: &Application, names: &Names) -> String {
     let credentials = credentials.map(|name| format!("header_up -{}", name.title()));
     let mut lines: Vec<_> = credentials.collect();
     if !lines.is_empty() {
-        lines.insert(0, "# The credentials go no further.".to_owned());
+        lines.insert(0, "# The credentials are not passed on.".to_owned());
     }
     if let Some(host) = &application.host {
         lines.push(format!("header_up Host {host}"));

@@ -28,10 +28,9 @@ impl Chain {
     pub(super) fn of(recipe: &Recipe<'_>) -> Result<Self, RecipeError> {
         let proxy = recipe.proxy;
         if recipe.application.is_some() {
-            let what =
-                "of an application: bearward sends the requests on, to the upstreams of routes";
+            let what = "an application option: bearward itself sends requests on to the upstreams of its routes";
             let proxy = proxy.name();
-            return Err(RecipeError::Unsayable { proxy, what });
+            return Err(RecipeError::Unsupported { proxy, what });
         }
         let settings = recipe.config.listen.proxy.as_ref();
         let bearward = Bearward::of(recipe)?;
@@ -39,10 +38,10 @@ impl Chain {
         let peers = peers(Some(trusted.unwrap_or_default()));
         let mut checks = vec![
             format!(
-                "bearward's reverse proxy is at {bearward}, and nobody reaches the application but through it."
+                "bearward's reverse proxy is at {bearward}, and the application can be reached only through it."
             ),
             format!(
-                "It believes the X-Forwarded-* of {peers} (trusted_proxies of [listen.proxy]); this proxy is to be among them."
+                "It trusts the X-Forwarded-* of {peers} (trusted_proxies of [listen.proxy]); this must include the proxy."
             ),
         ];
         checks.extend(bearward.checks());

@@ -24,16 +24,16 @@ pub(super) fn write(
 ) -> Result<String, RecipeError> {
     let application = &recipe.application;
     if application.has_name() && application.has_unix() {
-        let what = "of one application by a name and by a Unix socket";
+        let what = "an application with both a name and a Unix socket";
         let proxy = "Envoy";
-        return Err(RecipeError::Unsayable { proxy, what });
+        return Err(RecipeError::Unsupported { proxy, what });
     }
     let listen = recipe.listen;
     let checks = format!(
-        "Clients come in at {listen}, without TLS.
-Every listener and route before the application has this filter. `failure_mode_allow` stays false.
-In a configuration that is there already, the filter goes before the router and before every
-  filter that changes a path, a host or a route."
+        "Clients connect to {listen}, without TLS.
+Every listener and route in front of the application has this filter. `failure_mode_allow` stays false.
+In an existing configuration, put the filter before the router and before every filter that changes
+  a path, a host or a route."
     );
     let heading = recipe.heading(title, &checks);
     let listener = listener(recipe, filter);
@@ -82,15 +82,15 @@ fn listener(recipe: &ForwardAuth, filter: &str) -> String {
               typed_config:
                 "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
                 stat_prefix: public
-                # The peer is the client: what it says in X-Forwarded-For and x-envoy-* is not believed.
+                # The peer is the client: its X-Forwarded-For and x-envoy-* are not trusted.
                 use_remote_address: true
-                # A token of 16 KiB, and the rest. That is Envoy's default.
+                # Enough for a token of 16 KiB and the other fields. This is Envoy's default.
                 max_request_headers_kb: 60
-                # No path is changed between decision and application.
+                # Paths must not change between the decision and the application.
                 normalize_path: false
                 merge_slashes: false
                 path_with_escaped_slashes_action: KEEP_UNCHANGED
-                # WebSockets pass, and no other protocol: what follows on such a connection is not decided on.
+                # Only WebSockets pass: nothing checks what follows an upgrade to another protocol.
                 upgrade_configs:
                   - upgrade_type: websocket
 {underscores}                route_config:
@@ -98,7 +98,7 @@ fn listener(recipe: &ForwardAuth, filter: &str) -> String {
                     - name: application
                       domains: ["*"]
                       routes:
-{metadata}                        # An answer may take its time; by default Envoy ends it after 15 s.
+{metadata}                        # No time limit for answers: by default Envoy ends them after 15 s.
                         - match: {{ prefix: "/" }}
                           route: {{ cluster: application, timeout: 0s{rewrite} }}
                 http_filters:
@@ -106,7 +106,7 @@ fn listener(recipe: &ForwardAuth, filter: &str) -> String {
                     typed_config:
                       "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
                       transport_api_version: V3
-                      # Without an answer the request is refused.
+                      # Refuse the request if bearward does not answer.
                       failure_mode_allow: false
 {filter}                  - name: envoy.filters.http.router
                     typed_config:
@@ -121,7 +121,7 @@ fn removed(names: &Names) -> String {
         format!("                    - {}\n", quoted(name))
     });
     format!(
-        "                  # These make applications use another path, host, client or user than the one decided on.
+        "                  # These would make applications use a path, host, client or user that bearward did not check.
                   request_headers_to_remove:
 {lines}"
     )
@@ -232,6 +232,6 @@ const HTTP2: &str = r#"      typed_extension_protocol_options:
           explicit_http_config: { http2_protocol_options: {} }
 "#;
 
-const DROPPED_UNDERSCORES: &str = "                # As `drop_underscores` says.
+const DROPPED_UNDERSCORES: &str = "                # Because `drop_underscores` is set.
                 common_http_protocol_options: { headers_with_underscores_action: DROP_HEADER }
 ";

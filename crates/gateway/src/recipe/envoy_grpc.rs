@@ -6,10 +6,10 @@ use super::forward_auth::ForwardAuth;
 use super::{LIMIT, RecipeError, envoy};
 
 pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
-    let title = "Envoy before the application, asking bearward over gRPC.";
+    let title = "Envoy in front of the application, asking bearward over gRPC.";
     let filter = format!(
-        "                      # Not `with_request_body`: bearward decides by the head. Not `allowed_headers`: it has to see
-                      # every spelling of an identity header.
+        "                      # Leave out `with_request_body`: bearward reads only the head. Leave out `allowed_headers`:
+                      # bearward must see every spelling of an identity header.
                       grpc_service:
                         envoy_grpc: {{ cluster_name: bearward }}
                         timeout: {LIMIT}

@@ -12,7 +12,7 @@ use super::place::Kind;
 use super::{LIMIT, RecipeError, envoy, lines};
 
 pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
-    let title = "Envoy before the application, asking bearward over HTTP.";
+    let title = "Envoy in front of the application, asking bearward over HTTP.";
     let (scheme, place) = (recipe.bearward.scheme(), &recipe.bearward.place);
     let uri = match &place.0 {
         // The cluster has the address; this is only a name.
@@ -22,9 +22,9 @@ pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     let names = &recipe.names;
     let (sent, set) = (sent_fields(names, recipe.traces), set_fields(names));
     let filter = format!(
-        "                      # Besides Authorization, which is sent always: what else bearward decides by, and every
-                      # spelling of an identity header, so that it can name those that are to be removed; and fields that
-                      # begin like those by which applications take another path or user, for the same reason.
+        "                      # Authorization is always sent. These are the other fields that bearward reads, and those that it
+                      # can name for removal: every spelling of an identity header, and fields whose names begin like
+                      # those from which applications take another path or user.
                       allowed_headers:
                         patterns:
 {sent}                      http_service:

@@ -37,7 +37,7 @@ impl ForwardAuth {
         };
         let bearward = Bearward::of(recipe)?;
         let peers = match bearward.place.0 {
-            Kind::Unix(_) => "whoever may open the socket".to_owned(),
+            Kind::Unix(_) => "every process that may open the socket".to_owned(),
             Kind::Ip(_) | Kind::Name(..) => peers(trusted.and_then(Option::as_deref)),
         };
         let telemetry = recipe.config.telemetry.as_ref();
@@ -59,10 +59,10 @@ impl ForwardAuth {
         let (bearward, application) = (&self.bearward, self.application.shown());
         let mut general = vec![
             format!(
-                "bearward is asked at {bearward}. It answers {peers} ({table}); others get 403."
+                "bearward answers at {bearward}. It accepts questions from {peers} ({table}); others get 403."
             ),
             format!(
-                "The application is at {application}, and nobody reaches it but through this proxy."
+                "The application is at {application}, and can be reached only through this proxy."
             ),
         ];
         general.extend(bearward.checks());

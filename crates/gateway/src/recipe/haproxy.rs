@@ -8,9 +8,9 @@ use super::{RecipeError, fragment, lines};
 pub(super) fn write(recipe: &Chain) -> Result<String, RecipeError> {
     let listen = recipe.listen;
     let checks = format!(
-        "Clients come in at {listen}, without TLS: `bind … ssl crt …` adds it, and X-Forwarded-Proto follows."
+        "Clients connect to {listen}, without TLS. To add TLS, use `bind … ssl crt …`; X-Forwarded-Proto follows."
     );
-    let heading = recipe.heading("HAProxy before bearward's reverse proxy.", &checks);
+    let heading = recipe.heading("HAProxy in front of bearward's reverse proxy.", &checks);
     let bearward = &recipe.bearward;
     let tls = fragment(recipe.tls.as_ref(), verified);
     let removed = removed(&recipe.names);
@@ -18,7 +18,7 @@ pub(super) fn write(recipe: &Chain) -> Result<String, RecipeError> {
     Ok(format!(
         "{heading}
 global
-    # A token of 16 KiB: the whole head must fit into one buffer.
+    # The whole head, with a token of 16 KiB, must fit into one buffer.
     tune.bufsize 65536
 
 defaults
@@ -26,12 +26,12 @@ defaults
     timeout connect 2s
     timeout client 60s
     timeout server 60s
-    # WebSockets and the like, once they are tunnels.
+    # For tunnels such as WebSockets.
     timeout tunnel 1h
 
 frontend public
     bind {listen}
-    # What a client says of these is not believed: bearward believes this proxy. It removes the rest itself.
+    # Do not trust the client's values of these: bearward trusts this proxy. It removes the other such fields itself.
 {removed}    http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
     http-request set-header X-Forwarded-Host %[req.hdr(Host)]
     option forwardfor

@@ -16,7 +16,7 @@ pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     let bearward = in_cluster(&recipe.bearward.place)?;
     let service = Service::of_application(application)?;
     let heading = recipe.heading(
-        "ingress-nginx before the application, asking bearward.",
+        "ingress-nginx in front of the application, asking bearward.",
         CHECKS,
     );
     let (name, namespace, port) = (&service.name, &service.namespace, service.port);
@@ -40,7 +40,7 @@ metadata:
   name: bearward-original-request
   namespace: {namespace}
 data:
-  # bearward decides by these and by X-Original-Method, which the controller sets by itself: here it would come twice.
+  # bearward decides by these and by X-Original-Method. The controller sets that one itself; here it would be sent twice.
   X-Original-URI: "$request_uri"
   X-Original-Host: "$http_host"
 ---
@@ -52,10 +52,11 @@ metadata:
   annotations:
     nginx.ingress.kubernetes.io/auth-url: "http://{bearward}/auth/nginx"
     nginx.ingress.kubernetes.io/auth-proxy-set-headers: "{namespace}/bearward-original-request"
-    # Each is set to what bearward says, or removed: so are the credentials, of which it says nothing, and fields by
-    # which applications take another path, host, client or user. nginx removes by whole names only.
+    # Each field is set to the value in bearward's answer, or removed if the answer does not have it: for example, the
+    # credentials, and fields from which applications take another path, host, client or user. nginx can remove fields
+    # only by their full names.
     nginx.ingress.kubernetes.io/auth-response-headers: "{listed}"
-    # The answer of bearward is a head alone, which must fit into one buffer: the roles of a user are in it.
+    # bearward's answer is only a head, with the user's roles in it, and must fit into one buffer.
     nginx.ingress.kubernetes.io/proxy-buffer-size: "32k"
 {more}spec:
   ingressClassName: nginx
@@ -75,7 +76,7 @@ metadata:
 /// A separate Ingress: annotations apply to all paths of an Ingress, and a backend must be in the
 /// namespace of its Ingress.
 fn published(metadata: &Metadata, bearward: &Place) -> Result<String, RecipeError> {
-    let what = "of metadata at anything but a Service: name that of bearward as \
+    let what = "metadata that no Service serves: give bearward's Service as \
                 SERVICE.NAMESPACE.svc.cluster.local:PORT";
     let Service {
         name,
@@ -115,17 +116,17 @@ struct Service {
 
 impl Service {
     fn of_application(application: &Application) -> Result<Self, RecipeError> {
-        let what = "of anything but a Service: name the application as SERVICE.NAMESPACE:PORT";
+        let what = "an application that is not a Service: give it as SERVICE.NAMESPACE:PORT";
         match application.places.as_slice() {
             [place] => Self::of(place, what),
-            _ => Err(RecipeError::Unsayable { proxy: PROXY, what }),
+            _ => Err(RecipeError::Unsupported { proxy: PROXY, what }),
         }
     }
 
     /// Parses `name`, `name.namespace` or these with `.svc.cluster.local`; the error for others has
     /// `what`.
     fn of(place: &Place, what: &'static str) -> Result<Self, RecipeError> {
-        let not_one = RecipeError::Unsayable { proxy: PROXY, what };
+        let not_one = RecipeError::Unsupported { proxy: PROXY, what };
         let Some((host, port)) = place.name() else {
             return Err(not_one);
         };
@@ -153,8 +154,8 @@ fn in_cluster(bearward: &Place) -> Result<String, RecipeError> {
     if is_elsewhere {
         return Ok(bearward.to_string());
     }
-    let what = "of a place on its own machine: name the Service under which it reaches bearward";
-    Err(RecipeError::Unsayable { proxy: PROXY, what })
+    let what = "connections to its own machine: give the Service under which it reaches bearward";
+    Err(RecipeError::Unsupported { proxy: PROXY, what })
 }
 
 fn more(application: &Application) -> String {
@@ -176,12 +177,12 @@ fn more(application: &Application) -> String {
 /// What to check.
 const CHECKS: &str = "The configuration of the controller has `large-client-header-buffers: \"4 32k\"`: a token of
   16 KiB must fit into one buffer. It has neither `enable-underscores-in-headers: \"true\"` nor
-  `ignore-invalid-headers: \"false\"`, by which other spellings of identity headers would pass.
-It has `proxy-headers-hash-max-size: \"2048\"` and `proxy-headers-hash-bucket-size: \"128\"`, too.
+  `ignore-invalid-headers: \"false\"`, which would let other spellings of identity headers pass.
+It also has `proxy-headers-hash-max-size: \"2048\"` and `proxy-headers-hash-bucket-size: \"128\"`.
 The host of bearward is a full name, such as bearward.default.svc.cluster.local.
-Every Ingress before the application has these annotations, and none of `auth-method`, `auth-signin`,
+Every Ingress in front of the application has these annotations, and none of `auth-method`, `auth-signin`,
   `auth-keepalive`, `auth-cache-key` and `rewrite-target`.
-This recipe is not tested with a controller.";
+This recipe has not been tested with a controller.";
 
 /// Fields that the controller sets itself.
 const OWN: &[&str] = &[

@@ -28,11 +28,11 @@ impl Metadata {
     /// What to check, for people.
     pub(super) fn check(&self) -> String {
         format!(
-            "Challenges name {} (RFC 9728), by which clients have to come to this proxy.",
+            "Challenges refer clients to {} (RFC 9728), which must lead to this proxy.",
             self.url
         )
     }
 }
 
 /// Explains lines in a recipe.
-pub(super) const COMMENT: &str = "# The protected resource metadata (RFC 9728), for everybody: bearward has it, the application has not.";
+pub(super) const COMMENT: &str = "# The protected resource metadata (RFC 9728), for everybody: bearward serves it, not the application.";

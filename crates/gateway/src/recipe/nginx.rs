@@ -17,13 +17,16 @@ pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     application.over_http1("nginx")?;
     let listen = recipe.listen;
     let checks = format!(
-        "It belongs into the http block: /etc/nginx/conf.d/bearward.conf does on Debian. There is no other default
-  server of this address: Debian's is /etc/nginx/sites-enabled/default, of port 80.
-Clients come in at {listen}, without TLS.
-Every location before the application has all that `location /` has: auth_request alone
+        "This file is included in the http block: on Debian, save it as /etc/nginx/conf.d/bearward.conf. This address
+  has no other default server: Debian's, /etc/nginx/sites-enabled/default, is for port 80.
+Clients connect to {listen}, without TLS.
+Every location in front of the application has everything that `location /` has: auth_request alone
   lets a client's identity headers through."
     );
-    let heading = recipe.heading("nginx before the application, asking bearward.", &checks);
+    let heading = recipe.heading(
+        "nginx in front of the application, asking bearward.",
+        &checks,
+    );
     let upstream = upstream(application);
     let protected = protected(application, &recipe.names);
     let asking = asking(&recipe.bearward);
@@ -32,7 +35,7 @@ Every location before the application has all that `location /` has: auth_reques
     });
     Ok(format!(
         "{heading}
-# WebSockets pass, and no other protocol: what follows on such a connection is not decided on.
+# Only WebSockets pass: nothing checks what follows an upgrade to another protocol.
 map $http_upgrade $bw_upgrade {{
     default \"\";
     ~*^websocket$ websocket;
@@ -43,15 +46,15 @@ map $bw_upgrade $bw_connection {{
 }}
 {upstream}
 server {{
-    # The default server of this address: of another one, nginx would take the three settings below.
+    # This must be the default server of its address: nginx takes the settings for client headers below from it.
     listen {listen} default_server;
 
-    # A token of 16 KiB: one line must fit into one buffer.
+    # A line with a token of 16 KiB must fit into one buffer.
     large_client_header_buffers 4 32k;
-    # As many names as are set below need more than the 512 that nginx has room for.
+    # The fields set below need more room than nginx's default of 512.
     proxy_headers_hash_max_size 2048;
     proxy_headers_hash_bucket_size 128;
-    # What nginx does by default: no name of a header but with letters, digits and hyphens gets any further.
+    # As by default: headers pass only if their names consist of letters, digits and hyphens.
     underscores_in_headers off;
     ignore_invalid_headers on;
 
@@ -77,7 +80,7 @@ fn protected(application: &Application, names: &Names) -> String {
     let pairs = lines(&names.identity, pair);
     let mut credentials = lines(&names.credentials, removed);
     if !credentials.is_empty() {
-        credentials.insert_str(0, "\n        # The credentials go no further.\n");
+        credentials.insert_str(0, "\n        # The credentials are not passed on.\n");
     }
     let misleading = names.misleading(OWN).filter(|name| name.is_plain());
     let misleading = lines(misleading, removed);
@@ -95,21 +98,21 @@ fn protected(application: &Application, names: &Names) -> String {
         auth_request_set $bw_challenge $upstream_http_www_authenticate;
         auth_request_set $bw_retry_after $upstream_http_retry_after;
 
-        # One pair for each identity header. Without a value nginx sends none, so a client's copy ends here.
+        # One pair for each identity header. If the value is empty, nginx sends no header, so a client's copy never passes.
 {pairs}{credentials}
-        # What a client says of these is not believed.
+        # Do not trust the client's values of these.
         proxy_set_header X-Forwarded-For $remote_addr;
         proxy_set_header X-Forwarded-Host $http_host;
         proxy_set_header X-Forwarded-Proto $scheme;
-        # These make applications use another path, host, client or user than the one decided on. nginx removes by
-        # whole names only.
+        # These would make applications use a path, host, client or user that bearward did not check. nginx can
+        # remove fields only by their full names.
 {misleading}
         proxy_http_version 1.1;
         proxy_set_header Upgrade $bw_upgrade;
         proxy_set_header Connection $bw_connection;
         proxy_set_header Host {host};
         error_page 403 = @bearward_denied;
-{tls}        # Without a path: the application gets the very target that was decided on.
+{tls}        # No path here, so the application gets exactly the target that bearward decided on.
         proxy_pass {scheme}://{target};
     }}
 "
@@ -155,11 +158,11 @@ fn asking(bearward: &Bearward) -> String {
         "    location = /_bearward {{
         internal;
         proxy_pass {target};
-{request}        # bearward decides by these and by no others; they overwrite what a client sent.
+{request}        # bearward decides only by these, and they overwrite the client's.
         proxy_set_header X-Original-URI $request_uri;
         proxy_set_header X-Original-Method $request_method;
         proxy_set_header X-Original-Host $http_host;
-        # The answer is a head alone, which must fit into one buffer: the roles of a user are in it.
+        # bearward's answer is only a head, with the user's roles in it, and must fit into one buffer.
         proxy_buffer_size 32k;
         proxy_buffers 4 32k;
     }}
@@ -206,7 +209,7 @@ fn without_body(bearward: &Bearward) -> String {
     )
 }
 
-const DENIED: &str = "    # What was decided, where auth_request knows 401 and 403 only.
+const DENIED: &str = "    # Restores the decided status: auth_request only knows 401 and 403.
     location @bearward_denied {
         add_header WWW-Authenticate $bw_challenge always;
         add_header Retry-After $bw_retry_after always;

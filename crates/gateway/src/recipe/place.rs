@@ -96,10 +96,10 @@ pub struct PlaceError(String);
 
 /// The TCP address; this proxy cannot use a Unix socket.
 pub(super) fn over_tcp(place: &Place, proxy: &'static str) -> Result<String, RecipeError> {
-    let what = "of a Unix socket";
+    let what = "a Unix socket";
     match place.0 {
         Kind::Ip(_) | Kind::Name(..) => Ok(place.to_string()),
-        Kind::Unix(_) => Err(RecipeError::Unsayable { proxy, what }),
+        Kind::Unix(_) => Err(RecipeError::Unsupported { proxy, what }),
     }
 }
 

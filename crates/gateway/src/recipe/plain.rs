@@ -22,7 +22,7 @@ pub(super) fn host(host: &str) -> Result<String, RecipeError> {
     Err(RecipeError::Unwritable {
         what: "the host",
         value: host.to_owned(),
-        help: "a host has letters, digits, `-`, `.` and `_`",
+        help: "a host may have letters, digits, `-`, `.` and `_`",
     })
 }
 
@@ -49,7 +49,7 @@ pub(super) fn path(path: &Path) -> Result<String, RecipeError> {
     Err(RecipeError::Unwritable {
         what: "the path",
         value: text.into_owned(),
-        help: "a path is absolute and has letters, digits, `/`, `-`, `.`, `_` and `+`",
+        help: "a path must be absolute and may have letters, digits, `/`, `-`, `.`, `_` and `+`",
     })
 }
 
@@ -62,7 +62,7 @@ pub(super) fn field(name: &str) -> Result<String, RecipeError> {
     Err(RecipeError::Unwritable {
         what: "the field",
         value: name.to_owned(),
-        help: "a name that every proxy passes on has letters, digits and `-`",
+        help: "proxies only pass on names of letters, digits and `-`",
     })
 }
 

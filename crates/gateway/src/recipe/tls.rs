@@ -54,8 +54,8 @@ impl ClientCertificate {
         if self.certificate == self.key {
             return Ok(&self.certificate);
         }
-        let what = "of a key in a file of its own: put certificate and key into one file";
-        Err(RecipeError::Unsayable { proxy, what })
+        let what = "a key in a separate file: put certificate and key into one file";
+        Err(RecipeError::Unsupported { proxy, what })
     }
 }
 

@@ -15,7 +15,10 @@ pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     let bearward = over_tcp(&recipe.bearward.place, PROXY)?;
     let scheme = recipe.bearward.scheme();
     let checks = checks(recipe.listen);
-    let heading = recipe.heading("Traefik before the application, asking bearward.", &checks);
+    let heading = recipe.heading(
+        "Traefik in front of the application, asking bearward.",
+        &checks,
+    );
     let names = &recipe.names;
     let (listed, pattern) = (listed(names), names.pattern());
     let misleading = names.misleading_pattern(OWN);
@@ -33,8 +36,8 @@ http:
       rule: 'PathPrefix(`/`)'
       middlewares: [bearward, application]
       service: application
-    # WebSockets pass, and no other protocol: what follows on such a connection is not decided on.
-    # The longer rule is the first to be tried.
+    # Only WebSockets pass: nothing checks what follows an upgrade to another protocol.
+    # Traefik tries the longer rule first.
     application-other-protocol:
       rule: 'PathPrefix(`/`) && HeaderRegexp(`Upgrade`, `.`) && !HeaderRegexp(`Upgrade`, `(?i)^websocket$`)'
       middlewares: [no-upgrade, bearward, application]
@@ -48,17 +51,17 @@ http:
     bearward:
       forwardAuth:
         address: "{scheme}://{bearward}/auth/traefik"
-{tls}        # A client's X-Forwarded-* are not believed.
+{tls}        # Do not trust a client's X-Forwarded-*.
         trustForwardHeader: false
-        # Each is set to what bearward says, or removed: so are the credentials, of which it says nothing.
+        # Each field is set to the value in bearward's answer, or removed if the answer lacks it, like the credentials.
         authResponseHeaders:
-{listed}        # Every other spelling that applications may take for one of them is removed, and what makes them take
+{listed}        # Removes every other spelling that applications may treat as one of them, and fields from which they take
         # another path, host, client or user.
         authResponseHeadersRegex: '(?i)^({pattern}|{misleading})$'
     application:
       headers:
         customRequestHeaders:
-          # Of the answer, and matched by the expression above.
+          # From bearward's answer: the expression above matches it.
           X-Bearward-Status: ""
 {host}
 {services}"#
@@ -67,7 +70,7 @@ http:
 
 fn checks(listen: SocketAddr) -> String {
     format!(
-        "Clients come in at {listen}, without TLS, by the static configuration, which has to say:
+        "Clients connect to {listen}, without TLS. The static configuration must contain:
     entryPoints:
       web:
         address: \"{listen}\"
@@ -76,9 +79,9 @@ fn checks(listen: SocketAddr) -> String {
     providers:
       file:
         filename: /etc/traefik/bearward.yml  # this file
-Every router before the application has `bearward` and `application`, and no middleware behind them
+Every router in front of the application has `bearward` and `application`, and no middleware after them
   changes a path.
-Traefik waits 30 s for a decision; that is not to be set."
+Traefik waits 30 s for a decision; this cannot be changed."
     )
 }
 

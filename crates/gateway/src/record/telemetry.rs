@@ -253,8 +253,8 @@ impl Client {
     fn report(&self, is_taken: bool) {
         let was_failing = self.is_failing.swap(!is_taken, Ordering::Relaxed);
         match (was_failing, is_taken) {
-            (false, false) => tracing::warn!("the collector does not take traces"),
-            (true, true) => tracing::info!("the collector takes traces again"),
+            (false, false) => tracing::warn!("the collector does not accept traces"),
+            (true, true) => tracing::info!("the collector accepts traces again"),
             _ => {}
         }
     }

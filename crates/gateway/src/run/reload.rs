@@ -163,7 +163,7 @@ impl Reloader {
                 self.apply(config).await
             }
             Err(error) => {
-                tracing::error!(%error, "reading the configuration did not complete");
+                tracing::error!(%error, "reading the configuration was interrupted");
                 self.record(Reload::Refused)
             }
             // Any change in its folder has a refused file read again, but not its mistakes logged
@@ -393,7 +393,7 @@ async fn upstreams(
             None
         }
         Err(error) => {
-            tracing::error!(%error, "upstreams were not set up");
+            tracing::error!(%error, "the upstreams could not be set up");
             None
         }
     }
@@ -408,7 +408,7 @@ async fn start(away: &Away, config: &Config, before: &ResourceServer) -> Option<
     let built = away.run(built).await.map_err(|error| error.to_string());
     let server = built
         .and_then(|built| built.map_err(|error| error.to_string()))
-        .map_err(|error| tracing::error!(%error, "there is no resource server"))
+        .map_err(|error| tracing::error!(%error, "the resource server cannot be set up"))
         .ok()?;
     // An issuer that has not answered by then counts as down.
     let _ = tokio::time::timeout(KEYS_WITHIN, server.attempted()).await;
@@ -420,8 +420,8 @@ async fn start(away: &Away, config: &Config, before: &ResourceServer) -> Option<
             let issuer = state.issuer;
             tracing::error!(
                 issuer,
-                "how its keys are come by has changed, and they cannot be had that way now; \
-                 they stay as they are. SIGHUP tries it again"
+                "the settings for fetching this issuer's keys have changed, and the keys cannot be \
+                 fetched with the new ones; nothing was changed. SIGHUP tries again"
             );
             return None;
         }

@@ -181,7 +181,7 @@ impl Gateway {
             tokio::spawn(serve::serve(listener, capacity, open, stop))
         });
         stop.await;
-        tracing::info!("stopping: requests under way are answered");
+        tracing::info!("stopping; requests in progress are still answered");
         drop(stopping);
         let end = tokio::time::sleep(GRACE.saturating_add(ADMIN_GRACE));
         while doors.join_next().await.is_some() {}
@@ -252,7 +252,7 @@ pub enum StartError {
     #[error(transparent)]
     Build(#[from] BuildError),
     /// An address cannot be listened on.
-    #[error("listening on {address}: {error}")]
+    #[error("cannot listen on {address}: {error}")]
     Listen {
         /// The address.
         address: Address,

@@ -32,7 +32,7 @@ pub(crate) fn all(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {
 }
 
 fn input(anatomy: &Anatomy<'_>) -> Check {
-    let alone = "the token and nothing else";
+    let alone = "only the token";
     let found = anatomy.pasted.map_or(alone, |pasted| pasted.found());
     // The pasted text is part of the input, so the pipeline determines the failure.
     let verdict = match anatomy.pasted {
@@ -65,7 +65,7 @@ fn within(name: &'static str, bytes: usize, limit: usize) -> Check {
 fn shape(anatomy: &Anatomy<'_>) -> Check {
     let found = match (anatomy.parts, anatomy.token.first()) {
         (_, None) => "nothing".to_owned(),
-        (_, Some(b'{')) => "a JSON text".to_owned(),
+        (_, Some(b'{')) => "JSON text".to_owned(),
         (1, _) => "one part, no dot".to_owned(),
         (3, _) if anatomy.header_part.is_empty() => "an empty header".to_owned(),
         (3, _) if anatomy.payload_part.is_empty() => "an empty payload".to_owned(),
@@ -93,7 +93,7 @@ fn base64url(anatomy: &Anatomy<'_>) -> Check {
     let is_odd = |part: &[u8]| probe::form(&probe::with_signature(part)) == not_canonical;
     let odd = parts.iter().find(|(_, part)| is_odd(part));
     let (found, verdict) = match odd {
-        _ if !anatomy.is_jws() => ("not looked into".to_owned(), Verdict::Unchecked),
+        _ if !anatomy.is_jws() => ("not examined".to_owned(), Verdict::Unchecked),
         Some((name, part)) => (
             format!("{name}: {}", oddity(part)),
             Verdict::of(not_canonical),
@@ -116,9 +116,9 @@ fn oddity(part: &[u8]) -> &'static str {
     } else if !part.iter().all(is_in_alphabet) {
         "a character that is not base64url"
     } else if part.len() % 4 == 1 {
-        "an impossible length: something is cut off"
+        "an impossible length: the end is cut off"
     } else {
-        "bits at the end that are not zero"
+        "unused bits at the end that are not zero"
     }
 }
 
@@ -132,13 +132,13 @@ fn json(name: &'static str, anatomy: &Anatomy<'_>) -> Check {
     let answer = probe::form(&token);
     let verdict = Verdict::of(answer);
     let outcome = match answer {
-        _ if !anatomy.is_jws() => ("not looked into".to_owned(), Verdict::Unchecked),
+        _ if !anatomy.is_jws() => ("not examined".to_owned(), Verdict::Unchecked),
         Err(InvalidToken::Base64NotCanonical) => ("not decoded".to_owned(), Verdict::Unchecked),
         Err(InvalidToken::JsonInvalid) => ("not an object".to_owned(), verdict),
         Err(InvalidToken::JsonDuplicateMember) => {
             let name = members.and_then(Members::duplicate).map(quoted);
             let name = name.as_deref().unwrap_or("a nested member");
-            (format!("{name} stands twice"), verdict)
+            (format!("{name} appears twice"), verdict)
         }
         Err(InvalidToken::JsonLimits) => {
             let found = format!("deeper than {JSON_DEPTH} or more than {JSON_MEMBERS} members");
@@ -147,8 +147,8 @@ fn json(name: &'static str, anatomy: &Anatomy<'_>) -> Check {
         // Other failures are about a member, and have their own checks.
         _ => {
             let count = members.map_or(0, Members::len);
-            (format!("an object of {count} members"), Verdict::Ok)
+            (format!("an object with {count} members"), Verdict::Ok)
         }
     };
-    Check::new(name, "an object, no member twice", outcome)
+    Check::new(name, "an object, each member once", outcome)
 }

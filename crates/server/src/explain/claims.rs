@@ -91,9 +91,9 @@ fn expected(rule: Rule, asked: &Asked) -> Option<(&'static str, String)> {
         }
         Rule::ClientId => (
             "client",
-            one_of(policy.client_ids(), "a string, any client"),
+            one_of(policy.client_ids(), "any client, as a string"),
         ),
-        Rule::ClaimValues => ("claim values", "none asked for".to_owned()),
+        Rule::ClaimValues => ("claim values", "none required".to_owned()),
         Rule::Confirmation => ("cnf", "absent".to_owned()),
         // `iss` has its own check; we do not know rules of a newer pipeline.
         Rule::Issuer | _ => return None,
@@ -117,7 +117,7 @@ fn found(
         Rule::RequiredClaims => missing(claims, &asked.policy),
         Rule::ClaimTypes => wrong_types(claims, asked, answer),
         Rule::ClientId => client(claims, profile),
-        Rule::ClaimValues => "none asked for".to_owned(),
+        Rule::ClaimValues => "none required".to_owned(),
         Rule::Confirmation | Rule::Issuer | _ => claims.shown("cnf"),
     }
 }
@@ -204,7 +204,7 @@ fn missing(claims: &Members, policy: &Policy) -> String {
         .map(shown_name)
         .collect();
     match missing.as_slice() {
-        [] => "all there".to_owned(),
+        [] => "all present".to_owned(),
         missing => format!("missing: {}", missing.join(" ")),
     }
 }

@@ -16,11 +16,11 @@ pub(crate) fn checks(anatomy: &Anatomy<'_>, asked: &Asked, is_alg_refused: bool)
     let jws = UnverifiedJws::parse(&token);
     let header = jws.as_ref().ok().map(UnverifiedJws::header);
     let header = header.filter(|_| anatomy.is_jws());
-    let expected = header.map_or_else(|| "a key of the issuer".to_owned(), expected_key);
+    let expected = header.map_or_else(|| "one of the issuer's keys".to_owned(), expected_key);
     let mut selected = None;
     let found = match (header, &asked.keys) {
         (None, _) | (_, Keys::Unneeded) => "not looked up".to_owned(),
-        (Some(_), _) if is_alg_refused => "not looked up for an alg that is refused".to_owned(),
+        (Some(_), _) if is_alg_refused => "not looked up, since alg is refused".to_owned(),
         (_, Keys::Unavailable(error)) => error.clone(),
         (_, Keys::Unconfigured) => "not configured: pass --issuer or --jwks".to_owned(),
         (Some(header), Keys::Known(keys)) => {
@@ -45,8 +45,8 @@ pub(crate) fn checks(anatomy: &Anatomy<'_>, asked: &Asked, is_alg_refused: bool)
 fn expected_key(header: &Header) -> String {
     let algorithm = header.algorithm();
     match header.kid() {
-        Some(_) => format!("one key of that kid for {algorithm}"),
-        None => format!("one key for {algorithm}, without kid"),
+        Some(_) => format!("one key with that kid for {algorithm}"),
+        None => format!("exactly one key for {algorithm}"),
     }
 }
 
@@ -54,7 +54,7 @@ fn found_key(header: &Header, keys: &JwkSet, refused: Option<InvalidToken>) -> S
     let mut kids: Vec<&str> = keys.kids().collect();
     kids.sort_unstable();
     let known = match kids.as_slice() {
-        [] => "keys without kid".to_owned(),
+        [] => "only keys without kid".to_owned(),
         kids => text::shown(&kids.join(" "), KIDS_CHARS),
     };
     match refused {
@@ -62,7 +62,7 @@ fn found_key(header: &Header, keys: &JwkSet, refused: Option<InvalidToken>) -> S
         Some(InvalidToken::KidUnknown) => format!("the issuer has {known}"),
         Some(InvalidToken::AlgKeyMismatch) => {
             format!(
-                "no key for {} among those that fit the kid",
+                "no key for {} among those with this kid",
                 header.algorithm()
             )
         }

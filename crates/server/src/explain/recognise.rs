@@ -13,12 +13,12 @@ pub(crate) fn hints(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<String> {
     let mut hints = Vec::new();
     if let Some(pasted) = anatomy.pasted {
         let then = match is_accepted_alone(anatomy, asked) {
-            true => " Without that it would be accepted.",
+            true => " Without this, the token would be accepted.",
             false => "",
         };
         let found = pasted.found();
         hints.push(format!(
-            "The token came with {found}; the other checks are of the token alone.{then}"
+            "The token has {found}. The other checks ignore this.{then}"
         ));
     }
     hints.extend(by_shape(anatomy.token, anatomy.parts).map(str::to_owned));
@@ -109,7 +109,7 @@ fn profile(header: &Members, payload: &Members, asked: &Asked) -> Option<String>
         format!("--profile {profile}")
     };
     Some(format!(
-        "Its issuer does not mark access tokens as RFC 9068 says. Try {remedy}."
+        "Its issuer does not mark access tokens as RFC 9068 requires. Try {remedy}."
     ))
 }
 
@@ -122,7 +122,7 @@ fn issuer(payload: &Members, asked: &Asked) -> Option<String> {
     let differs = asked.issuers().find_map(|ours| nearly(&found, ours))?;
     let found = quoted(&found);
     Some(format!(
-        "Its issuer differs from yours in {differs} only; it must be equal: {found}."
+        "Its issuer differs from yours only in {differs}; both must be exactly equal: {found}."
     ))
 }
 
@@ -133,12 +133,12 @@ fn nearly(found: &str, ours: &str) -> Option<&'static str> {
         rest.trim_end_matches('/').to_ascii_lowercase()
     };
     if found.trim_end_matches('/') == ours.trim_end_matches('/') {
-        return Some("a slash at the end");
+        return Some("the slash at the end");
     }
     if found.eq_ignore_ascii_case(ours) {
         return Some("upper and lower case");
     }
-    (bare(found) == bare(ours)).then_some("its scheme, case or a slash")
+    (bare(found) == bare(ours)).then_some("scheme, case or a slash")
 }
 
 /// A token for another audience.
@@ -177,37 +177,37 @@ const BEYOND_A_LOGIN: &[&str] = &[
     "idtyp",
 ];
 
-const OPAQUE: &str = "This is an opaque access token of Authgear, no JWT: 32 letters and digits. It can be \
-    verified only after the application's option \"Issue JWT as access token\" is switched on in \
-    the portal, which is off now, and the client got a new token.";
+const OPAQUE: &str = "This is an opaque access token of Authgear (32 letters and digits), not a JWT: the \
+    application's option \"Issue JWT as access token\" is off. Turn it on in the portal, then have \
+    the client get a new token.";
 
-const OPAQUE_ELSEWHERE: &str = "This has no dot, so it is no JWT: an opaque token, a session \
-    cookie or an API key, which only its issuer can check.";
+const OPAQUE_ELSEWHERE: &str = "This has no dot, so it is not a JWT. It may be an opaque token, a \
+    session cookie or an API key, which only its issuer can check.";
 
 const REFRESH_TOKEN: &str = "This is a refresh token of Authgear: a UUID, a dot and 32 characters. \
-    It is for the token endpoint only, never for an API. Send the access token; if this one was \
+    It is only for the token endpoint, never for an API. Send the access token; if this one was \
     sent to a server, revoke it.";
 
-const JWE: &str = "This is an encrypted token (JWE): five parts. Only the holder of the key can \
-    read it.";
+const JWE: &str = "This is an encrypted token (JWE), with five parts. Only the holder of the key \
+    can read it.";
 
-const TOKEN_RESPONSE: &str = "This is the whole answer of a token endpoint. The access token is \
-    the value of its access_token.";
+const TOKEN_RESPONSE: &str = "This is the whole response of a token endpoint. The access token \
+    is the value of its access_token.";
 
-const JSON: &str = "This is a JSON text: a JWS in JSON form, perhaps. Access tokens have the \
-    compact form, with dots.";
+const JSON: &str = "This is JSON, perhaps a JWS in JSON form. Access tokens have the compact \
+    form, with dots.";
 
 const ID_TOKEN: &str = "This is an ID token: it tells the client who logged in, and is not for an \
     API. Send the access token.";
 
-const DPOP_PROOF: &str = "This is a DPoP proof, which goes into the field DPoP beside an access \
+const DPOP_PROOF: &str = "This is a DPoP proof, which belongs in the DPoP field, next to an access \
     token.";
 
 const LOGOUT_TOKEN: &str = "This is a logout token, which the issuer sends to end a session. It \
     authenticates nobody.";
 
-const AUTHGEAR_USER_AUDIENCE: &str = "Its audience is its issuer: so Authgear writes users' \
-    tokens. If your API serves them, ";
+const AUTHGEAR_USER_AUDIENCE: &str = "Its audience is its issuer, as in Authgear's \
+    tokens for users. If your API serves users, ";
 
 #[cfg(test)]
 mod tests {

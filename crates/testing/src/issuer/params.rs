@@ -23,7 +23,7 @@ impl Params {
         let mut values = self.all(name);
         let value = values.next();
         if values.next().is_some() {
-            return Err(ErrorCode::InvalidRequest.because("a parameter is there twice"));
+            return Err(ErrorCode::InvalidRequest.because("a parameter appears twice"));
         }
         Ok(value)
     }

@@ -54,7 +54,7 @@ fn check(
     verdict: Verdict,
 ) -> Check {
     let found = principal.map_or_else(
-        || "nobody yet".to_owned(),
+        || "no principal yet".to_owned(),
         |principal| found(asked, principal, now),
     );
     Check {
@@ -68,7 +68,7 @@ fn check(
 fn expected(asked: Asked<'_>, now: UnixTime) -> String {
     if let Asked::Age(max_age) = asked {
         let earliest = time::iso(now.minus(max_age));
-        return format!("{earliest} or later, here or in an ID token sent along");
+        return format!("{earliest} or later, in this token or the ID token");
     }
     shown(&asked.to_string(), EXPECTED_CHARS)
 }

@@ -55,13 +55,13 @@ pub(super) fn tried(
         let (verdict, why) = if may_match(std::ptr::from_ref(route)) {
             (Verdict::MayMatch, matching(route, target))
         } else if is_decided {
-            (Verdict::NotTried, "one before it matches".to_owned())
+            (Verdict::NotTried, "an earlier route matches".to_owned())
         } else if matching_one == Some(std::ptr::from_ref(route)) {
             is_decided = fit.is_match();
             (Verdict::Matches, matching(route, target))
         } else if fit.is_match() {
             is_decided = true;
-            let why = "a router that does not resolve the escapes matches it to no route";
+            let why = "a router that does not resolve the escapes finds no matching route";
             (Verdict::No, why.to_owned())
         } else {
             let mut why = Vec::new();
@@ -69,7 +69,10 @@ pub(super) fn tried(
                 why.push(other_host(route, host));
             }
             if fit.path == PathFit::No {
-                why.push(format!("the path does not fit {}", any_of(patterns(route))));
+                why.push(format!(
+                    "the path does not match {}",
+                    any_of(patterns(route))
+                ));
             }
             if !fit.method {
                 let methods = route.methods.iter().map(Method::to_string);
@@ -93,8 +96,8 @@ pub(super) fn forbids(route: &Route, target: &Target<'_>) -> Option<&'static str
     }
     let is_slash = target.oddities().encoded_slash && !route.allow.encoded_slash;
     Some(match is_slash {
-        true => "these, but not with `%2F` in them: allow_encoded_slash is off",
-        false => "these, but not with `;` in them: allow_semicolon is off",
+        true => "paths like these, but without `%2F`: allow_encoded_slash is off",
+        false => "paths like these, but without `;`: allow_semicolon is off",
     })
 }
 
@@ -109,12 +112,12 @@ fn matching(route: &Route, target: &Target<'_>) -> String {
         if fit == PathFit::Exact {
             return Some(pattern.to_string());
         }
-        (fit != PathFit::No).then(|| format!("{pattern} to the router {router}"))
+        (fit != PathFit::No).then(|| format!("{pattern} with router {router}"))
     });
     let mut path = any_of(fitting);
     if path.is_empty() {
         path = format!(
-            "{} to a router that does not resolve the escapes",
+            "{} with a router that does not resolve the escapes",
             any_of(patterns(route))
         );
     }
@@ -129,7 +132,7 @@ fn other_host(route: &Route, host: Option<&str>) -> String {
     let ours = any_of(route.hosts.iter().cloned());
     match host {
         Some(host) => format!("the host {host} is not {ours}"),
-        None => format!("no host was given, and it is for {ours}"),
+        None => format!("no host was given, and the route is for {ours}"),
     }
 }
 

@@ -48,9 +48,9 @@ pub(super) const fn access(access: Access) -> (&'static str, &'static str) {
         Access::Required => ("required", "a valid access token is needed"),
         Access::Optional => (
             "optional",
-            "without credentials as well, but none that are not valid",
+            "credentials are optional, but invalid ones are refused",
         ),
-        Access::Public => ("public", "everybody; credentials are not looked at"),
+        Access::Public => ("public", "everybody; credentials are ignored"),
     }
 }
 
@@ -117,7 +117,7 @@ fn write_route(applied: &Applied, out: &mut impl Write) -> io::Result<()> {
         .map(|alternative| described(&alternative.names.join(" and ")))
         .collect();
     let requires = match groups.as_slice() {
-        [] => "nothing beyond that".to_owned(),
+        [] => "nothing more".to_owned(),
         [group] => group.clone(),
         several => format!("one of: {}", several.join(" | ")),
     };
@@ -137,7 +137,7 @@ fn settings(route: &Route) -> Vec<(&'static str, String)> {
         settings.push(("preflight", text.to_owned()));
     }
     if route.mode == Mode::Shadow {
-        let text = "refusals are told in log and metrics, and the request passes all the same";
+        let text = "refusals are recorded in the log and the metrics, but the request passes";
         settings.push(("shadow", text.to_owned()));
     }
     if route.router != Router::Strict {
@@ -197,7 +197,7 @@ fn write_outcome(outcome: &Outcome, out: &mut impl Write) -> io::Result<()> {
         Outcome::Published { status } => {
             let what = match status {
                 200 => "with the protected resource metadata",
-                _ => "the protected resource metadata is read with GET or HEAD",
+                _ => "the protected resource metadata supports only GET and HEAD",
             };
             writeln!(out, "{GOOD}answered{GOOD:#}, {status}: {what}")?;
             write_labelled("means", PUBLISHED, out)?;
@@ -227,14 +227,14 @@ fn write_outcome(outcome: &Outcome, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-const PUBLISHED: &str = "The gateway answers it itself, before any route, regardless of who asks. A proxy that asks \
-    by forward auth has to send such requests to the gateway: its recipe does.";
+const PUBLISHED: &str = "The gateway answers this request itself, before any route, whoever sends it. A proxy with \
+    forward auth must send such requests to the gateway, as its recipe does.";
 
 /// Writes the fields that the application gets; the client's own are removed.
 fn write_fields(fields: &[(String, String)], out: &mut impl Write) -> io::Result<()> {
-    let mut text = "no identity field: the application is told of nobody";
+    let mut text = "no identity field: the application does not learn who sent the request";
     if !fields.is_empty() {
-        text = "these identity fields, and none of them from the client:";
+        text = "these identity fields, none of which comes from the client:";
     }
     write_labelled("gets", text, out)?;
     let widths = fields.iter().map(|(name, _)| name.len());

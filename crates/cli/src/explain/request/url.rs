@@ -50,7 +50,7 @@ impl FromStr for Url {
 pub(crate) enum NotAUrl {
     #[error("expected https://HOST/PATH or, for any host, /PATH")]
     Form,
-    #[error("leave out the user before the `@`: clients do not send it")]
+    #[error("leave out the part before the `@`: clients do not send it")]
     User,
 }
 

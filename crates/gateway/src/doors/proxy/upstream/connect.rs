@@ -47,7 +47,7 @@ pub struct Tls {
 #[non_exhaustive]
 pub enum TlsError {
     /// The certificates cannot be parsed, or there are none.
-    #[error("no certificates of an authority in PEM")]
+    #[error("no CA certificates in PEM")]
     Certificates,
     /// The name is neither a host name nor an IP address.
     #[error("the name is neither a host name nor an IP address")]
