@@ -9,7 +9,7 @@ use bearward_gateway::config::{Config, Mistake, Mistakes};
 use serde_json::{Value, json};
 
 use crate::format::Format;
-use crate::{Exit, Failure, help, print, running, serve};
+use crate::{Exit, Failure, NO_DOOR, help, print, running, serve};
 
 /// Checks a configuration: reads it completely, then asks each issuer for its keys.
 ///
@@ -41,19 +41,27 @@ impl Check {
         let warnings = config.warnings.clone();
         let certificates = config.certificate_warnings(SystemTime::now());
         let certificates: Vec<_> = certificates.iter().map(ToString::to_string).collect();
+        let has_door = config.has_door();
         let issuers = running::run(async move |_| ask(&config).await)?;
-        let is_good = issuers.iter().all(|state| state.keys.is_usable);
+        let is_good = has_door && issuers.iter().all(|state| state.keys.is_usable);
         print(match self.format {
             Format::Json => {
                 let mut list = list_of(&warnings);
-                list.extend(certificates.iter().map(|text| of_certificate(text)));
+                list.extend(
+                    certificates
+                        .iter()
+                        .map(|text| without_place("certificate", text)),
+                );
+                list.extend((!has_door).then(|| without_place("missing", NO_DOOR)));
                 json_of(is_good, None, &list, &issuers)
             }
             Format::Text => {
                 let certificates = certificates.iter();
                 let certificates =
                     certificates.map(|text| format!("warning: {}\n", shown(text, 500)));
-                let lines: String = issuers.iter().map(line).chain(certificates).collect();
+                let no_door = (!has_door).then(|| format!("{NO_DOOR}\n"));
+                let lines = issuers.iter().map(line).chain(certificates);
+                let lines: String = lines.chain(no_door).collect();
                 let verdict = if is_good { "good" } else { "not good" };
                 let warnings = match warnings.is_empty() {
                     true => String::new(),
@@ -114,9 +122,9 @@ fn json_of(
     format!("{report}\n")
 }
 
-fn of_certificate(text: &str) -> Value {
+fn without_place(code: &str, text: &str) -> Value {
     json!({
-        "code": "certificate",
+        "code": code,
         "line": null,
         "column": null,
         "message": text,

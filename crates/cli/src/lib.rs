@@ -182,6 +182,8 @@ enum Failure {
         address: SocketAddr,
         error: io::Error,
     },
+    #[error("{}: {NO_DOOR}", .0.display())]
+    NoDoor(PathBuf),
     #[error("invalid log filter: {0}")]
     Log(#[from] tracing_subscriber::filter::ParseError),
     #[error("{mistakes}")]
@@ -221,3 +223,7 @@ impl Failure {
         }
     }
 }
+
+/// What `check` and `serve` say of a configuration under which no request would be served.
+const NO_DOOR: &str = "there is no listener for requests: add a table `[listen.proxy]`, \
+    `[listen.forward_auth]` or `[listen.ext_authz]`";

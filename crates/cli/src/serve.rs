@@ -94,6 +94,9 @@ impl Serve {
             return Err(Failure::NoConfig);
         };
         let (text, config) = load(&file)?;
+        if !config.has_door() {
+            return Err(Failure::NoDoor(file));
+        }
         Ok((config, Some((file, text))))
     }
 

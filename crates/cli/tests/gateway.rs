@@ -70,6 +70,41 @@ fn t_cfg_01_check_tells_all_mistakes_and_asks_the_issuers() {
     assert_eq!((gone.code, gone.stdout.as_str()), (Some(2), ""));
 }
 
+/// A gateway without a listener for requests would start, and serve nobody.
+#[test]
+fn a_configuration_without_a_listener_is_not_good() {
+    let runtime = Runtime::new().expect("threads");
+    let issuer = runtime.block_on(DevIssuer::start()).expect("a free port");
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("b.toml");
+    let (url, audience) = (issuer.url(), issuer.audience());
+    let text = format!(
+        "[[issuers]]\nissuer = \"{url}\"\naudiences = [\"{audience}\"]\n\n\
+         [[routes]]\nname = \"all\"\npath_prefix = \"/\"\naccess = \"public\"\n"
+    );
+    std::fs::write(&file, text).expect("a file");
+    let run = |arguments: &[&str]| {
+        let mut command = program::command(arguments.iter().copied());
+        command.arg("--config").arg(&file);
+        program::run(command)
+    };
+    let why = "there is no listener for requests: add a table `[listen.proxy]`";
+    let checked = run(&["check"]);
+    assert_eq!(checked.code, Some(1), "{}", checked.stderr);
+    assert!(checked.stdout.contains(why), "{}", checked.stdout);
+    assert!(checked.stdout.ends_with("not good\n"), "{}", checked.stdout);
+    let checked = run(&["check", "--format", "json"]);
+    assert!(
+        checked.stdout.contains(r#""good":false"#),
+        "{}",
+        checked.stdout
+    );
+    assert!(checked.stdout.contains(why), "{}", checked.stdout);
+    let served = run(&["serve"]);
+    assert_eq!(served.code, Some(2));
+    assert!(served.stderr.contains(why), "{}", served.stderr);
+}
+
 #[test]
 fn check_warns_of_a_certificate_that_has_expired() {
     let runtime = Runtime::new().expect("threads");

@@ -112,6 +112,10 @@ impl Gate {
         if has_several_readings(original.method) {
             return refuse(None, Reason::MethodCase);
         }
+        // It names a host to connect to, and has no path to decide on.
+        if original.method == Method::CONNECT {
+            return refuse(None, Reason::TargetForm);
+        }
         let target = match Target::parse(original.target) {
             Ok(target) => target,
             Err(error) => return refuse(None, error.into()),

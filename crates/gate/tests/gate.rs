@@ -69,6 +69,15 @@ fn t_fwd_11_a_method_in_lower_case_is_refused() {
     }
 }
 
+/// It names a host to connect to, whatever path a proxy puts next to it.
+#[test]
+fn t_fwd_08_connect_is_refused() {
+    for access in [Access::Public, Access::Required] {
+        let decision = decide(Preflight::Passes, access, &Method::CONNECT, &[]);
+        assert_eq!(reason(&decision), "target_form");
+    }
+}
+
 /// What a route decides that asks for this kind, with the kind that the application is told.
 fn decide_by_kind(profile: Profile, asked: &str, token: &Token) -> (&'static str, String) {
     let mut route = Route::new("all", [PathPattern::prefix("/").unwrap()]);

@@ -168,6 +168,13 @@ impl Config {
         self.server.build(Some(before))
     }
 
+    /// Whether there is a listener for requests. The admin listener alone serves none.
+    #[must_use]
+    pub const fn has_door(&self) -> bool {
+        let listen = &self.listen;
+        listen.proxy.is_some() || listen.forward_auth.is_some() || listen.ext_authz.is_some()
+    }
+
     /// The files with a certificate that is not valid at this time.
     #[must_use]
     pub fn certificate_warnings(&self, now: SystemTime) -> Vec<CertificateWarning> {

@@ -37,7 +37,8 @@ pub(crate) fn question(request: &Request<()>) -> CheckRequest {
         host: "api.example".to_owned(),
         ..HttpRequest::default()
     };
-    for name in request.headers().keys() {
+    // Envoy has one host, and no field of that name.
+    for name in request.headers().keys().filter(|name| *name != "host") {
         let values = request.headers().get_all(name).iter();
         let values: Vec<_> = values
             .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
@@ -378,6 +379,39 @@ async fn t_fwd_11_a_query_that_names_another_method_is_refused() {
     };
     assert_eq!(refusal.reason, Reason::QueryOverride);
     assert_eq!(refusal.status, 400);
+}
+
+#[tokio::test]
+async fn more_fields_than_a_request_can_have_are_refused() {
+    let count = 30_000;
+    let fields = (0..count).map(|index| (format!("x-{index}"), "a".to_owned()));
+    let mut http = head_of(&good("/"));
+    http.headers.extend(fields);
+    assert_eq!(code(&answer(&asking(http)).await), "dialect_field");
+}
+
+#[tokio::test]
+async fn t_fwd_08_a_second_host_is_refused() {
+    for name in [":authority", "host"] {
+        let mut http = head_of(&good("/"));
+        http.headers.insert(name.to_owned(), http.host.clone());
+        assert_eq!(answer(&asking(http.clone())).await.status(), 200);
+        http.headers.insert(name.to_owned(), "b.example".to_owned());
+        let told = answer(&asking(http)).await;
+        assert_eq!(code(&told), "dialect_field", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn t_fwd_08_connect_has_no_path_to_decide_on() {
+    let mut http = head_of(&good("/"));
+    http.method = "CONNECT".to_owned();
+    assert_eq!(code(&answer(&asking(http)).await), "target_form");
+}
+
+fn head_of(request: &Request<()>) -> HttpRequest {
+    let attributes = question(request).attributes.unwrap();
+    attributes.request.unwrap().http.unwrap()
 }
 
 #[tokio::test]

@@ -518,6 +518,43 @@ pub(crate) async fn checked(client: &mut AuthorizationClient<Channel>, path: &st
     }
 }
 
+/// The door agrees to no other protocol, so it reads what follows as strictly as before.
+#[tokio::test]
+async fn t_prx_09_a_question_with_upgrade_changes_no_later_one() {
+    let issuer = DevIssuer::start().await.expect("a port");
+    let running = Running::start(&forward_auth(&issuer, "/app")).await;
+    let door = running.address("forward auth").to_string();
+    let token = issuer.user_token(issuer.url()).sign();
+    let first = format!(
+        "GET /auth/envoy/app HTTP/1.1\r\nHost: a.example\r\nUpgrade: websocket\r\n\
+         Authorization: Bearer {token}\r\n\r\n"
+    );
+    for second in [
+        "GET /auth/envoy/app#/../admin HTTP/1.1\r\nHost: a.example\r\n\r\n",
+        "GET /auth/envoy/app HTTP/1.1\nHost: a.example\r\n\r\n",
+        "POST /auth/envoy/app HTTP/1.1\r\nHost: a.example\r\nContent-Length: 1\r\n\
+         Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ] {
+        let mut stream = TcpStream::connect(&door).await.expect("a connection");
+        let both = format!("{first}{second}");
+        stream.write_all(both.as_bytes()).await.expect("sending");
+        let mut answers = String::new();
+        let read = stream.read_to_string(&mut answers);
+        timeout(SOON, read)
+            .await
+            .expect("the end")
+            .expect("answers");
+        let statuses: Vec<_> = answers.matches("HTTP/1.1 ").collect();
+        assert_eq!(statuses.len(), 2, "{answers}");
+        assert!(answers.starts_with("HTTP/1.1 200 OK\r\n"), "{answers}");
+        assert!(
+            answers.contains("HTTP/1.1 400 Bad Request\r\n"),
+            "{answers}"
+        );
+    }
+    running.stop().await;
+}
+
 #[tokio::test]
 async fn a_grpc_method_that_is_not_check_is_unimplemented() {
     let issuer = DevIssuer::start().await.expect("a port");

@@ -33,6 +33,10 @@ impl IssuerUrl {
 
     pub(crate) fn parse(self, url: &str, plain_http: PlainHttp) -> Result<Url, IssuerUrlError> {
         let url: Url = url.parse().map_err(|_| IssuerUrlError::NotAbsolute)?;
+        // `localhost:9400`: a name and a port, which URLs take for a scheme and a path.
+        if url.cannot_be_a_base() {
+            return Err(IssuerUrlError::NotAbsolute);
+        }
         plain_http.check(&url)?;
         let has_query = url.query().is_some() && self != Self::JwksUri;
         let has_path = url.path() != "/" && self == Self::InternalOrigin;
@@ -151,6 +155,8 @@ mod tests {
             ("https://:b@id.example.com/k", IssuerUrlError::UserInfo),
             ("http://a:b@localhost/k", IssuerUrlError::UserInfo),
             ("/oauth2/jwks", IssuerUrlError::NotAbsolute),
+            ("localhost:9400", IssuerUrlError::NotAbsolute),
+            ("id.example.com:443", IssuerUrlError::NotAbsolute),
             ("https://id.example.com/k#a", IssuerUrlError::Parts),
         ] {
             assert_eq!(check(bad), Err(error), "{bad}");

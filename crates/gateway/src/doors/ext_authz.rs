@@ -121,18 +121,23 @@ fn fields(request: &HttpRequest) -> Option<HeaderMap> {
         (field.key.as_str(), value)
     });
     let mut fields = HeaderMap::new();
-    for (name, value) in joined
-        .chain(singly)
-        .filter(|(name, _)| !name.starts_with(':'))
-    {
+    for (name, value) in joined.chain(singly) {
+        // Envoy has one host, whatever it calls it.
+        if [":authority", "host"].contains(&name) && value != request.host.as_bytes() {
+            return None;
+        }
+        if name.starts_with(':') {
+            continue;
+        }
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
         let value = http::HeaderValue::from_bytes(value).ok()?;
         // Several `Authorization` fields, joined. If a bearer token is first, the comma makes it
         // malformed; another scheme would hide it.
         if name == AUTHORIZATION && value.as_bytes().contains(&b',') && !is_bearer(&value) {
-            fields.append(name.clone(), value.clone());
+            fields.try_append(name.clone(), value.clone()).ok()?;
         }
-        fields.append(name, value);
+        // More fields than a map can have are no request.
+        fields.try_append(name, value).ok()?;
     }
     Some(fields)
 }

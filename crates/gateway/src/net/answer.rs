@@ -93,7 +93,7 @@ where
     match protocol {
         Protocol::Http1 => {
             // As strictly as at the reverse proxy: a client chose the target after `/auth/envoy`.
-            let mut filter = Filter::new();
+            let mut filter = Filter::without_upgrades();
             let stream = ReadThrough::new(stream, move |io, cx, buf| filter.poll_read(io, cx, buf));
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())

@@ -27,11 +27,19 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
+    /// For a listener whose connections may change to another protocol.
     pub(crate) const fn new() -> Self {
         Self {
             framing: Framing::new(),
             spoilt: None,
         }
+    }
+
+    /// For a listener that never agrees to another protocol: a head that asks for one changes nothing.
+    pub(crate) const fn without_upgrades() -> Self {
+        let mut filter = Self::new();
+        filter.framing.may_upgrade = false;
+        filter
     }
 
     pub(crate) const fn framing(&self) -> &Framing {
@@ -66,6 +74,7 @@ impl Filter {
 pub(crate) struct Framing {
     state: State,
     heads: u64,
+    may_upgrade: bool,
 }
 
 #[derive(Debug)]
@@ -93,6 +102,7 @@ impl Framing {
         Self {
             state: State::Preface(0),
             heads: 0,
+            may_upgrade: true,
         }
     }
 
@@ -207,7 +217,7 @@ impl Framing {
         let State::Head(head) = &mut self.state else {
             return;
         };
-        match head.fields.body() {
+        match head.fields.body(self.may_upgrade) {
             None => head.clear(),
             Some(body) => self.state = body,
         }
@@ -407,6 +417,8 @@ impl Fields {
     }
 
     fn take_field(&mut self, line: &[u8]) -> Result<(), Ambiguous> {
+        // Only the start of a long line is examined, and a value may be padded past it.
+        let is_cut = line.len() >= START;
         let line = line.get(..START).unwrap_or(line);
         let mut halves = line.splitn(2, |byte| *byte == b':');
         let name = halves.next().unwrap_or_default().trim_ascii();
@@ -414,12 +426,12 @@ impl Fields {
         let is = |field: &str| name.eq_ignore_ascii_case(field.as_bytes());
         if is("content-length") {
             // Only once and only digits: readers differ on `+1`, a list or a second line.
-            if self.is_chunked || self.content_length.is_some() {
+            if is_cut || self.is_chunked || self.content_length.is_some() {
                 return Err(Ambiguous);
             }
             self.content_length = Some(length(value).ok_or(Ambiguous)?);
         } else if is("transfer-encoding") {
-            let once = !self.is_chunked && self.content_length.is_none();
+            let once = !is_cut && !self.is_chunked && self.content_length.is_none();
             if !once || !value.eq_ignore_ascii_case(b"chunked") {
                 return Err(Ambiguous);
             }
@@ -431,13 +443,12 @@ impl Fields {
     }
 
     /// The state after the head, unless another head follows.
-    fn body(&self) -> Option<State> {
-        // Another protocol may follow. If it does not, the connection takes no further request.
-        if self.upgrade {
-            return Some(State::Opaque);
-        }
+    fn body(&self, may_upgrade: bool) -> Option<State> {
         match self.content_length {
             _ if self.is_chunked => Some(State::ChunkSize(None)),
+            // Another protocol may follow a head without a body. If it does not, the connection takes no
+            // further request.
+            None | Some(0) if self.upgrade && may_upgrade => Some(State::Opaque),
             None | Some(0) => None,
             Some(length) => Some(State::Body(length)),
         }
@@ -539,8 +550,49 @@ mod tests {
             "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n11111111111111111\r\n",
             "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: y\n\r\n",
             "GET /a#b HTTP/1.1\r\n\r\n",
+            "POST / HTTP/1.1\r\nUpgrade: x\r\nTransfer-Encoding: chunked\r\n\r\n1;x=y\r\na\r\n",
         ] {
             assert!(refused(message.as_bytes()).is_some(), "{message:?}");
+        }
+    }
+
+    /// Only the start of a line is examined.
+    #[test]
+    fn t_prx_04_no_padding_hides_what_a_framing_field_says() {
+        for (name, value) in [
+            ("Transfer-Encoding: chunked", ", gzip, chunked"),
+            ("Transfer-Encoding: chunked", ", chunked"),
+            ("Transfer-Encoding: chunked", ""),
+            ("Content-Length: 3", ", 4"),
+            ("Content-Length: 3", ""),
+        ] {
+            for padding in [96, 97, 200, 10_000] {
+                let blanks = " ".repeat(padding);
+                let head = format!("POST / HTTP/1.1\r\n{name}{blanks}{value}\r\n\r\n");
+                assert!(
+                    refused(head.as_bytes()).is_some(),
+                    "{name} {padding} {value}"
+                );
+            }
+        }
+        // Other long fields pass.
+        let cookie = "c".repeat(10_000);
+        let head = format!("GET / HTTP/1.1\r\nCookie: {cookie}\r\nTE: trailers\r\n\r\n");
+        assert_eq!(refused(head.as_bytes()), None);
+    }
+
+    /// On a listener that agrees to no other protocol, `Upgrade` is a field like any other.
+    #[test]
+    fn t_prx_09_upgrade_does_not_end_the_reading_of_a_door() {
+        let mut filter = super::Filter::without_upgrades();
+        for next in ["GET /a#b HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\n\r\n"] {
+            let message = format!("GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n{next}");
+            let passed = filter.framing.check(&mut message.clone().into_bytes());
+            assert!(
+                passed.is_some_and(|passed| passed < message.len()),
+                "{message:?}"
+            );
+            filter = super::Filter::without_upgrades();
         }
     }
 }

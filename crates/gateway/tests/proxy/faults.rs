@@ -21,6 +21,7 @@ const SHORT: Duration = Duration::from_millis(100);
 
 // --- HTTP/2 ---
 
+const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const GOAWAY: u8 = 7;
@@ -164,8 +165,8 @@ async fn breaking(answer: &'static [u8], wait: Duration) -> SocketAddr {
     addr
 }
 
-/// The same over HTTP/2: the head of an answer, and the reset of its stream.
-async fn breaking_http2() -> SocketAddr {
+/// The same over HTTP/2: the head of an answer, its first data, if any, and the reset of its stream.
+async fn breaking_http2(data: &'static [u8]) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -178,8 +179,13 @@ async fn breaking_http2() -> SocketAddr {
                 asked = next_frame(&mut stream).await.unwrap();
             }
             let id = asked.1;
+            let data = match data {
+                [] => Vec::new(),
+                data => frame(DATA, 0, id, data),
+            };
             let answer = [
                 frame(HEADERS, 4, id, &[0x88]),
+                data,
                 frame(RST_STREAM, 0, id, &[0, 0, 0, 2]),
             ];
             stream.write_all(&answer.concat()).await.unwrap();
@@ -207,7 +213,7 @@ async fn t_prx_08_an_answer_that_breaks_in_its_first_chunk_is_502() {
     let short = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
     let closed = breaking(short, Duration::ZERO).await;
     apps.push(("cut".into(), Protocol::Http1, closed));
-    apps.push(("reset".into(), Protocol::Http2, breaking_http2().await));
+    apps.push(("reset".into(), Protocol::Http2, breaking_http2(&[]).await));
     for (name, protocol, addr) in apps {
         for target in TARGETS {
             let gateway = Gateway::speaking(addr, protocol).await;
@@ -244,6 +250,36 @@ async fn t_prx_08_an_answer_that_breaks_later_is_cut_and_not_empty() {
             assert_eq!(gateway.reason().await, ("upstream_failed", End::Aborted));
         }
     }
+}
+
+/// What breaks as soon as its first data has come has a head, too, and that data.
+#[tokio::test]
+async fn t_prx_08_an_answer_that_breaks_at_once_is_cut_and_not_empty() {
+    for answer in [
+        &b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe"[..],
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\nzz\r\n",
+    ] {
+        for target in TARGETS {
+            let gateway = Gateway::before(breaking(answer, Duration::ZERO).await).await;
+            is_cut(&gateway, target).await;
+        }
+    }
+    for target in TARGETS {
+        let upstream = breaking_http2(b"he").await;
+        let gateway = Gateway::speaking(upstream, Protocol::Http2).await;
+        is_cut(&gateway, target).await;
+    }
+}
+
+async fn is_cut(gateway: &Gateway, target: &str) {
+    let response = send(gateway.addr, get(target).body(empty()).unwrap()).await;
+    assert_eq!(response.status(), StatusCode::OK, "{target}");
+    let mut body = response.into_body();
+    let first = timeout(SOON, body.frame()).await.unwrap().unwrap();
+    assert_eq!(first.unwrap().into_data().unwrap(), "he", "{target}");
+    let rest = timeout(SOON, body.collect()).await.unwrap();
+    assert!(rest.is_err(), "{target}");
+    assert_eq!(gateway.reason().await, ("upstream_failed", End::Aborted));
 }
 
 /// Nobody waits for the first event to get the head.

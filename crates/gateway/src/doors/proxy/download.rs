@@ -1,7 +1,6 @@
 //! The body of an upstream's answer: one frame at a time, and none ahead of what the client takes.
 
-use std::future::poll_fn;
-use std::mem;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -26,10 +25,8 @@ pub(super) struct Download {
     rest: Bytes,
     /// Trailers that came with the head.
     trailers: Option<HeaderMap>,
-    /// Whether it has been polled since its head was passed on.
-    is_begun: bool,
-    /// It broke before its head was sent.
-    failed: Option<BodyError>,
+    /// It broke, which is passed on after a moment.
+    failed: Option<(BodyError, Pin<Box<Sleep>>)>,
     #[expect(dead_code, reason = "held, not read")]
     lease: ConnectionLease,
     idle: Idle,
@@ -71,7 +68,6 @@ impl Download {
             body: Some(body),
             rest: Bytes::new(),
             trailers: None,
-            is_begun: false,
             failed: None,
             lease,
             idle: Idle::new(idle),
@@ -136,23 +132,22 @@ impl Download {
         cx: &mut Context<'_>,
         most: usize,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let is_first = !mem::replace(&mut self.is_begun, true);
         if self.rest.is_empty() {
-            if let Some(error) = self.failed.take() {
-                return Poll::Ready(Some(Err(error)));
+            if let Some((_, delay)) = &mut self.failed {
+                ready!(delay.as_mut().poll(cx));
+                let failed = self.failed.take();
+                return Poll::Ready(failed.map(|(error, _)| Err(error)));
             }
             if let Some(trailers) = self.trailers.take() {
                 return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
             }
             let frame = match ready!(self.poll(cx)) {
                 Some(Ok(frame)) => frame,
-                // hyper writes the head only when it has to wait for the body.
-                Some(Err(error)) if is_first => {
-                    self.failed = Some(error);
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
+                Some(Err(error)) => {
+                    self.failed = Some((error, Box::pin(sleep(FLUSHED))));
+                    return self.poll_piece(cx, most);
                 }
-                other => return Poll::Ready(other),
+                None => return Poll::Ready(None),
             };
             match frame.into_data() {
                 Ok(data) => self.rest = data,
@@ -203,3 +198,7 @@ impl Download {
         Some(Ok(Frame::trailers(status)))
     }
 }
+
+/// How long an error waits. hyper drops what it has not written when a body breaks, so the client would
+/// get neither the head nor what came before.
+const FLUSHED: Duration = Duration::from_millis(10);
