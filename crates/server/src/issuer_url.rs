@@ -33,8 +33,9 @@ impl IssuerUrl {
 
     pub(crate) fn parse(self, url: &str, plain_http: PlainHttp) -> Result<Url, IssuerUrlError> {
         let url: Url = url.parse().map_err(|_| IssuerUrlError::NotAbsolute)?;
-        // `localhost:9400`: a name and a port, which URLs take for a scheme and a path.
-        if url.cannot_be_a_base() {
+        // `localhost:9400`: a name and a port, which as a URL is a scheme and a path.
+        let is_port = |path: &str| path.starts_with(|first: char| first.is_ascii_digit());
+        if url.cannot_be_a_base() && is_port(url.path()) {
             return Err(IssuerUrlError::NotAbsolute);
         }
         plain_http.check(&url)?;
