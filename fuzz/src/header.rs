@@ -45,14 +45,12 @@ pub fn expected(header: &Json) -> Result<(&str, Option<&str>, Typ), InvalidToken
         }
     }
     let kid = match header.get("kid") {
-        None => None,
-        Some(Json::String(kid)) if (1..=limits::KID_BYTES).contains(&kid.len()) => {
-            Some(kid.as_str())
-        }
+        None | Some(Json::Null) => None,
+        Some(Json::String(kid)) if kid.len() <= limits::KID_BYTES => Some(kid.as_str()),
         Some(_) => return Err(InvalidToken::KidInvalid),
     };
     let typ = match header.get("typ") {
-        None => Typ::Absent,
+        None | Some(Json::Null) => Typ::Absent,
         Some(Json::String(typ)) => kind(typ),
         Some(_) => return Err(InvalidToken::TypNotAccepted),
     };

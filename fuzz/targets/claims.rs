@@ -100,7 +100,7 @@ fn assert_decided(payload: &[u8]) {
     }
     let jws = UnverifiedJws::parse(signed.as_bytes()).expect("what parsed before");
     let key = KEYS.select(jws.header()).expect("the key");
-    let verified = jws.verify(key).expect("a good signature");
+    let verified = jws.verify(&key).expect("a good signature");
     let claimed = POLICY.check(verified, NOW).expect("what no rule refused");
     assert!(POLICY.check_times(&claimed, NOW).is_ok());
     let principal = claimed.proven(Evidence::NONE).expect("a bearer token");
@@ -124,7 +124,7 @@ fn assert_claim(value: &[u8]) {
     let key = VerificationKey::secret(Algorithm::Hs256, secret).expect("a long secret");
     let verified = outcome
         .expect("good JSON")
-        .verify(&key)
+        .verify(&key.into())
         .expect("a good signature");
     // It may be more than a value: `0,"nbf":9999999999`.
     let outcome = SYMMETRIC.check(verified, NOW);

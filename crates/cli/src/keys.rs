@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use bearward::fetch::{FetchError, HttpTransport};
 use bearward::{BuildError, Issuer};
-use bearward_core::jwk::{SecretError, VerificationKey};
+use bearward_core::jwk::{SecretError, UnusableJwk, VerificationKey};
 use bearward_core::jwk_set::JwkSetError;
 use bearward_core::{Algorithm, JwkSet, Policy, limits};
 
@@ -49,12 +49,19 @@ impl KeySource {
             Some(Location::File(path)) => parsed(path),
             Some(Location::Url(url)) => fetched(Issuer::jwks_uri(policy.clone(), url), url),
         }?;
-        for key in keys.unusable() {
+        let unusable = keys.unusable().iter();
+        for key in unusable.filter(|key| key.reason != UnusableJwk::OtherUse) {
             let (index, reason) = (key.index, key.reason);
+            let kid = key.kid.as_deref().map(|kid| format!(" (kid {kid:?})"));
+            let kind = key
+                .kind
+                .as_deref()
+                .map(|kind| format!(" [{}]", kind.escape_debug()));
+            let (kid, kind) = (kid.unwrap_or_default(), kind.unwrap_or_default());
             let warning = anstyle::AnsiColor::Yellow.on_default().bold();
             let _ = writeln!(
                 anstream::stderr(),
-                "{warning}warning:{warning:#} key {index} of the set is left out: {reason}",
+                "{warning}warning:{warning:#} key {index}{kid} of the set is left out: {reason}{kind}",
             );
         }
         Ok(keys)

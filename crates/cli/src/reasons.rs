@@ -95,7 +95,8 @@ mod tests {
     use super::*;
 
     /// Reasons not to use a key have codes as well.
-    const UNUSABLE: [UnusableJwk; 4] = [
+    const UNUSABLE: [UnusableJwk; 5] = [
+        UnusableJwk::OtherUse,
         UnusableJwk::Private,
         UnusableJwk::Symmetric,
         UnusableJwk::Unusable,

@@ -12,7 +12,8 @@ fn reason(arguments: &[&str]) -> program::Ended {
 fn a_reason_is_printed_as_the_document_has_it() {
     let expected = "\
 kid_ambiguous
-  means      Several of the issuer's keys have this `kid` and fit the algorithm.
+  means      Several different keys of the issuer have this `kid` and fit the algorithm. The same
+             key listed twice is one key.
   by         every resource server, and `bearward verify`.
   answer     401 `invalid_token`.
   causes     two key sets were merged by hand

@@ -92,6 +92,15 @@ impl Algorithm {
         }
     }
 
+    /// Whether both are the same algorithm: `EdDSA` on Ed25519 and `Ed25519` are one under two names
+    /// ([RFC 9864 §2.2]).
+    ///
+    /// [RFC 9864 §2.2]: https://www.rfc-editor.org/rfc/rfc9864#section-2.2
+    pub(crate) fn is_same(self, other: Self) -> bool {
+        let is_ed25519 = |algorithm: Self| matches!(algorithm.scheme(), Scheme::Ed25519);
+        self == other || is_ed25519(self) && is_ed25519(other)
+    }
+
     pub(crate) const fn scheme(self) -> &'static Scheme {
         &self.row().scheme
     }

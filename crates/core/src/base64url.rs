@@ -3,7 +3,7 @@
 //! [RFC 7515 §2]: https://www.rfc-editor.org/rfc/rfc7515#section-2
 //! [RFC 4648 §3.5]: https://www.rfc-editor.org/rfc/rfc4648#section-3.5
 
-use base64_simd::URL_SAFE_NO_PAD;
+use base64_simd::{URL_SAFE_NO_PAD, forgiving_decode_to_vec};
 
 /// Padding, white space, a character outside the alphabet, an impossible length or unused bits
 /// that are not zero.
@@ -19,11 +19,18 @@ pub(crate) fn decode(text: &[u8]) -> Result<Vec<u8>, NotCanonical> {
         .map_err(|_| NotCanonical)
 }
 
+/// A number of a published key, in base64url or base64, with padding or without. For secrets and
+/// tokens, one value with several spellings is dangerous; a public number has the same meaning in each.
+pub(crate) fn decode_number(text: &str) -> Result<Vec<u8>, NotCanonical> {
+    let standard = text.replace('-', "+").replace('_', "/");
+    forgiving_decode_to_vec(standard.as_bytes()).map_err(|_| NotCanonical)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{NotCanonical, decode};
+    use super::{NotCanonical, decode, decode_number};
 
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -45,6 +52,16 @@ mod tests {
         #[test]
         fn every_value_comes_back(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
             prop_assert_eq!(decode(&encode(&bytes)), Ok(bytes));
+        }
+
+        #[test]
+        fn a_number_is_read_in_every_spelling(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
+            let url = String::from_utf8(encode(&bytes)).unwrap();
+            let padding = "=".repeat(url.len().wrapping_neg() & 3);
+            let standard = url.replace('-', "+").replace('_', "/");
+            for text in [&url, &standard, &format!("{url}{padding}"), &format!("{standard}{padding}")] {
+                prop_assert_eq!(decode_number(text), Ok(bytes.clone()), "{}", text);
+            }
         }
 
         #[test]

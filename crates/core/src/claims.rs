@@ -1,8 +1,8 @@
 //! The claims of a token: the JWT Claims Set ([RFC 7519 §4]), parsed once and kept with its text.
 //!
 //! One pass over the members finds the registered claims and `typ`; they get their types when they
-//! are read. A claim that is present but malformed is an error, never "absent". The policy decides,
-//! not this file.
+//! are read. A claim that is `null` is absent: issuers write it for a value that they do not have. One
+//! that is malformed otherwise is an error, never "absent". The policy decides, not this file.
 //!
 //! [RFC 7519 §4]: https://www.rfc-editor.org/rfc/rfc7519#section-4
 
@@ -41,22 +41,22 @@ impl Claims {
         Ok(Self { text, tape, found })
     }
 
-    /// The claim called `name`, if there is one.
+    /// The claim called `name`, if there is one that is not `null`.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Value<'_>> {
         let mut found = self.found;
         match found.slot(name.as_bytes()) {
             Some(index) => self.registered(*index),
-            None => self.root().get(name),
+            None => self.root().get(name).and_then(Value::non_null),
         }
     }
 
-    /// The claim at `path`, if there is one.
+    /// The claim at `path`, if there is one that is not `null`.
     #[must_use]
     pub fn at(&self, path: &ClaimPath) -> Option<Value<'_>> {
-        path.0
-            .iter()
-            .try_fold(self.root(), |value, name| value.get(name))
+        let mut names = path.0.iter();
+        let found = names.try_fold(self.root(), |value, name| value.get(name));
+        found.and_then(Value::non_null)
     }
 
     /// All claims, as an object.
@@ -89,7 +89,7 @@ impl Claims {
     }
 
     pub(crate) fn issuer(&self) -> Result<Cow<'_, str>, InvalidToken> {
-        let iss = self.registered(self.found.iss).and_then(Value::non_null);
+        let iss = self.registered(self.found.iss);
         let iss = iss.ok_or(InvalidToken::IssMissing)?;
         let iss = iss.as_str().ok_or(InvalidToken::IssType)?;
         if iss.is_empty() {
@@ -100,7 +100,7 @@ impl Claims {
 
     /// The values of `aud`, at least one.
     pub(crate) fn audience(&self) -> Result<StringOrStrings<'_>, InvalidToken> {
-        let aud = self.registered(self.found.aud).and_then(Value::non_null);
+        let aud = self.registered(self.found.aud);
         let aud = aud.ok_or(InvalidToken::AudMissing)?;
         let aud = StringOrStrings::parse(aud).ok_or(InvalidToken::AudType)?;
         if aud.iter().all(|value| value.is_str("")) {
@@ -161,10 +161,6 @@ impl Claims {
         self.registered(self.found.cnf)
     }
 
-    pub(crate) fn email(&self) -> Option<Value<'_>> {
-        self.registered(self.found.email)
-    }
-
     pub(crate) fn subject_text(&self) -> Result<Option<Text>, InvalidToken> {
         Text::read(self.registered(self.found.sub))
     }
@@ -190,7 +186,8 @@ impl Claims {
     }
 
     fn registered(&self, index: Option<NonZeroU16>) -> Option<Value<'_>> {
-        index.map(|index| self.root().sibling(index.get().into()))
+        let value = self.root().sibling(index?.get().into());
+        value.non_null()
     }
 }
 
@@ -386,7 +383,6 @@ struct Found {
     auth_time: Option<NonZeroU16>,
     client_id: Option<NonZeroU16>,
     cnf: Option<NonZeroU16>,
-    email: Option<NonZeroU16>,
     exp: Option<NonZeroU16>,
     iat: Option<NonZeroU16>,
     iss: Option<NonZeroU16>,
@@ -416,7 +412,6 @@ impl Found {
             b"auth_time" => &mut self.auth_time,
             b"client_id" => &mut self.client_id,
             b"cnf" => &mut self.cnf,
-            b"email" => &mut self.email,
             b"exp" => &mut self.exp,
             b"iat" => &mut self.iat,
             b"iss" => &mut self.iss,
@@ -544,7 +539,6 @@ mod tests {
             "auth_time",
             "client_id",
             "cnf",
-            "email",
             "exp",
             "iat",
             "iss",

@@ -31,7 +31,7 @@ impl Header {
         self.algorithm
     }
 
-    /// `kid`, of 1 to 256 bytes. The sender chose it: a map key and nothing else.
+    /// `kid`, of at most 256 bytes. The sender chose it: a map key and nothing else.
     #[must_use]
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
@@ -131,6 +131,8 @@ impl<'h> Members<'h> {
         *member = Some(value);
     }
 
+    /// `null` is absent for `kid` and `typ`, which have meaning by their values. For the other members,
+    /// their presence has.
     fn check(self) -> Result<Header, InvalidToken> {
         let alg = self.alg.and_then(Value::as_str);
         let alg = alg.ok_or(InvalidToken::AlgInvalid)?;
@@ -149,10 +151,11 @@ impl<'h> Members<'h> {
         if self.zip.is_some() {
             return Err(InvalidToken::HeaderZip);
         }
+        let [kid, typ] = [self.kid, self.typ].map(|member| member.and_then(Value::non_null));
         Ok(Header {
             algorithm,
-            kid: self.kid.map(parse_kid).transpose()?,
-            typ: match self.typ {
+            kid: kid.map(parse_kid).transpose()?,
+            typ: match typ {
                 None => Typ::Absent,
                 Some(typ) => Typ::parse(&typ.as_str().ok_or(InvalidToken::TypNotAccepted)?),
             },
@@ -162,7 +165,7 @@ impl<'h> Members<'h> {
 
 fn parse_kid(kid: Value<'_>) -> Result<Arc<str>, InvalidToken> {
     let kid = kid.as_str().ok_or(InvalidToken::KidInvalid)?;
-    if kid.is_empty() || kid.len() > limits::KID_BYTES {
+    if kid.len() > limits::KID_BYTES {
         return Err(InvalidToken::KidInvalid);
     }
     Ok(kid.into())

@@ -30,7 +30,7 @@ impl IdToken {
     ///
     /// [`InvalidToken::AlgNotAllowed`] or [`InvalidToken::TypNotAccepted`].
     pub fn check_header(policy: &Policy, header: &Header) -> Result<(), InvalidToken> {
-        if !policy.algorithms().contains(&header.algorithm()) {
+        if !policy.allows(header.algorithm()) {
             return Err(InvalidToken::AlgNotAllowed);
         }
         if header.typ() != Typ::Jwt {

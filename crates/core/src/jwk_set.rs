@@ -1,8 +1,8 @@
-//! The keys of an issuer: JWK Set ([RFC 7517 §5]), and stage 3, select: the one key that fits a
-//! token's header.
+//! The keys of an issuer: JWK Set ([RFC 7517 §5]), and stage 3, select: the key that fits a token's
+//! header.
 //!
-//! Unusable keys are left out and listed; the others stay. We never try several keys: a token that
-//! does not identify one of several is refused. This file fetches nothing.
+//! Unusable keys are left out and listed; the others stay. A token must identify its key; only if
+//! the issuer names none of its keys, the few that fit are tried in turn. This file fetches nothing.
 //!
 //! [RFC 7517 §5]: https://www.rfc-editor.org/rfc/rfc7517#section-5
 
@@ -39,6 +39,8 @@ impl JwkSet {
         }
         // RFC 8259 §8.1: all of it is UTF-8. serde_json checks only what it keeps.
         let document = str::from_utf8(document).map_err(|_| JwkSetError::NotAJwkSet)?;
+        // RFC 8259 §8.1: a parser may ignore a byte order mark. It changes nothing that follows.
+        let document = document.strip_prefix('\u{feff}').unwrap_or(document);
         // serde would also accept an array of the members' values.
         if !document.trim_ascii_start().starts_with('{') {
             return Err(JwkSetError::NotAJwkSet);
@@ -82,28 +84,47 @@ impl JwkSet {
         self
     }
 
-    /// The one key that fits the header.
+    /// The key that fits the header.
     ///
     /// A `kid` selects the key with that name. Without a `kid`, exactly one key must support the
-    /// token's algorithm. If no key of the set has a name, the token's `kid` is ignored.
+    /// token's algorithm. If no key of the set has a name, the token's `kid` is ignored, and up to
+    /// [`limits::NAMELESS_KEYS`] keys may support its algorithm: during a rotation there are two.
     ///
     /// # Errors
     ///
     /// [`InvalidToken::KidUnknown`], [`InvalidToken::KidMissing`], [`InvalidToken::KidAmbiguous`]
     /// or [`InvalidToken::AlgKeyMismatch`].
-    pub fn select(&self, header: &Header) -> Result<&Arc<VerificationKey>, InvalidToken> {
+    pub fn select(&self, header: &Header) -> Result<Candidates, InvalidToken> {
         let fits = |key: &&Arc<VerificationKey>| key.algorithm() == header.algorithm();
         let Some(kid) = header.kid().filter(|_| !self.by_kid.is_empty()) else {
-            return only(self.keys.iter().filter(fits), InvalidToken::KidMissing);
+            let most = match self.by_kid.is_empty() {
+                true => limits::NAMELESS_KEYS,
+                false => 1,
+            };
+            let keys = self.keys.iter().filter(fits);
+            return Candidates::of(keys, most, InvalidToken::KidMissing);
         };
         let indices = self.by_kid.get(kid).ok_or(InvalidToken::KidUnknown)?;
         let named = indices.iter().filter_map(|index| self.keys.get(*index));
-        only(named.filter(fits), InvalidToken::KidAmbiguous)
+        Candidates::of(named.filter(fits), 1, InvalidToken::KidAmbiguous)
     }
 
     /// The names of the usable keys.
     pub fn kids(&self) -> impl Iterator<Item = &str> {
         self.by_kid.keys().map(AsRef::as_ref)
+    }
+
+    /// The names of several keys for one algorithm: a token with such a `kid` is refused.
+    pub fn ambiguous(&self) -> impl Iterator<Item = &str> {
+        let algorithm = |index: &usize| self.keys.get(*index).map(|key| key.algorithm());
+        let ambiguous = self.by_kid.iter().filter(move |(_, indices)| {
+            let mut algorithms: Vec<_> = indices.iter().filter_map(algorithm).collect();
+            algorithms.sort_unstable();
+            let all = algorithms.len();
+            algorithms.dedup();
+            algorithms.len() < all
+        });
+        ambiguous.map(|(kid, _)| &**kid)
     }
 
     /// The keys that were left out, and why.
@@ -121,20 +142,86 @@ impl JwkSet {
     }
 
     fn add_jwk(&mut self, index: usize, json: &str) {
-        let parsed = Jwk::parse(json).and_then(|jwk| Ok((jwk.verification_keys()?, jwk)));
-        match parsed {
-            Ok((keys, jwk)) => self.add(jwk.kid(), keys),
-            Err(reason) => self.unusable.push(UnusableKey { index, reason }),
+        let jwk = Jwk::parse(json);
+        let keys = jwk.as_ref().map_err(|reason| *reason);
+        match keys.and_then(Jwk::verification_keys) {
+            Ok(keys) => self.add(jwk.ok().as_ref().and_then(Jwk::kid), keys),
+            Err(reason) => self.unusable.push(UnusableKey {
+                index,
+                kid: jwk.as_ref().ok().and_then(Jwk::kid).map(shown),
+                kind: jwk.as_ref().ok().map(|jwk| shown(&jwk.kind())),
+                reason,
+            }),
         }
     }
 
+    /// One key is one key, however often it is listed and under however many names.
     fn add(&mut self, kid: Option<&str>, keys: impl IntoIterator<Item = VerificationKey>) {
         for key in keys {
-            if let Some(kid) = kid {
-                let indices = self.by_kid.entry(kid.into()).or_default();
-                indices.push(self.keys.len());
+            let known = self.keys.iter().position(|known| known.is_same(&key));
+            let index = known.unwrap_or(self.keys.len());
+            if known.is_none() {
+                self.keys.push(Arc::new(key));
             }
-            self.keys.push(Arc::new(key));
+            let Some(kid) = kid else {
+                continue;
+            };
+            let indices = self.by_kid.entry(kid.into()).or_default();
+            if !indices.contains(&index) {
+                indices.push(index);
+            }
+        }
+    }
+}
+
+/// The keys that may have signed a token: one, unless its issuer names none of its keys.
+#[derive(Clone, Debug)]
+pub struct Candidates {
+    first: Arc<VerificationKey>,
+    others: Vec<Arc<VerificationKey>>,
+}
+
+impl Candidates {
+    /// The keys, if there are not more than `most`, for which the reason is `several`.
+    fn of<'k>(
+        mut keys: impl Iterator<Item = &'k Arc<VerificationKey>>,
+        most: usize,
+        several: InvalidToken,
+    ) -> Result<Self, InvalidToken> {
+        let first = keys.next().ok_or(InvalidToken::AlgKeyMismatch)?;
+        let others: Vec<_> = keys.take(most).cloned().collect();
+        if others.len() >= most {
+            return Err(several);
+        }
+        Ok(Self {
+            first: Arc::clone(first),
+            others,
+        })
+    }
+
+    /// The keys, in the order of the set.
+    pub fn iter(&self) -> impl Iterator<Item = &VerificationKey> {
+        let keys = [&self.first].into_iter().chain(&self.others);
+        keys.map(AsRef::as_ref)
+    }
+
+    /// Whether these are the same keys, in one memory: those of [`JwkSet::sharing`].
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let pairs = self.others.iter().zip(&other.others);
+        Arc::ptr_eq(&self.first, &other.first)
+            && self.others.len() == other.others.len()
+            && pairs
+                .into_iter()
+                .all(|(ours, theirs)| Arc::ptr_eq(ours, theirs))
+    }
+}
+
+impl From<VerificationKey> for Candidates {
+    fn from(key: VerificationKey) -> Self {
+        Self {
+            first: Arc::new(key),
+            others: Vec::new(),
         }
     }
 }
@@ -149,11 +236,15 @@ impl fmt::Debug for JwkSet {
 }
 
 /// A key of a set that is not used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnusableKey {
     /// Its index in `keys`, from 0.
     pub index: usize,
+    /// Its `kid`, if it has one; at most [`limits::KID_BYTES`] of it.
+    pub kid: Option<Box<str>>,
+    /// Its `kty`, `crv` and `alg`, such as `OKP Ed448 EdDSA`, if it is a JWK at all; cut likewise.
+    pub kind: Option<Box<str>>,
     /// Why it is not used.
     pub reason: UnusableJwk,
 }
@@ -182,21 +273,15 @@ pub enum JwkSetError {
     TooManyKeys,
 }
 
+/// What is shown of an issuer's text.
+fn shown(text: &str) -> Box<str> {
+    let ends = (0..=limits::KID_BYTES.min(text.len())).rev();
+    let mut starts = ends.filter_map(|end| text.get(..end));
+    starts.next().unwrap_or_default().into()
+}
+
 #[derive(Deserialize)]
 struct Document<'d> {
     #[serde(borrow)]
     keys: Vec<&'d RawValue>,
-}
-
-/// The only key; the error is `several` if there are more, and a mismatched algorithm if there is
-/// none.
-fn only<'k>(
-    mut keys: impl Iterator<Item = &'k Arc<VerificationKey>>,
-    several: InvalidToken,
-) -> Result<&'k Arc<VerificationKey>, InvalidToken> {
-    let key = keys.next().ok_or(InvalidToken::AlgKeyMismatch)?;
-    if keys.next().is_some() {
-        return Err(several);
-    }
-    Ok(key)
 }

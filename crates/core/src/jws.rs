@@ -16,6 +16,7 @@ use crate::base64url;
 use crate::claims::Claims;
 use crate::json::{JsonError, Tape};
 use crate::jwk::VerificationKey;
+use crate::jwk_set::Candidates;
 use crate::limits;
 use crate::rejection::InvalidToken;
 
@@ -94,25 +95,36 @@ impl<'t> UnverifiedJws<'t> {
         self.claims.issuer()
     }
 
-    /// Checks the signature with `key` and releases the claims.
+    /// Checks the signature with each of `keys` until one verifies it, and releases the claims.
     ///
     /// # Errors
     ///
-    /// [`InvalidToken::AlgKeyMismatch`] if the key is not for the header's algorithm,
+    /// [`InvalidToken::AlgKeyMismatch`] if a key is not for the header's algorithm,
     /// [`InvalidToken::SignatureLength`] or [`InvalidToken::SignatureInvalid`].
-    pub fn verify(self, key: &VerificationKey) -> Result<VerifiedJws<'t>, InvalidToken> {
-        // `select` guarantees this; a key from elsewhere must not verify an algorithm that the
-        // policy does not allow.
-        if key.algorithm() != self.header.algorithm() {
-            return Err(InvalidToken::AlgKeyMismatch);
+    pub fn verify(self, keys: &Candidates) -> Result<VerifiedJws<'t>, InvalidToken> {
+        let mut outcome = Err(InvalidToken::AlgKeyMismatch);
+        for key in keys.iter() {
+            outcome = self.check_signature(key);
+            if outcome.is_ok() {
+                break;
+            }
         }
-        key.verify(self.parts.signing_input, &self.signature)?;
+        outcome?;
         Ok(VerifiedJws {
             encoded_header: self.parts.header,
             header: self.header,
             header_is_new: self.header_is_new,
             claims: self.claims,
         })
+    }
+
+    fn check_signature(&self, key: &VerificationKey) -> Result<(), InvalidToken> {
+        // `select` guarantees this; a key from elsewhere must not verify an algorithm that the
+        // policy does not allow.
+        if key.algorithm() != self.header.algorithm() {
+            return Err(InvalidToken::AlgKeyMismatch);
+        }
+        key.verify(self.parts.signing_input, &self.signature)
     }
 
     /// The unverified claims. Use them to decide *not* to do work, or to explain.

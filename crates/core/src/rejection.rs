@@ -131,7 +131,7 @@ reasons! {
         /// A member appears twice in one object.
         JsonDuplicateMember = "json_duplicate_member":
             "a member appears twice in the token's header or payload",
-        /// Nested deeper than 32 or more than 256 members.
+        /// Nested deeper than 32 or more than 2048 members.
         JsonLimits = "json_limits":
             "the token's header or payload is nested too deeply or has too many members",
         /// `alg` is missing or not a string.
@@ -144,8 +144,8 @@ reasons! {
         B64Unsupported = "b64_unsupported": "the header has b64",
         /// `zip` is present.
         HeaderZip = "header_zip": "the header has zip",
-        /// `kid` is not a string of 1 to 256 bytes.
-        KidInvalid = "kid_invalid": "the header's kid is not a string of 1 to 256 bytes",
+        /// `kid` is not a string of at most 256 bytes.
+        KidInvalid = "kid_invalid": "the header's kid is not a string of at most 256 bytes",
         /// `typ` (or the kind that the payload names) is not that of an access token.
         TypNotAccepted = "typ_not_accepted": "the token is not of an accepted type",
         /// `iss` is missing, `null` or empty.

@@ -15,6 +15,7 @@ use std::time::Duration;
 use crate::authgear::{self, IS_ANONYMOUS, IS_VERIFIED};
 use crate::claims::{ClaimPath, StringOrStrings};
 use crate::id_token::{IdToken, IdTokenRefused};
+use crate::json::Value;
 use crate::principal::{Principal, PrincipalKind};
 use crate::rejection::{
     Forbidden, InsufficientScope, InsufficientUserAuthentication, InvalidToken, Rejection,
@@ -44,8 +45,8 @@ impl Requirements {
     ///
     /// # Errors
     ///
-    /// [`Rejection::InsufficientScope`], [`Rejection::InsufficientUserAuthentication`],
-    /// [`Rejection::Forbidden`], or [`Rejection::InvalidToken`] for a claim of the wrong type.
+    /// [`Rejection::InsufficientScope`], [`Rejection::InsufficientUserAuthentication`] or
+    /// [`Rejection::Forbidden`].
     pub fn authorize(&self, principal: &Principal, now: UnixTime) -> Result<(), Rejection> {
         self.check(principal, None, now)
     }
@@ -569,8 +570,9 @@ fn check_claim(
     path: &ClaimPath,
     values: &[String],
 ) -> Result<(), Rejection> {
-    let claim = principal.claim(path).ok_or(Forbidden::ClaimRule)?;
-    let claim = StringOrStrings::parse(claim).ok_or(InvalidToken::ClaimType)?;
+    // Of another type, it does not fit either: the token is valid, and another would not help.
+    let claim = principal.claim(path).and_then(StringOrStrings::parse);
+    let claim = claim.ok_or(Forbidden::ClaimRule)?;
     if !values.iter().any(|value| claim.contains(value)) {
         return Err(Forbidden::ClaimRule.into());
     }
@@ -583,8 +585,8 @@ fn is_flag(
     wanted: bool,
     otherwise: Forbidden,
 ) -> Result<(), Rejection> {
-    let claim = principal.all_claims().get(name).ok_or(otherwise)?;
-    if claim.as_bool().ok_or(InvalidToken::ClaimType)? != wanted {
+    let claim = principal.all_claims().get(name).and_then(Value::as_bool);
+    if claim != Some(wanted) {
         return Err(otherwise.into());
     }
     Ok(())

@@ -7,8 +7,7 @@
 
 use crate::claimed::Claimed;
 use crate::id_token::{IdToken, IdTokenRefused};
-use crate::jwk::VerificationKey;
-use crate::jwk_set::JwkSet;
+use crate::jwk_set::{Candidates, JwkSet};
 use crate::jws::{Header, UnverifiedJws, VerifiedJws};
 use crate::policy::Policy;
 use crate::principal::Principal;
@@ -30,8 +29,8 @@ pub fn vouch(
 ) -> Result<Claimed, InvalidToken> {
     let is_issuer = |issuer: &str| (issuer == &**policy.issuer()).then_some(policy);
     let unvouched = Unvouched::new(jws, AccessToken, now, is_issuer)?;
-    let key = keys.select(unvouched.header())?;
-    unvouched.vouch(key, remember)
+    let keys = keys.select(unvouched.header())?;
+    unvouched.vouch(&keys, remember)
 }
 
 /// A token that only needs the key of its issuer: `I` is the caller's record of that issuer, `K`
@@ -86,7 +85,7 @@ impl<'t, I: AsRef<Policy>, K: TokenKind> Unvouched<'t, I, K> {
         self.kind.is_plausible(policy, &self.jws, self.now)
     }
 
-    /// Verifies the signature with a key of the issuer, then checks the claims. `remember` gets the
+    /// Verifies the signature with the keys of the issuer that fit, then checks the claims. `remember` gets the
     /// verified token and may keep its header.
     ///
     /// # Errors
@@ -94,10 +93,10 @@ impl<'t, I: AsRef<Policy>, K: TokenKind> Unvouched<'t, I, K> {
     /// As [`UnverifiedJws::verify`], or the first rule that the token breaks.
     pub fn vouch(
         self,
-        key: &VerificationKey,
+        keys: &Candidates,
         remember: impl FnOnce(&VerifiedJws<'_>),
     ) -> Result<K::Checked, InvalidToken> {
-        let verified = self.jws.verify(key)?;
+        let verified = self.jws.verify(keys)?;
         remember(&verified);
         self.kind.check(self.issuer.as_ref(), verified, self.now)
     }

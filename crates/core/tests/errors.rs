@@ -9,7 +9,7 @@ use bearward_core::credentials::Credentials;
 use bearward_core::id_token::{IdToken, IdTokenRefused};
 use bearward_core::json::{JsonError, Value};
 use bearward_core::jwk::{SecretError, UnusableJwk, VerificationKey};
-use bearward_core::jwk_set::{JwkSet, JwkSetError};
+use bearward_core::jwk_set::{Candidates, JwkSet, JwkSetError};
 use bearward_core::jws::{KnownHeader, UnverifiedJws, VerifiedJws};
 use bearward_core::policy::{Policy, PolicyError, Rule};
 use bearward_core::protected_resource_metadata::ResourceError;
@@ -239,6 +239,7 @@ fn messages_name_their_limits_and_codes() {
         assert_eq!(message, expected);
     }
     for reason in [
+        UnusableJwk::OtherUse,
         UnusableJwk::Private,
         UnusableJwk::Symmetric,
         UnusableJwk::Unusable,
@@ -302,7 +303,7 @@ fn t_err_01_debug_shows_nothing_of_a_token() {
 
     let keys = keys_of([&key().with_kid("secret-kid")]);
     let verified = jws
-        .verify(keys.select(&header_of(&token)).unwrap())
+        .verify(&keys.select(&header_of(&token)).unwrap())
         .unwrap();
     assert_eq!(
         format!("{verified:?}"),
@@ -501,7 +502,7 @@ fn t_err_07_claims_exist_only_behind_the_checks() {
     type Jws = VerifiedJws<'static>;
     let _: fn(&Policy, Jws, UnixTime) -> Result<Claimed, InvalidToken> = Policy::check;
     let _: fn(Claimed, Evidence) -> Result<Principal, InvalidToken> = Claimed::proven;
-    let _: fn(UnverifiedJws<'static>, &VerificationKey) -> Result<Jws, InvalidToken> =
+    let _: fn(UnverifiedJws<'static>, &Candidates) -> Result<Jws, InvalidToken> =
         UnverifiedJws::verify;
     let _: for<'p> fn(&'p Principal) -> &'p Claims = Principal::all_claims;
     let spoilt = good().claim("aud", "another");

@@ -161,7 +161,7 @@ pub(crate) fn verified(token: &Token) -> VerifiedJws<'static> {
     let jws = UnverifiedJws::parse(token.as_bytes()).unwrap();
     let keys = keys();
     let key = keys.select(jws.header()).unwrap();
-    jws.verify(key).unwrap()
+    jws.verify(&key).unwrap()
 }
 
 /// Signs the parts again as they stand now, so that nothing but the change is wrong.

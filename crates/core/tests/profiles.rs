@@ -547,7 +547,6 @@ fn t_jws_30_generic_believes_a_token_that_says_it_is_of_another_kind() {
                 json!(""),
                 json!(5),
                 json!(["Bearer"]),
-                json!(null),
             ][..],
         ),
         (
@@ -560,7 +559,6 @@ fn t_jws_30_generic_believes_a_token_that_says_it_is_of_another_kind() {
                 json!(""),
                 json!(true),
                 json!(["access"]),
-                json!(null),
             ],
         ),
     ] {
@@ -686,7 +684,6 @@ fn t_clm_22_a_claim_typ_of_another_kind_refuses_under_every_profile() {
             json!(1),
             json!(["Bearer"]),
             json!({ "Bearer": "Bearer" }),
-            json!(null),
         ] {
             let spoilt = token.clone().claim("typ", kind.clone());
             // No header and no scope makes up for it.

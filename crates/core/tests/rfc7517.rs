@@ -1,9 +1,7 @@
 //! JSON Web Key: what becomes a key of the issuer, and which one a token means.
 
-use std::sync::Arc;
-
 use bearward_core::jwk::{UnusableJwk, VerificationKey};
-use bearward_core::jwk_set::{JwkSet, JwkSetError, UnusableKey};
+use bearward_core::jwk_set::{Candidates, JwkSet, JwkSetError, UnusableKey};
 use bearward_core::jws::UnverifiedJws;
 use bearward_core::limits;
 use bearward_core::rejection::InvalidToken;
@@ -158,11 +156,14 @@ fn t_key_05_what_has_no_usable_key_is_no_set() {
         format!(r#"{{"keys":[{key}]}}{{}}"#),
         format!(r#"{{"keys":[],"keys":[{key}]}}"#),
         format!(r#"{{"KEYS":[{key}]}}"#),
-        format!("\u{feff}{{\"keys\":[{key}]}}"),
+        format!("\u{feff}\u{feff}{{\"keys\":[{key}]}}"),
     ] {
         let refused = JwkSet::parse(document.as_bytes()).unwrap_err();
         assert_eq!(refused, JwkSetError::NotAJwkSet, "{document}");
     }
+    // RFC 8259 §8.1: a byte order mark may be ignored.
+    let marked = format!("\u{feff}{{\"keys\":[{key}]}}");
+    JwkSet::parse(marked.as_bytes()).unwrap();
     let utf16: Vec<u8> = format!(r#"{{"keys":[{key}]}}"#)
         .encode_utf16()
         .flat_map(u16::to_be_bytes)
@@ -191,6 +192,8 @@ fn t_key_07_one_odd_key_does_not_spoil_the_set() {
     for odd in OddJwk::ALL {
         let expected = if weak.contains(odd) {
             UnusableJwk::Weak
+        } else if [OddJwk::EncryptionOnly, OddJwk::KeyOpsWithoutVerify].contains(odd) {
+            UnusableJwk::OtherUse
         } else if *odd == OddJwk::PrivateMembers {
             UnusableJwk::Private
         } else if *odd == OddJwk::Symmetric {
@@ -231,7 +234,7 @@ fn t_key_07_every_way_to_be_no_key() {
         with(rsa.clone(), "n", "AA"),
         with(rsa.clone(), "e", 65_537),
         with(rsa.clone(), "e", "AQAB="),
-        with(rsa.clone(), "e", "AQA B"),
+        with(rsa.clone(), "e", "AQAB!"),
         with(rsa.clone(), "alg", 1),
         with(rsa.clone(), "use", json!(["sig"])),
         with(rsa.clone(), "key_ops", "verify"),
@@ -451,7 +454,7 @@ fn t_key_15_a_roca_modulus_is_no_key() {
 #[test]
 fn t_key_16_a_key_for_something_else_is_no_key() {
     for odd in [OddJwk::EncryptionOnly, OddJwk::KeyOpsWithoutVerify] {
-        assert_eq!(unusable(odd.jwk()), UnusableJwk::Unusable, "{odd}");
+        assert_eq!(unusable(odd.jwk()), UnusableJwk::OtherUse, "{odd}");
         let token = good().key(odd.signing_key().unwrap());
         assert_eq!(
             verdict(&token, odd.jwk()),
@@ -460,14 +463,26 @@ fn t_key_16_a_key_for_something_else_is_no_key() {
         );
     }
     let jwk = key().public_jwk();
-    for usage in ["enc", "SIG", "sig ", ""] {
+    let unbound = without(jwk.clone(), "use");
+    for for_encryption in [
+        with(jwk.clone(), "use", "enc"),
+        with(unbound, "key_ops", json!(["encrypt", "wrapKey"])),
+        with(
+            with(jwk.clone(), "use", "enc"),
+            "key_ops",
+            json!(["deriveBits"]),
+        ),
+    ] {
+        assert_eq!(unusable(for_encryption), UnusableJwk::OtherUse);
+    }
+    for usage in ["SIG", "sig ", ""] {
         let jwk = with(jwk.clone(), "use", usage);
         assert_eq!(unusable(jwk), UnusableJwk::Unusable, "{usage}");
     }
     for ops in [
         json!([]),
         json!(["sign"]),
-        json!(["encrypt", "wrapKey"]),
+        json!(["encrypt", "sign"]),
         json!(["VERIFY"]),
     ] {
         let both = with(jwk.clone(), "key_ops", ops.clone());
@@ -720,12 +735,78 @@ fn t_key_20_two_fitting_keys_with_one_kid_are_ambiguous() {
         );
     }
     decide(&good().key(other).sign(), &keys, &policy()).unwrap();
-    // The same key twice is no better.
-    let keys = keys_of([&first, &first]);
-    let token = good().key(first).sign();
+    assert_eq!(keys.ambiguous().collect::<Vec<_>>(), ["1"]);
+}
+
+/// However it is listed: again, without `alg`, under another name or without one.
+#[test]
+fn one_key_is_one_key() {
+    let (key, jwk) = (key(), key().public_jwk());
+    let token = good().sign();
+    let nameless = good().without_header("kid").sign();
+    for again in [
+        jwk.clone(),
+        without(jwk.clone(), "alg"),
+        with(jwk.clone(), "kid", "another"),
+        without(jwk.clone(), "kid"),
+        with(jwk.clone(), "use", "sig"),
+    ] {
+        for jwks in [[jwk.clone(), again.clone()], [again, jwk.clone()]] {
+            let keys = keys_from(jwks);
+            assert_eq!(keys.ambiguous().count(), 0);
+            decide(&token, &keys, &policy()).unwrap();
+            decide(&nameless, &keys, &policy()).unwrap();
+        }
+    }
+    // Another key under the name is another key.
+    let other = SigningKey::second(key.algorithm()).with_kid(key.kid().unwrap());
+    let keys = keys_from([jwk.clone(), jwk, other.public_jwk()]);
+    let refused = invalid(decide(&token, &keys, &policy()));
+    assert_eq!(refused, InvalidToken::KidAmbiguous);
+}
+
+/// A public number has one reading, however it is spelt.
+#[test]
+fn a_key_in_another_alphabet_or_with_padding_is_used() {
+    let jwk = key().public_jwk();
+    let n = jwk["n"].as_str().unwrap().to_owned();
+    let standard = n.replace('-', "+").replace('_', "/");
+    for n in [format!("{n}=="), standard.clone(), format!("{standard}==")] {
+        let keys = usable(with(jwk.clone(), "n", n));
+        decide(&good().sign(), &keys, &policy()).unwrap();
+    }
+    for key in [
+        SigningKey::first(Algorithm::Es256),
+        SigningKey::first(Algorithm::EdDsa),
+    ] {
+        let jwk = key.public_jwk();
+        let x = format!("{}=", jwk["x"].as_str().unwrap());
+        let keys = usable(with(jwk, "x", x));
+        decide(&good().key(key).sign(), &keys, &policy()).unwrap();
+    }
+}
+
+#[test]
+fn a_key_that_is_left_out_is_named() {
+    let okp = SigningKey::first(Algorithm::EdDsa).public_jwk();
+    let ed448 = with(with(okp, "crv", "Ed448"), "kid", "old");
+    let long = with(
+        with(key().public_jwk(), "use", "enc"),
+        "kid",
+        "\u{e9}".repeat(200),
+    );
+    let keys = keys_from([key().public_jwk(), ed448, long, json!(5)]);
+    let [ed448, long, odd] = keys.unusable() else {
+        panic!("{keys:?}");
+    };
+    assert_eq!((ed448.index, ed448.reason), (1, UnusableJwk::Unusable));
+    assert_eq!(ed448.kid.as_deref(), Some("old"));
+    assert_eq!(ed448.kind.as_deref(), Some("OKP Ed448 EdDSA"));
+    assert_eq!((long.index, long.reason), (2, UnusableJwk::OtherUse));
+    assert_eq!(long.kid.as_deref(), Some(&*"\u{e9}".repeat(128)));
     assert_eq!(
-        invalid(decide(&token, &keys, &policy())),
-        InvalidToken::KidAmbiguous
+        (odd.index, odd.kid.as_deref(), odd.kind.as_deref()),
+        (3, None, None)
     );
 }
 
@@ -807,11 +888,48 @@ fn where_no_key_has_a_name_the_kid_of_a_token_says_nothing() {
     assert_eq!(keys.kids().count(), 0);
     decide(&good().sign(), &keys, &policy()).unwrap();
     decide(&good().without_header("kid").sign(), &keys, &policy()).unwrap();
-    let keys = keys_of([
-        &nameless,
-        &SigningKey::second(Algorithm::Rs256).without_kid(),
-    ]);
-    let refused = invalid(decide(&good().sign(), &keys, &policy()));
+}
+
+/// `public_jwk` of so many keys, none with a name. The last is our key.
+fn nameless(count: usize) -> JwkSet {
+    let others = (1..count).map(|index| {
+        let mut jwk = without(key().public_jwk(), "kid");
+        let mut n = from_base64url(jwk["n"].as_str().unwrap());
+        // Another odd number: a key that verifies nothing of ours.
+        n[100] ^= u8::try_from(index).unwrap();
+        jwk["n"] = base64url(&n).into();
+        jwk
+    });
+    keys_from(others.chain([without(key().public_jwk(), "kid")]))
+}
+
+#[test]
+fn t_jws_29_of_keys_without_names_at_most_four_are_tried() {
+    for token in [good(), good().without_header("kid")] {
+        for count in 1..=limits::NAMELESS_KEYS {
+            let keys = nameless(count);
+            decide(&token.sign(), &keys, &policy()).unwrap();
+            let forged = token
+                .clone()
+                .key(SigningKey::second(Algorithm::Rs256))
+                .sign();
+            let refused = invalid(decide(&forged, &keys, &policy()));
+            assert_eq!(refused, InvalidToken::SignatureInvalid, "{count}");
+        }
+        let keys = nameless(limits::NAMELESS_KEYS + 1);
+        let refused = invalid(decide(&token.sign(), &keys, &policy()));
+        assert_eq!(refused, InvalidToken::KidMissing);
+    }
+    // One name in the set, and none of several is tried.
+    let named = SigningKey::second(Algorithm::Rs256)
+        .with_kid("named")
+        .public_jwk();
+    let keys = keys_from([without(key().public_jwk(), "kid"), named]);
+    let refused = invalid(decide(
+        &good().without_header("kid").sign(),
+        &keys,
+        &policy(),
+    ));
     assert_eq!(refused, InvalidToken::KidMissing);
 }
 
@@ -829,10 +947,10 @@ fn beside_keys_with_names_one_without_is_not_meant_by_a_kid() {
 }
 
 /// The key that this set has for a token of `key`.
-fn selected(set: &JwkSet, key: &SigningKey) -> Arc<VerificationKey> {
+fn selected(set: &JwkSet, key: &SigningKey) -> Candidates {
     let token = good().key(key.clone()).sign();
     let jws = UnverifiedJws::parse(token.as_bytes()).unwrap();
-    Arc::clone(set.select(jws.header()).unwrap())
+    set.select(jws.header()).unwrap()
 }
 
 #[test]
@@ -843,15 +961,11 @@ fn a_set_shares_the_keys_that_are_the_same_and_no_other() {
     let renamed = one.clone().with_kid("renamed");
     let replaced = SigningKey::second(one.algorithm()).with_kid(one.kid().unwrap());
     let now = keys_of([&other, &replaced, &renamed]).sharing(&before);
-    let shares =
-        |before_of, now_of| Arc::ptr_eq(&selected(&before, before_of), &selected(&now, now_of));
+    let shares = |before_of, now_of| selected(&before, before_of).is_same(&selected(&now, now_of));
     assert!(shares(&other, &other));
     assert!(shares(&one, &renamed));
     assert!(!shares(&one, &replaced));
-    assert!(!Arc::ptr_eq(
-        &selected(&before, &one),
-        &selected(&keys_of([&one]), &one)
-    ));
+    assert!(!selected(&before, &one).is_same(&selected(&keys_of([&one]), &one)));
 }
 
 /// One JWK without `alg` is several keys, of the same material.
@@ -875,10 +989,7 @@ fn secrets_are_never_taken_for_the_same() {
     let before = set();
     let now = set().sharing(&before);
     let key = SigningKey::from_secret(Algorithm::Hs256, &[7; 32]).unwrap();
-    assert!(!Arc::ptr_eq(
-        &selected(&before, &key),
-        &selected(&now, &key)
-    ));
+    assert!(!selected(&before, &key).is_same(&selected(&now, &key)));
 }
 
 #[test]
@@ -886,7 +997,7 @@ fn a_set_shows_names_and_what_is_left_out() {
     let keys = keys_from([key().with_kid("k1").public_jwk(), json!({})]);
     assert_eq!(
         format!("{keys:?}"),
-        "JwkSet { kids: [\"k1\"], unusable: [UnusableKey { index: 1, reason: Unusable }], .. }"
+        "JwkSet { kids: [\"k1\"], unusable: [UnusableKey { index: 1, kid: None, kind: None, reason: Unusable }], .. }"
     );
 }
 

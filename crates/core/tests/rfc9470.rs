@@ -442,7 +442,7 @@ fn a_token_of_another_kind_is_no_id_token() {
         "htm",
         "htu",
     ] {
-        for value in [json!("x"), json!(""), json!({}), json!(null)] {
+        for value in [json!("x"), json!(""), json!({})] {
             let refused = check_refused(&fresh().claim(mark, value));
             assert_eq!(refused, InvalidToken::TypNotAccepted.into(), "{mark}");
         }
@@ -452,7 +452,7 @@ fn a_token_of_another_kind_is_no_id_token() {
         ("token_use", "id", ["access", "refresh", "ID", "id ", ""]),
     ] {
         check(&fresh().claim(name, id)).unwrap();
-        for other in others.map(Value::from).into_iter().chain([json!(null)]) {
+        for other in others.map(Value::from) {
             let refused = check_refused(&fresh().claim(name, other.clone()));
             let expected = InvalidToken::TypNotAccepted.into();
             assert_eq!(refused, expected, "{name} {other}");
@@ -474,13 +474,7 @@ fn the_party_of_an_id_token_is_the_client() {
     check(&fresh().claim("azp", CLIENT_ID)).unwrap();
     let several = fresh().claim("aud", json!([CLIENT_ID, "another"]));
     check(&several.clone().claim("azp", CLIENT_ID)).unwrap();
-    for azp in [
-        json!("another"),
-        json!(""),
-        json!(5),
-        json!(null),
-        json!([CLIENT_ID]),
-    ] {
+    for azp in [json!("another"), json!(""), json!(5), json!([CLIENT_ID])] {
         for token in [fresh(), several.clone()] {
             let refused = check_refused(&token.claim("azp", azp.clone()));
             assert_eq!(refused, IdTokenRefused::Mismatch, "{azp}");

@@ -446,7 +446,7 @@ impl Says {
         match self {
             Self::Authgear(field) => field.of(principal),
             Self::Claim(source, encoding) => {
-                let Some(claim) = source.of(principal) else {
+                let Some(claim) = source.of(principal)? else {
                     return Ok(None);
                 };
                 let text = encoding.encode(claim)?;

@@ -63,6 +63,41 @@ fn the_preset_authgear_says_what_the_resolver_says() {
     assert_eq!(set(&authgear().of(None).unwrap()), by_case("no session"));
 }
 
+/// Nothing else reads it, and some readers see another domain in an address with several `@`.
+#[test]
+fn t_clm_13_an_email_identifies_only_as_one_address() {
+    for encoding in [
+        Encoding::Plain,
+        Encoding::Percent,
+        Encoding::Json,
+        Encoding::Comma,
+    ] {
+        let email =
+            Identity::builder().field("X-Email", ClaimSource::Claim("email".into()), encoding);
+        let email = email.build().unwrap();
+        for good in ["a@example.com", "postmaster"] {
+            let fields = email
+                .of(Some(&principal(&user().claim("email", good))))
+                .unwrap();
+            assert_eq!(fields.set.len(), 1, "{good}");
+        }
+        for odd in [
+            json!("a@b@c.example"),
+            json!(["a@example.com"]),
+            json!({ "work": "a@example.com" }),
+            json!(1),
+        ] {
+            let principal = principal(&user().claim("email", odd.clone()));
+            let refused = email.of(Some(&principal)).unwrap_err();
+            assert_eq!(refused, IdentityError::NotHeaderSafe, "{odd}");
+            // Without the field, nobody reads it.
+            authgear().of(Some(&principal)).unwrap();
+        }
+        let absent = principal(&user().claim("email", json!(null)));
+        assert!(email.of(Some(&absent)).unwrap().set.is_empty());
+    }
+}
+
 #[test]
 fn the_preset_authgear_byte_for_byte() {
     let token = user()

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use bearward_core::jwk::VerificationKey;
-use bearward_core::jwk_set::UnusableKey;
+use bearward_core::jwk::UnusableJwk;
+use bearward_core::jwk_set::{Candidates, UnusableKey};
 use bearward_core::jws::Header;
 use bearward_core::rejection::{InvalidToken, Rejection, Unavailable};
 use bearward_core::{JwkSet, UnixTime};
@@ -105,6 +105,8 @@ pub struct KeyState {
     pub kids: Vec<String>,
     /// The keys left out of the set.
     pub unusable: Vec<UnusableKey>,
+    /// The names of several keys for one algorithm: tokens that name one of them are refused.
+    pub ambiguous: Vec<String>,
     /// Counts the changes of the key set; 0 before there is one.
     pub generation: u64,
     /// When the keys were fetched, or found unchanged; `None` for keys from configuration.
@@ -177,7 +179,7 @@ impl KeyStore {
     ) -> Result<Selected, Rejection> {
         match self {
             Self::Static(set) => Ok(Selected {
-                key: Arc::clone(set.select(header)?),
+                keys: set.select(header)?,
                 generation: STATIC_GENERATION,
             }),
             Self::Fetched(keys) => match keys.shared.look_up(header) {
@@ -205,6 +207,7 @@ impl KeyStore {
             Self::Static(set) => KeyState {
                 kids: set.kids().map(str::to_owned).collect(),
                 unusable: set.unusable().to_vec(),
+                ambiguous: set.ambiguous().map(str::to_owned).collect(),
                 generation: STATIC_GENERATION,
                 fetched_at: None,
                 is_usable: true,
@@ -218,10 +221,10 @@ impl KeyStore {
     }
 }
 
-/// The key for a token.
+/// The key for a token, or the few that may be.
 #[derive(Clone, Debug)]
 pub(crate) struct Selected {
-    pub(crate) key: Arc<VerificationKey>,
+    pub(crate) keys: Candidates,
     /// The generation of its set.
     pub(crate) generation: u64,
 }
@@ -257,8 +260,8 @@ impl Shared {
             return Err(Miss::NoKeys);
         }
         match keys.set.select(header) {
-            Ok(key) => Ok(Selected {
-                key: Arc::clone(key),
+            Ok(candidates) => Ok(Selected {
+                keys: candidates,
                 generation: keys.generation,
             }),
             Err(InvalidToken::KidUnknown) => Err(Miss::KidUnknown),
@@ -389,6 +392,9 @@ impl Shared {
                 keys.set.kids().map(str::to_owned).collect()
             }),
             unusable: keys.map_or_else(Vec::new, |keys| keys.set.unusable().to_vec()),
+            ambiguous: keys.map_or_else(Vec::new, |keys| {
+                keys.set.ambiguous().map(str::to_owned).collect()
+            }),
             generation: keys.map_or(0, |keys| keys.generation),
             fetched_at: keys.map(|keys| keys.fetched_at),
             is_usable: keys.is_some_and(|keys| now < keys.usable_until),
@@ -491,12 +497,23 @@ impl Fetcher {
         let kids = keys.set.kids().map(|kid| kid.escape_debug().to_string());
         let kids = kids.collect::<Vec<_>>().join(" ");
         tracing::info!(issuer = %self.source.issuer, kids, generation = keys.generation, "keys fetched");
-        for key in keys.set.unusable() {
+        let unusable = keys.set.unusable().iter();
+        // Keys for encryption are published on purpose.
+        for key in unusable.filter(|key| key.reason != UnusableJwk::OtherUse) {
             tracing::warn!(
                 issuer = %self.source.issuer,
                 index = key.index,
+                kid = key.kid.as_deref(),
+                kind = key.kind.as_deref(),
                 reason = key.reason.code(),
                 "key left out"
+            );
+        }
+        for kid in keys.set.ambiguous() {
+            tracing::warn!(
+                issuer = %self.source.issuer,
+                kid,
+                "several keys have this kid, so tokens that name it are refused"
             );
         }
     }

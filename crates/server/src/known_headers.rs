@@ -77,7 +77,7 @@ const ONE_IN: u32 = 16;
 
 #[cfg(test)]
 mod tests {
-    use bearward_core::jwk::VerificationKey;
+    use bearward_core::jwk_set::Candidates;
     use bearward_core::{Algorithm, JwkSet, UnixTime};
     use bearward_testing::keys::jwk_set;
     use bearward_testing::{SigningKey, Token};
@@ -86,7 +86,7 @@ mod tests {
 
     struct Issuer {
         key: SigningKey,
-        verification_key: std::sync::Arc<VerificationKey>,
+        verification_key: Candidates,
     }
 
     impl Issuer {
@@ -95,7 +95,7 @@ mod tests {
             let keys = JwkSet::parse(jwk_set([&key]).to_string().as_bytes()).unwrap();
             let token = Self::sign(&key, Token::user("i", "a", UnixTime::from_secs(0)));
             let jws = bearward_core::jws::UnverifiedJws::parse(token.as_bytes()).unwrap();
-            let verification_key = keys.select(jws.header()).unwrap().clone();
+            let verification_key = keys.select(jws.header()).unwrap();
             Self {
                 key,
                 verification_key,

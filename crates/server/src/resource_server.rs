@@ -199,7 +199,7 @@ impl ResourceServer {
         let selected = selected.await?;
         let claimed = match before.filter(|seen| seen.is_by(trusted, &selected)) {
             Some(seen) => seen.check(now)?,
-            None => unvouched.vouch(&selected.key, |jws| self.0.headers.keep(jws))?,
+            None => unvouched.vouch(&selected.keys, |jws| self.0.headers.keep(jws))?,
         };
         // We do not cache bound tokens: they are always refused, because there is no evidence yet.
         let cache = self.0.cache.as_ref();
@@ -221,7 +221,7 @@ impl ResourceServer {
             let keys = &unvouched.issuer().keys;
             let selected = keys.select(unvouched.header(), || unvouched.is_plausible());
             let selected = selected.await?;
-            Ok(unvouched.vouch(&selected.key, |jws| self.0.headers.keep(jws))?)
+            Ok(unvouched.vouch(&selected.keys, |jws| self.0.headers.keep(jws))?)
         };
         match checked.await {
             Err(Rejection::InvalidToken(reason)) => Ok(Err(reason.into())),

@@ -10,7 +10,6 @@
 //! entry. Each set of issuers and policies has its own cache, empty at first.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
 
 use bearward_core::rejection::InvalidToken;
 use bearward_core::{Claimed, UnixTime};
@@ -174,7 +173,7 @@ impl Seen {
 
     /// Whether this key and this policy verified the token.
     pub(crate) fn is_by(&self, trusted: &Trusted, selected: &Selected) -> bool {
-        self.trusted.is(trusted) && Arc::ptr_eq(&self.selected.key, &selected.key)
+        self.trusted.is(trusted) && self.selected.keys.is_same(&selected.keys)
     }
 }
 

@@ -112,13 +112,13 @@ async fn t_key_15_weak_rsa() {
 
 #[tokio::test(start_paused = true)]
 async fn t_key_16_a_key_that_is_not_meant_for_it() {
-    for odd in [
-        OddJwk::AlgContradictsCurve,
-        OddJwk::EncryptionOnly,
-        OddJwk::KeyOpsWithoutVerify,
-        OddJwk::OffCurve,
+    for (odd, expected) in [
+        (OddJwk::AlgContradictsCurve, UnusableJwk::Unusable),
+        (OddJwk::EncryptionOnly, UnusableJwk::OtherUse),
+        (OddJwk::KeyOpsWithoutVerify, UnusableJwk::OtherUse),
+        (OddJwk::OffCurve, UnusableJwk::Unusable),
     ] {
-        assert_eq!(left_out(odd.jwk()).await, UnusableJwk::Unusable, "{odd}");
+        assert_eq!(left_out(odd.jwk()).await, expected, "{odd}");
         let refused = match odd.signing_key() {
             Some(signer) => refused_under(odd.jwk(), signer).await,
             None => refused_by_name(odd).await,

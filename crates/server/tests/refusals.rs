@@ -194,6 +194,7 @@ async fn t_jws_28_a_kid_is_a_map_key_and_nothing_else() {
     for kid in [
         "../../../dev/null",
         "' OR 1=1 --",
+        "",
         "__proto__",
         "https://attacker.example/key",
         "\u{0}",
@@ -204,7 +205,7 @@ async fn t_jws_28_a_kid_is_a_map_key_and_nothing_else() {
             KID_UNKNOWN
         );
     }
-    for kid in [json!(7), json!({}), json!(null), json!(""), json!(["a"])] {
+    for kid in [json!(7), json!({}), json!(["a"])] {
         let decision = decide_at_once(&server, &good().header("kid", kid));
         assert_eq!(reason(&decision), "kid_invalid");
     }

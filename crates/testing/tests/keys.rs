@@ -53,7 +53,7 @@ fn core_verifies(signer: &SigningKey, shown: &SigningKey) -> bool {
     let token = token.key(signer.clone()).sign();
     let jws = UnverifiedJws::parse(token.as_bytes()).unwrap();
     let key = keys.select(jws.header()).unwrap();
-    jws.verify(key).is_ok()
+    jws.verify(&key).is_ok()
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! The pass over the text, which checks everything and writes the tape.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+
 use wide::u8x16;
 
 use super::{JsonError, Kind, Node, limits, to_u32, to_usize, unescape};
@@ -33,7 +36,7 @@ struct Parser<'t> {
     members: usize,
     nodes: Vec<Node>,
     /// The names with escapes, each with its index on the tape, ascending. They are resolved only
-    /// once, because each is compared with up to [`limits::JSON_MEMBERS`] others.
+    /// once, because each is compared with many others.
     escaped_names: Vec<(usize, String)>,
 }
 
@@ -157,7 +160,7 @@ impl<'t> Parser<'t> {
 
     /// A member's name, which no earlier member of `object` may have; the opening quote is
     /// consumed.
-    fn name(&mut self, object: usize, seen: &mut Names) -> Result<(), JsonError> {
+    fn name(&mut self, object: usize, seen: &mut Names<'t>) -> Result<(), JsonError> {
         let index = self.nodes.len();
         let name = self.string()?;
         if name.escaped {
@@ -165,13 +168,17 @@ impl<'t> Parser<'t> {
             self.escaped_names.push((index, unescaped));
         }
         let may_be_duplicate = seen.add(self.raw_bytes(&name), name.escaped);
-        if may_be_duplicate && self.is_duplicate(object, index) {
+        if may_be_duplicate && self.is_duplicate(object, index, seen) {
             return Err(JsonError::DuplicateMember);
         }
         Ok(())
     }
 
-    fn is_duplicate(&self, object: usize, name: usize) -> bool {
+    #[cold]
+    fn is_duplicate(&self, object: usize, name: usize, seen: &mut Names<'t>) -> bool {
+        if name.saturating_sub(object) > FEW_NODES {
+            return self.is_duplicate_among_many(object, name, seen);
+        }
         let Some(new) = self.nodes.get(name) else {
             return false;
         };
@@ -189,11 +196,38 @@ impl<'t> Parser<'t> {
             if same {
                 return true;
             }
-            let value = index.saturating_add(1);
-            let size = self.nodes.get(value).map_or(0, Node::size);
-            index = value.saturating_add(size);
+            index = self.after_value(index.saturating_add(1));
         }
         false
+    }
+
+    /// In linear time: adds the names since the last call to a set, whose hashes no sender can
+    /// predict.
+    fn is_duplicate_among_many(&self, object: usize, name: usize, seen: &mut Names<'t>) -> bool {
+        let many = seen.many.get_or_insert_with(|| {
+            let next = object.saturating_add(1);
+            Box::new(Many {
+                next,
+                names: HashSet::new(),
+            })
+        });
+        while many.next < name {
+            many.names.insert(self.owned_name(many.next));
+            many.next = self.after_value(many.next.saturating_add(1));
+        }
+        many.names.contains(&self.owned_name(name))
+    }
+
+    fn owned_name(&self, index: usize) -> Cow<'t, str> {
+        match self.nodes.get(index) {
+            Some(node) if node.escaped => Cow::Owned(self.resolved(index, node).to_owned()),
+            Some(node) => Cow::Borrowed(self.raw(node)),
+            None => Cow::Borrowed(""),
+        }
+    }
+
+    fn after_value(&self, value: usize) -> usize {
+        value.saturating_add(self.nodes.get(value).map_or(0, Node::size))
     }
 
     /// The name `node` at `index`, with escapes resolved.
@@ -206,7 +240,7 @@ impl<'t> Parser<'t> {
     }
 
     /// The text between the quotes of a string.
-    fn raw(&self, node: &Node) -> &str {
+    fn raw(&self, node: &Node) -> &'t str {
         self.text.get(node.range()).unwrap_or_default()
     }
 
@@ -419,15 +453,28 @@ impl<'t> Parser<'t> {
 
 /// The names in an object so far, as a set of 64 marks: a name with a new mark is new.
 #[derive(Default)]
-struct Names(u64);
+struct Names<'t> {
+    marks: u64,
+    many: Option<Box<Many<'t>>>,
+}
 
-impl Names {
+/// The names in an object that has many.
+struct Many<'t> {
+    names: HashSet<Cow<'t, str>>,
+    /// The index of the first name that is not in the set.
+    next: usize,
+}
+
+/// Up to so many nodes from the start of its object, a name is compared with each one before it.
+const FEW_NODES: usize = 64;
+
+impl Names<'_> {
     /// Whether the object may already have the name.
     #[inline(always)]
     fn add(&mut self, name: &[u8], escaped: bool) -> bool {
         if escaped {
             // Its spelling proves nothing: compare this name and all later ones.
-            self.0 = u64::MAX;
+            self.marks = u64::MAX;
             return true;
         }
         let ends = name.first().zip(name.last());
@@ -437,8 +484,8 @@ impl Names {
             ^ u32::from(first).wrapping_mul(47)
             ^ u32::from(last).wrapping_mul(27);
         let mark = 1_u64.wrapping_shl(mark);
-        let was_there = self.0 & mark != 0;
-        self.0 |= mark;
+        let was_there = self.marks & mark != 0;
+        self.marks |= mark;
         was_there
     }
 }

@@ -170,6 +170,28 @@ proptest! {
     }
 
     #[test]
+    fn what_is_refused_as_duplicate_is_one_among_many(
+        count in 1..400_usize,
+        // Another object in between, with names of its own.
+        nested in 0..80_usize,
+        twice in prop::option::of(any::<prop::sample::Index>()),
+        escaped in any::<bool>(),
+    ) {
+        let name = |index: usize| format!("m{}", index.wrapping_mul(7919).wrapping_rem(401));
+        let mut members: Vec<String> = (0..count).map(|index| format!("\"{}\":0", name(index))).collect();
+        let inner: Vec<String> = (0..nested).map(|index| format!("\"{}\":0", name(index))).collect();
+        members.insert(count.wrapping_div(2), format!("\"inner\":{{{}}}", inner.join(",")));
+        if let Some(twice) = twice {
+            let name = name(twice.index(count));
+            let name = if escaped { name.replace('m', "\\u006d") } else { name };
+            members.push(format!("\"{name}\":0"));
+        }
+        let parsed = parse(&format!("{{{}}}", members.join(",")));
+        prop_assert_eq!(parsed.is_ok(), twice.is_none());
+        prop_assert_eq!(parsed.err(), twice.map(|_| JsonError::DuplicateMember));
+    }
+
+    #[test]
     fn what_is_refused_as_duplicate_is_one(
         names in prop::collection::vec("[ab\u{e9}]{0,2}", 0..8),
         escaped in any::<u8>(),
@@ -425,6 +447,13 @@ fn limits_are_exact() {
     for count in [limits::JSON_MEMBERS.saturating_add(1), 10_000] {
         assert_eq!(parse(&members(count)), Err(JsonError::Limits), "{count}");
     }
+    // Those of all objects together.
+    let half = members(limits::JSON_MEMBERS.wrapping_div(2));
+    assert!(parse(&format!("[{half},{half}]")).is_ok());
+    assert_eq!(
+        parse(&format!("[{half},{{\"a\":{half}}}]")),
+        Err(JsonError::Limits)
+    );
     // Whatever follows the last member allowed.
     let full = members(limits::JSON_MEMBERS);
     for end in ["\"a\":0}", "0}", " \"a\":0}", ""] {

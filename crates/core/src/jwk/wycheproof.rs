@@ -66,6 +66,8 @@ fn key(mut jwk: Value, algorithm: Algorithm) -> Result<VerificationKey, &'static
     jwk["alg"] = algorithm.as_str().into();
     let keys = Jwk::parse(&jwk.to_string()).and_then(|jwk| jwk.verification_keys());
     let mut keys = keys.map_err(|unusable| unusable.code())?;
+    // EdDSA has two names.
+    keys.retain(|key| key.algorithm() == algorithm);
     assert_eq!(keys.len(), 1);
     Ok(keys.remove(0))
 }

@@ -3,7 +3,6 @@
 
 use super::{LOGIN, has, has_any, says};
 use crate::claims::Claims;
-use crate::json::Value;
 use crate::principal_kind::PrincipalKind;
 
 /// The issuer's marks that distinguish a machine from a user.
@@ -124,7 +123,7 @@ fn keycloak_kind(claims: &Claims, client_id: Option<&str>) -> PrincipalKind {
     let jti = claims.token_id().ok().flatten();
     let context = jti.as_deref().and_then(KeycloakContext::of);
     let notes = ["client_id", "clientId"].map(|name| claims.get(name));
-    let note = notes.into_iter().flatten().find_map(Value::non_null);
+    let note = notes.into_iter().flatten().next();
     let is_own = note
         .is_some_and(|note| has(claims, "azp") && client_id.is_some_and(|azp| note.is_str(azp)));
     match context {

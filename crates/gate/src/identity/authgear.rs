@@ -82,8 +82,7 @@ impl Field {
 }
 
 fn claim<'p>(principal: &'p Principal, name: &str) -> Option<Value<'p>> {
-    let claim = principal.all_claims().get(name);
-    claim.filter(|claim| claim.kind() != Kind::Null)
+    principal.all_claims().get(name)
 }
 
 fn text(text: &str) -> Result<Option<Cow<'_, str>>, IdentityError> {

@@ -30,23 +30,29 @@ pub enum ClaimSource {
 }
 
 impl ClaimSource {
-    /// The claim of this principal, if it has one; `null` counts as none.
-    pub(super) fn of<'p>(&self, principal: &'p Principal) -> Option<Claim<'p>> {
-        match self {
+    /// The claim of this principal, if it has one.
+    pub(super) fn of<'p>(
+        &self,
+        principal: &'p Principal,
+    ) -> Result<Option<Claim<'p>>, IdentityError> {
+        Ok(match self {
             Self::AuthTime => principal
                 .auth_time()
                 .map(|time| Claim::Number(time.as_secs())),
-            Self::Claim(path) => principal
-                .claim(path)
-                .filter(|value| value.kind() != Kind::Null)
-                .map(Claim::Json),
+            Self::Claim(path) => {
+                let claim = principal.claim(path);
+                if path.names().eq(["email"]) && claim.is_some_and(|email| !is_address(email)) {
+                    return Err(IdentityError::NotHeaderSafe);
+                }
+                claim.map(Claim::Json)
+            }
             Self::ClientId => principal.client_id().map(Claim::Text),
             Self::ExpiresAt => Some(Claim::Number(principal.expires_at().as_secs())),
             Self::Issuer => Some(Claim::Text(principal.issuer())),
             Self::Kind => Some(Claim::Text(principal.kind().as_str())),
             Self::Scopes => Some(Claim::Words(principal.scopes().collect())),
             Self::Subject => Some(Claim::Text(principal.subject())),
-        }
+        })
     }
 }
 
@@ -80,6 +86,12 @@ impl<'p> Claim<'p> {
             alone @ (Self::Json(_) | Self::Number(_) | Self::Text(_)) => Ok(vec![alone.scalar()?]),
         }
     }
+}
+
+/// OIDC Core §5.1: a string. In an address with several `@`, some readers see another domain.
+fn is_address(email: Value<'_>) -> bool {
+    let email = email.as_str();
+    email.is_some_and(|email| email.matches('@').count() <= 1)
 }
 
 /// Numbers keep the issuer's digits: nothing is rounded.

@@ -138,7 +138,7 @@ impl Admin {
 
 fn describe(state: &IssuerState) -> Value {
     let keys = &state.keys;
-    let unusable = |key: &bearward::core::jwk_set::UnusableKey| json!({ "index": key.index, "reason": key.reason.code() });
+    let unusable = |key: &bearward::core::jwk_set::UnusableKey| json!({ "index": key.index, "kid": key.kid, "kind": key.kind, "reason": key.reason.code() });
     json!({
         "issuer": state.issuer,
         "usable": keys.is_usable,
@@ -146,6 +146,7 @@ fn describe(state: &IssuerState) -> Value {
         "generation": keys.generation,
         "fetched_at": keys.fetched_at.map(|time| time.as_secs()),
         "kids": keys.kids,
+        "ambiguous": keys.ambiguous,
         "unusable": keys.unusable.iter().map(unusable).collect::<Vec<_>>(),
         "last_error": keys.last_error.as_ref().map(ToString::to_string),
     })

@@ -86,7 +86,7 @@ fn expected(rule: Rule, asked: &Asked) -> Option<(&'static str, String)> {
         Rule::Lifetime => ("lifetime", expected_lifetime(policy)),
         Rule::RequiredClaims => ("required claims", expected_claims(policy)),
         Rule::ClaimTypes => {
-            let types = "sub, jti: strings; scope: string or strings; email: one address";
+            let types = "sub, jti: strings; scope: string or strings";
             ("claim types", types.to_owned())
         }
         Rule::ClientId => (

@@ -24,14 +24,16 @@ pub(crate) fn checks(anatomy: &Anatomy<'_>, asked: &Asked, is_alg_refused: bool)
         (_, Keys::Unavailable(error)) => error.clone(),
         (_, Keys::Unconfigured) => "not configured: pass --issuer or --jwks".to_owned(),
         (Some(header), Keys::Known(keys)) => {
-            let key = *selected.insert(keys.select(header));
-            found_key(header, keys, key.err())
+            let key = selected.insert(keys.select(header));
+            found_key(header, keys, key.as_ref().err().copied())
         }
     };
-    let verdict = selected.map_or(Verdict::Unchecked, Verdict::of);
+    let verdict = selected.as_ref().map_or(Verdict::Unchecked, |selected| {
+        Verdict::of(selected.as_ref().map_err(|reason| *reason))
+    });
     let selected = selected.and_then(Result::ok);
     let jws = UnverifiedJws::parse(anatomy.token).ok();
-    let signature = match selected.zip(jws).map(|(key, jws)| jws.verify(key)) {
+    let signature = match selected.zip(jws).map(|(keys, jws)| jws.verify(&keys)) {
         None => ("not verified".to_owned(), Verdict::Unchecked),
         Some(Ok(_)) => ("verifies".to_owned(), Verdict::Ok),
         Some(Err(reason)) => (reason.to_string(), Verdict::Fail(reason.code())),

@@ -30,7 +30,7 @@ pub(super) static ALL: &[Change] = in_both! {
         Change::edge("json-white-space", &["space"], Edit::Draft(spaced)),
         Change::edge("names-escaped", &["payload text"], Edit::PayloadText(names_escaped)),
         Change::edge("depth-32", &["payload text"], Edit::PayloadText(|text, _| nested(text, 31))),
-        Change::edge("members-256", &["payload text"], Edit::PayloadText(members_256)),
+        Change::edge("members-1000", &["payload text", "bulk"], Edit::PayloadText(|text, _| add_members(text, 1_000))),
         Change::edge("header-names-escaped", &["header text", "bulk"], Edit::HeaderText(names_escaped)),
         Change::edge("header-depth-32", &["header text", "bulk"], Edit::HeaderText(|text, _| nested(text, 31))),
     ]
@@ -55,7 +55,7 @@ pub(super) static ALL: &[Change] = in_both! {
     "json-duplicate-escaped" => JsonDuplicateMember, duplicate_escaped;
     "json-duplicate-nested" => JsonDuplicateMember, duplicate_nested;
     "json-too-deep" => JsonLimits, too_deep;
-    "json-too-many-members" => JsonLimits, too_many_members;
+    "json-duplicate-among-many" => JsonDuplicateMember, duplicate_among_many;
 };
 
 fn shuffled(draft: &mut Draft, _: &mut Rng) {
@@ -84,27 +84,6 @@ fn names_escaped(text: &mut Text, rng: &mut Rng) {
 fn nested(text: &mut Text, arrays: usize) {
     let value = format!("{}{}", "[".repeat(arrays), "]".repeat(arrays));
     member(text, &value);
-}
-
-/// Members up to the limit, including those of inner objects.
-fn members_256(text: &mut Text, _: &mut Rng) {
-    let missing = 256_usize.saturating_sub(members_of(&text.bytes));
-    add_members(text, missing);
-}
-
-/// The total number of members: each has one colon outside strings.
-fn members_of(json: &[u8]) -> usize {
-    let (mut members, mut in_string, mut escaped) = (0_usize, false, false);
-    for byte in json {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => in_string = !in_string,
-            b':' if !in_string => members = members.saturating_add(1),
-            _ => {}
-        }
-    }
-    members
 }
 
 fn add_members(text: &mut Text, count: usize) {
@@ -187,11 +166,11 @@ fn too_deep(text: &mut Text, rng: &mut Rng) {
     nested(text, arrays);
 }
 
-fn too_many_members(text: &mut Text, rng: &mut Rng) {
-    let more = rng.usize(0..5);
-    let names = text.names.len();
-    // At least 257 together with the existing ones.
-    add_members(text, 257_usize.saturating_sub(names).saturating_add(more));
+fn duplicate_among_many(text: &mut Text, rng: &mut Rng) {
+    let count = rng.usize(64..200);
+    add_members(text, count);
+    let twice = rng.usize(0..count);
+    inside(text, &format!(",\"{twice}\":1"));
 }
 
 /// The name as a JSON string whose first character is written as an escape.

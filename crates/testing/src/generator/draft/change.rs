@@ -32,7 +32,7 @@ pub enum Check {
     B64,
     /// No `zip`.
     Zip,
-    /// `kid` is a string of 1 to 256 bytes.
+    /// `kid` is a string of at most 256 bytes.
     Kid,
     /// `typ` is a string.
     Typ,
