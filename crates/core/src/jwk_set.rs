@@ -178,7 +178,8 @@ impl JwkSet {
 #[derive(Clone, Debug)]
 pub struct Candidates {
     first: Arc<VerificationKey>,
-    others: Vec<Arc<VerificationKey>>,
+    /// Nearly always none, and in one word: the token cache copies it with each token that it finds.
+    others: Option<Arc<Vec<Arc<VerificationKey>>>>,
 }
 
 impl Candidates {
@@ -195,25 +196,28 @@ impl Candidates {
         }
         Ok(Self {
             first: Arc::clone(first),
-            others,
+            others: (!others.is_empty()).then(|| Arc::new(others)),
         })
     }
 
     /// The keys, in the order of the set.
     pub fn iter(&self) -> impl Iterator<Item = &VerificationKey> {
-        let keys = [&self.first].into_iter().chain(&self.others);
+        let keys = [&self.first].into_iter().chain(self.others());
         keys.map(AsRef::as_ref)
     }
 
     /// Whether these are the same keys, in one memory: those of [`JwkSet::sharing`].
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
-        let pairs = self.others.iter().zip(&other.others);
+        let (ours, theirs) = (self.others(), other.others());
+        let is_same = |(ours, theirs): (&Arc<_>, &Arc<_>)| Arc::ptr_eq(ours, theirs);
         Arc::ptr_eq(&self.first, &other.first)
-            && self.others.len() == other.others.len()
-            && pairs
-                .into_iter()
-                .all(|(ours, theirs)| Arc::ptr_eq(ours, theirs))
+            && ours.len() == theirs.len()
+            && ours.iter().zip(theirs).all(is_same)
+    }
+
+    fn others(&self) -> &[Arc<VerificationKey>] {
+        self.others.as_ref().map_or(&[], |others| others.as_slice())
     }
 }
 
@@ -221,7 +225,7 @@ impl From<VerificationKey> for Candidates {
     fn from(key: VerificationKey) -> Self {
         Self {
             first: Arc::new(key),
-            others: Vec::new(),
+            others: None,
         }
     }
 }
