@@ -156,9 +156,17 @@ async fn who_cannot_re_authenticate_may_be_let_through() {
     let allow = asking(CannotReauthenticate::Allow);
     assert_eq!(refused(&allow, &cannot).await, None);
 
-    // What the ID token says is newer than what the access token says.
-    for (can, expected) in [(true, None), (false, Some("cannot_reauthenticate"))] {
-        let id_token = Token::id_token(PROJECT, CLIENT_ID, NOW).claim(CAN_REAUTHENTICATE, can);
+    // What the ID token says is newer than what the access token says, and a recent login suffices.
+    let recent = NOW.minus(Duration::from_secs(10));
+    let old = NOW.minus(Duration::from_secs(301));
+    for (can, at, expected) in [
+        (true, recent, None),
+        (false, recent, None),
+        (true, old, Some("auth_time_unsatisfied")),
+        (false, old, Some("cannot_reauthenticate")),
+    ] {
+        let id_token = Token::id_token(PROJECT, CLIENT_ID, NOW).authenticated_at(at);
+        let id_token = id_token.claim(CAN_REAUTHENTICATE, can);
         let mut request = get_with("/", &cannot);
         let headers = request.headers_mut();
         headers.insert("x-id-token", id_token.sign().try_into().unwrap());
@@ -182,14 +190,18 @@ async fn a_second_factor_is_looked_for_in_the_access_token_alone() {
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
     assert_eq!(reason(&response), Some("claim_rule"));
 
-    // With an age, the client is told what to do.
+    // With an age, the client is asked for a login, unless the last one is recent: another would not help.
     let recent = Requirements::builder()
         .amr("mfa")
         .max_age(Duration::from_secs(300));
     let recent = guarded(BearerLayer::new(&server).require(recent.build().unwrap()));
-    let response = answer(&recent, get_with("/", &user())).await;
+    let old = user().authenticated_at(NOW.minus(Duration::from_secs(301)));
+    let response = answer(&recent, get_with("/", &old)).await;
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(reason(&response), Some("amr_unsatisfied"));
+    let response = answer(&recent, get_with("/", &user())).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert_eq!(reason(&response), Some("claim_rule"));
 }
 
 #[tokio::test]

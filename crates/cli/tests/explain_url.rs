@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use bearward_testing::token::ROLES;
-use bearward_testing::{DevIssuer, Fault, Token};
+use bearward_testing::{DevIssuer, Fault};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -40,7 +40,7 @@ roles = ["admin"]
 [requirements.auditor]
 scopes = ["audit"]
 any_scopes = [["read", "write"]]
-kind = "machine"
+kind = "user"
 
 [requirements.recent]
 max_age = "5m"
@@ -122,10 +122,7 @@ fn each_alternative_is_shown_with_what_it_lacks() {
 
 #[test]
 fn a_second_alternative_suffices() {
-    let token = Token::machine(ISSUER, AUDIENCE, NOW)
-        .claim("scope", "audit write")
-        .claim("auth_time", NOW.as_secs())
-        .claim("https://authgear.com/claims/user/is_verified", true);
+    let token = good().claim("scope", "audit write");
     let ended = explain("https://api.example/reports/7", &[&token.sign()]);
     assert_golden("url/second_alternative.txt", &ended, 0);
 }

@@ -66,11 +66,16 @@ impl Requirements {
         self.check(principal, Some(id_token), now)
     }
 
-    /// Whether an ID token sent along could change `rejection` into an admission.
+    /// Whether an ID token sent along could change `rejection`: into an admission, or into a refusal
+    /// without a challenge if the login is recent already.
     #[must_use]
     pub fn wants_id_token(&self, rejection: &Rejection) -> bool {
         if let Rejection::InsufficientUserAuthentication(refused) = rejection {
-            return refused.reason == StepUpReason::AuthTimeUnsatisfied;
+            let reasons = [
+                StepUpReason::AuthTimeUnsatisfied,
+                StepUpReason::AmrUnsatisfied,
+            ];
+            return reasons.contains(&refused.reason);
         }
         *rejection == Forbidden::CannotReauthenticate.into()
     }
@@ -143,7 +148,7 @@ impl Requirements {
             }
             Asked::Verified => is_flag(principal, IS_VERIFIED, true, Forbidden::UserNotVerified),
             Asked::Acr(groups) => self.check_acr(principal, groups),
-            Asked::Amr(methods) => self.check_amr(principal, methods),
+            Asked::Amr(methods) => self.check_amr(principal, id_token, methods, now),
             Asked::Age(max_age) => self.check_age(principal, id_token, max_age, now),
         }
     }
@@ -175,15 +180,24 @@ impl Requirements {
         Ok(())
     }
 
-    fn check_amr(&self, principal: &Principal, methods: &[String]) -> Result<(), Rejection> {
+    fn check_amr(
+        &self,
+        principal: &Principal,
+        id_token: Option<Result<&IdToken, IdTokenRefused>>,
+        methods: &[String],
+        now: UnixTime,
+    ) -> Result<(), Rejection> {
         let amr = principal.all_claims().amr();
         let is_met = amr.is_some_and(|amr| methods.iter().all(|method| amr.contains(method)));
         if is_met {
             return Ok(());
         }
-        // A challenge cannot name methods. Without a class or an age it would ask the client for
-        // nothing, so we send none.
-        if self.0.acr_values.is_empty() && self.0.asked.max_age.is_none() {
+        // A challenge cannot name methods. Without a class, and without an age that is not met, it would
+        // ask the client for nothing, so we send none.
+        let asks_for_login = self.0.asked.max_age.is_some_and(|max_age| {
+            can_authenticate(principal) && !is_login_recent(principal, id_token, max_age, now)
+        });
+        if self.0.acr_values.is_empty() && !asks_for_login {
             return Err(Forbidden::ClaimRule.into());
         }
         let acr_values = self.0.acr_values.first().cloned();
@@ -199,34 +213,29 @@ impl Requirements {
         max_age: Duration,
         now: UnixTime,
     ) -> Result<(), Rejection> {
-        if is_recent(principal.auth_time(), max_age, now) {
+        // Nobody authenticated, so `Allow`, which is for users, is not meant for them.
+        if !can_authenticate(principal) {
+            return Err(Forbidden::CannotReauthenticate.into());
+        }
+        if is_login_recent(principal, id_token, max_age, now) {
             return Ok(());
         }
         let valid = id_token.and_then(Result::ok);
-        let claim = principal.claim(&authgear::CAN_REAUTHENTICATE.into());
+        let claims = principal.all_claims();
+        let claim = claims.get(authgear::CAN_REAUTHENTICATE);
         let can_reauthenticate = valid
             .and_then(IdToken::can_reauthenticate)
-            .or_else(|| claim.and_then(|claim| claim.as_bool()))
+            .or_else(|| claim.and_then(Value::as_bool))
             .unwrap_or(true)
-            || valid.is_some_and(IdToken::is_biometric);
+            || valid.is_some_and(IdToken::is_biometric)
+            || claims
+                .amr()
+                .is_some_and(|amr| amr.contains(authgear::AMR_BIOMETRIC));
         if !can_reauthenticate {
             return match self.0.asked.cannot_reauthenticate {
                 CannotReauthenticate::Allow => Ok(()),
                 CannotReauthenticate::Refuse => Err(Forbidden::CannotReauthenticate.into()),
             };
-        }
-        // An ID token comes straight from the issuer, whose clock may be ahead of ours: a time
-        // slightly in the future counts as now.
-        let auth_time = valid.and_then(IdToken::auth_time);
-        let auth_time = auth_time.map(|time| {
-            if time <= now.plus(CLOCK_AHEAD) {
-                time.min(now)
-            } else {
-                time
-            }
-        });
-        if is_recent(auth_time, max_age, now) {
-            return Ok(());
         }
         let (reason, invalid) = match id_token.and_then(Result::err) {
             None => (StepUpReason::AuthTimeUnsatisfied, None),
@@ -590,6 +599,37 @@ fn is_flag(
         return Err(otherwise.into());
     }
     Ok(())
+}
+
+/// Whether a user authenticated for this token, and so could again. A machine did not, nor did an
+/// anonymous user, and of a principal of unknown kind only `auth_time` says so.
+fn can_authenticate(principal: &Principal) -> bool {
+    let is_anonymous = principal.all_claims().get(IS_ANONYMOUS);
+    is_anonymous.and_then(Value::as_bool) != Some(true)
+        && match principal.kind() {
+            PrincipalKind::Machine => false,
+            PrincipalKind::User => true,
+            PrincipalKind::Unknown => principal.auth_time().is_some(),
+        }
+}
+
+/// Whether the access token or the ID token sent along is from a login at most `max_age` ago.
+fn is_login_recent(
+    principal: &Principal,
+    id_token: Option<Result<&IdToken, IdTokenRefused>>,
+    max_age: Duration,
+    now: UnixTime,
+) -> bool {
+    let auth_time = id_token
+        .and_then(Result::ok)
+        .and_then(IdToken::auth_time)
+        // An ID token comes straight from the issuer, whose clock may be ahead of ours: a time
+        // slightly in the future counts as now.
+        .map(|time| match time <= now.plus(CLOCK_AHEAD) {
+            true => time.min(now),
+            false => time,
+        });
+    is_recent(principal.auth_time(), max_age, now) || is_recent(auth_time, max_age, now)
 }
 
 /// Whether the user authenticated at most `max_age` ago, and not in the future.

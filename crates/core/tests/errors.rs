@@ -59,7 +59,7 @@ fn every_step_up() -> Vec<Rejection> {
     [
         age.authorize(&principal, later),
         acr.authorize(&principal, NOW),
-        amr.authorize(&principal, NOW),
+        amr.authorize(&principal, later),
         with(IdTokenRefused::Invalid(InvalidToken::TokenExpired)),
         with(IdTokenRefused::Mismatch),
     ]

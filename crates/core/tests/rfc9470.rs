@@ -10,7 +10,7 @@ use bearward_core::rejection::{
 use bearward_core::requirements::{CannotReauthenticate, RequirementsBuilder};
 use bearward_core::{Policy, Principal, ProtectionSpace, Requirements, UnixTime};
 use bearward_testing::Token;
-use bearward_testing::token::{CAN_REAUTHENTICATE, CLIENT_ID, SUBJECT};
+use bearward_testing::token::{CAN_REAUTHENTICATE, CLIENT_ID, IS_ANONYMOUS, SUBJECT};
 use serde_json::{Value, json};
 
 use crate::fixture::{
@@ -260,7 +260,8 @@ fn of_several_ages_the_shortest_counts() {
 /// A challenge has no word for methods.
 #[test]
 fn a_method_is_asked_for_by_class_or_age() {
-    let without = good().without_claim("amr");
+    let old = good().authenticated_at(NOW.minus(Duration::from_secs(3600)));
+    let without = old.without_claim("amr");
     let plain = authorize(Requirements::builder().amr("mfa"), &without).unwrap_err();
     assert_eq!(plain, Forbidden::ClaimRule.into());
     assert_eq!(
@@ -280,12 +281,12 @@ fn a_method_is_asked_for_by_class_or_age() {
 
 #[test]
 fn every_method_of_amr_is_needed() {
-    let asked = || recent().amr("pwd").amr("otp");
-    let with = |amr: Value| good().claim("amr", amr);
+    let asked = || Requirements::builder().acr(["gold"]).amr("pwd").amr("otp");
+    let with = |amr: Value| good().claim("acr", "gold").claim("amr", amr);
     authorize(asked(), &with(json!(["otp", "x", "pwd"]))).unwrap();
     authorize(Requirements::builder().amr("pwd"), &with(json!("pwd"))).unwrap();
     for token in [
-        good().without_claim("amr"),
+        with(json!([])).without_claim("amr"),
         with(json!(["pwd"])),
         with(json!(["otp"])),
         with(json!(["pwd otp"])),
@@ -298,7 +299,53 @@ fn every_method_of_amr_is_needed() {
         let refused = step_up(authorize(asked(), &token));
         assert_eq!(refused.reason, StepUpReason::AmrUnsatisfied);
         assert_eq!(refused.reason.code(), "amr_unsatisfied");
-        assert_eq!((refused.acr_values, refused.max_age), (None, Some(MAX_AGE)));
+        assert_eq!(refused.acr_values.as_deref(), Some("gold"));
+        assert_eq!(refused.max_age, None);
+    }
+}
+
+/// Authgear drops `amr` at a refresh, and a re-authentication does not bring it back: a challenge would
+/// be answered for ever, and never met.
+#[test]
+fn no_login_is_asked_for_that_would_not_help() {
+    let asked = || recent().amr("mfa");
+    let refreshed = good().without_claim("amr");
+    assert_eq!(
+        authorize(asked(), &refreshed),
+        Err(Forbidden::ClaimRule.into())
+    );
+    // An old login may have been one without the second factor.
+    let old = refreshed.authenticated_at(NOW.minus(Duration::from_secs(3600)));
+    let refused = step_up(authorize(asked(), &old));
+    assert_eq!(refused.reason, StepUpReason::AmrUnsatisfied);
+    // The ID token of a new one shows that it has been tried.
+    let asked = recent().amr("x_never");
+    assert_eq!(
+        with_id_token(asked.clone(), &fresh()),
+        Err(Forbidden::ClaimRule.into())
+    );
+    let old_id = fresh().authenticated_at(NOW.minus(MAX_AGE).minus(SECOND));
+    let refused = step_up(with_id_token(asked, &old_id));
+    assert_eq!(refused.reason, StepUpReason::AmrUnsatisfied);
+}
+
+/// Nobody authenticated for these tokens, so nobody could again: also under `Allow`.
+#[test]
+fn t_clm_18_who_never_authenticated_is_not_asked_to_again() {
+    let anonymous = good().claim(IS_ANONYMOUS, true);
+    let old = anonymous
+        .clone()
+        .authenticated_at(NOW.minus(Duration::from_secs(3600)));
+    for token in [crate::fixture::machine(), anonymous, old] {
+        for then in [CannotReauthenticate::Refuse, CannotReauthenticate::Allow] {
+            let asked = || recent().cannot_reauthenticate(then);
+            let cannot = Err(Forbidden::CannotReauthenticate.into());
+            assert_eq!(authorize(asked(), &token), cannot);
+            assert_eq!(
+                authorize(asked().amr("mfa"), &token),
+                Err(Forbidden::ClaimRule.into())
+            );
+        }
     }
 }
 
@@ -633,7 +680,8 @@ fn an_id_token_grants_nothing_but_recency() {
         (recent().role("admin"), "claim_rule"),
         (recent().machine(), "principal_kind"),
         (recent().acr(["gold"]), "acr_unsatisfied"),
-        (recent().amr("mfa"), "amr_unsatisfied"),
+        // The login is recent already: another would not help.
+        (recent().amr("mfa"), "claim_rule"),
     ] {
         let generous = fresh()
             .claim(bearward_testing::token::ROLES, json!(["admin"]))
@@ -688,15 +736,22 @@ fn whoever_does_not_say_can_reauthenticate() {
 #[test]
 fn the_id_token_tells_better_who_can_reauthenticate() {
     let cannot = fresh().claim(CAN_REAUTHENTICATE, false);
-    let refused = with_id_token(recent(), &cannot).unwrap_err();
+    // A recent login needs no other.
+    with_id_token(recent(), &cannot).unwrap();
+    let old = cannot.authenticated_at(NOW.minus(MAX_AGE).minus(SECOND));
+    let refused = with_id_token(recent(), &old).unwrap_err();
     assert_eq!(refused, Forbidden::CannotReauthenticate.into());
     let allowed = recent().cannot_reauthenticate(CannotReauthenticate::Allow);
-    with_id_token(allowed, &cannot).unwrap();
-    // Biometrics are a means.
-    let biometric = cannot.claim("amr", json!(["x_biometric"]));
-    with_id_token(recent(), &biometric).unwrap();
-    let old = biometric.authenticated_at(NOW.minus(MAX_AGE).minus(SECOND));
-    let refused = step_up(with_id_token(recent(), &old));
+    with_id_token(allowed, &old).unwrap();
+    // Biometrics are a means, whichever token says so.
+    let biometric = old.claim("amr", json!(["x_biometric"]));
+    let refused = step_up(with_id_token(recent(), &biometric));
+    assert_eq!(refused.reason, StepUpReason::AuthTimeUnsatisfied);
+    let access = good()
+        .authenticated_at(NOW.minus(Duration::from_secs(3600)))
+        .claim(CAN_REAUTHENTICATE, false)
+        .claim("amr", json!(["x_biometric"]));
+    let refused = step_up(authorize(recent(), &access));
     assert_eq!(refused.reason, StepUpReason::AuthTimeUnsatisfied);
 }
 
@@ -713,7 +768,12 @@ fn an_id_token_may_have_means_that_the_access_token_did_not_know() {
         asked.authorize_with_id_token(&principal, id_token, NOW)
     };
     with(&fresh()).unwrap();
-    let silent = fresh().without_claim(CAN_REAUTHENTICATE);
+    let old = fresh().authenticated_at(NOW.minus(MAX_AGE).minus(SECOND));
+    assert_eq!(
+        step_up(with(&old)).reason,
+        StepUpReason::AuthTimeUnsatisfied
+    );
+    let silent = old.without_claim(CAN_REAUTHENTICATE);
     assert_eq!(with(&silent), Err(Forbidden::CannotReauthenticate.into()));
     let invalid = fresh().claim("sub", "another");
     assert_eq!(with(&invalid), Err(Forbidden::CannotReauthenticate.into()));
@@ -725,7 +785,7 @@ fn an_id_token_is_wanted_where_it_could_help() {
     for rejection in crate::errors::every_rejection() {
         let expected = matches!(
             rejection.reason(),
-            "auth_time_unsatisfied" | "cannot_reauthenticate"
+            "auth_time_unsatisfied" | "amr_unsatisfied" | "cannot_reauthenticate"
         );
         assert_eq!(asked.wants_id_token(&rejection), expected, "{rejection:?}");
     }

@@ -40,6 +40,7 @@ async fn a_code_gives_authgears_tokens() {
     assert_eq!(access["scope"], "openid profile");
     assert_eq!(access["auth_time"], clock.now());
     assert_eq!(access["exp"], clock.now() + 1800);
+    assert_eq!(access["amr"], json!(["pwd"]));
     assert_eq!(access.get("sid"), None);
 
     let id = claims(&tokens["id_token"]);
@@ -146,6 +147,10 @@ async fn a_refresh_rotates_and_brings_auth_time_up_to_date() {
     let (status, tokens) = browser.refresh(first).await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(claims(&tokens["access_token"])["auth_time"], login);
+    // As at Authgear, `amr` does not outlive the first tokens.
+    for token in ["access_token", "id_token"] {
+        assert_eq!(claims(&tokens[token]).get("amr"), None, "{token}");
+    }
 
     browser.log_in(&[("prompt", "login")], ALICE).await;
     let second = tokens["refresh_token"].as_str().unwrap();

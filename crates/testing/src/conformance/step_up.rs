@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use super::case::{Answer, Case, Sent};
 use super::credentials::{MULTIPLE, NO_CREDENTIALS};
 use super::requirements::FORBIDDEN;
-use super::setting::{ISSUER, NOW, forging_key, user};
+use super::setting::{ISSUER, NOW, forging_key, machine, user};
 use crate::Token;
-use crate::token::{CAN_REAUTHENTICATE, CLIENT_ID, MACHINE_CLIENT_ID};
+use crate::token::{CAN_REAUTHENTICATE, CLIENT_ID, IS_ANONYMOUS, MACHINE_CLIENT_ID};
 
 const STEP_UP: Answer = Answer::challenge(
     401,
@@ -121,7 +121,20 @@ fn cannot() -> Vec<Case> {
     let biometric = fresh()
         .claim(CAN_REAUTHENTICATE, false)
         .claim("amr", json!(["x_biometric"]));
+    let anonymous = || user().claim(IS_ANONYMOUS, true);
+    let never = |name, path, token: &Token| {
+        let sent = Sent::get(name, path).bearer(token);
+        sent.refuses(FORBIDDEN, "cannot_reauthenticate")
+    };
     vec![
+        never("t_clm_18_machine", "/recent", &machine()),
+        never("t_clm_18_machine_and_may", "/lenient", &machine()),
+        never("t_clm_18_anonymous", "/recent", &anonymous()),
+        never("t_clm_18_anonymous_and_may", "/lenient", &anonymous()),
+        Sent::get("cannot_reauthenticate_but_just_did", "/recent")
+            .bearer(&cannot())
+            .id_token(&fresh().claim(CAN_REAUTHENTICATE, false))
+            .admits_user(),
         Sent::get("cannot_reauthenticate", "/recent")
             .bearer(&cannot())
             .refuses(FORBIDDEN, "cannot_reauthenticate"),

@@ -7,6 +7,7 @@
 //! [RFC 7636 §4.6]: https://www.rfc-editor.org/rfc/rfc7636#section-4.6
 //! [RFC 8707 §2.2]: https://www.rfc-editor.org/rfc/rfc8707#section-2.2
 
+use std::convert::identity;
 use std::sync::Arc;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -23,6 +24,7 @@ use super::params::Params;
 use super::registered::Client;
 use super::session::Grant;
 use super::state::State;
+use crate::Token;
 use crate::identifier::sha256;
 use crate::json;
 
@@ -68,7 +70,8 @@ fn redeem_code(state: &State, client: &Client, params: &Params) -> Result<Value,
     if !(43..=128).contains(&verifier.len()) || s256(verifier) != code.challenge {
         return Err(ErrorCode::InvalidGrant.because("code_verifier does not match"));
     }
-    tokens(state, &code.grant, code.grant.scope.as_deref(), params)
+    let scope = code.grant.scope.as_deref();
+    tokens(state, &code.grant, scope, params, identity)
 }
 
 fn refresh(state: &State, client: &Client, params: &Params) -> Result<Value, OauthError> {
@@ -78,7 +81,9 @@ fn refresh(state: &State, client: &Client, params: &Params) -> Result<Value, Oau
         return Err(ErrorCode::InvalidGrant.because("the refresh token is another client's"));
     }
     let scope = narrowed(grant.scope.as_deref(), params.once("scope")?)?;
-    tokens(state, &grant, scope, params)
+    // As Authgear does: `amr` stands in the first tokens of a login only.
+    let refreshed = |token: Token| token.without_claim("amr");
+    tokens(state, &grant, scope, params, refreshed)
 }
 
 fn client_credentials(
@@ -97,6 +102,7 @@ fn tokens(
     grant: &Arc<Grant>,
     scope: Option<&str>,
     params: &Params,
+    shape: impl Fn(Token) -> Token,
 ) -> Result<Value, OauthError> {
     let asked = params.resources()?;
     if !asked
@@ -111,13 +117,13 @@ fn tokens(
         &asked
     };
     let access_token = state.granted_access_token(grant, scope, resources);
-    let mut answer = answer(state, &access_token.sign(), scope);
+    let mut answer = answer(state, &shape(access_token).sign(), scope);
     if let Some(members) = answer.as_object_mut() {
         let refresh_token = state.store().issue_refresh_token(grant, state.now());
         members.insert("refresh_token".into(), refresh_token.into());
         if words(grant.scope.as_deref()).any(|word| word == "openid") {
             let id_token = state.granted_id_token(grant);
-            members.insert("id_token".into(), id_token.sign().into());
+            members.insert("id_token".into(), shape(id_token).sign().into());
         }
     }
     Ok(answer)
