@@ -471,10 +471,9 @@ fn keys_of_the_rfcs() {
     };
     let private = Some(UnusableJwk::Private);
     let symmetric = Some(UnusableJwk::Symmetric);
-    let unusable = Some(UnusableJwk::Unusable);
     for (file, expected) in [
         // A P-256 key for encryption, an RSA key for signatures.
-        ("rfc7517_A.1.jwkset", vec![unusable, None]),
+        ("rfc7517_A.1.jwkset", vec![Some(UnusableJwk::OtherUse), None]),
         ("rfc7517_A.2.jwkset", vec![private, private]),
         ("rfc7517_A.3.jwkset", vec![symmetric, symmetric]),
         ("rfc7517_B.jwk", vec![None]),
