@@ -473,7 +473,10 @@ fn keys_of_the_rfcs() {
     let symmetric = Some(UnusableJwk::Symmetric);
     for (file, expected) in [
         // A P-256 key for encryption, an RSA key for signatures.
-        ("rfc7517_A.1.jwkset", vec![Some(UnusableJwk::OtherUse), None]),
+        (
+            "rfc7517_A.1.jwkset",
+            vec![Some(UnusableJwk::OtherUse), None],
+        ),
         ("rfc7517_A.2.jwkset", vec![private, private]),
         ("rfc7517_A.3.jwkset", vec![symmetric, symmetric]),
         ("rfc7517_B.jwk", vec![None]),
