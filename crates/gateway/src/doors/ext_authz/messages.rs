@@ -1,6 +1,6 @@
 //! The messages of ext_authz v3, with the fields that are read or written here.
 //!
-//! The whole API of Envoy as Rust would be a fifth of the build. Protobuf skips a field that a message
+//! The whole API of Envoy as Rust would be a tenth of the build. Protobuf skips a field that a message
 //! does not have; the tests ask with the messages of the whole API.
 
 #![expect(
