@@ -83,7 +83,7 @@ impl Gateway {
     }
 
     /// How many lines of the log say this.
-    fn told(&self, what: &str) -> usize {
+    fn count_of(&self, what: &str) -> usize {
         self.log()
             .lines()
             .filter(|line| line.contains(what))
@@ -177,7 +177,7 @@ fn t_key_06_a_restart_during_an_outage_serves_at_once_from_the_snapshot() {
         gateway.kill();
     }
     let gateway = Gateway::start(&place, "", &[]);
-    until(|| gateway.told("keys not fetched") > 0);
+    until(|| gateway.count_of("keys not fetched") > 0);
     let rotated = runtime.block_on(issuer.rotate()).expect("a key");
     let rotated = issuer.user_token(AUDIENCE).key(rotated).sign();
     assert_unavailable(&gateway.ask(&rotated));
@@ -199,7 +199,7 @@ fn a_key_05_a_restart_during_an_outage_without_a_snapshot_heals_by_itself() {
     let gateway = Gateway::start(&place, "", &[]);
     assert_unavailable(&gateway.ask(&token));
     assert_eq!(gateway.readiness().status, 503);
-    until(|| gateway.told("keys not fetched") > 1);
+    until(|| gateway.count_of("keys not fetched") > 1);
     assert_unavailable(&gateway.ask(&token));
     issuer.clear_fault();
     until(|| gateway.ask(&token).status == 200);
@@ -244,17 +244,17 @@ fn a_full_disk_stops_nothing_tears_nothing_and_is_told_once() {
     let before = std::fs::read(place.snapshot()).expect("the snapshot");
 
     let gateway = Gateway::start(&place, "trap '' XFSZ; ulimit -f 0;", &[]);
-    until(|| gateway.told("key snapshot not written") == 1);
+    until(|| gateway.count_of("key snapshot not written") == 1);
     for rotation in 0..2 {
         runtime.block_on(issuer.rotate()).expect("a key");
         let token = issuer.user_token(AUDIENCE).sign();
         until(|| gateway.ask(&token).status == 200);
         let fetched = format!("generation={}", rotation + 2);
-        until(|| gateway.told(&fetched) == 1);
+        until(|| gateway.count_of(&fetched) == 1);
     }
     assert_eq!(gateway.ask(&token).status, 200);
     assert_eq!(
-        gateway.told("key snapshot not written"),
+        gateway.count_of("key snapshot not written"),
         1,
         "{}",
         gateway.log()
@@ -280,7 +280,7 @@ fn t_key_12_a_certificate_that_goes_bad_is_an_outage_and_no_more() {
 
     let stranger = Gateway::start(&place, "", &[]);
     assert_unavailable(&stranger.ask(&old));
-    until(|| stranger.told("tls: ") > 0);
+    until(|| stranger.count_of("tls: ") > 0);
     drop(stranger);
 
     for tls in [Tls::Expired, Tls::SelfSigned, Tls::WrongName] {
@@ -291,7 +291,7 @@ fn t_key_12_a_certificate_that_goes_bad_is_an_outage_and_no_more() {
         runtime.block_on(issuer.rotate()).expect("a key");
         let new = issuer.user_token(AUDIENCE).sign();
         assert_unavailable(&gateway.ask(&new));
-        until(|| gateway.told("tls: ") > 0);
+        until(|| gateway.count_of("tls: ") > 0);
         assert_eq!(gateway.ask(&old).status, 200, "{tls:?}");
         assert_unavailable(&gateway.ask(&new));
         issuer.set_tls(Tls::SignedByCa).expect("a certificate");
@@ -308,7 +308,7 @@ fn a_key_05_a_name_that_does_not_resolve_is_an_outage() {
     let now = UnixTime::from(std::time::SystemTime::now());
     assert_unavailable(&gateway.ask(&Token::user(&issuer, AUDIENCE, now).sign()));
     assert_eq!(gateway.readiness().status, 503);
-    until(|| gateway.told("connect: could not connect to the server") > 0);
+    until(|| gateway.count_of("connect: could not connect to the server") > 0);
     assert_eq!(http::get(&format!("{}/livez", gateway.admin)).status, 200);
 }
 
@@ -345,7 +345,7 @@ fn t_dos_01_out_of_file_descriptors_it_serves_on_and_recovers() {
 
     let door: SocketAddr = gateway.door.parse().expect("an address");
     let crowd: Vec<_> = (0..100).map(|_| TcpStream::connect(door)).collect();
-    until(|| gateway.told("cannot accept connections") > 0);
+    until(|| gateway.count_of("cannot accept connections") > 0);
     let (cpu, began) = (cpu_ticks(&gateway), Instant::now());
     // Who is connected is served, again and again.
     while began.elapsed() < Duration::from_secs(2) {
@@ -355,9 +355,9 @@ fn t_dos_01_out_of_file_descriptors_it_serves_on_and_recovers() {
     // Of a hundred a second, by the kernel's clock for user space.
     let used = cpu_ticks(&gateway) - cpu;
     assert!(used <= 30, "{used} ticks of CPU in 2 s");
-    let told = gateway.told("cannot accept connections");
+    let count = gateway.count_of("cannot accept connections");
     assert!(
-        told <= 3,
+        count <= 3,
         "one for each listener at most: {}",
         gateway.log()
     );
@@ -401,7 +401,7 @@ fn t_dos_08_few_descriptors_are_shared_out_so_that_everybody_gets_an_answer() {
     std::fs::write(place.config(), text).expect("a file");
     let gateway = Gateway::start(&place, "ulimit -n 512;", &[]);
     until(|| gateway.ask(&token).status == 200);
-    assert_eq!(gateway.told("too few file descriptors"), 1);
+    assert_eq!(gateway.count_of("too few file descriptors"), 1);
 
     let door = gateway.proxy.clone().expect("a reverse proxy");
     let request = format!("GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n");
@@ -412,8 +412,8 @@ fn t_dos_08_few_descriptors_are_shared_out_so_that_everybody_gets_an_answer() {
             stream
         })
         .collect();
-    until(|| gateway.told("too_many_requests") > 0);
-    until(|| gateway.told("too_many_connections") > 0);
+    until(|| gateway.count_of("too_many_requests") > 0);
+    until(|| gateway.count_of("too_many_connections") > 0);
     let other = runtime.block_on(async {
         let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
         let source = "127.0.0.2:0".parse().expect("an address");
@@ -433,8 +433,8 @@ fn t_dos_08_few_descriptors_are_shared_out_so_that_everybody_gets_an_answer() {
     assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
     assert_eq!(gateway.ask(&token).status, 200);
     assert_eq!(gateway.readiness().status, 200);
-    assert_eq!(gateway.told("cannot accept connections"), 0);
-    assert_eq!(gateway.told("cannot connect to"), 0);
+    assert_eq!(gateway.count_of("cannot accept connections"), 0);
+    assert_eq!(gateway.count_of("cannot connect to"), 0);
     drop(crowd);
 }
 
@@ -655,8 +655,8 @@ fn a_full_disk_at_standard_output_does_not_prevent_the_start() {
         let mut child = command.spawn().expect("it starts");
         let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
         let mut lines = stderr.lines().map_while(Result::ok);
-        let told = lines.find(|line| line.contains("cannot write to standard output"));
-        assert!(told.is_some());
+        let warning = lines.find(|line| line.contains("cannot write to standard output"));
+        assert!(warning.is_some());
         let rest = std::thread::spawn(move || lines.count());
         let livez = || TcpStream::connect(address).is_ok();
         until(livez);
@@ -721,8 +721,8 @@ fn t_dos_11_a_file_that_hangs_refuses_the_reload_and_holds_up_no_end() {
             // Something else changes as well, so that it is read for sure.
             std::fs::write(place.config(), format!("{text}\n# changed\n")).expect("a file");
         }
-        until(|| gateway.told("it is not a regular file") > 0);
-        until(|| gateway.told("the configuration was not reloaded") > 0);
+        until(|| gateway.count_of("it is not a regular file") > 0);
+        until(|| gateway.count_of("the configuration was not reloaded") > 0);
         let metrics = http::get(&format!("{}/metrics", gateway.admin)).body;
         let refused = "bearward_reloads_total{outcome=\"refused\"} ";
         let mut lines = metrics.lines();
@@ -769,11 +769,11 @@ fn a_configuration_may_come_through_a_pipe_at_the_start() {
     std::thread::spawn(move || std::fs::write(pipe, text).expect("a reader"));
     let mut gateway = Gateway::start(&place, "", &[]);
     until(|| gateway.ask(&token).status == 200);
-    assert_eq!(gateway.told("cannot be read"), 0, "{}", gateway.log());
+    assert_eq!(gateway.count_of("cannot be read"), 0, "{}", gateway.log());
     let id = gateway.running.child.id().to_string();
     let sent = Command::new("kill").args(["-HUP", &id]).status();
     assert!(sent.expect("kill is there").success());
-    until(|| gateway.told("it is not a regular file") == 1);
+    until(|| gateway.count_of("it is not a regular file") == 1);
     assert_eq!(gateway.ask(&token).status, 200);
     assert_eq!(terminate(&mut gateway.running).0, Some(0));
 }

@@ -119,23 +119,23 @@ fn the_gateway_of_the_demo_tells_the_application_who_is_there() {
         "{}",
         nobody.head
     );
-    let user = told(&answer("# 200: a user"));
+    let user = fields_of(&answer("# 200: a user"));
     assert_eq!(user["x-authgear-session-valid"], "true");
     assert_eq!(user["x-authgear-user-id"], token::SUBJECT);
     assert_eq!(user["x-authgear-user-verified"], "true");
     assert_eq!(user["x-authgear-session-amr"], "pwd");
     assert_eq!(user.get("authorization"), None);
 
-    let spoofed = told(&answer("# 200: the same user, although"));
+    let spoofed = fields_of(&answer("# 200: the same user, although"));
     assert_eq!(spoofed["x-authgear-user-id"], token::SUBJECT);
     let has_role = |name: &String| name.replace('_', "-") == "x-authgear-user-roles";
     assert!(!spoofed.keys().any(has_role), "{spoofed:?}");
 
-    let machine = told(&answer("# 200: a machine"));
+    let machine = fields_of(&answer("# 200: a machine"));
     let expected = json!({ "x-bearward-client-id": token::MACHINE_CLIENT_ID });
     assert_eq!(Value::Object(machine), expected);
 
-    let admin = told(&answer("# 200: the user is an admin"));
+    let admin = fields_of(&answer("# 200: the user is an admin"));
     assert_eq!(admin["x-authgear-user-roles"], "admin");
 
     let stepped = answer("# 401: the login is an hour");
@@ -164,7 +164,7 @@ fn the_gateway_of_the_demo_tells_the_application_who_is_there() {
 const MANUAL: &str = include_str!("../../../docs/gateway.md");
 
 /// The fields that the application got.
-fn told(answer: &http::Answer) -> Map<String, Value> {
+fn fields_of(answer: &http::Answer) -> Map<String, Value> {
     serde_json::from_str(&answer.body).expect("a JSON object")
 }
 

@@ -6,6 +6,7 @@
 //!
 //! [RFC 7517 §5]: https://www.rfc-editor.org/rfc/rfc7517#section-5
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -118,11 +119,9 @@ impl JwkSet {
     pub fn ambiguous(&self) -> impl Iterator<Item = &str> {
         let algorithm = |index: &usize| self.keys.get(*index).map(|key| key.algorithm());
         let ambiguous = self.by_kid.iter().filter(move |(_, indices)| {
-            let mut algorithms: Vec<_> = indices.iter().filter_map(algorithm).collect();
-            algorithms.sort_unstable();
-            let all = algorithms.len();
-            algorithms.dedup();
-            algorithms.len() < all
+            let mut seen = HashSet::new();
+            let mut algorithms = indices.iter().filter_map(algorithm);
+            !algorithms.all(|algorithm| seen.insert(algorithm))
         });
         ambiguous.map(|(kid, _)| &**kid)
     }
@@ -142,14 +141,17 @@ impl JwkSet {
     }
 
     fn add_jwk(&mut self, index: usize, json: &str) {
-        let jwk = Jwk::parse(json);
-        let keys = jwk.as_ref().map_err(|reason| *reason);
-        match keys.and_then(Jwk::verification_keys) {
-            Ok(keys) => self.add(jwk.ok().as_ref().and_then(Jwk::kid), keys),
+        let parsed = Jwk::parse(json);
+        let keys = parsed.as_ref().map_err(|reason| *reason);
+        let keys = keys.and_then(Jwk::verification_keys);
+        let jwk = parsed.ok();
+        let kid = jwk.as_ref().and_then(Jwk::kid);
+        match keys {
+            Ok(keys) => self.add(kid, keys),
             Err(reason) => self.unusable.push(UnusableKey {
                 index,
-                kid: jwk.as_ref().ok().and_then(Jwk::kid).map(shown),
-                kind: jwk.as_ref().ok().map(|jwk| shown(&jwk.kind())),
+                kid: kid.map(shown),
+                kind: jwk.as_ref().map(|jwk| shown(&jwk.kind())),
                 reason,
             }),
         }
@@ -279,9 +281,9 @@ pub enum JwkSetError {
 
 /// What is shown of an issuer's text.
 fn shown(text: &str) -> Box<str> {
-    let ends = (0..=limits::KID_BYTES.min(text.len())).rev();
-    let mut starts = ends.filter_map(|end| text.get(..end));
-    starts.next().unwrap_or_default().into()
+    let mut ends = (0..=limits::KID_BYTES).rev();
+    let start = ends.find_map(|end| text.get(..end));
+    start.unwrap_or_default().into()
 }
 
 #[derive(Deserialize)]

@@ -104,8 +104,7 @@ fn entra_kind(claims: &Claims) -> PrincipalKind {
     if says(claims, "idtyp", "app") {
         return PrincipalKind::Machine;
     }
-    let is_there = |name: &&str| claims.get(name).is_some();
-    if ["idtyp", "scp"].iter().any(is_there) {
+    if has_any(claims, &["idtyp", "scp"]) {
         return PrincipalKind::User;
     }
     if has_any(claims, LOGIN) {

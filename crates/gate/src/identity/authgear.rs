@@ -60,11 +60,11 @@ impl Field {
             return Ok(None);
         }
         match self {
-            Self::Boolean(name) => claim(principal, name).map(boolean).transpose(),
+            Self::Boolean(name) => principal.all_claims().get(name).map(boolean).transpose(),
             Self::MachineClientId => text(principal.client_id().unwrap_or_default()),
             // The resolver sends an empty field if there are none.
             Self::SessionAmr => {
-                let methods = strings(claim(principal, "amr"))?;
+                let methods = strings(principal.all_claims().get("amr"))?;
                 joined(&methods, " ", |byte| byte == b' ').map(|amr| Some(amr.into()))
             }
             Self::SessionAuthenticatedAt => Ok(principal
@@ -73,16 +73,12 @@ impl Field {
             Self::SessionValid => Ok(Some(Cow::Borrowed("true"))),
             Self::UserId => text(principal.subject()),
             Self::UserRoles => {
-                let roles = strings(claim(principal, ROLES))?;
+                let roles = strings(principal.all_claims().get(ROLES))?;
                 let roles = Encoding::Comma.encode(Claim::Words(roles))?;
                 Ok(Some(roles).filter(|roles| !roles.is_empty()))
             }
         }
     }
-}
-
-fn claim<'p>(principal: &'p Principal, name: &str) -> Option<Value<'p>> {
-    principal.all_claims().get(name)
 }
 
 fn text(text: &str) -> Result<Option<Cow<'_, str>>, IdentityError> {

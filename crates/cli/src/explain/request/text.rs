@@ -227,7 +227,7 @@ fn write_outcome(outcome: &Outcome, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-const PUBLISHED: &str = "The gateway answers this request itself, before any route, whoever sends it. A proxy with \
+const PUBLISHED: &str = "The gateway answers this request itself, before any route, from any sender. A proxy with \
     forward auth must send such requests to the gateway, as its recipe does.";
 
 /// Writes the fields that the application gets; the client's own are removed.

@@ -78,8 +78,13 @@ impl Activity {
 
     /// The client has sent something. Before that, this many heads had ended.
     pub(super) fn received(&self, framing: &Framing, heads_before: u64) {
+        let has_ended = framing.heads() != heads_before;
+        // In a body there is nothing to note, so its reads take no lock.
+        if !has_ended && !framing.is_in_head() && !framing.is_opaque() {
+            return;
+        }
         let mut state = lock(&self.state);
-        if framing.heads() != heads_before {
+        if has_ended {
             state.head = None;
         }
         state.is_opaque = framing.is_opaque();

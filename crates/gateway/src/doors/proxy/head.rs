@@ -17,9 +17,6 @@ use super::upstream::Upstream;
 /// `Host` and `:authority` agree.
 pub(super) fn read<B>(request: &Request<B>) -> Option<(&str, Option<&str>)> {
     let uri = request.uri();
-    if request.method() == Method::CONNECT {
-        return None;
-    }
     let mut hosts = request.headers().get_all(HOST).iter();
     let field = hosts.next().map(HeaderValue::to_str).transpose().ok()?;
     if hosts.next().is_some() {
