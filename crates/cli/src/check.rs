@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use bearward::IssuerState;
 use bearward::explain::text::shown;
-use bearward_gateway::config::{Config, Mistake, Mistakes};
+use bearward_gateway::config::{Code, Config, Mistake, Mistakes};
 use serde_json::{Value, json};
 
 use crate::format::Format;
@@ -13,7 +13,8 @@ use crate::{Exit, Failure, NO_DOOR, help, print, running, serve};
 
 /// Checks a configuration: reads it completely, then asks each issuer for its keys.
 ///
-/// Warns if something should be set explicitly, such as how the application reads paths.
+/// Warns if something should be set explicitly, such as how the application reads paths. A
+/// configuration under which no token could meet a requirement is not good.
 #[derive(clap::Args)]
 #[command(after_long_help = help::sections([EXITS, help::ENVIRONMENT, help::FILES]))]
 pub(crate) struct Check {
@@ -43,7 +44,11 @@ impl Check {
         let certificates: Vec<_> = certificates.iter().map(ToString::to_string).collect();
         let has_door = config.has_door();
         let issuers = running::run(async move |_| ask(&config).await)?;
-        let is_good = has_door && issuers.iter().all(|state| state.keys.is_usable);
+        let is_possible = !warnings
+            .iter()
+            .any(|warning| warning.code == Code::Impossible);
+        let has_keys = issuers.iter().all(|state| state.keys.is_usable);
+        let is_good = has_door && is_possible && has_keys;
         print(match self.format {
             Format::Json => {
                 let mut list = list_of(&warnings);

@@ -21,6 +21,8 @@ use crate::rejection::InvalidToken;
 pub struct Header {
     algorithm: Algorithm,
     kid: Option<Arc<str>>,
+    /// `x5t#S256` and `x5t`, the thumbprints of a certificate, if there is no `kid`.
+    thumbprints: [Option<Arc<str>>; 2],
     typ: Typ,
 }
 
@@ -35,6 +37,21 @@ impl Header {
     #[must_use]
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
+    }
+
+    /// The name of the key: `kid`, otherwise `x5t#S256`, otherwise `x5t`; of at most 256 bytes.
+    ///
+    /// A thumbprint is only compared with the same members of the issuer's keys. A certificate in the
+    /// token (`x5c`) is never read.
+    #[must_use]
+    pub fn key_name(&self) -> Option<&str> {
+        self.key_names().into_iter().flatten().next()
+    }
+
+    /// `kid`, `x5t#S256` and `x5t`. Next to a `kid`, a thumbprint has no use.
+    pub(crate) fn key_names(&self) -> [Option<&str>; 3] {
+        let [x5t_s256, x5t] = &self.thumbprints;
+        [&self.kid, x5t_s256, x5t].map(Option::as_deref)
     }
 
     /// The kind of token that `typ` names.
@@ -79,6 +96,8 @@ pub enum Typ {
     AtJwt,
     /// `JWT`: anything, for example an ID token.
     Jwt,
+    /// `JOSE`: a JWS in compact form (RFC 7515 §4.1.9), which says nothing about the kind.
+    Jose,
     /// `okta-internal-at+jwt`: an access token for Okta's own use.
     OktaInternalAtJwt,
     /// Another structured type (`…+jwt`): a logout token, a DPoP proof, a security event.
@@ -96,6 +115,7 @@ impl Typ {
         let typ = typ.to_ascii_lowercase();
         match typ.strip_prefix("application/").unwrap_or(&typ) {
             "at+jwt" => Self::AtJwt,
+            "jose" => Self::Jose,
             "jwt" => Self::Jwt,
             "okta-internal-at+jwt" => Self::OktaInternalAtJwt,
             other if other.contains('+') => Self::OtherKind,
@@ -114,6 +134,8 @@ struct Members<'h> {
     crit: Option<Value<'h>>,
     kid: Option<Value<'h>>,
     typ: Option<Value<'h>>,
+    x5t: Option<Value<'h>>,
+    x5t_s256: Option<Value<'h>>,
     zip: Option<Value<'h>>,
 }
 
@@ -125,6 +147,8 @@ impl<'h> Members<'h> {
             b"crit" => &mut self.crit,
             b"kid" => &mut self.kid,
             b"typ" => &mut self.typ,
+            b"x5t" => &mut self.x5t,
+            b"x5t#S256" => &mut self.x5t_s256,
             b"zip" => &mut self.zip,
             _ => return,
         };
@@ -151,11 +175,22 @@ impl<'h> Members<'h> {
         if self.zip.is_some() {
             return Err(InvalidToken::HeaderZip);
         }
-        let [kid, typ] = [self.kid, self.typ].map(|member| member.and_then(Value::non_null));
+        // RFC 7515 §4.1.4, §4.1.7, §4.1.8. A thumbprint that cannot name a key is ignored, like every
+        // member that is not used.
+        let kid = self
+            .kid
+            .and_then(Value::non_null)
+            .map(parse_name)
+            .transpose()?;
+        let thumbprints = match kid {
+            Some(_) => [None, None],
+            None => [self.x5t_s256, self.x5t].map(|member| parse_name(member?).ok()),
+        };
         Ok(Header {
             algorithm,
-            kid: kid.map(parse_kid).transpose()?,
-            typ: match typ {
+            kid,
+            thumbprints,
+            typ: match self.typ.and_then(Value::non_null) {
                 None => Typ::Absent,
                 Some(typ) => Typ::parse(&typ.as_str().ok_or(InvalidToken::TypNotAccepted)?),
             },
@@ -163,10 +198,10 @@ impl<'h> Members<'h> {
     }
 }
 
-fn parse_kid(kid: Value<'_>) -> Result<Arc<str>, InvalidToken> {
-    let kid = kid.as_str().ok_or(InvalidToken::KidInvalid)?;
-    if kid.len() > limits::KID_BYTES {
+fn parse_name(name: Value<'_>) -> Result<Arc<str>, InvalidToken> {
+    let name = name.as_str().ok_or(InvalidToken::KidInvalid)?;
+    if name.len() > limits::KID_BYTES {
         return Err(InvalidToken::KidInvalid);
     }
-    Ok(kid.into())
+    Ok(name.into())
 }

@@ -133,7 +133,8 @@ fn check_claims(
     policy.check_not_before(claims, now)?;
     let issued_at = policy.check_issued_at(claims, now)?;
     issued_at.ok_or(InvalidToken::ClaimMissing)?;
-    let subject = claims.subject()?.ok_or(InvalidToken::ClaimMissing)?;
+    let subject = policy.subject(claims)?.ok_or(InvalidToken::ClaimMissing)?;
+    let subject = claims.resolve(&subject);
     // OIDC Core §3.1.3.7: `aud` contains our client: the one that the access token was issued to.
     let client_id = principal.client_id().ok_or(IdTokenRefused::Mismatch)?;
     let is_ours =

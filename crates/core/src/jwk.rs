@@ -162,6 +162,10 @@ impl UnusableJwk {
 pub(crate) struct Jwk {
     kty: String,
     kid: Option<String>,
+    /// Of any type: these two make no key unusable.
+    x5t: Option<serde_json::Value>,
+    #[serde(rename = "x5t#S256")]
+    x5t_s256: Option<serde_json::Value>,
     alg: Option<String>,
     #[serde(rename = "use")]
     usage: Option<String>,
@@ -196,6 +200,11 @@ impl Jwk {
 
     pub(crate) fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
+    }
+
+    /// `x5t` and `x5t#S256`: the thumbprints of its certificate (RFC 7517 §4.8, §4.9).
+    pub(crate) fn thumbprints(&self) -> [Option<&str>; 2] {
+        [&self.x5t, &self.x5t_s256].map(|member| member.as_ref()?.as_str())
     }
 
     /// `kty`, `crv` and `alg`, as far as it has them.

@@ -23,9 +23,14 @@ use crate::rejection::InvalidToken;
 #[derive(Clone)]
 pub struct JwkSet {
     keys: Vec<Arc<VerificationKey>>,
-    by_kid: HashMap<Box<str>, Vec<usize>>,
+    by_kid: Names,
+    by_x5t: Names,
+    by_x5t_s256: Names,
     unusable: Vec<UnusableKey>,
 }
+
+/// The indices of the keys with each name.
+type Names = HashMap<Box<str>, Vec<usize>>;
 
 impl JwkSet {
     /// Parses a JWK Set document.
@@ -68,7 +73,7 @@ impl JwkSet {
     ) -> Self {
         let mut set = Self::empty();
         for (kid, key) in secrets {
-            set.add(kid.as_deref(), [key]);
+            set.add([kid.as_deref(), None, None], [key]);
         }
         set
     }
@@ -87,9 +92,10 @@ impl JwkSet {
 
     /// The key that fits the header.
     ///
-    /// A `kid` selects the key with that name. Without a `kid`, exactly one key must support the
-    /// token's algorithm. If no key of the set has a name, the token's `kid` is ignored, and up to
-    /// [`limits::NAMELESS_KEYS`] keys may support its algorithm: during a rotation there are two.
+    /// A `kid` selects the key with that name; where a token has none, `x5t#S256` or `x5t` selects
+    /// the key with the same member. Without a name, exactly one key must support the token's
+    /// algorithm. A name of a form that no key of the set has is ignored. If no key has a `kid`, up
+    /// to [`limits::NAMELESS_KEYS`] keys may support its algorithm: during a rotation there are two.
     ///
     /// # Errors
     ///
@@ -97,7 +103,11 @@ impl JwkSet {
     /// or [`InvalidToken::AlgKeyMismatch`].
     pub fn select(&self, header: &Header) -> Result<Candidates, InvalidToken> {
         let fits = |key: &&Arc<VerificationKey>| key.algorithm() == header.algorithm();
-        let Some(kid) = header.kid().filter(|_| !self.by_kid.is_empty()) else {
+        let names = [&self.by_kid, &self.by_x5t_s256, &self.by_x5t];
+        let mut named = header.key_names().into_iter().zip(names);
+        let named =
+            named.find_map(|(name, names)| Some((name?, names)).filter(|_| !names.is_empty()));
+        let Some((name, names)) = named else {
             let most = match self.by_kid.is_empty() {
                 true => limits::NAMELESS_KEYS,
                 false => 1,
@@ -105,7 +115,7 @@ impl JwkSet {
             let keys = self.keys.iter().filter(fits);
             return Candidates::of(keys, most, InvalidToken::KidMissing);
         };
-        let indices = self.by_kid.get(kid).ok_or(InvalidToken::KidUnknown)?;
+        let indices = names.get(name).ok_or(InvalidToken::KidUnknown)?;
         let named = indices.iter().filter_map(|index| self.keys.get(*index));
         Candidates::of(named.filter(fits), 1, InvalidToken::KidAmbiguous)
     }
@@ -135,7 +145,9 @@ impl JwkSet {
     fn empty() -> Self {
         Self {
             keys: Vec::new(),
-            by_kid: HashMap::new(),
+            by_kid: Names::new(),
+            by_x5t: Names::new(),
+            by_x5t_s256: Names::new(),
             unusable: Vec::new(),
         }
     }
@@ -147,7 +159,10 @@ impl JwkSet {
         let jwk = parsed.ok();
         let kid = jwk.as_ref().and_then(Jwk::kid);
         match keys {
-            Ok(keys) => self.add(kid, keys),
+            Ok(keys) => {
+                let [x5t, x5t_s256] = jwk.as_ref().map(Jwk::thumbprints).unwrap_or_default();
+                self.add([kid, x5t, x5t_s256], keys);
+            }
             Err(reason) => self.unusable.push(UnusableKey {
                 index,
                 kid: kid.map(shown),
@@ -158,19 +173,19 @@ impl JwkSet {
     }
 
     /// One key is one key, however often it is listed and under however many names.
-    fn add(&mut self, kid: Option<&str>, keys: impl IntoIterator<Item = VerificationKey>) {
+    /// Its names are `kid`, `x5t` and `x5t#S256`.
+    fn add(&mut self, names: [Option<&str>; 3], keys: impl IntoIterator<Item = VerificationKey>) {
         for key in keys {
             let known = self.keys.iter().position(|known| known.is_same(&key));
             let index = known.unwrap_or(self.keys.len());
             if known.is_none() {
                 self.keys.push(Arc::new(key));
             }
-            let Some(kid) = kid else {
-                continue;
-            };
-            let indices = self.by_kid.entry(kid.into()).or_default();
-            if !indices.contains(&index) {
-                indices.push(index);
+            let maps = [&mut self.by_kid, &mut self.by_x5t, &mut self.by_x5t_s256];
+            let named = maps.into_iter().zip(names);
+            for (map, name) in named.filter_map(|(map, name)| Some((map, name?))) {
+                let indices = map.entry(name.into()).or_default();
+                indices.extend((!indices.contains(&index)).then_some(index));
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::claimed::Claimed;
 use crate::claims::{ClaimPath, Claims, StringOrStrings, Strings, Text};
 use crate::confirmation::Confirmation;
 use crate::json::Kind;
-use crate::jws::{Header, UnverifiedJws, VerifiedJws};
+use crate::jws::{Header, Typ, UnverifiedJws, VerifiedJws};
 use crate::limits;
 use crate::principal::{Said, Times};
 use crate::profile::Profile;
@@ -29,6 +29,10 @@ pub struct Policy {
     issuer: Arc<str>,
     audiences: Vec<String>,
     profile: Profile,
+    /// Whether the operator vouches that only access tokens have our audiences.
+    by_audience: bool,
+    /// The claim that names the subject, if it is not the profile's.
+    subject_claim: Option<ClaimPath>,
     algorithms: Vec<Algorithm>,
     leeway: Duration,
     max_lifetime: Option<Duration>,
@@ -46,6 +50,8 @@ impl Policy {
             issuer: issuer.into().into(),
             audiences: vec![audience.into()],
             profile: Profile::default(),
+            by_audience: false,
+            subject_claim: None,
             algorithms: algorithms.filter(|alg| !alg.is_symmetric()).collect(),
             leeway: DEFAULT_LEEWAY,
             max_lifetime: None,
@@ -74,7 +80,7 @@ impl Policy {
         if !self.allows(header.algorithm()) {
             return Err(InvalidToken::AlgNotAllowed);
         }
-        if !self.profile.accepts(header.typ()) {
+        if !self.accepts(header.typ()) {
             return Err(InvalidToken::TypNotAccepted);
         }
         Ok(())
@@ -88,7 +94,7 @@ impl Policy {
     pub fn check(&self, jws: VerifiedJws<'_>, now: UnixTime) -> Result<Claimed, InvalidToken> {
         let (header, claims) = (jws.header(), jws.claims());
         self.check_header(header)?;
-        self.profile.check_kind(claims, header.typ())?;
+        self.check_kind(claims, header.typ())?;
         self.check_iss(claims)?;
         self.check_audience(claims)?;
         let expires_at = self.check_expiry(claims, now)?;
@@ -96,7 +102,7 @@ impl Policy {
         let issued_at = self.check_issued_at(claims, now)?;
         self.check_lifetime(claims)?;
         self.check_required_claims(claims)?;
-        let (subject, scope) = check_claim_types(claims)?;
+        let (subject, scope) = self.check_claim_types(claims)?;
         let client_id = self.check_client_id(claims)?;
         self.check_claim_values(claims)?;
         let confirmation = Confirmation::read(claims)?;
@@ -198,9 +204,31 @@ impl Policy {
         self.client_ids.iter().map(AsRef::as_ref)
     }
 
-    /// The claims that must be present: those of the profile, and those configured in addition.
+    /// Whether our audiences alone mark an access token: see
+    /// [`PolicyBuilder::tokens_by_audience`].
+    #[must_use]
+    pub const fn tokens_by_audience(&self) -> bool {
+        self.by_audience
+    }
+
+    /// The claim that names the subject, if it is not the profile's.
+    #[must_use]
+    pub const fn subject_claim(&self) -> Option<&ClaimPath> {
+        self.subject_claim.as_ref()
+    }
+
+    /// Whether an access token may have this `typ` in its header.
+    #[must_use]
+    pub const fn accepts(&self, typ: Typ) -> bool {
+        let says_nothing = matches!(typ, Typ::Absent | Typ::AtJwt | Typ::Jose | Typ::Jwt);
+        self.profile.accepts(typ) || (self.by_audience && says_nothing)
+    }
+
+    /// The claims that must be present: those of the profile, and those configured in addition. A
+    /// [`subject_claim`](Self::subject_claim), which must be present too, stands in the place of `sub`.
     pub fn required_claims(&self) -> impl Iterator<Item = &str> {
         let of_profile = self.profile.required_claims().iter().copied();
+        let of_profile = of_profile.filter(|name| self.subject_claim.is_none() || *name != "sub");
         of_profile.chain(self.required_claims.iter().map(AsRef::as_ref))
     }
 
@@ -212,7 +240,7 @@ impl Policy {
         now: UnixTime,
     ) -> Result<(), InvalidToken> {
         match rule {
-            Rule::Kind => self.profile.check_kind(claims, header.typ()),
+            Rule::Kind => self.check_kind(claims, header.typ()),
             Rule::Issuer => self.check_iss(claims),
             Rule::Audience => self.check_audience(claims),
             Rule::Expiry => self.check_expiry(claims, now).map(drop),
@@ -220,7 +248,7 @@ impl Policy {
             Rule::IssuedAt => self.check_issued_at(claims, now).map(drop),
             Rule::Lifetime => self.check_lifetime(claims),
             Rule::RequiredClaims => self.check_required_claims(claims),
-            Rule::ClaimTypes => check_claim_types(claims).map(drop),
+            Rule::ClaimTypes => self.check_claim_types(claims).map(drop),
             Rule::ClientId => self.check_client_id(claims).map(drop),
             Rule::ClaimValues => self.check_claim_values(claims),
             Rule::Confirmation => Confirmation::read(claims).map(drop),
@@ -231,6 +259,13 @@ impl Policy {
         let is_same = |allowed: &Algorithm| allowed.is_same(algorithm);
         // Equal first: that is nearly every token.
         self.algorithms.contains(&algorithm) || self.algorithms.iter().any(is_same)
+    }
+
+    fn check_kind(&self, claims: &Claims, typ: Typ) -> Result<(), InvalidToken> {
+        match self.by_audience {
+            true => self.profile.check_other_kinds(claims),
+            false => self.profile.check_kind(claims, typ),
+        }
     }
 
     fn check_iss(&self, claims: &Claims) -> Result<(), InvalidToken> {
@@ -324,7 +359,38 @@ impl Policy {
                 return Err(InvalidToken::ClaimMissing);
             }
         }
-        Ok(())
+        if self.subject_claim.is_none() && !self.profile.has_other_subjects() {
+            return Ok(());
+        }
+        // A claim of another type has its own reason.
+        match self.subject(claims) {
+            Ok(None) => Err(InvalidToken::ClaimMissing),
+            Ok(Some(subject)) if claims.resolve(&subject).is_empty() => {
+                Err(InvalidToken::ClaimMissing)
+            }
+            Ok(Some(_)) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Subject and scope. RFC 7519 §4.1.2, RFC 6749 §3.3: no coercion, because two readers would coerce
+    /// differently. Other claims decide only where something reads them: a requirement, an identity
+    /// field.
+    fn check_claim_types(
+        &self,
+        claims: &Claims,
+    ) -> Result<(Option<Text>, Option<Strings>), InvalidToken> {
+        let subject = self.subject(claims)?;
+        claims.token_id()?;
+        let scope = claims.scope()?;
+        Ok((subject, scope.map(StringOrStrings::place)))
+    }
+
+    /// The claim that names the subject, in an access token or an ID token.
+    pub(crate) fn subject(&self, claims: &Claims) -> Result<Option<Text>, InvalidToken> {
+        match &self.subject_claim {
+            None => self.profile.subject(claims),
+            Some(path) => Text::read(claims.at(path)),
+        }
     }
 
     /// The claim that names the client in this token.
@@ -410,15 +476,6 @@ impl Rule {
     ];
 }
 
-/// Subject and scope. RFC 7519 §4.1.2, RFC 6749 §3.3: no coercion, because two readers would coerce
-/// differently. Other claims decide only where something reads them: a requirement, an identity field.
-fn check_claim_types(claims: &Claims) -> Result<(Option<Text>, Option<Strings>), InvalidToken> {
-    let subject = claims.subject_text()?;
-    claims.token_id()?;
-    let scope = claims.scope()?;
-    Ok((subject, scope.map(StringOrStrings::place)))
-}
-
 /// Settings of a [`Policy`], each with a safe default.
 #[derive(Clone, Debug)]
 #[must_use]
@@ -437,6 +494,35 @@ impl PolicyBuilder {
     /// How the issuer writes access tokens. Default: [`Profile::Rfc9068`], the strictest.
     pub const fn profile(mut self, profile: Profile) -> Self {
         self.policy.profile = profile;
+        self
+    }
+
+    /// Recognises access tokens by their audience alone. Default: by the `typ` and the claims that the
+    /// profile expects.
+    ///
+    /// For issuers whose access tokens cannot be distinguished from their ID tokens. You vouch that the
+    /// issuer writes none of your audiences into any other kind of token: an ID token for one of them
+    /// would be accepted. An audience that is also the identifier of a client is in that client's ID
+    /// tokens ([OIDC Core §2]), so it must not be one of yours.
+    ///
+    /// A token that says it is of another kind is still refused: by its header (`logout+jwt`), by
+    /// the issuer's own mark (Keycloak's claim `typ`, Cognito's `token_use`), or by `events`, `htm` or
+    /// `htu`. Issuer, times, signature and required claims are checked as always.
+    ///
+    /// [OIDC Core §2]: https://openid.net/specs/openid-connect-core-1_0.html#IDToken
+    pub const fn tokens_by_audience(mut self) -> Self {
+        self.policy.by_audience = true;
+        self
+    }
+
+    /// The claim that names the subject, for issuers that write tokens without `sub`, such as AD FS
+    /// and Keycloak without the scope `basic`. Default: `sub`, or what the profile says.
+    ///
+    /// The claim must be present, a string and not empty. Only choose one that the issuer assigns and
+    /// never assigns again: what users may choose or change, such as `preferred_username`, lets one
+    /// take the place of another.
+    pub fn subject_claim(mut self, path: impl Into<ClaimPath>) -> Self {
+        self.policy.subject_claim = Some(path.into());
         self
     }
 

@@ -63,8 +63,8 @@ impl Principal {
         &self.0.said.issuer
     }
 
-    /// The user, or for a machine its client, as the issuer names it: `sub`. Empty if missing,
-    /// which only the profiles `generic` and `keycloak` allow.
+    /// The user, or for a machine its client, as the issuer names it: `sub`, or the claim that the
+    /// issuer's policy names. Never empty.
     #[must_use]
     pub fn subject(&self) -> &str {
         self.resolve(self.0.said.subject.as_ref())

@@ -6,150 +6,18 @@
 //! preset does not relax the checks of signature, issuer, audience or times.
 
 mod machines;
+mod table;
 
-use crate::claims::Claims;
+use crate::claims::{Claims, Text};
 use crate::header::Typ;
 use crate::json::{Kind, Value};
-use crate::principal_kind::PrincipalKind::{self, Machine, Unknown};
+use crate::principal_kind::PrincipalKind::{self, Machine};
 use crate::rejection::InvalidToken;
-use crate::rows::rows;
 
-use self::machines::{AUTH0_MACHINE, AUTHGEAR_MACHINE, CLIENT, Machines, Subject};
+use self::machines::Machines;
+use self::table::{BOUND, Row, Types};
 
-rows! {
-    /// How an issuer writes access tokens.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-    #[non_exhaustive]
-    pub enum Profile of Row, or UnknownProfile;
-
-    /// RFC 9068: `typ` `at+jwt`; `iss aud exp sub iat jti client_id`. Authgear conforms to it.
-    /// The default: no other token of the issuer can be taken for an access token. A machine's
-    /// `sub` is its `client_id`, at Authgear with `client_id_` in front of it.
-    #[default]
-    Rfc9068 = Row {
-        name: "rfc9068",
-        documentation: "https://www.rfc-editor.org/rfc/rfc9068",
-        types: Types::AtJwt,
-        required_claims: &["sub", "iat", "jti", "client_id"],
-        client_id_claims: &["client_id"],
-        roles: &[&["roles"], &["groups"]],
-        // §2.2: without a resource owner, `sub` is an identifier of the client; §5: the issuer makes
-        // sure that no user is called so. Auth0 writes machines in its own way in this dialect as
-        // well; at another issuer such a name may be a user's.
-        machines: Machines::Marked {
-            claims: &[],
-            subjects: &[(CLIENT, Machine), (AUTHGEAR_MACHINE, Machine), (AUTH0_MACHINE, Unknown)],
-        },
-        ..COMMON
-    };
-
-    /// Auth0: in its own dialect `typ` is `JWT` and the client in `azp`. A machine's `gty` is
-    /// `client-credentials`, or its `sub` the client with `@clients` behind it.
-    Auth0 = Row {
-        name: "auth0",
-        documentation: "https://auth0.com/docs/secure/tokens/access-tokens/access-token-profiles",
-        issuers: &[".auth0.com"],
-        // Its own ID tokens may lack every mark, but do not name a client next to `aud`; those of
-        // other issuers may do that, too. So at Microsoft.
-        needs: &["azp", "client_id"],
-        beyond_a_login: ACCESS_AT_AUTH0_OR_ENTRA,
-        client_id_claims: &["azp", "client_id"],
-        roles: &[&["permissions"]],
-        // A user's `sub` has `|` in it.
-        machines: Machines::Marked {
-            claims: &[("gty", "client-credentials")],
-            subjects: &[(AUTH0_MACHINE, Machine)],
-        },
-        ..COMMON
-    };
-
-    /// Amazon Cognito: no `typ`, no `aud`; `token_use` is `access`, and the audience is compared
-    /// with `client_id`. A user has a `username`; a machine has none, and its `sub` is its
-    /// `client_id`.
-    Cognito = Row {
-        name: "cognito",
-        // "Understanding the access token": `username` is in the tokens of users. Those of client
-        // credentials have none, and the client in `sub`.
-        documentation: "https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html",
-        issuers: &["cognito-idp."],
-        says: Some(("token_use", &["access"])),
-        required_claims: &["sub", "iat", "client_id"],
-        client_id_claims: &["client_id"],
-        audience_claim: "client_id",
-        roles: &[&["cognito:groups"]],
-        machines: Machines::WithoutClaimOfUsers("username"),
-        ..COMMON
-    };
-
-    /// Microsoft Entra ID: `typ` `JWT`; the client in `azp` or `appid`. A machine's `idtyp` is
-    /// `app`, or it has neither `idtyp` nor `scp`.
-    Entra = Row {
-        name: "entra",
-        documentation: "https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference",
-        issuers: &["login.microsoftonline.com", "sts.windows.net"],
-        needs: &["azp", "appid"],
-        beyond_a_login: ACCESS_AT_AUTH0_OR_ENTRA,
-        client_id_claims: &["azp", "appid"],
-        roles: &[&["roles"], &["groups"]],
-        machines: Machines::Entra,
-        ..COMMON
-    };
-
-    /// Any `typ` except that of another kind of token; ID, logout and DPoP tokens are still refused
-    /// because of their claims. A token counts as an ID token if it describes a login but names no
-    /// scope and no client. Machines have no known mark: if `sub` is the client or an audience, the
-    /// kind of the principal is unknown.
-    Generic = Row {
-        name: "generic",
-        documentation: "https://www.rfc-editor.org/rfc/rfc8725#section-3.11",
-        types: Types::AnyButOtherKinds,
-        access_types: &["Bearer", "JWT", "at+jwt", BOUND],
-        beyond_a_login: &["scope", "scp", "client_id", "cid", "appid"],
-        required_claims: &["sub"],
-        client_id_claims: &["client_id", "azp", "cid", "appid"],
-        // Spring Authorization Server writes client and audience into `sub` alike, and lets users
-        // have that name.
-        machines: Machines::Marked {
-            claims: &[],
-            subjects: &[
-                (CLIENT, Unknown), (AUTHGEAR_MACHINE, Unknown), (AUTH0_MACHINE, Unknown), (Subject::IsAudience, Unknown),
-            ],
-        },
-        ..COMMON
-    };
-
-    /// Keycloak: header `typ` `JWT`, claim `typ` `Bearer`; the client in `azp`. A machine's
-    /// `client_id` (`clientId` in older realms) is its `azp`, or its `jti` names the grant of client
-    /// credentials. Without any of these marks the kind is unknown, unless `sid` shows a login.
-    Keycloak = Row {
-        name: "keycloak",
-        documentation: "https://www.keycloak.org/docs/latest/server_admin/",
-        issuers: &["/realms/"],
-        access_types: KEYCLOAK_ACCESS,
-        says: Some(("typ", KEYCLOAK_ACCESS)),
-        required_claims: &["sub", "iat", "jti"],
-        client_id_claims: &["azp", "client_id"],
-        roles: &[&["realm_access", "roles"], &["resource_access", "CLIENT", "roles"]],
-        machines: Machines::Keycloak,
-        ..COMMON
-    };
-
-    /// Okta: the client in `cid`, the scope in `scp`. A user has a `uid`; a machine has none, and
-    /// its `sub` is its `cid`.
-    Okta = Row {
-        name: "okta",
-        // Access token payload: `uid` "isn't included in the access token if there is no user bound
-        // to it"; `sub` is "a name for the user or a unique identifier for the client".
-        documentation: "https://developer.okta.com/docs/api/openapi/okta-oauth/guides/overview/",
-        issuers: &[".okta.com", ".oktapreview.com"],
-        types: Types::JwtOrOkta,
-        required_claims: &["sub", "iat", "jti", "cid"],
-        client_id_claims: &["cid"],
-        roles: &[&["groups"]],
-        machines: Machines::WithoutClaimOfUsers("uid"),
-        ..COMMON
-    };
-}
+pub use self::table::Profile;
 
 impl Profile {
     /// The profile for this issuer, recognised by a common part of its URLs.
@@ -175,7 +43,11 @@ impl Profile {
             Types::AnyButOtherKinds => !matches!(typ, Typ::OtherKind),
             Types::AtJwt => matches!(typ, Typ::AtJwt),
             Types::Jwt => matches!(typ, Typ::Absent | Typ::AtJwt | Typ::Jwt),
-            Types::JwtOrOkta => !matches!(typ, Typ::OtherKind | Typ::Unregistered),
+            Types::JwtOrJose => matches!(typ, Typ::Absent | Typ::AtJwt | Typ::Jose | Typ::Jwt),
+            Types::JwtOrOkta => {
+                let okta = matches!(typ, Typ::OktaInternalAtJwt);
+                okta || matches!(typ, Typ::Absent | Typ::AtJwt | Typ::Jwt)
+            }
         }
     }
 
@@ -186,6 +58,7 @@ impl Profile {
             Types::AnyButOtherKinds => "any but that of another kind of token",
             Types::AtJwt => "at+jwt",
             Types::Jwt => "absent, JWT or at+jwt",
+            Types::JwtOrJose => "absent, JWT, JOSE or at+jwt",
             Types::JwtOrOkta => "absent, JWT, at+jwt or okta-internal-at+jwt",
         }
     }
@@ -200,8 +73,13 @@ impl Profile {
         if matches!(row.types, Types::AtJwt) {
             return "no claim of another kind of token".to_owned();
         }
-        let needed = row.needs.join(" or ");
-        let needed = needed + if row.needs.is_empty() { "" } else { ", " };
+        let mut needed = row.needs.join(" or ");
+        if !needed.is_empty() {
+            needed.push_str(", ");
+        }
+        if !row.subject_begins.is_empty() {
+            needed = format!("{needed}sub {}…, ", row.subject_begins);
+        }
         let login = match row.beyond_a_login {
             [] => "",
             [_, ..] => ", and none of a login without access",
@@ -214,8 +92,11 @@ impl Profile {
     pub fn kind_claims(self) -> impl Iterator<Item = &'static str> {
         let row = self.row();
         let login = LOGIN.iter().filter(|_| !row.beyond_a_login.is_empty());
+        let nonce = ["nonce"]
+            .iter()
+            .filter(|name| !row.beyond_a_login.is_empty() && !row.refused.contains(name));
         let names = ["token_use", "typ"].iter().chain(row.refused).chain(login);
-        names.copied()
+        names.chain(nonce).copied()
     }
 
     /// The claims of which an access token must have one if its header does not name its kind;
@@ -251,9 +132,25 @@ impl Profile {
             Machines::Marked { claims, subjects } => {
                 !claims.is_empty() || matches!(subjects, [(_, Machine), ..])
             }
-            Machines::Entra | Machines::Keycloak | Machines::WithoutClaimOfUsers(_) => true,
+            Machines::ByClaim { machines, .. } => machines.is_some(),
+            Machines::All
+            | Machines::Entra
+            | Machines::Keycloak
+            | Machines::WithoutClaimOfUsers(_) => true,
             Machines::Unmarked => false,
         }
+    }
+
+    /// Whether its issuers mark the tokens of users. If they do not, no principal is known to be a user.
+    #[must_use]
+    pub const fn marks_users(self) -> bool {
+        !matches!(self.row().machines, Machines::All | Machines::Unmarked)
+    }
+
+    /// Whether access tokens name scopes.
+    #[must_use]
+    pub const fn has_scopes(self) -> bool {
+        self.row().has_scopes
     }
 
     /// The claim that is compared with the configured audience.
@@ -271,6 +168,30 @@ impl Profile {
         Err(InvalidToken::TypNotAccepted)
     }
 
+    /// Whether none of its claims marks another kind of token. Someone else vouches that it is an access
+    /// token: a nonce or a login says nothing then.
+    pub(crate) fn check_other_kinds(self, claims: &Claims) -> Result<(), InvalidToken> {
+        if self.row().is_marked_as_other_kind(claims) {
+            return Err(InvalidToken::TypNotAccepted);
+        }
+        Ok(())
+    }
+
+    /// The subject: `sub`, or the claim that the issuer uses without it.
+    #[inline]
+    pub(crate) fn subject(self, claims: &Claims) -> Result<Option<Text>, InvalidToken> {
+        let sub = claims.subject_text()?;
+        match self.row().subject_otherwise {
+            [] => Ok(sub),
+            names => subject_otherwise(sub, names, claims),
+        }
+    }
+
+    /// Whether [`subject`](Self::subject) may read a claim other than `sub`.
+    pub(crate) const fn has_other_subjects(self) -> bool {
+        !self.row().subject_otherwise.is_empty()
+    }
+
     /// The claim that names the client in this token.
     #[inline]
     pub(crate) fn client_id(self, claims: &Claims) -> Option<Value<'_>> {
@@ -282,88 +203,6 @@ impl Profile {
         self.row().machines.kind_of(claims, client_id)
     }
 }
-
-/// The row of a profile.
-pub(crate) struct Row {
-    name: &'static str,
-    documentation: &'static str,
-    /// The common parts of its issuers' URLs, if any.
-    issuers: &'static [&'static str],
-    /// The values that the header's `typ` may have.
-    types: Types,
-    /// The values that the claim `typ` may have, if present.
-    access_types: &'static [&'static str],
-    /// The claim that names the kind of a token, with its values for access tokens. If there is no
-    /// such claim and the header's `typ` is not `at+jwt`, the following fields decide.
-    says: Option<(&'static str, &'static [&'static str])>,
-    /// An access token has one of these, if there are any.
-    needs: &'static [&'static str],
-    /// It has none of these, which only another kind of token has.
-    refused: &'static [&'static str],
-    /// If there are any, a token that describes a login, as ID tokens do, must also have one of
-    /// these, which name the client or the access it was given. `azp` does not count: ID tokens
-    /// have it, too.
-    beyond_a_login: &'static [&'static str],
-    required_claims: &'static [&'static str],
-    client_id_claims: &'static [&'static str],
-    audience_claim: &'static str,
-    roles: &'static [&'static [&'static str]],
-    machines: Machines,
-}
-
-/// The defaults that most profiles share.
-const COMMON: Row = Row {
-    name: "",
-    documentation: "",
-    issuers: &[],
-    types: Types::Jwt,
-    access_types: &["Bearer", "JWT", "at+jwt"],
-    says: None,
-    needs: &[],
-    refused: OTHER_KINDS,
-    beyond_a_login: &[],
-    required_claims: &["sub", "iat"],
-    client_id_claims: &[],
-    audience_claim: "aud",
-    roles: &[],
-    machines: Machines::Unmarked,
-};
-
-/// The `typ` that the header of an access token may have.
-enum Types {
-    AnyButOtherKinds,
-    AtJwt,
-    /// `JWT`, or none.
-    Jwt,
-    JwtOrOkta,
-}
-
-/// Claims that only another kind of token has: ID token (OIDC Core §2, §3.3.2.11), logout token and
-/// security event (RFC 8417 §2.2), DPoP proof (RFC 9449 §4.2).
-const OTHER_KINDS: &[&str] = &[
-    "nonce", "at_hash", "c_hash", "s_hash", "events", "htm", "htu",
-];
-
-/// Claims that describe a login.
-const LOGIN: &[&str] = &["auth_time", "sid", "acr", "amr"];
-
-/// The claims about access that go beyond a login.
-const ACCESS_AT_AUTH0_OR_ENTRA: &[&str] = &[
-    "scope",
-    "scp",
-    "permissions",
-    "roles",
-    "gty",
-    "idtyp",
-    "appid",
-];
-
-/// The values of Keycloak's claim `typ` for access tokens.
-const KEYCLOAK_ACCESS: &[&str] = &["Bearer", BOUND];
-
-/// The value of the claim `typ` for a token that is bound to a key. Such a token only lacks the
-/// proof, so we refuse it for that reason.
-const BOUND: &str = "DPoP";
 
 impl Row {
     /// The first claim that is present counts.
@@ -381,7 +220,7 @@ impl Row {
 
     fn is_access_token(&self, claims: &Claims, typ: Typ) -> bool {
         let kind = claims.get("typ");
-        if kind.is_some_and(|kind| !self.is_of_access(kind, claims)) {
+        if kind.is_some_and(|kind| !self.is_of_access(kind, claims)) || !self.fits_subject(claims) {
             return false;
         }
         if let Some((name, values)) = self.says {
@@ -392,11 +231,42 @@ impl Row {
     }
 
     fn is_of_access_by_its_claims(&self, claims: &Claims) -> bool {
-        let (needs, beyond) = (self.needs, self.beyond_a_login);
-        (needs.is_empty() || has_any(claims, needs))
+        (self.needs.is_empty() || has_any(claims, self.needs))
             && !has_any(claims, self.refused)
             && !is_for_another_use(claims)
-            && (beyond.is_empty() || !has_any(claims, LOGIN) || has_any(claims, beyond))
+            && (self.beyond_a_login.is_empty() || self.is_beyond_a_login(claims))
+    }
+
+    /// A `nonce` or the description of a login is not enough to refuse a token, if it has what ID tokens
+    /// do not have. ZITADEL's do name the client, so both together need a scope.
+    fn is_beyond_a_login(&self, claims: &Claims) -> bool {
+        match (has_any(claims, LOGIN), has(claims, "nonce")) {
+            (false, false) => true,
+            (true, true) => has_any(claims, &["scope", "scp"]),
+            (true, false) | (false, true) => has_any(claims, self.beyond_a_login),
+        }
+    }
+
+    fn fits_subject(&self, claims: &Claims) -> bool {
+        self.subject_begins.is_empty() || {
+            let sub = claims.subject().ok().flatten();
+            sub.is_none_or(|sub| sub.starts_with(self.subject_begins))
+        }
+    }
+
+    /// Whether a claim says that the token is of another kind: the issuer's own mark, or one of logout
+    /// tokens, security events and proofs.
+    fn is_marked_as_other_kind(&self, claims: &Claims) -> bool {
+        let kind = claims.get("typ");
+        let is_said = |(name, values): (&str, &[&str])| {
+            let claim = claims.get(name);
+            claim.is_some_and(|claim| !values.iter().any(|value| claim.is_str(value)))
+        };
+        kind.is_some_and(|kind| !self.is_of_access(kind, claims))
+            || self.says.is_some_and(is_said)
+            || is_for_another_use(claims)
+            || has_any(claims, &["events", "htm", "htu"])
+            || !self.fits_subject(claims)
     }
 
     /// Whether the claim `typ`, in which Keycloak names the kind of a token, marks an access token.
@@ -415,6 +285,25 @@ impl Row {
 #[error("not a profile: one of {}", Profile::NAMES.join(", "))]
 #[non_exhaustive]
 pub struct UnknownProfile;
+
+/// The first of these claims that is present, if `sub` is absent or empty.
+#[cold]
+fn subject_otherwise(
+    sub: Option<Text>,
+    names: &[&str],
+    claims: &Claims,
+) -> Result<Option<Text>, InvalidToken> {
+    if sub
+        .as_ref()
+        .is_some_and(|sub| !claims.resolve(sub).is_empty())
+    {
+        return Ok(sub);
+    }
+    Text::read(names.iter().find_map(|name| claims.get(name)))
+}
+
+/// Claims that describe a login.
+const LOGIN: &[&str] = &["auth_time", "sid", "acr", "amr"];
 
 /// The `aud`, if there is exactly one.
 #[inline(never)]
@@ -446,7 +335,8 @@ fn says(claims: &Claims, name: &str, value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{COMMON, Row};
+    use super::Row;
+    use super::table::COMMON;
     use crate::claims::Claims;
     use crate::header::Typ;
     use crate::json::Tape;

@@ -15,6 +15,7 @@ mod generated;
 mod json;
 mod principal;
 mod profiles;
+mod providers;
 mod requirements;
 mod rfc6750;
 mod rfc7515;

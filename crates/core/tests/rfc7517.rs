@@ -739,6 +739,108 @@ fn t_key_20_two_fitting_keys_with_one_kid_are_ambiguous() {
 }
 
 /// However it is listed: again, without `alg`, under another name or without one.
+/// AD FS: `x5t` alone names the key, and each key of the set has one.
+#[test]
+fn a_key_by_thumbprint_is_selected_among_those_of_the_set() {
+    let next = SigningKey::second(Algorithm::Rs256).with_kid("T2");
+    let first = key().with_kid("T1");
+    for (member, other) in [("x5t", "x5t#S256"), ("x5t#S256", "x5t")] {
+        let named =
+            [(&first, "T1"), (&next, "T2")].map(|(key, name)| with(key.public_jwk(), member, name));
+        let nameless = named.clone().map(|jwk| without(jwk, "kid"));
+        for jwks in [named, nameless] {
+            let keys = keys_from(jwks);
+            for (key, name) in [(&first, "T1"), (&next, "T2")] {
+                let token = good()
+                    .key(key.clone())
+                    .without_header("kid")
+                    .header(member, name);
+                decide(&token.sign(), &keys, &policy()).unwrap();
+                // What no key of the set has is ignored.
+                let both = token.clone().header(other, "unknown");
+                decide(&both.sign(), &keys, &policy()).unwrap();
+                let null = token.header("kid", json!(null));
+                decide(&null.sign(), &keys, &policy()).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_thumbprint_next_to_a_kid_decides_nothing() {
+    let other = with(
+        SigningKey::second(Algorithm::Rs256).public_jwk(),
+        "x5t",
+        "T2",
+    );
+    let keys = keys_from([with(key().public_jwk(), "x5t", "T1"), other]);
+    for thumbprint in [json!("T2"), json!("unknown"), json!(5), json!("")] {
+        let token = good().header("x5t", thumbprint);
+        decide(&token.sign(), &keys, &policy()).unwrap();
+    }
+    // One that names nothing is ignored, whatever it is.
+    let one = keys_from([with(key().public_jwk(), "x5t", "T1")]);
+    for thumbprint in [json!(5), json!(null), json!(["T1"]), json!("x".repeat(257))] {
+        let token = good().without_header("kid").header("x5t", thumbprint);
+        decide(&token.sign(), &one, &policy()).unwrap();
+    }
+}
+
+#[test]
+fn t_key_25_a_thumbprint_only_selects_among_the_keys_of_the_set() {
+    let attacker = SigningKey::second(Algorithm::Rs256);
+    let ec = with(
+        SigningKey::first(Algorithm::Es256).public_jwk(),
+        "x5t",
+        "E1",
+    );
+    let rsa = with(key().public_jwk(), "x5t", "T1");
+    let keys = keys_from([rsa, ec]);
+    let token = |name: &str| good().without_header("kid").header("x5t", name);
+    let reason = |token: Token| decide(&token.sign(), &keys, &policy()).unwrap_err();
+    // Of another kind or algorithm, though there is one key that fits.
+    assert_eq!(reason(token("E1")), InvalidToken::AlgKeyMismatch.into());
+    let es256 = token("T1")
+        .key(SigningKey::first(Algorithm::Es256))
+        .without_header("kid");
+    assert_eq!(reason(es256), InvalidToken::AlgKeyMismatch.into());
+    // Computed from a certificate that the token carries.
+    let forged = token("of the certificate in the token")
+        .key(attacker.clone())
+        .without_header("kid")
+        .header("x5c", json!(["MIIB"]))
+        .header("jwk", attacker.public_jwk());
+    assert_eq!(reason(forged.clone()), InvalidToken::KidUnknown.into());
+    // Nor is it the name of a key in another form: `kid`, upper case, or with padding.
+    for name in ["t1", "T1=", "", key().kid().unwrap()] {
+        assert_eq!(
+            reason(token(name)),
+            InvalidToken::KidUnknown.into(),
+            "{name}"
+        );
+    }
+    // With the name of ours, its signature is still the attacker's.
+    let named = forged.header("x5t", "T1");
+    assert_eq!(reason(named), InvalidToken::SignatureInvalid.into());
+}
+
+#[test]
+fn t_key_25_several_keys_with_one_thumbprint_are_ambiguous() {
+    let other = with(
+        SigningKey::second(Algorithm::Rs256).public_jwk(),
+        "x5t",
+        "T1",
+    );
+    let keys = keys_from([with(key().public_jwk(), "x5t", "T1"), other]);
+    let token = good().without_header("kid").header("x5t", "T1");
+    let reason = decide(&token.sign(), &keys, &policy()).unwrap_err();
+    assert_eq!(reason, InvalidToken::KidAmbiguous.into());
+    // Without thumbprints in the set, the one in the token names nothing.
+    let keys = keys_of([&key(), &SigningKey::second(Algorithm::Rs256)]);
+    let reason = decide(&token.sign(), &keys, &policy()).unwrap_err();
+    assert_eq!(reason, InvalidToken::KidMissing.into());
+}
+
 #[test]
 fn one_key_is_one_key() {
     let (key, jwk) = (key(), key().public_jwk());

@@ -23,6 +23,7 @@ mod description;
 mod documents;
 mod hosts;
 mod identity;
+mod impossible;
 mod issuers;
 mod key;
 mod listen;
@@ -197,9 +198,7 @@ impl Config {
     fn read(fields: &Fields<'_, Root>, surroundings: &Surroundings<'_>) -> Self {
         let server = ServerSettings::read(fields, surroundings);
         let requirements = requirements::read(fields);
-        if server.marks_no_machines() {
-            requirements::warn_of_machines(fields);
-        }
+        impossible::warn(fields);
         let listen = Listen::read(fields, surroundings);
         let proxy = listen.proxy.as_ref();
         let overrides = proxy.map_or(&[][..], |proxy| &proxy.method_overrides);

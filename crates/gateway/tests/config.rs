@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use std::ops::Range;
 use std::path::Path;
 
+use bearward::Requirements;
+use bearward::core::requirements::Asked;
 use bearward_gateway::config::{self, Code, Config, Mistakes, Surroundings};
 use bearward_testing::{Algorithm, SigningKey, keys};
 use proptest::prelude::*;
@@ -1271,25 +1273,230 @@ fn t_fwd_13_a_route_that_is_never_used_is_warned_of() {
     assert_eq!(warnings(&twice), ["rule_pattern 12:1"]);
 }
 
+/// The warnings about an issuer with this profile and these requirements, without their places.
+fn warnings_of(issuer: &str, requirements: &str) -> Vec<String> {
+    let text = with_more(&format!("[requirements.x]\n{requirements}\n"));
+    let text = text.replacen("[[issuers]]", &format!("[[issuers]]\n{issuer}"), 1);
+    let codes = warnings(&text).into_iter();
+    let code = |warning: String| warning.split(' ').next().unwrap_or_default().to_owned();
+    codes.map(code).collect()
+}
+
+const NOT_WARNED: [String; 0] = [];
+
 #[test]
 fn t_clm_21_a_kind_that_no_token_can_have_is_warned_of() {
-    let with = |profile: &str, kind: &str| {
-        let text = with_more(&format!("[requirements.x]\nkind = '{kind}'\n"));
-        let issuer = format!("[[issuers]]\nprofile = '{profile}'");
-        warnings(&text.replacen("[[issuers]]", &issuer, 1))
-    };
-    let found = with("generic", "machine");
-    assert_eq!(found.len(), 1, "{found:?}");
+    for (profile, kind) in [
+        ("generic", "machine"),
+        ("dex", "user"),
+        ("dex", "machine"),
+        ("kubernetes", "user"),
+        ("authentik", "machine"),
+    ] {
+        let found = warnings_of(
+            &format!("profile = '{profile}'"),
+            &format!("kind = '{kind}'"),
+        );
+        assert_eq!(found, ["impossible"], "{profile} {kind}");
+    }
     for (profile, kind) in [
         ("generic", "user"),
         ("keycloak", "machine"),
         ("rfc9068", "machine"),
+        ("kubernetes", "machine"),
+        ("authentik", "user"),
+    ] {
+        let found = warnings_of(
+            &format!("profile = '{profile}'"),
+            &format!("kind = '{kind}'"),
+        );
+        assert_eq!(found, NOT_WARNED, "{profile} {kind}");
+    }
+}
+
+#[test]
+fn requirements_that_no_token_can_meet_are_warned_of() {
+    for (profile, requirements) in [
+        ("firebase", "client_ids = ['c']"),
+        ("zitadel", "scopes = ['read']"),
+        ("spiffe", "any_scopes = [['read']]"),
+        ("keycloak", "roles = ['buyer']"),
+        ("okta", "verified = true"),
+        ("supabase", "not_anonymous = true"),
+        ("rfc9068", "kind = 'machine'\nmax_age = '5m'"),
+        ("kubernetes", "max_age = '5m'"),
+        ("rfc9068", "kind = 'machine'\nverified = true"),
+        ("keycloak", "claims = { realm_access = 'buyer' }"),
+        (
+            "keycloak",
+            "roles = ['buyer']\nroles_claim = 'realm_access'",
+        ),
+        ("ory", "claims = { ext = 'x' }"),
+        ("kubernetes", "claims = { 'kubernetes.io' = 'x' }"),
+    ] {
+        let found = warnings_of(&format!("profile = '{profile}'"), requirements);
+        assert_eq!(found, ["impossible"], "{profile} {requirements}");
+    }
+    for (profile, requirements) in [
+        (
+            "rfc9068",
+            "roles = ['buyer']\nverified = true\nmax_age = '5m'",
+        ),
+        (
+            "generic",
+            "roles = ['buyer']\nscopes = ['read']\nclient_ids = ['c']",
+        ),
+        (
+            "keycloak",
+            "roles = ['buyer']\nroles_claim = ['realm_access', 'roles']",
+        ),
+        ("ory", "roles = ['a']\nroles_claim = ['ext', 'roles']"),
+        ("generic", "roles = ['a']\nroles_claim = ['ext', 'roles']"),
+        ("dex", "client_ids = ['c']\nclaims = { groups = 'a' }"),
+        (
+            "kubernetes",
+            "[[requirements.x.claim_rules]]\nclaim = ['kubernetes.io', 'namespace']\nvalues = 'a'",
+        ),
+        (
+            "rfc9068",
+            "claims = { 'https://x.example/claims/a.b' = 'x' }",
+        ),
+    ] {
+        let found = warnings_of(&format!("profile = '{profile}'"), requirements);
+        assert_eq!(found, NOT_WARNED, "{profile} {requirements}");
+    }
+    // Where one of several issuers can meet them, they are of use.
+    let other = "[[issuers]]\nissuer = 'https://b.example'\naudiences = ['b']\nprofile = 'ory'\n";
+    let text = with_more(&format!(
+        "{other}[requirements.x]\nkind = 'user'\nscopes = ['a']\n"
+    ));
+    let dex = text.replacen("[[issuers]]", "[[issuers]]\nprofile = 'dex'", 1);
+    assert_eq!(warnings(&dex), NOT_WARNED);
+}
+
+#[test]
+fn what_hardly_anybody_means_is_warned_of() {
+    for (issuer, requirements) in [
+        ("", "claims = { 'realm_access.roles' = 'buyer' }"),
+        (
+            "",
+            "roles = ['a']\nroles_claim = 'resource_access.api.roles'",
+        ),
+        (
+            "profile = 'okta'",
+            "roles = ['a']\nroles_claim = ['ext', 'roles']",
+        ),
+        (
+            "profile = 'okta'",
+            "roles = ['a']\nroles_claim = ['realm_access', 'roles']",
+        ),
+        ("subject_claim = 'preferred_username'", "scopes = ['a']"),
+        ("client_ids = ['https://api.example.com']", "scopes = ['a']"),
+        (
+            "client_ids = ['https://api.example.com']\ntokens = 'by_audience'\nprofile = 'generic'",
+            "scopes = ['a']",
+        ),
+    ] {
+        let found = warnings_of(issuer, requirements);
+        assert_eq!(found, ["value"], "{issuer} {requirements}");
+    }
+    for (issuer, requirements) in [
+        (
+            "client_ids = ['https://api.example.com']\nprofile = 'spring'",
+            "scopes = ['a']",
+        ),
+        ("subject_claim = 'upn'\nprofile = 'adfs'", "scopes = ['a']"),
+        ("tokens = 'by_audience'", "scopes = ['a']"),
     ] {
         assert_eq!(
-            with(profile, kind),
-            Vec::<String>::new(),
-            "{profile} {kind}"
+            warnings_of(issuer, requirements),
+            NOT_WARNED,
+            "{issuer} {requirements}"
         );
+    }
+    let clients = warnings_of("client_ids = ['c']\nprofile = 'firebase'", "max_age = '5m'");
+    assert_eq!(clients, ["impossible"]);
+}
+
+#[test]
+fn an_issuer_that_needs_a_profile_is_recognised() {
+    let of = |issuer: &str, more: &str| {
+        let text = with("https://id.example.com", issuer);
+        warnings(&text.replacen("[[issuers]]", &format!("[[issuers]]\n{more}"), 1)).len()
+    };
+    assert_eq!(of("https://id.example.com/realms/shop", ""), 1);
+    assert_eq!(
+        of("https://id.example.com/realms/shop", "profile = 'keycloak'"),
+        0
+    );
+    assert_eq!(
+        of("https://id.example.com/realms/shop", "profile = 'generic'"),
+        0
+    );
+    assert_eq!(of("https://x.b2clogin.com/t/v2.0/", ""), 1);
+    assert_eq!(of("https://id.example.com", ""), 0);
+    for (audience, expected) in [
+        ("account", 1),
+        ("realm-management", 1),
+        ("shop-realm", 1),
+        ("api", 0),
+    ] {
+        let text = with(
+            AUDIENCES,
+            &format!("audiences = ['{audience}']\nprofile = 'keycloak'"),
+        );
+        assert_eq!(warnings(&text).len(), expected, "{audience}");
+    }
+}
+
+/// The paths of the claims that the first route requires.
+fn claims_of(config: &Config) -> Vec<Vec<String>> {
+    let route = config.routes.iter().next().expect("a route");
+    let all = route.require.iter().flatten().flat_map(Requirements::each);
+    let paths = all.filter_map(Asked::claim);
+    paths
+        .map(|path| path.names().map(str::to_owned).collect())
+        .collect()
+}
+
+#[test]
+fn t_clm_16_a_path_is_a_list_of_names() {
+    for (written, expected) in [
+        (
+            "roles = ['a']\nroles_claim = ['realm_access', 'roles']",
+            &["realm_access", "roles"][..],
+        ),
+        (
+            "roles = ['a']\nroles_claim = 'https://x.example/roles.a'",
+            &["https://x.example/roles.a"],
+        ),
+        (
+            "[[requirements.x.claim_rules]]\nclaim = ['resource_access', 'a.b/c', 'roles']\nvalues = ['a', 'b']",
+            &["resource_access", "a.b/c", "roles"],
+        ),
+        ("claim_rules = [{ claim = 'a', values = 'a' }]", &["a"]),
+    ] {
+        let text = with_more(&format!("[requirements.x]\n{written}\n"));
+        let text = text.replacen("path_prefix", "require = ['x']\npath_prefix", 1);
+        let config = parse(&text).unwrap_or_else(|mistakes| panic!("{}", mistakes.render("")));
+        let paths: Vec<Vec<String>> = claims_of(&config);
+        assert_eq!(paths, [expected], "{written}");
+    }
+    for (wrong, expected) in [
+        ("roles_claim = 'a'", &["missing", "missing"][..]),
+        ("roles = ['a']\nroles_claim = []", &["value"]),
+        ("roles = ['a']\nroles_claim = [1]", &["type"]),
+        ("claim_rules = []", &["value"]),
+        ("claim_rules = [{ claim = 'a' }]", &["missing"]),
+        ("claim_rules = [{ claim = [], values = 'a' }]", &["value"]),
+        ("claim_rules = [{ claim = 'a', values = [] }]", &["value"]),
+    ] {
+        let found = mistakes(&with_more(&format!("[requirements.x]\n{wrong}\n")));
+        let codes: Vec<_> = found
+            .iter()
+            .map(|found| found.split(' ').next().unwrap())
+            .collect();
+        assert_eq!(codes, expected, "{wrong}");
     }
 }
 

@@ -7,6 +7,7 @@
 )]
 
 mod admin;
+mod cases;
 mod config;
 mod conformance;
 mod doors;

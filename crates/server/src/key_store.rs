@@ -307,7 +307,7 @@ impl Shared {
 
     async fn wait_for_kid(&self, header: &Header, arrived: Instant) -> Result<Selected, Rejection> {
         let deadline = after(arrived, KID_WAIT);
-        let kid = header.kid().unwrap_or_default();
+        let kid = header.key_name().unwrap_or_default();
         loop {
             let mut flights = self.flights.subscribe();
             let answer = self.schedule().ask(kid, arrived, Instant::now());

@@ -16,8 +16,16 @@ pub(super) enum Machines {
     /// Only users have this claim. Without it, a machine's `sub` is its client; otherwise the kind
     /// is unknown.
     WithoutClaimOfUsers(&'static str),
+    /// Only users have one of these claims, and only machines the other, if there is such a claim.
+    /// Without either, the kind is unknown.
+    ByClaim {
+        users: &'static str,
+        machines: Option<&'static str>,
+    },
     /// The issuer sets no marks, so the kind is unknown.
     Unmarked,
+    /// Every principal is a machine.
+    All,
     Entra,
     Keycloak,
 }
@@ -51,18 +59,34 @@ impl Machines {
                 if marks.any(|(name, value)| says(claims, name, value)) {
                     return PrincipalKind::Machine;
                 }
+                // Its forms are compared with `sub`, so without one they say nothing.
+                if subject.is_empty() {
+                    return PrincipalKind::Unknown;
+                }
                 let mut subjects = subjects.iter();
                 let found = subjects.find(|(form, _)| form.is(subject, claims, client_id));
                 found.map_or(PrincipalKind::User, |(_, kind)| *kind)
             }
             Self::WithoutClaimOfUsers(name) => {
-                match (has(claims, name), client_id == Some(subject)) {
+                let is_client = !subject.is_empty() && client_id == Some(subject);
+                match (has(claims, name), is_client) {
                     (true, _) => PrincipalKind::User,
                     (false, true) => PrincipalKind::Machine,
                     (false, false) => PrincipalKind::Unknown,
                 }
             }
+            Self::ByClaim { users, machines } => {
+                match (
+                    has(claims, users),
+                    machines.is_some_and(|name| has(claims, name)),
+                ) {
+                    (true, false) => PrincipalKind::User,
+                    (false, true) => PrincipalKind::Machine,
+                    (true, true) | (false, false) => PrincipalKind::Unknown,
+                }
+            }
             Self::Unmarked => PrincipalKind::Unknown,
+            Self::All => PrincipalKind::Machine,
             Self::Entra => entra_kind(claims),
             Self::Keycloak => keycloak_kind(claims, client_id),
         }

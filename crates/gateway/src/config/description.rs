@@ -16,8 +16,8 @@ use crate::net::address::Address;
 use super::key::{Choice, Key, Keys, Table, chosen, defaulted, optional, required};
 use super::mistakes::Code;
 use super::reader::{
-    ByName, Claims, Count, Each, Flag, FromOne, Groups, Hidden, Inner, Text, TextOrTexts, Texts,
-    Value,
+    ByName, Claims, Count, Each, Flag, FromOne, Groups, Hidden, Inner, Path, Text, TextOrTexts,
+    Texts, Value,
 };
 
 /// A table: its meaning, and for each key the type of the value, the default and the meaning.
@@ -87,6 +87,8 @@ table! {
         also: Texts = optional("Other names of the same issuer, with the same keys. For example, Authgear keeps its keys when a custom domain changes `iss`."),
         audiences: TextOrTexts = required("The names of this resource server; a token must have one of them in `aud`.").missing_as(Code::AudienceMissing),
         profile: Profile = chosen("How the issuer writes access tokens, and how it marks machines. See the table of profiles."),
+        tokens: Recognition = chosen("How an access token is recognised: `by_kind`, that is, by the `typ` and the claims that the profile expects; or `by_audience`, for issuers whose access tokens cannot be distinguished from their ID tokens. With `by_audience` you vouch that the issuer writes none of `audiences` into any other kind of token: an ID token for one of them would be accepted. The identifier of a client, which is the audience of that client's ID tokens, must therefore not be one of them. A token that says it is of another kind is still refused."),
+        subject_claim: Path = optional("The claim that names the subject, for tokens without `sub` (AD FS; Keycloak without the scope `basic`): its name, or for a nested claim the names of its path, outermost first. Choose one that the issuer assigns and never assigns again: a name that users choose lets one take the place of another. Default: `sub`, or what the profile says."),
         algorithms: Texts = optional("The signature algorithms the issuer may use. Default: every algorithm with a public key. `HS256`, `HS384` and `HS512` need `secret`."),
         client_ids: Texts = optional("The clients whose tokens are accepted. Default: every client of the issuer."),
         required_claims: Texts = optional("Claims that each token must have, in addition to those of the profile."),
@@ -127,7 +129,7 @@ table! {
 table! {
     IDENTITY_FIELD: IdentityField, "A field that passes a claim to the application." {
         header: Text = required("The name of the field."),
-        claim: TextOrTexts = required("The claim: its name, or for a nested claim the names of its path, outermost first."),
+        claim: Path = required("The claim: its name, or for a nested claim the names of its path, outermost first."),
         encoding: Encoding = chosen("How its value is written."),
     }
 }
@@ -136,8 +138,10 @@ table! {
     REQUIREMENTS: Requirements, "What a principal must have. All keys of the table must be satisfied." {
         scopes: Texts = optional("Scopes; the token must have all of them."),
         any_scopes: Groups = optional("Groups of scopes; the token must have one scope of each group."),
-        roles: Texts = optional("Authgear roles; the user must have all of them."),
-        claims: Claims = optional("Claims and their required values. A claim must equal its value, or be an array that contains it. If a list is given, one of its values is enough."),
+        roles: Texts = optional("Roles; the user must have all of them."),
+        roles_claim: Path = optional("The claim with the roles: its name, or for a nested claim the names of its path, outermost first, such as `[\"realm_access\", \"roles\"]`. Default: Authgear's, `https://authgear.com/claims/user/roles`. Needs `roles`."),
+        claims: Claims = optional("Claims and their required values. A claim must equal its value, or be an array that contains it. If a list is given, one of its values is enough. Names are taken literally: for a nested claim, see `claim_rules`."),
+        claim_rules: Each<ClaimRule> = optional("The same for nested claims.").under("[[requirements.NAME.claim_rules]]"),
         client_ids: Texts = optional("Clients; the principal must be one of them."),
         kind: Option<PrincipalKind> = optional("`user`, or `machine`: a client that acts for itself. It is determined from marks that only the issuer can set. Default: any principal, including those of unknown kind, which are neither. The profile defines what marks a machine; `generic` has no such mark."),
         verified: Flag = defaulted("false", "Whether Authgear must have marked the user as verified."),
@@ -148,6 +152,13 @@ table! {
         cannot_reauthenticate: CannotReauthenticate = chosen("Whether to refuse or allow a user who must re-authenticate but has no means to. Needs `max_age`."),
         all: Texts = optional("Names of other requirements; all of them must be met."),
         any: Texts = optional("Names of other requirements; one of them must be met."),
+    }
+}
+
+table! {
+    CLAIM_RULE: ClaimRule, "A claim by its path, and its required value. A claim must equal its value, or be an array that contains it." {
+        claim: Path = required("The claim: its name, or for a nested claim the names of its path, outermost first, such as `[\"resource_access\", \"api\", \"roles\"]`. Names may have dots and slashes in them."),
+        values: TextOrTexts = required("The value; of a list, one is enough."),
     }
 }
 
@@ -261,6 +272,7 @@ words!(Encoding {
     "base64url": Base64Url,
     "percent": Percent,
 });
+words!(Recognition { "by_kind": ByKind, "by_audience": ByAudience });
 words!(Preflight { "authenticated": Authenticated, "passes": Passes });
 words!(Preset { "bearward": Bearward, "authgear": Authgear, "none": None });
 words!(Protocol { "http1": Http1, "http2": Http2, "auto": Auto });
@@ -270,6 +282,13 @@ words!(Protocol { "http1": Http1, "http2": Http2, "auto": Auto });
 pub(super) enum PrincipalKind {
     Machine,
     User,
+}
+
+/// How an access token is recognised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recognition {
+    ByAudience,
+    ByKind,
 }
 
 /// How to treat a user who must re-authenticate but cannot.

@@ -143,14 +143,11 @@ fn read_names(
 /// A field, if it is valid by itself.
 fn read_field<'t>(fields: &Fields<'t, IdentityField>) -> Option<OwnField<'t>> {
     let claim = IDENTITY_FIELD.claim.read(fields);
-    if fields.is_empty(&IDENTITY_FIELD.claim) {
-        fields.report(Code::Value, &IDENTITY_FIELD.claim, "`claim` is empty", "");
-    }
     let encoding = IDENTITY_FIELD.encoding.read(fields);
-    let path = ClaimPath::new(claim.iter().map(|name| name.value));
     let field = OwnField {
         header: IDENTITY_FIELD.header.read(fields)?,
-        source: ClaimSource::Claim(path),
+        // A path that was reported names no claim.
+        source: ClaimSource::Claim(claim.unwrap_or_else(|| ClaimPath::new([]))),
         encoding,
     };
     let alone = field.add_to(Identity::builder()).build();

@@ -15,7 +15,7 @@ use bearward_gate::identity::DERIVED_BYTES;
 use bearward_gate::publication::{Publication, Published};
 use http::{HeaderName, Method};
 
-use super::description::{self, ISSUER, PROTECTION, ROOT, Root, TOKEN_CACHE};
+use super::description::{self, ISSUER, PROTECTION, ROOT, Recognition, Root, TOKEN_CACHE};
 use super::key::Field;
 use super::mistakes::Code;
 use super::reader::{At, Fields, Given, nearest};
@@ -131,12 +131,6 @@ impl ServerSettings {
             builder = builder.issuer(issuer);
         }
         Ok(builder)
-    }
-
-    /// Whether no issuer marks the tokens of machines.
-    pub(super) fn marks_no_machines(&self) -> bool {
-        let mut policies = self.issuers.iter().flat_map(|issuer| &issuer.policies);
-        policies.all(|policy| !policy.profile().marks_machines())
     }
 
     /// Builds the resource server, which at once starts to fetch the keys that `before` does not have.
@@ -424,6 +418,8 @@ fn policies(
     let claims = ISSUER.required_claims.read(fields);
     let (profile, leeway) = (ISSUER.profile.read(fields), ISSUER.leeway.read(fields));
     let max_lifetime = ISSUER.max_lifetime.read(fields);
+    let by_audience = ISSUER.tokens.read(fields) == Recognition::ByAudience;
+    let subject_claim = ISSUER.subject_claim.read(fields);
     if fields.is_empty(&ISSUER.audiences) {
         let message = "`audiences` is empty, so no token could be accepted";
         fields.report(Code::AudienceMissing, &ISSUER.audiences, message, "");
@@ -445,6 +441,12 @@ fn policies(
         }
         if !algorithms.is_empty() {
             policy = policy.algorithms(algorithms.iter().copied());
+        }
+        if by_audience {
+            policy = policy.tokens_by_audience();
+        }
+        if let Some(path) = &subject_claim {
+            policy = policy.subject_claim(path.clone());
         }
         if let Some(max_lifetime) = max_lifetime {
             policy = policy.max_lifetime(max_lifetime);

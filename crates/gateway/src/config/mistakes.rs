@@ -50,6 +50,8 @@ codes! {
         Duplicate = "duplicate",
         /// A file or an environment variable is missing or cannot be used.
         FileMissing = "file_missing",
+        /// No token could have what is required.
+        Impossible = "impossible",
         /// No issuer is configured.
         IssuerMissing = "issuer_missing",
         /// A leeway greater than clocks can differ.

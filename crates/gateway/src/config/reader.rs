@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::ops::{Deref, Range};
 use std::time::Duration;
 
+use bearward::ClaimPath;
 use jiff::SignedDuration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -60,6 +61,8 @@ values! {
     Groups: Groups => Vec<Vec<At<&'t str>>>, groups;
     /// A text that must not be shown: mistakes in it point to its key.
     Hidden: Secret => Option<At<&'t str>>, hidden;
+    /// The path to a claim: its name, or a list of names.
+    Path: TextOrTexts => Option<ClaimPath>, claim_path;
     /// A string.
     Text: Text => Option<At<&'t str>>, text;
     /// A list of strings; a single string counts as one.
@@ -275,6 +278,17 @@ impl<'t> Given<'t> {
         Some(names.map(|name| name.get_ref().as_ref()).collect())
     }
 
+    /// The path to a claim; reports one that is empty.
+    fn claim_path(&self, field: &Field) -> Option<ClaimPath> {
+        let names = self.texts(field);
+        if self.is_empty(field) {
+            let message = format!("`{field}` is empty");
+            self.report(Code::Value, field, message, "write the name of a claim");
+        }
+        let path = ClaimPath::new(names.iter().map(|name| name.value));
+        (!names.is_empty()).then_some(path)
+    }
+
     /// Parses each of these texts; reports those that `parse` refuses, with its message.
     pub(super) fn parse_each<T>(
         &self,
@@ -361,6 +375,11 @@ impl<'t> Given<'t> {
     pub(super) fn warn(&self, code: Code, field: &Field, message: String, help: &str) {
         let span = self.span_of(field);
         self.found.warn(Mistake::new(code, &span, message, help));
+    }
+
+    /// Warns at a place.
+    pub(super) fn warn_at(&self, code: Code, span: &Range<usize>, message: String, help: &str) {
+        self.found.warn(Mistake::new(code, span, message, help));
     }
 
     fn text(&self, field: &Field) -> Option<At<&'t str>> {

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use bearward::core::requirements::{CannotReauthenticate, RequirementsBuilder, RequirementsError};
 use bearward::{ClaimPath, Requirements};
 
-use super::description::{self, PrincipalKind, REQUIREMENTS, ROOT, Root};
+use super::description::{self, CLAIM_RULE, PrincipalKind, REQUIREMENTS, ROOT, Root};
 use super::key::{Field, Keys, Kind};
 use super::mistakes::Code;
 use super::reader::{At, Fields, Given};
@@ -65,22 +65,6 @@ pub(super) fn read<'t>(fields: &Fields<'t, Root>) -> Named<'t> {
     Named {
         groups: groups.collect(),
         names,
-    }
-}
-
-/// Warns about requirements that no token can meet, because no issuer's profile recognises machines.
-pub(super) fn warn_of_machines(fields: &Fields<'_, Root>) {
-    for (name, table) in &ROOT.requirements.read(fields) {
-        if REQUIREMENTS.kind.read(table) != Some(PrincipalKind::Machine) {
-            continue;
-        }
-        let message = format!(
-            "no token can meet the requirements {:?}: no issuer has a profile that \
-             recognises machines",
-            name.value
-        );
-        let help = "set the `profile` of the issuer of these machines, or require `client_ids`";
-        table.warn(Code::Value, &REQUIREMENTS.kind, message, help);
     }
 }
 
@@ -228,6 +212,10 @@ fn conditions(name: &str, fields: &Fields<'_, description::Requirements>) -> Opt
         let key = &REQUIREMENTS.cannot_reauthenticate;
         fields.report(Code::Missing, key, message, "");
     }
+    if fields.has(&REQUIREMENTS.roles_claim) && !fields.has(&REQUIREMENTS.roles) {
+        let message = "`roles_claim` has no effect without `roles`";
+        fields.report(Code::Missing, &REQUIREMENTS.roles_claim, message, "");
+    }
     if !asks_by_itself(fields) {
         if !fields.has(&REQUIREMENTS.all) && !fields.has(&REQUIREMENTS.any) {
             let message = "this table requires nothing";
@@ -261,6 +249,18 @@ fn builder(name: &str, fields: &Fields<'_, description::Requirements>) -> Requir
         let values = values.iter().map(|value| value.value);
         builder = builder.any_claim(ClaimPath::from(claim), values);
     }
+    for rule in REQUIREMENTS.claim_rules.read(fields) {
+        let values = CLAIM_RULE.values.read(&rule);
+        if rule.is_empty(&CLAIM_RULE.values) {
+            let message = "`values` is empty, so no token could have one of them";
+            rule.report(Code::Value, &CLAIM_RULE.values, message, "");
+        }
+        let path = CLAIM_RULE.claim.read(&rule);
+        // What is missing was reported.
+        if let (Some(path), [_, ..]) = (path, values.as_slice()) {
+            builder = builder.any_claim(path, values.iter().map(|value| value.value));
+        }
+    }
     for client_id in REQUIREMENTS.client_ids.read(fields) {
         builder = builder.client_id(client_id.value);
     }
@@ -269,8 +269,12 @@ fn builder(name: &str, fields: &Fields<'_, description::Requirements>) -> Requir
         Some(PrincipalKind::User) => builder.user(),
         None => builder,
     };
+    let roles_claim = REQUIREMENTS.roles_claim.read(fields);
     for role in REQUIREMENTS.roles.read(fields) {
-        builder = builder.role(role.value);
+        builder = match &roles_claim {
+            Some(path) => builder.claim(path.clone(), role.value),
+            None => builder.role(role.value),
+        };
     }
     if REQUIREMENTS.verified.read(fields) {
         builder = builder.verified();
@@ -296,10 +300,11 @@ fn builder(name: &str, fields: &Fields<'_, description::Requirements>) -> Requir
 
 /// Whether any key is a requirement by itself.
 fn asks_by_itself(fields: &Given<'_>) -> bool {
-    let no_condition: [&Field; 3] = [
+    let no_condition: [&Field; 4] = [
         &REQUIREMENTS.all,
         &REQUIREMENTS.any,
         &REQUIREMENTS.cannot_reauthenticate,
+        &REQUIREMENTS.roles_claim,
     ];
     let mut given = description::Requirements::TABLE.fields.iter();
     given.any(|key| fields.has(key) && !no_condition.iter().any(|other| other.is(key)))
@@ -309,7 +314,10 @@ fn asks_by_itself(fields: &Given<'_>) -> bool {
 /// which nobody could meet, is reported elsewhere.
 fn report_empty_lists(fields: &Given<'_>) {
     for key in description::Requirements::TABLE.fields {
-        let is_list = matches!(key.kind, Kind::Claims | Kind::Groups | Kind::Texts);
+        let is_list = matches!(
+            key.kind,
+            Kind::Claims | Kind::Groups | Kind::Tables(_) | Kind::Texts
+        );
         if is_list && fields.is_empty(key) && !key.is(&REQUIREMENTS.any) {
             let message = format!("`{key}` is empty, so it requires nothing");
             fields.report(Code::Value, key, message, "leave it out");

@@ -6,7 +6,7 @@ use bearward_core::confirmation::{Confirmation, Evidence};
 use bearward_core::jws::UnverifiedJws;
 use bearward_core::policy::Rule;
 use bearward_core::rejection::InvalidToken;
-use bearward_core::{Policy, Profile, UnixTime};
+use bearward_core::{ClaimPath, Policy, Profile, UnixTime};
 
 use super::anatomy::Anatomy;
 use super::asked::Asked;
@@ -75,6 +75,10 @@ fn proven(jws: &UnverifiedJws<'_>) -> Result<(), InvalidToken> {
 fn expected(rule: Rule, asked: &Asked) -> Option<(&'static str, String)> {
     let (policy, profile) = (&asked.policy, asked.policy.profile());
     Some(match rule {
+        Rule::Kind if policy.tokens_by_audience() => {
+            let vouched = "any that names no other kind: tokens = \"by_audience\"";
+            ("token kind", vouched.to_owned())
+        }
         Rule::Kind => ("token kind", profile.accepted_kind()),
         Rule::Audience => {
             let audiences = one_of(asked.audiences(), "not configured: pass --audience");
@@ -86,8 +90,9 @@ fn expected(rule: Rule, asked: &Asked) -> Option<(&'static str, String)> {
         Rule::Lifetime => ("lifetime", expected_lifetime(policy)),
         Rule::RequiredClaims => ("required claims", expected_claims(policy)),
         Rule::ClaimTypes => {
-            let types = "sub, jti: strings; scope: string or strings";
-            ("claim types", types.to_owned())
+            let subject = subject_claim(policy);
+            let types = format!("{subject}, jti: strings; scope: string or strings");
+            ("claim types", types)
         }
         Rule::ClientId => (
             "client",
@@ -141,8 +146,20 @@ fn one_of<'t>(texts: impl Iterator<Item = &'t str>, none: &str) -> String {
     }
 }
 
+/// The claim that names the subject, as a path.
+fn subject_claim(policy: &Policy) -> String {
+    let path = policy.subject_claim().map_or_else(
+        || "sub".to_owned(),
+        |path| path.names().collect::<Vec<_>>().join(" → "),
+    );
+    shown_name(&path)
+}
+
 fn expected_claims(policy: &Policy) -> String {
-    let names: Vec<_> = policy.required_claims().map(shown_name).collect();
+    let mut names: Vec<_> = policy.required_claims().map(shown_name).collect();
+    if policy.subject_claim().is_some() {
+        names.push(subject_claim(policy));
+    }
     match names.as_slice() {
         [] => "none".to_owned(),
         names => names.join(" "),
@@ -198,11 +215,21 @@ fn lifetime(claims: &Members) -> String {
 }
 
 fn missing(claims: &Members, policy: &Policy) -> String {
-    let missing: Vec<_> = policy
+    let mut missing: Vec<_> = policy
         .required_claims()
         .filter(|name| !claims.has(name) || claims.get(name) == Some("\"\""))
         .map(shown_name)
         .collect();
+    let has_subject = |path: &ClaimPath| {
+        let value = claims.at(path).unwrap_or_default();
+        !value.is_null() && value != ""
+    };
+    if policy
+        .subject_claim()
+        .is_some_and(|path| !has_subject(path))
+    {
+        missing.push(subject_claim(policy));
+    }
     match missing.as_slice() {
         [] => "all present".to_owned(),
         missing => format!("missing: {}", missing.join(" ")),
@@ -230,7 +257,11 @@ fn wrong_types(
             rules.any(|(rule, answer)| rule == Rule::ClaimTypes && answer.is_err())
         })
     };
-    let typed = ["sub", "jti", "scope", "scp", "email"];
+    let subject = asked
+        .policy
+        .subject_claim()
+        .and_then(|path| path.names().next());
+    let typed = [subject.unwrap_or("sub"), "jti", "scope", "scp"];
     let wrong: Vec<String> = typed
         .into_iter()
         .filter(is_wrong)

@@ -1,6 +1,6 @@
 //! The checks of the header's members, each made separately.
 
-use bearward_core::jws::UnverifiedJws;
+use bearward_core::jws::{Typ, UnverifiedJws};
 use bearward_core::limits;
 use bearward_core::rejection::InvalidToken;
 
@@ -15,8 +15,12 @@ pub(crate) fn checks(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {
     let algorithms = asked.policy.algorithms().iter();
     let allowed: Vec<_> = algorithms.map(|alg| alg.as_str()).collect();
     let alg = format!("one of {}", allowed.join(" "));
-    let kid = format!("absent, or 1 to {} bytes", limits::KID_BYTES);
-    let typ = asked.policy.profile().accepted_types();
+    let kid = format!("absent, or at most {} bytes", limits::KID_BYTES);
+    let profile = asked.policy.profile();
+    let typ = match asked.policy.tokens_by_audience() && !profile.accepts(Typ::Unregistered) {
+        true => "absent, JWT, JOSE or at+jwt",
+        false => profile.accepted_types(),
+    };
     [
         ("alg", alg),
         ("crit", "absent".to_owned()),

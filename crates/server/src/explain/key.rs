@@ -46,9 +46,10 @@ pub(crate) fn checks(anatomy: &Anatomy<'_>, asked: &Asked, is_alg_refused: bool)
 
 fn expected_key(header: &Header) -> String {
     let algorithm = header.algorithm();
-    match header.kid() {
-        Some(_) => format!("one key with that kid for {algorithm}"),
-        None => format!("exactly one key for {algorithm}"),
+    match (header.kid(), header.key_name()) {
+        (Some(_), _) => format!("one key with that kid for {algorithm}"),
+        (None, Some(_)) => format!("one key with that thumbprint for {algorithm}"),
+        (None, None) => format!("exactly one key for {algorithm}"),
     }
 }
 
@@ -64,7 +65,7 @@ fn found_key(header: &Header, keys: &JwkSet, refused: Option<InvalidToken>) -> S
         Some(InvalidToken::KidUnknown) => format!("the issuer has {known}"),
         Some(InvalidToken::AlgKeyMismatch) => {
             format!(
-                "no key for {} among those with this kid",
+                "no key for {} among those with this name",
                 header.algorithm()
             )
         }

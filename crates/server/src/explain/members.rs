@@ -2,7 +2,9 @@
 
 use std::fmt;
 
+use bearward_core::ClaimPath;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::text;
@@ -32,6 +34,13 @@ impl Members {
     /// The value of a member, if it is a string.
     pub(crate) fn string(&self, name: &str) -> Option<String> {
         serde_json::from_str(self.get(name)?).ok()
+    }
+
+    /// The value at a path.
+    pub(crate) fn at(&self, path: &ClaimPath) -> Option<Value> {
+        let mut names = path.names();
+        let claim: Value = serde_json::from_str(self.get(names.next()?)?).ok()?;
+        names.try_fold(claim, |mut value, name| Some(value.get_mut(name)?.take()))
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
