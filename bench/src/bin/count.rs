@@ -28,7 +28,13 @@ fn main() {
     let now = UnixTime::from_secs(1_700_000_000);
     let algorithm: Algorithm = part.parse().unwrap_or(Algorithm::Rs256);
     let key = SigningKey::first(algorithm);
-    let token = Token::user(ISSUER, ISSUER, now).key(key.clone()).sign();
+    let token = Token::user(ISSUER, ISSUER, now).key(key.clone());
+    let token = match part.as_str() {
+        "members" => with_members(token).sign(),
+        _ => token.sign(),
+    };
+    // For counts per byte.
+    println!("{}", token.len());
     let keys = JwkSet::parse(jwk_set([&key]).to_string().as_bytes()).unwrap();
     let policy = Policy::builder(ISSUER, ISSUER).build().unwrap();
     let server = ResourceServer::builder()
@@ -46,7 +52,7 @@ fn main() {
         black_box(principal).unwrap();
     };
     match part.as_str() {
-        "parse" => measured(times, || {
+        "members" | "parse" => measured(times, || {
             black_box(UnverifiedJws::parse(black_box(token.as_bytes()))).unwrap();
         }),
         "cached" => {
@@ -74,4 +80,12 @@ fn main() {
         }
         _ => measured(times, authenticate),
     }
+}
+
+/// The token with as many members in one object as fit into 16 KiB.
+fn with_members(token: Token) -> Token {
+    let letters = || ('a'..='z').chain('A'..='Z');
+    let names = letters().flat_map(|first| letters().map(move |second| format!("{first}{second}")));
+    let members = names.take(1600).map(|name| (name, 1.into()));
+    token.claim("x", serde_json::Value::Object(members.collect()))
 }

@@ -157,6 +157,15 @@ impl UnusableJwk {
     }
 }
 
+/// What keys are wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// `use` is `sig` or absent (RFC 7517 §4.2).
+    Signatures,
+    /// `use` is `jwt-svid` (SPIFFE Trust Domain and Bundle §4.2.2).
+    JwtSvids,
+}
+
 /// The members of a JWK that matter. serde refuses duplicates of these.
 #[derive(Deserialize)]
 pub(crate) struct Jwk {
@@ -214,8 +223,8 @@ impl Jwk {
         names.join(" ")
     }
 
-    /// One key for each algorithm this JWK may be used with.
-    pub(crate) fn verification_keys(&self) -> Result<Vec<VerificationKey>, UnusableJwk> {
+    /// One key for each algorithm this JWK may be used with, if it may be used for this.
+    pub(crate) fn verification_keys(&self, to: Use) -> Result<Vec<VerificationKey>, UnusableJwk> {
         if self.kty == "oct" {
             return Err(UnusableJwk::Symmetric);
         }
@@ -235,13 +244,18 @@ impl Jwk {
         }
         // RFC 7517 §4.2 and §4.3: both are optional, and each that is present must allow
         // verification.
-        let for_signatures = self.usage.as_deref().is_none_or(|usage| usage == "sig");
+        let usage = self.usage.as_deref();
+        let for_signatures = match to {
+            Use::Signatures => usage.is_none_or(|usage| usage == "sig"),
+            Use::JwtSvids => usage == Some("jwt-svid"),
+        };
         let for_verifying = self
             .key_ops
             .as_ref()
             .is_none_or(|ops| ops.iter().any(|op| op == "verify"));
         if !for_signatures || !for_verifying {
-            return Err(match self.is_for_encryption() {
+            let is_for_certificates = to == Use::JwtSvids && usage == Some("x509-svid");
+            return Err(match is_for_certificates || self.is_for_encryption() {
                 true => UnusableJwk::OtherUse,
                 false => UnusableJwk::Unusable,
             });

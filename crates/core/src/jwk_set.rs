@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::header::Header;
-use crate::jwk::{Jwk, UnusableJwk, VerificationKey};
+use crate::jwk::{Jwk, UnusableJwk, Use, VerificationKey};
 use crate::limits;
 use crate::rejection::InvalidToken;
 
@@ -40,6 +40,26 @@ impl JwkSet {
     /// [`JwkSetError`] if the document is not a JWK Set, is too large, or has no usable key. A
     /// single odd key is no error: it is left out, see [`JwkSet::unusable`].
     pub fn parse(document: &[u8]) -> Result<Self, JwkSetError> {
+        Self::parse_for(Use::Signatures, document)
+    }
+
+    /// Parses the trust bundle of a [SPIFFE trust domain]: only the keys whose `use` is `jwt-svid`
+    /// are used. A document without any is a JWK Set like others, as SPIRE's discovery provider
+    /// publishes it.
+    ///
+    /// # Errors
+    ///
+    /// As [`JwkSet::parse`].
+    ///
+    /// [SPIFFE trust domain]: https://github.com/spiffe/spiffe/blob/main/standards/SPIFFE_Trust_Domain_and_Bundle.md
+    pub fn parse_spiffe_bundle(document: &[u8]) -> Result<Self, JwkSetError> {
+        match Self::parse_for(Use::JwtSvids, document) {
+            Err(JwkSetError::NoUsableKey) => Self::parse(document),
+            parsed => parsed,
+        }
+    }
+
+    fn parse_for(to: Use, document: &[u8]) -> Result<Self, JwkSetError> {
         if document.len() > limits::DOCUMENT_BYTES {
             return Err(JwkSetError::TooLarge);
         }
@@ -58,7 +78,7 @@ impl JwkSet {
         }
         let mut set = Self::empty();
         for (index, json) in document.keys.into_iter().enumerate() {
-            set.add_jwk(index, json.get());
+            set.add_jwk(index, json.get(), to);
         }
         if set.keys.is_empty() {
             return Err(JwkSetError::NoUsableKey);
@@ -152,10 +172,10 @@ impl JwkSet {
         }
     }
 
-    fn add_jwk(&mut self, index: usize, json: &str) {
+    fn add_jwk(&mut self, index: usize, json: &str, to: Use) {
         let parsed = Jwk::parse(json);
         let keys = parsed.as_ref().map_err(|reason| *reason);
-        let keys = keys.and_then(Jwk::verification_keys);
+        let keys = keys.and_then(|jwk| jwk.verification_keys(to));
         let jwk = parsed.ok();
         let kid = jwk.as_ref().and_then(Jwk::kid);
         match keys {

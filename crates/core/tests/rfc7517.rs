@@ -5,7 +5,7 @@ use bearward_core::jwk_set::{Candidates, JwkSet, JwkSetError, UnusableKey};
 use bearward_core::jws::UnverifiedJws;
 use bearward_core::limits;
 use bearward_core::rejection::InvalidToken;
-use bearward_core::{Algorithm, Policy};
+use bearward_core::{Algorithm, Policy, Profile};
 use bearward_testing::keys::{OddJwk, jwk_set, rsa_jwk_with_bits};
 use bearward_testing::{SigningKey, Token};
 use serde_json::{Value, json};
@@ -839,6 +839,49 @@ fn t_key_25_several_keys_with_one_thumbprint_are_ambiguous() {
     let keys = keys_of([&key(), &SigningKey::second(Algorithm::Rs256)]);
     let reason = decide(&token.sign(), &keys, &policy()).unwrap_err();
     assert_eq!(reason, InvalidToken::KidMissing.into());
+}
+
+#[test]
+fn t_key_16_a_spiffe_bundle_has_keys_for_jwt_svids() {
+    let svid = with(key().public_jwk(), "use", "jwt-svid");
+    let certificate = with(
+        SigningKey::second(Algorithm::Rs256).public_jwk(),
+        "use",
+        "x509-svid",
+    );
+    let signing = with(
+        SigningKey::first(Algorithm::Es256).public_jwk(),
+        "use",
+        "sig",
+    );
+    let document = |jwks: &[&Value]| json!({ "keys": jwks, "spiffe_sequence": 1 }).to_string();
+    let bundle = document(&[&certificate, &svid, &signing]);
+    let keys = Profile::Spiffe.keys(bundle.as_bytes()).unwrap();
+    assert_eq!(keys.kids().collect::<Vec<_>>(), [key().kid().unwrap()]);
+    let reasons: Vec<_> = keys
+        .unusable()
+        .iter()
+        .map(|key| (key.index, key.reason))
+        .collect();
+    assert_eq!(
+        reasons,
+        [(0, UnusableJwk::OtherUse), (2, UnusableJwk::Unusable)]
+    );
+    // Elsewhere such a key is for something else.
+    let keys = Profile::Generic.keys(bundle.as_bytes()).unwrap();
+    let reasons: Vec<_> = keys.unusable().iter().map(|key| key.reason).collect();
+    assert_eq!(reasons, [UnusableJwk::Unusable; 2]);
+    // SPIRE's discovery provider writes no `use`, or `sig`.
+    let bare = without(svid.clone(), "use");
+    let set = document(&[&bare, &signing]);
+    assert_eq!(
+        Profile::Spiffe.keys(set.as_bytes()).unwrap().kids().count(),
+        2
+    );
+    let none = Profile::Spiffe.keys(document(&[&certificate]).as_bytes());
+    assert_eq!(none.unwrap_err(), JwkSetError::NoUsableKey);
+    let no_set = Profile::Spiffe.keys(b"[]");
+    assert_eq!(no_set.unwrap_err(), JwkSetError::NotAJwkSet);
 }
 
 #[test]

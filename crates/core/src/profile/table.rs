@@ -362,6 +362,7 @@ rows! {
         subject_begins: "spiffe://",
         required_claims: &["sub"],
         has_scopes: false,
+        has_bundle: true,
         machines: Machines::All,
         ..COMMON
     };
@@ -455,6 +456,8 @@ pub(crate) struct Row {
     pub(super) client_id_claims: &'static [&'static str],
     /// Whether its tokens name scopes.
     pub(super) has_scopes: bool,
+    /// Whether its keys are in a SPIFFE trust bundle.
+    pub(super) has_bundle: bool,
     pub(super) audience_claim: &'static str,
     pub(super) roles: &'static [&'static [&'static str]],
     pub(super) machines: Machines,
@@ -476,6 +479,7 @@ pub(super) const COMMON: Row = Row {
     required_claims: &["sub", "iat"],
     client_id_claims: &[],
     has_scopes: true,
+    has_bundle: false,
     audience_claim: "aud",
     roles: &[],
     machines: Machines::Unmarked,
