@@ -353,11 +353,14 @@ impl Policy {
     }
 
     fn check_required_claims(&self, claims: &Claims) -> Result<(), InvalidToken> {
-        for name in self.required_claims() {
-            let claim = claims.get(name);
-            if claim.ok_or(InvalidToken::ClaimMissing)?.is_str("") {
-                return Err(InvalidToken::ClaimMissing);
-            }
+        let is_there = |name: &str| claims.get(name).is_some_and(|claim| !claim.is_str(""));
+        let replaced = |name: &str| self.subject_claim.is_some() && name == "sub";
+        let of_profile = self.profile.required_claims().iter();
+        let mut configured = self.required_claims.iter();
+        if !{ of_profile }.all(|name| is_there(name) || replaced(name))
+            || !configured.all(|name| is_there(name))
+        {
+            return Err(InvalidToken::ClaimMissing);
         }
         if self.subject_claim.is_none() && !self.profile.has_other_subjects() {
             return Ok(());

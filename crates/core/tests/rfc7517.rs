@@ -872,7 +872,7 @@ fn t_key_16_a_spiffe_bundle_has_keys_for_jwt_svids() {
     let reasons: Vec<_> = keys.unusable().iter().map(|key| key.reason).collect();
     assert_eq!(reasons, [UnusableJwk::Unusable; 2]);
     // SPIRE's discovery provider writes no `use`, or `sig`.
-    let bare = without(svid.clone(), "use");
+    let bare = without(svid, "use");
     let set = document(&[&bare, &signing]);
     assert_eq!(
         Profile::Spiffe.keys(set.as_bytes()).unwrap().kids().count(),

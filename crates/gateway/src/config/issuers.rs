@@ -239,6 +239,14 @@ impl IssuerSettings {
             PlainHttp::Loopback
         };
         let names: Vec<_> = names(fields).collect();
+        for name in names.iter().filter(|name| name.value.contains(['{', '}'])) {
+            let message = format!(
+                "{:?} has a placeholder, so it equals the `iss` of no token",
+                name.value
+            );
+            let help = "write the issuer of each tenant, in a table `[[issuers]]` of its own";
+            fields.report_at(Code::Value, &name.span, message, help);
+        }
         let algorithms = algorithms(fields);
         let keys = Keys::read(fields, surroundings, &algorithms);
         let internal_origin = ISSUER.internal_origin.read(fields);
