@@ -8,7 +8,9 @@ use bearward_core::{JwkSet, Policy};
 
 use crate::build_error::BuildError;
 use crate::clock::Clock;
-use crate::fetch::{FetchError, HttpTransportError, Transport};
+use crate::fetch::{
+    Authorization, Egress, FetchError, HttpTransport, HttpTransportError, Transport,
+};
 use crate::issuer_url::{IssuerUrl, PlainHttp};
 use crate::key_source::{Found, KeySource, Location};
 use crate::key_store::{KeyStore, Origin};
@@ -24,6 +26,8 @@ pub struct Issuer {
     plain_http: PlainHttp,
     freshness: Freshness,
     snapshot: Option<PathBuf>,
+    egress: Egress,
+    authorization: Option<Authorization>,
 }
 
 #[derive(Debug)]
@@ -83,7 +87,26 @@ impl Issuer {
         self
     }
 
-    /// Fetches the keys once, for a program that verifies a batch and ends.
+    /// How to reach the issuer: through a proxy, with its own certificate authority, with a client
+    /// certificate. Default: as the resource server reaches all issuers.
+    pub fn egress(mut self, egress: Egress) -> Self {
+        self.egress = egress;
+        self
+    }
+
+    /// Our credentials at the issuer, sent with each request for its metadata and keys. Default: none,
+    /// since most issuers publish both.
+    ///
+    /// They are sent only to the origin that you configured: the issuer's, its internal origin, or that
+    /// of its JWK Set ([`Issuer::jwks_uri`]). If the issuer's metadata names a JWK Set at another
+    /// origin, that is fetched without them.
+    pub fn authorization(mut self, authorization: Authorization) -> Self {
+        self.authorization = Some(authorization);
+        self
+    }
+
+    /// Fetches the keys once, for a program that verifies a batch and ends. If the issuer has an
+    /// [`Issuer::egress`], that is used in the place of `transport`.
     ///
     /// # Errors
     ///
@@ -95,16 +118,22 @@ impl Issuer {
                 KeysFrom::Discovery | KeysFrom::JwksUri(_) => Err(BuildError::IssuerMissing),
             };
         };
+        let own = if self.egress == Egress::default() {
+            None
+        } else {
+            Some(HttpTransport::through(&self.egress)?)
+        };
+        let transport = own.as_ref().map_or(transport, |own| own);
         let fetched = source.fetch(transport, &mut Found::default()).await?;
         let (_, keys) = fetched.keys.ok_or(FetchError::Status(304))?;
         Ok(keys)
     }
 
     /// Returns the keys, kept fresh from now on. Reuses a store from `kept` if it has the same
-    /// origin.
+    /// origin, or at least its keys if these can only be reached in another way now.
     pub(crate) fn start(
         self,
-        transport: &mut impl FnMut() -> Result<Arc<dyn Transport>, HttpTransportError>,
+        transport: &mut impl FnMut(&Egress) -> Result<Arc<dyn Transport>, HttpTransportError>,
         clock: &Clock,
         kept: &[Arc<KeyStore>],
     ) -> Result<(Vec<Policy>, Arc<KeyStore>), BuildError> {
@@ -117,10 +146,15 @@ impl Issuer {
                     source,
                     freshness: self.freshness,
                     snapshot: self.snapshot,
+                    egress: self.egress,
                 };
                 match kept.iter().find(|keys| keys.is_of(&origin)) {
                     Some(keys) => Arc::clone(keys),
-                    None => Arc::new(KeyStore::start(origin, transport()?, clock)),
+                    None => {
+                        let transport = transport(&origin.egress)?;
+                        let keys = kept.iter().find_map(|keys| keys.keys_for(&origin));
+                        Arc::new(KeyStore::start(origin, transport, clock, keys))
+                    }
                 }
             }
         };
@@ -135,6 +169,8 @@ impl Issuer {
             plain_http: PlainHttp::default(),
             freshness: Freshness::default(),
             snapshot: None,
+            egress: Egress::default(),
+            authorization: None,
         }
     }
 
@@ -162,6 +198,7 @@ impl Issuer {
             location,
             internal_origin: internal_origin.transpose()?,
             plain_http: self.plain_http,
+            authorization: self.authorization.clone(),
         }))
     }
 }
