@@ -21,6 +21,7 @@ pub use crate::record::telemetry::TelemetrySettings;
 
 mod description;
 mod documents;
+mod egress;
 mod hosts;
 mod identity;
 mod impossible;
@@ -39,6 +40,7 @@ mod upstreams;
 mod validity;
 
 pub use self::documents::{reference, schema};
+pub use self::egress::{ENVIRONMENT, EnvironmentError, proxies_of_environment};
 pub use self::issuers::ServerSettings;
 pub(crate) use self::listen::ListenerKind;
 pub use self::listen::{

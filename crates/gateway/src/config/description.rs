@@ -99,6 +99,13 @@ table! {
         secret: Hidden = optional("A reference to the static secret of an issuer that signs with HMAC, never the secret itself. Every byte of a file is part of the secret."),
         internal_origin: Text = optional("The origin (scheme, host and port) under which this machine reaches the issuer, if it is not the public one."),
         insecure_plain_http: Flag = defaulted("false", "Allows fetching keys from another machine over plain http: anyone on the network path can then replace them."),
+        proxy: Text = optional("The HTTP proxy through which the issuer is reached, such as `http://proxy:3128`; https passes through it unread. `environment` takes the proxies of `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, which are ignored otherwise, since a parent process may set them from a request (httpoxy). This machine is always reached directly. Default: no proxy."),
+        proxy_authorization: Hidden = optional("A reference to the credentials for `proxy`, never the credentials themselves: `user:password`, a single token (`Bearer`), or the value of `Proxy-Authorization` with its scheme. One final newline is not part of them."),
+        ca: Text = optional("A PEM file with certificate authorities to trust for this issuer, in addition to those of the system. Verification cannot be turned off."),
+        ca_only: Flag = defaulted("false", "Trusts only the authorities in `ca`, and not those of the system: no public authority can then vouch for another server under the issuer's name."),
+        client_certificate: Text = optional("A PEM file with the certificate, and the chain to its authority, that proves to the issuer who we are, if it asks (mutual TLS). Needs `client_key`."),
+        client_key: Text = optional("A PEM file with the private key of `client_certificate`; may be the same file."),
+        authorization: Hidden = optional("A reference to our credentials at the issuer, never the credentials themselves, for an issuer that does not publish its keys to everyone, such as Kubernetes: `user:password`, a single token (`Bearer`), or the value of `Authorization` with its scheme. One final newline is not part of them. A file is read again for each fetch. They are sent with requests to the origin of `issuer`, `internal_origin` or `jwks_uri`; if the issuer's metadata names a JWK Set at another origin, it is fetched without them."),
         stale_if_error: Duration = defaulted("24h", "How long keys are used while the issuer cannot be reached."),
         snapshot: Text = optional("A file that stores the last good key set, so that the gateway can restart during an outage of the issuer."),
     }

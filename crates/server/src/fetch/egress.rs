@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 use hyper_util::client::proxy::matcher::Matcher;
+use reqwest::Identity;
 use rustls::RootCertStore;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject;
@@ -120,13 +121,16 @@ impl Egress {
         let pair = chain_of.zip(key_of);
         let certified =
             pair.map(|(chain, key)| CertifiedKey::from_der(chain, key, &default_provider()));
-        match certified {
-            Some(Ok(_)) => {
-                self.client_certificate = Some([chain, b"\n", key].concat().into());
-                Ok(self)
-            }
-            Some(Err(_)) | None => Err(HttpTransportError::ClientCertificate),
+        // One file may have both.
+        let pem = match chain == key {
+            true => chain.to_vec(),
+            false => [chain, b"\n", key].concat(),
+        };
+        if !matches!(certified, Some(Ok(_))) || Identity::from_pem(&pem).is_err() {
+            return Err(HttpTransportError::ClientCertificate);
         }
+        self.client_certificate = Some(pem.into());
+        Ok(self)
     }
 
     /// The proxy for each scheme, with the URLs that go through it.
