@@ -93,62 +93,64 @@ fn every_way_to_an_issuer_may_be_configured() {
     }
 }
 
-/// Each with its place: the table begins in line 1, and these lines in line 4.
+/// Lines that cannot be used, and the place of the mistake: the first of them is line 4.
+const MISTAKES: &[(&str, &str)] = &[
+    ("ca = 'no.pem'", "file_missing 4:1"),
+    ("ca = 'empty'", "file_missing 4:1"),
+    ("ca = 'key.pem'", "file_missing 4:1"),
+    ("ca = 'long'", "too_large 4:1"),
+    ("ca_only = true", "missing 4:1"),
+    ("client_certificate = 'cert.pem'", "missing 4:1"),
+    ("client_key = 'key.pem'", "missing 4:1"),
+    (
+        "client_certificate = 'cert.pem'\nclient_key = 'other.pem'",
+        "file_missing 4:1",
+    ),
+    (
+        "client_certificate = 'cert.pem'\nclient_key = 'no.pem'",
+        "file_missing 5:1",
+    ),
+    ("authorization = 'file:no'", "file_missing 4:1"),
+    ("authorization = 'file:empty'", "file_missing 4:1"),
+    ("authorization = 'file:two'", "file_missing 4:1"),
+    ("authorization = 'file:.'", "file_missing 4:1"),
+    ("authorization = 'env:NOT_SET'", "file_missing 4:1"),
+    ("authorization = 'Bearer hunter2'", "value 4:1"),
+    ("authorization = 5", "type 4:1"),
+    ("proxy_authorization = 'file:token'", "missing 4:1"),
+    (
+        "proxy = 'http://proxy'\nproxy_authorization = 'file:two'",
+        "file_missing 5:1",
+    ),
+    (
+        "proxy = 'http://proxy'\nproxy_authorization = 'user:hunter2'",
+        "value 5:1",
+    ),
+    ("proxy = 'proxy:3128'", "value 4:9"),
+    ("proxy = 'socks5://proxy'", "value 4:9"),
+    ("proxy = 'http://proxy/path'", "value 4:9"),
+    ("proxy = ''", "value 4:9"),
+    // The place would show the password.
+    ("proxy = 'http://user:hunter2@proxy'", "value 4:1"),
+    ("jwks_file = 'jwks.json'\nca = 'ca.pem'", "value 5:1"),
+    (
+        "jwks_file = 'jwks.json'\nauthorization = 'file:token'",
+        "value 5:1",
+    ),
+    (
+        "jwks_file = 'jwks.json'\nproxy = 'environment'",
+        "value 5:1",
+    ),
+    (
+        "algorithms = ['HS256']\nsecret = 'env:STRONG'\nca_only = false",
+        "value 6:1",
+    ),
+];
+
 #[test]
 fn t_cfg_07_what_cannot_be_used_is_a_mistake_with_its_place() {
     let folder = folder();
-    for (lines, expected) in [
-        ("ca = 'no.pem'", "file_missing 4:1"),
-        ("ca = 'empty'", "file_missing 4:1"),
-        ("ca = 'key.pem'", "file_missing 4:1"),
-        ("ca = 'long'", "too_large 4:1"),
-        ("ca_only = true", "missing 4:1"),
-        ("client_certificate = 'cert.pem'", "missing 4:1"),
-        ("client_key = 'key.pem'", "missing 4:1"),
-        (
-            "client_certificate = 'cert.pem'\nclient_key = 'other.pem'",
-            "file_missing 4:1",
-        ),
-        (
-            "client_certificate = 'cert.pem'\nclient_key = 'no.pem'",
-            "file_missing 5:1",
-        ),
-        ("authorization = 'file:no'", "file_missing 4:1"),
-        ("authorization = 'file:empty'", "file_missing 4:1"),
-        ("authorization = 'file:two'", "file_missing 4:1"),
-        ("authorization = 'file:.'", "file_missing 4:1"),
-        ("authorization = 'env:NOT_SET'", "file_missing 4:1"),
-        ("authorization = 'Bearer hunter2'", "value 4:1"),
-        ("authorization = 5", "type 4:1"),
-        ("proxy_authorization = 'file:token'", "missing 4:1"),
-        (
-            "proxy = 'http://proxy'\nproxy_authorization = 'file:two'",
-            "file_missing 5:1",
-        ),
-        (
-            "proxy = 'http://proxy'\nproxy_authorization = 'user:hunter2'",
-            "value 5:1",
-        ),
-        ("proxy = 'proxy:3128'", "value 4:9"),
-        ("proxy = 'socks5://proxy'", "value 4:9"),
-        ("proxy = 'http://proxy/path'", "value 4:9"),
-        ("proxy = ''", "value 4:9"),
-        // The place would show the password.
-        ("proxy = 'http://user:hunter2@proxy'", "value 4:1"),
-        ("jwks_file = 'jwks.json'\nca = 'ca.pem'", "value 5:1"),
-        (
-            "jwks_file = 'jwks.json'\nauthorization = 'file:token'",
-            "value 5:1",
-        ),
-        (
-            "jwks_file = 'jwks.json'\nproxy = 'environment'",
-            "value 5:1",
-        ),
-        (
-            "algorithms = ['HS256']\nsecret = 'env:STRONG'\nca_only = false",
-            "value 6:1",
-        ),
-    ] {
+    for (lines, expected) in MISTAKES {
         let mistakes = parse(lines, folder.path()).expect_err(lines);
         let found: Vec<_> = mistakes
             .iter()
@@ -157,7 +159,7 @@ fn t_cfg_07_what_cannot_be_used_is_a_mistake_with_its_place() {
                 format!("{} {line}:{column}", mistake.code.as_str())
             })
             .collect();
-        assert_eq!(found, [expected], "{lines}: {mistakes}");
+        assert_eq!(found, [*expected], "{lines}: {mistakes}");
         let rendered = mistakes.render("b.toml");
         let is_shown = rendered.contains("hunter2") || format!("{mistakes:?}").contains("hunter2");
         assert!(!is_shown, "{lines}: {rendered}");
@@ -453,7 +455,7 @@ impl Demanding {
                 let head = String::from_utf8_lossy(&head[..read]).into_owned();
                 let is_known = head.contains(&*wanted.lock().unwrap());
                 heads.lock().unwrap().push(head);
-                let (status, body) = if is_known { (200, &*keys) } else { (401, "") };
+                let (status, body) = [(401, ""), (200, &*keys)][usize::from(is_known)];
                 let length = body.len();
                 let answer = format!(
                     "HTTP/1.1 {status} -\r\nConnection: close\r\nCache-Control: max-age=1\r\n\

@@ -105,8 +105,17 @@ impl Issuer {
         self
     }
 
-    /// Fetches the keys once, for a program that verifies a batch and ends. If the issuer has an
-    /// [`Issuer::egress`], that is used in the place of `transport`.
+    /// The transport that reaches the issuer by its [`Issuer::egress`].
+    ///
+    /// # Errors
+    ///
+    /// [`HttpTransportError::Tls`] if TLS cannot be set up.
+    pub fn transport(&self) -> Result<HttpTransport, HttpTransportError> {
+        HttpTransport::through(&self.egress)
+    }
+
+    /// Fetches the keys once, for a program that verifies a batch and ends: over `transport`, which is
+    /// usually that of [`Issuer::transport`].
     ///
     /// # Errors
     ///
@@ -118,12 +127,6 @@ impl Issuer {
                 KeysFrom::Discovery | KeysFrom::JwksUri(_) => Err(BuildError::IssuerMissing),
             };
         };
-        let own = if self.egress == Egress::default() {
-            None
-        } else {
-            Some(HttpTransport::through(&self.egress)?)
-        };
-        let transport = own.as_ref().map_or(transport, |own| own);
         let fetched = source.fetch(transport, &mut Found::default()).await?;
         let (_, keys) = fetched.keys.ok_or(FetchError::Status(304))?;
         Ok(keys)

@@ -35,7 +35,8 @@ pub(crate) enum KeyStore {
 
 #[derive(Debug)]
 pub(crate) struct FetchedKeys {
-    origin: Origin,
+    /// In a box, since requests do not need it.
+    origin: Box<Origin>,
     shared: Arc<Shared>,
     task: JoinHandle<()>,
 }
@@ -154,7 +155,7 @@ impl KeyStore {
         }
         let task = spawn(Arc::new(fetcher).fetch_for_ever(Arc::clone(&shared)));
         Self::Fetched(FetchedKeys {
-            origin,
+            origin: Box::new(origin),
             shared,
             task,
         })
@@ -164,7 +165,7 @@ impl KeyStore {
     pub(crate) fn is_of(&self, origin: &Origin) -> bool {
         match self {
             Self::Static(_) => false,
-            Self::Fetched(keys) => keys.origin == *origin,
+            Self::Fetched(keys) => *keys.origin == *origin,
         }
     }
 

@@ -207,10 +207,11 @@ async fn issuers_may_be_reached_in_different_ways() {
         assert!(server.authenticate(&request(&token)).await.is_ok());
     }
     // The same for keys that are fetched once.
-    let unrelated = HttpTransport::new().unwrap();
-    let keys = discovering(one.url()).egress(trusting(&one));
-    assert!(keys.fetch_keys(&unrelated).await.is_ok());
-    let keys = discovering(one.url()).fetch_keys(&unrelated).await;
+    let source = discovering(one.url()).egress(trusting(&one));
+    let transport = source.transport().unwrap();
+    assert!(source.fetch_keys(&transport).await.is_ok());
+    let source = discovering(other.url());
+    let keys = source.fetch_keys(&transport).await;
     assert_eq!(keys.unwrap_err(), BuildError::Fetch(FetchError::Tls));
 }
 
@@ -323,11 +324,11 @@ async fn t_cfg_07_credentials_that_are_gone_fail_a_fetch_and_no_request() {
     assert_eq!(last_error(&reached), None);
     let fetched = server.heads().len();
 
-    for spoil in [
-        (|file: &std::path::Path| fs::remove_file(file)) as fn(&std::path::Path) -> _,
-        |file| fs::write(file, "\n"),
-    ] {
-        spoil(&file).unwrap();
+    for spoilt in [None, Some("\n")] {
+        match spoilt {
+            None => fs::remove_file(&file).unwrap(),
+            Some(text) => fs::write(&file, text).unwrap(),
+        }
         let refused = refetch(&reached).await;
         assert!(refused.is_err());
         assert_eq!(last_error(&reached), Some(FetchError::Authorization));

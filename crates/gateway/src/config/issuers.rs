@@ -415,18 +415,26 @@ impl Keys {
     }
 }
 
-/// Warns if a secret was probably written by `echo` or an editor. A random one may end in this byte.
 fn warn_of_newline(fields: &Fields<'_, description::Issuer>, secret: &Secret) {
-    let text = secret.0.strip_suffix(b"\n");
-    let text = text.and_then(|text| str::from_utf8(text).ok());
-    let text = text.map(|text| text.strip_suffix('\r').unwrap_or(text));
-    if text.is_some_and(|text| !text.contains(char::is_control)) {
-        let message = "the secret ends in a newline, which is part of it: every token is refused \
-                       unless the issuer signs with the newline as well";
+    if ends_in_newline(&secret.0) {
         let help = "write the file without it, as with printf %s \"$SECRET\" > FILE";
-        fields.warn(Code::Value, &ISSUER.secret, message.to_owned(), help);
+        fields.warn(Code::Value, &ISSUER.secret, NEWLINE.to_owned(), help);
     }
 }
+
+/// Whether `echo` or an editor has probably added a newline to this secret, which is text without it. A
+/// random one may end in this byte as well.
+#[must_use]
+pub fn ends_in_newline(secret: &[u8]) -> bool {
+    let text = secret.strip_suffix(b"\n").map(str::from_utf8);
+    let text = text.and_then(Result::ok);
+    let text = text.map(|text| text.strip_suffix('\r').unwrap_or(text));
+    text.is_some_and(|text| !text.contains(char::is_control))
+}
+
+/// The warning about such a secret.
+pub const NEWLINE: &str = "the secret ends in a newline, which is part of it: every token is refused \
+    unless the issuer signs with the newline as well";
 
 /// The policies for tokens of the issuer under each of its names. Reports what a policy refuses, at
 /// its key.

@@ -238,13 +238,12 @@ fn fetch_error(error: &reqwest::Error) -> FetchError {
     if error.is_timeout() && !error.is_connect() {
         return FetchError::Timeout;
     }
-    if let Some(error) = tls_error(error) {
-        return match error {
-            rustls::Error::AlertReceived(alert) if is_about_us(*alert) => {
-                FetchError::ClientCertificate
-            }
-            _ => FetchError::Tls,
-        };
+    match tls_error(error) {
+        Some(rustls::Error::AlertReceived(alert)) if is_about_us(*alert) => {
+            return FetchError::ClientCertificate;
+        }
+        Some(_) => return FetchError::Tls,
+        None => {}
     }
     if error.is_connect() {
         return FetchError::Connect;

@@ -107,19 +107,7 @@ impl KeyServer {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (heads, demand) = (Arc::clone(&heads), Arc::clone(&demand));
-                let acceptor = acceptor.clone();
-                tokio::spawn(async move {
-                    let Some(acceptor) = acceptor else {
-                        return answer(stream, &heads, &demand).await;
-                    };
-                    match acceptor.accept(stream).into_fallible().await {
-                        Ok(stream) => answer(stream, &heads, &demand).await,
-                        Err((_, mut stream)) => {
-                            // What arrived unread would end the connection before the alert is read.
-                            let _ = stream.read_to_end(&mut Vec::new()).await;
-                        }
-                    }
-                });
+                tokio::spawn(meet(stream, acceptor.clone(), heads, demand));
             }
         });
         server
@@ -135,6 +123,24 @@ impl KeyServer {
 
     pub(super) fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
+    }
+}
+
+async fn meet(
+    stream: TcpStream,
+    acceptor: Option<TlsAcceptor>,
+    heads: Heads,
+    demand: Arc<Mutex<Demand>>,
+) {
+    let Some(acceptor) = acceptor else {
+        return answer(stream, &heads, &demand).await;
+    };
+    match acceptor.accept(stream).into_fallible().await {
+        Ok(stream) => answer(stream, &heads, &demand).await,
+        Err((_, mut stream)) => {
+            // What arrived unread would end the connection before the alert is read.
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        }
     }
 }
 
