@@ -68,7 +68,7 @@ impl Issuer {
     }
 
     /// Fetches keys over plain http beyond this machine: anyone on the network path can then choose
-    /// them.
+    /// them, and read an [`Issuer::authorization`].
     pub const fn insecure_plain_http(mut self) -> Self {
         self.plain_http = PlainHttp::Anywhere;
         self

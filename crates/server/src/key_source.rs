@@ -207,18 +207,28 @@ impl KeySource {
         });
         let is_internal = internal.is_some();
         // Metadata may name any `jwks_uri`: a stranger must not learn our credentials.
-        let authorization = match &self.authorization {
-            Some(authorization) if self.is_ours(url) => Some(authorization.value().await?),
-            Some(_) | None => None,
+        let (ours, withheld) = match &self.authorization {
+            Some(authorization) if self.is_ours(url) => (Some(authorization.value().await?), false),
+            Some(_) => (None, true),
+            None => (None, false),
         };
         let get = Get {
             url: internal.as_ref().unwrap_or(url),
             host: is_internal.then(|| url.authority()),
             forwarded_proto: is_internal.then(|| url.scheme()),
-            authorization: authorization.as_ref(),
+            authorization: ours.as_ref(),
             etag,
         };
-        fetch::get(transport, get).await
+        let answer = fetch::get(transport, get).await;
+        if withheld && matches!(answer, Err(FetchError::Status(401 | 403))) {
+            tracing::warn!(
+                issuer = %self.issuer,
+                url = %url,
+                "our credentials were not sent there, since only the metadata names this URL; if it needs \
+                 them, configure it as `jwks_uri`"
+            );
+        }
+        answer
     }
 }
 

@@ -99,6 +99,21 @@ async fn t_key_27_a_proxy_that_gives_no_connection_is_a_reason_of_its_own() {
     assert_eq!(last_error(&server), Some(FetchError::Connect));
 }
 
+#[tokio::test]
+async fn t_key_12_a_proxy_with_tls_is_verified_too() {
+    let (issuer, ours) = (elsewhere().await, Authority::new());
+    let proxy = ForwardProxy::start_tls(issuer.addr(), &ours).await;
+    let way = || Proxy::new(&proxy.url()).unwrap();
+    let both = format!("{}{}", issuer.ca_pem().unwrap(), ours.pem);
+    let both = Egress::new().root_certificates(both.as_bytes()).unwrap();
+    let server = reaching(discovering(ELSEWHERE), both.proxy(way())).await;
+    assert_eq!(last_error(&server), None);
+    assert_eq!(proxy.request_lines().len(), 2);
+    let server = reaching(discovering(ELSEWHERE), trusting(&issuer).proxy(way())).await;
+    assert_eq!(last_error(&server), Some(FetchError::Tls));
+    assert_eq!(proxy.request_lines().len(), 2);
+}
+
 /// A proxy in the middle is still not the issuer.
 #[tokio::test]
 async fn t_key_12_the_certificate_is_verified_through_a_proxy() {

@@ -22,26 +22,50 @@ type Heads = Arc<Mutex<Vec<String>>>;
 /// A proxy whose every way leads to one server.
 pub(super) struct ForwardProxy {
     address: SocketAddr,
+    scheme: &'static str,
     heads: Heads,
 }
 
 impl ForwardProxy {
     /// Leads to `target`, for those whose `Proxy-Authorization` is the `wanted` one.
     pub(super) async fn start(target: SocketAddr, wanted: Option<&'static str>) -> Self {
+        Self::start_with(None, target, wanted).await
+    }
+
+    /// The same over TLS, with a certificate of this authority.
+    pub(super) async fn start_tls(target: SocketAddr, authority: &Authority) -> Self {
+        let acceptor = authority.acceptor(None);
+        Self::start_with(Some(acceptor), target, None).await
+    }
+
+    async fn start_with(
+        tls: Option<TlsAcceptor>,
+        target: SocketAddr,
+        wanted: Option<&'static str>,
+    ) -> Self {
+        let scheme = ["http", "https"][usize::from(tls.is_some())];
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let heads = Heads::default();
         let seen = Arc::clone(&heads);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(lead(stream, target, wanted, Arc::clone(&seen)));
+                let seen = Arc::clone(&seen);
+                match tls.clone() {
+                    None => drop(tokio::spawn(lead(stream, target, wanted, seen))),
+                    Some(tls) => drop(tokio::spawn(lead_tls(tls, stream, target, seen))),
+                }
             }
         });
-        Self { address, heads }
+        Self {
+            address,
+            scheme,
+            heads,
+        }
     }
 
     pub(super) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     pub(super) fn request_lines(&self) -> Vec<String> {
@@ -51,7 +75,18 @@ impl ForwardProxy {
     }
 }
 
-async fn lead(mut stream: TcpStream, target: SocketAddr, wanted: Option<&str>, heads: Heads) {
+async fn lead_tls(tls: TlsAcceptor, stream: TcpStream, target: SocketAddr, heads: Heads) {
+    if let Ok(stream) = tls.accept(stream).await {
+        lead(stream, target, None, heads).await;
+    }
+}
+
+async fn lead(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    target: SocketAddr,
+    wanted: Option<&str>,
+    heads: Heads,
+) {
     let head = read_head(&mut stream).await;
     let is_tunnel = head.starts_with("CONNECT ");
     let is_known = wanted.is_none_or(|wanted| field(&head, "proxy-authorization") == Some(wanted));
