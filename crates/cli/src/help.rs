@@ -28,6 +28,12 @@ Environment:
   CLICOLOR_FORCE  If set and not 0, output is coloured even if it is not a terminal.
   any NAME        The secret of an issuer, if --secret or the configuration says env:NAME. Secrets
                   are never passed as arguments.
+  HTTPS_PROXY     The proxy on the way to issuers, only if --proxy or the configuration says
+                  `environment`; the same holds for HTTP_PROXY, ALL_PROXY and NO_PROXY.
+                  HTTP_PROXY is refused if REQUEST_METHOD is set, since a request may have set it.
+  SSL_CERT_FILE   A PEM file with the certificate authorities to trust in place of those of the
+                  system; SSL_CERT_DIR names folders of such files, separated by colons. Not on macOS
+                  and Windows, whose own stores decide.
   NOTIFY_SOCKET   For serve only: the socket on which it tells systemd that it is ready or stopping
                   (Type=notify).
 ";

@@ -3,18 +3,20 @@
 //! Keys are fetched once: a command decides with those of its start.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::path::PathBuf;
+use std::fmt;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use bearward::fetch::{FetchError, HttpTransport};
+use bearward::fetch::FetchError;
 use bearward::{BuildError, Issuer};
 use bearward_core::jwk::{SecretError, UnusableJwk, VerificationKey};
 use bearward_core::jwk_set::JwkSetError;
-use bearward_core::{Algorithm, JwkSet, Policy, limits};
+use bearward_core::{Algorithm, JwkSet, Policy};
+use bearward_gateway::config::{NEWLINE, ends_in_newline};
 
-use crate::running;
+use crate::egress::{NoWay, Way};
+use crate::{files, running};
 
 /// The options that say where the keys are.
 #[derive(clap::Args)]
@@ -26,7 +28,10 @@ pub(crate) struct KeySource {
     /// The static secret of an issuer that signs with HS256, HS384 or HS512; also set
     /// the algorithm. Every byte of a file is part of the secret
     #[arg(long, value_name = "env:NAME|file:PATH", requires = "algorithms")]
+    #[arg(conflicts_with_all = ["ca", "proxy"])]
     secret: Option<Secret>,
+    #[command(flatten)]
+    way: Way,
 }
 
 impl KeySource {
@@ -45,9 +50,16 @@ impl KeySource {
             return Err(NoKeys::SecretMissing(*hmac));
         }
         let keys = match &self.jwks {
-            None => fetched(Issuer::discover(policy.clone()), policy.issuer()),
+            None => {
+                let issuer = Issuer::discover(policy.clone());
+                fetched(issuer.egress(self.way.egress()?), policy.issuer())
+            }
+            Some(Location::File(_)) if self.way.is_given() => Err(NoKeys::NotFetched),
             Some(Location::File(path)) => parsed(path),
-            Some(Location::Url(url)) => fetched(Issuer::jwks_uri(policy.clone(), url), url),
+            Some(Location::Url(url)) => {
+                let issuer = Issuer::jwks_uri(policy.clone(), url);
+                fetched(issuer.egress(self.way.egress()?), url)
+            }
         }?;
         let unusable = keys.unusable().iter();
         for key in unusable.filter(|key| key.reason != UnusableJwk::OtherUse) {
@@ -58,11 +70,9 @@ impl KeySource {
                 .as_deref()
                 .map(|kind| format!(" [{}]", kind.escape_debug()));
             let (kid, kind) = (kid.unwrap_or_default(), kind.unwrap_or_default());
-            let warning = anstyle::AnsiColor::Yellow.on_default().bold();
-            let _ = writeln!(
-                anstream::stderr(),
-                "{warning}warning:{warning:#} key {index}{kid} of the set is left out: {reason}{kind}",
-            );
+            warn(format_args!(
+                "key {index}{kid} of the set is left out: {reason}{kind}"
+            ));
         }
         Ok(keys)
     }
@@ -101,6 +111,9 @@ impl Secret {
                 .into_encoded_bytes(),
             Self::File(path) => read(path)?,
         };
+        if ends_in_newline(&secret) {
+            warn(format_args!("{NEWLINE}"));
+        }
         let keys = algorithms
             .iter()
             .map(|algorithm| Ok((None, VerificationKey::secret(*algorithm, &secret)?)));
@@ -135,6 +148,8 @@ pub(crate) enum NoKeys {
     File { path: PathBuf, error: io::Error },
     #[error(transparent)]
     Issuer(BuildError),
+    #[error("--ca and --proxy have no effect: the keys are in a file")]
+    NotFetched,
     #[error("cannot start the network: {0}")]
     Runtime(io::Error),
     #[error("{0}")]
@@ -147,32 +162,32 @@ pub(crate) enum NoKeys {
     SecretUnset(String),
     #[error("{}: {error}", path.display())]
     Set { path: PathBuf, error: JwkSetError },
+    #[error(transparent)]
+    Way(#[from] NoWay),
 }
 
-fn parsed(path: &PathBuf) -> Result<JwkSet, NoKeys> {
+fn warn(of: fmt::Arguments<'_>) {
+    let warning = anstyle::AnsiColor::Yellow.on_default().bold();
+    let _ = writeln!(anstream::stderr(), "{warning}warning:{warning:#} {of}");
+}
+
+fn parsed(path: &Path) -> Result<JwkSet, NoKeys> {
     JwkSet::parse(&read(path)?).map_err(|error| NoKeys::Set {
-        path: path.clone(),
+        path: path.to_owned(),
         error,
     })
 }
 
-/// Reads a file, up to the maximum length of a document.
-fn read(path: &PathBuf) -> Result<Vec<u8>, NoKeys> {
-    let limit = u64::try_from(limits::DOCUMENT_BYTES).unwrap_or(u64::MAX);
-    let mut bytes = Vec::new();
-    File::open(path)
-        // One byte more, so that a file that is too large is recognised.
-        .and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut bytes))
-        .map_err(|error| NoKeys::File {
-            path: path.clone(),
-            error,
-        })?;
-    Ok(bytes)
+fn read(path: &Path) -> Result<Vec<u8>, NoKeys> {
+    files::read(path).map_err(|error| NoKeys::File {
+        path: path.to_owned(),
+        error,
+    })
 }
 
 /// Fetches an issuer's keys once.
 pub(crate) fn fetched(issuer: Issuer, from: &str) -> Result<JwkSet, NoKeys> {
-    let transport = HttpTransport::new().map_err(BuildError::from);
+    let transport = issuer.transport().map_err(BuildError::from);
     let transport = transport.map_err(NoKeys::Issuer)?;
     let keys = running::block_on(issuer.fetch_keys(&transport));
     keys.map_err(NoKeys::Runtime)?.map_err(|error| {

@@ -16,8 +16,10 @@ mod check;
 mod completions;
 mod curl;
 mod demo;
+mod egress;
 mod escape;
 mod explain;
+mod files;
 mod format;
 mod gen_config;
 mod help;
@@ -177,6 +179,8 @@ enum Failure {
     Issuer(#[from] bearward_testing::issuer::StartError),
     #[error(transparent)]
     Keys(#[from] keys::NoKeys),
+    #[error(transparent)]
+    Way(#[from] egress::NoWay),
     #[error("cannot listen on {address}: {error}")]
     Listen {
         address: SocketAddr,

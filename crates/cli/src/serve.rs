@@ -11,6 +11,7 @@ use bearward_gateway::Current;
 use bearward_gateway::config::{self, Config, Surroundings};
 use bearward_gateway::run::{Gateway, Reloads};
 
+use crate::egress::{NoWay, Way};
 use crate::log::Log;
 use crate::running;
 use crate::systemd::{self, State};
@@ -28,7 +29,7 @@ use crate::{Exit, Failure, help};
 #[command(after_long_help = help::sections([help::PLAIN_EXITS, help::ENVIRONMENT, help::FILES, help::SIGNALS]))]
 pub(crate) struct Serve {
     /// The configuration [default: bearward.toml]
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["issuer", "audiences", "upstream"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["issuer", "audiences", "upstream", "ca", "proxy"])]
     config: Option<PathBuf>,
     /// The issuer, exactly as it appears in `iss`
     #[arg(
@@ -47,6 +48,8 @@ pub(crate) struct Serve {
     /// Where to listen [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR", requires = "issuer")]
     listen: Option<SocketAddr>,
+    #[command(flatten)]
+    way: Way,
     #[command(flatten)]
     log: Log,
 }
@@ -84,7 +87,7 @@ impl Serve {
     /// The configuration; also its file and text, if it comes from a file.
     fn config(&self) -> Result<(Config, Option<(PathBuf, String)>), Failure> {
         if let (Some(issuer), Some(upstream)) = (&self.issuer, &self.upstream) {
-            let text = self.written(issuer, upstream);
+            let text = self.written(issuer, upstream)?;
             let failure = Failure::mistakes_in("the options, written as a file");
             return Ok((Config::parse(&text).map_err(failure)?, None));
         }
@@ -101,22 +104,23 @@ impl Serve {
     }
 
     /// The options written as a configuration, so that there is only one way to read them.
-    fn written(&self, issuer: &str, upstream: &str) -> String {
+    fn written(&self, issuer: &str, upstream: &str) -> Result<String, NoWay> {
         // A JSON string is also a TOML string.
         let text = |value: &str| serde_json::Value::from(value).to_string();
         let audiences: Vec<_> = self.audiences.iter().map(|name| text(name)).collect();
         let listen = self.listen.map(|address| text(&address.to_string()));
         let address = listen.map(|address| format!("address = {address}\n"));
-        format!(
-            "[[issuers]]\nissuer = {}\naudiences = [{}]\n\n\
+        Ok(format!(
+            "[[issuers]]\nissuer = {}\naudiences = [{}]\n{}\n\
              [[routes]]\nname = \"all\"\npath_prefix = \"/\"\nupstream = \"application\"\n\n\
              [upstreams.application]\nurls = {}\n\n\
              [listen.proxy]\n{}",
             text(issuer),
             audiences.join(", "),
+            self.way.written()?,
             text(upstream),
             address.unwrap_or_default(),
-        )
+        ))
     }
 }
 

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod deploy;
+mod egress;
 mod explain;
 mod explain_url;
 mod faults;

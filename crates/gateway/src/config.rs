@@ -21,6 +21,7 @@ pub use crate::record::telemetry::TelemetrySettings;
 
 mod description;
 mod documents;
+mod egress;
 mod hosts;
 mod identity;
 mod impossible;
@@ -39,7 +40,8 @@ mod upstreams;
 mod validity;
 
 pub use self::documents::{reference, schema};
-pub use self::issuers::ServerSettings;
+pub use self::egress::{ENVIRONMENT, EnvironmentError, proxies_of_environment};
+pub use self::issuers::{NEWLINE, ServerSettings, ends_in_newline};
 pub(crate) use self::listen::ListenerKind;
 pub use self::listen::{
     Address, AddressError, AdminSettings, ExtAuthzSettings, ForwardAuthSettings, Listen,

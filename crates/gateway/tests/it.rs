@@ -11,6 +11,7 @@ mod cases;
 mod config;
 mod conformance;
 mod doors;
+mod egress;
 mod ext_authz;
 mod forward_auth;
 mod log;

@@ -10,10 +10,15 @@ use std::time::Duration;
 
 use bearward_core::jwk_set::JwkSetError;
 use bearward_core::limits;
+use http::HeaderValue;
 use url::Url;
 
+mod authorization;
+mod egress;
 mod reqwest;
 
+pub use self::authorization::{Authorization, AuthorizationError};
+pub use self::egress::{Egress, Proxy};
 pub use self::reqwest::{HttpTransport, HttpTransportError};
 
 /// Sends a GET to the issuer and returns the answer.
@@ -38,6 +43,8 @@ pub struct Get<'a> {
     pub host: Option<&'a str>,
     /// The scheme to report to the issuer, if the URL's own is internal.
     pub forwarded_proto: Option<&'a str>,
+    /// The `Authorization` to send, which is secret.
+    pub authorization: Option<&'a HeaderValue>,
     /// The entity tag of our current answer, for `If-None-Match`.
     pub etag: Option<&'a str>,
 }
@@ -62,6 +69,15 @@ pub struct Answer {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
+    /// The file with our credentials for the issuer cannot be read, or has none in it.
+    #[error("authorization: the file with the credentials for the issuer cannot be used")]
+    Authorization,
+    /// The issuer demands a client certificate, or refuses ours.
+    #[error(
+        "client_certificate: the issuer demands a certificate of its clients (`client_certificate`), \
+         or refuses ours"
+    )]
+    ClientCertificate,
     /// No connection within 2 s: refused, unreachable, silent, or the name does not resolve.
     #[error("connect: could not connect to the server")]
     Connect,
@@ -80,6 +96,12 @@ pub enum FetchError {
     /// Not metadata: not a JSON object with `issuer` and `jwks_uri`.
     #[error("the document is not issuer metadata with issuer and jwks_uri")]
     NotMetadata,
+    /// No connection through the proxy: it is unreachable, refuses us, or cannot reach the issuer.
+    #[error(
+        "proxy: no connection through the proxy: it cannot be reached, refuses us, or cannot reach the \
+         issuer"
+    )]
+    Proxy,
     /// A redirect, which is never followed.
     #[error("redirect_refused: the issuer answered with redirect {0}; configure its final URL")]
     Redirect(u16),
@@ -90,7 +112,10 @@ pub enum FetchError {
     #[error("fetch_timeout: no complete answer within {} s", TIMEOUT.as_secs())]
     Timeout,
     /// The TLS handshake failed: an unknown authority, a wrong name, an expired certificate.
-    #[error("tls: the issuer's certificate could not be verified")]
+    #[error(
+        "tls: the issuer's certificate could not be verified; if a private authority issued it, \
+         configure that authority (`ca`)"
+    )]
     Tls,
     /// Larger than [`limits::DOCUMENT_BYTES`].
     #[error(

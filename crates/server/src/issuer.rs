@@ -8,7 +8,9 @@ use bearward_core::{JwkSet, Policy};
 
 use crate::build_error::BuildError;
 use crate::clock::Clock;
-use crate::fetch::{FetchError, HttpTransportError, Transport};
+use crate::fetch::{
+    Authorization, Egress, FetchError, HttpTransport, HttpTransportError, Transport,
+};
 use crate::issuer_url::{IssuerUrl, PlainHttp};
 use crate::key_source::{Found, KeySource, Location};
 use crate::key_store::{KeyStore, Origin};
@@ -24,6 +26,8 @@ pub struct Issuer {
     plain_http: PlainHttp,
     freshness: Freshness,
     snapshot: Option<PathBuf>,
+    egress: Egress,
+    authorization: Option<Authorization>,
 }
 
 #[derive(Debug)]
@@ -64,7 +68,7 @@ impl Issuer {
     }
 
     /// Fetches keys over plain http beyond this machine: anyone on the network path can then choose
-    /// them.
+    /// them, and read an [`Issuer::authorization`].
     pub const fn insecure_plain_http(mut self) -> Self {
         self.plain_http = PlainHttp::Anywhere;
         self
@@ -83,7 +87,35 @@ impl Issuer {
         self
     }
 
-    /// Fetches the keys once, for a program that verifies a batch and ends.
+    /// How to reach the issuer: through a proxy, with its own certificate authority, with a client
+    /// certificate. Default: as the resource server reaches all issuers.
+    pub fn egress(mut self, egress: Egress) -> Self {
+        self.egress = egress;
+        self
+    }
+
+    /// Our credentials at the issuer, sent with each request for its metadata and keys. Default: none,
+    /// since most issuers publish both.
+    ///
+    /// They are sent only to the origin that you configured: the issuer's, its internal origin, or that
+    /// of its JWK Set ([`Issuer::jwks_uri`]). If the issuer's metadata names a JWK Set at another
+    /// origin, that is fetched without them.
+    pub fn authorization(mut self, authorization: Authorization) -> Self {
+        self.authorization = Some(authorization);
+        self
+    }
+
+    /// The transport that reaches the issuer by its [`Issuer::egress`].
+    ///
+    /// # Errors
+    ///
+    /// [`HttpTransportError::Tls`] if TLS cannot be set up.
+    pub fn transport(&self) -> Result<HttpTransport, HttpTransportError> {
+        HttpTransport::through(&self.egress)
+    }
+
+    /// Fetches the keys once, for a program that verifies a batch and ends: over `transport`, which is
+    /// usually that of [`Issuer::transport`].
     ///
     /// # Errors
     ///
@@ -101,10 +133,10 @@ impl Issuer {
     }
 
     /// Returns the keys, kept fresh from now on. Reuses a store from `kept` if it has the same
-    /// origin.
+    /// origin, or at least its keys if these can only be reached in another way now.
     pub(crate) fn start(
         self,
-        transport: &mut impl FnMut() -> Result<Arc<dyn Transport>, HttpTransportError>,
+        transport: &mut impl FnMut(&Egress) -> Result<Arc<dyn Transport>, HttpTransportError>,
         clock: &Clock,
         kept: &[Arc<KeyStore>],
     ) -> Result<(Vec<Policy>, Arc<KeyStore>), BuildError> {
@@ -117,10 +149,15 @@ impl Issuer {
                     source,
                     freshness: self.freshness,
                     snapshot: self.snapshot,
+                    egress: self.egress,
                 };
                 match kept.iter().find(|keys| keys.is_of(&origin)) {
                     Some(keys) => Arc::clone(keys),
-                    None => Arc::new(KeyStore::start(origin, transport()?, clock)),
+                    None => {
+                        let transport = transport(&origin.egress)?;
+                        let keys = kept.iter().find_map(|keys| keys.keys_for(&origin));
+                        Arc::new(KeyStore::start(origin, transport, clock, keys))
+                    }
                 }
             }
         };
@@ -135,6 +172,8 @@ impl Issuer {
             plain_http: PlainHttp::default(),
             freshness: Freshness::default(),
             snapshot: None,
+            egress: Egress::default(),
+            authorization: None,
         }
     }
 
@@ -162,6 +201,7 @@ impl Issuer {
             location,
             internal_origin: internal_origin.transpose()?,
             plain_http: self.plain_http,
+            authorization: self.authorization.clone(),
         }))
     }
 }

@@ -105,7 +105,8 @@ impl PlainHttp {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether this is a URL of this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => is_loopback_name(name),
         Some(Host::Ipv4(address)) => address.is_loopback(),

@@ -7,7 +7,9 @@ use bearward_core::JwkSet;
 use url::Url;
 
 use crate::discovery;
-use crate::fetch::{self, Answer, DiscoveryFailures, FetchError, Get, TIMEOUT, Transport, max_age};
+use crate::fetch::{
+    self, Answer, Authorization, DiscoveryFailures, FetchError, Get, TIMEOUT, Transport, max_age,
+};
 use crate::issuer_url::PlainHttp;
 use crate::sync::{Instant, timeout};
 
@@ -19,6 +21,8 @@ pub(crate) struct KeySource {
     pub(crate) location: Location,
     pub(crate) internal_origin: Option<Url>,
     pub(crate) plain_http: PlainHttp,
+    /// Our credentials there.
+    pub(crate) authorization: Option<Authorization>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +68,15 @@ impl KeySource {
             found.jwks_uri = None;
         }
         outcome
+    }
+
+    /// Whether both are the same documents of the same issuer, whatever credentials they take.
+    pub(crate) fn is_same_place(&self, other: &Self) -> bool {
+        let authorization = other.authorization.clone();
+        Self {
+            authorization,
+            ..self.clone()
+        } == *other
     }
 
     /// The URL that a snapshot on disk is bound to.
@@ -172,6 +185,13 @@ impl KeySource {
         internal.filter(|_| url.origin() == self.url().origin())
     }
 
+    /// Whether the operator, and not only the metadata, says that this URL is at the issuer.
+    fn is_ours(&self, url: &Url) -> bool {
+        let is_internal = |internal: &Url| internal.origin() == url.origin();
+        url.origin() == self.url().origin()
+            || self.internal_origin.as_ref().is_some_and(is_internal)
+    }
+
     /// Requests for the issuer's public origin go to the internal one, under the public name.
     async fn get(
         &self,
@@ -186,22 +206,43 @@ impl KeySource {
             internal
         });
         let is_internal = internal.is_some();
+        // Metadata may name any `jwks_uri`: a stranger must not learn our credentials.
+        let (ours, withheld) = match &self.authorization {
+            Some(authorization) if self.is_ours(url) => (Some(authorization.value().await?), false),
+            Some(_) => (None, true),
+            None => (None, false),
+        };
         let get = Get {
             url: internal.as_ref().unwrap_or(url),
             host: is_internal.then(|| url.authority()),
             forwarded_proto: is_internal.then(|| url.scheme()),
+            authorization: ours.as_ref(),
             etag,
         };
-        fetch::get(transport, get).await
+        let answer = fetch::get(transport, get).await;
+        if withheld && matches!(answer, Err(FetchError::Status(401 | 403))) {
+            tracing::warn!(
+                issuer = %self.issuer,
+                url = %url,
+                "our credentials were not sent there, since only the metadata names this URL; if it needs \
+                 them, configure it as `jwks_uri`"
+            );
+        }
+        answer
     }
 }
 
-/// Whether trying another URL on the same host is pointless: the host does not answer at all, or it
-/// fails at the known URL of the metadata. At an unknown path, a server may fail for other reasons.
+/// Whether trying another URL on the same host is pointless: we cannot ask, the host does not answer at
+/// all, or it fails at the known URL of the metadata. At an unknown path, a server may fail for other reasons.
 fn is_outage(error: &FetchError, is_known: bool) -> bool {
     matches!(
         error,
-        FetchError::Connect | FetchError::Tls | FetchError::Timeout
+        FetchError::Authorization
+            | FetchError::ClientCertificate
+            | FetchError::Connect
+            | FetchError::Proxy
+            | FetchError::Tls
+            | FetchError::Timeout
     ) || is_known && matches!(error, FetchError::Interrupted | FetchError::Status(500..))
 }
 

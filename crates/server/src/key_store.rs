@@ -15,7 +15,7 @@ use bearward_core::rejection::{InvalidToken, Rejection, Unavailable};
 use bearward_core::{JwkSet, UnixTime};
 
 use crate::clock::Clock;
-use crate::fetch::{FetchError, TIMEOUT, Transport};
+use crate::fetch::{Egress, FetchError, TIMEOUT, Transport};
 use crate::key_source::{Fetched, Found, KeySource};
 use crate::schedule::{Answer, Freshness, Jitter, Plan, Schedule, after};
 use crate::snapshot::{Latest, Restored, Snapshot};
@@ -35,7 +35,8 @@ pub(crate) enum KeyStore {
 
 #[derive(Debug)]
 pub(crate) struct FetchedKeys {
-    origin: Origin,
+    /// In a box, since requests do not need it.
+    origin: Box<Origin>,
     shared: Arc<Shared>,
     task: JoinHandle<()>,
 }
@@ -46,6 +47,7 @@ pub(crate) struct Origin {
     pub(crate) source: KeySource,
     pub(crate) freshness: Freshness,
     pub(crate) snapshot: Option<PathBuf>,
+    pub(crate) egress: Egress,
 }
 
 impl Drop for FetchedKeys {
@@ -79,7 +81,7 @@ struct Flights {
 
 /// A key set and its state.
 #[derive(Debug)]
-struct Keys {
+pub(crate) struct Keys {
     set: Arc<JwkSet>,
     document: Arc<[u8]>,
     generation: u64,
@@ -124,8 +126,14 @@ pub struct KeyState {
 }
 
 impl KeyStore {
-    /// Starts fetching, in a task that ends when the store is dropped. Needs a tokio runtime.
-    pub(crate) fn start(origin: Origin, transport: Arc<dyn Transport>, clock: &Clock) -> Self {
+    /// Starts fetching, in a task that ends when the store is dropped. Needs a tokio runtime. Uses
+    /// `keys` until then.
+    pub(crate) fn start(
+        origin: Origin,
+        transport: Arc<dyn Transport>,
+        clock: &Clock,
+        keys: Option<Arc<Keys>>,
+    ) -> Self {
         let source = origin.source.clone();
         let fetcher = Fetcher {
             snapshot: origin.snapshot.clone().map(|path| Snapshot {
@@ -140,12 +148,14 @@ impl KeyStore {
         };
         let now = Instant::now();
         let shared = Arc::new(Shared::new(now));
-        if let Some(restored) = fetcher.restore() {
+        if keys.is_some() {
+            shared.current.store(keys);
+        } else if let Some(restored) = fetcher.restore() {
             shared.restore(restored, fetcher.freshness, now);
         }
         let task = spawn(Arc::new(fetcher).fetch_for_ever(Arc::clone(&shared)));
         Self::Fetched(FetchedKeys {
-            origin,
+            origin: Box::new(origin),
             shared,
             task,
         })
@@ -155,7 +165,21 @@ impl KeyStore {
     pub(crate) fn is_of(&self, origin: &Origin) -> bool {
         match self {
             Self::Static(_) => false,
-            Self::Fetched(keys) => keys.origin == *origin,
+            Self::Fetched(keys) => *keys.origin == *origin,
+        }
+    }
+
+    /// The present keys, if a store with this origin would fetch the same documents and only reach
+    /// them in another way. A new certificate or proxy is no reason to forget keys.
+    pub(crate) fn keys_for(&self, origin: &Origin) -> Option<Arc<Keys>> {
+        match self {
+            Self::Fetched(keys)
+                if keys.origin.source.is_same_place(&origin.source)
+                    && keys.origin.freshness == origin.freshness =>
+            {
+                keys.shared.current.load_full()
+            }
+            Self::Fetched(_) | Self::Static(_) => None,
         }
     }
 

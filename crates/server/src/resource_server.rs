@@ -19,7 +19,7 @@ use http::HeaderName;
 use crate::authenticated::Authenticated;
 pub use crate::build_error::BuildError;
 use crate::clock::Clock;
-use crate::fetch::{HttpTransport, Transport};
+use crate::fetch::{Egress, HttpTransport, Transport};
 use crate::issuer::Issuer;
 use crate::key_store::{KeyState, KeyStore};
 use crate::known_headers::KnownHeaders;
@@ -331,7 +331,8 @@ impl ResourceServerBuilder {
         self
     }
 
-    /// The transport for requests to the issuers. Default: [`HttpTransport::new`].
+    /// The transport for requests to the issuers without an [`Issuer::egress`] of their own. Default:
+    /// [`HttpTransport::new`].
     pub fn transport(mut self, transport: impl Transport) -> Self {
         self.transport = Some(Arc::new(transport));
         self
@@ -355,15 +356,19 @@ impl ResourceServerBuilder {
         if !sync::has_runtime() {
             return Err(BuildError::NoRuntime);
         }
-        // Created only if there are keys to fetch, because it reads the system's authorities.
-        let mut transport = self.transport;
-        let mut transport = || match &transport {
-            Some(transport) => Ok(Arc::clone(transport)),
-            None => {
-                let made: Arc<dyn Transport> = Arc::new(HttpTransport::new()?);
-                transport = Some(Arc::clone(&made));
-                Ok(made)
+        // Created only if there are keys to fetch, because it reads the system's authorities; one for
+        // all issuers that are reached in the same way.
+        let mut transports = HashMap::new();
+        if let Some(transport) = self.transport {
+            transports.insert(Egress::default(), transport);
+        }
+        let mut transport = |egress: &Egress| {
+            if let Some(transport) = transports.get(egress) {
+                return Ok(Arc::clone(transport));
             }
+            let made: Arc<dyn Transport> = Arc::new(HttpTransport::through(egress)?);
+            transports.insert(egress.clone(), Arc::clone(&made));
+            Ok(made)
         };
         let mut issuers = HashMap::new();
         for issuer in self.issuers {

@@ -160,7 +160,13 @@ async fn t_key_10_https_and_http_on_loopback_start() {
 
 #[test]
 fn a_transport_that_cannot_be() {
-    for pem in ["", "not PEM", "-----BEGIN PRIVATE KEY-----\n"] {
+    let no_certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    for pem in [
+        "",
+        "not PEM",
+        "-----BEGIN PRIVATE KEY-----\n",
+        no_certificate,
+    ] {
         let built = HttpTransport::with_root_certificates(pem.as_bytes());
         let error = built.expect_err("it is one");
         assert_eq!(error, HttpTransportError::Pem);

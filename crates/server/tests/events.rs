@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use bearward::fetch::{FetchError, HttpTransport};
+use bearward::fetch::{Authorization, FetchError, HttpTransport};
 use bearward::{Issuer, Policy, ResourceServer};
 use bearward_testing::keys::OddJwk;
 use bearward_testing::{SigningKey, Token};
@@ -202,6 +202,26 @@ async fn t_cfg_08_debug_output_shows_no_secret() {
     let bytes = format!("{:?}", &secret[..8]);
     assert!(!shown.contains(bytes.trim_matches(['[', ']'])), "{shown}");
     assert!(!shown.contains("transport"), "{shown}");
+}
+
+/// As with the API server of Kubernetes, whose metadata names another address.
+#[tokio::test(start_paused = true)]
+async fn the_operator_learns_where_credentials_were_not_sent() {
+    for (jwks_uri, is_told) in [("https://10.0.0.7:6443/jwks", true), (JWKS, false)] {
+        let (log, _guard) = Log::start();
+        let network = issuer();
+        network.serve(METADATA, Reply::metadata(ISSUER, jwks_uri));
+        network.serve(jwks_uri, Reply::status(401));
+        let credentials = Authorization::new("hunter2").unwrap();
+        let source = Issuer::discover(policy()).authorization(credentials);
+        let server = builder(network.clone()).issuer(source).build().unwrap();
+        server.attempted().await;
+        sleep(MILLISECOND).await;
+        let lines = log.lines("our credentials were not sent there");
+        assert_eq!(lines.len(), usize::from(is_told), "{}", log.text());
+        assert_eq!(log.lines("keys not fetched").len(), 1);
+        assert!(!log.text().contains("hunter2"), "{}", log.text());
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,6 +15,7 @@ mod authorize;
 mod build;
 mod clock;
 mod discovery;
+mod egress;
 mod events;
 mod fixture;
 mod freshness;

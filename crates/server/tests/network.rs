@@ -30,6 +30,7 @@ pub(crate) struct Fetch {
     pub(crate) url: String,
     pub(crate) host: Option<String>,
     pub(crate) forwarded_proto: Option<String>,
+    pub(crate) authorization: Option<String>,
     pub(crate) etag: Option<String>,
     pub(crate) at: Instant,
 }
@@ -105,6 +106,7 @@ impl Network {
             url: get.url.to_string(),
             host: owned(get.host),
             forwarded_proto: owned(get.forwarded_proto),
+            authorization: owned(get.authorization.map(|value| value.to_str().unwrap())),
             etag: owned(get.etag),
             at: Instant::now(),
         });

@@ -430,9 +430,12 @@ async fn a_server_that_is_dropped_after_a_panic_fetches_no_more() {
 #[test]
 fn a_failed_fetch_says_its_code() {
     for (error, code) in [
+        (FetchError::Authorization, "authorization"),
+        (FetchError::ClientCertificate, "client_certificate"),
         (FetchError::Connect, "connect"),
         (FetchError::Interrupted, "interrupted"),
         (FetchError::IssuerMismatch, "issuer_mismatch"),
+        (FetchError::Proxy, "proxy"),
         (FetchError::Redirect(302), "redirect_refused"),
         (FetchError::Timeout, "fetch_timeout"),
         (FetchError::Tls, "tls"),

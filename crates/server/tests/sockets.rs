@@ -117,7 +117,7 @@ async fn all_at_once(server: &ResourceServer, tokens: Vec<String>) -> Vec<Result
 }
 
 /// Polls until it is so.
-async fn until(mut is_so: impl FnMut() -> bool) {
+pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
     let polling = async {
         while !is_so() {
             sleep(5 * MILLISECOND).await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bearward::core::jwk::{SecretError, VerificationKey};
 use bearward::core::policy::PolicyError;
+use bearward::fetch::{Authorization, Egress};
 use bearward::issuer_url::{IssuerUrl, IssuerUrlError, PlainHttp};
 use bearward::resource_server::ResourceServerBuilder;
 use bearward::{
@@ -16,11 +17,12 @@ use bearward_gate::publication::{Publication, Published};
 use http::{HeaderName, Method};
 
 use super::description::{self, ISSUER, PROTECTION, ROOT, Recognition, Root, TOKEN_CACHE};
+use super::egress;
 use super::key::Field;
 use super::mistakes::Code;
 use super::reader::{At, Fields, Given, nearest};
 use super::report_duplicates;
-use super::surroundings::{Secret, Surroundings};
+use super::surroundings::{Referred, Secret, Surroundings};
 
 /// Whose tokens are accepted, and the contents of challenges. Equal settings make equal resource
 /// servers, so that a reload without changes keeps the keys.
@@ -43,6 +45,8 @@ struct IssuerSettings {
     plain_http: PlainHttp,
     stale_if_error: Duration,
     snapshot: Option<PathBuf>,
+    egress: Egress,
+    authorization: Option<Authorization>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -264,6 +268,21 @@ impl IssuerSettings {
             check_url(fields, url, &uri, plain_http_in_public);
         }
         let snapshot = ISSUER.snapshot.read(fields);
+        let egress = egress::read(fields, surroundings);
+        let authorization = egress::authorization(fields, surroundings);
+        if matches!(keys, Some(Keys::File(_) | Keys::Secret(_))) {
+            egress::report_useless(fields);
+        }
+        if authorization.is_some() && plain_http == PlainHttp::Anywhere {
+            let message = "over plain http, anyone on the network path can read `authorization`";
+            let help = "leave out `insecure_plain_http`";
+            fields.warn(
+                Code::UrlScheme,
+                &ISSUER.authorization,
+                message.to_owned(),
+                help,
+            );
+        }
         Self {
             policies: policies(fields, &names, &algorithms),
             // Unusable keys were reported.
@@ -272,6 +291,8 @@ impl IssuerSettings {
             plain_http,
             stale_if_error: ISSUER.stale_if_error.read(fields),
             snapshot: snapshot.map(|path| surroundings.path(path.value)),
+            egress,
+            authorization,
         }
     }
 
@@ -302,6 +323,10 @@ impl IssuerSettings {
         if let Some(path) = &self.snapshot {
             issuer = issuer.snapshot(path);
         }
+        if let Some(authorization) = &self.authorization {
+            issuer = issuer.authorization(authorization.clone());
+        }
+        let issuer = issuer.egress(self.egress.clone());
         Ok(issuer.stale_if_error(self.stale_if_error))
     }
 
@@ -373,27 +398,11 @@ impl Keys {
         algorithms: &[Algorithm],
     ) -> Option<Self> {
         let reference = ISSUER.secret.read(fields)?;
-        let secret = match reference.value.split_once(':') {
-            Some(("env", name)) if !name.is_empty() => {
-                let Some(secret) = surroundings.variable(name) else {
-                    let message = format!("the environment variable {name:?} is not set");
-                    fields.report(Code::FileMissing, &ISSUER.secret, message, "");
-                    return None;
-                };
-                Secret(secret.into())
-            }
-            Some(("file", path)) if !path.is_empty() => {
-                surroundings.read_for(fields, &ISSUER.secret, path)?
-            }
-            _ => {
-                // The value may be the secret itself.
-                let message = "`secret` must be a reference to the secret, not the secret itself";
-                let help =
-                    "write \"env:NAME\" or \"file:PATH\"; if this was the secret, replace it";
-                fields.report(Code::Value, &ISSUER.secret, message, help);
-                return None;
-            }
+        let secret = match surroundings.refer(fields, &ISSUER.secret, &reference)? {
+            Referred::Variable(secret) => secret,
+            Referred::File(path) => surroundings.read_for(fields, &ISSUER.secret, path)?,
         };
+        warn_of_newline(fields, &secret);
         if !is_symmetric(algorithms) && !fields.has_mistake(&ISSUER.algorithms) {
             let message = "`secret` needs HS256, HS384 or HS512, and `algorithms` has none of them";
             let help = "add `algorithms = [\"HS256\"]`";
@@ -413,6 +422,27 @@ impl Keys {
         Some(Self::Secret(secret))
     }
 }
+
+fn warn_of_newline(fields: &Fields<'_, description::Issuer>, secret: &Secret) {
+    if ends_in_newline(&secret.0) {
+        let help = "write the file without it, as with printf %s \"$SECRET\" > FILE";
+        fields.warn(Code::Value, &ISSUER.secret, NEWLINE.to_owned(), help);
+    }
+}
+
+/// Whether `echo` or an editor has probably added a newline to this secret, which is text without it. A
+/// random one may end in this byte as well.
+#[must_use]
+pub fn ends_in_newline(secret: &[u8]) -> bool {
+    let text = secret.strip_suffix(b"\n").map(str::from_utf8);
+    let text = text.and_then(Result::ok);
+    let text = text.map(|text| text.strip_suffix('\r').unwrap_or(text));
+    text.is_some_and(|text| !text.contains(char::is_control))
+}
+
+/// The warning about such a secret.
+pub const NEWLINE: &str = "the secret ends in a newline, which is part of it: every token is refused \
+    unless the issuer signs with the newline as well";
 
 /// The policies for tokens of the issuer under each of its names. Reports what a policy refuses, at
 /// its key.
@@ -557,7 +587,7 @@ fn check_url(
         IssuerUrlError::UserInfo => (
             Code::UrlScheme,
             "must not have a user or a password",
-            "keys are public, so fetching them needs no password",
+            "credentials for the issuer go to `authorization`, as a reference",
         ),
         IssuerUrlError::Parts | _ => (
             Code::Value,

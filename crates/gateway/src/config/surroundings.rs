@@ -12,7 +12,7 @@ use bearward::core::limits;
 
 use super::key::Field;
 use super::mistakes::Code;
-use super::reader::Given;
+use super::reader::{At, Given};
 use super::validity::Certificates;
 
 /// Looks up files and environment variables for a configuration.
@@ -100,12 +100,41 @@ impl<'s> Surroundings<'s> {
 
     /// Reads a required file. A missing file never counts as an empty one.
     pub(super) fn read_for(&self, given: &Given<'_>, key: &Field, path: &str) -> Option<Secret> {
-        match self.read(path) {
-            Ok(bytes) => Some(Secret(bytes.into())),
-            Err(error) => {
-                let message = format!("`{key}`: the file {path:?} cannot be read: {error}");
-                let help = "paths are relative to the configuration's folder";
-                given.report(Code::FileMissing, key, message, help);
+        read_by_key(given, key, path, self.read(path))
+    }
+
+    /// Reads a required file that is read again whenever it is needed, so that its changes are no news.
+    pub(super) fn look_at(&self, given: &Given<'_>, key: &Field, path: &str) -> Option<Secret> {
+        let read = FileKind::Regular.read(&self.path(path), limits::DOCUMENT_BYTES);
+        read_by_key(given, key, path, read)
+    }
+
+    /// Follows a reference to a secret as far as its file, if it has one.
+    pub(super) fn refer<'t>(
+        &self,
+        given: &Given<'_>,
+        key: &Field,
+        reference: &At<&'t str>,
+    ) -> Option<Referred<'t>> {
+        match reference.value.split_once(':') {
+            Some(("env", name)) if !name.is_empty() => {
+                let Some(secret) = self.variable_os(name) else {
+                    let message = format!("the environment variable {name:?} is not set");
+                    given.report(Code::FileMissing, key, message, "");
+                    return None;
+                };
+                Some(Referred::Variable(Secret(
+                    secret.into_encoded_bytes().into(),
+                )))
+            }
+            Some(("file", path)) if !path.is_empty() => Some(Referred::File(path)),
+            _ => {
+                // The value may be the secret itself.
+                let message =
+                    format!("`{key}` must be a reference to the secret, not the secret itself");
+                let help =
+                    "write \"env:NAME\" or \"file:PATH\"; if this was the secret, replace it";
+                given.report(Code::Value, key, message, help);
                 None
             }
         }
@@ -121,8 +150,40 @@ impl<'s> Surroundings<'s> {
         self.certificates.borrow().clone()
     }
 
-    pub(super) fn variable(&self, name: &str) -> Option<Vec<u8>> {
-        (self.variable)(name).map(OsString::into_encoded_bytes)
+    pub(super) fn variable_os(&self, name: &str) -> Option<OsString> {
+        (self.variable)(name)
+    }
+}
+
+/// What a reference leads to.
+pub(super) enum Referred<'t> {
+    /// A file with this path.
+    File(&'t str),
+    /// A variable with this value.
+    Variable(Secret),
+}
+
+fn read_by_key(
+    given: &Given<'_>,
+    key: &Field,
+    path: &str,
+    read: io::Result<Vec<u8>>,
+) -> Option<Secret> {
+    match read {
+        // Half of a list of authorities would be another list.
+        Ok(bytes) if bytes.len() > limits::DOCUMENT_BYTES => {
+            let most = limits::DOCUMENT_BYTES;
+            let message = format!("`{key}`: the file {path:?} is longer than {most} bytes");
+            given.report(Code::TooLarge, key, message, "");
+            None
+        }
+        Ok(bytes) => Some(Secret(bytes.into())),
+        Err(error) => {
+            let message = format!("`{key}`: the file {path:?} cannot be read: {error}");
+            let help = "paths are relative to the configuration's folder";
+            given.report(Code::FileMissing, key, message, help);
+            None
+        }
     }
 }
 

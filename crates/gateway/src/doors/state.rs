@@ -193,12 +193,15 @@ const KEY_SETS: [(&str, &str, KeySetValue); 4] = [
 /// A fixed code for each way a fetch fails.
 const fn code_of(error: &FetchError) -> &'static str {
     match error {
+        FetchError::Authorization => "authorization",
+        FetchError::ClientCertificate => "client_certificate",
         FetchError::Connect => "connect",
         FetchError::Discovery(_) => "discovery",
         FetchError::Interrupted => "interrupted",
         FetchError::IssuerMismatch => "issuer_mismatch",
         FetchError::JwkSet(_) => "jwk_set",
         FetchError::NotMetadata => "not_metadata",
+        FetchError::Proxy => "proxy",
         FetchError::Redirect(_) => "redirect_refused",
         FetchError::Status(_) => "status",
         FetchError::Timeout => "fetch_timeout",
@@ -218,10 +221,13 @@ mod tests {
     #[test]
     fn the_manual_has_the_code_of_each_failed_fetch() {
         for error in [
+            FetchError::Authorization,
+            FetchError::ClientCertificate,
             FetchError::Connect,
             FetchError::Interrupted,
             FetchError::IssuerMismatch,
             FetchError::NotMetadata,
+            FetchError::Proxy,
             FetchError::Redirect(307),
             FetchError::Status(500),
             FetchError::Timeout,

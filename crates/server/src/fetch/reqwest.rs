@@ -10,23 +10,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bearward_core::limits;
-use http::header::{CACHE_CONTROL, ETAG, HOST, IF_NONE_MATCH, LOCATION};
-use http::{HeaderMap, HeaderName};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, ETAG, HOST, IF_NONE_MATCH, LOCATION};
+use http::{HeaderMap, HeaderName, StatusCode};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, Response};
+use reqwest::{Certificate, Client, Identity, Response};
+use rustls::AlertDescription;
+use url::Url;
 
 use crate::issuer_url::is_loopback_name;
 
-use super::{Answer, FetchError, Get, TIMEOUT, Transport};
+use super::egress::{Proxied, Roots};
+use super::{Answer, Egress, FetchError, Get, TIMEOUT, Transport};
 
-/// HTTP/1.1 over TLS, verified against the system's certificate authorities.
+/// HTTP/1.1 over TLS, verified against the system's certificate authorities unless an [`Egress`] says
+/// otherwise.
 ///
 /// It does not follow redirects, ignores proxies from the environment, and cannot disable
-/// verification.
+/// verification. On Linux and other Unix systems, the system's authorities are those in `SSL_CERT_FILE`
+/// and `SSL_CERT_DIR` if one of these environment variables is set.
 #[derive(Clone)]
 pub struct HttpTransport {
     client: Client,
+    proxied: Vec<Proxied>,
 }
 
 impl HttpTransport {
@@ -36,7 +42,7 @@ impl HttpTransport {
     ///
     /// [`HttpTransportError::Tls`] if TLS cannot be set up.
     pub fn new() -> Result<Self, HttpTransportError> {
-        Self::with_certificates(Vec::new())
+        Self::through(&Egress::new())
     }
 
     /// Also trusts the certificate authorities in `pem`.
@@ -46,15 +52,15 @@ impl HttpTransport {
     /// [`HttpTransportError::Pem`] if `pem` contains no certificate; [`HttpTransportError::Tls`] if
     /// TLS cannot be set up.
     pub fn with_root_certificates(pem: &[u8]) -> Result<Self, HttpTransportError> {
-        let certificates =
-            Certificate::from_pem_bundle(pem).map_err(|_| HttpTransportError::Pem)?;
-        if certificates.is_empty() {
-            return Err(HttpTransportError::Pem);
-        }
-        Self::with_certificates(certificates)
+        Self::through(&Egress::new().root_certificates(pem)?)
     }
 
-    fn with_certificates(certificates: Vec<Certificate>) -> Result<Self, HttpTransportError> {
+    /// Reaches issuers in this way.
+    ///
+    /// # Errors
+    ///
+    /// [`HttpTransportError::Tls`] if TLS cannot be set up.
+    pub fn through(egress: &Egress) -> Result<Self, HttpTransportError> {
         let mut client = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
@@ -69,11 +75,28 @@ impl HttpTransport {
             .pool_max_idle_per_host(0)
             .dns_resolver(Arc::new(Loopback))
             .user_agent(concat!("bearward/", env!("CARGO_PKG_VERSION")));
-        if !certificates.is_empty() {
-            client = client.tls_certs_merge(certificates);
+        client = match &egress.roots {
+            Roots::Added(pem) => client.tls_certs_merge(certificates(pem)?),
+            Roots::Only(pem) => client.tls_certs_only(certificates(pem)?),
+            Roots::System => client,
+        };
+        if let Some(pem) = &egress.client_certificate {
+            let identity = Identity::from_pem(pem);
+            client = client.identity(identity.map_err(|_| HttpTransportError::ClientCertificate)?);
+        }
+        let mut all_proxied = Vec::new();
+        for (proxied, authorization) in egress.proxies() {
+            let ours = proxied.clone();
+            let mut proxy = reqwest::Proxy::custom(move |url| ours.proxy_for(url));
+            if let Some(authorization) = authorization {
+                proxy = proxy.custom_http_auth(authorization);
+            }
+            client = client.proxy(proxy);
+            all_proxied.push(proxied);
         }
         let client = client.build().map_err(|_| HttpTransportError::Tls)?;
-        Ok(Self { client })
+        let proxied = all_proxied;
+        Ok(Self { client, proxied })
     }
 
     async fn send(&self, get: Get<'_>) -> Result<Answer, FetchError> {
@@ -84,10 +107,27 @@ impl HttpTransport {
         if let Some(scheme) = get.forwarded_proto {
             request = request.header("x-forwarded-proto", scheme);
         }
+        if let Some(authorization) = get.authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
         if let Some(etag) = get.etag {
             request = request.header(IF_NONE_MATCH, etag);
         }
-        let response = request.send().await.map_err(|error| fetch_error(&error))?;
+        let is_proxied = self.is_proxied(get.url);
+        let response = request.send().await.map_err(|error| {
+            let error = fetch_error(&error);
+            // Without a connection, only the proxy knows whether the issuer is there.
+            let is_of_proxy = is_proxied && error == FetchError::Connect;
+            if is_of_proxy {
+                FetchError::Proxy
+            } else {
+                error
+            }
+        })?;
+        // The answer of the proxy itself to plain http.
+        if is_proxied && response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            return Err(FetchError::Proxy);
+        }
         let mut answer = Answer {
             status: response.status().as_u16(),
             etag: text(response.headers(), &ETAG),
@@ -99,6 +139,11 @@ impl HttpTransport {
             answer.body = read(response).await?;
         }
         Ok(answer)
+    }
+
+    fn is_proxied(&self, url: &Url) -> bool {
+        let mut proxied = self.proxied.iter();
+        proxied.any(|proxied| proxied.proxy_for(url).is_some())
     }
 }
 
@@ -140,13 +185,23 @@ impl Resolve for Loopback {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HttpTransportError {
-    /// The text is not PEM with at least one certificate.
-    #[error("the text has no certificate in PEM")]
+    /// Not a certificate and its private key, both in PEM.
+    #[error("certificate and private key are not both PEM, or do not belong together")]
+    ClientCertificate,
+    /// The text is not PEM with at least one certificate, all of which can be an authority's.
+    #[error("the text has no certificate of an authority in PEM")]
     Pem,
-    /// TLS cannot be set up, for example because the system's certificate authorities are
-    /// unreadable.
+    /// Not the URL of an HTTP proxy.
+    #[error("a proxy is http:// or https:// with a host and perhaps a port, and nothing else")]
+    Proxy,
+    /// TLS cannot be set up, for example because the system's certificate authorities, or those in
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR`, are unreadable.
     #[error("TLS cannot be set up with the system's certificate authorities")]
     Tls,
+}
+
+fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, HttpTransportError> {
+    Certificate::from_pem_bundle(pem).map_err(|_| HttpTransportError::Pem)
 }
 
 /// The body, read only up to its limit. We request no compression, so nothing is decompressed.
@@ -183,8 +238,12 @@ fn fetch_error(error: &reqwest::Error) -> FetchError {
     if error.is_timeout() && !error.is_connect() {
         return FetchError::Timeout;
     }
-    if is_tls(error) {
-        return FetchError::Tls;
+    match tls_error(error) {
+        Some(rustls::Error::AlertReceived(alert)) if is_about_us(*alert) => {
+            return FetchError::ClientCertificate;
+        }
+        Some(_) => return FetchError::Tls,
+        None => {}
     }
     if error.is_connect() {
         return FetchError::Connect;
@@ -192,14 +251,37 @@ fn fetch_error(error: &reqwest::Error) -> FetchError {
     FetchError::Interrupted
 }
 
-fn is_tls(error: &(dyn Error + 'static)) -> bool {
-    if error.is::<rustls::Error>() {
-        return true;
+/// The error of TLS that caused this one.
+fn tls_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
+    if let Some(error) = error.downcast_ref() {
+        return Some(error);
     }
     let inner = error
         .downcast_ref::<io::Error>()
         .and_then(io::Error::get_ref);
-    inner.is_some_and(|inner| is_tls(inner)) || error.source().is_some_and(is_tls)
+    let inner = inner.and_then(|inner| tls_error(inner));
+    inner.or_else(|| error.source().and_then(tls_error))
+}
+
+/// Whether a server that sends this alert misses our certificate, or finds fault with it
+/// ([RFC 8446 §6.2]). A server with TLS 1.2 may say no more than that the handshake failed.
+///
+/// [RFC 8446 §6.2]: https://www.rfc-editor.org/rfc/rfc8446#section-6.2
+const fn is_about_us(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::AccessDenied
+            | AlertDescription::BadCertificate
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateRequired
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateUnknown
+            // Another authority of the same name signed it.
+            | AlertDescription::DecryptError
+            | AlertDescription::NoCertificate
+            | AlertDescription::UnknownCA
+            | AlertDescription::UnsupportedCertificate
+    )
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -233,6 +315,7 @@ mod tests {
             url: &url,
             host,
             forwarded_proto: host.map(|_| "https"),
+            authorization: None,
             etag,
         };
         let answer = HttpTransport::new().unwrap().send(get).await.unwrap();
@@ -289,6 +372,7 @@ mod tests {
             "accept-encoding",
             "referer",
             "cookie",
+            "authorization",
         ] {
             assert!(!head.contains(field), "{field} in {head}");
         }
