@@ -133,7 +133,12 @@ impl Gate {
         };
         let selection = self.routes.select(original.method, original.host, &target);
         let Some(selection) = selection else {
-            return refuse(None, Reason::NoRule);
+            // One of several readings has no route.
+            let reason = match target.oddities().is_empty() {
+                true => Reason::NoRule,
+                false => Reason::AmbiguousPath,
+            };
+            return refuse(None, reason);
         };
         if let Some(route) = selection.iter().find(|route| !route.allows(&target)) {
             return refuse(Some(route), Reason::AmbiguousPath);

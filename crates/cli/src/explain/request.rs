@@ -56,7 +56,7 @@ pub(super) struct Explained {
 struct Applied {
     route: Route,
     /// What the path contains that the route does not allow.
-    forbids: Option<&'static str>,
+    forbids: Option<String>,
     alternatives: Vec<Alternative>,
 }
 
