@@ -78,8 +78,8 @@ impl Gate {
     /// The response to a request for the protected resource metadata, which is public and falls under
     /// no route; `None` for any other target.
     #[must_use]
-    pub fn published(&self, method: &Method, target: &str) -> Option<Published> {
-        self.publication.as_ref()?.answer(method, target)
+    pub fn published(&self, original: &Original<'_>) -> Option<Published> {
+        self.publication.as_ref()?.answer(original)
     }
 
     /// Decides on a request, for every door and for `explain`, which shows what a door would answer.
@@ -88,7 +88,7 @@ impl Gate {
         original: &Original<'_>,
         authenticator: &impl Authenticator,
     ) -> Decision {
-        match self.published(original.method, original.target) {
+        match self.published(original) {
             Some(published) => Decision::Publish(Box::new(published)),
             None => self.decide_by_route(original, authenticator).await.into(),
         }
@@ -116,7 +116,12 @@ impl Gate {
         if original.method == Method::CONNECT {
             return refuse(None, Reason::TargetForm);
         }
-        let target = match Target::parse(original.target) {
+        let origin_form = Target::origin_form(original.target, original.host);
+        let origin_form = match origin_form {
+            Ok(target) => target,
+            Err(error) => return refuse(None, error.into()),
+        };
+        let target = match Target::parse(&origin_form) {
             Ok(target) => target,
             Err(error) => return refuse(None, error.into()),
         };
@@ -128,7 +133,7 @@ impl Gate {
             return refuse(None, Reason::QueryOverride);
         }
         // The query may hold a second credential, so the target must also parse as a URI.
-        let Ok(uri) = original.target.parse::<Uri>() else {
+        let Ok(uri) = target.raw().parse::<Uri>() else {
             return refuse(None, Reason::TargetForm);
         };
         let selection = self.routes.select(original.method, original.host, &target);

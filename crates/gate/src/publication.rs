@@ -12,7 +12,9 @@ use bearward_core::ProtectedResourceMetadata;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
+use crate::original::Original;
 use crate::problem::{document, problem};
+use crate::target::Target;
 
 /// The document and its path.
 #[derive(Clone, Debug)]
@@ -33,12 +35,13 @@ impl Publication {
 
     /// The response to a request for the document; `None` for any other target.
     #[must_use]
-    pub fn answer(&self, method: &Method, target: &str) -> Option<Published> {
+    pub fn answer(&self, original: &Original<'_>) -> Option<Published> {
+        let target = Target::origin_form(original.target, original.host).ok()?;
         let path = target.split('?').next();
         if path != Some(&*self.path) {
             return None;
         }
-        if !matches!(*method, Method::GET | Method::HEAD) {
+        if !matches!(*original.method, Method::GET | Method::HEAD) {
             let mut headers = problem();
             headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return Some(Published {

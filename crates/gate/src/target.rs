@@ -11,6 +11,8 @@
 
 use std::borrow::Cow;
 
+use crate::host::is_host;
+
 mod oddities;
 mod readings;
 
@@ -44,6 +46,42 @@ impl<'t> Target<'t> {
             });
         }
         Self::parse_any(raw)
+    }
+
+    /// Turns a target in absolute-form into origin-form, if its authority is the `host` of the request;
+    /// one in any other form is left alone. Clients that take us for a proxy send it, and servers must
+    /// accept it ([RFC 9112 §3.2.2]).
+    ///
+    /// The scheme may be `http` or `https`, whichever the connection has: a proxy in front may have ended
+    /// TLS, and no decision depends on it. An empty path is `/` ([RFC 9110 §4.2.3]).
+    ///
+    /// [RFC 9110 §4.2.3]: https://www.rfc-editor.org/rfc/rfc9110#section-4.2.3
+    /// [RFC 9112 §3.2.2]: https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
+    ///
+    /// # Errors
+    ///
+    /// [`TargetError::Form`] if the target is for another host or scheme, or names a user: then the
+    /// request has two readings.
+    pub fn origin_form<'r>(raw: &'r str, host: Option<&str>) -> Result<Cow<'r, str>, TargetError> {
+        if raw.starts_with('/') {
+            return Ok(Cow::Borrowed(raw));
+        }
+        let Some((scheme, rest)) = raw.split_once("://") else {
+            return Ok(Cow::Borrowed(raw));
+        };
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, target) = rest.split_at_checked(end).unwrap_or_default();
+        let is_web = ["http", "https"]
+            .iter()
+            .any(|web| web.eq_ignore_ascii_case(scheme));
+        let is_ours = host.is_some_and(|host| host.eq_ignore_ascii_case(authority));
+        if !is_web || !is_ours || !is_host(authority) {
+            return Err(TargetError::Form);
+        }
+        Ok(match target.starts_with('/') {
+            true => Cow::Borrowed(target),
+            false => Cow::Owned(format!("/{target}")),
+        })
     }
 
     fn parse_any(raw: &'t str) -> Result<Self, TargetError> {
@@ -530,6 +568,53 @@ mod tests {
             let expected: Oddities = oddities.iter().copied().collect();
             assert_eq!(target.oddities(), expected, "{raw}");
         }
+    }
+
+    #[test]
+    fn a_fwd_03_absolute_form_for_our_own_host_is_origin_form() {
+        for (raw, host, target) in [
+            ("http://api.example/x?y", "api.example", "/x?y"),
+            ("https://API.example/x", "api.EXAMPLE", "/x"),
+            (
+                "HTTP://api.example:8443/a%2Fb",
+                "api.example:8443",
+                "/a%2Fb",
+            ),
+            ("http://[::1]:80//x", "[::1]:80", "//x"),
+            ("http://api.example", "api.example", "/"),
+            ("http://api.example?x=/y", "api.example", "/?x=/y"),
+            // What is wrong with the rest is found later.
+            ("http://api.example#x", "api.example", "/#x"),
+            ("/x?http://a", "api.example", "/x?http://a"),
+            ("//other.example/x", "api.example", "//other.example/x"),
+            ("*", "api.example", "*"),
+            ("x", "api.example", "x"),
+        ] {
+            let found = Target::origin_form(raw, Some(host));
+            assert_eq!(found.as_deref(), Ok(target), "{raw}");
+        }
+    }
+
+    #[test]
+    fn t_fwd_08_absolute_form_for_another_host_scheme_or_user_is_refused() {
+        for (raw, host) in [
+            ("http://other.example/x", "api.example"),
+            ("http://api.example:80/x", "api.example"),
+            ("http://api.example./x", "api.example"),
+            ("http://user@api.example/x", "api.example"),
+            ("http://user@api.example/x", "user@api.example"),
+            ("http://api.example@other.example/x", "api.example"),
+            ("http://api.example\\@other.example/x", "api.example"),
+            ("ftp://api.example/x", "api.example"),
+            ("ws://api.example/x", "api.example"),
+            ("http:///x", ""),
+            ("http://a..b/x", "a..b"),
+        ] {
+            let found = Target::origin_form(raw, Some(host));
+            assert_eq!(found, Err(TargetError::Form), "{raw}");
+        }
+        let unknown = Target::origin_form("http://api.example/x", None);
+        assert_eq!(unknown, Err(TargetError::Form));
     }
 
     #[test]

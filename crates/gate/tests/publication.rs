@@ -4,6 +4,7 @@ use bearward_core::Profile;
 use bearward_gate::decision::Reason;
 use bearward_gate::identity::Identity;
 use bearward_gate::original::Original;
+use bearward_gate::publication::Published;
 use bearward_gate::route::{PathPattern, Route, Routes};
 use bearward_gate::{Decision, Gate};
 use bearward_testing::conformance::metadata;
@@ -18,6 +19,13 @@ fn publishing() -> Gate {
     gate.publish(Some(&metadata()))
 }
 
+/// The response to a request without fields.
+fn published(method: &Method, target: &str) -> Option<Published> {
+    let headers = HeaderMap::new();
+    let host = Some("api.example");
+    publishing().published(&Original::new(method, target, host, &headers))
+}
+
 #[test]
 fn the_metadata_is_read_with_get_and_head_from_a_page_of_any_origin() {
     let path = metadata().path().to_owned();
@@ -25,8 +33,9 @@ fn the_metadata_is_read_with_get_and_head_from_a_page_of_any_origin() {
         (Method::GET, path.clone()),
         (Method::HEAD, path.clone()),
         (Method::GET, format!("{path}?x=1?y")),
+        (Method::GET, format!("http://api.example{path}")),
     ] {
-        let published = publishing().published(&method, &target).unwrap();
+        let published = published(&method, &target).unwrap();
         assert_eq!(published.status, 200);
         let mut headers = HeaderMap::new();
         headers.insert("content-type", "application/json".parse().unwrap());
@@ -39,7 +48,7 @@ fn the_metadata_is_read_with_get_and_head_from_a_page_of_any_origin() {
 #[test]
 fn the_metadata_cannot_be_changed() {
     for method in [Method::POST, Method::OPTIONS, Method::DELETE] {
-        let published = publishing().published(&method, metadata().path()).unwrap();
+        let published = published(&method, metadata().path()).unwrap();
         assert_eq!(published.status, 405);
         let mut headers = HeaderMap::new();
         headers.insert("allow", "GET, HEAD".parse().unwrap());
@@ -63,8 +72,9 @@ fn a_path_that_differs_in_any_way_falls_under_the_routes() {
         &format!("{path}x"),
         &path.to_uppercase(),
         &format!("//{path}"),
+        &format!("http://other.example{path}"),
     ] {
-        let published = publishing().published(&Method::GET, target);
+        let published = published(&Method::GET, target);
         assert!(published.is_none(), "{target}");
     }
 }
@@ -72,7 +82,9 @@ fn a_path_that_differs_in_any_way_falls_under_the_routes() {
 #[test]
 fn without_metadata_nothing_is_published() {
     let gate = publishing().publish(None);
-    assert!(gate.published(&Method::GET, metadata().path()).is_none());
+    let (metadata, headers) = (metadata(), HeaderMap::new());
+    let original = Original::new(&Method::GET, metadata.path(), None, &headers);
+    assert!(gate.published(&original).is_none());
 }
 
 #[test]

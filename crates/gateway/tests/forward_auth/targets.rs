@@ -93,7 +93,15 @@ async fn t_fwd_06_rules_see_neither_query_nor_fragment() {
 #[tokio::test]
 async fn t_fwd_08_what_is_not_origin_form_is_refused() {
     let door = door();
-    for target in ["http://api.example/", "*", "api.example:443", "orders"] {
+    for target in [
+        "http://other.example/",
+        "http://user@api.example/",
+        "http://api.example:81/",
+        "ftp://api.example/",
+        "*",
+        "api.example:443",
+        "orders",
+    ] {
         for (dialect, ask) in DIALECTS
             .into_iter()
             .filter(|(dialect, _)| *dialect != "envoy")
@@ -115,6 +123,31 @@ async fn t_fwd_08_what_is_not_origin_form_is_refused() {
             "target_form",
             "{target}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_fwd_03_a_target_in_absolute_form_for_the_same_host_passes() {
+    let door = door_of([Route::new("orders", [prefix("/orders")])], identity());
+    for (dialect, ask) in DIALECTS
+        .into_iter()
+        .filter(|(dialect, _)| *dialect != "envoy")
+    {
+        for (target, expected) in [
+            ("http://api.example/orders/7?x=1", "admitted"),
+            ("https://API.example/orders", "admitted"),
+            ("http://api.example/other", "no_rule"),
+            ("http://api.example", "no_rule"),
+            ("http://api.example/orders/../x", "ambiguous_path"),
+            ("http://api.example/orders#x", "target_form"),
+        ] {
+            let mut question = ask(good("/"));
+            let name = HeaderName::from_static(dialect_fields(dialect)[1]);
+            let value = HeaderValue::from_static(target);
+            question.headers_mut().insert(name, value);
+            let response = answer(&door, question).await;
+            assert_eq!(code(&response), expected, "{dialect} {target}");
+        }
     }
 }
 
