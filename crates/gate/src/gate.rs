@@ -7,8 +7,7 @@ use std::sync::Arc;
 use bearward_core::{
     Challenge, Principal, ProtectedResourceMetadata, Rejection, RequestHead, Requirements,
 };
-use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CONTENT_LENGTH, ORIGIN, TRANSFER_ENCODING};
-use http::{HeaderValue, Method, Uri};
+use http::{Method, Uri};
 
 use crate::decision::{Admission, Decision, Reason, Refusal, Verdict};
 use crate::identity::{Identity, IdentityError};
@@ -217,7 +216,7 @@ async fn pass(
     if route.access == Access::Public {
         return Ok(());
     }
-    if route.preflight == Preflight::Passes && is_preflight(original) {
+    if route.preflight == Preflight::Passes && original.is_preflight() {
         return Ok(());
     }
     let sender = match sender {
@@ -293,29 +292,4 @@ fn refuse(route: Option<&Arc<Route>>, reason: Reason) -> Verdict {
 fn has_several_readings(method: &Method) -> bool {
     let method = method.as_str();
     method.bytes().any(|byte| byte.is_ascii_lowercase())
-}
-
-/// A CORS preflight as browsers send it ([Fetch §4.8]); nothing else counts as one.
-///
-/// [Fetch §4.8]: https://fetch.spec.whatwg.org/#cors-preflight-fetch
-fn is_preflight(original: &Original<'_>) -> bool {
-    let headers = original.headers;
-    let the_one = |name| {
-        let mut lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
-        lines.next().filter(|_| lines.next().is_none())
-    };
-    // `null`, or scheme and host: never empty, never two words.
-    let is_origin = |origin: &[u8]| !origin.is_empty() && origin.iter().all(u8::is_ascii_graphic);
-    let has_body = || {
-        headers.contains_key(TRANSFER_ENCODING)
-            || headers
-                .get(CONTENT_LENGTH)
-                .is_some_and(|length| length.as_bytes() != b"0")
-    };
-    *original.method == Method::OPTIONS
-        && !original.has_body
-        && the_one(ORIGIN).is_some_and(is_origin)
-        && the_one(ACCESS_CONTROL_REQUEST_METHOD)
-            .is_some_and(|name| Method::from_bytes(name).is_ok())
-        && !has_body()
 }

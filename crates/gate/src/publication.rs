@@ -9,7 +9,10 @@
 use std::sync::Arc;
 
 use bearward_core::ProtectedResourceMetadata;
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CONTENT_TYPE};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_MAX_AGE, ALLOW, CONTENT_TYPE,
+};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::original::Original;
@@ -41,6 +44,9 @@ impl Publication {
         if path != Some(&*self.path) {
             return None;
         }
+        if original.is_preflight() {
+            return Some(preflight());
+        }
         if !matches!(*original.method, Method::GET | Method::HEAD) {
             let mut headers = problem();
             headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -61,14 +67,34 @@ impl Publication {
     }
 }
 
+/// The response to a preflight of a page that asks with fields of its own, as MCP clients do with
+/// `MCP-Protocol-Version`. The same for every page and every field: nothing of the request decides what
+/// is answered.
+fn preflight() -> Published {
+    let headers = [
+        (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD"),
+        // The star does not include `Authorization` (Fetch §3.3.6).
+        (ACCESS_CONTROL_ALLOW_HEADERS, "*, Authorization"),
+        // A day. Browsers keep it for at most that long.
+        (ACCESS_CONTROL_MAX_AGE, "86400"),
+    ];
+    let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
+    Published {
+        status: StatusCode::NO_CONTENT,
+        headers: headers.into_iter().collect(),
+        body: "".into(),
+    }
+}
+
 /// The response to a request for the metadata.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Published {
-    /// 200, or 405 unless the method is GET or HEAD.
+    /// 200 for GET and HEAD, 204 for a preflight, 405 for everything else.
     pub status: StatusCode,
     /// The fields of the response.
     pub headers: HeaderMap,
-    /// The metadata, or a problem document.
+    /// The metadata, a problem document, or nothing.
     pub body: Arc<str>,
 }

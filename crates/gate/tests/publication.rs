@@ -45,6 +45,62 @@ fn the_metadata_is_read_with_get_and_head_from_a_page_of_any_origin() {
     }
 }
 
+/// The response to OPTIONS with these fields.
+fn preflighted(fields: &[(&'static str, &str)], has_body: bool) -> Published {
+    let (metadata, mut headers) = (metadata(), HeaderMap::new());
+    for (name, value) in fields {
+        headers.append(*name, value.parse().unwrap());
+    }
+    let original = Original::new(&Method::OPTIONS, metadata.path(), None, &headers);
+    let published = publishing().published(&original.with_body(has_body));
+    published.unwrap()
+}
+
+#[test]
+fn a_preflight_of_the_metadata_lets_any_page_send_any_field() {
+    let origin = ("origin", "https://page.example");
+    let method = ("access-control-request-method", "GET");
+    for more in [
+        &[("access-control-request-headers", "mcp-protocol-version")][..],
+        &[("access-control-request-headers", "authorization, x-y")],
+        &[("content-length", "0")],
+        &[],
+    ] {
+        let published = preflighted(&[&[origin, method], more].concat(), false);
+        assert_eq!(published.status, 204);
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("access-control-allow-origin", "*"),
+            ("access-control-allow-methods", "GET, HEAD"),
+            ("access-control-allow-headers", "*, Authorization"),
+            ("access-control-max-age", "86400"),
+        ] {
+            headers.insert(name, value.parse().unwrap());
+        }
+        assert_eq!(published.headers, headers);
+        assert_eq!(&*published.body, "");
+    }
+}
+
+#[test]
+fn t_req_08_options_that_is_no_preflight_is_405_for_the_metadata() {
+    let origin = ("origin", "https://page.example");
+    let method = ("access-control-request-method", "GET");
+    for fields in [
+        &[][..],
+        &[origin],
+        &[method],
+        &[origin, origin, method],
+        &[origin, method, ("content-length", "4")],
+        &[origin, method, ("transfer-encoding", "chunked")],
+        &[origin, ("access-control-request-method", "G T")],
+    ] {
+        let published = preflighted(fields, false);
+        assert_eq!(published.status, 405, "{fields:?}");
+    }
+    assert_eq!(preflighted(&[origin, method], true).status, 405);
+}
+
 #[test]
 fn the_metadata_cannot_be_changed() {
     for method in [Method::POST, Method::OPTIONS, Method::DELETE] {

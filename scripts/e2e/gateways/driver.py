@@ -324,11 +324,29 @@ class Run:
             answer, seen = self.through(proxy, path, method=method, body=body, host=url.netloc)
             found = (answer.status, answer.field("allow"), answer.body, seen is None)
             self.check(proxy, f"{case}, {method}: 405", found, (405, "GET, HEAD", b'{"title":"Method Not Allowed","status":405}', True))
+        self.preflight_of_metadata(proxy, case, path, url.netloc)
         # What is beside it is decided on like everything else.
         for target in (f"{path}/", f"{path}/x", "/.well-known/oauth-protected-resource", f"{path}/../../../app/x"):
             answer, seen = self.through(proxy, target, host=url.netloc)
             what = f"{case}, {target} is another path: refused, here with {answer.status}"
             self.check(proxy, what, (answer.status in (400, 401, 403), seen is None), (True, True))
+
+    # threat: T-REQ-08
+    def preflight_of_metadata(self, proxy, case, path, host):
+        """What a browser asks before a page sends a field of its own, as MCP clients do."""
+        preflight = [
+            ("Origin", "https://page.example.com"),
+            ("Access-Control-Request-Method", "GET"),
+            ("Access-Control-Request-Headers", "mcp-protocol-version"),
+        ]
+        answer, seen = self.through(proxy, path, *preflight, method="OPTIONS", host=host)
+        names = ("allow-origin", "allow-methods", "allow-headers", "max-age")
+        found = (answer.status, *(answer.field(f"access-control-{name}") for name in names), answer.body, seen is None)
+        expected = (204, "*", "GET, HEAD", "*, Authorization", "86400", b"", True)
+        self.check(proxy, f"{case}, a preflight: 204 for every page and field", found, expected)
+        for what, fields in (("no origin", preflight[1:]), ("no method", preflight[:1])):
+            answer, _ = self.through(proxy, path, *fields, method="OPTIONS", host=host)
+            self.check(proxy, f"{case}, OPTIONS with {what}: 405", answer.status, 405)
 
     def told_of(self, proxy, case):
         """The least that shows who decides."""

@@ -180,6 +180,9 @@ fn published(metadata: &Metadata, bearward: &Bearward) -> String {
     location = {path} {{
         proxy_pass {target};
         proxy_pass_request_headers off;
+        # bearward answers the preflights of pages itself.
+        proxy_set_header Origin $http_origin;
+        proxy_set_header Access-Control-Request-Method $http_access_control_request_method;
 {request}    }}
 
 "
