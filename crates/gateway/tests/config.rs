@@ -650,6 +650,8 @@ fn identity_fields_upstreams_and_listeners_are_checked() {
             "[protection]\norigins = [\"https://app.example/\"]\n",
             "value 10:12",
         ),
+        ("[protection]\nallow_credentials = true\n", "value 10:1"),
+        ("[protection]\norigins = [\"*\"]\n", "value 10:12"),
     ] {
         assert_eq!(mistakes(&with_more(more)), [place], "{more}");
     }
@@ -826,6 +828,7 @@ resource = "https://api.example.com"
 scopes = ["read"]
 id_token_header = "X-Id-Token"
 origins = ["https://app.example.com"]
+allow_credentials = true
 router = "express"
 
 [token_cache]

@@ -231,6 +231,7 @@ class Run:
         if proxy.is_stand_in:
             return
         self.forbidden(proxy)
+        self.pages(proxy)
         self.told_besides(proxy)
         self.paths(proxy)
         self.upgrades(proxy)
@@ -357,6 +358,33 @@ class Run:
         self.refused(proxy, f"{case}, no token", 401, [REALM], "/app/x")
         self.refused(proxy, f"{case}, a role is missing", 403, [], "/admin/x", bearer(token))
         self.metadata(proxy, f"{case}, the metadata")
+
+    def pages(self, proxy):
+        """What a page of another origin may read (CORS)."""
+        names = ("access-control-allow-origin", "access-control-allow-credentials", "access-control-expose-headers", "vary")
+        exposed = "WWW-Authenticate, DPoP-Nonce, Retry-After"
+        token = bearer(self.mint())
+        refusals = (
+            ("no token", 401, "/app/x", []),
+            ("an opaque token", 401, "/app/x", [bearer("opaque")]),
+            ("a scope is missing", 403, "/orders/x", [token]),
+            ("no route", 403, "/elsewhere", [token]),
+            ("an ambiguous path", 400, "/public/a%2fb", []),
+        )
+        for what, status, target, fields in refusals:
+            for origin in ("https://page.example.com", "http://localhost:3000"):
+                answer, _ = self.through(proxy, target, ("Origin", origin), *fields)
+                found = (answer.status, *map(answer.field, names))
+                expected = (status, origin, "true", exposed, "Origin")
+                self.check(proxy, f"{what}, a page of {origin}: it may read the {status}", found, expected)
+            for origin in ("https://evil.example.com", "null"):
+                answer, _ = self.through(proxy, target, ("Origin", origin), *fields)
+                found = (answer.status, *map(answer.field, names))
+                expected = (status, None, None, None, "Origin")
+                self.check(proxy, f"{what}, a page of {origin}: it may not", found, expected)
+        answer, _ = self.through(proxy, "/app/x", ("Origin", "https://page.example.com"), token)
+        found = (answer.status, *map(answer.field, names))
+        self.check(proxy, "a good token, a page: the application's answer is its own", found, (200, None, None, None, None))
 
     def told_besides(self, proxy):
         """What else of a refusal reaches the client."""

@@ -109,7 +109,8 @@ table! {
         realm: Text = defaulted("api", "The realm of challenges."),
         resource: Text = optional("The URL of the protected resource. With it, challenges link to the resource's metadata. The gateway serves the metadata itself: in place of the application (reverse proxy, ext_authz), and on the forward-auth listener. With forward auth, the proxy must send requests for the metadata there (`bearward gen-config` includes this)."),
         scopes: Texts = optional("The scopes that clients may request, published in the metadata. Needs `resource`."),
-        origins: Texts = optional("Origins such as `https://app.example.com` whose pages may read a refusal and its challenge (CORS). This does not change the application's own answers."),
+        origins: Texts = optional("Origins such as `https://app.example.com` whose pages may read a refusal and its challenge (CORS). This does not change the application's own answers. With ingress-nginx it has no effect."),
+        allow_credentials: Flag = defaulted("false", "Lets pages of `origins` also read refusals of requests that the browser sends with credentials of its own: cookies or client certificates (`Access-Control-Allow-Credentials`). Not needed for `Authorization`, which a page sets itself. Needs `origins`."),
         id_token_header: Text = optional("The field in which a client sends an ID token for re-authentication. Default: `X-Id-Token`."),
         router: Option<Router> = optional("How the application reads paths, for routes where neither the route nor its upstream sets it: see [routers.md](routers.md). Default: `strict`."),
     }
