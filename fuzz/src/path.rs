@@ -1,41 +1,55 @@
 //! Request targets as others read them: `percent-encoding` resolves escapes, `url` segments as the
 //! WHATWG has it, which is how many clients and servers do.
 
-use bearward_gate::target::Target;
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use bearward_gate::target::{Oddities, Oddity, Target};
+use percent_encoding::{
+    AsciiSet, CONTROLS, percent_decode, percent_decode_str, utf8_percent_encode,
+};
 use url::Url;
 
-/// What must be escaped in a path so that it is read as it stands.
-const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
+/// What must be escaped in a canonical path so that it is read as it stands. Its escapes stay.
+const ESCAPED: &AsciiSet = &CONTROLS.add(b' ');
 
-/// Asserts that the path has one reading, in which every reader agrees.
+/// Asserts that the path has one reading, in which every reader agrees, apart from its oddities.
 pub fn assert_one_reading(target: &Target<'_>) {
     let raw = target.raw().split('?').next().unwrap_or_default();
     let path = target.path();
     // Resolved once and for all: the same bytes, and a second time changes nothing.
     let once = resolved(raw);
     assert_eq!(resolved(path), once);
-    let text = String::from_utf8(once.clone()).expect("a path that is UTF-8");
-    assert_eq!(resolved(&text), once);
+    assert_eq!(percent_decode(&once).collect::<Vec<_>>(), once);
+    // Whatever a reader does with what is not UTF-8: nothing, or it drops it.
+    let text = String::from_utf8_lossy(&once);
+    let dropped: String = once.utf8_chunks().map(|chunk| chunk.valid()).collect();
 
-    // No segment that is resolved, dropped or shortened, by whichever characters a reader splits.
-    assert!(path.starts_with('/'));
-    assert!(!path.contains("//") && !text.contains('\\'));
+    // No segment that is resolved, by whichever characters a reader splits, and none that is dropped or
+    // shortened unless a route tolerates it.
+    assert!(path.starts_with('/') && !text.contains('\\'));
     assert!(!text.chars().any(|character| character.is_ascii_control()));
-    for segment in path[1..].split('/') {
-        let name = segment.split(';').next().unwrap_or_default();
-        assert!(!name.is_empty() || segment.is_empty(), "{segment:?}");
+    let odd: Vec<Oddity> = target.oddities().without(Oddities::default()).collect();
+    let names = |text: &str| -> Vec<String> {
+        let segments = text[1..].split('/');
+        let names = segments.map(|segment| segment.split(';').next().unwrap_or_default());
+        names.map(str::to_owned).collect()
+    };
+    for name in [&*text, &dropped].into_iter().flat_map(names) {
+        assert!(name.is_empty() || !name.trim_matches(['.', ' ']).is_empty());
     }
-    // Nor behind an escaped slash, which a route may allow.
-    for segment in text[1..].split('/') {
-        let name = segment.split(';').next().unwrap_or_default();
-        assert!(!name.ends_with('.') && !name.ends_with(' '), "{segment:?}");
+    let is_short = |name: &String| name.ends_with(['.', ' ']);
+    assert!(!names(&text).iter().any(is_short) || odd.contains(&Oddity::FinalDot));
+    let mut inner = path[1..].split('/').rev();
+    let is_last_odd = inner.next().is_some_and(|last| last.starts_with(';'));
+    let is_empty = |segment: &str| segment.is_empty() || segment.starts_with(';');
+    let has_empty = is_last_odd || inner.any(is_empty);
+    assert!(!has_empty || odd.contains(&Oddity::EmptySegment));
+    let lower = raw.to_ascii_lowercase();
+    for (text, oddity) in [
+        (";", Oddity::Semicolon),
+        ("%2f", Oddity::EncodedSlash),
+        ("%3b", Oddity::EncodedSemicolon),
+    ] {
+        assert_eq!(lower.contains(text), odd.contains(&oddity), "{text}");
     }
-    assert_eq!(raw.contains(';'), target.oddities().semicolon);
-    assert_eq!(
-        raw.to_ascii_lowercase().contains("%2f"),
-        target.oddities().encoded_slash
-    );
 
     // The WHATWG's reader finds nothing to repair.
     let url = Url::parse(&format!("http://api.example{}", target.raw())).expect("a URL");
@@ -49,12 +63,7 @@ pub fn assert_one_reading(target: &Target<'_>) {
 
 /// Written anew, the path is read as the same path.
 fn assert_canonical(target: &Target<'_>) {
-    let parts: Vec<String> = target
-        .path()
-        .split("%2F")
-        .map(|part| utf8_percent_encode(part, ESCAPED).to_string())
-        .collect();
-    let written = parts.join("%2f");
+    let written = utf8_percent_encode(target.path(), ESCAPED).to_string();
     let again = Target::parse(&written).expect("a path that was accepted");
     assert_eq!(again.path(), target.path());
     assert_eq!(again.oddities(), target.oddities());

@@ -50,8 +50,7 @@ require = "writers"
 [[routes]]
 name = "odd"
 path_prefix = "/odd"
-allow_encoded_slash = true
-allow_semicolon = true
+paths = "tolerant"
 
 [[routes]]
 name = "rest"
@@ -126,6 +125,7 @@ pub struct Asked {
     pub peer: Peer,
     pub check: CheckRequest,
     path: String,
+    host: String,
     /// The names in lower case, as Envoy has them.
     fields: Vec<(String, String)>,
 }
@@ -149,7 +149,7 @@ impl Question {
             host: self.host.0,
             ..HttpRequest::default()
         };
-        let path = http.path.clone();
+        let (path, host) = (http.path.clone(), http.host.clone());
         if self.is_single {
             let single = |(key, value): &(String, String)| HeaderValue {
                 key: key.clone(),
@@ -184,6 +184,7 @@ impl Question {
                 attributes: Some(attributes),
             },
             path,
+            host,
             fields,
         }
     }
@@ -324,7 +325,8 @@ fn assert_admitted(asked: &Asked, is_somebody: bool, access: Access) {
         matches!(asked.peer, Peer::UnixSocket)
             || matches!(asked.peer, Peer::Ip(ip) if ip.is_loopback())
     );
-    assert_one_reading(&Target::parse(&asked.path).expect("a target"));
+    let target = Target::origin_form(&asked.path, Some(&asked.host)).expect("our host");
+    assert_one_reading(&Target::parse(&target).expect("a target"));
     let credentials: Vec<&str> = asked
         .fields
         .iter()

@@ -32,7 +32,7 @@ impl Check {
             Ok((_, config)) => config,
             Err(Failure::Mistakes { file, mistakes }) => {
                 print(match self.format {
-                    Format::Json => json_of(false, Some(&mistakes), &[], &[]),
+                    Format::Json => json_of(false, Some(&mistakes), Noted::default()),
                     Format::Text => mistakes.render(&file.display().to_string()),
                 })?;
                 return Ok(Exit::Refused);
@@ -43,6 +43,7 @@ impl Check {
         let certificates = config.certificate_warnings(SystemTime::now());
         let certificates: Vec<_> = certificates.iter().map(ToString::to_string).collect();
         let has_door = config.has_door();
+        let note = note(&config);
         let issuers = running::run(async move |_| ask(&config).await)?;
         let is_possible = !warnings
             .iter()
@@ -58,14 +59,20 @@ impl Check {
                         .map(|text| without_place("certificate", text)),
                 );
                 list.extend((!has_door).then(|| without_place("missing", NO_DOOR)));
-                json_of(is_good, None, &list, &issuers)
+                let noted = Noted {
+                    warnings: &list,
+                    note,
+                    issuers: &issuers,
+                };
+                json_of(is_good, None, noted)
             }
             Format::Text => {
                 let certificates = certificates.iter();
                 let certificates =
                     certificates.map(|text| format!("warning: {}\n", shown(text, 500)));
                 let no_door = (!has_door).then(|| format!("{NO_DOOR}\n"));
-                let lines = issuers.iter().map(line).chain(certificates);
+                let note = note.map(|note| format!("note: {note}\n"));
+                let lines = issuers.iter().map(line).chain(certificates).chain(note);
                 let lines: String = lines.chain(no_door).collect();
                 let verdict = if is_good { "good" } else { "not good" };
                 let warnings = match warnings.is_empty() {
@@ -77,6 +84,15 @@ impl Check {
         })?;
         Ok(if is_good { Exit::Good } else { Exit::Refused })
     }
+}
+
+/// What a valid setting cannot do behind some proxy, which the configuration does not name.
+fn note(config: &Config) -> Option<&'static str> {
+    let is_concerned = !config.origins.is_empty() && config.listen.forward_auth.is_some();
+    is_concerned.then_some(
+        "`origins` has no effect behind ingress-nginx, which passes on no field of a refusal except \
+         `WWW-Authenticate`; the recipes of the other proxies pass on what pages need",
+    )
 }
 
 /// Asks each issuer for its keys.
@@ -111,18 +127,22 @@ fn of_issuer(state: &IssuerState) -> Value {
     })
 }
 
-fn json_of(
-    is_good: bool,
-    mistakes: Option<&Mistakes>,
-    warnings: &[Value],
-    issuers: &[IssuerState],
-) -> String {
+/// What is found in a configuration without mistakes.
+#[derive(Clone, Copy, Default)]
+struct Noted<'f> {
+    warnings: &'f [Value],
+    note: Option<&'static str>,
+    issuers: &'f [IssuerState],
+}
+
+fn json_of(is_good: bool, mistakes: Option<&Mistakes>, noted: Noted<'_>) -> String {
     let report = json!({
         "good": is_good,
         "mistakes": mistakes.map_or_else(Vec::new, list_of),
         "left_out": mistakes.map_or(0, Mistakes::left_out),
-        "warnings": warnings,
-        "issuers": issuers.iter().map(of_issuer).collect::<Vec<_>>(),
+        "warnings": noted.warnings,
+        "notes": noted.note.as_slice(),
+        "issuers": noted.issuers.iter().map(of_issuer).collect::<Vec<_>>(),
     });
     format!("{report}\n")
 }

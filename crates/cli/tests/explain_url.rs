@@ -144,11 +144,15 @@ fn t_fwd_04_it_says_why_a_path_is_ambiguous() {
     let ended = explain("https://api.example/orders/%2e%2e/admin", &[&good().sign()]);
     assert_golden("url/ambiguous.txt", &ended, 1);
     for (path, why) in [
-        ("/orders//7", "a segment is empty"),
-        ("/orders/../7", "ends in a dot"),
+        (
+            "/orders//7",
+            "but without `//`: `paths` is not \"tolerant\"",
+        ),
+        ("/orders/../7", "consists of dots"),
+        ("/orders/7.", "but without a dot or a space at the end"),
         ("/orders\\7", "treat a backslash"),
-        ("/orders/7;x", "but without `;`: allow_semicolon is off"),
-        ("/orders/a%2Fb", "but without `%2F`: allow_encoded_slash is"),
+        ("/orders/7;x", "but without `;`: `paths` is not"),
+        ("/orders/a%2Fb", "but without `%2F`: `paths` is not"),
         ("/orders#7", "refused: target_form, 400"),
     ] {
         let url = format!("https://api.example{path}");

@@ -46,6 +46,21 @@ fn t_cfg_01_check_tells_all_mistakes_and_asks_the_issuers() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stdout.ends_with("\ngood\n"), "{ended:?}");
 
+    // What a proxy cannot carry out, which the configuration does not name.
+    let pages = "[protection]\norigins = ['https://app.example']\n";
+    let pages = configuration(issuer.url(), pages);
+    let ended = check(&pages, "text");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let note = "note: `origins` has no effect behind ingress-nginx";
+    assert!(ended.stdout.contains(note), "{ended:?}");
+    let told: serde_json::Value =
+        serde_json::from_str(&check(&pages, "json").stdout).expect("JSON");
+    assert!(
+        told["notes"][0]
+            .as_str()
+            .is_some_and(|note| note.contains("ingress-nginx"))
+    );
+
     let bad = configuration("http://id.example", "colour = 1\n");
     let ended = check(&bad, "text");
     assert_eq!(ended.code, Some(1), "{ended:?}");

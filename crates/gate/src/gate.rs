@@ -7,8 +7,7 @@ use std::sync::Arc;
 use bearward_core::{
     Challenge, Principal, ProtectedResourceMetadata, Rejection, RequestHead, Requirements,
 };
-use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CONTENT_LENGTH, ORIGIN, TRANSFER_ENCODING};
-use http::{HeaderValue, Method, Uri};
+use http::{Method, Uri};
 
 use crate::decision::{Admission, Decision, Reason, Refusal, Verdict};
 use crate::identity::{Identity, IdentityError};
@@ -78,8 +77,8 @@ impl Gate {
     /// The response to a request for the protected resource metadata, which is public and falls under
     /// no route; `None` for any other target.
     #[must_use]
-    pub fn published(&self, method: &Method, target: &str) -> Option<Published> {
-        self.publication.as_ref()?.answer(method, target)
+    pub fn published(&self, original: &Original<'_>) -> Option<Published> {
+        self.publication.as_ref()?.answer(original)
     }
 
     /// Decides on a request, for every door and for `explain`, which shows what a door would answer.
@@ -88,7 +87,7 @@ impl Gate {
         original: &Original<'_>,
         authenticator: &impl Authenticator,
     ) -> Decision {
-        match self.published(original.method, original.target) {
+        match self.published(original) {
             Some(published) => Decision::Publish(Box::new(published)),
             None => self.decide_by_route(original, authenticator).await.into(),
         }
@@ -116,7 +115,12 @@ impl Gate {
         if original.method == Method::CONNECT {
             return refuse(None, Reason::TargetForm);
         }
-        let target = match Target::parse(original.target) {
+        let origin_form = Target::origin_form(original.target, original.host);
+        let origin_form = match origin_form {
+            Ok(target) => target,
+            Err(error) => return refuse(None, error.into()),
+        };
+        let target = match Target::parse(&origin_form) {
             Ok(target) => target,
             Err(error) => return refuse(None, error.into()),
         };
@@ -128,12 +132,17 @@ impl Gate {
             return refuse(None, Reason::QueryOverride);
         }
         // The query may hold a second credential, so the target must also parse as a URI.
-        let Ok(uri) = original.target.parse::<Uri>() else {
+        let Ok(uri) = target.raw().parse::<Uri>() else {
             return refuse(None, Reason::TargetForm);
         };
         let selection = self.routes.select(original.method, original.host, &target);
         let Some(selection) = selection else {
-            return refuse(None, Reason::NoRule);
+            // One of several readings has no route.
+            let reason = match target.oddities().is_empty() {
+                true => Reason::NoRule,
+                false => Reason::AmbiguousPath,
+            };
+            return refuse(None, reason);
         };
         if let Some(route) = selection.iter().find(|route| !route.allows(&target)) {
             return refuse(Some(route), Reason::AmbiguousPath);
@@ -207,7 +216,7 @@ async fn pass(
     if route.access == Access::Public {
         return Ok(());
     }
-    if route.preflight == Preflight::Passes && is_preflight(original) {
+    if route.preflight == Preflight::Passes && original.is_preflight() {
         return Ok(());
     }
     let sender = match sender {
@@ -283,29 +292,4 @@ fn refuse(route: Option<&Arc<Route>>, reason: Reason) -> Verdict {
 fn has_several_readings(method: &Method) -> bool {
     let method = method.as_str();
     method.bytes().any(|byte| byte.is_ascii_lowercase())
-}
-
-/// A CORS preflight as browsers send it ([Fetch §4.8]); nothing else counts as one.
-///
-/// [Fetch §4.8]: https://fetch.spec.whatwg.org/#cors-preflight-fetch
-fn is_preflight(original: &Original<'_>) -> bool {
-    let headers = original.headers;
-    let the_one = |name| {
-        let mut lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
-        lines.next().filter(|_| lines.next().is_none())
-    };
-    // `null`, or scheme and host: never empty, never two words.
-    let is_origin = |origin: &[u8]| !origin.is_empty() && origin.iter().all(u8::is_ascii_graphic);
-    let has_body = || {
-        headers.contains_key(TRANSFER_ENCODING)
-            || headers
-                .get(CONTENT_LENGTH)
-                .is_some_and(|length| length.as_bytes() != b"0")
-    };
-    *original.method == Method::OPTIONS
-        && !original.has_body
-        && the_one(ORIGIN).is_some_and(is_origin)
-        && the_one(ACCESS_CONTROL_REQUEST_METHOD)
-            .is_some_and(|name| Method::from_bytes(name).is_ok())
-        && !has_body()
 }

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, Method};
+use http::header::{
+    ACCESS_CONTROL_REQUEST_METHOD, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN, TRANSFER_ENCODING,
+};
+use http::{HeaderMap, HeaderValue, Method};
 
 /// The request to decide on. In forward auth this is not the request that reached us, but the one the
 /// proxy asks about.
@@ -45,6 +47,32 @@ impl<'r> Original<'r> {
     pub const fn with_body(mut self, has_body: bool) -> Self {
         self.has_body = has_body;
         self
+    }
+
+    /// Whether this is a CORS preflight as browsers send it ([Fetch §4.8]); nothing else counts as one.
+    ///
+    /// [Fetch §4.8]: https://fetch.spec.whatwg.org/#cors-preflight-fetch
+    pub(crate) fn is_preflight(&self) -> bool {
+        let headers = self.headers;
+        let the_one = |name| {
+            let mut lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+            lines.next().filter(|_| lines.next().is_none())
+        };
+        // `null`, or scheme and host: never empty, never two words.
+        let is_origin =
+            |origin: &[u8]| !origin.is_empty() && origin.iter().all(u8::is_ascii_graphic);
+        let has_body = || {
+            headers.contains_key(TRANSFER_ENCODING)
+                || headers
+                    .get(CONTENT_LENGTH)
+                    .is_some_and(|length| length.as_bytes() != b"0")
+        };
+        *self.method == Method::OPTIONS
+            && !self.has_body
+            && the_one(ORIGIN).is_some_and(is_origin)
+            && the_one(ACCESS_CONTROL_REQUEST_METHOD)
+                .is_some_and(|name| Method::from_bytes(name).is_ok())
+            && !has_body()
     }
 }
 

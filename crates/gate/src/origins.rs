@@ -9,24 +9,58 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ORIGIN, VARY};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
+    ORIGIN, VARY,
+};
 use http::{HeaderMap, HeaderValue};
 use url::Url;
 
 /// The origins, in the spelling that browsers send.
 #[derive(Clone, Debug, Default)]
-pub struct Origins(Arc<[Origin]>);
+pub struct Origins {
+    list: Arc<[Origin]>,
+    credentials: Credentials,
+}
+
+/// Which requests' refusals a page may read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Credentials {
+    /// Those of requests that the browser sent without credentials of its own.
+    #[default]
+    Omitted,
+    /// Also those of requests with cookies or client certificates. Each answer names one origin and
+    /// never `*`, which would let every page read it.
+    Included,
+}
 
 impl Origins {
     /// Allows these origins and no others.
     #[must_use]
     pub fn new(origins: impl IntoIterator<Item = Origin>) -> Self {
-        Self(origins.into_iter().collect())
+        Self {
+            list: origins.into_iter().collect(),
+            credentials: Credentials::Omitted,
+        }
+    }
+
+    /// Lets their pages also read refusals of requests that the browser sends with credentials of its
+    /// own: cookies or client certificates. `Authorization`, which a page sets itself, is none of these.
+    #[must_use]
+    pub fn allow_credentials(mut self) -> Self {
+        self.credentials = Credentials::Included;
+        self
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
     }
 
     /// Lets the page that sent a request with these fields read the refusal.
     pub(crate) fn expose(&self, sent: &HeaderMap, refusal: &mut HeaderMap) {
-        if self.0.is_empty() {
+        if self.is_empty() {
             return;
         }
         refusal.append(VARY, HeaderValue::from_static("Origin"));
@@ -34,11 +68,15 @@ impl Origins {
         let (Some(given), None) = (given.next(), given.next()) else {
             return;
         };
-        let Some(Origin(ours)) = self.0.iter().find(|origin| origin.0 == given) else {
+        let Some(Origin(ours)) = self.list.iter().find(|origin| origin.0 == given) else {
             return;
         };
         refusal.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ours.clone());
         refusal.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+        if self.credentials == Credentials::Included {
+            let allowed = HeaderValue::from_static("true");
+            refusal.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, allowed);
+        }
     }
 }
 
@@ -70,8 +108,8 @@ impl FromStr for Origin {
 #[non_exhaustive]
 pub struct OriginError;
 
-/// The fields that a client needs to act on a challenge.
-const EXPOSED: HeaderValue = HeaderValue::from_static("WWW-Authenticate, DPoP-Nonce");
+/// The fields that a client needs to act on a refusal.
+const EXPOSED: HeaderValue = HeaderValue::from_static("WWW-Authenticate, DPoP-Nonce, Retry-After");
 
 #[cfg(test)]
 mod tests {

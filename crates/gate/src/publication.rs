@@ -9,10 +9,15 @@
 use std::sync::Arc;
 
 use bearward_core::ProtectedResourceMetadata;
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CONTENT_TYPE};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_MAX_AGE, ALLOW, CONTENT_TYPE,
+};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
+use crate::original::Original;
 use crate::problem::{document, problem};
+use crate::target::Target;
 
 /// The document and its path.
 #[derive(Clone, Debug)]
@@ -33,12 +38,16 @@ impl Publication {
 
     /// The response to a request for the document; `None` for any other target.
     #[must_use]
-    pub fn answer(&self, method: &Method, target: &str) -> Option<Published> {
+    pub fn answer(&self, original: &Original<'_>) -> Option<Published> {
+        let target = Target::origin_form(original.target, original.host).ok()?;
         let path = target.split('?').next();
         if path != Some(&*self.path) {
             return None;
         }
-        if !matches!(*method, Method::GET | Method::HEAD) {
+        if original.is_preflight() {
+            return Some(preflight());
+        }
+        if !matches!(*original.method, Method::GET | Method::HEAD) {
             let mut headers = problem();
             headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return Some(Published {
@@ -58,14 +67,34 @@ impl Publication {
     }
 }
 
+/// The response to a preflight of a page that asks with fields of its own, as MCP clients do with
+/// `MCP-Protocol-Version`. The same for every page and every field: nothing of the request decides what
+/// is answered.
+fn preflight() -> Published {
+    let headers = [
+        (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD"),
+        // The star does not include `Authorization` (Fetch §3.3.6).
+        (ACCESS_CONTROL_ALLOW_HEADERS, "*, Authorization"),
+        // A day. Browsers keep it for at most that long.
+        (ACCESS_CONTROL_MAX_AGE, "86400"),
+    ];
+    let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
+    Published {
+        status: StatusCode::NO_CONTENT,
+        headers: headers.into_iter().collect(),
+        body: "".into(),
+    }
+}
+
 /// The response to a request for the metadata.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Published {
-    /// 200, or 405 unless the method is GET or HEAD.
+    /// 200 for GET and HEAD, 204 for a preflight, 405 for everything else.
     pub status: StatusCode,
     /// The fields of the response.
     pub headers: HeaderMap,
-    /// The metadata, or a problem document.
+    /// The metadata, a problem document, or nothing.
     pub body: Arc<str>,
 }

@@ -3,7 +3,8 @@
 //! A request that no route matches is refused: there is no default route.
 //!
 //! If the application's router is laxer than ours, it may select another route for a request. Such a
-//! route never opens anything: both it and the matching route must admit the request.
+//! route never opens anything: both it and the matching route must admit the request. The same is true
+//! of the routes that a tolerated path leads to once a server repairs it.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use bearward_core::Requirements;
 use http::Method;
 
 use crate::host::canonical_host;
-use crate::target::{Oddities, Target};
+use crate::target::{Oddities, Oddity, Target};
 
 mod pattern;
 mod router;
@@ -37,8 +38,10 @@ impl Routes {
     }
 
     /// The first route that matches, and those that the application could select for the request:
-    /// earlier ones if its router is lax, and those of the path as written. If no route matches, the
-    /// first whose path the application always treats as the same, and all that may match.
+    /// earlier ones if its router is lax, and those of other readings of the path. If no route matches,
+    /// the first whose path the application always treats as the same, and all that may match.
+    ///
+    /// If the route tolerates oddities, each path that a server could make of this one needs a route.
     #[must_use]
     pub fn select(
         &self,
@@ -48,16 +51,19 @@ impl Routes {
     ) -> Option<Selection<'_>> {
         let host = host.filter(|_| self.has_hosts).map(canonical_host);
         let host = host.as_deref();
-        let selection = self.select_path(method, host, target.path())?;
-        let Some(literal) = target.literal() else {
-            return Some(selection);
+        let mut selection = self.select_path(method, host, target.path())?;
+        let repaired = match selection.route.tolerance {
+            Tolerance::Tolerant => target.repaired()?,
+            Tolerance::Exact | Tolerance::Listed(_) => Vec::new(),
         };
-        match self.select_path(method, host, &literal.path) {
-            Some(other) => Some(selection.and(&other)),
-            // A router that resolves no escapes matches it to no route, so the request is refused.
-            None if literal.is_disguised => None,
-            None => Some(selection),
+        for reading in target.readings().iter().chain(&repaired) {
+            match self.select_path(method, host, &reading.path) {
+                Some(other) => selection = selection.and(&other),
+                None if reading.needs_route => return None,
+                None => {}
+            }
         }
+        Some(selection)
     }
 
     fn select_path(
@@ -136,8 +142,8 @@ pub struct Route {
     /// Groups of requirements: a principal must meet all requirements of one group. Empty: nothing
     /// beyond `access`.
     pub require: Vec<Vec<Requirements>>,
-    /// What its paths may contain beyond the usual.
-    pub allow: Oddities,
+    /// Which oddities its paths may have.
+    pub tolerance: Tolerance,
     /// Whether a cross-origin preflight passes without credentials.
     pub preflight: Preflight,
     /// Whether a refusal is enforced or only reported.
@@ -159,7 +165,7 @@ impl Route {
             methods: Vec::new(),
             access: Access::Required,
             require: Vec::new(),
-            allow: Oddities::default(),
+            tolerance: Tolerance::Exact,
             preflight: Preflight::Authenticated,
             mode: Mode::Enforce,
             upstream: None,
@@ -167,11 +173,21 @@ impl Route {
         }
     }
 
-    /// Whether the route allows everything unusual in the path of `target`.
+    /// Whether the route tolerates every oddity in the path of `target`.
     #[must_use]
     pub fn allows(&self, target: &Target<'_>) -> bool {
-        let odd = target.oddities();
-        (!odd.encoded_slash || self.allow.encoded_slash) && (!odd.semicolon || self.allow.semicolon)
+        self.forbidden(target).is_none()
+    }
+
+    /// The first oddity in the path of `target` that the route does not tolerate.
+    #[must_use]
+    pub fn forbidden(&self, target: &Target<'_>) -> Option<Oddity> {
+        let tolerated = match self.tolerance {
+            Tolerance::Exact => Oddities::default(),
+            Tolerance::Listed(listed) => listed,
+            Tolerance::Tolerant => return None,
+        };
+        target.oddities().without(tolerated).next()
     }
 
     /// Whether each part of a request matches. The host is in [canonical form](canonical_host), and the
@@ -241,6 +257,24 @@ pub enum Access {
     Public,
 }
 
+/// Which oddities the paths of a route may have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the configuration must not forget one"
+)]
+pub enum Tolerance {
+    /// None. The default.
+    #[default]
+    Exact,
+    /// These. The path is matched as it came: the operator vouches that the application does not repair
+    /// it. For the deprecated keys `allow_encoded_slash` and `allow_semicolon`.
+    Listed(Oddities),
+    /// All. Each path that a server could make of it must have a route, and all these routes must
+    /// tolerate it and admit the request.
+    Tolerant,
+}
+
 /// Whether a cross-origin preflight (Fetch §3.2) passes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(
@@ -270,8 +304,8 @@ pub enum Mode {
 mod tests {
     use http::Method;
 
-    use super::{PathFit, PathPattern, Preflight, Route, Router, Routes};
-    use crate::target::Target;
+    use super::{PathFit, PathPattern, Preflight, Route, Router, Routes, Tolerance};
+    use crate::target::{Oddity, Target};
 
     #[test]
     fn it_is_told_which_part_does_not_fit() {
@@ -379,6 +413,144 @@ mod tests {
         ]);
         assert_eq!(deciding(&few, "/%70ublic"), Vec::<String>::new());
         assert_eq!(deciding(&few, "/%40me"), ["me"]);
+    }
+
+    #[test]
+    fn t_fwd_04_an_escape_that_a_server_may_read_twice_needs_both_routes() {
+        let prefix = |path| PathPattern::prefix(path).unwrap();
+        let routes = Routes::new([
+            route("admin", prefix("/admin"), Router::Strict),
+            route("café", prefix("/café"), Router::Strict),
+            route("all", prefix("/"), Router::Strict),
+        ]);
+        // A server that parses the resolved path again cuts it off at the query.
+        for path in ["/admin%3Fx", "/admin%23x", "/admin%3f/b", "/admin%23%3F"] {
+            assert_eq!(deciding(&routes, path), ["admin", "all"], "{path}");
+        }
+        // One that falls back to Latin-1, and one that drops what is not UTF-8.
+        assert_eq!(deciding(&routes, "/caf%E9"), ["café", "all"]);
+        assert_eq!(deciding(&routes, "/adm%FFin"), ["admin", "all"]);
+        for path in ["/who%3F", "/tags/c%23", "/50%25", "/%E9", "/x/admin%3Fy"] {
+            assert_eq!(deciding(&routes, path), ["all"], "{path}");
+        }
+        assert_eq!(deciding(&routes, "/admin/c%23"), ["admin"]);
+        // Such a reading adds routes only: a glob that does not match it still admits.
+        let tags = PathPattern::glob("/tags/c*").unwrap();
+        let tags = Routes::new([route("tags", tags, Router::Strict)]);
+        assert_eq!(deciding(&tags, "/tags/c%23"), ["tags"]);
+        assert_eq!(deciding(&tags, "/tags%23c"), Vec::<String>::new());
+    }
+
+    /// Routes of which some tolerate oddities.
+    fn tolerant(routes: &[(&str, PathPattern, bool)]) -> Routes {
+        let routes = routes.iter().map(|(name, pattern, is_tolerant)| {
+            let mut route = route(name, pattern.clone(), Router::Strict);
+            if *is_tolerant {
+                route.tolerance = Tolerance::Tolerant;
+            }
+            route
+        });
+        Routes::new(routes.collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn t_fwd_04_each_repair_of_a_tolerated_path_needs_a_route() {
+        let prefix = |path| PathPattern::prefix(path).unwrap();
+        let files = tolerant(&[("files", prefix("/files"), true)]);
+        for path in [
+            "/files/a//b",
+            "/files//",
+            "/files/Acme%20Inc.",
+            "/files/a./b",
+            "/files/a%2Fb",
+            "/files/a%2F%2Fb",
+            "/files/a;v=1/b",
+            "/files/a%3Bv=1",
+            "/files/;/b",
+        ] {
+            assert_eq!(deciding(&files, path), ["files"], "{path}");
+        }
+        // As it came or repaired, the path has no route.
+        for path in [
+            "//files/a",
+            "/files%2Fa",
+            "/files;x/a",
+            "/files./a",
+            "/files.",
+            "//files",
+            "/%2Ffiles/a",
+        ] {
+            assert_eq!(deciding(&files, path), Vec::<String>::new(), "{path}");
+        }
+        // A glob has a fixed number of segments, and a repair changes it.
+        let glob = PathPattern::glob("/projects/*").unwrap();
+        let glob = tolerant(&[("projects", glob, true)]);
+        assert_eq!(deciding(&glob, "/projects/a."), ["projects"]);
+        assert_eq!(deciding(&glob, "/projects/a%2Fb"), Vec::<String>::new());
+        assert_eq!(deciding(&glob, "/projects/a%2F"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn t_fwd_04_a_tolerated_path_never_falls_to_the_laxer_route_alone() {
+        let prefix = |path| PathPattern::prefix(path).unwrap();
+        // `check` refuses this order; the routes do not rely on it.
+        let routes = tolerant(&[
+            ("admin", prefix("/admin"), false),
+            ("deep", prefix("/x/admin"), true),
+            ("all", prefix("/"), true),
+        ]);
+        for (path, others) in [
+            ("//admin", &["admin"][..]),
+            ("/%2Fadmin", &["admin"]),
+            ("/admin%2Fusers", &["admin"]),
+            ("/admin;x=1/users", &["admin"]),
+            ("/admin%3Bx/users", &["admin"]),
+            ("/admin./users", &["admin"]),
+            ("/admin%20", &["admin"]),
+            ("/;/admin", &["admin"]),
+            ("/;x=1//admin./", &["admin"]),
+            // A reader of URLs takes the first segment for a host.
+            ("//evil.example/admin", &["admin"]),
+            ("//evil.example//admin", &["admin"]),
+            ("/x//admin", &["deep"]),
+            ("/x%2Fadmin", &["deep"]),
+            ("//x/admin", &["admin", "deep"]),
+            ("//a/b", &[]),
+            ("/a%2Fb;c./", &[]),
+        ] {
+            let mut found = deciding(&routes, path);
+            assert_eq!(found.pop().as_deref(), Some("all"), "{path}");
+            found.sort();
+            assert_eq!(found, others, "{path}");
+        }
+        assert_eq!(deciding(&routes, "/admin//users"), ["admin"]);
+    }
+
+    #[test]
+    fn t_dos_07_a_path_with_too_many_readings_has_no_route() {
+        let prefix = PathPattern::prefix("/").unwrap();
+        let all = tolerant(&[("all", prefix, true)]);
+        assert_eq!(deciding(&all, "//a;x/b%2Fc"), ["all"]);
+        assert!(deciding(&all, "//a%2Fb%3Bc%2F;x/d.//e").is_empty());
+    }
+
+    #[test]
+    fn t_fwd_04_a_listed_oddity_is_matched_as_it_came() {
+        let mut projects = Route::new("projects", [PathPattern::glob("/projects/*").unwrap()]);
+        projects.tolerance = Tolerance::Listed([Oddity::EncodedSlash].into_iter().collect());
+        let target = Target::parse("/projects/group%2Fname").unwrap();
+        assert!(projects.allows(&target));
+        let routes = Routes::new([projects.clone()]);
+        assert_eq!(deciding(&routes, "/projects/group%2Fname"), ["projects"]);
+        for (path, oddity) in [
+            ("/projects/a;b", Oddity::Semicolon),
+            ("/projects/a%3Bb", Oddity::EncodedSemicolon),
+            ("/projects/a%2Fb.", Oddity::FinalDot),
+            ("/projects//a", Oddity::EmptySegment),
+        ] {
+            let target = Target::parse(path).unwrap();
+            assert_eq!(projects.forbidden(&target), Some(oddity), "{path}");
+        }
     }
 
     #[test]

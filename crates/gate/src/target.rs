@@ -2,42 +2,31 @@
 //!
 //! The gateway refuses a path that two readers could read differently, and never repairs it: the
 //! application behind us has its own reader. The target is forwarded as it came; routes match its path
-//! with escapes resolved.
+//! with escapes resolved, except those of characters that would become structure.
+//!
+//! A few spellings that honest senders use, and that many servers repair, pass where a route tolerates
+//! them ([`Oddity`]).
 //!
 //! [RFC 9112 §3.2]: https://www.rfc-editor.org/rfc/rfc9112#section-3.2
 
 use std::borrow::Cow;
 
-/// A request target in origin-form, whose path has only one reading.
+use crate::host::is_host;
+
+mod oddities;
+mod readings;
+
+pub use self::oddities::{Oddities, Oddity};
+pub(crate) use self::readings::Reading;
+
+/// A request target in origin-form, whose path has only one reading, apart from its [oddities](Oddity).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target<'t> {
     raw: &'t str,
     path: Cow<'t, str>,
     query: Option<&'t str>,
     oddities: Oddities,
-    literal: Option<LiteralPath>,
-}
-
-/// A path as read by a router that compares it as written (Express, `Rack::URLMap`): unnecessary
-/// escapes stay as they are, and so do escapes in lower case ([RFC 3986 §6.2.2]).
-///
-/// [RFC 3986 §6.2.2]: https://www.rfc-editor.org/rfc/rfc3986#section-6.2.2
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct LiteralPath {
-    pub(crate) path: String,
-    /// Whether the escaped characters include letters, digits, `-`, `_` or `~`, which honest senders do
-    /// not escape. Libraries that escape segments do escape `@` and the like.
-    pub(crate) is_disguised: bool,
-}
-
-/// What a path may contain only if a route allows it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Oddities {
-    /// `%2F`: a slash within a segment. Routes match it as `%2F`.
-    pub encoded_slash: bool,
-    /// `;`: parameters of a segment, which some servers cut off before matching.
-    pub semicolon: bool,
+    readings: Vec<Reading>,
 }
 
 impl<'t> Target<'t> {
@@ -53,15 +42,51 @@ impl<'t> Target<'t> {
                 path: Cow::Borrowed(raw),
                 query: None,
                 oddities: Oddities::default(),
-                literal: None,
+                readings: Vec::new(),
             });
         }
         Self::parse_any(raw)
     }
 
+    /// Turns a target in absolute-form into origin-form, if its authority is the `host` of the request;
+    /// one in any other form is left alone. Clients that take us for a proxy send it, and servers must
+    /// accept it ([RFC 9112 §3.2.2]).
+    ///
+    /// The scheme may be `http` or `https`, whichever the connection has: a proxy in front may have ended
+    /// TLS, and no decision depends on it. An empty path is `/` ([RFC 9110 §4.2.3]).
+    ///
+    /// [RFC 9110 §4.2.3]: https://www.rfc-editor.org/rfc/rfc9110#section-4.2.3
+    /// [RFC 9112 §3.2.2]: https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
+    ///
+    /// # Errors
+    ///
+    /// [`TargetError::Form`] if the target is for another host or scheme, or names a user: then the
+    /// request has two readings.
+    pub fn origin_form<'r>(raw: &'r str, host: Option<&str>) -> Result<Cow<'r, str>, TargetError> {
+        if raw.starts_with('/') {
+            return Ok(Cow::Borrowed(raw));
+        }
+        let Some((scheme, rest)) = raw.split_once("://") else {
+            return Ok(Cow::Borrowed(raw));
+        };
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, target) = rest.split_at_checked(end).unwrap_or_default();
+        let is_web = ["http", "https"]
+            .iter()
+            .any(|web| web.eq_ignore_ascii_case(scheme));
+        let is_ours = host.is_some_and(|host| host.eq_ignore_ascii_case(authority));
+        if !is_web || !is_ours || !is_host(authority) {
+            return Err(TargetError::Form);
+        }
+        Ok(match target.starts_with('/') {
+            true => Cow::Borrowed(target),
+            false => Cow::Owned(format!("/{target}")),
+        })
+    }
+
     fn parse_any(raw: &'t str) -> Result<Self, TargetError> {
-        // absolute-form, authority-form and `*` do not name one of our paths. A fragment is never sent,
-        // and a reader may cut it off.
+        // authority-form and `*` do not name one of our paths. A fragment is never sent, and a reader
+        // may cut it off.
         if !raw.starts_with('/') || raw.contains('#') || !raw.bytes().all(is_printable) {
             return Err(TargetError::Form);
         }
@@ -71,12 +96,10 @@ impl<'t> Target<'t> {
         };
         let mut oddities = Oddities::default();
         let resolved = resolve(path, &mut oddities)?;
-        if let Some(ambiguity) = several_readings(&resolved) {
-            return Err(ambiguity.into());
-        }
+        find_oddities(&resolved, &mut oddities)?;
         Ok(Self {
             raw,
-            literal: literal(path),
+            readings: readings::of(path, &resolved)?,
             path: resolved,
             query,
             oddities,
@@ -89,15 +112,24 @@ impl<'t> Target<'t> {
         self.raw
     }
 
-    /// The path with its escapes resolved, except `%2F`.
+    /// The path with its escapes resolved, except those of `/`, `;`, `?`, `#`, `%` and of bytes that
+    /// are not UTF-8, which stay escapes in upper case.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The path as read by a router that does not resolve its escapes, if it differs.
-    pub(crate) const fn literal(&self) -> Option<&LiteralPath> {
-        self.literal.as_ref()
+    /// The paths that servers with other rules for escapes make of it, if they differ.
+    pub(crate) fn readings(&self) -> &[Reading] {
+        &self.readings
+    }
+
+    /// The paths that servers make of it if they repair its oddities; `None` if they are too many.
+    pub(crate) fn repaired(&self) -> Option<Vec<Reading>> {
+        match self.oddities.is_empty() {
+            true => Some(Vec::new()),
+            false => readings::repaired(&self.path),
+        }
     }
 
     /// The query, as it came.
@@ -106,7 +138,7 @@ impl<'t> Target<'t> {
         self.query
     }
 
-    /// The oddities that a route must allow.
+    /// The oddities that a route must tolerate.
     #[must_use]
     pub const fn oddities(&self) -> Oddities {
         self.oddities
@@ -135,18 +167,15 @@ pub enum Ambiguity {
     /// `%` without two hexadecimal digits after it.
     #[error("a `%` is not followed by two hexadecimal digits")]
     BrokenEscape,
-    /// A segment ends in a dot or a space; this includes `.` and `..`.
-    #[error("a segment ends in a dot or a space, which some servers resolve or remove")]
+    /// A segment consists of dots and spaces, such as `.` and `..`.
+    #[error("a segment consists of dots, which some servers resolve")]
     DotSegment,
-    /// `//`.
-    #[error("a segment is empty, and some servers merge slashes")]
-    EmptySegment,
     /// An escaped character that would have a special meaning once resolved.
     #[error("an escaped character has a special meaning once it is decoded")]
     Escape,
-    /// Escapes that are not UTF-8.
-    #[error("its escapes are not UTF-8")]
-    NotUtf8,
+    /// Overlong UTF-8.
+    #[error("its escapes have a longer form of UTF-8 than necessary")]
+    Overlong,
 }
 
 /// Whether a path is like most: words of letters, digits, `-` and `_`, each after a slash, with nothing
@@ -169,9 +198,11 @@ const fn is_printable(byte: u8) -> bool {
     byte > 0x20 && byte != 0x7F
 }
 
-/// Resolves the escapes once, and refuses any that would need a second pass or become structure.
+/// Resolves the escapes once, and refuses any that would need a second pass.
 fn resolve<'t>(path: &'t str, oddities: &mut Oddities) -> Result<Cow<'t, str>, Ambiguity> {
-    oddities.semicolon = path.contains(';');
+    if path.contains(';') {
+        oddities.insert(Oddity::Semicolon);
+    }
     if path.contains('\\') {
         return Err(Ambiguity::Backslash);
     }
@@ -188,53 +219,102 @@ fn resolve<'t>(path: &'t str, oddities: &mut Oddities) -> Result<Cow<'t, str>, A
         let digits = rest.next().zip(rest.next());
         let byte = digits.and_then(|(high, low)| escaped_byte([high, low]));
         match byte.ok_or(Ambiguity::BrokenEscape)? {
-            b'/' => {
-                oddities.encoded_slash = true;
-                bytes.extend_from_slice(b"%2F");
+            // An attacker escapes a dot so that a later reader resolves it; some readers take a
+            // backslash for a slash; a control ends a string.
+            b'.' | b'\\' | 0..0x20 | 0x7F => return Err(Ambiguity::Escape),
+            resolved => {
+                oddities.extend(Oddity::escaped(resolved));
+                push_resolved(&mut bytes, resolved);
             }
-            // An attacker escapes a dot or per cent sign so that a later reader resolves it; some
-            // readers take a backslash for a slash; a semicolon, question mark or number sign would
-            // become structure; a control ends a string.
-            b'.' | b'%' | b'\\' | b';' | b'?' | b'#' | 0..0x20 | 0x7F => {
-                return Err(Ambiguity::Escape);
-            }
-            resolved => bytes.push(resolved),
         }
     }
-    // This refuses overlong and otherwise invalid UTF-8.
-    let path = String::from_utf8(bytes).map_err(|_| Ambiguity::NotUtf8)?;
-    Ok(Cow::Owned(path))
+    if may_be_resolved_again(path) {
+        return Err(Ambiguity::Escape);
+    }
+    if bytes.windows(2).any(is_overlong) {
+        return Err(Ambiguity::Overlong);
+    }
+    Ok(Cow::Owned(into_text(bytes)))
 }
 
-/// The path as read by a router that resolves no unnecessary escapes; `None` if it has none. The path
-/// was [resolved](resolve) without error before.
-fn literal(path: &str) -> Option<LiteralPath> {
-    if !path.contains('%') {
-        return None;
+/// Adds a byte that was escaped: as an escape if it would otherwise become structure.
+fn push_resolved(bytes: &mut Vec<u8>, resolved: u8) {
+    match kept_escape(resolved) {
+        Some(escape) => bytes.extend_from_slice(escape),
+        None => bytes.push(resolved),
     }
-    let mut bytes = Vec::with_capacity(path.len());
-    let (mut is_other, mut is_disguised) = (false, false);
+}
+
+/// The escape of a character that has a meaning of its own in a path, so that the escape never equals
+/// the character ([RFC 3986 §2.2]).
+///
+/// [RFC 3986 §2.2]: https://www.rfc-editor.org/rfc/rfc3986#section-2.2
+const fn kept_escape(byte: u8) -> Option<&'static [u8]> {
+    match byte {
+        b'#' => Some(b"%23"),
+        b'%' => Some(b"%25"),
+        b'/' => Some(b"%2F"),
+        b';' => Some(b"%3B"),
+        b'?' => Some(b"%3F"),
+        _ => None,
+    }
+}
+
+/// Whether the path, resolved once, contains an escape: `%2e`, or `%u002e` as some readers write it.
+fn may_be_resolved_again(path: &str) -> bool {
+    if !path.contains("%25") {
+        return false;
+    }
+    let resolved = percent_decoded(path);
+    let is_escape = |rest: &[u8]| {
+        let digits = match rest {
+            [b'u' | b'U', rest @ ..] => rest.get(..4),
+            rest => rest.get(..2),
+        };
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    resolved.split(|byte| *byte == b'%').skip(1).any(is_escape)
+}
+
+/// The bytes of a path with all its escapes resolved once. It has only whole escapes.
+fn percent_decoded(path: &str) -> Vec<u8> {
     let mut pieces = path.split('%');
-    bytes.extend_from_slice(pieces.next().unwrap_or_default().as_bytes());
+    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
     for piece in pieces {
-        let (digits, rest) = piece.as_bytes().split_first_chunk()?;
-        let is_usual = !digits.iter().any(u8::is_ascii_lowercase);
-        match escaped_byte(*digits)? {
-            // As in the resolved path: `%2F`, in upper case.
-            b'/' => bytes.extend_from_slice(b"%2F"),
-            resolved if is_usual && !may_stand(resolved) => bytes.push(resolved),
-            resolved => {
-                is_other = true;
-                is_disguised |= is_unreserved(resolved);
-                bytes.push(b'%');
-                bytes.extend_from_slice(digits);
-            }
+        if let Some((digits, rest)) = piece.as_bytes().split_first_chunk() {
+            bytes.extend(escaped_byte(*digits));
+            bytes.extend_from_slice(rest);
         }
-        bytes.extend_from_slice(rest);
     }
-    // If only part of a character was resolved, the path as it came.
-    let path = String::from_utf8(bytes).unwrap_or_else(|_| path.to_owned());
-    is_other.then_some(LiteralPath { path, is_disguised })
+    bytes
+}
+
+/// Whether a longer form of UTF-8 than necessary begins with these two bytes. Lenient readers take it
+/// for a shorter one, even for a slash or a dot ([RFC 3629 §10]).
+///
+/// [RFC 3629 §10]: https://www.rfc-editor.org/rfc/rfc3629#section-10
+const fn is_overlong(pair: &[u8]) -> bool {
+    matches!(
+        pair,
+        [0xC0 | 0xC1, 0x80..=0xBF]
+            | [0xE0, 0x80..=0x9F]
+            | [0xF0, 0x80..=0x8F]
+            | [0xF8, 0x80..=0x87]
+            | [0xFC, 0x80..=0x83]
+    )
+}
+
+/// The bytes as text. Those that are not UTF-8 become escapes: nobody knows their encoding.
+fn into_text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| {
+        let mut text = String::new();
+        for chunk in error.as_bytes().utf8_chunks() {
+            text.push_str(chunk.valid());
+            let escapes = chunk.invalid().iter().map(|byte| format!("%{byte:02X}"));
+            text.extend(escapes);
+        }
+        text
+    })
 }
 
 /// Whether a segment may contain this byte unescaped ([RFC 3986 §3.3]).
@@ -258,32 +338,45 @@ pub(crate) fn escaped_byte(digits: [u8; 2]) -> Option<u8> {
     u8::try_from(byte).ok()
 }
 
-/// Finds empty segments, and segments that a reader may resolve or shorten: `.`, `..`, with parameters
-/// after them, or ending in a dot or a space.
-fn several_readings(path: &str) -> Option<Ambiguity> {
+/// Finds empty segments and segments that end in a dot or a space. Refuses those that a reader may
+/// resolve: `.` and `..`, also with parameters behind them.
+fn find_oddities(path: &str, oddities: &mut Oddities) -> Result<(), Ambiguity> {
     let segments = path.strip_prefix('/').unwrap_or(path).split('/');
     let last = segments.clone().count().saturating_sub(1);
-    segments.enumerate().find_map(|(index, segment)| {
-        let name = segment.split(';').next().unwrap_or_default();
+    for (index, segment) in segments.enumerate() {
         // The last segment may be empty: a trailing slash.
-        if name.is_empty() && (index != last || !segment.is_empty()) {
-            return Some(Ambiguity::EmptySegment);
+        if name(segment).is_empty() && (index != last || !segment.is_empty()) {
+            oddities.insert(Oddity::EmptySegment);
         }
         // Even if `%2F` may pass, `..%2F` may not: a reader that resolves `%2F` resolves `..` too.
-        let mut names = segment
-            .split("%2F")
-            .filter_map(|part| part.split(';').next());
-        names
-            .any(|name| name.ends_with('.') || name.ends_with(' '))
-            .then_some(Ambiguity::DotSegment)
-    })
+        for name in segment.split("%2F").map(name) {
+            if !name.is_empty() && name.bytes().all(may_end) {
+                return Err(Ambiguity::DotSegment);
+            }
+            if name.bytes().next_back().is_some_and(may_end) {
+                oddities.insert(Oddity::FinalDot);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A segment without its parameters.
+fn name(segment: &str) -> &str {
+    let name = segment.split(';').next().unwrap_or_default();
+    name.split("%3B").next().unwrap_or_default()
+}
+
+/// Whether some file systems ignore it at the end of a name.
+const fn may_end(byte: u8) -> bool {
+    matches!(byte, b'.' | b' ')
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Ambiguity, Target, TargetError, is_plain};
+    use super::{Ambiguity, Oddities, Oddity, Target, TargetError, is_plain};
 
     proptest! {
         /// The fast path agrees with the slow one.
@@ -346,9 +439,11 @@ mod tests {
             ("/%6a%C3%A9", "/%6aé", true),
         ] {
             let target = Target::parse(raw).unwrap();
-            let literal = target.literal().unwrap();
+            let [literal] = target.readings() else {
+                panic!("{raw}: {target:?}");
+            };
             assert_eq!(literal.path, path, "{raw}");
-            assert_eq!(literal.is_disguised, is_disguised, "{raw}");
+            assert_eq!(literal.needs_route, is_disguised, "{raw}");
         }
         for raw in [
             "/a",
@@ -359,7 +454,7 @@ mod tests {
             "/a?%61",
             "/%22%3C",
         ] {
-            assert_eq!(Target::parse(raw).unwrap().literal(), None, "{raw}");
+            assert_eq!(Target::parse(raw).unwrap().readings(), [], "{raw}");
         }
     }
 
@@ -378,91 +473,148 @@ mod tests {
     }
 
     #[test]
-    fn t_fwd_04_a_path_with_several_readings_is_refused() {
-        for raw in [
-            "//",
-            "/a//b",
-            "//a",
-            "/a//",
-            "/./a",
-            "/a/.",
-            "/a/./b",
-            "/../a",
-            "/a/..",
-            "/a/../b",
-            "/%2e/a",
-            "/a/%2e%2e/b",
-            "/a/%2E./b",
-            "/a%5cb",
-            "/a\\b",
-            "/..;/a",
-            "/a/..;x=1/b",
-            "/.;/a",
-            "/;/a",
-            "/;x",
-            "/a/%252e%252e/b",
-            "/a%25b",
-            "/a./b",
-            "/a.",
-            "/a%20/b",
-            "/a%00b",
-            "/a%0ab",
-            "/a%c0%afb",
-            "/a%e0%80%afb",
-            "/a%ffb",
-            "/a%",
-            "/a%2",
-            "/a%zz",
-            "/a%3bx",
-            "/a%3fx",
-            "/a%23x",
-            "/a%7fx",
-            "/a%2f..%2fb",
-            "/..%2fa",
-            "/.%2Fa",
-            "/a%2f.",
-            "/a%20%2fb",
-            "/a%2f..;x%2fb",
-            "/a;x%2f../b",
+    fn a_fwd_01_an_escape_of_a_reserved_character_never_equals_it() {
+        for (raw, path) in [
+            ("/tags/c%23", "/tags/c%23"),
+            ("/who%3F", "/who%3F"),
+            ("/who%3f?x", "/who%3F"),
+            ("/50%25", "/50%25"),
+            ("/50%25/x", "/50%25/x"),
+            ("/%25%25", "/%25%25"),
+            ("/100%25u", "/100%25u"),
+            ("/100%25united", "/100%25united"),
+            ("/%25%23", "/%25%23"),
+            ("/a%2fb", "/a%2Fb"),
+            ("/a%3bb", "/a%3Bb"),
+            // Bytes that are not UTF-8: Latin-1, Shift JIS.
+            ("/%E9", "/%E9"),
+            ("/caf%e9/%C3%A9", "/caf%E9/é"),
+            ("/%83%7B", "/%83{"),
+            ("/%C0%20la", "/%C0 la"),
+            ("/%FF%FE", "/%FF%FE"),
         ] {
-            let error = Target::parse(raw).expect_err(raw);
-            assert!(matches!(error, TargetError::Ambiguous(_)), "{raw}");
+            let target = Target::parse(raw).unwrap();
+            assert_eq!(target.path(), path, "{raw}");
+            assert_eq!(target.raw(), raw);
         }
     }
 
     #[test]
-    fn what_makes_a_path_ambiguous_is_told() {
-        for (raw, ambiguity) in [
-            ("/a\\b", Ambiguity::Backslash),
-            ("/a%2", Ambiguity::BrokenEscape),
-            ("/a%zz", Ambiguity::BrokenEscape),
-            ("/a/../b", Ambiguity::DotSegment),
-            ("/a.", Ambiguity::DotSegment),
-            ("/a%20/b", Ambiguity::DotSegment),
-            ("/a//b", Ambiguity::EmptySegment),
-            ("/;x", Ambiguity::EmptySegment),
-            ("/%2e%2e/b", Ambiguity::Escape),
-            ("/a%00", Ambiguity::Escape),
-            ("/a%c0%af", Ambiguity::NotUtf8),
+    fn t_fwd_04_what_a_server_may_resolve_is_refused_on_every_route() {
+        for (ambiguity, paths) in [
+            (Ambiguity::Backslash, r"/a\b /..\a"),
+            (Ambiguity::BrokenEscape, "/a% /a%2 /a%zz /%u002e /50%"),
+            (
+                Ambiguity::DotSegment,
+                "/./a /a/. /a/./b /../a /a/.. /a/../b //../a /.../a /a/%20/b /a/.%20/b \
+                 /..;/a /a/..;x=1/b /.;/a /..%3Bx/a /.%20;x/a /a;x%2f../b /a%3Bx%2f../b \
+                 /a%2f..%2fb /..%2fa /.%2Fa /a%2f. /a%2f..;x%2fb",
+            ),
+            // A server that drops what is not UTF-8 reads `..`.
+            (Ambiguity::DotSegment, "/.%FF./a /%E9../a /a%2F.%80"),
+            (
+                Ambiguity::Escape,
+                "/%2e/a /a/%2e%2e/b /a/%2E./b /a%2ejson /a%5cb /a%5Cb /a%00b /a%0ab /a%7fx",
+            ),
+            // Resolved twice, it is another path.
+            (
+                Ambiguity::Escape,
+                "/a%25b0 /a/%252e%252e/b /a%252Fb /a%25%32%65 /a%25%32e /a%252%65 /100%25add \
+                 /%25u002e /%25U002E /%25%75002e",
+            ),
+            (
+                Ambiguity::Overlong,
+                "/a%c0%afb /a%C1%9C /a%e0%80%afb /a%f0%80%80%af /a%f8%80%80%80%af \
+                 /a%fc%80%80%80%80%af",
+            ),
         ] {
-            let expected = Err(TargetError::Ambiguous(ambiguity));
-            assert_eq!(Target::parse(raw), expected, "{raw}");
+            for raw in paths.split(' ') {
+                let expected = Err(TargetError::Ambiguous(ambiguity));
+                assert_eq!(Target::parse(raw), expected, "{raw}");
+            }
         }
     }
 
     #[test]
-    fn t_fwd_04_slash_and_semicolon_are_for_a_route_to_allow() {
-        let slash = Target::parse("/a%2fb").unwrap();
-        assert!(slash.oddities().encoded_slash);
-        assert_eq!(slash.path(), "/a%2Fb");
-        let url = Target::parse("/fetch/https:%2f%2Fa.example%2f.well-known").unwrap();
-        assert!(url.oddities().encoded_slash);
-        let parameter = Target::parse("/a;x=1/b").unwrap();
-        assert!(parameter.oddities().semicolon);
-        assert_eq!(
-            Target::parse("/a").unwrap().oddities(),
-            super::Oddities::default()
-        );
+    fn t_fwd_04_what_servers_repair_is_for_a_route_to_tolerate() {
+        use Oddity::{EmptySegment, EncodedSemicolon, EncodedSlash, FinalDot, Semicolon};
+        for (raw, path, oddities) in [
+            ("//", "//", &[EmptySegment][..]),
+            ("/a//b", "/a//b", &[EmptySegment]),
+            ("//a", "//a", &[EmptySegment]),
+            ("/a//", "/a//", &[EmptySegment]),
+            ("/a/;/b", "/a/;/b", &[EmptySegment, Semicolon]),
+            ("/;x", "/;x", &[EmptySegment, Semicolon]),
+            ("/a;x=1/b", "/a;x=1/b", &[Semicolon]),
+            ("/a%3bx", "/a%3Bx", &[EncodedSemicolon]),
+            ("/a%2fb", "/a%2Fb", &[EncodedSlash]),
+            ("/a.", "/a.", &[FinalDot]),
+            ("/Acme%20Inc.", "/Acme Inc.", &[FinalDot]),
+            ("/a./b", "/a./b", &[FinalDot]),
+            ("/a%20/b", "/a /b", &[FinalDot]),
+            ("/a.;x/b", "/a.;x/b", &[FinalDot, Semicolon]),
+            ("/a%20%2fb", "/a %2Fb", &[EncodedSlash, FinalDot]),
+            (
+                "/fetch/https:%2f%2Fa.example%2f.well-known",
+                "/fetch/https:%2F%2Fa.example%2F.well-known",
+                &[EncodedSlash],
+            ),
+            ("/a", "/a", &[]),
+            ("/a.b/..c/.d", "/a.b/..c/.d", &[]),
+        ] {
+            let target = Target::parse(raw).unwrap();
+            assert_eq!(target.path(), path, "{raw}");
+            assert_eq!(target.raw(), raw);
+            let expected: Oddities = oddities.iter().copied().collect();
+            assert_eq!(target.oddities(), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_fwd_03_absolute_form_for_our_own_host_is_origin_form() {
+        for (raw, host, target) in [
+            ("http://api.example/x?y", "api.example", "/x?y"),
+            ("https://API.example/x", "api.EXAMPLE", "/x"),
+            (
+                "HTTP://api.example:8443/a%2Fb",
+                "api.example:8443",
+                "/a%2Fb",
+            ),
+            ("http://[::1]:80//x", "[::1]:80", "//x"),
+            ("http://api.example", "api.example", "/"),
+            ("http://api.example?x=/y", "api.example", "/?x=/y"),
+            // What is wrong with the rest is found later.
+            ("http://api.example#x", "api.example", "/#x"),
+            ("/x?http://a", "api.example", "/x?http://a"),
+            ("//other.example/x", "api.example", "//other.example/x"),
+            ("*", "api.example", "*"),
+            ("x", "api.example", "x"),
+        ] {
+            let found = Target::origin_form(raw, Some(host));
+            assert_eq!(found.as_deref(), Ok(target), "{raw}");
+        }
+    }
+
+    #[test]
+    fn t_fwd_08_absolute_form_for_another_host_scheme_or_user_is_refused() {
+        for (raw, host) in [
+            ("http://other.example/x", "api.example"),
+            ("http://api.example:80/x", "api.example"),
+            ("http://api.example./x", "api.example"),
+            ("http://user@api.example/x", "api.example"),
+            ("http://user@api.example/x", "user@api.example"),
+            ("http://api.example@other.example/x", "api.example"),
+            ("http://api.example\\@other.example/x", "api.example"),
+            ("ftp://api.example/x", "api.example"),
+            ("ws://api.example/x", "api.example"),
+            ("http:///x", ""),
+            ("http://a..b/x", "a..b"),
+        ] {
+            let found = Target::origin_form(raw, Some(host));
+            assert_eq!(found, Err(TargetError::Form), "{raw}");
+        }
+        let unknown = Target::origin_form("http://api.example/x", None);
+        assert_eq!(unknown, Err(TargetError::Form));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use bearward_gate::Gate;
 use bearward_gate::decision::{Admission, Decision};
 use bearward_gate::identity::{ClaimSource, Encoding, Identity};
 use bearward_gate::original::Original;
-use bearward_gate::route::{Access, Mode, PathPattern, Preflight, Route, Routes};
+use bearward_gate::route::{Access, Mode, PathPattern, Preflight, Route, Routes, Tolerance};
+use bearward_gate::target::Oddity;
 use bearward_testing::Token;
 use bearward_testing::conformance::{AUDIENCE, ISSUER, NOW};
 use http::{HeaderMap, Method};
@@ -293,31 +294,72 @@ fn a_gate_shows_what_it_was_made_of() {
     assert_eq!(gate.identity().names().collect::<Vec<_>>(), ["x-subject"]);
 }
 
+/// What a gate decides on a target, whose only route has this tolerance and is public.
+fn decide_tolerantly(tolerance: Tolerance, prefix: &str, target: &str) -> Decision {
+    let mut route = Route::new("all", [PathPattern::prefix(prefix).unwrap()]);
+    route.access = Access::Public;
+    route.tolerance = tolerance;
+    let gate = Gate::new(Routes::new([route]), Identity::default());
+    let headers = HeaderMap::new();
+    let original = Original::new(&Method::GET, target, None, &headers);
+    fixture::decide(&gate, &original, &Known::new(Profile::Rfc9068))
+}
+
 #[test]
-fn t_fwd_04_a_slash_and_a_semicolon_need_a_route_that_allows_them() {
-    for (target, slash, semicolon, expected) in [
-        ("/orders", false, false, "admitted"),
-        ("/a%2Fb", true, false, "admitted"),
-        ("/a%2Fb", false, true, "ambiguous_path"),
-        ("/a;x", false, true, "admitted"),
-        ("/a;x", true, false, "ambiguous_path"),
-        ("/a%2Fb;x", true, true, "admitted"),
-        ("/a%2Fb;x", true, false, "ambiguous_path"),
-        ("/a%2Fb;x", false, true, "ambiguous_path"),
-        ("/a%2Fb;x", false, false, "ambiguous_path"),
+fn t_fwd_04_an_oddity_needs_a_route_that_tolerates_it() {
+    let listed = |oddities: &[Oddity]| Tolerance::Listed(oddities.iter().copied().collect());
+    let slash = listed(&[Oddity::EncodedSlash]);
+    let semicolon = listed(&[Oddity::Semicolon]);
+    let both = listed(&[Oddity::EncodedSlash, Oddity::Semicolon]);
+    let (exact, tolerant) = (Tolerance::Exact, Tolerance::Tolerant);
+    for (target, admitted, refused) in [
+        ("/orders", &[exact, slash, both, tolerant][..], &[][..]),
+        ("/a%2Fb", &[slash, both, tolerant], &[exact, semicolon]),
+        ("/a;x", &[semicolon, both, tolerant], &[exact, slash]),
+        ("/a%2Fb;x", &[both, tolerant], &[exact, slash, semicolon]),
+        ("/a%3Bx", &[tolerant], &[exact, both]),
+        ("/a//b", &[tolerant], &[exact, both]),
+        ("/Acme%20Inc.", &[tolerant], &[exact, both]),
+        ("/a/%2e%2e/b", &[], &[exact, both, tolerant]),
+        ("/a/..%2Fb", &[], &[exact, both, tolerant]),
+        ("/a/%252e%252e/b", &[], &[exact, both, tolerant]),
+        ("/a%5Cb", &[], &[exact, both, tolerant]),
+        ("/a%c0%af", &[], &[exact, both, tolerant]),
     ] {
-        let mut route = Route::new("all", [PathPattern::prefix("/").unwrap()]);
-        route.access = Access::Public;
-        route.allow.encoded_slash = slash;
-        route.allow.semicolon = semicolon;
-        let gate = Gate::new(Routes::new([route]), Identity::default());
-        let headers = HeaderMap::new();
-        let original = Original::new(&Method::GET, target, None, &headers);
-        let decision = fixture::decide(&gate, &original, &Known::new(Profile::Rfc9068));
-        assert_eq!(reason(&decision), expected, "{target} {slash} {semicolon}");
-        if let Decision::Refuse(refusal) = decision {
-            assert_eq!(&*refusal.route.unwrap().name, "all");
+        for tolerance in admitted {
+            let decision = decide_tolerantly(*tolerance, "/", target);
+            assert_eq!(reason(&decision), "admitted", "{target} {tolerance:?}");
         }
+        for tolerance in refused {
+            let decision = decide_tolerantly(*tolerance, "/", target);
+            assert_eq!(
+                reason(&decision),
+                "ambiguous_path",
+                "{target} {tolerance:?}"
+            );
+        }
+    }
+    let decision = decide_tolerantly(Tolerance::Exact, "/", "/a//b");
+    let Decision::Refuse(refusal) = decision else {
+        panic!("{decision:?}");
+    };
+    assert_eq!(&*refusal.route.unwrap().name, "all");
+}
+
+#[test]
+fn t_fwd_04_a_tolerant_route_leads_nowhere_else() {
+    for (target, expected) in [
+        ("/files/a//b", "admitted"),
+        ("/files/a%2Fb", "admitted"),
+        // A server that repairs it reads a path of this route, but another does not.
+        ("//files/a", "ambiguous_path"),
+        ("/files%2Fa", "ambiguous_path"),
+        ("//evil.example/files/a", "ambiguous_path"),
+        ("/other//", "ambiguous_path"),
+        ("/other", "no_rule"),
+    ] {
+        let decision = decide_tolerantly(Tolerance::Tolerant, "/files", target);
+        assert_eq!(reason(&decision), expected, "{target}");
     }
 }
 

@@ -12,10 +12,14 @@ use crate::fixture::{Known, decide};
 
 /// The fields of a refusal to a request with these `Origin` fields.
 fn refused(ours: &[&str], sent: &[&str]) -> HeaderMap {
+    let origins = ours.iter().map(|origin| origin.parse().unwrap());
+    refused_by(Origins::new(origins), sent)
+}
+
+fn refused_by(origins: Origins, sent: &[&str]) -> HeaderMap {
     let route = Route::new("all", [PathPattern::prefix("/").unwrap()]);
     let gate = Gate::new(Routes::new([route]), Identity::default());
-    let origins = ours.iter().map(|origin| origin.parse().unwrap());
-    let gate = gate.origins(Origins::new(origins));
+    let gate = gate.origins(origins);
     let mut headers = HeaderMap::new();
     for origin in sent {
         headers.append("origin", origin.parse().unwrap());
@@ -38,7 +42,7 @@ fn a_page_of_a_configured_origin_may_read_the_challenge() {
         assert_eq!(headers["access-control-allow-origin"], origin);
         assert_eq!(
             headers["access-control-expose-headers"],
-            "WWW-Authenticate, DPoP-Nonce"
+            "WWW-Authenticate, DPoP-Nonce, Retry-After"
         );
         assert_eq!(headers["vary"], "Origin");
         assert!(headers.contains_key("www-authenticate"));
@@ -61,4 +65,23 @@ fn a_page_of_a_configured_origin_may_read_the_challenge() {
     let headers = refused(&[], &["https://app.example"]);
     assert!(!headers.contains_key("access-control-allow-origin"));
     assert!(!headers.contains_key("vary"));
+}
+
+#[test]
+fn credentials_are_allowed_only_if_configured_and_only_to_a_configured_origin() {
+    let ours = || Origins::new(["https://app.example".parse().unwrap()]);
+    let name = "access-control-allow-credentials";
+    let headers = refused_by(ours().allow_credentials(), &["https://app.example"]);
+    assert_eq!(headers[name], "true");
+    // Never with `*`, which would allow every page.
+    assert_eq!(
+        headers["access-control-allow-origin"],
+        "https://app.example"
+    );
+    assert!(!refused_by(ours(), &["https://app.example"]).contains_key(name));
+    for sent in [&["https://evil.example"][..], &["null"], &[]] {
+        let headers = refused_by(ours().allow_credentials(), sent);
+        assert!(!headers.contains_key(name), "{sent:?}");
+        assert!(!headers.contains_key("access-control-allow-origin"));
+    }
 }

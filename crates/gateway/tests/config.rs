@@ -8,6 +8,8 @@ use std::path::Path;
 use bearward::Requirements;
 use bearward::core::requirements::Asked;
 use bearward_gateway::config::{self, Code, Config, Mistakes, Surroundings};
+use bearward_gateway::route::Tolerance;
+use bearward_gateway::target::Oddity;
 use bearward_testing::{Algorithm, SigningKey, keys};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -141,7 +143,7 @@ fn t_cfg_02_access_is_required_unless_it_is_said() {
     assert_eq!(route.access, Access::Required);
     assert_eq!(route.preflight, Preflight::Authenticated);
     assert_eq!(route.mode, Mode::Enforce);
-    assert!(!route.allow.encoded_slash && !route.allow.semicolon);
+    assert_eq!(route.tolerance, Tolerance::Exact);
     for (word, access) in [("optional", Access::Optional), ("public", Access::Public)] {
         let config = parse(&with_more(&format!("access = \"{word}\"\n"))).expect(word);
         assert_eq!(config.routes.iter().next().expect("a route").access, access);
@@ -648,6 +650,8 @@ fn identity_fields_upstreams_and_listeners_are_checked() {
             "[protection]\norigins = [\"https://app.example/\"]\n",
             "value 10:12",
         ),
+        ("[protection]\nallow_credentials = true\n", "value 10:1"),
+        ("[protection]\norigins = [\"*\"]\n", "value 10:12"),
     ] {
         assert_eq!(mistakes(&with_more(more)), [place], "{more}");
     }
@@ -824,6 +828,7 @@ resource = "https://api.example.com"
 scopes = ["read"]
 id_token_header = "X-Id-Token"
 origins = ["https://app.example.com"]
+allow_credentials = true
 router = "express"
 
 [token_cache]
@@ -871,6 +876,7 @@ require = ["both"]
 upstream = "app"
 router = "strict"
 preflight = "passes"
+paths = "exact"
 allow_encoded_slash = false
 allow_semicolon = false
 shadow = false
@@ -1283,6 +1289,115 @@ fn warnings_of(issuer: &str, requirements: &str) -> Vec<String> {
 }
 
 const NOT_WARNED: [String; 0] = [];
+
+#[test]
+fn t_fwd_04_a_tolerant_route_over_a_stricter_one_is_refused() {
+    let admin = "path_prefix = \"/admin\"\nrequire = \"staff\"";
+    let all = "path_prefix = \"/\"\npaths = \"tolerant\"";
+    let tolerant = |route: &str| format!("{route}\npaths = \"tolerant\"");
+    // In either order, and also if the stricter route is tolerant itself.
+    assert_eq!(mistakes(&routes(&[admin, all])), ["paths 15:1"]);
+    assert_eq!(mistakes(&routes(&[all, admin])), ["paths 11:1"]);
+    assert_eq!(mistakes(&routes(&[&tolerant(admin), all])), ["paths 16:1"]);
+    for laxer in [
+        "path_prefix = \"/\"\naccess = \"public\"",
+        "path_prefix = \"/\"\nrequire = \"boss\"",
+        "path_prefix = \"/x\"\npath_glob = \"/*/x\"\naccess = \"optional\"",
+        "path_glob = \"/**\"",
+        "path_glob = \"/adm*/**\"",
+        "path_prefix = \"/\"\nrequire = \"staff\"\nshadow = true",
+    ] {
+        let text = routes(&[admin, &tolerant(laxer)]);
+        let found = mistakes(&text);
+        assert!(
+            found.len() == 1 && found[0].starts_with("paths "),
+            "{laxer}: {found:?}"
+        );
+    }
+    for (strict, laxer) in [
+        ("path = \"/files/secret\"", "path_prefix = \"/files\""),
+        // A server may fall back to the handler of a shorter prefix.
+        ("path_prefix = \"/\"", "path_prefix = \"/files\""),
+        // A glob may reach below a prefix.
+        ("path_glob = \"/*/secret\"", "path_prefix = \"/files\""),
+        ("path_glob = \"/files/**\"", "path_prefix = \"/files\""),
+    ] {
+        let text = routes(&[&format!("{strict}\nrequire = \"staff\""), &tolerant(laxer)]);
+        let found = mistakes(&text);
+        assert!(
+            found.len() == 1 && found[0].starts_with("paths "),
+            "{strict}: {found:?}"
+        );
+    }
+    for (strict, laxer) in [
+        // Another prefix.
+        ("path_prefix = \"/admin\"", "path_prefix = \"/files\""),
+        ("path_prefix = \"/files2\"", "path_prefix = \"/files\""),
+        ("path = \"/\"", "path_prefix = \"/files\""),
+        // The same paths with another method, or another host.
+        (
+            "path_prefix = \"/files\"\nmethods = \"POST\"",
+            "path_prefix = \"/files\"",
+        ),
+        (
+            "path_prefix = \"/a\"\nmethods = \"POST\"",
+            "path_prefix = \"/\"\nmethods = \"GET\"",
+        ),
+        (
+            "path_prefix = \"/a\"\nhosts = \"a.x\"",
+            "path_prefix = \"/\"\nhosts = \"b.x\"",
+        ),
+        // It requires as much.
+        (
+            "path_prefix = \"/a\"",
+            "path_prefix = \"/\"\nrequire = \"staff\"",
+        ),
+    ] {
+        let strict = format!("{strict}\nrequire = \"staff\"");
+        let text = routes(&[&tolerant(laxer), &strict]);
+        parse(&text).unwrap_or_else(|mistakes| panic!("{text}: {mistakes}"));
+    }
+}
+
+#[test]
+fn the_keys_that_paths_replaces_open_no_more_than_they_did() {
+    let one = |keys: &str| routes(&[&format!("path_prefix = \"/\"\n{keys}")]);
+    let tolerance = |text: &str| {
+        let config = parse(text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        config.routes.iter().next().expect("a route").tolerance
+    };
+    let listed = |oddities: &[Oddity]| Tolerance::Listed(oddities.iter().copied().collect());
+    let (slash, semicolon) = ("allow_encoded_slash = true\n", "allow_semicolon = true\n");
+    for (keys, expected, warned) in [
+        ("", Tolerance::Exact, &[][..]),
+        ("paths = \"exact\"", Tolerance::Exact, &[]),
+        ("paths = \"tolerant\"", Tolerance::Tolerant, &[]),
+        (slash, listed(&[Oddity::EncodedSlash]), &["deprecated 11:1"]),
+        (
+            semicolon,
+            listed(&[Oddity::Semicolon]),
+            &["deprecated 11:1"],
+        ),
+        (
+            &format!("{slash}{semicolon}"),
+            listed(&[Oddity::EncodedSlash, Oddity::Semicolon]),
+            &["deprecated 11:1", "deprecated 12:1"],
+        ),
+        (
+            "allow_semicolon = false",
+            Tolerance::Exact,
+            &["deprecated 11:1"],
+        ),
+    ] {
+        let text = one(keys);
+        assert_eq!(tolerance(&text), expected, "{keys}");
+        assert_eq!(warnings(&text), warned, "{keys}");
+    }
+    for keys in [slash, semicolon] {
+        let both = one(&format!("paths = \"tolerant\"\n{keys}"));
+        assert_eq!(mistakes(&both), ["value 12:1"], "{keys}");
+    }
+}
 
 #[test]
 fn t_clm_21_a_kind_that_no_token_can_have_is_warned_of() {

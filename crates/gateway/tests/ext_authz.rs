@@ -403,6 +403,22 @@ async fn t_fwd_08_a_second_host_is_refused() {
 }
 
 #[tokio::test]
+async fn t_fwd_08_a_fwd_03_absolute_form_needs_the_same_host() {
+    let mut http = head_of(&good("/"));
+    let host = http.host.clone();
+    for (path, expected) in [
+        (format!("http://{host}/"), "admitted"),
+        (format!("https://{}/?y", host.to_uppercase()), "admitted"),
+        (format!("http://{host}:81/"), "target_form"),
+        ("http://other.example/".to_owned(), "target_form"),
+        (format!("http://user@{host}/"), "target_form"),
+    ] {
+        http.path = path;
+        assert_eq!(code(&answer(&asking(http.clone())).await), expected);
+    }
+}
+
+#[tokio::test]
 async fn t_fwd_08_connect_has_no_path_to_decide_on() {
     let mut http = head_of(&good("/"));
     http.method = "CONNECT".to_owned();

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::ext_authz::{ask, question};
 use crate::forward_auth::setting::{LOOPBACK, door, gate, head_of};
+use crate::proxy::fixture::raw;
 use crate::running::{Running, get, issuers, status};
 
 const PATH: &str = "/.well-known/oauth-protected-resource/v1";
@@ -80,6 +81,39 @@ async fn the_metadata_is_served_without_a_token_and_from_configuration_alone() {
 }
 
 #[tokio::test]
+async fn t_req_08_a_preflight_of_the_metadata_is_answered_at_every_door() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let running = start(&issuer).await;
+    let preflight = "Origin: https://page.example\r\nAccess-Control-Request-Method: GET\r\n\
+        Access-Control-Request-Headers: mcp-protocol-version\r\n";
+    for door in ["proxy", "forward auth"] {
+        let address = running.address(door);
+        let ask = async |fields: &str, body: &str| {
+            let message = format!(
+                "OPTIONS {PATH} HTTP/1.1\r\nHost: a.example\r\n{fields}Connection: close\r\n\r\n{body}"
+            );
+            raw(address, message).await
+        };
+        let answer = ask(preflight, "").await;
+        assert_eq!(status(&answer), 204, "{door}: {answer}");
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(body.is_empty(), "{door}: {answer}");
+        for line in [
+            "access-control-allow-origin: *",
+            "access-control-allow-methods: GET, HEAD",
+            "access-control-allow-headers: *, Authorization",
+            "access-control-max-age: 86400",
+        ] {
+            assert!(head.contains(line), "{door}: {head}");
+        }
+        let with_body = format!("{preflight}Content-Length: 4\r\n");
+        assert_eq!(status(&ask(&with_body, "body").await), 405, "{door}");
+        assert_eq!(status(&ask("", "").await), 405, "{door}");
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn the_metadata_is_read_only_and_for_peers_that_may_not_ask() {
     let target = metadata().path().to_owned();
     let stranger = Peer::Ip("192.0.2.7".parse().unwrap());
@@ -103,6 +137,12 @@ async fn the_metadata_is_read_only_and_for_peers_that_may_not_ask() {
         assert_eq!(response.status(), 405);
         assert_eq!(response.headers()["allow"], "GET, HEAD");
     }
+    let request = Request::options(&target).header("origin", "https://page.example");
+    let request = request.header("access-control-request-method", "GET");
+    let response = door()
+        .answer(stranger, head_of(&request.body(()).unwrap()))
+        .await;
+    assert_eq!(response.status(), 204);
     // At the endpoint of a dialect a question about it is a question like any other: no route is
     // for it here.
     let asked = Request::get(format!("/auth/envoy{target}"))
@@ -137,4 +177,15 @@ async fn envoy_answers_the_metadata_itself() {
         .collect();
     let json = ("content-type".to_owned(), "application/json".to_owned());
     assert!(fields.contains(&json), "{fields:?}");
+
+    let asked = Request::options(metadata().path()).header("origin", "https://page.example");
+    let asked = asked.header("access-control-request-method", "GET");
+    let asked = question(&asked.body(()).unwrap());
+    let response = ask(&door, LOOPBACK, &asked).await.into_inner();
+    assert_eq!(response.status.unwrap().code, 7);
+    let Some(HttpResponse::DeniedResponse(denied)) = response.http_response else {
+        panic!("{:?}", response.http_response);
+    };
+    assert_eq!(denied.status.unwrap().code, 204);
+    assert_eq!(denied.body, "");
 }

@@ -21,6 +21,7 @@ audiences = ["https://api.example.com"]
 [protection]
 id_token_header = "X-Proof"
 resource = "https://api.example.com/v1"
+origins = ["https://app.example.com"]
 
 [[routes]]
 name = "all"
@@ -259,6 +260,29 @@ fn what_tls_needs_is_told_and_nothing_besides_is_taken() {
         ingress.contains("verifying bearward's certificate"),
         "{ingress}"
     );
+}
+
+#[test]
+fn only_a_recipe_that_loses_the_fields_of_origins_is_about_them() {
+    let told = config(EVERYTHING);
+    let silent = config(&EVERYTHING.replace("origins = [\"https://app.example.com\"]\n", ""));
+    for &proxy in Proxy::ALL {
+        let [with, without] = [&told, &silent].map(|config| written(proxy, config, Some("orders")));
+        if proxy == Proxy::Nginx {
+            for name in ["Allow-Origin", "Allow-Credentials", "Expose-Headers"] {
+                let line = format!("add_header Access-Control-{name} $bw_");
+                // For 401, and for what the named location restores.
+                assert_eq!(with.matches(&line).count(), 2, "{with}");
+            }
+            assert_eq!(with.matches("add_header Vary $bw_vary always;").count(), 2);
+            assert!(!without.contains("Allow-Origin") && !without.contains("Vary"));
+        } else if proxy == Proxy::IngressNginx {
+            let line = "`origins` of [protection] has no effect here";
+            assert!(with.contains(line) && !without.contains(line), "{with}");
+        } else {
+            assert_eq!(with, without, "{proxy:?}");
+        }
+    }
 }
 
 #[test]

@@ -93,7 +93,11 @@ async fn t_prx_09_every_door_reads_a_target_the_same() {
         ("/public/caf%C3%A9", 200),
         ("/public/a%20b", 200),
         ("/public?x=//..%2f", 200),
-        ("/public/a%23b", 400),
+        ("/public/c%23", 200),
+        ("/public/50%25", 200),
+        ("/public/who%3F", 200),
+        ("/public/%E9", 200),
+        ("/admin%3F/public", 401),
         ("/publicx", 401),
         ("/admin", 401),
         ("/admin?x=/public", 401),
@@ -109,6 +113,8 @@ async fn t_prx_09_every_door_reads_a_target_the_same() {
         ("/public\\x", 400),
         ("/public;x", 400),
         ("/public%2Fx", 400),
+        ("/public/Acme%20Inc.", 400),
+        ("/public/%252e%252e/admin", 400),
         ("/public/%zz", 400),
         ("/public/%00", 400),
     ] {
@@ -120,6 +126,44 @@ async fn t_prx_09_every_door_reads_a_target_the_same() {
     }
     let seen = app.seen();
     assert!(seen.iter().all(|seen| seen.target.starts_with("/public")));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn t_fwd_04_t_fwd_05_a_tolerated_path_is_forwarded_as_it_came() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let routes = "[[routes]]\nname = 'files'\npath_prefix = '/files'\naccess = 'public'\n\
+        paths = 'tolerant'\nupstream = 'app'\n";
+    let (running, app) = running(&issuer, routes).await;
+    let tolerated = [
+        "/files/a//b",
+        "/files/Acme%20Inc.",
+        "/files/a%2Fb",
+        "/files/a%2fb;v=%3b1",
+        "/files/c%23/50%25/who%3f/%e9",
+    ];
+    for target in tolerated {
+        for (door, found) in verdicts(&running, target, "").await {
+            assert_eq!(found, 200, "{door}: {target}");
+        }
+    }
+    for (target, verdict) in [
+        ("/files/a//../b", 400),
+        ("/files/%2e%2e/b", 400),
+        ("/files/..%2Fb", 400),
+        ("/files/%252e%252e/b", 400),
+        ("/files/a%5Cb", 400),
+        // A server that repairs it serves a path of the route; one that does not has another.
+        ("//files/a", 400),
+        ("/files%2Fa", 400),
+        ("//evil.example/files/a", 400),
+    ] {
+        for (door, found) in verdicts(&running, target, "").await {
+            assert_eq!(found, verdict, "{door}: {target}");
+        }
+    }
+    let seen: Vec<_> = app.seen().into_iter().map(|seen| seen.target).collect();
+    assert_eq!(seen, tolerated);
     running.stop().await;
 }
 

@@ -2,7 +2,7 @@
 
 Each server has the same handlers in its framework's own router (`python/`, `ruby/`, …). A handler says which it is, and
 what its framework sees of the request. The routes are those of the manual: `/admin` and `/exact` are for staff, `/healthz`
-and `/public` for everybody, and what is left for any token.
+and `/public` for everybody, and what is left for any token. For another host, those for everybody are tolerant, and nothing is left.
 """
 
 import collections
@@ -53,6 +53,22 @@ hosts = "@HOST@"
 path_prefix = "/"
 upstream = "@NAME@"
 
+[[routes]]
+name = "@NAME@ tolerant"
+hosts = "tolerant.@HOST@"
+path_prefix = ["/healthz", "/public"]
+access = "public"
+paths = "tolerant"
+upstream = "@NAME@"
+
+[[routes]]
+name = "@NAME@ strict"
+hosts = "tolerant.@HOST@"
+path_prefix = "/admin"
+path = "/exact"
+require = "staff"
+upstream = "@NAME@"
+
 [upstreams.@NAME@]
 urls = "http://127.0.0.1:@PORT@"
 router = "@ROUTER@"
@@ -76,6 +92,8 @@ address = "@ADMIN@"
 # The handlers that a request may reach.
 FOR_EVERYBODY = {"healthz", "public"}
 FOR_USERS = FOR_EVERYBODY | {"root", "nested"}
+# Whatever handler a server has for a path that it finds none for below the prefix of a tolerant route.
+TOLERATED = FOR_EVERYBODY | {"root"}
 
 # How the gateway refuses what it does not take out.
 REFUSED = (400, 403, 431)
@@ -138,6 +156,7 @@ class ApplicationsRun(Run):
             until(f"{server.name} answers", 60, lambda: self.answers(server), server.programs[0])
             self.honest(server)
             self.targets(server)
+            self.tolerated(server)
             self.fields(server)
             self.over_http2(server)
         finally:
@@ -203,6 +222,30 @@ class ApplicationsRun(Run):
             self.fail(f"{server.name}: {method} {target!r} of {sender}", "no such handler", self.told(answer))
         some = sum(count for handler, count in reached.items() if handler in FOR_USERS)
         self.holds(f"{server.name}: the attack reached the application at all", some > self.count // 20, some)
+
+    # threat: T-FWD-04, T-FWD-05
+    def tolerated(self, server):
+        """Routes that tolerate what servers repair: no repair leads to a stricter route's handler."""
+        host = f"tolerant.{server.host}"
+        rows = (
+            (b"/public/a", 200), (b"/public/Acme%20Inc.", 200), (b"/public/c%23", 200), (b"//public/a", 400),
+            (b"/public%2Fa", 400), (b"//admin", 400), (b"/%2Fadmin", 400), (b"/admin;x=1", 400), (b"/public/..%2Fadmin", 400),
+            (b"/admin", 401), (b"/x", 403), (b"http://" + host.encode() + b"/public/a", 200),
+            (b"http://evil.example/public/a", 400),
+        )
+        for target, status in rows:
+            [answer] = wire.ask_all(self.gateway.port, [wire.request(target, host)])
+            self.check(f"{server.name}: tolerant, {target.decode()}: {status}", answer.status, status)
+        drawn = list(Targets(f"{self.seed}/tolerant", host).draw(self.count // 4))
+        wrong, reached = [], collections.Counter()
+        for token in (None, self.user):
+            requests = [wire.request(target, host, token, method=method) for method, target in drawn]
+            for pair, answer in zip(drawn, wire.ask_all(self.gateway.port, requests)):
+                reached[answer.handler or answer.status or "no answer"] += 1
+                if answer.handler and answer.handler not in TOLERATED:
+                    wrong.append((*pair, self.told(answer)))
+        what = f"{server.name}: {len(drawn)} targets, tolerant routes: none reaches the handler of a stricter route"
+        self.holds(what, not wrong, dict(reached.most_common()) if not wrong else wrong[:SHOWN])
 
     # threat: T-FWD-12
     def fields(self, server):

@@ -231,6 +231,7 @@ class Run:
         if proxy.is_stand_in:
             return
         self.forbidden(proxy)
+        self.pages(proxy)
         self.told_besides(proxy)
         self.paths(proxy)
         self.upgrades(proxy)
@@ -324,11 +325,29 @@ class Run:
             answer, seen = self.through(proxy, path, method=method, body=body, host=url.netloc)
             found = (answer.status, answer.field("allow"), answer.body, seen is None)
             self.check(proxy, f"{case}, {method}: 405", found, (405, "GET, HEAD", b'{"title":"Method Not Allowed","status":405}', True))
+        self.preflight_of_metadata(proxy, case, path, url.netloc)
         # What is beside it is decided on like everything else.
         for target in (f"{path}/", f"{path}/x", "/.well-known/oauth-protected-resource", f"{path}/../../../app/x"):
             answer, seen = self.through(proxy, target, host=url.netloc)
             what = f"{case}, {target} is another path: refused, here with {answer.status}"
             self.check(proxy, what, (answer.status in (400, 401, 403), seen is None), (True, True))
+
+    # threat: T-REQ-08
+    def preflight_of_metadata(self, proxy, case, path, host):
+        """What a browser asks before a page sends a field of its own, as MCP clients do."""
+        preflight = [
+            ("Origin", "https://page.example.com"),
+            ("Access-Control-Request-Method", "GET"),
+            ("Access-Control-Request-Headers", "mcp-protocol-version"),
+        ]
+        answer, seen = self.through(proxy, path, *preflight, method="OPTIONS", host=host)
+        names = ("allow-origin", "allow-methods", "allow-headers", "max-age")
+        found = (answer.status, *(answer.field(f"access-control-{name}") for name in names), answer.body, seen is None)
+        expected = (204, "*", "GET, HEAD", "*, Authorization", "86400", b"", True)
+        self.check(proxy, f"{case}, a preflight: 204 for every page and field", found, expected)
+        for what, fields in (("no origin", preflight[1:]), ("no method", preflight[:1])):
+            answer, _ = self.through(proxy, path, *fields, method="OPTIONS", host=host)
+            self.check(proxy, f"{case}, OPTIONS with {what}: 405", answer.status, 405)
 
     def told_of(self, proxy, case):
         """The least that shows who decides."""
@@ -339,6 +358,33 @@ class Run:
         self.refused(proxy, f"{case}, no token", 401, [REALM], "/app/x")
         self.refused(proxy, f"{case}, a role is missing", 403, [], "/admin/x", bearer(token))
         self.metadata(proxy, f"{case}, the metadata")
+
+    def pages(self, proxy):
+        """What a page of another origin may read (CORS)."""
+        names = ("access-control-allow-origin", "access-control-allow-credentials", "access-control-expose-headers", "vary")
+        exposed = "WWW-Authenticate, DPoP-Nonce, Retry-After"
+        token = bearer(self.mint())
+        refusals = (
+            ("no token", 401, "/app/x", []),
+            ("an opaque token", 401, "/app/x", [bearer("opaque")]),
+            ("a scope is missing", 403, "/orders/x", [token]),
+            ("no route", 403, "/elsewhere", [token]),
+            ("an ambiguous path", 400, "/public/a%2fb", []),
+        )
+        for what, status, target, fields in refusals:
+            for origin in ("https://page.example.com", "http://localhost:3000"):
+                answer, _ = self.through(proxy, target, ("Origin", origin), *fields)
+                found = (answer.status, *map(answer.field, names))
+                expected = (status, origin, "true", exposed, "Origin")
+                self.check(proxy, f"{what}, a page of {origin}: it may read the {status}", found, expected)
+            for origin in ("https://evil.example.com", "null"):
+                answer, _ = self.through(proxy, target, ("Origin", origin), *fields)
+                found = (answer.status, *map(answer.field, names))
+                expected = (status, None, None, None, "Origin")
+                self.check(proxy, f"{what}, a page of {origin}: it may not", found, expected)
+        answer, _ = self.through(proxy, "/app/x", ("Origin", "https://page.example.com"), token)
+        found = (answer.status, *map(answer.field, names))
+        self.check(proxy, "a good token, a page: the application's answer is its own", found, (200, None, None, None, None))
 
     def told_besides(self, proxy):
         """What else of a refusal reaches the client."""

@@ -56,7 +56,7 @@ pub(super) struct Explained {
 struct Applied {
     route: Route,
     /// What the path contains that the route does not allow.
-    forbids: Option<&'static str>,
+    forbids: Option<String>,
     alternatives: Vec<Alternative>,
 }
 
@@ -73,8 +73,10 @@ impl Explained {
         let path = target.as_ref().map(|target| target.path().to_owned());
         let path = path.map_err(ToString::to_string);
         let method = &request.method;
+        let (host, none) = (request.url.host.as_deref(), HeaderMap::new());
+        let original = Original::new(method, &request.url.target, host, &none);
         // Neither a route nor a token decides there.
-        if let Some(published) = config.server.published(method, &request.url.target) {
+        if let Some(published) = config.server.published(&original) {
             return Ok(Self {
                 request,
                 path,

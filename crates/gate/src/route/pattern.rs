@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::router::{PathFit, Router, fold};
-use crate::target::Target;
+use crate::target::{Oddities, Oddity, Target};
 
 /// A pattern of paths, over segments.
 #[derive(Clone, PartialEq, Eq)]
@@ -306,7 +306,9 @@ fn strip<'s>(segment: &'s str, literal: &str, ignores_case: bool) -> Option<&'s 
 fn canonical(path: &str) -> Result<String, PathPatternError> {
     let spaced = path.replace(' ', "%20");
     let target = Target::parse(&spaced).map_err(|_| PathPatternError)?;
-    if target.query().is_some() || path.contains('%') {
+    let parameters = Oddities::from_iter([Oddity::Semicolon]);
+    let is_odd = target.oddities().without(parameters).next().is_some();
+    if target.query().is_some() || path.contains('%') || is_odd {
         return Err(PathPatternError);
     }
     Ok(target.path().to_owned())

@@ -116,7 +116,8 @@ table! {
         realm: Text = defaulted("api", "The realm of challenges."),
         resource: Text = optional("The URL of the protected resource. With it, challenges link to the resource's metadata. The gateway serves the metadata itself: in place of the application (reverse proxy, ext_authz), and on the forward-auth listener. With forward auth, the proxy must send requests for the metadata there (`bearward gen-config` includes this)."),
         scopes: Texts = optional("The scopes that clients may request, published in the metadata. Needs `resource`."),
-        origins: Texts = optional("Origins such as `https://app.example.com` whose pages may read a refusal and its challenge (CORS). This does not change the application's own answers."),
+        origins: Texts = optional("Origins such as `https://app.example.com` whose pages may read a refusal and its challenge (CORS). This does not change the application's own answers. With ingress-nginx it has no effect."),
+        allow_credentials: Flag = defaulted("false", "Lets pages of `origins` also read refusals of requests that the browser sends with credentials of its own: cookies or client certificates (`Access-Control-Allow-Credentials`). Not needed for `Authorization`, which a page sets itself. Needs `origins`."),
         id_token_header: Text = optional("The field in which a client sends an ID token for re-authentication. Default: `X-Id-Token`."),
         router: Option<Router> = optional("How the application reads paths, for routes where neither the route nor its upstream sets it: see [routers.md](routers.md). Default: `strict`."),
     }
@@ -179,8 +180,9 @@ table! {
         methods: TextOrTexts = optional("The methods that it matches, and no others: `GET` does not include `HEAD`, and a request with another method goes to the next route that matches. Default: every method. The method is that of the request line: fields and query parameters that name another one are removed or refused, but the gateway does not see a form field `_method` in a body. If the framework honours that field (Rails, Laravel, Symfony), turn it off in the framework, or let the route for `POST` require everything that the one for `DELETE` requires."),
         access: Access = chosen("Who may use it: only authenticated requests, also requests without credentials, or everybody."),
         require: TextOrTexts = optional("Names of requirements, all of which must be met."),
-        allow_encoded_slash: Flag = defaulted("false", "Lets paths with `%2F` pass. The application must not treat it as a slash."),
-        allow_semicolon: Flag = defaulted("false", "Lets paths with `;` pass. The application must not strip parameters before it matches the path."),
+        paths: Paths = chosen("Which paths pass. With `exact`, only those that every server reads in the same way. With `tolerant`, also those with `//`, `%2F`, `;`, `%3B`, or a dot or space at the end of a segment, which some servers repair: see [routers.md](routers.md). Each path that a server could make of such a one must have a route, and all these routes must be tolerant and admit the request. A mistake if a route below the same prefix requires more."),
+        allow_encoded_slash: Flag = defaulted("false", "Deprecated: use `paths`. Lets paths with `%2F` pass. The application must not treat it as a slash."),
+        allow_semicolon: Flag = defaulted("false", "Deprecated: use `paths`. Lets paths with `;` pass. The application must not strip parameters before it matches the path."),
         preflight: Preflight = chosen("Whether a CORS preflight passes without credentials."),
         shadow: Flag = defaulted("false", "Records decisions in the log and the metrics but does not enforce them: requests that would be refused pass, without identity fields. A path that can be read in several ways is still refused."),
         upstream: Text = optional("The upstream that the reverse proxy sends its requests to. Required with `[listen.proxy]`."),
@@ -280,9 +282,17 @@ words!(Encoding {
     "percent": Percent,
 });
 words!(Recognition { "by_kind": ByKind, "by_audience": ByAudience });
+words!(Paths { "exact": Exact, "tolerant": Tolerant });
 words!(Preflight { "authenticated": Authenticated, "passes": Passes });
 words!(Preset { "bearward": Bearward, "authgear": Authgear, "none": None });
 words!(Protocol { "http1": Http1, "http2": Http2, "auto": Auto });
+
+/// Which paths a route lets pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Paths {
+    Exact,
+    Tolerant,
+}
 
 /// The kinds of principals that requirements can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

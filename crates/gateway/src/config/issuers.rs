@@ -13,8 +13,9 @@ use bearward::{
     ResourceServer, TokenCache,
 };
 use bearward_gate::identity::DERIVED_BYTES;
+use bearward_gate::original::Original;
 use bearward_gate::publication::{Publication, Published};
-use http::{HeaderName, Method};
+use http::HeaderName;
 
 use super::description::{self, ISSUER, PROTECTION, ROOT, Recognition, Root, TOKEN_CACHE};
 use super::egress;
@@ -95,8 +96,8 @@ impl ServerSettings {
     ///
     /// [`Gate::published`]: crate::Gate::published
     #[must_use]
-    pub fn published(&self, method: &Method, target: &str) -> Option<Published> {
-        Publication::of(self.metadata.as_ref()?).answer(method, target)
+    pub fn published(&self, original: &Original<'_>) -> Option<Published> {
+        Publication::of(self.metadata.as_ref()?).answer(original)
     }
 
     /// The policy for tokens of the issuer with this name.

@@ -46,6 +46,8 @@ codes! {
     pub enum Code {
         /// No audience is configured.
         AudienceMissing = "audience_missing",
+        /// A key that a later release will not have.
+        Deprecated = "deprecated",
         /// The same name appears twice.
         Duplicate = "duplicate",
         /// A file or an environment variable is missing or cannot be used.
@@ -58,6 +60,8 @@ codes! {
         Leeway = "leeway",
         /// A required key is missing.
         Missing = "missing",
+        /// A route tolerates paths that a server may read as those of a stricter route.
+        Paths = "paths",
         /// Access depends on how the application reads paths, but no key states it.
         Router = "router",
         /// A path pattern that no request could match.

@@ -1,4 +1,4 @@
-//! Warnings about the order of routes.
+//! Warnings about the order of routes, and mistakes of tolerant ones.
 //!
 //! A route is never used if an earlier one matches all its requests. And if a route precedes one that
 //! requires less and matches more paths, a path that only the application treats as one of the first
@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use bearward_gate::route::{Access, Mode, PathPattern, Route, Router};
+use bearward_gate::route::{Access, Mode, PathPattern, Route, Router, Tolerance};
 
 use super::description::{self, ROUTE};
 use super::mistakes::Code;
@@ -30,6 +30,52 @@ pub(super) fn warn(routes: &[Placed<'_>]) {
             placed.table.warn(code, &ROUTE.name, message, help);
         }
     }
+}
+
+/// Reports each tolerant route that shares a prefix with a route that requires more. A server that
+/// repairs a path could make one of the other's paths of it, and one that finds no handler below the
+/// prefix falls back to that of a shorter one (Flask, for `/public//a`).
+pub(super) fn report_tolerant(routes: &[Placed<'_>]) {
+    let is_tolerant = |placed: &&Placed<'_>| placed.route.tolerance == Tolerance::Tolerant;
+    for placed in routes.iter().filter(is_tolerant) {
+        let own = placed.route;
+        let others = routes.iter().map(|other| other.route);
+        let mut stricter =
+            others.filter(|other| !std::ptr::eq(own, *other) && is_laxer(own, other));
+        let found = stricter.find_map(|other| Some((other, shared_prefix(own, other)?)));
+        let Some((other, pattern)) = found else {
+            continue;
+        };
+        let message = format!(
+            "the route {:?} is tolerant, and {:?} requires more for {pattern}: a server could read a \
+             path that {:?} lets pass as one of {:?}",
+            own.name, other.name, own.name, other.name
+        );
+        let table = placed.table;
+        table.report(Code::Paths, &ROUTE.paths, message, TOLERANT_HELP);
+    }
+}
+
+const TOLERANT_HELP: &str = "leave out `paths`, or give the tolerant route a prefix that the stricter one does \
+                             not share";
+
+/// The pattern of `other` for paths among which a path of `own` may be once a server has read it.
+fn shared_prefix<'o>(own: &Route, other: &'o Route) -> Option<&'o PathPattern> {
+    other.paths.iter().find(|pattern| {
+        let start = pattern.literal_start();
+        own.paths.iter().any(|own| {
+            let from = own.literal_start();
+            let is_shared = is_below(&start, &from) || is_below(&from, &start);
+            // With the same paths, no reading leads from one route to the other.
+            is_shared && own != *pattern
+        })
+    })
+}
+
+/// Whether a path is another one, or below it.
+fn is_below(path: &str, other: &str) -> bool {
+    let rest = path.strip_prefix(other);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The position of another route.

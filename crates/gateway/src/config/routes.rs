@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bearward_gate::route::{Access, Mode, PathPattern, PathPatternError, Route};
+use bearward_gate::route::{Access, Mode, PathPattern, PathPatternError, Route, Tolerance};
+use bearward_gate::target::{Oddities, Oddity};
 use http::Method;
 
-use super::description::{self, PROTECTION, ROOT, ROUTE, Root, UPSTREAM};
+use super::description::{self, PROTECTION, Paths, ROOT, ROUTE, Root, UPSTREAM};
 use super::hosts::hosts;
 use super::key::{Field, Key};
 use super::listen::Listen;
@@ -60,6 +61,7 @@ pub(super) fn read(
             has_router,
         })
         .collect();
+    route_order::report_tolerant(&placed);
     route_order::warn(&placed);
     routes
 }
@@ -84,14 +86,44 @@ fn read_one(fields: &Fields<'_, description::Route>, requirements: &Named<'_>) -
         let help = "leave out `access` or `require`";
         fields.report(Code::Value, &ROUTE.require, message, help);
     }
-    route.allow.encoded_slash = ROUTE.allow_encoded_slash.read(fields);
-    route.allow.semicolon = ROUTE.allow_semicolon.read(fields);
+    route.tolerance = tolerance(fields);
     route.preflight = ROUTE.preflight.read(fields);
     if ROUTE.shadow.read(fields) {
         route.mode = Mode::Shadow;
     }
     route
 }
+
+/// What `paths` says, or the keys that it replaces.
+fn tolerance(fields: &Fields<'_, description::Route>) -> Tolerance {
+    let paths = ROUTE.paths.read(fields);
+    let mut listed = Oddities::default();
+    for (key, oddity) in [
+        (&ROUTE.allow_encoded_slash, Oddity::EncodedSlash),
+        (&ROUTE.allow_semicolon, Oddity::Semicolon),
+    ] {
+        let is_allowed = key.read(fields);
+        if !fields.has(key) {
+            continue;
+        }
+        if is_allowed && fields.has(&ROUTE.paths) {
+            let message = format!("`paths` says what may pass, and so does `{}`", key.field());
+            fields.report(Code::Value, key, message, "leave out the deprecated key");
+            continue;
+        }
+        listed.extend(is_allowed.then_some(oddity));
+        let message = format!("`{}` is deprecated", key.field());
+        fields.warn(Code::Deprecated, key, message, REPLACEMENT);
+    }
+    match paths {
+        Paths::Tolerant => Tolerance::Tolerant,
+        Paths::Exact if listed.is_empty() => Tolerance::Exact,
+        Paths::Exact => Tolerance::Listed(listed),
+    }
+}
+
+const REPLACEMENT: &str = "use `paths = \"tolerant\"`, which also requires a route for each path that a server \
+                           could make of such a one";
 
 fn upstream(
     fields: &Fields<'_, description::Route>,

@@ -17,6 +17,7 @@ use std::borrow::Cow;
 
 use bearward::RequestHead;
 use bearward_gate::decision::{Admission, Decision, Reason, Refusal};
+use bearward_gate::original::Original;
 pub use bearward_gate::peer::{Peer, TrustedPeers};
 use bearward_gate::publication::Published;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
@@ -62,7 +63,8 @@ impl ForwardAuth {
     pub(crate) async fn decide(&self, peer: Peer, head: RequestHead<'_>) -> Answered {
         let in_force = self.current.load();
         // Any peer may read it: the proxy routes requests for it here.
-        if let Some(published) = in_force.gate().published(head.method, head.uri.path()) {
+        let own = Original::new(head.method, head.uri.path(), None, head.headers);
+        if let Some(published) = in_force.gate().published(&own) {
             return publish(published);
         }
         let path = head.uri.path();

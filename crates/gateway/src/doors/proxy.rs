@@ -184,7 +184,8 @@ impl Proxy {
         // Before the request is read: a refusal has to cost less than the request it refuses.
         self.enter(inbound.client, exchange)?;
         let in_force = self.current.load();
-        let Some((target, host)) = head::read(request) else {
+        let is_ours = head::to_origin_form(request).is_some();
+        let Some((target, host)) = head::read(request).filter(|_| is_ours) else {
             return Err(Box::new(Refusal::plain(None, Reason::TargetForm).into()));
         };
         let admission = admit(&in_force, request, target, host, exchange).await?;

@@ -20,6 +20,8 @@ pub(super) struct ForwardAuth {
     pub(super) application: Application,
     pub(super) names: Names,
     pub(super) metadata: Option<Metadata>,
+    /// Whether pages of other origins may read refusals.
+    pub(super) has_origins: bool,
     /// Which traces bearward continues.
     pub(super) traces: Continues,
     /// Who may ask, for people.
@@ -48,6 +50,7 @@ impl ForwardAuth {
             application: recipe.application_behind()?,
             names: Names::of(&recipe.config.identity)?,
             metadata: Metadata::of(recipe.config)?,
+            has_origins: !recipe.config.origins.is_empty(),
             traces: telemetry.map_or(Continues::None, |telemetry| telemetry.continues),
             peers,
         })

@@ -15,10 +15,8 @@ pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     application.over_http1(PROXY)?;
     let bearward = in_cluster(&recipe.bearward.place)?;
     let service = Service::of_application(application)?;
-    let heading = recipe.heading(
-        "ingress-nginx in front of the application, asking bearward.",
-        CHECKS,
-    );
+    let no_origins = if recipe.has_origins { NO_ORIGINS } else { "" };
+    let heading = recipe.heading(TITLE, &format!("{CHECKS}{no_origins}"));
     let (name, namespace, port) = (&service.name, &service.namespace, service.port);
     let names = &recipe.names;
     let listed = names
@@ -174,6 +172,8 @@ fn more(application: &Application) -> String {
     lines
 }
 
+const TITLE: &str = "ingress-nginx in front of the application, asking bearward.";
+
 /// What to check.
 const CHECKS: &str = "The configuration of the controller has `large-client-header-buffers: \"4 32k\"`: a token of
   16 KiB must fit into one buffer. It has neither `enable-underscores-in-headers: \"true\"` nor
@@ -183,6 +183,10 @@ The host of bearward is a full name, such as bearward.default.svc.cluster.local.
 Every Ingress in front of the application has these annotations, and none of `auth-method`, `auth-signin`,
   `auth-keepalive`, `auth-cache-key` and `rewrite-target`.
 This recipe has not been tested with a controller.";
+
+const NO_ORIGINS: &str = "
+`origins` of [protection] has no effect here: ingress-nginx passes on no field of a refusal except
+  `WWW-Authenticate`, so pages of other origins cannot read it.";
 
 /// Fields that the controller sets itself.
 const OWN: &[&str] = &[

@@ -28,7 +28,9 @@ Every location in front of the application has everything that `location /` has:
         &checks,
     );
     let upstream = upstream(application);
-    let protected = protected(application, &recipe.names);
+    let origins = if recipe.has_origins { ORIGINS } else { "" };
+    let exposed = if recipe.has_origins { EXPOSED } else { "" };
+    let protected = protected(application, &recipe.names, origins);
     let asking = asking(&recipe.bearward);
     let metadata = fragment(recipe.metadata.as_ref(), |metadata| {
         published(metadata, &recipe.bearward)
@@ -60,7 +62,7 @@ server {{
 
 {protected}
 {asking}
-{metadata}{DENIED}}}
+{metadata}{DENIED}{exposed}{DENIED_STATUS}}}
 "
     ))
 }
@@ -76,7 +78,7 @@ fn upstream(application: &Application) -> String {
     format!("\nupstream {UPSTREAM} {{\n{servers}}}\n")
 }
 
-fn protected(application: &Application, names: &Names) -> String {
+fn protected(application: &Application, names: &Names, origins: &str) -> String {
     let pairs = lines(&names.identity, pair);
     let mut credentials = lines(&names.credentials, removed);
     if !credentials.is_empty() {
@@ -97,7 +99,7 @@ fn protected(application: &Application, names: &Names) -> String {
         auth_request_set $bw_status $upstream_http_x_bearward_status;
         auth_request_set $bw_challenge $upstream_http_www_authenticate;
         auth_request_set $bw_retry_after $upstream_http_retry_after;
-
+{origins}
         # One pair for each identity header. If the value is empty, nginx sends no header, so a client's copy never passes.
 {pairs}{credentials}
         # Do not trust the client's values of these.
@@ -180,6 +182,9 @@ fn published(metadata: &Metadata, bearward: &Bearward) -> String {
     location = {path} {{
         proxy_pass {target};
         proxy_pass_request_headers off;
+        # bearward answers the preflights of pages itself.
+        proxy_set_header Origin $http_origin;
+        proxy_set_header Access-Control-Request-Method $http_access_control_request_method;
 {request}    }}
 
 "
@@ -214,7 +219,29 @@ const DENIED: &str = "    # Restores the decided status: auth_request only knows
         add_header WWW-Authenticate $bw_challenge always;
         add_header Retry-After $bw_retry_after always;
         add_header Cache-Control no-store always;
-        if ($bw_status = 400) {
+";
+
+/// Fields of a refusal for pages of other origins. Those of an admission are empty, and nginx adds none.
+const ORIGINS: &str = "        auth_request_set $bw_allow_origin $upstream_http_access_control_allow_origin;
+        auth_request_set $bw_allow_credentials $upstream_http_access_control_allow_credentials;
+        auth_request_set $bw_expose_headers $upstream_http_access_control_expose_headers;
+        auth_request_set $bw_vary $upstream_http_vary;
+        # Lets pages of the configured origins read a 401; bearward sends these only with a refusal. nginx does not
+        # inherit any other add_header here: repeat yours.
+        add_header Access-Control-Allow-Origin $bw_allow_origin always;
+        add_header Access-Control-Allow-Credentials $bw_allow_credentials always;
+        add_header Access-Control-Expose-Headers $bw_expose_headers always;
+        add_header Vary $bw_vary always;
+";
+
+/// The same for the other statuses.
+const EXPOSED: &str = "        add_header Access-Control-Allow-Origin $bw_allow_origin always;
+        add_header Access-Control-Allow-Credentials $bw_allow_credentials always;
+        add_header Access-Control-Expose-Headers $bw_expose_headers always;
+        add_header Vary $bw_vary always;
+";
+
+const DENIED_STATUS: &str = "        if ($bw_status = 400) {
             return 400;
         }
         if ($bw_status = 429) {

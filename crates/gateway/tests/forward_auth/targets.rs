@@ -1,6 +1,6 @@
 //! Targets with one reading pass; all others are refused.
 
-use bearward_gateway::route::{Access, PathPattern, Route};
+use bearward_gateway::route::{Access, PathPattern, Route, Tolerance};
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::setting::{
@@ -42,14 +42,29 @@ async fn t_fwd_04_an_ambiguous_path_is_refused() {
 }
 
 #[tokio::test]
-async fn t_fwd_04_a_route_may_allow_a_slash_and_a_semicolon() {
+async fn t_fwd_04_a_route_may_be_tolerant() {
     let mut open = Route::new("open", [prefix("/files")]);
-    open.allow.encoded_slash = true;
-    open.allow.semicolon = true;
+    open.tolerance = Tolerance::Tolerant;
     let door = door_of([open], identity());
     for (dialect, ask) in DIALECTS {
-        let response = answer(&door, ask(good("/files/a%2fb;v=1"))).await;
-        assert_eq!(response.status(), StatusCode::OK, "{dialect}");
+        for path in [
+            "/files/a%2fb;v=1",
+            "/files//a",
+            "/files/Acme%20Inc.",
+            "/files/a%3Bb",
+        ] {
+            let response = answer(&door, ask(good(path))).await;
+            assert_eq!(response.status(), StatusCode::OK, "{dialect} {path}");
+        }
+        for path in [
+            "//files/a",
+            "/files%2Fa",
+            "/files/..%2Fa",
+            "/files/%2e%2e/a",
+        ] {
+            let response = answer(&door, ask(good(path))).await;
+            assert_eq!(code(&response), "ambiguous_path", "{dialect} {path}");
+        }
     }
 }
 
@@ -78,7 +93,15 @@ async fn t_fwd_06_rules_see_neither_query_nor_fragment() {
 #[tokio::test]
 async fn t_fwd_08_what_is_not_origin_form_is_refused() {
     let door = door();
-    for target in ["http://api.example/", "*", "api.example:443", "orders"] {
+    for target in [
+        "http://other.example/",
+        "http://user@api.example/",
+        "http://api.example:81/",
+        "ftp://api.example/",
+        "*",
+        "api.example:443",
+        "orders",
+    ] {
         for (dialect, ask) in DIALECTS
             .into_iter()
             .filter(|(dialect, _)| *dialect != "envoy")
@@ -100,6 +123,31 @@ async fn t_fwd_08_what_is_not_origin_form_is_refused() {
             "target_form",
             "{target}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_fwd_03_a_target_in_absolute_form_for_the_same_host_passes() {
+    let door = door_of([Route::new("orders", [prefix("/orders")])], identity());
+    for (dialect, ask) in DIALECTS
+        .into_iter()
+        .filter(|(dialect, _)| *dialect != "envoy")
+    {
+        for (target, expected) in [
+            ("http://api.example/orders/7?x=1", "admitted"),
+            ("https://API.example/orders", "admitted"),
+            ("http://api.example/other", "no_rule"),
+            ("http://api.example", "no_rule"),
+            ("http://api.example/orders/../x", "ambiguous_path"),
+            ("http://api.example/orders#x", "target_form"),
+        ] {
+            let mut question = ask(good("/"));
+            let name = HeaderName::from_static(dialect_fields(dialect)[1]);
+            let value = HeaderValue::from_static(target);
+            question.headers_mut().insert(name, value);
+            let response = answer(&door, question).await;
+            assert_eq!(code(&response), expected, "{dialect} {target}");
+        }
     }
 }
 
@@ -153,6 +201,10 @@ async fn a_fwd_01_a_fwd_02_a_fwd_04_good_targets_pass() {
     for path in [
         "/x/a%20b",
         "/x/caf%C3%A9",
+        "/x/tags/c%23",
+        "/x/50%25",
+        "/x/who%3F",
+        "/x/%E9",
         "/x?a=//&b=..&c=%2f",
         "/x?redirect=https://e.example/",
     ] {

@@ -303,7 +303,6 @@ async fn t_fwd_08_what_is_not_origin_form_is_refused() {
     let gateway = Gateway::before(addr).await;
     let bearer = bearer();
     let lines = [
-        ("GET http://api.example/x HTTP/1.1", "Host: api.example\r\n"),
         ("GET x HTTP/1.1", "Host: api.example\r\n"),
         ("OPTIONS * HTTP/1.1", "Host: api.example\r\n"),
         ("CONNECT api.example:443 HTTP/1.1", "Host: api.example\r\n"),
@@ -332,7 +331,7 @@ async fn t_fwd_08_what_is_not_origin_form_is_refused() {
     let differing = request(Method::GET, "http://other.example/x").body(empty());
     let response = send(gateway.addr, differing.unwrap()).await;
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
-    let records = gateway.records(8).await;
+    let records = gateway.records(7).await;
     assert!(
         records.iter().all(|record| record.reason == "target_form"),
         "{records:?}"
@@ -342,6 +341,97 @@ async fn t_fwd_08_what_is_not_origin_form_is_refused() {
     let agreeing = request(Method::GET, "http://API.example/x").body(empty());
     let response = send(gateway.addr, agreeing.unwrap()).await;
     assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn t_fwd_08_absolute_form_for_another_host_or_with_a_user_is_refused() {
+    let (app, addr) = App::start().await;
+    let gateway = Gateway::before(addr).await;
+    let bearer = bearer();
+    let lines = [
+        (
+            "GET http://other.example/x HTTP/1.1",
+            "Host: api.example\r\n",
+        ),
+        (
+            "GET http://user@api.example/x HTTP/1.1",
+            "Host: api.example\r\n",
+        ),
+        (
+            "GET http://user@api.example/x HTTP/1.1",
+            "Host: user@api.example\r\n",
+        ),
+        (
+            "GET http://api.example:81/x HTTP/1.1",
+            "Host: api.example\r\n",
+        ),
+        ("GET ftp://api.example/x HTTP/1.1", "Host: api.example\r\n"),
+        ("GET http://api.example/x HTTP/1.1", ""),
+        (
+            "GET http://api.example/x HTTP/1.1",
+            "Host: api.example\r\nHost: api.example\r\n",
+        ),
+        (
+            "GET http://api.example/x#y HTTP/1.1",
+            "Host: api.example\r\n",
+        ),
+    ];
+    for (line, fields) in lines {
+        let message =
+            format!("{line}\r\n{fields}Authorization: {bearer}\r\nConnection: close\r\n\r\n");
+        let answer = raw(gateway.addr, message).await;
+        assert!(answer.starts_with("HTTP/1.1 400"), "{line}: {answer}");
+    }
+    // A fragment ends the connection before there is a request.
+    let records = gateway.records(lines.len() - 1).await;
+    assert!(
+        records.iter().all(|record| record.reason == "target_form"),
+        "{records:?}"
+    );
+    assert_eq!(app.arrived(), 0);
+}
+
+#[tokio::test]
+async fn a_fwd_03_absolute_form_for_the_same_host_is_sent_on_in_origin_form() {
+    let (app, addr) = App::start().await;
+    let gateway = Gateway::before(addr).await;
+    let bearer = bearer();
+    for (line, host, target) in [
+        (
+            "GET http://api.example/slashes/a%2Fb?x=//y HTTP/1.1",
+            "Host: api.example\r\n",
+            "/slashes/a%2Fb?x=//y",
+        ),
+        (
+            "POST https://API.example:8443/x HTTP/1.1",
+            "Host: api.example:8443\r\nContent-Length: 0\r\n",
+            "/x",
+        ),
+        (
+            "GET http://api.example HTTP/1.1",
+            "Host: api.example\r\n",
+            "/",
+        ),
+        (
+            "GET http://api.example?x HTTP/1.1",
+            "Host: api.example\r\n",
+            "/?x",
+        ),
+        ("GET http://api.example/x HTTP/1.0", "", "/x"),
+    ] {
+        let message =
+            format!("{line}\r\n{host}Authorization: {bearer}\r\nConnection: close\r\n\r\n");
+        let answer = raw(gateway.addr, message).await;
+        assert!(answer.contains(" 200 OK\r\n"), "{line}: {answer}");
+        let seen = app.seen().pop().unwrap();
+        assert_eq!(seen.target, target, "{line}");
+        let host = seen.headers["host"].to_str().unwrap().to_owned();
+        assert!(host.starts_with("api.example"), "{line}: {host}");
+    }
+    // What is decided is the path: a route for another one does not match.
+    let line = "GET http://api.example/public/../x HTTP/1.1\r\nHost: api.example";
+    let answer = raw(gateway.addr, format!("{line}\r\nConnection: close\r\n\r\n")).await;
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use bearward_gateway::identity::{ClaimSource, Encoding, Identity, IdentityBuilde
 use bearward_gateway::net::listener::Listener;
 use bearward_gateway::record::observer::{Observe, Observer};
 use bearward_gateway::record::request::{End, Record};
-use bearward_gateway::route::{Access, Mode, PathPattern, Preflight, Route, Routes};
+use bearward_gateway::route::{Access, Mode, PathPattern, Preflight, Route, Routes, Tolerance};
 use bearward_gateway::{Current, Gate, InForce};
 use bearward_testing::Token;
 use bearward_testing::conformance::{AUDIENCE, ISSUER, NOW, key_set, policy};
@@ -449,8 +449,7 @@ fn gate_of(identity: Identity) -> InForce {
     let mut shadow = route("shadow", "/shadow");
     shadow.mode = Mode::Shadow;
     let mut slashes = route("slashes", "/slashes");
-    slashes.allow.encoded_slash = true;
-    slashes.allow.semicolon = true;
+    slashes.tolerance = Tolerance::Tolerant;
     let mut lost = route("lost", "/lost");
     lost.upstream = Some("nowhere".into());
     let required = route("required", "/");

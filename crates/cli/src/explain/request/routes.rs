@@ -61,7 +61,7 @@ pub(super) fn tried(
             (Verdict::Matches, matching(route, target))
         } else if fit.is_match() {
             is_decided = true;
-            let why = "a router that does not resolve the escapes finds no matching route";
+            let why = "a server that reads the path in another way finds no matching route";
             (Verdict::No, why.to_owned())
         } else {
             let mut why = Vec::new();
@@ -89,16 +89,12 @@ pub(super) fn tried(
     routes.collect()
 }
 
-/// The part of `target` that the route does not allow.
-pub(super) fn forbids(route: &Route, target: &Target<'_>) -> Option<&'static str> {
-    if route.allows(target) {
-        return None;
-    }
-    let is_slash = target.oddities().encoded_slash && !route.allow.encoded_slash;
-    Some(match is_slash {
-        true => "paths like these, but without `%2F`: allow_encoded_slash is off",
-        false => "paths like these, but without `;`: allow_semicolon is off",
-    })
+/// The part of `target` that the route does not tolerate.
+pub(super) fn forbids(route: &Route, target: &Target<'_>) -> Option<String> {
+    let oddity = route.forbidden(target)?.as_str();
+    Some(format!(
+        "paths like these, but without {oddity}: `paths` is not \"tolerant\""
+    ))
 }
 
 fn matching(route: &Route, target: &Target<'_>) -> String {
@@ -117,7 +113,7 @@ fn matching(route: &Route, target: &Target<'_>) -> String {
     let mut path = any_of(fitting);
     if path.is_empty() {
         path = format!(
-            "{} with a router that does not resolve the escapes",
+            "{} with a server that reads the path in another way",
             any_of(patterns(route))
         );
     }

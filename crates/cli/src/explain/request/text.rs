@@ -197,7 +197,7 @@ fn write_outcome(outcome: &Outcome, out: &mut impl Write) -> io::Result<()> {
         Outcome::Published { status } => {
             let what = match status {
                 200 => "with the protected resource metadata",
-                _ => "the protected resource metadata supports only GET and HEAD",
+                _ => "the protected resource metadata supports only GET, HEAD and preflights",
             };
             writeln!(out, "{GOOD}answered{GOOD:#}, {status}: {what}")?;
             write_labelled("means", PUBLISHED, out)?;

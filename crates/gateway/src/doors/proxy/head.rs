@@ -1,6 +1,7 @@
 //! The head of a request: which target and host it names, and which protocol it wants to change to.
 
 use bearward_gate::host::is_host;
+use bearward_gate::target::Target;
 use http::header::{CONNECTION, HOST, UPGRADE};
 use http::request::Parts;
 use http::uri::PathAndQuery;
@@ -13,6 +14,29 @@ use super::settings::Settings;
 use super::upload::Unread;
 use super::upstream::Upstream;
 
+/// Turns the target of a request over HTTP/1 into origin-form, if it is in absolute-form and names the
+/// same host as `Host`, as [`Target::origin_form`] does: what follows sees one form only.
+pub(super) fn to_origin_form<B>(request: &mut Request<B>) -> Option<()> {
+    let uri = request.uri();
+    let authority = uri
+        .authority()
+        .filter(|_| request.version() != Version::HTTP_2);
+    let Some(authority) = authority else {
+        return Some(());
+    };
+    // HTTP/1.0 may omit `Host`; the target has it then.
+    let is_named = request.version() != Version::HTTP_10 || request.headers().contains_key(HOST);
+    let host = match is_named {
+        true => only(request.headers(), &HOST)?.clone(),
+        false => HeaderValue::from_str(authority.as_str()).ok()?,
+    };
+    let target = uri.to_string();
+    let target = Target::origin_form(&target, Some(host.to_str().ok()?)).ok()?;
+    *request.uri_mut() = Uri::from(PathAndQuery::try_from(&*target).ok()?);
+    request.headers_mut().insert(HOST, host);
+    Some(())
+}
+
 /// The target and the host of a request, if both are unambiguous: the target is in origin-form, and
 /// `Host` and `:authority` agree.
 pub(super) fn read<B>(request: &Request<B>) -> Option<(&str, Option<&str>)> {
@@ -22,10 +46,7 @@ pub(super) fn read<B>(request: &Request<B>) -> Option<(&str, Option<&str>)> {
     if hosts.next().is_some() {
         return None;
     }
-    let is_h2 = request.version() == Version::HTTP_2;
     let host = match (uri.authority(), field) {
-        // absolute-form asks a proxy for another server's path; the gate decides on ours alone.
-        (Some(_), _) if !is_h2 => return None,
         (Some(authority), Some(field)) if !authority.as_str().eq_ignore_ascii_case(field) => {
             return None;
         }
