@@ -57,7 +57,7 @@ async fn aged(network: &Network, keys: &[SigningKey], by: Duration) -> ResourceS
 /// one fetch.
 async fn is_followed(first: SigningKey, second: SigningKey, refused: Rejection) {
     let network = issuer();
-    let server = aged(&network, &[first.clone()], OLD).await;
+    let server = aged(&network, std::slice::from_ref(&first), OLD).await;
     let (old, new) = (good().key(first), good().key(second.clone()));
     assert!(decide_at_once(&server, &old).is_ok());
     network.serve(JWKS, Reply::keys([&second]));
@@ -66,6 +66,13 @@ async fn is_followed(first: SigningKey, second: SigningKey, refused: Rejection) 
     assert!(decide_at_once(&server, &new).is_ok());
     assert_eq!(decide_at_once(&server, &old).unwrap_err(), refused);
     assert_eq!(network.count(), 2);
+}
+
+async fn are_unknown(server: &ResourceServer, tokens: &[String]) {
+    for token in tokens {
+        let decision = decide_text(server, token).await;
+        assert_eq!(decision.unwrap_err(), KID_UNKNOWN);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -85,11 +92,7 @@ async fn t_jws_22_a_key_replaced_by_one_of_another_size_or_algorithm_is_followed
     let small = SigningKey::first(Algorithm::Rs256).with_kid("rsa");
     let large = SigningKey::rsa_4096().with_kid("rsa");
     let es256 = SigningKey::first(Algorithm::Es256).with_kid("rsa");
-    assert_eq!(small.algorithm(), Algorithm::Rs256);
-    let refused = match large.algorithm() == small.algorithm() {
-        true => Rejection::InvalidToken(InvalidToken::SignatureLength),
-        false => OF_ANOTHER_ALGORITHM,
-    };
+    let refused = Rejection::InvalidToken(InvalidToken::SignatureLength);
     is_followed(small.clone(), large.clone(), refused.clone()).await;
     is_followed(large.clone().without_kid(), small.without_kid(), refused).await;
     is_followed(large.clone(), es256.clone(), OF_ANOTHER_ALGORITHM).await;
@@ -476,10 +479,7 @@ async fn t_key_26_tokens_of_removed_keys_do_not_delay_a_rotation() {
         let new = good().key(new).sign();
         for _ in 0..350 {
             assert!(decide_text(&server, &new).await.is_ok(), "{number}");
-            for gone in &old {
-                let decision = decide_text(&server, gone).await;
-                assert_eq!(decision.unwrap_err(), KID_UNKNOWN);
-            }
+            are_unknown(&server, &old).await;
             sleep(200 * MILLISECOND).await;
         }
         old.push(new);
@@ -500,10 +500,7 @@ async fn t_key_26_removed_keys_share_one_fetch_every_30_seconds() {
     let old = old.map(|key| good().key(key).sign());
     for _ in 0..1199 {
         sleep(100 * MILLISECOND).await;
-        for gone in &old {
-            let decision = decide_text(&server, gone).await;
-            assert_eq!(decision.unwrap_err(), KID_UNKNOWN);
-        }
+        are_unknown(&server, &old).await;
     }
     // At 0, 30, 60 and 90 s.
     assert_eq!(network.count(), fetched + 4);
