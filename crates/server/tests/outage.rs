@@ -432,7 +432,7 @@ fn a_failed_fetch_says_its_code() {
     for (error, code) in [
         (FetchError::Connect, "connect"),
         (FetchError::Interrupted, "interrupted"),
-        (FetchError::IssuerMismatch, "issuer_mismatch"),
+        (FetchError::IssuerMismatch("a".into()), "issuer_mismatch"),
         (FetchError::Redirect(302), "redirect_refused"),
         (FetchError::Timeout, "fetch_timeout"),
         (FetchError::Tls, "tls"),

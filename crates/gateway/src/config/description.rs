@@ -97,7 +97,7 @@ table! {
         jwks_uri: Text = optional("The URL of the JWK Set, instead of discovery."),
         jwks_file: Text = optional("A file with the JWK Set, instead of discovery. Nothing is fetched."),
         secret: Hidden = optional("A reference to the static secret of an issuer that signs with HMAC, never the secret itself. Every byte of a file is part of the secret."),
-        internal_origin: Text = optional("The origin (scheme, host and port) under which this machine reaches the issuer, if it is not the public one."),
+        internal_origin: Text = optional("The origin (scheme, host and port) under which this machine reaches the issuer, if it is not the public one. All URLs at the issuer's host go there, whatever the scheme that its metadata writes, with the public name in `Host` and `X-Forwarded-Proto`."),
         insecure_plain_http: Flag = defaulted("false", "Allows fetching keys from another machine over plain http: anyone on the network path can then replace them."),
         stale_if_error: Duration = defaulted("24h", "How long keys are used while the issuer cannot be reached."),
         snapshot: Text = optional("A file that stores the last good key set, so that the gateway can restart during an outage of the issuer."),

@@ -196,7 +196,7 @@ const fn code_of(error: &FetchError) -> &'static str {
         FetchError::Connect => "connect",
         FetchError::Discovery(_) => "discovery",
         FetchError::Interrupted => "interrupted",
-        FetchError::IssuerMismatch => "issuer_mismatch",
+        FetchError::IssuerMismatch(_) => "issuer_mismatch",
         FetchError::JwkSet(_) => "jwk_set",
         FetchError::NotMetadata => "not_metadata",
         FetchError::Redirect(_) => "redirect_refused",
@@ -220,7 +220,7 @@ mod tests {
         for error in [
             FetchError::Connect,
             FetchError::Interrupted,
-            FetchError::IssuerMismatch,
+            FetchError::IssuerMismatch("https://other.example".into()),
             FetchError::NotMetadata,
             FetchError::Redirect(307),
             FetchError::Status(500),
