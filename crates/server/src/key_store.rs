@@ -456,9 +456,9 @@ impl Shared {
             usable_until: after(now, freshness.hard_ttl(soft_ttl)),
         });
         self.current.store(Some(Arc::clone(&keys)));
-        let former = old.iter().flat_map(|old| old.set.kids());
+        let former = old.iter().flat_map(|old| old.set.names());
         let mut schedule = self.schedule();
-        schedule.replaced(former, keys.set.kids());
+        schedule.replaced(former, keys.set.names());
         schedule.succeeded(now, soft_ttl, Jitter::random());
         drop(schedule);
         Some(keys)

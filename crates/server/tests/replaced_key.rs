@@ -486,6 +486,39 @@ async fn t_key_26_tokens_of_removed_keys_do_not_delay_a_rotation() {
     }
 }
 
+/// The neighbour: keys that tokens name by the thumbprint of a certificate, as with ADFS.
+#[tokio::test(start_paused = true)]
+async fn t_key_26_keys_named_by_thumbprint_are_found_and_gone_alike() {
+    for member in ["x5t", "x5t#S256"] {
+        let network = issuer();
+        let publish = |number: u32| {
+            let mut jwk = next_key().without_kid().public_jwk();
+            jwk[member] = format!("certificate-{number}").into();
+            network.serve(JWKS, Reply::jwks([jwk]));
+            let token = good().key(next_key().without_kid());
+            token.header(member, format!("certificate-{number}")).sign()
+        };
+        let mut tokens = vec![publish(0)];
+        let server = warm(&network).await;
+        // Each fetch brings its key, so none of them counts.
+        for number in 1..5 {
+            tokens.push(publish(number));
+            let decision = decide_text(&server, &tokens[tokens.len() - 1]).await;
+            assert!(decision.is_ok(), "{member} {number}");
+            sleep(MILLISECOND).await;
+        }
+        let fetched = network.count();
+        assert_eq!(fetched, 1 + 4);
+        let newest = tokens.pop().unwrap();
+        for _ in 0..10 {
+            are_unknown(&server, &tokens).await;
+            sleep(MILLISECOND).await;
+        }
+        assert_eq!(network.count(), fetched + 1, "{member}");
+        assert!(decide_text(&server, &newest).await.is_ok());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn t_key_26_removed_keys_share_one_fetch_every_30_seconds() {
     let network = issuer();
