@@ -107,7 +107,8 @@ fn line(state: &IssuerState) -> String {
     let issuer = &state.issuer;
     let keys = &state.keys;
     match &keys.last_error {
-        Some(error) => format!("{issuer}  {}\n", shown(&error.to_string(), 500)),
+        // Discovery asks at up to three URLs, and each has its failure.
+        Some(error) => format!("{issuer}  {}\n", shown(&error.to_string(), 1000)),
         None if !keys.is_usable => format!("{issuer}  did not answer in time\n"),
         None => match keys.kids.len() {
             0 => format!("{issuer}  a key without a name\n"),

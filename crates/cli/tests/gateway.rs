@@ -81,6 +81,15 @@ fn t_cfg_01_check_tells_all_mistakes_and_asks_the_issuers() {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.stdout.ends_with("\nnot good\n"), "{ended:?}");
 
+    // Whose metadata it is instead, in both formats.
+    issuer.set_fault(bearward_testing::Fault::WrongIssuer);
+    for format in ["text", "json"] {
+        let ended = check(&good, format);
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        let named = ended.stdout.matches("https://another.example").count();
+        assert_eq!(named, 2, "at both URLs: {ended:?}");
+    }
+
     let gone = program::run(program::command(["check", "--config", "no/such.toml"]));
     assert_eq!((gone.code, gone.stdout.as_str()), (Some(2), ""));
 }

@@ -385,6 +385,19 @@ fn what_each_attempt_met_is_said() {
 }
 
 #[test]
+fn t_key_09_the_issuer_that_the_metadata_names_is_said() {
+    let runtime = Runtime::new().expect("threads");
+    let issuer = runtime.block_on(DevIssuer::builder().fault(Fault::WrongIssuer).start());
+    let issuer = issuer.expect("a free port");
+    let token = issuer.user_token(issuer.url()).sign();
+    let ended = with_issuer("verify", &issuer, &[&token]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
+    let said = "issuer_mismatch: the metadata names the issuer \"https://another.example\", not the \
+                configured one";
+    assert_eq!(ended.stderr.matches(said).count(), 2, "{}", ended.stderr);
+}
+
+#[test]
 fn without_keys_a_token_is_explained_as_far_as_it_goes() {
     let runtime = Runtime::new().expect("threads");
     let issuer = runtime.block_on(DevIssuer::builder().fault(Fault::Error500).start());

@@ -145,6 +145,12 @@ impl JwkSet {
         self.by_kid.keys().map(AsRef::as_ref)
     }
 
+    /// All names by which tokens may select the usable keys: `kid`, `x5t` and `x5t#S256`.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let names = [&self.by_kid, &self.by_x5t, &self.by_x5t_s256];
+        names.into_iter().flat_map(Names::keys).map(AsRef::as_ref)
+    }
+
     /// The names of several keys for one algorithm: a token with such a `kid` is refused.
     pub fn ambiguous(&self) -> impl Iterator<Item = &str> {
         let algorithm = |index: &usize| self.keys.get(*index).map(|key| key.algorithm());

@@ -19,6 +19,7 @@ mod matrix;
 mod proxy;
 mod publication;
 mod recipes;
+mod rotations;
 mod running;
 mod targets;
 mod telemetry;

@@ -175,6 +175,34 @@ async fn forward_auth_and_admin_are_served() {
     running.stop().await;
 }
 
+/// The operator learns whose metadata it is, and no client does.
+#[tokio::test]
+async fn t_key_09_the_issuer_that_the_metadata_names_is_told_to_the_operator_alone() {
+    let (log, _guard) = Log::listen();
+    let issuer = DevIssuer::builder().fault(Fault::WrongIssuer).start();
+    let issuer = issuer.await.expect("a port");
+    let running = Running::start(&forward_auth(&issuer, "/app")).await;
+    let (door, admin) = (running.address("forward auth"), running.address("admin"));
+    let named = "https://another.example";
+    let answer = get(admin, "/issuers", "").await;
+    let said = format!(r#"issuer_mismatch: the metadata names the issuer \"{named}\","#);
+    assert!(answer.contains(&said), "{answer}");
+    assert!(log.text().contains(named), "{}", log.text());
+
+    let token = issuer.user_token(issuer.url()).sign();
+    let fields = format!(
+        "X-Forwarded-Method: GET\r\nX-Forwarded-Host: a.example\r\nX-Forwarded-Uri: /app/1\r\n\
+         Authorization: Bearer {token}\r\n"
+    );
+    let answer = get(door, "/auth/traefik", &fields).await;
+    assert_eq!(status(&answer), 503, "{answer}");
+    assert!(!answer.contains(named), "{answer}");
+    // Metrics have fixed words alone.
+    let metrics = get(admin, "/metrics", "").await;
+    assert!(!metrics.contains(named), "{metrics}");
+    running.stop().await;
+}
+
 /// A listener of IPv6 that IPv4 comes to as well shows its addresses in the clothes of IPv6.
 #[tokio::test]
 async fn t_fwd_02_peers_of_ipv4_are_known_on_a_listener_of_ipv6() {

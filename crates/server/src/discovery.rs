@@ -10,7 +10,7 @@
 use serde::Deserialize;
 use url::Url;
 
-use crate::fetch::FetchError;
+use crate::fetch::{FetchError, shortened};
 
 /// The possible metadata URLs of `issuer`, in the order in which we try them: appended (OIDC), then
 /// inserted between host and path (RFC 8414 §3.1, §5).
@@ -35,6 +35,8 @@ pub(crate) fn well_known_urls(issuer: &Url) -> Vec<Url> {
 pub(crate) fn jwks_uri(metadata: &[u8], issuer: &str) -> Result<Url, FetchError> {
     // RFC 8259 §8.1: all of it is UTF-8. serde_json checks only what it keeps.
     let metadata = str::from_utf8(metadata).map_err(|_| FetchError::NotMetadata)?;
+    // RFC 8259 §8.1: a parser may ignore a byte order mark, as in a JWK Set.
+    let metadata = metadata.strip_prefix('\u{feff}').unwrap_or(metadata);
     // serde would also accept an array of the members' values.
     if !metadata.trim_ascii_start().starts_with('{') {
         return Err(FetchError::NotMetadata);
@@ -42,7 +44,8 @@ pub(crate) fn jwks_uri(metadata: &[u8], issuer: &str) -> Result<Url, FetchError>
     let metadata: Metadata = serde_json::from_str(metadata).map_err(|_| FetchError::NotMetadata)?;
     // RFC 8414 §3.3: identical, or the metadata must not be used.
     if metadata.issuer != issuer {
-        return Err(FetchError::IssuerMismatch);
+        let named = shortened(&metadata.issuer).escape_debug().to_string();
+        return Err(FetchError::IssuerMismatch(named.into()));
     }
     metadata
         .jwks_uri
@@ -105,8 +108,58 @@ mod tests {
             "https://id.example",
         ] {
             let refused = jwks_uri(metadata, other);
-            assert_eq!(refused, Err(FetchError::IssuerMismatch), "{other}");
+            let named = FetchError::IssuerMismatch("https://id.example.com".into());
+            assert_eq!(refused, Err(named), "{other}");
         }
+    }
+
+    #[test]
+    fn t_key_09_the_issuer_that_metadata_names_is_escaped_and_cut() {
+        let named = |issuer: &str| {
+            let metadata = serde_json::json!({"issuer": issuer, "jwks_uri": "https://a/b"});
+            let refused = jwks_uri(metadata.to_string().as_bytes(), "https://id.example.com");
+            match refused {
+                Err(FetchError::IssuerMismatch(named)) => named.to_string(),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(named(""), "");
+        assert_eq!(named("https://id.exämple"), "https://id.exämple");
+        // A line of its own in a log, a colour on a terminal, an end of the quotation.
+        assert_eq!(
+            named("a\nlevel=error\u{1b}[31m\"\u{202e}"),
+            r#"a\nlevel=error\u{1b}[31m\"\u{202e}"#
+        );
+        let long = "ä".repeat(201);
+        assert_eq!(named(&long), "ä".repeat(200));
+    }
+
+    #[test]
+    fn a_byte_order_mark_before_metadata_is_ignored() {
+        let metadata = r#"{"issuer":"https://id.example.com","jwks_uri":"https://a/b"}"#;
+        let read = |text: String| jwks_uri(text.as_bytes(), "https://id.example.com");
+        assert_eq!(
+            read(metadata.to_owned()),
+            read(format!("\u{feff}{metadata}"))
+        );
+        assert!(read(format!("\u{feff} {metadata}")).is_ok());
+        // Only one, only in front, and only in UTF-8.
+        for odd in [
+            format!("\u{feff}\u{feff}{metadata}"),
+            format!(" \u{feff}{metadata}"),
+            format!("{metadata}\u{feff}"),
+            "\u{feff}[]".to_owned(),
+            "\u{feff}".to_owned(),
+        ] {
+            assert_eq!(read(odd.clone()), Err(FetchError::NotMetadata), "{odd}");
+        }
+        let utf_16: Vec<u8> = [0xFEFF]
+            .into_iter()
+            .chain(metadata.encode_utf16())
+            .flat_map(u16::to_be_bytes)
+            .collect();
+        let refused = jwks_uri(&utf_16, "https://id.example.com");
+        assert_eq!(refused, Err(FetchError::NotMetadata));
     }
 
     #[test]

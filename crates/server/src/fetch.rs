@@ -87,9 +87,10 @@ pub enum FetchError {
     /// The connection broke before the answer was complete.
     #[error("interrupted: the answer was not complete")]
     Interrupted,
-    /// The metadata names another issuer than the one configured.
-    #[error("issuer_mismatch: the metadata belongs to another issuer than the configured one")]
-    IssuerMismatch,
+    /// The metadata names another issuer than the one configured: this one, of which at most 200
+    /// characters are kept, escaped.
+    #[error("issuer_mismatch: the metadata names the issuer \"{0}\", not the configured one")]
+    IssuerMismatch(Box<str>),
     /// The JWK Set cannot be used.
     #[error(transparent)]
     JwkSet(#[from] JwkSetError),
@@ -103,7 +104,10 @@ pub enum FetchError {
     )]
     Proxy,
     /// A redirect, which is never followed.
-    #[error("redirect_refused: the issuer answered with redirect {0}; configure its final URL")]
+    #[error(
+        "redirect_refused: the issuer answered with redirect {0}; configure its final URL, or, with \
+         internal_origin, let the issuer trust X-Forwarded-Proto (Authgear: TRUST_PROXY=true)"
+    )]
     Redirect(u16),
     /// A status other than 200.
     #[error("the issuer answered with status {0}")]
@@ -172,7 +176,7 @@ pub(crate) async fn get(transport: &dyn Transport, get: Get<'_>) -> Result<Answe
 }
 
 /// The beginning of a text from somebody else.
-fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     text.chars().take(200).collect()
 }
 

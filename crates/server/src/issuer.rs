@@ -61,7 +61,8 @@ impl Issuer {
     }
 
     /// The internal address of the issuer, if we cannot reach its public origin: scheme, host and
-    /// port. Requests carry the public name (`Host`, `X-Forwarded-Proto`).
+    /// port. All requests for the issuer's host go there, whatever the scheme that its metadata
+    /// writes, and carry the public name (`Host`, `X-Forwarded-Proto`).
     pub fn internal_origin(mut self, origin: impl Into<String>) -> Self {
         self.internal_origin = Some(origin.into());
         self

@@ -142,13 +142,14 @@ impl KeySource {
     async fn metadata_at(&self, transport: &dyn Transport, url: &Url) -> Result<Url, FetchError> {
         let answer = self.get(transport, url, None).await?;
         let jwks_uri = discovery::jwks_uri(&answer.body, &self.issuer)?;
-        if self.internal(&jwks_uri).is_none() {
-            let checked = self.plain_http.check(&jwks_uri);
-            checked.map_err(|_| FetchError::UrlScheme)?;
-        }
+        let is_internal = self.internal(&jwks_uri).is_some();
+        let plain_http = self.plain_http.of_public_urls(is_internal);
+        plain_http
+            .check(&jwks_uri)
+            .map_err(|_| FetchError::UrlScheme)?;
         // https to http is a downgrade, even on loopback.
         let is_downgrade = self.url().scheme() == "https" && jwks_uri.scheme() != "https";
-        if is_downgrade && self.plain_http == PlainHttp::Loopback {
+        if is_downgrade && plain_http == PlainHttp::Loopback {
             return Err(FetchError::UrlScheme);
         }
         Ok(jwks_uri)
@@ -179,20 +180,26 @@ impl KeySource {
         })
     }
 
-    /// The internal origin, if it replaces the origin of this URL.
+    /// The internal origin, if it replaces the origin of this URL: one at the issuer's host,
+    /// whatever its scheme, or at the internal origin itself. Some issuers write their URLs by what
+    /// a request says, as Keycloak does with `hostname-backchannel-dynamic`: our `Host`, and the
+    /// scheme by which they were reached.
     fn internal(&self, url: &Url) -> Option<&Url> {
-        let internal = self.internal_origin.as_ref();
-        internal.filter(|_| url.origin() == self.url().origin())
+        let internal = self.internal_origin.as_ref()?;
+        let public = self.url();
+        // The port of a `Host` without one is that of the scheme.
+        let has_same_port = url.port() == public.port()
+            || url.port_or_known_default() == public.port_or_known_default();
+        let is_at_issuer = has_same_port && url.host() == public.host();
+        (is_at_issuer || url.origin() == internal.origin()).then_some(internal)
     }
 
     /// Whether the operator, and not only the metadata, says that this URL is at the issuer.
     fn is_ours(&self, url: &Url) -> bool {
-        let is_internal = |internal: &Url| internal.origin() == url.origin();
-        url.origin() == self.url().origin()
-            || self.internal_origin.as_ref().is_some_and(is_internal)
+        url.origin() == self.url().origin() || self.internal(url).is_some()
     }
 
-    /// Requests for the issuer's public origin go to the internal one, under the public name.
+    /// Requests for the issuer's host go to the internal origin, under the public name.
     async fn get(
         &self,
         transport: &dyn Transport,
@@ -214,8 +221,8 @@ impl KeySource {
         };
         let get = Get {
             url: internal.as_ref().unwrap_or(url),
-            host: is_internal.then(|| url.authority()),
-            forwarded_proto: is_internal.then(|| url.scheme()),
+            host: is_internal.then(|| self.url().authority()),
+            forwarded_proto: is_internal.then(|| self.url().scheme()),
             authorization: ours.as_ref(),
             etag,
         };

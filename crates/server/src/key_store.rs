@@ -1,8 +1,8 @@
 //! Stage 3, select: the issuer's keys, kept fresh. The only part of the pipeline that awaits.
 //!
 //! Readers take the current keys without a lock and never wait if they find their key. A separate
-//! task fetches when `schedule` says so. The only part of a token that reaches this file is a `kid`
-//! to look up.
+//! task fetches when `schedule` says so. The only part of a token that reaches this file is the
+//! header, with a `kid` to look up.
 
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
@@ -17,7 +17,7 @@ use bearward_core::{JwkSet, UnixTime};
 use crate::clock::Clock;
 use crate::fetch::{Egress, FetchError, TIMEOUT, Transport};
 use crate::key_source::{Fetched, Found, KeySource};
-use crate::schedule::{Answer, Freshness, Jitter, Plan, Schedule, after};
+use crate::schedule::{Answer, Freshness, Jitter, Plan, Replacement, Schedule, after};
 use crate::snapshot::{Latest, Restored, Snapshot};
 use crate::sync::{
     ArcSwapOption, Instant, JoinHandle, JoinSet, Mutex, MutexGuard, Notify, spawn, timeout_at,
@@ -210,10 +210,39 @@ impl KeyStore {
                 Ok(key) => Ok(key),
                 Err(Miss::Refused(reason)) => Err(reason.into()),
                 // Boxed, so that the path of every valid token stays small.
-                Err(Miss::KidUnknown | Miss::NoKeys) => {
+                Err(Miss::AlgKeyMismatch | Miss::KidUnknown | Miss::NoKeys) => {
                     Box::pin(keys.shared.wait(header, is_plausible)).await
                 }
             },
+        }
+    }
+
+    /// The keys that the issuer has meanwhile under the name of those that were `tried`, if there
+    /// are others: it may have replaced a key under its old name.
+    ///
+    /// May trigger a fetch from what the budget can spare, if the token `is_plausible`; the request
+    /// then waits for it, for at most one second.
+    pub(crate) async fn replacement(
+        &self,
+        header: &Header,
+        tried: &Selected,
+        is_plausible: impl Fn() -> bool,
+    ) -> Option<Replaced> {
+        match self {
+            Self::Static(_) => None,
+            Self::Fetched(keys) => {
+                let keys = &keys.shared;
+                keys.replacement(header, Some(tried), is_plausible).await
+            }
+        }
+    }
+
+    /// The keys verified the token for which they were fetched.
+    pub(crate) fn brought(&self, replaced: &Replaced) {
+        if let Self::Fetched(keys) = self
+            && replaced.is_charged
+        {
+            keys.shared.schedule().give_back();
         }
     }
 
@@ -253,8 +282,16 @@ pub(crate) struct Selected {
     pub(crate) generation: u64,
 }
 
+/// The keys that took the place of others under the same name.
+pub(crate) struct Replaced {
+    pub(crate) selected: Selected,
+    /// Whether the budget paid for them, at the expense of this request.
+    is_charged: bool,
+}
+
 /// Why a lookup found no key.
 enum Miss {
+    AlgKeyMismatch,
     NoKeys,
     KidUnknown,
     Refused(InvalidToken),
@@ -288,6 +325,7 @@ impl Shared {
                 keys: candidates,
                 generation: keys.generation,
             }),
+            Err(InvalidToken::AlgKeyMismatch) => Err(Miss::AlgKeyMismatch),
             Err(InvalidToken::KidUnknown) => Err(Miss::KidUnknown),
             Err(reason) => Err(Miss::Refused(reason)),
         }
@@ -309,6 +347,11 @@ impl Shared {
         match found {
             Ok(key) => Ok(key),
             Err(Miss::Refused(reason)) => Err(reason.into()),
+            Err(Miss::AlgKeyMismatch) => {
+                let replaced = self.replacement(header, None, is_plausible).await;
+                let replaced = replaced.ok_or(InvalidToken::AlgKeyMismatch)?;
+                Ok(replaced.selected)
+            }
             Err(Miss::KidUnknown) if is_plausible() => self.wait_for_kid(header, arrived).await,
             Err(Miss::KidUnknown) => Err(InvalidToken::KidUnknown.into()),
             Err(Miss::NoKeys) => {
@@ -345,6 +388,7 @@ impl Shared {
             match (self.look_up(header), answer) {
                 (Ok(key), _) => return Ok(key),
                 (Err(Miss::Refused(reason)), _) => return Err(reason.into()),
+                (Err(Miss::AlgKeyMismatch), _) => return Err(InvalidToken::AlgKeyMismatch.into()),
                 (Err(_), Answer::Wait) => {}
                 (Err(_), Answer::Unknown) => return Err(InvalidToken::KidUnknown.into()),
                 (Err(_), Answer::Unavailable(retry_after)) => {
@@ -352,6 +396,40 @@ impl Shared {
                 }
             }
         }
+    }
+
+    /// Waits for one flight at most: what it brings is tried once.
+    async fn replacement(
+        &self,
+        header: &Header,
+        tried: Option<&Selected>,
+        is_plausible: impl Fn() -> bool,
+    ) -> Option<Replaced> {
+        let deadline = after(Instant::now(), KID_WAIT);
+        let is_other = |now: &Selected| tried.is_none_or(|old| !old.keys.is_same(&now.keys));
+        let look_up = || self.look_up(header).ok().filter(is_other);
+        let replaced = |selected, is_charged| Replaced {
+            selected,
+            is_charged,
+        };
+        // A flight may have ended since the token was tried.
+        if let Some(selected) = look_up() {
+            return Some(replaced(selected, false));
+        }
+        if !is_plausible() {
+            return None;
+        }
+        let mut flights = self.flights.subscribe();
+        let answer = self.schedule().ask_for_replacement(Instant::now());
+        if answer != Replacement::None {
+            self.wake.notify_one();
+            // A key that comes later than that is found by the next request: this token was tried,
+            // so the issuer's silence does not change its verdict.
+            let _ = timeout_at(deadline, flights.changed()).await;
+        }
+        // Looks up again whatever the answer: a flight may have ended since.
+        let selected = look_up()?;
+        Some(replaced(selected, answer == Replacement::Charged))
     }
 
     fn restore(&self, restored: Restored, freshness: Freshness, now: Instant) {
@@ -402,7 +480,11 @@ impl Shared {
             usable_until: after(now, freshness.hard_ttl(soft_ttl)),
         });
         self.current.store(Some(Arc::clone(&keys)));
-        self.schedule().succeeded(now, soft_ttl, Jitter::random());
+        let former = old.iter().flat_map(|old| old.set.names());
+        let mut schedule = self.schedule();
+        schedule.replaced(former, keys.set.names());
+        schedule.succeeded(now, soft_ttl, Jitter::random());
+        drop(schedule);
         Some(keys)
     }
 
@@ -550,7 +632,7 @@ impl Fetcher {
 /// The generation of keys that never change.
 const STATIC_GENERATION: u64 = 1;
 
-/// How long a request with an unknown `kid` waits for the flight: less than proxies wait.
+/// How long a request waits for the flight that may bring its key: less than proxies wait.
 const KID_WAIT: Duration = Duration::from_secs(1);
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub use crate::build_error::BuildError;
 use crate::clock::Clock;
 use crate::fetch::{Egress, HttpTransport, Transport};
 use crate::issuer::Issuer;
-use crate::key_store::{KeyState, KeyStore};
+use crate::key_store::{KeyState, KeyStore, Selected};
 use crate::known_headers::KnownHeaders;
 use crate::sync;
 use crate::token_cache::{Cache, Found, Seen, TokenCache, TokenCacheState};
@@ -196,10 +196,17 @@ impl ResourceServer {
         let trusted = *unvouched.issuer();
         let keys = &trusted.keys;
         let selected = keys.select(unvouched.header(), || unvouched.is_plausible());
-        let selected = selected.await?;
+        let mut selected = selected.await?;
         let claimed = match before.filter(|seen| seen.is_by(trusted, &selected)) {
             Some(seen) => seen.check(now)?,
-            None => unvouched.vouch(&selected.keys, |jws| self.0.headers.keep(jws))?,
+            None => match unvouched.vouch(&selected.keys, |jws| self.0.headers.keep(jws)) {
+                Ok(claimed) => claimed,
+                // Boxed, so that the path of every valid token stays small.
+                Err(refused) => {
+                    let again = self.vouch_again(token, AccessToken, now, &mut selected, refused);
+                    Box::pin(again).await?
+                }
+            },
         };
         // We do not cache bound tokens: they are always refused, because there is no evidence yet.
         let cache = self.0.cache.as_ref();
@@ -220,13 +227,52 @@ impl ResourceServer {
             let unvouched = self.parse(token, IdTokenOf(principal), now)?;
             let keys = &unvouched.issuer().keys;
             let selected = keys.select(unvouched.header(), || unvouched.is_plausible());
-            let selected = selected.await?;
-            Ok(unvouched.vouch(&selected.keys, |jws| self.0.headers.keep(jws))?)
+            let mut selected = selected.await?;
+            match unvouched.vouch(&selected.keys, |jws| self.0.headers.keep(jws)) {
+                Ok(checked) => Ok(checked),
+                Err(refused) => {
+                    let kind = IdTokenOf(principal);
+                    let again = self.vouch_again(token, kind, now, &mut selected, refused);
+                    Ok(Box::pin(again).await?)
+                }
+            }
         };
         match checked.await {
             Err(Rejection::InvalidToken(reason)) => Ok(Err(reason.into())),
             checked => checked,
         }
+    }
+
+    /// Tries a refused token once more, if only its signature was wrong and the issuer has replaced
+    /// the keys that were `selected`, and selects the new ones.
+    async fn vouch_again<K: TokenKind>(
+        &self,
+        token: &[u8],
+        kind: K,
+        now: UnixTime,
+        selected: &mut Selected,
+        refused: InvalidToken,
+    ) -> Result<K::Checked, InvalidToken> {
+        let is_length = refused == InvalidToken::SignatureLength;
+        if !is_length && refused != InvalidToken::SignatureInvalid {
+            return Err(refused);
+        }
+        // Parsed once more: the first attempt consumed it, so that valid tokens are never copied.
+        let unvouched = self.parse(token, kind, now)?;
+        // The algorithm decides on the length, except of RSA, where the key does.
+        if is_length && unvouched.header().algorithm().key_type() != "RSA" {
+            return Err(refused);
+        }
+        let keys = &unvouched.issuer().keys;
+        let is_plausible = || unvouched.is_plausible();
+        let replaced = keys.replacement(unvouched.header(), selected, is_plausible);
+        let replaced = replaced.await.ok_or(refused)?;
+        *selected = replaced.selected.clone();
+        let keys = Arc::clone(keys);
+        unvouched.vouch(&selected.keys, |jws| {
+            keys.brought(&replaced);
+            self.0.headers.keep(jws);
+        })
     }
 
     /// The steps before the key lookup. The claimed issuer only selects one of the configured ones.

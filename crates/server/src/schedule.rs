@@ -1,10 +1,13 @@
-//! When the keys of an issuer are fetched: freshness, back-off and the budget for unknown `kid`s.
+//! When the keys of an issuer are fetched: freshness, back-off, and the budgets for what tokens may
+//! trigger: unknown `kid`s and failed signatures, and apart from them, `kid`s that are gone.
 //!
 //! A plain value that gets the time and the events as arguments and returns the next action. It
 //! fetches nothing, waits for nothing and has no clock; `key_store` carries out the actions.
 
 use std::collections::VecDeque;
 use std::time::Duration;
+
+use bearward_core::limits::KID_BYTES;
 
 use crate::sync::Instant;
 
@@ -56,15 +59,32 @@ pub(crate) enum Answer {
     Unavailable(Duration),
 }
 
+/// The answer to a request whose token no current key fits, although one has its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Replacement {
+    /// A flight is about to start, at the expense of the budget: as [`Self::Wait`], and
+    /// [`Schedule::give_back`] if it brings the key.
+    Charged,
+    /// There is no other key.
+    None,
+    /// A flight is under way: wait for its end and look again.
+    Wait,
+}
+
 /// The state that the rules need.
 #[derive(Debug)]
 pub(crate) struct Schedule {
     flight: Flight,
+    /// The unknown `kid` at whose expense the flight is.
+    asked_for: Option<Box<str>>,
     next_attempt: Instant,
     failures: u32,
     /// When the last successful flight started.
     good_flight: Option<Instant>,
     budget: Budget,
+    /// Of all `kid`s that are gone.
+    gone_budget: Budget,
+    gone: GoneKids,
     absent: AbsentKids,
 }
 
@@ -80,10 +100,13 @@ impl Schedule {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
             flight: Flight::None,
+            asked_for: None,
             next_attempt: now,
             failures: 0,
             good_flight: None,
-            budget: Budget::new(now),
+            budget: Budget::new(BUDGET, now),
+            gone_budget: Budget::new(GONE_BUDGET, now),
+            gone: GoneKids::default(),
             absent: AbsentKids::default(),
         }
     }
@@ -98,12 +121,36 @@ impl Schedule {
         Plan::Fetch
     }
 
+    /// The flight returned the `current` names in the place of the `former`; call
+    /// [`succeeded`](Self::succeeded) next.
+    pub(crate) fn replaced<'k>(
+        &mut self,
+        former: impl Iterator<Item = &'k str>,
+        current: impl Iterator<Item = &'k str>,
+    ) {
+        let current: Vec<_> = current.collect();
+        let asked_for = self.asked_for.take();
+        if asked_for.is_some_and(|kid| current.contains(&&*kid)) {
+            self.give_back();
+        }
+        self.gone.update(former, &current);
+    }
+
+    /// Returns what a flight took from the budget, because it brought the key that was asked for:
+    /// an issuer may bring in several keys within seconds. No issuer publishes an attacker's key,
+    /// and nothing is returned for a `kid` that is gone: replicas of an issuer that have different
+    /// sets would otherwise be fetched from in turn, without end.
+    pub(crate) fn give_back(&mut self) {
+        self.budget.give_back();
+    }
+
     /// A flight returned keys, new or unchanged, that are fresh for `soft_ttl`.
     pub(crate) fn succeeded(&mut self, now: Instant, soft_ttl: Duration, jitter: Jitter) {
         if let Flight::Started(at) = self.flight {
             self.good_flight = Some(at);
         }
         self.flight = Flight::None;
+        self.asked_for = None;
         self.failures = 0;
         // At 80 %, so that a slow answer still arrives in time; with jitter, so that replicas
         // started together do not fetch together.
@@ -113,6 +160,7 @@ impl Schedule {
     /// A flight returned nothing we can use.
     pub(crate) fn failed(&mut self, now: Instant, jitter: Jitter) {
         self.flight = Flight::None;
+        self.asked_for = None;
         let doubled = BACKOFF_MIN.saturating_mul(2_u32.saturating_pow(self.failures));
         self.failures = self.failures.saturating_add(1);
         self.next_attempt = after(now, jitter.spread(doubled).min(BACKOFF_MAX));
@@ -135,11 +183,36 @@ impl Schedule {
             self.absent.insert(kid, now);
             return Answer::Unknown;
         }
-        if !self.budget.take(now) {
+        // Honest clients go on sending tokens of a removed key. They must not use up what a new key
+        // needs; and an old replica of the issuer may have answered, so they may ask as well.
+        let is_gone = self.gone.contains(kid);
+        let is_affordable = match is_gone {
+            true => self.gone_budget.take(now),
+            false => self.budget.take(now),
+        };
+        if !is_affordable {
             return Answer::Unknown;
         }
+        self.asked_for = (!is_gone).then(|| kid.into());
         self.flight = Flight::Requested;
         Answer::Wait
+    }
+
+    /// A request has a token that no current key fits, although one has its name: the issuer may
+    /// have replaced a key under its old name, or somebody forges. So the last fetch of the budget
+    /// stays for unknown `kid`s, and a set that was fetched a moment ago is believed.
+    pub(crate) fn ask_for_replacement(&mut self, now: Instant) -> Replacement {
+        // The first attempt is due at once, whether or not it has started.
+        if self.flight != Flight::None || self.is_first_attempt() {
+            return Replacement::Wait;
+        }
+        let is_old = |started| now.saturating_duration_since(started) > REPLACED_AFTER;
+        let may_ask = self.failures == 0 && self.good_flight.is_some_and(is_old);
+        if !may_ask || !self.budget.take_spare(now) {
+            return Replacement::None;
+        }
+        self.flight = Flight::Requested;
+        Replacement::Charged
     }
 
     /// Whether the first attempt has not ended yet, so that its end is near. During back-off, the
@@ -169,34 +242,73 @@ impl Jitter {
     }
 }
 
-/// The fetches that unknown `kid`s may trigger: 2 in a burst, then one every 30 s, charged per
-/// attempt.
+/// The fetches that tokens may trigger: some in a burst, then one every 30 s, charged per attempt.
 #[derive(Debug)]
 struct Budget {
     tokens: u32,
+    most: u32,
     refilled: Instant,
 }
 
 impl Budget {
-    const fn new(now: Instant) -> Self {
+    const fn new(most: u32, now: Instant) -> Self {
         Self {
-            tokens: BUDGET,
+            tokens: most,
+            most,
             refilled: now,
         }
     }
 
     fn take(&mut self, now: Instant) -> bool {
-        while self.tokens < BUDGET && now.saturating_duration_since(self.refilled) >= BUDGET_REFILL
+        self.take_leaving(0, now)
+    }
+
+    /// Takes one that is not the last.
+    fn take_spare(&mut self, now: Instant) -> bool {
+        self.take_leaving(1, now)
+    }
+
+    fn take_leaving(&mut self, rest: u32, now: Instant) -> bool {
+        while self.tokens < self.most
+            && now.saturating_duration_since(self.refilled) >= BUDGET_REFILL
         {
-            self.tokens = self.tokens.saturating_add(1);
+            self.give_back();
             self.refilled = after(self.refilled, BUDGET_REFILL);
         }
-        if self.tokens == BUDGET {
+        if self.tokens == self.most {
             self.refilled = now;
         }
-        let has_one = self.tokens > 0;
-        self.tokens = self.tokens.saturating_sub(1);
+        let has_one = self.tokens > rest;
+        if has_one {
+            self.tokens = self.tokens.saturating_sub(1);
+        }
         has_one
+    }
+
+    fn give_back(&mut self) {
+        self.tokens = self.tokens.saturating_add(1).min(self.most);
+    }
+}
+
+/// `kid`s that a former set had and the current one has not. Bounded; the oldest is removed first.
+#[derive(Debug, Default)]
+struct GoneKids(VecDeque<Box<str>>);
+
+impl GoneKids {
+    fn contains(&self, kid: &str) -> bool {
+        self.0.iter().any(|gone| **gone == *kid)
+    }
+
+    fn update<'k>(&mut self, former: impl Iterator<Item = &'k str>, current: &[&str]) {
+        self.0.retain(|kid| !current.contains(&&**kid));
+        // No token can name a longer one.
+        let gone = former.filter(|kid| kid.len() <= KID_BYTES && !current.contains(kid));
+        for kid in gone {
+            if self.0.len() >= GONE_KIDS {
+                self.0.pop_front();
+            }
+            self.0.push_back(kid.into());
+        }
     }
 }
 
@@ -238,6 +350,12 @@ const BACKOFF_MAX: Duration = Duration::from_secs(60);
 const BUDGET: u32 = 2;
 const BUDGET_REFILL: Duration = Duration::from_secs(30);
 
+const GONE_BUDGET: u32 = 1;
+const GONE_KIDS: usize = 256;
+
+/// A set that was fetched since then has no key that was replaced under its old name.
+const REPLACED_AFTER: Duration = Duration::from_secs(30);
+
 const ABSENT_KIDS: usize = 256;
 const ABSENT_FOR: Duration = Duration::from_secs(30);
 
@@ -247,8 +365,11 @@ mod tests {
 
     use tokio::time::Instant;
 
+    use bearward_core::limits::KID_BYTES;
+
     use super::{
-        ABSENT_KIDS, Answer, BUDGET_REFILL, Flight, Freshness, Jitter, Plan, Schedule, after,
+        ABSENT_KIDS, Answer, BUDGET_REFILL, Flight, Freshness, GONE_KIDS, GoneKids, Jitter, Plan,
+        REPLACED_AFTER, Replacement, Schedule, after,
     };
 
     const NONE: Jitter = Jitter(0.0);
@@ -377,6 +498,19 @@ mod tests {
     }
 
     #[test]
+    fn t_key_02_a_failed_flight_is_forgotten() {
+        let start = Instant::now();
+        let mut schedule = fetched(start);
+        let now = start + SECOND;
+        assert_eq!(schedule.ask("new", now, now), Answer::Wait);
+        schedule.plan(now);
+        schedule.failed(now, NONE);
+        // The retry brings it, at nobody's expense.
+        schedule.replaced([].into_iter(), ["new"].into_iter());
+        assert_eq!(schedule.budget.tokens, 1);
+    }
+
+    #[test]
     fn a_kid_shown_to_be_absent_costs_nothing_for_30_seconds() {
         let start = Instant::now();
         let mut schedule = fetched(start);
@@ -416,6 +550,88 @@ mod tests {
         assert_eq!(schedule.absent.0.len(), ABSENT_KIDS);
         assert!(!schedule.absent.contains("0", now));
         assert!(schedule.absent.contains("1", now));
+    }
+
+    #[test]
+    fn t_key_26_gone_kids_are_bounded_oldest_out_first() {
+        let mut gone = GoneKids::default();
+        let kids: Vec<_> = (0..=GONE_KIDS).map(|kid| kid.to_string()).collect();
+        for kid in &kids {
+            gone.update([kid.as_str()].into_iter(), &["current"]);
+        }
+        assert_eq!(gone.0.len(), GONE_KIDS);
+        assert!(!gone.contains("0") && gone.contains("1") && gone.contains(&kids[GONE_KIDS]));
+        // What stays is not gone, and what comes back is not either.
+        gone.update(["current", "other"].into_iter(), &["current", "2"]);
+        assert!(!gone.contains("current") && !gone.contains("2"));
+        assert!(gone.contains("1") && gone.contains("other"));
+        // A name that no token can have.
+        let longest = "x".repeat(KID_BYTES);
+        let longer = "x".repeat(KID_BYTES + 1);
+        gone.update([&*longest, &*longer].into_iter(), &[]);
+        assert!(gone.contains(&longest) && !gone.contains(&longer));
+    }
+
+    #[test]
+    fn t_key_26_gone_kids_have_one_fetch_every_30_seconds() {
+        let start = Instant::now();
+        let mut schedule = fetched(start);
+        schedule.replaced(["a", "b"].into_iter(), ["c"].into_iter());
+        let mut now = start;
+        for _ in 0..3 {
+            now += BUDGET_REFILL;
+            assert_eq!(schedule.ask("a", now, now), Answer::Wait);
+            schedule.plan(now);
+            schedule.replaced(["c"].into_iter(), ["c"].into_iter());
+            schedule.succeeded(now, Duration::from_secs(600), NONE);
+            let later = now + SECOND;
+            assert_eq!(schedule.ask("b", later, later), Answer::Unknown);
+        }
+        assert_eq!(schedule.budget.tokens, 2);
+    }
+
+    #[test]
+    fn t_key_26_a_replacement_leaves_one_fetch_and_believes_a_fresh_set() {
+        let start = Instant::now();
+        let mut schedule = fetched(start);
+        let mut now = start + REPLACED_AFTER;
+        assert_eq!(schedule.ask_for_replacement(now), Replacement::None);
+        now += Duration::from_millis(1);
+        assert_eq!(schedule.ask_for_replacement(now), Replacement::Charged);
+        assert_eq!(schedule.ask_for_replacement(now), Replacement::Wait);
+        assert_eq!(schedule.plan(now), Plan::Fetch);
+        assert_eq!(schedule.ask_for_replacement(now), Replacement::Wait);
+        schedule.failed(now, NONE);
+        assert_eq!(schedule.ask_for_replacement(now), Replacement::None);
+        now = schedule.next_attempt();
+        schedule.plan(now);
+        // From the start of the flight: the set may have been read then.
+        schedule.succeeded(now + SECOND, Duration::from_secs(600), NONE);
+        let mut old = now + REPLACED_AFTER;
+        assert_eq!(schedule.ask_for_replacement(old), Replacement::None);
+        old += Duration::from_millis(1);
+        // Refilled since, but for an unknown key's.
+        schedule.budget.tokens = 1;
+        schedule.budget.refilled = old;
+        assert_eq!(schedule.ask_for_replacement(old), Replacement::None);
+        assert_eq!(schedule.ask("new", old, old), Answer::Wait);
+    }
+
+    #[test]
+    fn t_key_01_what_is_given_back_is_at_most_what_there_was() {
+        let now = Instant::now();
+        let mut schedule = fetched(now);
+        schedule.give_back();
+        assert_eq!(schedule.budget.tokens, 2);
+        let later = now + SECOND;
+        assert_eq!(schedule.ask("new", later, later), Answer::Wait);
+        assert_eq!(schedule.budget.tokens, 1);
+        // A flight that is nobody's gives nothing back, and each gives back once.
+        schedule.replaced(["new"].into_iter(), ["new", "old"].into_iter());
+        assert_eq!(schedule.budget.tokens, 2);
+        schedule.budget.tokens = 0;
+        schedule.replaced(["new"].into_iter(), ["new", "old"].into_iter());
+        assert_eq!(schedule.budget.tokens, 0);
     }
 
     #[test]

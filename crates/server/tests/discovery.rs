@@ -81,7 +81,7 @@ async fn every_failure_is_kept_for_the_operator() {
     let expected = [
         FetchError::NotMetadata,
         FetchError::Status(403),
-        FetchError::IssuerMismatch,
+        FetchError::IssuerMismatch("https://auth.example/realms/two".into()),
     ];
     let expected: Vec<_> = REALM_FORMS
         .iter()
@@ -222,7 +222,8 @@ async fn t_key_09_metadata_of_another_issuer_is_refused() {
         let decision = decide(&server, &good()).await;
         assert_eq!(reason(&decision), "keys_unavailable", "{other}");
         let failures = discovery_failures(&server);
-        let mismatch = (METADATA.to_owned(), FetchError::IssuerMismatch);
+        let mismatch = FetchError::IssuerMismatch(other.into());
+        let mismatch = (METADATA.to_owned(), mismatch);
         assert_eq!(failures[0], mismatch, "{other}");
         assert!(!server.is_ready());
         assert_eq!(network.count_of(JWKS), 0, "{other}");
@@ -436,20 +437,101 @@ async fn an_internal_origin_of_an_issuer_with_a_plain_http_name() {
     assert_eq!(network.last().forwarded_proto.as_deref(), Some("http"));
 }
 
+/// Keycloak with `hostname-backchannel-dynamic` writes our `Host`, and the scheme and port by which it
+/// was reached; others write the address that they listen on.
+#[tokio::test(start_paused = true)]
+async fn an_internal_origin_stands_for_all_urls_at_the_issuers_host_and_its_own() {
+    let internal = "http://127.0.0.1:3000";
+    for (public, jwks_uri) in [
+        ("https://auth.example", "http://auth.example/oauth2/jwks"),
+        (
+            "https://auth.example",
+            "http://auth.example:443/oauth2/jwks",
+        ),
+        (
+            "https://auth.example",
+            "https://AUTH.example:443/oauth2/jwks",
+        ),
+        ("https://auth.example", "http://127.0.0.1:3000/oauth2/jwks"),
+        ("http://auth.example", "https://auth.example/oauth2/jwks"),
+        (
+            "https://auth.example:8443/realms/one",
+            "http://auth.example:8443/oauth2/jwks",
+        ),
+    ] {
+        let network = Network::default();
+        let path = public.strip_prefix("https://auth.example:8443");
+        let path = path.unwrap_or_default();
+        network.serve(
+            &format!("{internal}{path}/.well-known/openid-configuration"),
+            Reply::metadata(public, jwks_uri),
+        );
+        network.serve("http://127.0.0.1:3000/oauth2/jwks", Reply::keys([&key()]));
+        let source = Issuer::discover(policy_of(public)).internal_origin(internal);
+        let server = serving(&network, source);
+        server.attempted().await;
+        assert_eq!(last_error(&server), None, "{jwks_uri}");
+        assert!(decide_at_once(&server, &good().claim("iss", public)).is_ok());
+        let last = network.last();
+        let (scheme, rest) = public.split_once("://").unwrap();
+        let authority = rest.split('/').next();
+        assert_eq!(last.url, "http://127.0.0.1:3000/oauth2/jwks", "{jwks_uri}");
+        assert_eq!(last.host.as_deref(), authority, "{jwks_uri}");
+        assert_eq!(last.forwarded_proto.as_deref(), Some(scheme), "{jwks_uri}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn t_key_10_an_internal_origin_does_not_let_other_origins_off() {
-    let network = Network::default();
-    let elsewhere = "http://keys.example/jwks";
-    network.serve(
-        "http://127.0.0.1:3000/.well-known/openid-configuration",
-        Reply::metadata(ISSUER, elsewhere),
-    );
-    network.serve(elsewhere, Reply::keys([&key()]));
-    let source = Issuer::discover(policy()).internal_origin("http://127.0.0.1:3000");
-    let server = serving(&network, source);
+    for elsewhere in [
+        "http://keys.example/jwks",
+        "http://auth.example.evil.example/jwks",
+        "http://sub.auth.example/jwks",
+        "http://auth.example:9999/jwks",
+        "http://127.0.0.1:3001/jwks",
+        "https://127.0.0.1@auth.example/jwks",
+        "http://user@auth.example/jwks",
+        "http://user:password@127.0.0.1:3000/jwks",
+        "ftp://auth.example/jwks",
+        "file://auth.example/jwks",
+    ] {
+        let network = Network::default();
+        network.serve(
+            "http://127.0.0.1:3000/.well-known/openid-configuration",
+            Reply::metadata(ISSUER, elsewhere),
+        );
+        network.serve(elsewhere, Reply::keys([&key()]));
+        network.serve("http://127.0.0.1:3000/jwks", Reply::keys([&key()]));
+        let source = Issuer::discover(policy()).internal_origin("http://127.0.0.1:3000");
+        let server = serving(&network, source);
+        server.attempted().await;
+        let refused = discovery_failures(&server).remove(0).1;
+        assert_eq!(refused, FetchError::UrlScheme, "{elsewhere}");
+        assert_eq!(network.urls().len(), 2, "metadata alone: {elsewhere}");
+    }
+}
+
+/// Without an internal origin, what an issuer writes is where it is.
+#[tokio::test(start_paused = true)]
+async fn t_key_10_without_an_internal_origin_the_scheme_counts() {
+    let network = issuer();
+    let plain = "http://auth.example/oauth2/jwks";
+    network.serve(METADATA, Reply::metadata(ISSUER, plain));
+    let server = discovering(&network);
     server.attempted().await;
-    assert_eq!(discovery_failures(&server)[0].1, FetchError::UrlScheme);
-    assert_eq!(network.count_of(elsewhere), 0);
+    let refused = discovery_failures(&server).remove(0).1;
+    assert_eq!(refused, FetchError::UrlScheme);
+    assert_eq!(network.count_of(plain), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_byte_order_mark_before_the_metadata_is_ignored() {
+    let network = issuer();
+    let metadata = format!("\u{feff}{{\"issuer\":\"{ISSUER}\",\"jwks_uri\":\"{JWKS}\"}}");
+    network.serve(METADATA, Reply::body(metadata));
+    let server = discovering(&network);
+    server.attempted().await;
+    assert!(decide_at_once(&server, &good()).is_ok());
 }
 
 #[tokio::test(start_paused = true)]

@@ -81,6 +81,30 @@ async fn t_key_04_a_key_dropped_by_a_refresh_ends_at_once() {
     assert_eq!(decide(&server, &good()).await.unwrap_err(), KID_UNKNOWN);
 }
 
+/// How long a removed key lives, as docs/gateway.md has it: with the jitter, 72 % to 88 % of the time
+/// for which the set is fresh.
+#[tokio::test(start_paused = true)]
+async fn t_key_04_a_removed_key_lives_until_the_next_refresh() {
+    for (cache_control, seconds) in [
+        ("no-cache", 60),
+        ("max-age=300", 300),
+        ("immutable", 600),
+        ("max-age=86400", 3600),
+    ] {
+        let network = issuer();
+        let keys = Reply::keys([&key(), &next_key()]);
+        network.serve(JWKS, keys.cache_control(cache_control));
+        let server = warm(&network).await;
+        let keys = Reply::keys([&next_key()]);
+        network.serve(JWKS, keys.cache_control(cache_control));
+        sleep(SECOND * seconds * 72 / 100 - SECOND).await;
+        assert!(decide_at_once(&server, &good()).is_ok(), "{cache_control}");
+        sleep(SECOND * seconds * 16 / 100 + 2 * SECOND).await;
+        let decision = decide(&server, &good()).await;
+        assert_eq!(decision.unwrap_err(), KID_UNKNOWN, "{cache_control}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn t_key_04_a_key_dropped_in_a_fetch_for_another_kid_ends_at_once() {
     let network = issuer();

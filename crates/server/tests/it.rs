@@ -26,6 +26,7 @@ mod matrix;
 mod network;
 mod outage;
 mod refusals;
+mod replaced_key;
 mod snapshot;
 mod sockets;
 mod state;

@@ -434,7 +434,7 @@ fn a_failed_fetch_says_its_code() {
         (FetchError::ClientCertificate, "client_certificate"),
         (FetchError::Connect, "connect"),
         (FetchError::Interrupted, "interrupted"),
-        (FetchError::IssuerMismatch, "issuer_mismatch"),
+        (FetchError::IssuerMismatch("a".into()), "issuer_mismatch"),
         (FetchError::Proxy, "proxy"),
         (FetchError::Redirect(302), "redirect_refused"),
         (FetchError::Timeout, "fetch_timeout"),

@@ -1,4 +1,5 @@
-//! What tokens with a `kid` that no key has may cost, and how long they wait.
+//! What tokens with a `kid` that no key has may cost, and how long they wait. What forged signatures
+//! and the tokens of removed keys may cost is in `replaced_key`.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -106,7 +107,7 @@ async fn t_key_01_implausible_tokens_cost_nothing() {
     sleep(MILLISECOND).await;
 
     let unknown = with_kid("random");
-    let mut garbled = good().parts();
+    let mut garbled = good().expires_at(START).parts();
     garbled.signature.reverse();
     let mut unsigned = good().parts();
     unsigned.signature.clear();
@@ -209,6 +210,75 @@ async fn a_key_03_a_new_kid_right_after_a_fetch_costs_one_more_and_is_good() {
     assert!(decide_at_once(&server, &good()).is_ok());
     assert!(decide_at_once(&server, &token).is_ok());
     assert_eq!(network.count(), 2);
+}
+
+/// A script that replaces all keys of an issuer: each fetch that brings the key asked for is free.
+#[tokio::test(start_paused = true)]
+async fn t_key_01_keys_brought_in_within_seconds_are_all_found() {
+    let network = issuer();
+    let server = warm(&network).await;
+    for number in 0..20 {
+        let new = next_key().with_kid(format!("new-{number}"));
+        network.serve(JWKS, Reply::keys([&new]));
+        assert!(decide(&server, &good().key(new)).await.is_ok(), "{number}");
+        sleep(100 * MILLISECOND).await;
+    }
+    assert_eq!(network.count(), 1 + 20);
+    // What was given back is no more than was taken: made-up keys still cost two.
+    for kid in 0..10 {
+        let token = with_kid(&format!("random-{kid}"));
+        assert_eq!(decide(&server, &token).await.unwrap_err(), KID_UNKNOWN);
+        sleep(MILLISECOND).await;
+    }
+    assert_eq!(network.count(), 1 + 20 + 2);
+}
+
+/// The neighbour: keys that are added, none removed, while somebody makes keys up.
+#[tokio::test(start_paused = true)]
+async fn t_key_01_made_up_keys_get_nothing_back_from_a_rotation() {
+    let network = issuer();
+    let server = warm(&network).await;
+    let new = |number: u32| next_key().with_kid(format!("new-{number}"));
+    // It costs one, and does not find its key, although the set is another.
+    network.serve(JWKS, Reply::keys([&key(), &new(0)]));
+    let decision = decide(&server, &with_kid("made up")).await;
+    assert_eq!(decision.unwrap_err(), KID_UNKNOWN);
+    assert!(decide_at_once(&server, &good().key(new(0))).is_ok());
+    // The other one is given back, time and again.
+    for number in 1..4 {
+        sleep(MILLISECOND).await;
+        network.serve(JWKS, Reply::keys([&key(), &new(0), &new(number)]));
+        assert!(decide(&server, &good().key(new(number))).await.is_ok());
+    }
+    sleep(MILLISECOND).await;
+    let decision = decide(&server, &with_kid("made up as well")).await;
+    assert_eq!(decision.unwrap_err(), KID_UNKNOWN);
+    let fetched = network.count();
+    assert_eq!(fetched, 1 + 1 + 3 + 1);
+    sleep(MILLISECOND).await;
+    let decision = decide_at_once(&server, &with_kid("the last"));
+    assert_eq!(decision.unwrap_err(), KID_UNKNOWN);
+    assert_eq!(network.count(), fetched);
+}
+
+/// The neighbour: a fetch that fails brings nothing.
+#[tokio::test(start_paused = true)]
+async fn t_key_02_a_failed_fetch_gives_nothing_back() {
+    let network = issuer();
+    let server = warm(&network).await;
+    for kid in ["first", "second"] {
+        network.serve(JWKS, Reply::status(500));
+        let decision = decide(&server, &with_kid(kid)).await;
+        assert_eq!(reason(&decision), "keys_unavailable");
+        // With this key: but the fetch that brings it is a retry, and nobody paid for it.
+        network.serve(JWKS, Reply::keys([&key(), &next_key().with_kid(kid)]));
+        sleep(2 * SECOND).await;
+        assert!(decide_at_once(&server, &with_kid(kid)).is_ok());
+    }
+    let fetched = network.count();
+    let decision = decide_at_once(&server, &with_kid("third"));
+    assert_eq!(decision.unwrap_err(), KID_UNKNOWN);
+    assert_eq!(network.count(), fetched);
 }
 
 #[tokio::test(start_paused = true)]

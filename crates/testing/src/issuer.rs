@@ -9,7 +9,7 @@
 //! | `/oauth2/authorize` | code with PKCE, and a login page ([RFC 6749 §4.1], [RFC 7636]) |
 //! | `/oauth2/token` | code, client credentials, refresh ([RFC 6749 §3.2]) |
 //! | `/mint` | `POST {"claims":{…}}`: any token on request |
-//! | `/rotate` | `POST {"drop":true}`: a new key signs at once |
+//! | `/rotate` | `POST {"drop":true}`, `{"in_place":true}`: a new key signs at once |
 //! | `/faults` | `GET`, `POST {"fault":"down"}`, `DELETE` |
 //! | `/fetches` | `GET`: how often metadata and keys were fetched |
 //!
@@ -145,6 +145,16 @@ impl DevIssuer {
     /// [`KeyError::Generate`] if the system has no randomness.
     pub async fn rotate_and_drop(&self) -> Result<SigningKey, KeyError> {
         self.state.rotate(Old::Drop).await
+    }
+
+    /// Switches to newly generated keys at once, under the names of the current ones, which they
+    /// replace; keys without a `kid` are replaced by keys without one. Returns the new signer.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Generate`] if the system has no randomness.
+    pub async fn rotate_in_place(&self) -> Result<SigningKey, KeyError> {
+        self.state.rotate(Old::Replace).await
     }
 
     /// The keys of the key set; the first signs.

@@ -105,6 +105,24 @@ async fn rotate_keeps_or_drops() {
 }
 
 #[tokio::test]
+async fn rotate_replaces_in_place() {
+    let builder = DevIssuer::builder().algorithms([Algorithm::Es256]);
+    let issuer = builder.start().await.unwrap();
+    let browser = Browser::new(&issuer);
+    let former = issuer.signing_key();
+    let answer = json(browser.post("/rotate", &json!({"in_place": true})).await).await;
+    assert_eq!(answer["kid"], former.kid().unwrap());
+    let [new] = &issuer.keys()[..] else {
+        panic!("one key, not {:?}", issuer.keys());
+    };
+    assert_ne!(new.public_jwk()["x"], former.public_jwk()["x"]);
+    let both = json!({"drop": true, "in_place": true});
+    let refused = browser.post("/rotate", &both).await;
+    assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(issuer.keys().len(), 1);
+}
+
+#[tokio::test]
 async fn faults_are_listed_set_and_cleared() {
     let issuer = DevIssuer::start().await.unwrap();
     let browser = Browser::new(&issuer);

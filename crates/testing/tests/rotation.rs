@@ -39,6 +39,29 @@ async fn old_keys_are_dropped_on_demand() {
 }
 
 #[tokio::test]
+async fn keys_are_replaced_under_their_names() {
+    let builder = DevIssuer::builder().algorithms([Algorithm::Es256, Algorithm::Ed25519]);
+    let issuer = builder.start().await.unwrap();
+    let browser = Browser::new(&issuer);
+    let before = kids(&browser).await;
+    issuer.rotate().await.unwrap();
+    let kept = kids(&browser).await;
+    issuer.rotate_in_place().await.unwrap();
+    assert_eq!(kids(&browser).await, kept);
+    assert_eq!(kept[2..], before);
+}
+
+#[tokio::test]
+async fn keys_without_names_are_replaced_by_others_without_names() {
+    let key = SigningKey::first(Algorithm::Es256).without_kid();
+    let issuer = DevIssuer::builder().keys([key]).start().await.unwrap();
+    issuer.rotate_in_place().await.unwrap();
+    assert_eq!(kids(&Browser::new(&issuer)).await, [Value::Null]);
+    let token = issuer.user_token("https://api.example").sign();
+    assert_eq!(part(&token, 0)["kid"], Value::Null);
+}
+
+#[tokio::test]
 async fn every_algorithm_keeps_a_key() {
     let builder = DevIssuer::builder().algorithms([Algorithm::Es256, Algorithm::Ed25519]);
     let issuer = builder.start().await.unwrap();

@@ -11,5 +11,6 @@ mod cache;
 mod flights;
 mod keys;
 mod reload;
+mod replaced;
 mod scene;
 mod waiting;

@@ -53,6 +53,18 @@ pub(crate) static B: LazyLock<Signed> =
     LazyLock::new(|| Signed::by(SigningKey::second(Algorithm::EdDsa), "b"));
 pub(crate) static C: LazyLock<Signed> =
     LazyLock::new(|| Signed::by(SigningKey::first(Algorithm::EdDsa), "c"));
+/// Another key under the name of the first.
+pub(crate) static ANOTHER_A: LazyLock<Signed> =
+    LazyLock::new(|| Signed::by(SigningKey::second(Algorithm::EdDsa), "a"));
+/// Signed by neither of them.
+pub(crate) static FORGED: LazyLock<Signed> = LazyLock::new(|| {
+    let (signing_input, _) = OF_A[0].token.rsplit_once('.').unwrap();
+    let (_, signature) = ANOTHER_A.token.rsplit_once('.').unwrap();
+    Signed {
+        key: ANOTHER_A.key.clone(),
+        token: format!("{signing_input}.{signature}"),
+    }
+});
 /// More tokens of the first key.
 pub(crate) static OF_A: LazyLock<[Signed; 3]> = LazyLock::new(|| {
     let key = || SigningKey::first(Algorithm::EdDsa);

@@ -97,7 +97,7 @@ table! {
         jwks_uri: Text = optional("The URL of the JWK Set, instead of discovery."),
         jwks_file: Text = optional("A file with the JWK Set, instead of discovery. Nothing is fetched."),
         secret: Hidden = optional("A reference to the static secret of an issuer that signs with HMAC, never the secret itself. Every byte of a file is part of the secret."),
-        internal_origin: Text = optional("The origin (scheme, host and port) under which this machine reaches the issuer, if it is not the public one."),
+        internal_origin: Text = optional("The origin (scheme, host and port) under which this machine reaches the issuer, if it is not the public one. All URLs at the issuer's host go there, whatever the scheme that its metadata writes, with the public name in `Host` and `X-Forwarded-Proto`."),
         insecure_plain_http: Flag = defaulted("false", "Allows fetching keys from another machine over plain http: anyone on the network path can then replace them, and read `authorization`."),
         proxy: Text = optional("The HTTP proxy through which the issuer is reached, such as `http://proxy:3128`; https passes through it unread. `environment` takes the proxies of `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, which are ignored otherwise, since a parent process may set them from a request (httpoxy). This machine is always reached directly. Default: no proxy."),
         proxy_authorization: Hidden = optional("A reference to the credentials for `proxy`, never the credentials themselves: `user:password`, a single token (`Bearer`), or the value of `Proxy-Authorization` with its scheme. One final newline is not part of them."),

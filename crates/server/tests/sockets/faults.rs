@@ -93,7 +93,10 @@ async fn t_key_08_cold_with_a_fault_in_the_metadata() {
         (Fault::JwksUriDowngrade, FetchError::UrlScheme),
         (Fault::JwksUriFile, FetchError::UrlScheme),
         (Fault::Redirect, FetchError::Redirect(307)),
-        (Fault::WrongIssuer, FetchError::IssuerMismatch),
+        (
+            Fault::WrongIssuer,
+            FetchError::IssuerMismatch("https://another.example".into()),
+        ),
     ] {
         let (issuer, server) = cold(fault).await;
         let failures = discovery_failures(&server);

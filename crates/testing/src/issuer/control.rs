@@ -125,12 +125,20 @@ impl Mint {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Rotate {
+    /// Removes all former keys.
     drop: bool,
+    /// Gives the new keys the names of the current ones, which they replace.
+    in_place: bool,
 }
 
 async fn rotate(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result<Response, Refused> {
     let rotate: Rotate = parse(&body)?;
-    let old = if rotate.drop { Old::Drop } else { Old::Keep };
+    let old = match (rotate.drop, rotate.in_place) {
+        (false, false) => Old::Keep,
+        (false, true) => Old::Replace,
+        (true, false) => Old::Drop,
+        (true, true) => return Err(Refused::Rotation),
+    };
     let key = state.rotate(old).await.map_err(|_| Refused::Generate)?;
     Ok(answer(json!({"kid": key.kid()})))
 }
@@ -170,6 +178,7 @@ enum Refused {
     Body(serde_json::Error),
     Fault,
     Generate,
+    Rotation,
 }
 
 impl IntoResponse for Refused {
@@ -194,6 +203,11 @@ impl IntoResponse for Refused {
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "server_error",
                 "the key could not be generated".into(),
+            ),
+            Self::Rotation => (
+                StatusCode::BAD_REQUEST,
+                "invalid_request",
+                "drop and in_place exclude each other".into(),
             ),
         };
         let mut response = answer(json!({"error": error, "error_description": description}));

@@ -23,6 +23,19 @@ pub(super) struct Keyring {
 pub(super) enum Old {
     Drop,
     Keep,
+    /// The new keys take their places and their names.
+    Replace,
+}
+
+impl Old {
+    /// The new key, with the name that it gets in the place of the former.
+    fn named(self, new: SigningKey, former: &SigningKey) -> SigningKey {
+        match (self, former.kid()) {
+            (Self::Drop | Self::Keep, _) => new,
+            (Self::Replace, Some(kid)) => new.with_kid(kid),
+            (Self::Replace, None) => new.without_kid(),
+        }
+    }
 }
 
 impl Keyring {
@@ -78,13 +91,18 @@ impl Keyring {
         now: UnixTime,
     ) {
         let signed: Vec<SigningKey> = self.signers().cloned().collect();
-        self.old.splice(0..0, signed);
-        self.old.truncate(match old {
-            Old::Drop => 0,
-            Old::Keep => OLD_KEYS,
-        });
-        self.signer = signer;
+        let others = others.into_iter().zip(&self.others);
+        let others = others.map(|(new, former)| old.named(new, former)).collect();
+        self.signer = old.named(signer, &self.signer);
         self.others = others;
+        match old {
+            Old::Drop => self.old.clear(),
+            Old::Keep => {
+                self.old.splice(0..0, signed);
+                self.old.truncate(OLD_KEYS);
+            }
+            Old::Replace => {}
+        }
         self.due = self.every.map(|every| now.plus(every));
     }
 

@@ -110,9 +110,10 @@ impl State {
         let (first, others) = self.keyring().algorithms();
         let generated = tokio::task::spawn_blocking(move || generate(first, &others)).await;
         let (signer, others) = generated.map_err(|_| KeyError::Generate)??;
-        self.keyring()
-            .rotate(signer.clone(), others, old, self.now());
-        Ok(signer)
+        let now = self.now();
+        let mut keyring = self.keyring();
+        keyring.rotate(signer, others, old, now);
+        Ok(keyring.signer())
     }
 
     /// A user's access token, with the default client.
