@@ -85,7 +85,8 @@ fn main() {
 /// The token with as many members in one object as fit into 16 KiB.
 fn with_members(token: Token) -> Token {
     let letters = || ('a'..='z').chain('A'..='Z');
-    let names = letters().flat_map(|first| letters().map(move |second| format!("{first}{second}")));
-    let members = names.take(1300).map(|name| (name, "x".into()));
+    let names =
+        letters().flat_map(|first| letters().map(move |second| format!("member{first}{second}")));
+    let members = names.take(780).map(|name| (name, "x".into()));
     token.claim("x", serde_json::Value::Object(members.collect()))
 }

@@ -261,6 +261,7 @@ impl Policy {
         self.algorithms.contains(&algorithm) || self.algorithms.iter().any(is_same)
     }
 
+    #[inline(always)]
     fn check_kind(&self, claims: &Claims, typ: Typ) -> Result<(), InvalidToken> {
         match self.by_audience {
             true => self.profile.check_other_kinds(claims),
@@ -389,6 +390,7 @@ impl Policy {
     }
 
     /// The claim that names the subject, in an access token or an ID token.
+    #[inline(always)]
     pub(crate) fn subject(&self, claims: &Claims) -> Result<Option<Text>, InvalidToken> {
         match &self.subject_claim {
             None => self.profile.subject(claims),

@@ -192,7 +192,7 @@ impl Profile {
     }
 
     /// The subject: `sub`, or the claim that the issuer uses without it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn subject(self, claims: &Claims) -> Result<Option<Text>, InvalidToken> {
         let sub = claims.subject_text()?;
         match self.row().subject_otherwise {
@@ -261,11 +261,9 @@ impl Row {
         }
     }
 
+    #[inline(always)]
     fn fits_subject(&self, claims: &Claims) -> bool {
-        self.subject_begins.is_empty() || {
-            let sub = claims.subject().ok().flatten();
-            sub.is_none_or(|sub| sub.starts_with(self.subject_begins))
-        }
+        self.subject_begins.is_empty() || begins(claims, self.subject_begins)
     }
 
     /// Whether a claim says that the token is of another kind: the issuer's own mark, or one of logout
@@ -299,6 +297,12 @@ impl Row {
 #[error("not a profile: one of {}", Profile::NAMES.join(", "))]
 #[non_exhaustive]
 pub struct UnknownProfile;
+
+#[cold]
+fn begins(claims: &Claims, start: &str) -> bool {
+    let sub = claims.subject().ok().flatten();
+    sub.is_none_or(|sub| sub.starts_with(start))
+}
 
 /// The first of these claims that is present, if `sub` is absent or empty.
 #[cold]

@@ -475,7 +475,7 @@ struct Many {
 impl Many {
     fn new(object: usize) -> Self {
         Self {
-            slots: vec![FREE; 4 * FEW_NODES],
+            slots: vec![FREE; SLOTS],
             used: 0,
             hasher: RandomState::default(),
             last: object,
@@ -518,7 +518,7 @@ impl Many {
         if self.used.wrapping_mul(2) <= self.slots.len() {
             return;
         }
-        let more = vec![FREE; self.slots.len().wrapping_mul(2)];
+        let more = vec![FREE; self.slots.len().wrapping_mul(4)];
         let slots = std::mem::replace(&mut self.slots, more);
         for slot in slots.into_iter().filter(|slot| *slot != FREE) {
             let at = self.slot(slot.0, |_| false);
@@ -530,6 +530,9 @@ impl Many {
 }
 
 const FREE: (u32, u32) = (0, 0);
+
+/// The slots of a new table, a power of two: 16 KiB, enough for 1024 names.
+const SLOTS: usize = 2048;
 
 /// Up to so many nodes from the start of its object, a name is compared with each one before it.
 const FEW_NODES: usize = 64;
