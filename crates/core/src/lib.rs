@@ -9,6 +9,7 @@ pub mod claimed;
 pub mod claims;
 pub mod confirmation;
 pub mod credentials;
+mod cross_origin;
 mod header;
 pub mod id_token;
 pub mod json;
@@ -24,6 +25,7 @@ pub mod protected_resource_metadata;
 pub mod rejection;
 pub mod requirements;
 mod rows;
+pub mod source;
 pub mod time;
 #[cfg(test)]
 #[path = "../tests/vector_files.rs"]
@@ -42,6 +44,7 @@ pub use crate::profile::Profile;
 pub use crate::protected_resource_metadata::ProtectedResourceMetadata;
 pub use crate::rejection::Rejection;
 pub use crate::requirements::Requirements;
+pub use crate::source::{Source, Sources};
 pub use crate::time::UnixTime;
 
 use crate::confirmation::Evidence;
