@@ -63,7 +63,22 @@ pub fn authenticate(
     policy: &Policy,
     now: UnixTime,
 ) -> Result<Principal, Rejection> {
-    let credentials = Credentials::parse(head)?;
+    authenticate_from(head, &Sources::default(), keys, policy, now)
+}
+
+/// The same for a token in `Authorization` or in one of these sources.
+///
+/// # Errors
+///
+/// The first check that the request fails.
+pub fn authenticate_from(
+    head: RequestHead<'_>,
+    sources: &Sources,
+    keys: &JwkSet,
+    policy: &Policy,
+    now: UnixTime,
+) -> Result<Principal, Rejection> {
+    let credentials = Credentials::parse_from(head, sources)?;
     let jws = UnverifiedJws::parse(credentials.access_token())?;
     let claimed = vouch(jws, keys, policy, now, |_| {})?;
     Ok(claimed.proven(Evidence::NONE)?)

@@ -153,9 +153,30 @@ impl App {
                 return text("released");
             }
             "ws" => {
+                let Some(key) = key else {
+                    self.note(seen);
+                    return text("no handshake");
+                };
+                let offered = seen.field("sec-websocket-protocol").join(",");
+                let mut offered = offered
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|one| !one.is_empty());
+                let chosen = match path.split('/').nth(1) {
+                    Some("first") => offered.next(),
+                    Some("last") => offered.next_back(),
+                    _ => None,
+                };
+                let mut answer = agreed(key.as_bytes());
+                if let Some(chosen) = chosen {
+                    let chosen = HeaderValue::from_str(chosen).unwrap();
+                    answer
+                        .headers_mut()
+                        .insert("sec-websocket-protocol", chosen);
+                }
                 self.note(seen);
                 tokio::spawn(echo(upgrade));
-                return agreed(key.unwrap().as_bytes());
+                return answer;
             }
             _ => {}
         }
@@ -370,7 +391,12 @@ impl Gateway {
         Self::serving_by(listener, gate().upstreams(upstreams), settings, limits)
     }
 
-    fn serving_by(listener: Listener, gate: InForce, settings: Settings, limits: Limits) -> Self {
+    pub(crate) fn serving_by(
+        listener: Listener,
+        gate: InForce,
+        settings: Settings,
+        limits: Limits,
+    ) -> Self {
         let observed = Arc::new(Observed::default());
         let observer: Arc<dyn Observe> = Arc::<Observed>::clone(&observed);
         let settings = settings.observer(Observer::new(observer));
