@@ -16,6 +16,7 @@ mod query;
 mod subprotocol;
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, COOKIE, HOST, SEC_WEBSOCKET_PROTOCOL};
@@ -146,6 +147,20 @@ impl Source {
     }
 }
 
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Place::Cookie(name) => write!(f, "the cookie {name}"),
+            Place::Field(name) => write!(f, "the field {name}"),
+            Place::Protocol(name) => write!(f, "the WebSocket subprotocol after {name}"),
+            Place::ProtocolPrefix(prefix, _) => {
+                write!(f, "the WebSocket subprotocol that starts with {prefix}")
+            }
+            Place::Query(name) => write!(f, "the query parameter {name}"),
+        }
+    }
+}
+
 /// The places that may carry an access token in addition to `Authorization`. Cheap to clone.
 ///
 /// A request must carry its token in exactly one of all these; in two, it is refused
@@ -244,9 +259,16 @@ impl Sources {
     }
 
     /// What remains of a [shared field](Self::shared_fields) without tokens, on one line; `None` if
-    /// nothing remains. Other cookies and subprotocols keep their bytes.
+    /// nothing remains. Other cookies and subprotocols keep their bytes, and so does a single line
+    /// without a token.
     #[must_use]
     pub fn rest_of(&self, field: &HeaderName, sent: &HeaderMap) -> Option<HeaderValue> {
+        let mut lines = sent.get_all(field).iter();
+        if let (Some(line), None) = (lines.next(), lines.next())
+            && !self.is_in(field, sent)
+        {
+            return Some(line.clone());
+        }
         let rest = match *field == COOKIE {
             true => cookie::rest(sent, |name| self.has_cookie(name)),
             false => subprotocol::read(sent, self.list()).rest(),
@@ -305,7 +327,8 @@ impl Sources {
         subprotocol::read(headers, self.list()).handshake()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Source> {
+    /// Each of them, without `Authorization`.
+    pub fn iter(&self) -> impl Iterator<Item = &Source> {
         self.list().iter()
     }
 
@@ -341,7 +364,7 @@ impl Sources {
     /// Whether a shared field has something to take out.
     fn is_in(&self, field: &HeaderName, sent: &HeaderMap) -> bool {
         match *field == COOKIE {
-            true => cookie::all(sent).any(|(name, _)| self.has_cookie(name)),
+            true => cookie::has(sent, |name| self.has_cookie(name)),
             false => !subprotocol::read(sent, self.list()).is_without_token(),
         }
     }

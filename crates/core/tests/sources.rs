@@ -203,6 +203,11 @@ fn t_req_06_a_malformed_source_is_refused() {
         (ASSERTION, "a b"),
         ("cookie", "access_token=\"a.b.c\""),
         ("cookie", "access_token=a b"),
+        // Two readings: a proxy may have joined two lines.
+        ("cookie", "a=1,access_token=a.b.c"),
+        ("cookie", "a=1; b=2 , access_token=a.b.c; c=3"),
+        ("cookie", "access_token=a,access_token=b"),
+        ("cookie", "access_token=a.b.c,b=1"),
         (PROTOCOL, "bearer"),
         (PROTOCOL, "chat, bearer"),
         (PROTOCOL, "bearer, a\"b"),
@@ -444,6 +449,11 @@ fn t_hdr_08_a_token_is_taken_out_and_all_else_stays() {
         (("cookie", "access_token=a.b.c; a=1"), Some("a=1")),
         (("cookie", "a=1; access_token=a.b.c"), Some("a=1")),
         (("cookie", "a=1; access_token="), Some("a=1")),
+        (("cookie", "a=1,access_token=a.b.c; b=2"), Some("b=2")),
+        (
+            ("cookie", "a={\"x\":1,\"access_token\"=2}"),
+            Some("a={\"x\":1,\"access_token\"=2}"),
+        ),
         (
             ("cookie", "access_token2=x; A_access_token=y"),
             Some("access_token2=x; A_access_token=y"),
@@ -623,4 +633,18 @@ fn a_union_reads_what_either_reads() {
         ["cookie", PROTOCOL]
     );
     assert!(!both.has_query() && all().has_query());
+}
+
+#[test]
+fn a_source_says_where_it_is() {
+    let shown: Vec<_> = all().iter().map(ToString::to_string).collect();
+    let expected = [
+        "the field cf-access-jwt-assertion",
+        "the field x-goog-iap-jwt-assertion",
+        "the cookie access_token",
+        "the WebSocket subprotocol after bearer",
+        "the WebSocket subprotocol that starts with base64url.bearer.authorization.k8s.io.",
+        "the query parameter access_token",
+    ];
+    assert_eq!(shown, expected);
 }

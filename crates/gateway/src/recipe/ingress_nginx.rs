@@ -23,6 +23,7 @@ pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
         .identity
         .iter()
         .chain(&names.credentials)
+        .chain(&names.shared)
         .chain(names.misleading(OWN).filter(|name| name.is_plain()))
         .map(Name::title);
     let listed = listed.collect::<Vec<_>>().join(",");

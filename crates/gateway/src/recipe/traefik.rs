@@ -87,6 +87,7 @@ Traefik waits 30 s for a decision; this cannot be changed."
 
 fn listed(names: &Names) -> String {
     let all = names.identity.iter().chain(&names.credentials);
+    let all = all.chain(&names.shared);
     lines(all, |name| format!("          - {}\n", name.title()))
 }
 
