@@ -14,8 +14,8 @@ use std::net::IpAddr;
 use http::header::{HOST, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::credentials::RequestHead;
 use crate::rejection::Forbidden;
+use crate::request_head::RequestHead;
 
 /// Checks that no foreign page sent the request, if it has an unsafe method or asks for another
 /// protocol.

@@ -22,9 +22,9 @@ use std::sync::Arc;
 use http::header::{AUTHORIZATION, COOKIE, HOST, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::credentials::{RequestHead, is_token_char};
 use crate::limits::{SOURCE_NAME_BYTES, SOURCES};
 use crate::rejection::InvalidRequest;
+use crate::request_head::RequestHead;
 
 pub use self::subprotocol::{Handshake, TokenEncoding};
 
@@ -396,6 +396,11 @@ fn checked(name: &str) -> Result<Box<str>, SourcesError> {
         true => Ok(name.into()),
         false => Err(SourcesError::Name),
     }
+}
+
+/// `tchar` of [RFC 9110 §5.6.2](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2).
+pub(crate) fn is_token_char(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// The only one; an error if there are several.

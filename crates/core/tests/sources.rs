@@ -6,6 +6,7 @@ use bearward_core::rejection::{Forbidden, InvalidRequest, Rejection};
 use bearward_core::source::{SourcesError, TokenEncoding};
 use bearward_core::{Challenge, ProtectionSpace, RequestHead, Source, Sources};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
+use proptest::prelude::*;
 
 const MALFORMED: Rejection = Rejection::InvalidRequest(InvalidRequest::MalformedCredentials);
 const MULTIPLE: Rejection = Rejection::InvalidRequest(InvalidRequest::MultipleCredentials);
@@ -35,7 +36,7 @@ fn plain_prefix() -> Source {
     Source::websocket_prefix("api-key.", TokenEncoding::Plain).unwrap()
 }
 
-fn query() -> Source {
+fn query_source() -> Source {
     Source::query("access_token").unwrap()
 }
 
@@ -46,7 +47,14 @@ fn sources(list: impl IntoIterator<Item = Source>) -> Sources {
 /// One of each.
 fn all() -> Sources {
     let other = Source::field("X-Goog-Iap-Jwt-Assertion").unwrap();
-    sources([field(), other, cookie(), pair(), kubernetes(), query()])
+    sources([
+        field(),
+        other,
+        cookie(),
+        pair(),
+        kubernetes(),
+        query_source(),
+    ])
 }
 
 fn fields(lines: &[(&str, &str)]) -> HeaderMap {
@@ -126,7 +134,7 @@ fn a_req_03_an_empty_cookie_or_field_carries_nothing() {
 #[test]
 fn t_req_03_a_token_by_two_methods_is_refused() {
     let good = ("authorization", "Bearer a.b.c");
-    let by_query = sources([query()]);
+    let by_query = sources([query_source()]);
     let other_query = sources([Source::query("token").unwrap(), field()]);
     let by_cookie = sources([cookie()]);
     let cookie = ("cookie", "access_token=a.b.c");
@@ -218,7 +226,7 @@ fn t_req_06_a_malformed_source_is_refused() {
     ] {
         assert_eq!(parse("/", &[line], &all()), Err(MALFORMED), "{line:?}");
     }
-    let by_query = sources([query()]);
+    let by_query = sources([query_source()]);
     assert_eq!(parse("/x?access_token=", &[], &by_query), Err(MALFORMED));
     assert_eq!(parse("/x?access_token=a+b", &[], &all()), Err(MALFORMED));
 }
@@ -633,6 +641,32 @@ fn a_union_reads_what_either_reads() {
         ["cookie", PROTOCOL]
     );
     assert!(!both.has_query() && all().has_query());
+}
+
+proptest! {
+    /// Whatever a client sends: nothing that would be read as a token remains, and all else does.
+    #[test]
+    fn t_req_11_nothing_that_would_be_read_remains(
+        cookies in prop::collection::vec("[a-c=;, \"]{0,3}(access_token=)?[a-c=;, ]{0,4}", 0..4),
+        protocols in prop::collection::vec("[a-c, ]{0,3}(bearer|api-key[.])?[a-c, ]{0,4}", 0..4),
+        query in "[a-c=&%]{0,3}(access_token|access%5Ftoken)?[a-c=&]{0,4}",
+    ) {
+        let lines = cookies.iter().map(|line| ("cookie", &**line));
+        let protocols = protocols.iter().map(|line| (PROTOCOL, &**line));
+        let lines: Vec<_> = lines.chain(protocols).collect();
+        let sources = sources([cookie(), pair(), plain_prefix(), query_source()]);
+        let target = format!("/x?{query}");
+        let mut headers = fields(&lines);
+        sources.strip(&mut headers);
+        let rest = sources.target_without_token(&target).unwrap_or(target);
+        let mut request = Request::get(&*rest).body(()).unwrap();
+        *request.headers_mut() = headers.clone();
+        let found = Credentials::parse_from(RequestHead::from(&request), &sources);
+        prop_assert_eq!(found.map(drop), Err(Rejection::NoCredentials));
+        let mut again = headers.clone();
+        sources.strip(&mut again);
+        prop_assert_eq!(again, headers);
+    }
 }
 
 #[test]

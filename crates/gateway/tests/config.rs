@@ -1848,6 +1848,10 @@ fn sources_that_nobody_meant_are_mistakes() {
         let found = mistakes(&with_more(&format!("{sources}\n")));
         assert!(found.contains(&expected.to_owned()), "{sources}: {found:?}");
     }
+}
+
+#[test]
+fn a_ninth_source_is_a_mistake() {
     let nine = (0..9)
         .map(|at| format!("{{ cookie = 'c{at}' }}"))
         .collect::<Vec<_>>();

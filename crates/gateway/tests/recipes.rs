@@ -616,6 +616,53 @@ cookie = "token"
 websocket_protocol = "bearer"
 "#;
 
+const OFFER: &str = "Browsers offer a WebSocket subprotocol in addition to the token";
+
+const TAKEN_OUT: [(Proxy, &[&str]); 6] = [
+    (
+        Proxy::Nginx,
+        &[
+            "proxy_set_header Cookie $bw_cookie;",
+            "proxy_set_header Sec-Websocket-Protocol $bw_sec_websocket_protocol;",
+            "proxy_set_header X-Amzn-Oidc-Data \"\";",
+            "add_header Sec-WebSocket-Protocol $bw_answered always;",
+        ],
+    ),
+    (
+        Proxy::IngressNginx,
+        &["X-Amzn-Oidc-Data,Cookie,Sec-Websocket-Protocol", OFFER],
+    ),
+    (
+        Proxy::Traefik,
+        &[
+            "- X-Amzn-Oidc-Data\n          - Cookie\n          - Sec-Websocket-Protocol\n",
+            OFFER,
+        ],
+    ),
+    (
+        Proxy::Caddy,
+        &[
+            "\t\t\t\tCookie\n\t\t\t\tSec-Websocket-Protocol\n",
+            "@no_cookie header_regexp Cookie ^$",
+            "header_up -X-Amzn-Oidc-Data",
+            OFFER,
+        ],
+    ),
+    (
+        Proxy::EnvoyHttp,
+        &[
+            "                          - { exact: \"cookie\", ignore_case: true }",
+            "                          - { exact: \"sec-websocket-version\", ignore_case: true }",
+            "                          - { exact: \"sec-fetch-site\", ignore_case: true }",
+            "                          - { exact: \"x-amzn-oidc-data\", ignore_case: true }",
+            "                              - { exact: \"cookie\", ignore_case: true }",
+            "                              - { exact: \"sec-websocket-protocol\", ignore_case: true }",
+            OFFER,
+        ],
+    ),
+    (Proxy::EnvoyGrpc, &[]),
+];
+
 /// Each proxy replaces what it shares with other values by what bearward answers.
 #[test]
 fn t_req_11_each_recipe_takes_a_token_out_of_its_source() {
@@ -624,59 +671,15 @@ fn t_req_11_each_recipe_takes_a_token_out_of_its_source() {
     let forwarded = text.replace("preset = ", "forward_token = true\npreset = ");
     let forwarded = config(&forwarded);
     let config = config(&text);
-    let offer = "Browsers offer a WebSocket subprotocol in addition to the token";
-    for (proxy, lines) in [
-        (
-            Proxy::Nginx,
-            &[
-                "proxy_set_header Cookie $bw_cookie;",
-                "proxy_set_header Sec-Websocket-Protocol $bw_sec_websocket_protocol;",
-                "proxy_set_header X-Amzn-Oidc-Data \"\";",
-                "add_header Sec-WebSocket-Protocol $bw_answered always;",
-            ][..],
-        ),
-        (
-            Proxy::IngressNginx,
-            &["X-Amzn-Oidc-Data,Cookie,Sec-Websocket-Protocol", offer],
-        ),
-        (
-            Proxy::Traefik,
-            &[
-                "- X-Amzn-Oidc-Data\n          - Cookie\n          - Sec-Websocket-Protocol\n",
-                offer,
-            ],
-        ),
-        (
-            Proxy::Caddy,
-            &[
-                "\t\t\t\tCookie\n\t\t\t\tSec-Websocket-Protocol\n",
-                "@no_cookie header_regexp Cookie ^$",
-                "header_up -X-Amzn-Oidc-Data",
-                offer,
-            ],
-        ),
-        (
-            Proxy::EnvoyHttp,
-            &[
-                "                          - { exact: \"cookie\", ignore_case: true }",
-                "                          - { exact: \"sec-websocket-version\", ignore_case: true }",
-                "                          - { exact: \"sec-fetch-site\", ignore_case: true }",
-                "                          - { exact: \"x-amzn-oidc-data\", ignore_case: true }",
-                "                              - { exact: \"cookie\", ignore_case: true }",
-                "                              - { exact: \"sec-websocket-protocol\", ignore_case: true }",
-                offer,
-            ],
-        ),
-        (Proxy::EnvoyGrpc, &[]),
-    ] {
+    for (proxy, lines) in TAKEN_OUT {
         let recipe = written(proxy, &config, Some("orders"));
         for line in lines {
             assert!(recipe.contains(line), "{proxy:?} {line}: {recipe}");
         }
-        assert_eq!(recipe.contains(offer), lines.contains(&offer), "{proxy:?}");
+        assert_eq!(recipe.contains(OFFER), lines.contains(&OFFER), "{proxy:?}");
         // An application that receives the token gets the fields as they are.
         let recipe = written(proxy, &forwarded, Some("orders"));
-        for line in ["bw_cookie", "Sec-Websocket-Protocol", "@no_cookie", offer] {
+        for line in ["bw_cookie", "Sec-Websocket-Protocol", "@no_cookie", OFFER] {
             assert!(!recipe.contains(line), "{proxy:?} {line}: {recipe}");
         }
         let is_read = recipe.contains("- { exact: \"cookie\", ignore_case: true }");

@@ -71,9 +71,9 @@ impl<'t> Reader<'t> {
                 Ok(more) => sources = more,
                 Err(error) => {
                     list.pop();
-                    let code = match error {
-                        SourcesError::Overlap => Code::Duplicate,
-                        _ => Code::Value,
+                    let code = match error == SourcesError::Overlap {
+                        true => Code::Duplicate,
+                        false => Code::Value,
                     };
                     fields.report_at(code, &table.span, error.to_string(), "");
                 }

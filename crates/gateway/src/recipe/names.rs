@@ -63,6 +63,12 @@ impl Names {
         })
     }
 
+    /// The fields that become what bearward answers, and are removed if it answers nothing.
+    pub(super) fn answered(&self) -> impl Iterator<Item = &Name> {
+        let names = self.identity.iter().chain(&self.credentials);
+        names.chain(&self.shared)
+    }
+
     /// Whether a WebSocket subprotocol with a token is taken out.
     pub(super) fn has_subprotocol(&self) -> bool {
         self.shared

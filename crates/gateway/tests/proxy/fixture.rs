@@ -66,6 +66,19 @@ impl Seen {
         let values = self.headers.get_all(name).iter();
         values.map(|value| value.to_str().unwrap()).collect()
     }
+
+    /// The subprotocol of a WebSocket, as the first segment of the path says.
+    fn chosen(&self) -> Option<HeaderValue> {
+        let offered = self.field("sec-websocket-protocol").join(",");
+        let mut offered = offered.split(',').map(str::trim);
+        let chosen = match self.target.split('/').nth(1) {
+            Some("first") => offered.next(),
+            Some("last") => offered.next_back(),
+            _ => None,
+        };
+        let chosen = chosen.filter(|chosen| !chosen.is_empty())?;
+        Some(HeaderValue::from_str(chosen).unwrap())
+    }
 }
 
 impl Seen {
@@ -157,22 +170,10 @@ impl App {
                     self.note(seen);
                     return text("no handshake");
                 };
-                let offered = seen.field("sec-websocket-protocol").join(",");
-                let mut offered = offered
-                    .split(',')
-                    .map(str::trim)
-                    .filter(|one| !one.is_empty());
-                let chosen = match path.split('/').nth(1) {
-                    Some("first") => offered.next(),
-                    Some("last") => offered.next_back(),
-                    _ => None,
-                };
                 let mut answer = agreed(key.as_bytes());
-                if let Some(chosen) = chosen {
-                    let chosen = HeaderValue::from_str(chosen).unwrap();
-                    answer
-                        .headers_mut()
-                        .insert("sec-websocket-protocol", chosen);
+                if let Some(chosen) = seen.chosen() {
+                    let headers = answer.headers_mut();
+                    headers.insert("sec-websocket-protocol", chosen);
                 }
                 self.note(seen);
                 tokio::spawn(echo(upgrade));
