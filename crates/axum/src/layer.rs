@@ -1,7 +1,7 @@
 //! The layer of `bearward-tower`, reading the request target from where axum keeps it.
 
 use axum::extract::OriginalUri;
-use bearward::{Requirements, ResourceServer};
+use bearward::{Requirements, ResourceServer, Sources};
 use bearward_tower::BearerService;
 use tower_layer::Layer;
 
@@ -29,6 +29,12 @@ impl BearerLayer {
     /// Adds these requirements; a request must meet all of them.
     pub fn require(self, requirements: Requirements) -> Self {
         Self(self.0.require(requirements))
+    }
+
+    /// Where requests to these routes may carry their token in addition to `Authorization`, in place of
+    /// what the [resource server](ResourceServer::sources) says.
+    pub fn sources(self, sources: Sources) -> Self {
+        Self(self.0.sources(sources))
     }
 }
 

@@ -596,3 +596,35 @@ fn what_is_explained_is_what_every_door_answers() {
         assert!(seen.contains(&format!("{reason:?}")), "{reason}: {seen:?}");
     }
 }
+
+#[test]
+fn it_says_where_a_route_reads_tokens() {
+    let elsewhere = "[[routes]]\nname = \"socket\"\npath = \"/socket\"\n\
+        sources = [{ cookie = \"token\" }, { query = \"access_token\" }]\n";
+    let explained = Explained::by(&format!("{CONFIGURATION}{elsewhere}"));
+    let token = good().sign();
+    let ended = program::run(explained.command("/socket", &[&token]));
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let line = "  tokens     also in the cookie token, the query parameter access_token\n";
+    assert!(ended.stdout.contains(line), "{}", ended.stdout);
+
+    // The token of the URL counts, and only where it is read.
+    let json = ["--format", "json"];
+    for (path, more, expected) in [
+        ("/socket", None, None),
+        ("/socket", Some(&token), Some("multiple_credentials")),
+        ("/orders/1", None, Some("no_credentials")),
+    ] {
+        let target = format!("https://api.example{path}?access_token={token}");
+        let arguments = json.into_iter().chain(more.map(String::as_str));
+        let arguments: Vec<_> = arguments.collect();
+        let ended = program::run(explained.command(&target, &arguments));
+        let told: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+        assert_eq!(
+            told["decision"]["reason"].as_str(),
+            expected,
+            "{path} {told}"
+        );
+        assert_eq!(told["decision"]["admitted"], expected.is_none(), "{path}");
+    }
+}

@@ -13,8 +13,9 @@ use std::fmt::Write;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use crate::credentials::{RequestHead, Scheme};
+use crate::credentials::Scheme;
 use crate::rejection::{InsufficientUserAuthentication, InvalidRequest, Rejection};
+use crate::request_head::RequestHead;
 
 /// The part of every challenge that describes the guarded resource ([RFC 9110 §11.5]). It comes
 /// from the configuration, never from a request.

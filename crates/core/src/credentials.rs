@@ -1,64 +1,24 @@
 //! Stage 1, parse: the credentials in the request ([RFC 6750 §2], [RFC 9110 §11.6.2]).
 //!
-//! We read only the `Authorization` field, never a token in the query or the body: URIs are logged,
-//! and RFC 9700 §4.3.2 forbids it. An `access_token` in the query next to the field still counts as
-//! a second credential. This stage does not look into the token.
+//! We read the `Authorization` field, and other [sources](crate::source) only if the caller names
+//! them; never the body, and by default no token in the query: URIs are logged, and RFC 9700 §4.3.2
+//! forbids it. An `access_token` in the query next to another token still counts as a second
+//! credential. This stage does not look into the token.
 //!
 //! [RFC 6750 §2]: https://www.rfc-editor.org/rfc/rfc6750#section-2
 //! [RFC 9110 §11.6.2]: https://www.rfc-editor.org/rfc/rfc9110#section-11.6.2
 
+use std::borrow::Cow;
 use std::fmt;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue, Method, Uri};
+use http::{HeaderValue, Uri};
 use wide::u8x16;
 
+use crate::cross_origin;
 use crate::rejection::{InvalidRequest, Rejection};
-
-/// The head of a request: everything that a decision depends on.
-#[derive(Clone, Copy)]
-#[non_exhaustive]
-pub struct RequestHead<'r> {
-    /// The method.
-    pub method: &'r Method,
-    /// The request target; its query may contain a second credential.
-    pub uri: &'r Uri,
-    /// The fields.
-    pub headers: &'r HeaderMap,
-}
-
-impl<'r> RequestHead<'r> {
-    /// Makes a head from its parts.
-    #[must_use]
-    pub const fn new(method: &'r Method, uri: &'r Uri, headers: &'r HeaderMap) -> Self {
-        Self {
-            method,
-            uri,
-            headers,
-        }
-    }
-}
-
-impl<'r> From<&'r http::request::Parts> for RequestHead<'r> {
-    fn from(parts: &'r http::request::Parts) -> Self {
-        Self::new(&parts.method, &parts.uri, &parts.headers)
-    }
-}
-
-impl<'r, B> From<&'r http::Request<B>> for RequestHead<'r> {
-    fn from(request: &'r http::Request<B>) -> Self {
-        Self::new(request.method(), request.uri(), request.headers())
-    }
-}
-
-impl fmt::Debug for RequestHead<'_> {
-    /// Shows only the method: fields and query may contain a token.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequestHead")
-            .field("method", self.method)
-            .finish_non_exhaustive()
-    }
-}
+pub use crate::request_head::RequestHead;
+use crate::source::{Sources, is_token_char};
 
 /// The scheme of the credentials ([RFC 9110 §11.1]), among those we support.
 ///
@@ -85,26 +45,38 @@ impl Scheme {
 }
 
 /// The only access token of a request, not yet parsed.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Credentials<'r> {
-    access_token: &'r [u8],
+    access_token: Cow<'r, [u8]>,
 }
 
 impl<'r> Credentials<'r> {
-    /// Reads the credentials of a request.
+    /// Reads the credentials in `Authorization`.
     ///
     /// # Errors
     ///
     /// [`Rejection::NoCredentials`] if there are none in the `Bearer` scheme;
     /// [`Rejection::InvalidRequest`] if there are several, or the field is malformed.
     pub fn parse(head: RequestHead<'r>) -> Result<Self, Rejection> {
-        Ok(UncheckedCredentials::parse(head)?.check()?)
+        Self::parse_from(head, &Sources::default())
+    }
+
+    /// Reads the credentials in `Authorization` or in one of these sources.
+    ///
+    /// # Errors
+    ///
+    /// As [`Credentials::parse`], and [`Forbidden::CsrfOrigin`] if a cookie carries the token and the
+    /// request may come from a foreign page.
+    ///
+    /// [`Forbidden::CsrfOrigin`]: crate::rejection::Forbidden::CsrfOrigin
+    pub fn parse_from(head: RequestHead<'r>, sources: &Sources) -> Result<Self, Rejection> {
+        Ok(UncheckedCredentials::parse_from(head, sources)?.check()?)
     }
 
     /// The access token, as sent.
     #[must_use]
-    pub const fn access_token(self) -> &'r [u8] {
-        self.access_token
+    pub fn access_token(&self) -> &[u8] {
+        &self.access_token
     }
 }
 
@@ -113,31 +85,60 @@ impl<'r> Credentials<'r> {
 /// A valid JWS has only characters that a token may have, so it needs no second pass; only a
 /// refused token is [checked](Self::refusal), to find the reason. Check any other kind of token
 /// with [`check`](Self::check) first.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct UncheckedCredentials<'r> {
-    token: &'r [u8],
+    token: Cow<'r, [u8]>,
 }
 
 impl<'r> UncheckedCredentials<'r> {
-    /// Reads the credentials of a request.
+    /// Reads the credentials in `Authorization`.
     ///
     /// # Errors
     ///
     /// As [`Credentials::parse`], except for the characters of the token.
     pub fn parse(head: RequestHead<'r>) -> Result<Self, Rejection> {
-        let token = bearer(the_field(head)?.as_bytes())?;
+        Self::parse_from(head, &Sources::default())
+    }
+
+    /// Reads the credentials in `Authorization` or in one of these sources.
+    ///
+    /// # Errors
+    ///
+    /// As [`Credentials::parse_from`], except for the characters of the token.
+    pub fn parse_from(head: RequestHead<'r>, sources: &Sources) -> Result<Self, Rejection> {
+        let several = InvalidRequest::MultipleCredentials;
+        let field = match the_field(head) {
+            Err(Rejection::NoCredentials) => None,
+            field => Some(field?),
+        };
+        let mut found = field.map(|field| bearer(field.as_bytes()).map(Cow::Borrowed));
+        let mut is_ambient = false;
+        for source in sources.iter() {
+            let Some(carried) = source.find(head) else {
+                continue;
+            };
+            // Another scheme next to it counts as well: the application might go by that one.
+            if found.is_some() {
+                return Err(several.into());
+            }
+            is_ambient = source.is_ambient();
+            found = Some(carried.map_err(Rejection::from));
+        }
+        let token = found.ok_or(Rejection::NoCredentials)??;
         let credentials = Self { token };
-        if has_access_token(head.uri) {
-            let several = InvalidRequest::MultipleCredentials;
+        if has_access_token(head.uri, sources) {
             return Err(credentials.refusal(several.into()));
+        }
+        if is_ambient {
+            cross_origin::check(head, sources.origins())?;
         }
         Ok(credentials)
     }
 
     /// The text of the token, to be parsed as a JWS.
     #[must_use]
-    pub const fn for_jws(self) -> &'r [u8] {
-        self.token
+    pub fn for_jws(&self) -> &[u8] {
+        &self.token
     }
 
     /// Checks the characters.
@@ -146,9 +147,10 @@ impl<'r> UncheckedCredentials<'r> {
     ///
     /// [`InvalidRequest::MalformedCredentials`].
     pub fn check(self) -> Result<Credentials<'r>, InvalidRequest> {
-        let access_token = self.token;
-        match is_b64token(access_token) {
-            true => Ok(Credentials { access_token }),
+        match is_b64token(&self.token) {
+            true => Ok(Credentials {
+                access_token: self.token,
+            }),
             false => Err(InvalidRequest::MalformedCredentials),
         }
     }
@@ -156,8 +158,11 @@ impl<'r> UncheckedCredentials<'r> {
     /// The reason for refusing the request when the token is refused for `of_token`: characters
     /// that no token may have take precedence.
     #[must_use]
-    pub fn refusal(self, of_token: Rejection) -> Rejection {
-        self.check().err().map_or(of_token, Rejection::from)
+    pub fn refusal(&self, of_token: Rejection) -> Rejection {
+        match is_b64token(&self.token) {
+            true => of_token,
+            false => InvalidRequest::MalformedCredentials.into(),
+        }
     }
 }
 
@@ -254,19 +259,17 @@ fn without_leading_spaces(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// `tchar` of [RFC 9110 §5.6.2](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2).
-fn is_token_char(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
-
-/// Whether the query has the parameter from [RFC 6750 §2.3], however its name is escaped.
+/// Whether the query has the parameter from [RFC 6750 §2.3], however its name is escaped, and it is
+/// not one of the sources.
 ///
 /// [RFC 6750 §2.3]: https://www.rfc-editor.org/rfc/rfc6750#section-2.3
-fn has_access_token(uri: &Uri) -> bool {
+fn has_access_token(uri: &Uri, sources: &Sources) -> bool {
     let Some(query) = uri.query() else {
         return false;
     };
-    form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "access_token")
+    let name = "access_token";
+    !sources.has_parameter(name)
+        && form_urlencoded::parse(query.as_bytes()).any(|(other, _)| other == name)
 }
 
 #[cfg(test)]
@@ -276,6 +279,7 @@ mod tests {
 
     fn token_of(field: &[u8]) -> Result<(), Rejection> {
         let token = bearer(field)?;
+        let token = token.into();
         Ok(UncheckedCredentials { token }.check().map(drop)?)
     }
 

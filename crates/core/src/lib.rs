@@ -9,6 +9,7 @@ pub mod claimed;
 pub mod claims;
 pub mod confirmation;
 pub mod credentials;
+mod cross_origin;
 mod header;
 pub mod id_token;
 pub mod json;
@@ -22,8 +23,10 @@ mod principal_kind;
 pub mod profile;
 pub mod protected_resource_metadata;
 pub mod rejection;
+mod request_head;
 pub mod requirements;
 mod rows;
+pub mod source;
 pub mod time;
 #[cfg(test)]
 #[path = "../tests/vector_files.rs"]
@@ -34,14 +37,15 @@ pub use crate::algorithm::Algorithm;
 pub use crate::challenge::{Challenge, ProtectionSpace};
 pub use crate::claimed::Claimed;
 pub use crate::claims::ClaimPath;
-pub use crate::credentials::RequestHead;
 pub use crate::jwk_set::JwkSet;
 pub use crate::policy::Policy;
 pub use crate::principal::{Principal, PrincipalKind};
 pub use crate::profile::Profile;
 pub use crate::protected_resource_metadata::ProtectedResourceMetadata;
 pub use crate::rejection::Rejection;
+pub use crate::request_head::RequestHead;
 pub use crate::requirements::Requirements;
+pub use crate::source::{Source, Sources};
 pub use crate::time::UnixTime;
 
 use crate::confirmation::Evidence;
@@ -60,7 +64,22 @@ pub fn authenticate(
     policy: &Policy,
     now: UnixTime,
 ) -> Result<Principal, Rejection> {
-    let credentials = Credentials::parse(head)?;
+    authenticate_from(head, &Sources::default(), keys, policy, now)
+}
+
+/// The same for a token in `Authorization` or in one of these sources.
+///
+/// # Errors
+///
+/// The first check that the request fails.
+pub fn authenticate_from(
+    head: RequestHead<'_>,
+    sources: &Sources,
+    keys: &JwkSet,
+    policy: &Policy,
+    now: UnixTime,
+) -> Result<Principal, Rejection> {
+    let credentials = Credentials::parse_from(head, sources)?;
     let jws = UnverifiedJws::parse(credentials.access_token())?;
     let claimed = vouch(jws, keys, policy, now, |_| {})?;
     Ok(claimed.proven(Evidence::NONE)?)

@@ -37,3 +37,9 @@ pub const RSA_EXPONENT_MIN: u64 = 65_537;
 
 /// Largest leeway, in seconds: more would make `exp` of a 300 s token meaningless.
 pub const LEEWAY_SECONDS: u64 = 300;
+
+/// Most sources of a token in addition to `Authorization`: each is looked for in every request.
+pub const SOURCES: usize = 8;
+
+/// Longest name of such a source, in bytes. Kubernetes' prefix of a subprotocol has 38.
+pub const SOURCE_NAME_BYTES: usize = 64;

@@ -8,6 +8,8 @@
 use http::Uri;
 use serde::Serialize;
 
+use crate::source::Sources;
+
 /// The protected resource metadata document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ProtectedResourceMetadata {
@@ -15,7 +17,7 @@ pub struct ProtectedResourceMetadata {
     authorization_servers: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     scopes_supported: Vec<String>,
-    bearer_methods_supported: [&'static str; 1],
+    bearer_methods_supported: &'static [&'static str],
     #[serde(skip_serializing_if = "Option::is_none")]
     resource_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,7 +62,7 @@ impl ProtectedResourceMetadata {
             resource,
             authorization_servers: authorization_servers.into_iter().map(Into::into).collect(),
             scopes_supported: Vec::new(),
-            bearer_methods_supported: ["header"],
+            bearer_methods_supported: HEADER,
             resource_name: None,
             resource_documentation: None,
             path,
@@ -75,6 +77,19 @@ impl ProtectedResourceMetadata {
         scopes: impl IntoIterator<Item = S>,
     ) -> Self {
         self.scopes_supported = scopes.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Names `query` among the methods of presenting a token if these sources have it. For the others
+    /// there are no registered names ([RFC 9728 §2]).
+    ///
+    /// [RFC 9728 §2]: https://www.rfc-editor.org/rfc/rfc9728#section-2
+    #[must_use]
+    pub fn sources(mut self, sources: &Sources) -> Self {
+        self.bearer_methods_supported = match sources.has_query() {
+            true => HEADER_AND_QUERY,
+            false => HEADER,
+        };
         self
     }
 
@@ -111,6 +126,9 @@ impl ProtectedResourceMetadata {
         serde_json::to_string(self).unwrap_or_default()
     }
 }
+
+const HEADER: &[&str] = &["header"];
+const HEADER_AND_QUERY: &[&str] = &["header", "query"];
 
 /// The resource is not a URL that can be published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -105,9 +105,11 @@ reasons! {
     ///
     /// [RFC 6750 §2]: https://www.rfc-editor.org/rfc/rfc6750#section-2
     pub enum InvalidRequest {
-        /// `Authorization` starts with `Bearer`, but no single token follows.
+        /// `Authorization` starts with `Bearer`, but no single token follows; or another source has
+        /// something other than a token.
         MalformedCredentials = "malformed_credentials":
-            "the Authorization field is not `Bearer`, spaces and one token",
+            "the Authorization field is not `Bearer`, spaces and one token, or another source of the \
+             token is malformed",
         /// Two `Authorization` fields, or a token sent in two ways.
         MultipleCredentials = "multiple_credentials":
             "the request carries more than one set of credentials",
@@ -219,7 +221,7 @@ reasons! {
 }
 
 reasons! {
-    /// Why a valid access token does not admit its principal.
+    /// Why a request is refused that another access token would not help.
     pub enum Forbidden {
         /// A user where a machine is required, or the other way round; or a principal whose kind
         /// the issuer does not mark.
@@ -234,6 +236,9 @@ reasons! {
         UserAnonymous = "user_anonymous": "the user is anonymous",
         /// The route requires re-authentication, and this user is not able to re-authenticate.
         CannotReauthenticate = "cannot_reauthenticate": "the user cannot re-authenticate",
+        /// A cookie carries the token, and a foreign page may have made the browser send the request.
+        CsrfOrigin = "csrf_origin":
+            "a cookie carries the token, and the request may come from a page of another origin",
     }
 }
 

@@ -83,6 +83,7 @@ fn codes_are_those_of_the_threat_model() {
     let codes: BTreeSet<&str> = Rejection::reasons().collect();
     let expected = BTreeSet::from([
         // Request and credentials.
+        "csrf_origin",
         "malformed_credentials",
         "multiple_credentials",
         "no_credentials",

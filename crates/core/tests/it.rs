@@ -26,6 +26,7 @@ mod rfc7800;
 mod rfc9068;
 mod rfc9470;
 mod rfc9728;
+mod sources;
 mod time;
 mod vector_files;
 mod vectors;

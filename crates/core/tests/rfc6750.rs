@@ -517,8 +517,8 @@ fn t_req_06_characters_that_are_not_checked_yet() {
         let found = UncheckedCredentials::parse(RequestHead::from(&request)).unwrap();
         assert_eq!(format!("{found:?}"), "UncheckedCredentials { .. }");
         let token = found.for_jws().to_vec();
-        let checked = found.check().map(|found| found.access_token().to_vec());
         let refusal = found.refusal(InvalidToken::NotCompactJws.into());
+        let checked = found.check().map(|found| found.access_token().to_vec());
         (token, checked, refusal)
     };
     let expected = InvalidToken::NotCompactJws.into();

@@ -1,7 +1,9 @@
 //! Protected resource metadata.
 
 use bearward_core::protected_resource_metadata::ResourceError;
-use bearward_core::{Challenge, ProtectedResourceMetadata, ProtectionSpace, Rejection};
+use bearward_core::{
+    Challenge, ProtectedResourceMetadata, ProtectionSpace, Rejection, Source, Sources,
+};
 
 use crate::fixture::ISSUER;
 
@@ -30,6 +32,21 @@ fn the_document_with_everything() {
         metadata.to_json(),
         r#"{"resource":"https://api.example.com/v1","authorization_servers":["https://one.example","https://two.example"],"scopes_supported":["orders:read","orders:write"],"bearer_methods_supported":["header"],"resource_name":"Orders \"and\" more","resource_documentation":"https://api.example.com/docs"}"#
     );
+}
+
+/// The only source, apart from the field, with a registered name.
+#[test]
+fn the_document_names_the_query_if_it_is_a_source() {
+    let query = Source::query("access_token").unwrap();
+    let cookie = Source::cookie("access_token").unwrap();
+    for (source, methods) in [
+        (query, r#""bearer_methods_supported":["header","query"]"#),
+        (cookie, r#""bearer_methods_supported":["header"]"#),
+    ] {
+        let metadata = ProtectedResourceMetadata::new("https://api.example.com", [ISSUER]);
+        let metadata = metadata.unwrap().sources(&Sources::new([source]).unwrap());
+        assert!(metadata.to_json().contains(methods), "{metadata:?}");
+    }
 }
 
 #[test]

@@ -4,13 +4,14 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use bearward_core::credentials::Credentials;
 use bearward_core::{
-    Challenge, Principal, ProtectedResourceMetadata, Rejection, RequestHead, Requirements,
+    Challenge, Principal, ProtectedResourceMetadata, Rejection, RequestHead, Requirements, Sources,
 };
 use http::{Method, Uri};
 
 use crate::decision::{Admission, Decision, Reason, Refusal, Verdict};
-use crate::identity::{Identity, IdentityError};
+use crate::identity::{Identity, IdentityError, Token};
 use crate::misleading::names_another;
 use crate::original::Original;
 use crate::origins::Origins;
@@ -25,15 +26,19 @@ pub struct Gate {
     identity: Identity,
     origins: Origins,
     publication: Option<Publication>,
+    /// Those of all routes.
+    sources: Sources,
 }
 
 /// The resource server, which tells the gate who sent a request. It may have to fetch keys, so only its
 /// answers make a decision wait; the gate itself has no I/O.
 pub trait Authenticator: Sync {
-    /// Finds out who sent the request with this head.
+    /// Finds out who sent the request with this head, whose token may be in `Authorization` or in one
+    /// of these sources.
     fn authenticate(
         &self,
         head: RequestHead<'_>,
+        sources: &Sources,
     ) -> impl Future<Output = Result<Principal, Rejection>> + Send;
 
     /// Checks that this principal, who sent the request with this head, meets the requirements.
@@ -53,6 +58,7 @@ impl Gate {
     #[must_use]
     pub fn new(routes: Routes, identity: Identity) -> Self {
         Self {
+            sources: routes.sources(),
             routes,
             identity,
             origins: Origins::default(),
@@ -148,7 +154,11 @@ impl Gate {
             return refuse(Some(route), Reason::AmbiguousPath);
         }
         let head = RequestHead::new(original.method, &uri, original.headers);
-        let mut sender = None;
+        let head = head.with_host(original.host);
+        let mut sender = Sender {
+            sources: selection.sources(),
+            found: None,
+        };
         let mut shadowed = None;
         for route in selection.iter() {
             match pass(original, head, route, &mut sender, authenticator).await {
@@ -164,7 +174,7 @@ impl Gate {
                 }
             }
         }
-        let principal = sender.and_then(Result::ok);
+        let principal = sender.found.and_then(Result::ok);
         let principal = principal.filter(|_| shadowed.is_none());
         self.admit(selection.route, principal, shadowed)
     }
@@ -173,6 +183,20 @@ impl Gate {
     #[must_use]
     pub const fn routes(&self) -> &Routes {
         &self.routes
+    }
+
+    /// Where the requests of any route may carry their token in addition to `Authorization`.
+    #[must_use]
+    pub const fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
+    /// The [sources](Self::sources) whose tokens a door takes out of each request, whatever its route,
+    /// as it does with `Authorization`; `None` if the application receives them.
+    #[must_use]
+    pub fn stripped_sources(&self) -> Option<&Sources> {
+        let is_stripped = self.identity.token() == Token::Strip && !self.sources.is_empty();
+        is_stripped.then_some(&self.sources)
     }
 
     /// The identity fields.
@@ -204,13 +228,39 @@ impl Gate {
     }
 }
 
-/// Whether a route lets the request pass. The sender is authenticated once, by the first route that
-/// needs to know: a proof can be used only once.
+/// Who sent a request, once a route has needed to know: a proof can be used only once.
+struct Sender {
+    /// Everywhere that one of the routes that decide looks for a token.
+    sources: Sources,
+    found: Option<Result<Principal, Rejection>>,
+}
+
+impl Sender {
+    /// The sender, as far as this route reads credentials.
+    async fn for_route(
+        &mut self,
+        head: RequestHead<'_>,
+        route: &Route,
+        authenticator: &impl Authenticator,
+    ) -> Result<&Principal, Rejection> {
+        // A token where another route alone looks is none on this one.
+        if route.sources != self.sources {
+            Credentials::parse_from(head, &route.sources)?;
+        }
+        let found = match &mut self.found {
+            Some(found) => found,
+            found => found.insert(authenticator.authenticate(head, &self.sources).await),
+        };
+        found.as_ref().map_err(Clone::clone)
+    }
+}
+
+/// Whether a route lets the request pass.
 async fn pass(
     original: &Original<'_>,
     head: RequestHead<'_>,
     route: &Route,
-    sender: &mut Option<Result<Principal, Rejection>>,
+    sender: &mut Sender,
     authenticator: &impl Authenticator,
 ) -> Result<(), Rejection> {
     if route.access == Access::Public {
@@ -219,14 +269,10 @@ async fn pass(
     if route.preflight == Preflight::Passes && original.is_preflight() {
         return Ok(());
     }
-    let sender = match sender {
-        Some(sender) => sender,
-        None => sender.insert(authenticator.authenticate(head).await),
-    };
-    match sender {
+    match sender.for_route(head, route, authenticator).await {
         Ok(principal) => authorize(head, principal, route, authenticator).await,
         Err(Rejection::NoCredentials) if route.access == Access::Optional => Ok(()),
-        Err(rejection) => Err(rejection.clone()),
+        Err(rejection) => Err(rejection),
     }
 }
 

@@ -60,6 +60,8 @@ struct Settings {
     /// Names of the preset that are never set.
     never_set: Vec<HeaderName>,
     token: Token,
+    /// The fields that may carry an access token, in addition to `Authorization`.
+    token_fields: Vec<HeaderName>,
     id_token_field: HeaderName,
     underscores: Underscores,
     /// The folded names of further fields to remove, ascending.
@@ -114,7 +116,8 @@ impl fmt::Debug for IdentityFields {
     }
 }
 
-/// Whether the application receives the credentials themselves: `Authorization` and the ID token.
+/// Whether the application receives the credentials themselves: `Authorization`, the ID token, and a
+/// token from another source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Token {
@@ -236,10 +239,15 @@ impl Identity {
         self.0.settings.names()
     }
 
-    /// The further fields that a proxy must remove: `Authorization` and the ID token's, unless they are
-    /// forwarded.
+    /// The further fields that a proxy must remove: `Authorization`, the ID token's and other fields of
+    /// tokens, unless they are forwarded.
     pub fn credentials(&self) -> impl Iterator<Item = &HeaderName> {
         self.0.settings.credentials()
+    }
+
+    /// The fields that may carry an access token, in addition to `Authorization`.
+    pub fn token_fields(&self) -> &[HeaderName] {
+        &self.0.settings.token_fields
     }
 
     /// The field that carries an ID token.
@@ -432,7 +440,11 @@ impl Settings {
             Token::Forward => None,
             Token::Strip => Some([&AUTHORIZATION, &self.id_token_field]),
         };
-        names.into_iter().flatten()
+        let more = match self.token {
+            Token::Forward => &[][..],
+            Token::Strip => &self.token_fields,
+        };
+        names.into_iter().flatten().chain(more)
     }
 
     fn stripped(&self) -> impl Iterator<Item = &HeaderName> {

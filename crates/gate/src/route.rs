@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use bearward_core::Requirements;
+use bearward_core::{Requirements, Sources};
 use http::Method;
 
 use crate::host::canonical_host;
@@ -92,6 +92,16 @@ impl Routes {
         Some(Selection { route, also })
     }
 
+    /// Everywhere that one of them looks for a token.
+    #[must_use]
+    pub fn sources(&self) -> Sources {
+        let all = self.iter().map(|route| &route.sources);
+        all.fold(Sources::default(), |all, more| match all == *more {
+            true => all,
+            false => all.union(more),
+        })
+    }
+
     /// Every route, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Route> {
         self.routes.iter().map(AsRef::as_ref)
@@ -119,6 +129,15 @@ impl<'r> Selection<'r> {
         self
     }
 
+    /// Everywhere that one of them looks for a token.
+    #[must_use]
+    pub fn sources(&self) -> Sources {
+        let ours = &self.route.sources;
+        let others = self.also.iter().map(|route| &route.sources);
+        let others = others.filter(|sources| *sources != ours);
+        others.fold(ours.clone(), |all, more| all.union(more))
+    }
+
     /// All the routes; the one that matches comes last.
     pub fn iter(&self) -> impl Iterator<Item = &'r Arc<Route>> {
         self.also.iter().copied().chain([self.route])
@@ -144,6 +163,8 @@ pub struct Route {
     pub require: Vec<Vec<Requirements>>,
     /// Which oddities its paths may have.
     pub tolerance: Tolerance,
+    /// Where its requests may carry their token in addition to `Authorization`.
+    pub sources: Sources,
     /// Whether a cross-origin preflight passes without credentials.
     pub preflight: Preflight,
     /// Whether a refusal is enforced or only reported.
@@ -166,6 +187,7 @@ impl Route {
             access: Access::Required,
             require: Vec::new(),
             tolerance: Tolerance::Exact,
+            sources: Sources::default(),
             preflight: Preflight::Authenticated,
             mode: Mode::Enforce,
             upstream: None,

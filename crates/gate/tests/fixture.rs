@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use bearward_core::{
     Challenge, JwkSet, Policy, Principal, Profile, ProtectionSpace, Rejection, RequestHead,
-    Requirements, authenticate,
+    Requirements, Sources, authenticate, authenticate_from,
 };
 use bearward_gate::decision::Verdict;
 use bearward_gate::gate::Authenticator;
@@ -42,8 +42,12 @@ impl Known {
 }
 
 impl Authenticator for Known {
-    async fn authenticate(&self, head: RequestHead<'_>) -> Result<Principal, Rejection> {
-        authenticate(head, &self.keys, &self.policy, NOW)
+    async fn authenticate(
+        &self,
+        head: RequestHead<'_>,
+        sources: &Sources,
+    ) -> Result<Principal, Rejection> {
+        authenticate_from(head, sources, &self.keys, &self.policy, NOW)
     }
 
     async fn authorize(

@@ -11,3 +11,4 @@ mod identity;
 mod original;
 mod origins;
 mod publication;
+mod sources;

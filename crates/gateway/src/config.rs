@@ -34,6 +34,7 @@ mod reader;
 mod requirements;
 mod route_order;
 mod routes;
+mod sources;
 mod surroundings;
 mod telemetry;
 mod upstreams;
@@ -198,15 +199,21 @@ impl Config {
     }
 
     fn read(fields: &Fields<'_, Root>, surroundings: &Surroundings<'_>) -> Self {
-        let server = ServerSettings::read(fields, surroundings);
+        let mut server = ServerSettings::read(fields, surroundings);
         let requirements = requirements::read(fields);
         impossible::warn(fields);
         let listen = Listen::read(fields, surroundings);
         let proxy = listen.proxy.as_ref();
         let overrides = proxy.map_or(&[][..], |proxy| &proxy.method_overrides);
+        let id_token_field = server.id_token_field.clone();
+        let id_token_field = id_token_field.as_ref();
+        let reader = sources::Reader::new(fields, id_token_field, &listen);
+        let routes = Routes::new(routes::read(fields, &requirements, &reader, &listen));
+        let sources = routes.sources();
+        server.publish(&sources);
         Self {
-            routes: Routes::new(routes::read(fields, &requirements, &listen)),
-            identity: identity::read(fields, server.id_token_field.as_ref(), overrides),
+            identity: identity::read(fields, id_token_field, overrides, &sources),
+            routes,
             origins: origins::read(fields),
             upstreams: UpstreamSettings::read_all(fields, surroundings),
             telemetry: telemetry::read(fields),

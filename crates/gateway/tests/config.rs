@@ -5,8 +5,9 @@ use std::ffi::OsString;
 use std::ops::Range;
 use std::path::Path;
 
-use bearward::Requirements;
 use bearward::core::requirements::Asked;
+use bearward::core::source::TokenEncoding;
+use bearward::{Requirements, Source, Sources};
 use bearward_gateway::config::{self, Code, Config, Mistakes, Surroundings};
 use bearward_gateway::route::Tolerance;
 use bearward_gateway::target::Oddity;
@@ -831,6 +832,12 @@ origins = ["https://app.example.com"]
 allow_credentials = true
 router = "express"
 
+[[protection.sources]]
+field = "X-Goog-IAP-JWT-Assertion"
+
+[[protection.sources]]
+cookie = "__Host-token"
+
 [token_cache]
 max_entries = 10
 max_bytes = 100000
@@ -880,6 +887,16 @@ paths = "exact"
 allow_encoded_slash = false
 allow_semicolon = false
 shadow = false
+
+[[routes.sources]]
+websocket_protocol = "bearer"
+
+[[routes.sources]]
+websocket_prefix = "base64url.bearer.authorization.k8s.io."
+encoding = "base64url"
+
+[[routes.sources]]
+query = "access_token"
 
 [upstreams.app]
 urls = ["http://127.0.0.1:3000"]
@@ -1718,4 +1735,144 @@ fn t_dos_07_many_routes_are_compared_soon() {
     let started = std::time::Instant::now();
     assert_eq!(warnings(&text).len(), 100);
     assert!(started.elapsed() < std::time::Duration::from_secs(20));
+}
+
+/// The sources of each route.
+fn sources_of(text: &str) -> Vec<Sources> {
+    let config = parse(text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    config
+        .routes
+        .iter()
+        .map(|route| route.sources.clone())
+        .collect()
+}
+
+#[test]
+fn sources_are_those_of_the_route_or_of_the_protection() {
+    let field = || Source::field("X-Token").unwrap();
+    let cookie = || Source::cookie("token").unwrap();
+    let sources = |list: &[Source]| Sources::new(list.iter().cloned()).unwrap();
+    let general = "[protection]\norigins = ['https://app.example.com']\n\
+                   [[protection.sources]]\nfield = 'X-Token'\n";
+    let origin = "https://app.example.com";
+    for (route, protection, expected) in [
+        ("", "", Sources::default()),
+        (
+            "",
+            general,
+            sources(&[field()]).trust_origin(origin).unwrap(),
+        ),
+        ("sources = []", general, Sources::default()),
+        (
+            "[[routes.sources]]\ncookie = 'token'",
+            "",
+            sources(&[cookie()]),
+        ),
+        (
+            "sources = [{ cookie = 'token' }, { field = 'x-token' }]",
+            general,
+            sources(&[cookie(), field()]).trust_origin(origin).unwrap(),
+        ),
+        ("access = 'public'", general, Sources::default()),
+    ] {
+        let text = with_more(&format!("{route}\n{protection}"));
+        assert_eq!(sources_of(&text), [expected], "{text}");
+    }
+    let kubernetes = "[[routes.sources]]\n\
+                      websocket_prefix = 'base64url.bearer.authorization.k8s.io.'\n\
+                      encoding = 'base64url'\n[[routes.sources]]\nwebsocket_protocol = 'bearer'\n";
+    let prefix = "base64url.bearer.authorization.k8s.io.";
+    let prefix = Source::websocket_prefix(prefix, TokenEncoding::Base64Url).unwrap();
+    let bearer = Source::websocket_protocol("bearer").unwrap();
+    assert_eq!(
+        sources_of(&with_more(kubernetes)),
+        [sources(&[prefix, bearer])]
+    );
+}
+
+#[test]
+fn sources_that_nobody_meant_are_mistakes() {
+    for (sources, expected) in [
+        ("[[routes.sources]]\nfield = 'Authorization'", "value 10:9"),
+        ("[[routes.sources]]\nfield = 'Cookie'", "value 10:9"),
+        (
+            "[[routes.sources]]\nfield = 'X-Forwarded-For'",
+            "value 10:9",
+        ),
+        ("[[routes.sources]]\nfield = 'X-Id-Token'", "value 10:9"),
+        (
+            "[[routes.sources]]\nfield = 'X-Bearward-Subject'",
+            "value 10:9",
+        ),
+        ("[[routes.sources]]\nfield = 'X_Token'", "value 10:9"),
+        ("[[routes.sources]]\nfield = ''", "value 10:9"),
+        ("[[routes.sources]]\ncookie = 'a b'", "value 10:10"),
+        (
+            "[[routes.sources]]\nwebsocket_protocol = 'a,b'",
+            "value 10:22",
+        ),
+        ("[[routes.sources]]\nwebsocket_prefix = ''", "value 10:20"),
+        (
+            "[[routes.sources]]\ncookie = 'a'\nfield = 'X-Token'",
+            "value 9:1",
+        ),
+        ("[[routes.sources]]", "value 9:1"),
+        ("[[routes.sources]]\nencoding = 'base64url'", "value 9:1"),
+        (
+            "[[routes.sources]]\ncookie = 'a'\nencoding = 'base64url'",
+            "value 11:1",
+        ),
+        ("[[routes.sources]]\nheader = 'X-Token'", "unknown_key 10:1"),
+        (
+            "[[routes.sources]]\ncookie = 'a'\n[[routes.sources]]\ncookie = 'a'",
+            "duplicate 11:1",
+        ),
+        (
+            "[[routes.sources]]\nwebsocket_protocol = 'bearer'\n[[routes.sources]]\nwebsocket_prefix = 'bear'",
+            "duplicate 11:1",
+        ),
+        (
+            "sources = [{ query = 'access_token' }]\n[listen.forward_auth]",
+            "value 9:14",
+        ),
+        (
+            "access = 'public'\nsources = [{ cookie = 'a' }]",
+            "value 10:1",
+        ),
+        (
+            "sources = [{ field = 'X-Mail' }]\n[[identity.fields]]\nheader = 'X-Mail'\nclaim = 'mail'",
+            "value 11:10",
+        ),
+        ("sources = 'cookie'", "type 9:11"),
+    ] {
+        let found = mistakes(&with_more(&format!("{sources}\n")));
+        assert!(found.contains(&expected.to_owned()), "{sources}: {found:?}");
+    }
+}
+
+#[test]
+fn a_ninth_source_is_a_mistake() {
+    let nine = (0..9)
+        .map(|at| format!("{{ cookie = 'c{at}' }}"))
+        .collect::<Vec<_>>();
+    let nine = format!("sources = [{}]\n", nine.join(", "));
+    assert_eq!(mistakes(&with_more(&nine)).len(), 1);
+}
+
+#[test]
+fn a_token_in_the_query_is_warned_of() {
+    let query = "sources = [{ query = 'access_token' }]\n";
+    assert_eq!(warnings(&with_more(query)), ["value 9:14"]);
+    let forwarded = format!("{query}[listen.forward_auth]\n[identity]\nforward_token = true\n");
+    assert_eq!(warnings(&with_more(&forwarded)), ["value 9:14"]);
+    let resource = "[protection]\nresource = 'https://api.example.com'\n";
+    let published = |text: &str| {
+        let config = parse(text).unwrap();
+        let path = "/.well-known/oauth-protected-resource";
+        let published = config.server.published(&http::Method::GET, path).unwrap();
+        published.body.to_string()
+    };
+    let both = r#""bearer_methods_supported":["header","query"]"#;
+    assert!(published(&with_more(&format!("{query}{resource}"))).contains(both));
+    assert!(!published(&with_more(resource)).contains(both));
 }

@@ -1,15 +1,17 @@
 //! ext_authz over gRPC: what Envoy tells, and what it is told (THREATS table 9, as far as it
 //! concerns this door).
 
+use bearward::{Source, Sources};
 use bearward_gateway::decision::Reason;
 use bearward_gateway::doors::ext_authz::{ExtAuthz, messages};
 use bearward_gateway::doors::forward_auth::{Peer, TrustedPeers};
-use bearward_gateway::identity::{ClaimSource, Encoding, Identity};
+use bearward_gateway::identity::{ClaimSource, Encoding, Identity, Token as Credentials};
+use bearward_gateway::route::{PathPattern, Route};
 use bearward_gateway::{Current, Decision};
 use bearward_testing::Token;
 use bearward_testing::conformance::{AUDIENCE, ISSUER, NOW, Suite};
 use envoy_types::ext_authz::v3::pb::{
-    CheckRequest, CheckResponse, HeaderAppendAction, HeaderValue, HttpResponse,
+    CheckRequest, CheckResponse, HeaderAppendAction, HeaderValue, HeaderValueOption, HttpResponse,
 };
 use envoy_types::pb::envoy::config::core::v3::HeaderMap as ProtobufHeaderMap;
 use envoy_types::pb::envoy::service::auth::v3::AttributeContext;
@@ -479,4 +481,166 @@ async fn a_grpc_client_gets_a_status_and_no_document() {
     // Envoy makes the message of a gRPC status of it.
     assert_eq!(told.body(), "");
     assert!(!told.headers().contains_key("content-type"));
+}
+
+/// With a route that reads tokens in other places, and this for the application.
+fn door_with_sources(credentials: Credentials) -> ExtAuthz {
+    let sources = [
+        Source::field("X-Token"),
+        Source::cookie("token"),
+        Source::websocket_protocol("bearer"),
+        Source::query("access_token"),
+    ];
+    let mut route = Route::new("all", [PathPattern::prefix("/").unwrap()]);
+    route.sources = Sources::new(sources.map(Result::unwrap)).unwrap();
+    let identity = Identity::builder().token(credentials);
+    let identity = identity.token_field(http::HeaderName::from_static("x-token"));
+    let gate = gate([route], identity.build().unwrap(), None);
+    ExtAuthz::new(Current::new(gate), TrustedPeers::default())
+}
+
+/// What Envoy is to change: fields set, removed, added to the response, parameters removed.
+#[derive(Debug, Default, PartialEq)]
+struct Changes {
+    set: Vec<(String, String)>,
+    removed: Vec<String>,
+    added: Vec<(String, String, i32)>,
+    parameters: Vec<String>,
+}
+
+async fn changes(door: &ExtAuthz, target: &str, (name, value): (&str, &str)) -> Changes {
+    let request = Request::get(target).header(name, value).body(()).unwrap();
+    let response = ask(door, LOOPBACK, &question(&request)).await.into_inner();
+    let Some(HttpResponse::OkResponse(ok)) = response.http_response else {
+        panic!("it is refused");
+    };
+    let field = |option: HeaderValueOption| {
+        let field = option.header.unwrap();
+        (field.key, field.value, option.append_action)
+    };
+    let is_shared = |name: &String| name == "cookie" || name.starts_with("sec-");
+    Changes {
+        set: ok
+            .headers
+            .into_iter()
+            .map(field)
+            .map(|(name, value, _)| (name, value))
+            .collect(),
+        removed: ok.headers_to_remove.into_iter().filter(is_shared).collect(),
+        added: ok.response_headers_to_add.into_iter().map(field).collect(),
+        parameters: ok.query_parameters_to_remove,
+    }
+}
+
+#[tokio::test]
+async fn t_req_11_envoy_takes_a_token_out_of_what_it_shares() {
+    let door = door_with_sources(Credentials::Strip);
+    let token = Token::user(ISSUER, AUDIENCE, NOW).sign();
+    let bearer = format!("Bearer {token}");
+    let text = |text: &str| text.to_owned();
+    let cookie = format!("token={token}");
+    let cookies = format!("a=1; {cookie}");
+    let found = changes(&door, "/", ("cookie", &cookies)).await;
+    let set = vec![(text("cookie"), text("a=1"))];
+    assert_eq!(
+        found,
+        Changes {
+            set,
+            ..Changes::default()
+        }
+    );
+
+    let found = changes(&door, "/", ("cookie", &cookie)).await;
+    let removed = vec![text("cookie")];
+    assert_eq!(
+        found,
+        Changes {
+            removed,
+            ..Changes::default()
+        }
+    );
+
+    let marker = (
+        text("sec-websocket-protocol"),
+        text("bearer"),
+        i32::from(HeaderAppendAction::AddIfAbsent),
+    );
+    let pair = format!("bearer,{token}");
+    let found = changes(&door, "/", ("sec-websocket-protocol", &pair)).await;
+    let removed = vec![text("sec-websocket-protocol")];
+    let added = vec![marker.clone()];
+    assert_eq!(
+        found,
+        Changes {
+            removed,
+            added,
+            ..Changes::default()
+        }
+    );
+
+    let more = format!("{pair},chat");
+    let found = changes(&door, "/", ("sec-websocket-protocol", &more)).await;
+    let set = vec![(text("sec-websocket-protocol"), text("chat"))];
+    assert_eq!(
+        found,
+        Changes {
+            set,
+            added: vec![marker],
+            ..Changes::default()
+        }
+    );
+
+    let target = format!("/x?a=1&access%5Ftoken={token}");
+    let found = changes(&door, &target, ("accept", "*/*")).await;
+    let append = i32::from(HeaderAppendAction::AppendIfExistsOrAdd);
+    let added = vec![(text("cache-control"), text("private"), append)];
+    let parameters = vec![text("access%5Ftoken")];
+    assert_eq!(
+        found,
+        Changes {
+            added,
+            parameters,
+            ..Changes::default()
+        }
+    );
+
+    // Nothing to take out, or nothing that is to be.
+    let found = changes(&door, "/?a=1", ("authorization", &bearer)).await;
+    assert_eq!(found, Changes::default());
+    let forwarding = door_with_sources(Credentials::Forward);
+    let found = changes(&forwarding, "/", ("cookie", &cookies)).await;
+    assert_eq!(found, Changes::default());
+}
+
+/// Envoy joins repeated fields.
+#[tokio::test]
+async fn t_req_10_joined_fields_with_tokens_are_refused() {
+    let door = door_with_sources(Credentials::Strip);
+    let token = Token::user(ISSUER, AUDIENCE, NOW).sign();
+    let twice = format!("{token},{token}");
+    let hidden = format!("a=1,token={token}");
+    for (fields, expected) in [
+        (vec![("x-token", &*twice)], "malformed_credentials"),
+        (
+            vec![("x-token", &token), ("cookie", "token=x")],
+            "multiple_credentials",
+        ),
+        (
+            vec![("cookie", &*format!("token={twice}"))],
+            "malformed_credentials",
+        ),
+        (vec![("cookie", &*hidden)], "malformed_credentials"),
+        (
+            vec![("x-token", &token), ("cookie", &*hidden)],
+            "multiple_credentials",
+        ),
+    ] {
+        let mut request = Request::get("/");
+        for (name, value) in &fields {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(()).unwrap();
+        let told = told(ask(&door, LOOPBACK, &question(&request)).await);
+        assert_eq!(code(&told), expected);
+    }
 }

@@ -5,5 +5,6 @@ mod answers;
 mod fields;
 mod peers;
 pub(crate) mod setting;
+mod sources;
 mod targets;
 mod told;

@@ -8,6 +8,7 @@ mod grpc;
 mod held;
 pub(crate) mod limits;
 mod places;
+mod sources;
 mod streams;
 mod upgrades;
 mod upstreams;

@@ -604,3 +604,89 @@ fn nothing_of_a_configuration_means_anything_to_a_proxy() {
     let listen = EVERYTHING.replace("address = \"10.0.0.8:9170\"", "address = \"unix:/run/a b\"");
     unwritable(&listen, Proxy::Nginx);
 }
+
+const SOURCES: &str = r#"
+[[protection.sources]]
+field = "X-Amzn-Oidc-Data"
+
+[[protection.sources]]
+cookie = "token"
+
+[[protection.sources]]
+websocket_protocol = "bearer"
+"#;
+
+const OFFER: &str = "Browsers offer a WebSocket subprotocol in addition to the token";
+
+const TAKEN_OUT: [(Proxy, &[&str]); 6] = [
+    (
+        Proxy::Nginx,
+        &[
+            "proxy_set_header Cookie $bw_cookie;",
+            "proxy_set_header Sec-Websocket-Protocol $bw_sec_websocket_protocol;",
+            "proxy_set_header X-Amzn-Oidc-Data \"\";",
+            "add_header Sec-WebSocket-Protocol $bw_answered always;",
+        ],
+    ),
+    (
+        Proxy::IngressNginx,
+        &["X-Amzn-Oidc-Data,Cookie,Sec-Websocket-Protocol", OFFER],
+    ),
+    (
+        Proxy::Traefik,
+        &[
+            "- X-Amzn-Oidc-Data\n          - Cookie\n          - Sec-Websocket-Protocol\n",
+            OFFER,
+        ],
+    ),
+    (
+        Proxy::Caddy,
+        &[
+            "\t\t\t\tCookie\n\t\t\t\tSec-Websocket-Protocol\n",
+            "@no_cookie header_regexp Cookie ^$",
+            "header_up -X-Amzn-Oidc-Data",
+            OFFER,
+        ],
+    ),
+    (
+        Proxy::EnvoyHttp,
+        &[
+            "                          - { exact: \"cookie\", ignore_case: true }",
+            "                          - { exact: \"sec-websocket-version\", ignore_case: true }",
+            "                          - { exact: \"sec-fetch-site\", ignore_case: true }",
+            "                          - { exact: \"x-amzn-oidc-data\", ignore_case: true }",
+            "                              - { exact: \"cookie\", ignore_case: true }",
+            "                              - { exact: \"sec-websocket-protocol\", ignore_case: true }",
+            OFFER,
+        ],
+    ),
+    (Proxy::EnvoyGrpc, &[]),
+];
+
+/// Each proxy replaces what it shares with other values by what bearward answers.
+#[test]
+fn t_req_11_each_recipe_takes_a_token_out_of_its_source() {
+    let resource = "resource = \"https://api.example.com/v1\"\n";
+    let text = EVERYTHING.replace(resource, &format!("{resource}{SOURCES}"));
+    let forwarded = text.replace("preset = ", "forward_token = true\npreset = ");
+    let forwarded = config(&forwarded);
+    let config = config(&text);
+    for (proxy, lines) in TAKEN_OUT {
+        let recipe = written(proxy, &config, Some("orders"));
+        for line in lines {
+            assert!(recipe.contains(line), "{proxy:?} {line}: {recipe}");
+        }
+        assert_eq!(recipe.contains(OFFER), lines.contains(&OFFER), "{proxy:?}");
+        // An application that receives the token gets the fields as they are.
+        let recipe = written(proxy, &forwarded, Some("orders"));
+        for line in ["bw_cookie", "Sec-Websocket-Protocol", "@no_cookie", OFFER] {
+            assert!(!recipe.contains(line), "{proxy:?} {line}: {recipe}");
+        }
+        let is_read = recipe.contains("- { exact: \"cookie\", ignore_case: true }");
+        assert_eq!(is_read, proxy == Proxy::EnvoyHttp, "{proxy:?}");
+    }
+    // bearward must see the token that it is to read.
+    let caddy = written(Proxy::Caddy, &config, Some("orders"));
+    assert!(!caddy.contains("request_header -X-Amzn-Oidc-*"));
+    assert!(!caddy.contains("request_header -X-Amzn-Oidc-Data"));
+}

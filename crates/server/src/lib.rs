@@ -23,7 +23,8 @@ mod trusted;
 pub use bearward_core as core;
 pub use bearward_core::{
     Algorithm, Challenge, ClaimPath, JwkSet, Policy, Principal, PrincipalKind, Profile,
-    ProtectedResourceMetadata, ProtectionSpace, Rejection, RequestHead, Requirements, UnixTime,
+    ProtectedResourceMetadata, ProtectionSpace, Rejection, RequestHead, Requirements, Source,
+    Sources, UnixTime,
 };
 
 pub use crate::authenticated::Authenticated;

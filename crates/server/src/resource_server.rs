@@ -11,7 +11,7 @@ use bearward_core::rejection::{InvalidRequest, InvalidToken, Rejection};
 use bearward_core::vouch::{AccessToken, IdTokenOf, TokenKind, Unvouched};
 use bearward_core::{
     Challenge, Claimed, Policy, Principal, ProtectedResourceMetadata, ProtectionSpace, RequestHead,
-    Requirements, UnixTime,
+    Requirements, Sources, UnixTime,
 };
 use foldhash::{HashMap, HashMapExt};
 use http::HeaderName;
@@ -38,6 +38,7 @@ struct Inner {
     headers: KnownHeaders,
     space: ProtectionSpace,
     metadata: Option<ProtectedResourceMetadata>,
+    sources: Sources,
     id_token_field: HeaderName,
     clock: Clock,
 }
@@ -69,8 +70,21 @@ impl ResourceServer {
         &self,
         head: impl Into<RequestHead<'r>>,
     ) -> Result<Authenticated, Rejection> {
+        self.authenticate_from(head, &self.0.sources).await
+    }
+
+    /// The same with these sources in place of the resource server's own, for a route that has others.
+    ///
+    /// # Errors
+    ///
+    /// As [`ResourceServer::authenticate`].
+    pub async fn authenticate_from<'r>(
+        &self,
+        head: impl Into<RequestHead<'r>>,
+        sources: &Sources,
+    ) -> Result<Authenticated, Rejection> {
         // INVARIANT: we admit only a JWS, whose three parts are base64url, so no other characters.
-        let credentials = UncheckedCredentials::parse(head.into())?;
+        let credentials = UncheckedCredentials::parse_from(head.into(), sources)?;
         let claimed = self.vouch(credentials.for_jws(), self.now()).await;
         match claimed.and_then(|claimed| Ok(claimed.proven(Evidence::NONE)?)) {
             Ok(principal) => Ok(Authenticated { principal }),
@@ -137,6 +151,12 @@ impl ResourceServer {
     #[must_use]
     pub fn metadata(&self) -> Option<&ProtectedResourceMetadata> {
         self.0.metadata.as_ref()
+    }
+
+    /// Where a request may carry its token in addition to `Authorization`.
+    #[must_use]
+    pub fn sources(&self) -> &Sources {
+        &self.0.sources
     }
 
     /// The state of the keys of each issuer, in the order of their names, for health endpoints and metrics.
@@ -313,6 +333,7 @@ pub struct ResourceServerBuilder {
     metadata: Option<ProtectedResourceMetadata>,
     token_cache: Option<TokenCache>,
     kept: Kept,
+    sources: Sources,
     id_token_field: HeaderName,
     transport: Option<Arc<dyn Transport>>,
     clock: Clock,
@@ -326,6 +347,7 @@ impl Default for ResourceServerBuilder {
             metadata: None,
             token_cache: None,
             kept: Kept::default(),
+            sources: Sources::default(),
             id_token_field: HeaderName::from_static("x-id-token"),
             transport: None,
             clock: Arc::new(|| SystemTime::now().into()),
@@ -368,6 +390,12 @@ impl ResourceServerBuilder {
     /// keys and policies, and the cache limits are equal.
     pub fn keep_keys_of(mut self, other: &ResourceServer) -> Self {
         self.kept.0.push(other.clone());
+        self
+    }
+
+    /// Where a request may carry its token in addition to `Authorization`. Default: nowhere.
+    pub fn sources(mut self, sources: Sources) -> Self {
+        self.sources = sources;
         self
     }
 
@@ -433,7 +461,12 @@ impl ResourceServerBuilder {
             kept.or_else(|| settings.build().map(Arc::new))
         });
         let mut space = self.space;
-        if let Some(metadata) = &self.metadata {
+        let sources = self.sources;
+        let metadata = self.metadata.map(|metadata| match sources.has_query() {
+            true => metadata.sources(&sources),
+            false => metadata,
+        });
+        if let Some(metadata) = &metadata {
             let named = space.resource_metadata(metadata.url());
             space = named.map_err(|_| BuildError::Url)?;
         }
@@ -443,7 +476,8 @@ impl ResourceServerBuilder {
             cache_settings: self.token_cache,
             headers: KnownHeaders::new(),
             space,
-            metadata: self.metadata,
+            metadata,
+            sources,
             id_token_field: self.id_token_field,
             clock: self.clock,
         })))

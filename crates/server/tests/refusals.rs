@@ -5,15 +5,15 @@ use std::pin::pin;
 
 use bearward::core::credentials::Credentials;
 use bearward::core::rejection::{InvalidRequest, InvalidToken};
-use bearward::{Rejection, RequestHead, ResourceServer};
+use bearward::{Issuer, Rejection, RequestHead, ResourceServer, Source, Sources};
 use bearward_testing::SigningKey;
 use http::HeaderValue;
 use serde_json::json;
 use tokio::time::sleep;
 
 use crate::fixture::{
-    JWKS, KID_UNKNOWN, SECOND, START, decide, decide_at_once, decide_text, good, issuer, key,
-    next_key, poll_once, reason, request, warm, with_kid,
+    JWKS, KID_UNKNOWN, SECOND, START, builder, decide, decide_at_once, decide_text, good, issuer,
+    key, next_key, policy, poll_once, reason, request, warm, with_kid,
 };
 use crate::network::Network;
 
@@ -283,4 +283,54 @@ fn base64(key: &SigningKey) -> String {
     let pem = key.public_key_pem().unwrap();
     let lines = pem.lines().filter(|line| !line.starts_with("-----"));
     lines.collect()
+}
+
+/// The server with these sources, and a request that carries the token in this field.
+async fn decide_from(sources: Sources, (name, value): (&'static str, String)) -> &'static str {
+    let network = issuer();
+    let issuer = Issuer::jwks_uri(policy(), JWKS);
+    let builder = builder(network.clone()).issuer(issuer).sources(sources);
+    let server = builder.build().unwrap();
+    server.attempted().await;
+    sleep(60 * SECOND).await;
+    let mut request = http::Request::post("/orders").body(()).unwrap();
+    let value = HeaderValue::try_from(value).unwrap();
+    request.headers_mut().insert(name, value);
+    match server.authenticate(&request).await {
+        Ok(_) => "admitted",
+        Err(refused) => refused.reason(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn t_req_04_a_token_is_read_where_the_server_has_a_source() {
+    let on = || {
+        let sources = [
+            Source::field("X-Token").unwrap(),
+            Source::cookie("token").unwrap(),
+        ];
+        Sources::new(sources).unwrap()
+    };
+    let token = good().sign();
+    let assertion = ("x-token", token.clone());
+    let cookie = ("cookie", format!("token={token}"));
+    let expired = ("x-token", good().expires_at(START).sign());
+    let bound = ("x-token", good().claim("cnf", json!({"jkt": "x"})).sign());
+    for (sources, field, expected) in [
+        (on(), assertion.clone(), "admitted"),
+        (Sources::default(), assertion, "no_credentials"),
+        (on(), cookie.clone(), "csrf_origin"),
+        (Sources::default(), cookie, "no_credentials"),
+        (on(), expired, "token_expired"),
+        // It counts as Bearer.
+        (on(), bound, "cnf_not_proven"),
+        (
+            on(),
+            ("x-token", format!("{token}=,")),
+            "malformed_credentials",
+        ),
+    ] {
+        let name = field.0;
+        assert_eq!(decide_from(sources, field).await, expected, "{name}");
+    }
 }

@@ -1,6 +1,6 @@
 //! The layer: a resource server and requirements.
 
-use bearward::{Requirements, ResourceServer};
+use bearward::{Requirements, ResourceServer, Sources};
 use http::{Extensions, Uri};
 
 /// Admits only authenticated requests that meet the requirements.
@@ -16,6 +16,7 @@ pub struct BearerLayer {
     pub(crate) server: ResourceServer,
     pub(crate) access: Access,
     pub(crate) requirements: Vec<Requirements>,
+    pub(crate) sources: Sources,
     pub(crate) original_uri: fn(&Extensions) -> Option<&Uri>,
 }
 
@@ -33,6 +34,7 @@ impl BearerLayer {
             server: server.clone(),
             access: Access::Required,
             requirements: Vec::new(),
+            sources: server.sources().clone(),
             original_uri: |_| None,
         }
     }
@@ -47,6 +49,13 @@ impl BearerLayer {
     /// Adds these requirements; a request must meet all of them.
     pub fn require(mut self, requirements: Requirements) -> Self {
         self.requirements.push(requirements);
+        self
+    }
+
+    /// Where requests to these routes may carry their token in addition to `Authorization`, in place of
+    /// what the [resource server](ResourceServer::sources) says.
+    pub fn sources(mut self, sources: Sources) -> Self {
+        self.sources = sources;
         self
     }
 

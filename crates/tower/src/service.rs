@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bearward::{Authenticated, Principal, Rejection, RequestHead, ResourceServer};
+use bearward::{Authenticated, Principal, Rejection, RequestHead, ResourceServer, Sources};
 use http::request::Parts;
 use http::{Extensions, Request, Response};
 use tower_layer::Layer;
@@ -68,12 +68,13 @@ where
     }
 }
 
-/// A layer's message to inner layers, in the extensions: whom it authenticated, and with which
-/// resource server. The principal next to it is for the application, which may replace it.
+/// A layer's message to inner layers, in the extensions: whom it authenticated, with which resource
+/// server, and from which sources. The principal next to it is for the application, which may replace it.
 #[derive(Clone)]
 struct Outer {
     principal: Principal,
     by: ResourceServer,
+    sources: Sources,
 }
 
 impl BearerLayer {
@@ -82,7 +83,7 @@ impl BearerLayer {
         let head = self.head(parts);
         let principal = match self.authenticated(&parts.extensions) {
             Some(principal) => principal,
-            None => match self.server.authenticate(head).await {
+            None => match self.server.authenticate_from(head, &self.sources).await {
                 Ok(Authenticated { principal, .. }) => principal,
                 Err(Rejection::NoCredentials) if self.admits_nobody() => return Ok(None),
                 Err(rejection) => return Err(rejection),
@@ -106,10 +107,16 @@ impl BearerLayer {
         )
     }
 
-    /// The principal that an outer layer authenticated with the same resource server.
+    /// The principal that an outer layer authenticated with the same resource server, from the same
+    /// sources.
     fn authenticated(&self, extensions: &Extensions) -> Option<Principal> {
-        let Outer { principal, by } = extensions.get()?;
-        by.is_same(&self.server).then(|| principal.clone())
+        let Outer {
+            principal,
+            by,
+            sources,
+        } = extensions.get()?;
+        let is_same = by.is_same(&self.server) && *sources == self.sources;
+        is_same.then(|| principal.clone())
     }
 
     fn admits_nobody(&self) -> bool {
@@ -123,6 +130,7 @@ impl BearerLayer {
                 extensions.insert(Outer {
                     principal,
                     by: self.server.clone(),
+                    sources: self.sources.clone(),
                 });
             }
             // Nobody means nobody, whatever a layer further out has left here.

@@ -1,6 +1,6 @@
 //! Layers within layers, of one resource server and of several.
 
-use bearward::{Policy, Principal, Profile, Requirements};
+use bearward::{Policy, Principal, Profile, Requirements, Source, Sources};
 use bearward_testing::conformance::{AUDIENCE, ISSUER, policy};
 use bearward_testing::token::{CLIENT_ID, ROLES, SUBJECT};
 use bearward_tower::BearerLayer;
@@ -225,4 +225,31 @@ async fn a_principal_that_no_layer_left_is_not_believed() {
 
 fn requirements() -> bearward::core::requirements::RequirementsBuilder {
     Requirements::builder()
+}
+
+/// An inner layer that reads a token elsewhere does not take over what the outer one found.
+#[tokio::test]
+async fn t_req_04_each_layer_reads_its_own_sources() {
+    let server = server();
+    let field = Sources::new([Source::field("X-Token").unwrap()]).unwrap();
+    let token = good().sign();
+    let by_field = || {
+        let request = Request::get("/orders").header("x-token", &token);
+        request.body(()).unwrap()
+    };
+    let plain = || BearerLayer::new(&server);
+    let reading = || plain().sources(field.clone());
+    for (outer, inner, expected) in [
+        (reading(), reading(), None),
+        (reading(), plain(), Some("no_credentials")),
+        (plain().optional(), reading(), None),
+        (plain(), reading(), Some("no_credentials")),
+    ] {
+        let stack = outer.layer(inner.layer(who()));
+        let response = answer(&stack, by_field()).await;
+        assert_eq!(reason(&response), expected);
+    }
+    let server = trusting([policy(ISSUER)]).sources(field).build().unwrap();
+    let response = answer(&BearerLayer::new(&server).layer(who()), by_field()).await;
+    assert_eq!(response.body(), SUBJECT);
 }

@@ -6,7 +6,8 @@
 use std::path::Path;
 
 use bearward::explain::{Anatomy, Asked, Keys, Report};
-use bearward_core::JwkSet;
+use bearward_core::credentials::Credentials;
+use bearward_core::{JwkSet, RequestHead, Sources};
 use bearward_gateway::config::Config;
 use bearward_gateway::host::canonical_host;
 use bearward_gateway::original::Original;
@@ -95,7 +96,10 @@ impl Explained {
             selected().any(|route| route.access != Access::Public)
                 && selected().all(|route| route.allows(target))
         });
-        let anatomy = token.filter(|_| token_counts).map(Anatomy::of);
+        let given = token.filter(|_| token_counts);
+        let in_url = selection.as_ref().filter(|_| token_counts);
+        let in_url = in_url.and_then(|selection| token_in_url(&request, &selection.sources()));
+        let anatomy = given.or(in_url.as_deref()).map(Anatomy::of);
         let asked = asked(&config, anatomy.as_ref(), clock)?;
         let token = anatomy.as_ref().map(|anatomy| Report::new(anatomy, &asked));
         let principal = token.as_ref().and_then(Report::principal);
@@ -113,10 +117,7 @@ impl Explained {
         let outcome = match (&token, &asked.keys) {
             // The gate could not decide without the keys.
             (Some(report), Keys::Unavailable(error)) => Outcome::without_keys(report, error),
-            _ => {
-                let given = anatomy.as_ref().map(|anatomy| anatomy.given);
-                decide(&config, &asked, &request, given)?
-            }
+            _ => decide(&config, &asked, &request, given)?,
         };
         Ok(Self {
             path,
@@ -131,6 +132,14 @@ impl Explained {
     pub(super) const fn exit(&self) -> Exit {
         self.outcome.exit()
     }
+}
+
+/// The token in the query, if a route reads it there.
+fn token_in_url(request: &Request, sources: &Sources) -> Option<Vec<u8>> {
+    let (uri, none) = (request.url.target.parse().ok()?, HeaderMap::new());
+    let head = RequestHead::new(&request.method, &uri, &none);
+    let found = Credentials::parse_from(head, sources).ok()?;
+    Some(found.access_token().to_vec())
 }
 
 /// What to check a token against: the policy of the issuer it names, or else of the first.

@@ -36,6 +36,7 @@ pub struct IdentityBuilder {
     preset: Preset,
     fields: Vec<(String, ClaimSource, Encoding)>,
     token: Token,
+    token_fields: Vec<HeaderName>,
     id_token_field: HeaderName,
     underscores: Underscores,
     removed: Vec<HeaderName>,
@@ -49,6 +50,7 @@ impl Default for IdentityBuilder {
             preset: Preset::default(),
             fields: Vec::new(),
             token: Token::default(),
+            token_fields: Vec::new(),
             id_token_field: ID_TOKEN_FIELD,
             underscores: Underscores::default(),
             removed: Vec::new(),
@@ -79,6 +81,14 @@ impl IdentityBuilder {
     /// Whether the application receives the credentials. Default: [`Token::Strip`].
     pub fn token(mut self, token: Token) -> Self {
         self.token = token;
+        self
+    }
+
+    /// A field that may carry an access token, as a route's sources name it; call again for more.
+    pub fn token_field(mut self, field: HeaderName) -> Self {
+        if !self.token_fields.contains(&field) {
+            self.token_fields.push(field);
+        }
         self
     }
 
@@ -141,10 +151,28 @@ impl IdentityBuilder {
             let says = Says::Claim(source, encoding);
             fields.push(Field { name, says });
         }
+        self.check_token_fields(&fields, &never_set)?;
         self.check_removed()?;
         let identity = self.clone().identity(fields, never_set);
         self.check_kept(&identity)?;
         Ok(identity)
+    }
+
+    fn check_token_fields(
+        &self,
+        fields: &[Field],
+        never_set: &[HeaderName],
+    ) -> Result<(), IdentityBuildError> {
+        for name in &self.token_fields {
+            let ours = fields.iter().map(|field| &field.name).chain(never_set);
+            let mut ours = ours.chain([&self.id_token_field]);
+            let is_ours = ours.any(|ours| ours == name);
+            let is_reserved = spelling::has_reserved_prefix(name.as_str());
+            if is_ours || is_reserved || parse_name(name.as_str()).is_err() {
+                return Err(IdentityBuildError::TokenField(name.clone()));
+            }
+        }
+        Ok(())
     }
 
     fn check_removed(&self) -> Result<(), IdentityBuildError> {
@@ -177,14 +205,21 @@ impl IdentityBuilder {
         let removed = removed.map(|name| misleading::fold(name.as_str()).into_owned());
         let mut removed: Vec<_> = removed.collect();
         removed.sort_unstable();
+        let mut kept = self.kept;
+        if self.token == Token::Forward {
+            // The operator has said who sets them.
+            let is_misleading = |name: &&HeaderName| misleading::find(name.as_str()).is_some();
+            kept.extend(self.token_fields.iter().filter(is_misleading).cloned());
+        }
         Identity::from(Settings {
             fields,
             never_set,
             token: self.token,
+            token_fields: self.token_fields,
             id_token_field: self.id_token_field,
             underscores: self.underscores,
             removed,
-            kept: self.kept,
+            kept,
             max_bytes: self.max_bytes,
         })
     }
@@ -235,6 +270,11 @@ pub enum IdentityBuildError {
     /// The name means something else to a proxy or server.
     #[error("{0} cannot be an identity field: it has another meaning")]
     Reserved(HeaderName),
+    /// The name means something else, also to the gateway, or is not plain.
+    #[error(
+        "{0} cannot carry an access token: it has another meaning, or its name is not letters, digits and up to 6 hyphens"
+    )]
+    TokenField(HeaderName),
 }
 
 /// Letters, digits and hyphens: some servers read `_` and `.` as `-`, others drop the field.

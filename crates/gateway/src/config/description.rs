@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use bearward::Profile;
+use bearward::core::source::TokenEncoding;
 use bearward_gate::identity::{Encoding, Preset};
 use bearward_gate::route::{Access, Preflight, Router};
 
@@ -116,10 +117,22 @@ table! {
         realm: Text = defaulted("api", "The realm of challenges."),
         resource: Text = optional("The URL of the protected resource. With it, challenges link to the resource's metadata. The gateway serves the metadata itself: in place of the application (reverse proxy, ext_authz), and on the forward-auth listener. With forward auth, the proxy must send requests for the metadata there (`bearward gen-config` includes this)."),
         scopes: Texts = optional("The scopes that clients may request, published in the metadata. Needs `resource`."),
-        origins: Texts = optional("Origins such as `https://app.example.com` whose pages may read a refusal and its challenge (CORS). This does not change the application's own answers. With ingress-nginx it has no effect."),
+        origins: Texts = optional("Origins such as `https://app.example.com` whose pages may read a refusal and its challenge (CORS), and may send requests that a cookie authenticates, where a cookie is one of the `sources`. This does not change the application's own answers. With ingress-nginx it has no effect."),
         allow_credentials: Flag = defaulted("false", "Lets pages of `origins` also read refusals of requests that the browser sends with credentials of its own: cookies or client certificates (`Access-Control-Allow-Credentials`). Not needed for `Authorization`, which a page sets itself. Needs `origins`."),
         id_token_header: Text = optional("The field in which a client sends an ID token for re-authentication. Default: `X-Id-Token`."),
+        sources: Each<Source> = optional("Where requests may carry their token in addition to `Authorization`, on every route that has no `sources` of its own. Default: nowhere else.").under("[[protection.sources]]"),
         router: Option<Router> = optional("How the application reads paths, for routes where neither the route nor its upstream sets it: see [routers.md](routers.md). Default: `strict`."),
+    }
+}
+
+table! {
+    SOURCE: Source, "A place other than `Authorization` that may carry an access token, which then counts as `Bearer`. Each table has exactly one of `field`, `cookie`, `websocket_protocol`, `websocket_prefix` and `query`. A request must carry its token in one place alone: in two, or next to any `Authorization`, it is refused (`multiple_credentials`). A place that is not listed is never read. The token is taken out of every request before the application gets it, unless `forward_token` of `[identity]` is set; see [sources.md](sources.md)." {
+        field: Text = optional("A field whose whole value is the token, such as `Cf-Access-Jwt-Assertion`. Letters, digits and up to 6 hyphens."),
+        cookie: Text = optional("A cookie. WebSocket handshakes, and requests with other methods than GET, HEAD, OPTIONS and TRACE, must then come from a page of the same origin or of one of `origins` (`csrf_origin`)."),
+        websocket_protocol: Text = optional("A WebSocket subprotocol that is followed by the token as the next one: with `bearer`, `new WebSocket(url, [\"bearer\", token])`."),
+        websocket_prefix: Text = optional("The start of a WebSocket subprotocol, which the token follows, such as `base64url.bearer.authorization.k8s.io.`. Browsers must offer another subprotocol as well, for the response to name."),
+        encoding: TokenEncoding = chosen("How the token is written after `websocket_prefix`: as it is, or in base64url without padding, as Kubernetes has it."),
+        query: Text = optional("A query parameter, such as `access_token`. Logs, histories and `Referer` keep it, so RFC 9700 §4.3.2 advises against it; `check` warns of it. Not with `[listen.forward_auth]`, where nothing could take it out of the URL, unless `forward_token` is set."),
     }
 }
 
@@ -180,6 +193,7 @@ table! {
         methods: TextOrTexts = optional("The methods that it matches, and no others: `GET` does not include `HEAD`, and a request with another method goes to the next route that matches. Default: every method. The method is that of the request line: fields and query parameters that name another one are removed or refused, but the gateway does not see a form field `_method` in a body. If the framework honours that field (Rails, Laravel, Symfony), turn it off in the framework, or let the route for `POST` require everything that the one for `DELETE` requires."),
         access: Access = chosen("Who may use it: only authenticated requests, also requests without credentials, or everybody."),
         require: TextOrTexts = optional("Names of requirements, all of which must be met."),
+        sources: Each<Source> = optional("Where its requests may carry their token in addition to `Authorization`, in place of the `sources` of `[protection]`; `[]` is nowhere else.").under("[[routes.sources]]"),
         paths: Paths = chosen("Which paths pass. With `exact`, only those that every server reads in the same way. With `tolerant`, also those with `//`, `%2F`, `;`, `%3B`, or a dot or space at the end of a segment, which some servers repair: see [routers.md](routers.md). Each path that a server could make of such a one must have a route, and all these routes must be tolerant and admit the request. A mistake if a route below the same prefix requires more."),
         allow_encoded_slash: Flag = defaulted("false", "Deprecated: use `paths`. Lets paths with `%2F` pass. The application must not treat it as a slash."),
         allow_semicolon: Flag = defaulted("false", "Deprecated: use `paths`. Lets paths with `;` pass. The application must not strip parameters before it matches the path."),
@@ -283,6 +297,7 @@ words!(Encoding {
 });
 words!(Recognition { "by_kind": ByKind, "by_audience": ByAudience });
 words!(Paths { "exact": Exact, "tolerant": Tolerant });
+words!(TokenEncoding { "plain": Plain, "base64url": Base64Url });
 words!(Preflight { "authenticated": Authenticated, "passes": Passes });
 words!(Preset { "bearward": Bearward, "authgear": Authgear, "none": None });
 words!(Protocol { "http1": Http1, "http2": Http2, "auto": Auto });

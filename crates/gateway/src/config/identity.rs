@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use bearward::ClaimPath;
+use bearward::{ClaimPath, Sources};
 use bearward_gate::identity::{
     ClaimSource, Encoding, Identity, IdentityBuildError, IdentityBuilder, Preset, Token,
     Underscores,
@@ -14,13 +14,17 @@ use super::key::Key;
 use super::mistakes::Code;
 use super::reader::{At, Fields, Texts};
 
-/// Also keeps the fields that `method_overrides` names.
+/// Also keeps the fields that `method_overrides` names, and knows those that may carry a token.
 pub(super) fn read(
     fields: &Fields<'_, Root>,
     id_token_field: Option<&HeaderName>,
     method_overrides: &[HeaderName],
+    sources: &Sources,
 ) -> Identity {
     let mut builder = Identity::builder();
+    for name in sources.fields() {
+        builder = builder.token_field(name.clone());
+    }
     for name in method_overrides {
         // Any other name has no effect.
         let alone = Identity::builder().keep(name.clone());
@@ -101,7 +105,9 @@ impl Parts<'_> {
             let at = self.kept.iter().position(|kept| kept.value == *name)?;
             return Some(self.kept.remove(at).span);
         }
-        let (IdentityBuildError::Duplicate(name) | IdentityBuildError::Reserved(name)) = error
+        let (IdentityBuildError::Duplicate(name)
+        | IdentityBuildError::Reserved(name)
+        | IdentityBuildError::TokenField(name)) = error
         else {
             return None;
         };

@@ -10,7 +10,7 @@ use bearward::issuer_url::{IssuerUrl, IssuerUrlError, PlainHttp};
 use bearward::resource_server::ResourceServerBuilder;
 use bearward::{
     Algorithm, BuildError, Issuer, JwkSet, Policy, ProtectedResourceMetadata, ProtectionSpace,
-    ResourceServer, TokenCache,
+    ResourceServer, Sources, TokenCache,
 };
 use bearward_gate::identity::DERIVED_BYTES;
 use bearward_gate::original::Original;
@@ -136,6 +136,12 @@ impl ServerSettings {
             builder = builder.issuer(issuer);
         }
         Ok(builder)
+    }
+
+    /// Publishes the methods of presenting a token that these sources are.
+    pub(super) fn publish(&mut self, sources: &Sources) {
+        let metadata = self.metadata.take();
+        self.metadata = metadata.map(|metadata| metadata.sources(sources));
     }
 
     /// Builds the resource server, which at once starts to fetch the keys that `before` does not have.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use bearward::Sources;
 use bearward_gate::route::{Access, Mode, PathPattern, PathPatternError, Route, Tolerance};
 use bearward_gate::target::{Oddities, Oddity};
 use http::Method;
@@ -16,10 +17,12 @@ use super::reader::Fields;
 use super::report_duplicates;
 use super::requirements::Named;
 use super::route_order::{self, Placed};
+use super::sources;
 
-pub(super) fn read(
-    fields: &Fields<'_, Root>,
+pub(super) fn read<'t>(
+    fields: &Fields<'t, Root>,
     requirements: &Named<'_>,
+    sources: &sources::Reader<'t>,
     listen: &Listen,
 ) -> Vec<Route> {
     let tables = ROOT.routes.read(fields);
@@ -45,6 +48,7 @@ pub(super) fn read(
         .iter()
         .map(|table| {
             let mut route = read_one(table, requirements);
+            route.sources = read_sources(table, sources);
             route.upstream = upstream(table, names.as_ref(), listen);
             let of_upstream = || routers.get(route.upstream.as_deref()?).copied();
             let said = ROUTE.router.read(table).or_else(of_upstream).or(general);
@@ -124,6 +128,23 @@ fn tolerance(fields: &Fields<'_, description::Route>) -> Tolerance {
 
 const REPLACEMENT: &str = "use `paths = \"tolerant\"`, which also requires a route for each path that a server \
                            could make of such a one";
+
+fn read_sources<'t>(
+    fields: &Fields<'t, description::Route>,
+    sources: &sources::Reader<'t>,
+) -> Sources {
+    let is_public = ROUTE.access.read(fields) == Access::Public;
+    let read = sources.read(&ROUTE.sources, fields);
+    if is_public && fields.has(&ROUTE.sources) {
+        let message = "a public route ignores credentials, so it reads no `sources`";
+        let help = "leave out `access` or `sources`";
+        fields.report(Code::Value, &ROUTE.sources, message, help);
+    }
+    match is_public {
+        true => Sources::default(),
+        false => read,
+    }
+}
 
 fn upstream(
     fields: &Fields<'_, description::Route>,

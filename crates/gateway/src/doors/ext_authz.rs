@@ -6,12 +6,13 @@
 //! an admission.
 
 use bearward_gate::decision::{Admission, Decision, Reason, Refusal};
+use bearward_gate::gate::Gate;
 use bearward_gate::grpc;
 use bearward_gate::host::is_host;
 use bearward_gate::original::{Original, is_grpc};
 use bearward_gate::peer::{Peer, TrustedPeers};
 use bearward_gate::publication::Published;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use tonic::Response;
 
@@ -68,7 +69,7 @@ impl ExtAuthz {
         let original = Original::new(&request.method, request.target, host, headers);
         match in_force.decide(&original).await {
             Decision::Admit(admission) => {
-                let response = admit(&in_force, &admission, headers);
+                let response = admit(&in_force, &admission, &original);
                 (response, Decision::Admit(admission))
             }
             Decision::Publish(published) => publish(published),
@@ -147,22 +148,57 @@ fn is_bearer(value: &http::HeaderValue) -> bool {
     scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"Bearer "))
 }
 
-fn admit(in_force: &InForce, admission: &Admission, sent: &HeaderMap) -> CheckResponse {
+fn admit(in_force: &InForce, admission: &Admission, original: &Original<'_>) -> CheckResponse {
     let fields = &admission.identity;
     // A field that the client sent in another spelling reaches the application unless it is named here.
-    let remove = in_force.gate().identity().to_remove(fields, sent);
+    let remove = in_force
+        .gate()
+        .identity()
+        .to_remove(fields, original.headers);
     let principal = admission.principal.as_ref();
+    let set = fields.set.iter();
+    let mut ok = OkHttpResponse {
+        headers: set.map(|(name, value)| field(name, value)).collect(),
+        headers_to_remove: remove.map(str::to_owned).collect(),
+        response_headers_to_add: Vec::new(),
+        query_parameters_to_remove: Vec::new(),
+    };
+    take_out_token(&mut ok, in_force.gate(), original);
     CheckResponse {
         status: Some(Status { code: OK }),
         dynamic_metadata: principal.map(|principal| metadata::of(principal.all_claims())),
-        http_response: Some(HttpResponse::Ok(OkHttpResponse {
-            headers: fields
-                .set
-                .iter()
-                .map(|(name, value)| field(name, value))
-                .collect(),
-            headers_to_remove: remove.map(str::to_owned).collect(),
-        })),
+        http_response: Some(HttpResponse::Ok(ok)),
+    }
+}
+
+/// Has Envoy take a token out of the places that it shares with other values, and complete the
+/// response to a handshake that lost a subprotocol by this.
+fn take_out_token(ok: &mut OkHttpResponse, gate: &Gate, original: &Original<'_>) {
+    let sent = original.headers;
+    let mut parameters = gate.sources().token_parameters(original.target).peekable();
+    if parameters.peek().is_some() {
+        // RFC 6750 §2.3.
+        let private = http::HeaderValue::from_static("private");
+        let private = with_action(&CACHE_CONTROL, &private, APPEND);
+        ok.response_headers_to_add.push(private);
+    }
+    let Some(sources) = gate.stripped_sources() else {
+        return;
+    };
+    ok.query_parameters_to_remove = parameters.map(str::to_owned).collect();
+    for name in sources.shared_fields() {
+        let rest = sources.rest_of(&name, sent);
+        match &rest {
+            rest if rest.as_ref() == sent.get(&name) => {}
+            Some(rest) => ok.headers.push(field(&name, rest)),
+            None => ok.headers_to_remove.push(name.to_string()),
+        }
+    }
+    if let Some(handshake) = sources.handshake(sent)
+        && let Some(marker) = handshake.marker()
+    {
+        let marker = with_action(&SEC_WEBSOCKET_PROTOCOL, marker, ADD_IF_ABSENT);
+        ok.response_headers_to_add.push(marker);
     }
 }
 
@@ -222,6 +258,10 @@ fn denied(
 }
 
 fn field(name: &HeaderName, value: &http::HeaderValue) -> HeaderValueOption {
+    with_action(name, value, OVERWRITE)
+}
+
+fn with_action(name: &HeaderName, value: &http::HeaderValue, action: i32) -> HeaderValueOption {
     HeaderValueOption {
         header: Some(HeaderValue {
             key: name.to_string(),
@@ -229,10 +269,16 @@ fn field(name: &HeaderName, value: &http::HeaderValue) -> HeaderValueOption {
             value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
             raw_value: Vec::new(),
         }),
-        append_action: OVERWRITE,
+        append_action: action,
         keep_empty_value: true,
     }
 }
+
+/// `HeaderAppendAction::APPEND_IF_EXISTS_OR_ADD`.
+const APPEND: i32 = 0;
+
+/// `HeaderAppendAction::ADD_IF_ABSENT`.
+const ADD_IF_ABSENT: i32 = 1;
 
 /// `HeaderAppendAction::OVERWRITE_IF_EXISTS_OR_ADD`.
 const OVERWRITE: i32 = 2;

@@ -17,6 +17,7 @@ use std::borrow::Cow;
 
 use bearward::RequestHead;
 use bearward_gate::decision::{Admission, Decision, Reason, Refusal};
+use bearward_gate::gate::Gate;
 use bearward_gate::original::Original;
 pub use bearward_gate::peer::{Peer, TrustedPeers};
 use bearward_gate::publication::Published;
@@ -98,17 +99,23 @@ fn admit(
     sent: &HeaderMap,
 ) -> Answered {
     let identity = &admission.identity;
+    let shared = rests(in_force.gate(), sent);
     let fields = identity.set.len().saturating_add(identity.remove.len());
+    let fields = fields.saturating_add(shared.len()).saturating_add(1);
     let mut response = answer(StatusCode::OK, StatusCode::OK, "", fields);
     let headers = response.headers_mut();
+    let emptied = shared.iter().filter(|(_, rest)| rest.is_none());
+    let emptied = emptied.map(|(name, _)| name);
     match &dialect.removal {
         Removal::Empty => {
-            for name in &identity.remove {
+            for name in identity.remove.iter().chain(emptied) {
                 headers.insert(name, HeaderValue::from_static(""));
             }
         }
         Removal::Listed(field) => {
             let names = in_force.gate().identity().to_remove(identity, sent);
+            let emptied = emptied.filter(|name| sent.contains_key(*name));
+            let names = names.chain(emptied.map(HeaderName::as_str));
             let list = names.collect::<Vec<_>>().join(", ");
             match HeaderValue::try_from(list) {
                 Ok(list) => headers.insert(field, list),
@@ -123,7 +130,31 @@ fn admit(
     for (name, value) in &identity.set {
         headers.insert(name, value.clone());
     }
+    for (name, rest) in shared {
+        if let Some(rest) = rest {
+            headers.insert(name, rest);
+        }
+    }
+    if let Some(field) = &dialect.subprotocol
+        && let Some(handshake) = in_force.gate().sources().handshake(sent)
+        && let Some(marker) = handshake.marker()
+    {
+        headers.insert(field, marker.clone());
+    }
     (response, Some(Decision::Admit(admission)))
+}
+
+/// What the application gets of each field that may carry a token next to other values. The proxy
+/// replaces the client's field by it, whether or not there was a token.
+fn rests(gate: &Gate, sent: &HeaderMap) -> Vec<(HeaderName, Option<HeaderValue>)> {
+    let Some(sources) = gate.stripped_sources() else {
+        return Vec::new();
+    };
+    let rest = |name: HeaderName| {
+        let rest = sources.rest_of(&name, sent);
+        (name, rest)
+    };
+    sources.shared_fields().map(rest).collect()
 }
 
 /// The refusal, with a status that the proxy treats as a refusal.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use bearward::{
     Authenticated, Challenge, Principal, Rejection, RequestHead, Requirements, ResourceServer,
+    Sources,
 };
 use bearward_gate::decision::{Decision, Verdict};
 use bearward_gate::gate::{Authenticator, Gate};
@@ -72,8 +73,12 @@ impl InForce {
 }
 
 impl Authenticator for InForce {
-    async fn authenticate(&self, head: RequestHead<'_>) -> Result<Principal, Rejection> {
-        let authenticated = self.server.authenticate(head).await;
+    async fn authenticate(
+        &self,
+        head: RequestHead<'_>,
+        sources: &Sources,
+    ) -> Result<Principal, Rejection> {
+        let authenticated = self.server.authenticate_from(head, sources).await;
         authenticated.map(Authenticated::into_principal)
     }
 

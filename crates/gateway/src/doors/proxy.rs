@@ -31,6 +31,7 @@ mod places;
 mod serve;
 mod settings;
 mod streams;
+mod token;
 mod tunnel;
 mod upload;
 pub(super) mod upstream;
@@ -72,6 +73,7 @@ pub(crate) use self::places::{Most, Purpose, SharedMost};
 use self::places::{Place, Room};
 pub use self::serve::serve;
 pub use self::settings::{Expiry, Settings};
+use self::token::TokenTraces;
 use self::tunnel::Tunnel;
 use self::upload::{Progress, Unread, Upload};
 pub(crate) use self::upstream::IDLE_MAX;
@@ -207,6 +209,7 @@ impl Proxy {
             upstream,
         };
         entrance.enter(inbound.client, outlook, exchange)?;
+        let traces = TokenTraces::of(in_force.gate(), request.headers(), request.uri());
         let trailers = (kind == Kind::Grpc).then(|| in_force.gate().identity().clone());
         let (head, body) = take(request, self.settings.client_idle, trailers);
         let outbound = Outbound {
@@ -218,7 +221,8 @@ impl Proxy {
             host,
             exchange,
         };
-        let (response, lease) = outbound.send(head, body).await?;
+        let (mut response, lease) = outbound.send(head, body).await?;
+        traces.clean_response(&mut response);
         exchange.answered(ADMITTED, response.status());
 
         let tunnel = agreed(&response, upgrade, client)?;
@@ -332,8 +336,9 @@ impl Outbound<'_> {
             head.version == Version::HTTP_2 && fields::wants_trailers(&head.headers);
         // They are about the client's connection.
         head.extensions = Extensions::new();
-        let identity = self.in_force.gate().identity();
-        fields::clean_request(&mut head.headers, self.inbound.trust, identity);
+        let gate = self.in_force.gate();
+        fields::clean_request(&mut head.headers, self.inbound.trust, gate.identity());
+        token::take_out(gate, &mut head).ok_or_else(|| Box::new(Answer::internal()))?;
         let is_repeatable = body.is_end_stream() && head.method.is_idempotent();
         let copy = is_repeatable.then(|| head.clone());
         let again = |progress: &Arc<Progress>| {

@@ -4,7 +4,7 @@ use super::application::{Application, Http};
 use super::bearward::Bearward;
 use super::forward_auth::ForwardAuth;
 use super::metadata::{self, Metadata};
-use super::names::Names;
+use super::names::{Name, Names};
 use super::place::{Kind, Place};
 use super::tls::{ClientCertificate, Tls};
 use super::{LIMIT, RecipeError, fragment, lines};
@@ -24,9 +24,9 @@ Every handler in front of the application is inside this `route`, below `forward
     let names = &recipe.names;
     let connection = names.in_connection();
     let (stripped, misleading) = (stripped(names), misleading(names));
-    let copied = lines(&names.identity, |name| {
-        format!("\t\t\t\t{}\n", name.title())
-    });
+    let copied = names.identity.iter().chain(&names.shared);
+    let copied = lines(copied, |name| format!("\t\t\t\t{}\n", name.title()));
+    let emptied = lines(&names.shared, emptied);
     let (bearward, transport) = (reached(&recipe.bearward), auth_transport(&recipe.bearward));
     let metadata = fragment(recipe.metadata.as_ref(), |metadata| {
         published(metadata, &recipe.bearward)
@@ -57,7 +57,7 @@ http://:{port} {{
 			copy_headers {{
 {copied}			}}
 {transport}		}}
-
+{emptied}
 {proxied}	}}
 }}
 "
@@ -82,8 +82,22 @@ fn stripped(names: &Names) -> String {
     removed(&fields)
 }
 
+/// Older versions set a copied header without a value, which is no subprotocol.
+fn emptied(name: &Name) -> String {
+    let (title, matcher) = (name.title(), name.underscored());
+    format!(
+        "\t\t@no_{matcher} header_regexp {title} ^$
+\t\trequest_header @no_{matcher} -{title}\n"
+    )
+}
+
 fn misleading(names: &Names) -> String {
-    let beginnings = names.beginnings(OWN);
+    // bearward must see a token before it is taken out.
+    let has_token = |name: &Name| {
+        let mut fields = names.of_sources.iter();
+        fields.any(|field| field.lower().starts_with(name.lower()))
+    };
+    let beginnings = names.beginnings(OWN).filter(|name| !has_token(name));
     let beginnings = beginnings.map(|name| format!("{}*", name.written()));
     let mut fields: Vec<_> = beginnings.collect();
     for name in names.misleading_singly(OWN) {

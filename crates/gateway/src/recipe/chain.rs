@@ -54,7 +54,7 @@ impl Chain {
             bearward: over_tcp(&bearward.place, proxy.name())?,
             client: client.transpose()?.map(str::to_owned),
             tls: bearward.tls,
-            names: Names::of(&recipe.config.identity)?,
+            names: Names::of(recipe.config)?,
             checks,
         })
     }

@@ -50,6 +50,8 @@ fn sent_fields(names: &Names, traces: Continues) -> String {
         exact("access-control-request-method"),
         pattern("x[^a-z0-9](authgear|bearward)[^a-z0-9].*"),
     ];
+    let of_sources = names.of_sources.iter();
+    patterns.extend(of_sources.map(|name| exact(name.lower())));
     if traces == Continues::OfProxies {
         patterns.extend([exact("traceparent"), exact("tracestate")]);
     }
@@ -73,7 +75,7 @@ fn sent_fields(names: &Names, traces: Continues) -> String {
 }
 
 fn set_fields(names: &Names) -> String {
-    lines(&names.identity, |name| {
+    lines(names.identity.iter().chain(&names.shared), |name| {
         let name = name.lower();
         format!("                              - {{ exact: \"{name}\", ignore_case: true }}\n")
     })

@@ -48,7 +48,7 @@ impl ForwardAuth {
             listen: recipe.listen,
             bearward,
             application: recipe.application_behind()?,
-            names: Names::of(&recipe.config.identity)?,
+            names: Names::of(recipe.config)?,
             metadata: Metadata::of(recipe.config)?,
             has_origins: !recipe.config.origins.is_empty(),
             traces: telemetry.map_or(Continues::None, |telemetry| telemetry.continues),
@@ -68,6 +68,14 @@ impl ForwardAuth {
                 "The application is at {application}, and can be reached only through this proxy."
             ),
         ];
+        // The others complete the response themselves.
+        let completes = matches!(self.proxy, Proxy::EnvoyGrpc | Proxy::Nginx);
+        if self.names.has_subprotocol() && !completes {
+            general.push(
+                "Browsers offer a WebSocket subprotocol in addition to the token, and the application names it; otherwise they close the connection."
+                    .to_owned(),
+            );
+        }
         general.extend(bearward.checks());
         general.extend(self.metadata.as_ref().map(Metadata::check));
         heading(self.proxy, title, &general, checks)

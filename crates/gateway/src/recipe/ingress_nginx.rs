@@ -20,9 +20,7 @@ pub(super) fn write(recipe: &ForwardAuth) -> Result<String, RecipeError> {
     let (name, namespace, port) = (&service.name, &service.namespace, service.port);
     let names = &recipe.names;
     let listed = names
-        .identity
-        .iter()
-        .chain(&names.credentials)
+        .answered()
         .chain(names.misleading(OWN).filter(|name| name.is_plain()))
         .map(Name::title);
     let listed = listed.collect::<Vec<_>>().join(",");

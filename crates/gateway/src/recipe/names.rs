@@ -1,8 +1,11 @@
 //! The names of fields, in every spelling that a proxy must handle.
 
-use bearward_gate::identity::{Identity, Underscores, has_reserved_prefix};
+use bearward_gate::identity::{Identity, Token, Underscores, has_reserved_prefix};
 use bearward_gate::misleading::{AllowedFrom, MISLEADING};
 use http::HeaderName;
+use http::header::{COOKIE, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION};
+
+use crate::config::Config;
 
 use super::{RecipeError, plain};
 
@@ -12,6 +15,11 @@ pub(super) struct Names {
     pub(super) identity: Vec<Name>,
     /// Fields to remove from the request, unless they are forwarded.
     pub(super) credentials: Vec<Name>,
+    /// The fields, except `Authorization`, that bearward reads because of the sources of tokens.
+    pub(super) of_sources: Vec<Name>,
+    /// `Cookie` or `Sec-WebSocket-Protocol`, if a token is to be taken out of it: the answer has what
+    /// remains.
+    pub(super) shared: Vec<Name>,
     /// The field of ID tokens, which bearward always reads.
     pub(super) id_token: Name,
     /// Whether the proxy drops every client field with `_`.
@@ -32,15 +40,40 @@ struct Misleading {
 pub(super) struct Name(String);
 
 impl Names {
-    pub(super) fn of(identity: &Identity) -> Result<Self, RecipeError> {
+    pub(super) fn of(config: &Config) -> Result<Self, RecipeError> {
+        let identity = &config.identity;
+        let sources = config.routes.sources();
         let credentials = identity.credentials().map(Name::of);
+        let shared: Vec<_> = sources.shared_fields().collect();
+        let mut of_sources: Vec<_> = sources.fields().chain(&shared).cloned().collect();
+        if shared.contains(&COOKIE) {
+            // With `Origin`, they say whether a foreign page sent it.
+            of_sources.extend([SEC_FETCH_SITE, SEC_WEBSOCKET_VERSION]);
+        }
+        let of_sources = of_sources.iter().map(Name::of);
+        let shared = shared.iter().filter(|_| identity.token() == Token::Strip);
         Ok(Self {
+            of_sources: of_sources.collect::<Result<_, _>>()?,
+            shared: shared.map(Name::of).collect::<Result<_, _>>()?,
             identity: identity.names().map(Name::of).collect::<Result<_, _>>()?,
             credentials: credentials.collect::<Result<_, _>>()?,
             id_token: Name::of(identity.id_token_field())?,
             drops_underscores: identity.underscores() == Underscores::Drop,
             misleading: misleading(identity)?,
         })
+    }
+
+    /// The fields that become what bearward answers, and are removed if it answers nothing.
+    pub(super) fn answered(&self) -> impl Iterator<Item = &Name> {
+        let names = self.identity.iter().chain(&self.credentials);
+        names.chain(&self.shared)
+    }
+
+    /// Whether a WebSocket subprotocol with a token is taken out.
+    pub(super) fn has_subprotocol(&self) -> bool {
+        self.shared
+            .iter()
+            .any(|name| SEC_WEBSOCKET_PROTOCOL == *name.0)
     }
 
     /// The fields that would make applications use another request than the one decided on, except the
@@ -218,6 +251,8 @@ impl Name {
         spellings
     }
 }
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// CGI and its successors treat all these characters alike.
 const SEPARATOR: &str = "[^a-z0-9]";

@@ -35,6 +35,10 @@ Every location in front of the application has everything that `location /` has:
     let metadata = fragment(recipe.metadata.as_ref(), |metadata| {
         published(metadata, &recipe.bearward)
     });
+    let answered = match recipe.names.has_subprotocol() {
+        true => ANSWERED,
+        false => "",
+    };
     Ok(format!(
         "{heading}
 # Only WebSockets pass: nothing checks what follows an upgrade to another protocol.
@@ -46,7 +50,7 @@ map $bw_upgrade $bw_connection {{
     default upgrade;
     \"\" \"\";
 }}
-{upstream}
+{answered}{upstream}
 server {{
     # This must be the default server of its address: nginx takes the settings for client headers below from it.
     listen {listen} default_server;
@@ -79,7 +83,11 @@ fn upstream(application: &Application) -> String {
 }
 
 fn protected(application: &Application, names: &Names, origins: &str) -> String {
-    let pairs = lines(&names.identity, pair);
+    let pairs = lines(names.identity.iter().chain(&names.shared), pair);
+    let subprotocol = match names.has_subprotocol() {
+        true => SUBPROTOCOL,
+        false => "",
+    };
     let mut credentials = lines(&names.credentials, removed);
     if !credentials.is_empty() {
         credentials.insert_str(0, "\n        # The credentials are not passed on.\n");
@@ -101,7 +109,7 @@ fn protected(application: &Application, names: &Names, origins: &str) -> String 
         auth_request_set $bw_retry_after $upstream_http_retry_after;
 {origins}
         # One pair for each identity header. If the value is empty, nginx sends no header, so a client's copy never passes.
-{pairs}{credentials}
+{pairs}{credentials}{subprotocol}
         # Do not trust the client's values of these.
         proxy_set_header X-Forwarded-For $remote_addr;
         proxy_set_header X-Forwarded-Host $http_host;
@@ -213,6 +221,19 @@ fn without_body(bearward: &Bearward) -> String {
 {tls}"
     )
 }
+
+/// What the response to a handshake names.
+const ANSWERED: &str = "# If the application accepts a WebSocket without naming a subprotocol: the one before the token.
+map \"$status:$upstream_http_sec_websocket_protocol\" $bw_answered {
+    default \"\";
+    \"101:\" $bw_subprotocol;
+}
+";
+
+const SUBPROTOCOL: &str = "
+        auth_request_set $bw_subprotocol $upstream_http_x_bearward_subprotocol;
+        add_header Sec-WebSocket-Protocol $bw_answered always;
+";
 
 const DENIED: &str = "    # Restores the decided status: auth_request only knows 401 and 403.
     location @bearward_denied {

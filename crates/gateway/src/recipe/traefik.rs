@@ -86,8 +86,9 @@ Traefik waits 30 s for a decision; this cannot be changed."
 }
 
 fn listed(names: &Names) -> String {
-    let all = names.identity.iter().chain(&names.credentials);
-    lines(all, |name| format!("          - {}\n", name.title()))
+    lines(names.answered(), |name| {
+        format!("          - {}\n", name.title())
+    })
 }
 
 /// Traefik verifies the certificate by the name in the address.

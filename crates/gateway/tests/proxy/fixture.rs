@@ -66,6 +66,19 @@ impl Seen {
         let values = self.headers.get_all(name).iter();
         values.map(|value| value.to_str().unwrap()).collect()
     }
+
+    /// The subprotocol of a WebSocket, as the first segment of the path says.
+    fn chosen(&self) -> Option<HeaderValue> {
+        let offered = self.field("sec-websocket-protocol").join(",");
+        let mut offered = offered.split(',').map(str::trim);
+        let chosen = match self.target.split('/').nth(1) {
+            Some("first") => offered.next(),
+            Some("last") => offered.next_back(),
+            _ => None,
+        };
+        let chosen = chosen.filter(|chosen| !chosen.is_empty())?;
+        Some(HeaderValue::from_str(chosen).unwrap())
+    }
 }
 
 impl Seen {
@@ -153,9 +166,18 @@ impl App {
                 return text("released");
             }
             "ws" => {
+                let Some(key) = key else {
+                    self.note(seen);
+                    return text("no handshake");
+                };
+                let mut answer = agreed(key.as_bytes());
+                if let Some(chosen) = seen.chosen() {
+                    let headers = answer.headers_mut();
+                    headers.insert("sec-websocket-protocol", chosen);
+                }
                 self.note(seen);
                 tokio::spawn(echo(upgrade));
-                return agreed(key.unwrap().as_bytes());
+                return answer;
             }
             _ => {}
         }
@@ -370,7 +392,12 @@ impl Gateway {
         Self::serving_by(listener, gate().upstreams(upstreams), settings, limits)
     }
 
-    fn serving_by(listener: Listener, gate: InForce, settings: Settings, limits: Limits) -> Self {
+    pub(crate) fn serving_by(
+        listener: Listener,
+        gate: InForce,
+        settings: Settings,
+        limits: Limits,
+    ) -> Self {
         let observed = Arc::new(Observed::default());
         let observer: Arc<dyn Observe> = Arc::<Observed>::clone(&observed);
         let settings = settings.observer(Observer::new(observer));

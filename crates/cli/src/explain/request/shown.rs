@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::outcome::Outcome;
-use super::text::{access, described};
+use super::text::{access, described, sources};
 use super::{Applied, Explained};
 use crate::explain::to_json as report_to_json;
 
@@ -86,6 +86,9 @@ struct RouteJson<'e> {
     shadow: bool,
     upstream: Option<String>,
     router: &'static str,
+    /// Where its requests may carry their token, other than in `Authorization`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sources: Vec<String>,
     /// One of these alternatives, all of whose requirements must be met.
     alternatives: Vec<AlternativeJson<'e>>,
 }
@@ -106,6 +109,7 @@ impl<'e> RouteJson<'e> {
             shadow: route.mode == bearward_gateway::route::Mode::Shadow,
             upstream: route.upstream.as_deref().map(described),
             router: route.router.as_str(),
+            sources: sources(route),
             alternatives: alternatives.collect(),
         }
     }

@@ -143,10 +143,21 @@ fn settings(route: &Route) -> Vec<(&'static str, String)> {
     if route.router != Router::Strict {
         settings.push(("router", route.router.as_str().to_owned()));
     }
+    if !route.sources.is_empty() {
+        settings.push(("tokens", format!("also in {}", sources(route).join(", "))));
+    }
     if let Some(upstream) = &route.upstream {
         settings.push(("upstream", described(upstream)));
     }
     settings
+}
+
+/// Where its requests may carry their token, other than in `Authorization`.
+pub(super) fn sources(route: &Route) -> Vec<String> {
+    let sources = route.sources.iter();
+    sources
+        .map(|source| described(&source.to_string()))
+        .collect()
 }
 
 fn write_token(report: &Report, out: &mut impl Write) -> io::Result<()> {

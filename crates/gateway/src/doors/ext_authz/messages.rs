@@ -128,6 +128,12 @@ pub struct OkHttpResponse {
     /// Fields to remove.
     #[prost(string, repeated, tag = "5")]
     pub headers_to_remove: Vec<String>,
+    /// Fields to add to the response to the client.
+    #[prost(message, repeated, tag = "6")]
+    pub response_headers_to_add: Vec<HeaderValueOption>,
+    /// Query parameters to remove, by their names as written.
+    #[prost(string, repeated, tag = "8")]
+    pub query_parameters_to_remove: Vec<String>,
 }
 
 /// `envoy.config.core.v3.HeaderValueOption`: a field to set, and how.
@@ -136,8 +142,8 @@ pub struct HeaderValueOption {
     /// The field.
     #[prost(message, optional, tag = "1")]
     pub header: Option<HeaderValue>,
-    /// What becomes of fields of this name that are there: 2, `OVERWRITE_IF_EXISTS_OR_ADD`, replaces
-    /// them.
+    /// What becomes of fields of this name that are there: 0, `APPEND_IF_EXISTS_OR_ADD`, keeps them; 1,
+    /// `ADD_IF_ABSENT`, keeps them alone; 2, `OVERWRITE_IF_EXISTS_OR_ADD`, replaces them.
     #[prost(int32, tag = "3")]
     pub append_action: i32,
     /// Whether a field with an empty value is set, not removed.

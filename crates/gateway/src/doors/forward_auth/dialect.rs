@@ -18,6 +18,9 @@ pub(super) struct Dialect {
     pub(super) source: Source,
     pub(super) statuses: Statuses,
     pub(super) removal: Removal,
+    /// The field in which it learns what to name in the response to a WebSocket handshake whose
+    /// application chooses no subprotocol, if it can.
+    pub(super) subprotocol: Option<HeaderName>,
 }
 
 /// The path at which it asks.

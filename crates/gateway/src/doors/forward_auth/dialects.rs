@@ -18,6 +18,7 @@ pub(super) static DIALECTS: [Dialect; 4] = [
         statuses: Statuses::All,
         // From 2.10 to before 2.11.2 the client's copy survived if we sent none.
         removal: Removal::Empty,
+        subprotocol: None,
     },
     // Envoy, `ext_authz` over HTTP: the question is the original request, with its method, its raw
     // target after our path, and its host.
@@ -27,6 +28,7 @@ pub(super) static DIALECTS: [Dialect; 4] = [
         // With `failure_mode_allow`, a 5xx answer lets the request pass.
         statuses: Statuses::NoServerError,
         removal: Removal::Listed(HeaderName::from_static("x-envoy-auth-headers-to-remove")),
+        subprotocol: None,
     },
     // nginx, `auth_request`, and ingress-nginx with it: nginx does not describe the original request by
     // itself. The recipe sets three fields, which overwrites a client's copies. `X-Forwarded-*` pass as
@@ -42,6 +44,7 @@ pub(super) static DIALECTS: [Dialect; 4] = [
         statuses: Statuses::Challenge,
         // `proxy_set_header` with an empty variable.
         removal: Removal::Omitted,
+        subprotocol: Some(HeaderName::from_static("x-bearward-subprotocol")),
     },
     // Traefik, `ForwardAuth`: it sets these three fields itself, as long as `trustForwardHeader` is off.
     // `X-Original-*` pass as the client sent them.
@@ -55,5 +58,6 @@ pub(super) static DIALECTS: [Dialect; 4] = [
         statuses: Statuses::All,
         // `authResponseHeaders` removes the fields that it lists and we do not send.
         removal: Removal::Omitted,
+        subprotocol: None,
     },
 ];
