@@ -11,6 +11,7 @@ use bearward::{Requirements, Source, Sources};
 use bearward_gateway::config::{self, Code, Config, Mistakes, Surroundings};
 use bearward_gateway::route::Tolerance;
 use bearward_gateway::target::Oddity;
+use bearward_gateway::original::Original;
 use bearward_testing::{Algorithm, SigningKey, keys};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -1869,7 +1870,9 @@ fn a_token_in_the_query_is_warned_of() {
     let published = |text: &str| {
         let config = parse(text).unwrap();
         let path = "/.well-known/oauth-protected-resource";
-        let published = config.server.published(&http::Method::GET, path).unwrap();
+        let (method, fields) = (http::Method::GET, http::HeaderMap::new());
+        let original = Original::new(&method, path, None, &fields);
+        let published = config.server.published(&original).unwrap();
         published.body.to_string()
     };
     let both = r#""bearer_methods_supported":["header","query"]"#;
