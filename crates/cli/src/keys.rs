@@ -55,7 +55,7 @@ impl KeySource {
                 fetched(issuer.egress(self.way.egress()?), policy.issuer())
             }
             Some(Location::File(_)) if self.way.is_given() => Err(NoKeys::NotFetched),
-            Some(Location::File(path)) => parsed(path),
+            Some(Location::File(path)) => parsed(path, policy),
             Some(Location::Url(url)) => {
                 let issuer = Issuer::jwks_uri(policy.clone(), url);
                 fetched(issuer.egress(self.way.egress()?), url)
@@ -171,8 +171,9 @@ fn warn(of: fmt::Arguments<'_>) {
     let _ = writeln!(anstream::stderr(), "{warning}warning:{warning:#} {of}");
 }
 
-fn parsed(path: &Path) -> Result<JwkSet, NoKeys> {
-    JwkSet::parse(&read(path)?).map_err(|error| NoKeys::Set {
+fn parsed(path: &Path, policy: &Policy) -> Result<JwkSet, NoKeys> {
+    let kind = policy.profile().key_document();
+    kind.parse(&read(path)?).map_err(|error| NoKeys::Set {
         path: path.to_owned(),
         error,
     })

@@ -43,22 +43,6 @@ impl JwkSet {
         Self::parse_for(Use::Signatures, document)
     }
 
-    /// Parses the trust bundle of a [SPIFFE trust domain]: only the keys whose `use` is `jwt-svid`
-    /// are used. A document without any is a JWK Set like others, as SPIRE's discovery provider
-    /// publishes it.
-    ///
-    /// # Errors
-    ///
-    /// As [`JwkSet::parse`].
-    ///
-    /// [SPIFFE trust domain]: https://github.com/spiffe/spiffe/blob/main/standards/SPIFFE_Trust_Domain_and_Bundle.md
-    pub fn parse_spiffe_bundle(document: &[u8]) -> Result<Self, JwkSetError> {
-        match Self::parse_for(Use::JwtSvids, document) {
-            Err(JwkSetError::NoUsableKey) => Self::parse(document),
-            parsed => parsed,
-        }
-    }
-
     fn parse_for(to: Use, document: &[u8]) -> Result<Self, JwkSetError> {
         if document.len() > limits::DOCUMENT_BYTES {
             return Err(JwkSetError::TooLarge);
@@ -213,6 +197,38 @@ impl JwkSet {
                 let indices = map.entry(name.into()).or_default();
                 indices.extend((!indices.contains(&index)).then_some(index));
             }
+        }
+    }
+}
+
+/// What kind of document an issuer publishes its keys in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyDocument {
+    /// A JWK Set.
+    #[default]
+    JwkSet,
+    /// The trust bundle of a [SPIFFE trust domain]: only the keys whose `use` is `jwt-svid` are
+    /// used. A document without any is a JWK Set like others, as SPIRE's discovery provider
+    /// publishes it.
+    ///
+    /// [SPIFFE trust domain]: https://github.com/spiffe/spiffe/blob/main/standards/SPIFFE_Trust_Domain_and_Bundle.md
+    SpiffeBundle,
+}
+
+impl KeyDocument {
+    /// Parses a document of this kind.
+    ///
+    /// # Errors
+    ///
+    /// As [`JwkSet::parse`].
+    pub fn parse(self, document: &[u8]) -> Result<JwkSet, JwkSetError> {
+        match self {
+            Self::JwkSet => JwkSet::parse(document),
+            Self::SpiffeBundle => match JwkSet::parse_for(Use::JwtSvids, document) {
+                Err(JwkSetError::NoUsableKey) => JwkSet::parse(document),
+                parsed => parsed,
+            },
         }
     }
 }

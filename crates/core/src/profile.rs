@@ -11,7 +11,7 @@ mod table;
 use crate::claims::{Claims, Text};
 use crate::header::Typ;
 use crate::json::{Kind, Value};
-use crate::jwk_set::{JwkSet, JwkSetError};
+use crate::jwk_set::KeyDocument;
 use crate::principal_kind::PrincipalKind::{self, Machine};
 use crate::rejection::InvalidToken;
 
@@ -154,17 +154,10 @@ impl Profile {
         self.row().has_scopes
     }
 
-    /// The keys that the issuer publishes in this document: a JWK Set, or for [`Profile::Spiffe`] a
-    /// trust bundle.
-    ///
-    /// # Errors
-    ///
-    /// As [`JwkSet::parse`].
-    pub fn keys(self, document: &[u8]) -> Result<JwkSet, JwkSetError> {
-        match self.row().has_bundle {
-            true => JwkSet::parse_spiffe_bundle(document),
-            false => JwkSet::parse(document),
-        }
+    /// What kind of document its issuers publish their keys in.
+    #[must_use]
+    pub const fn key_document(self) -> KeyDocument {
+        self.row().key_document
     }
 
     /// The claim that is compared with the configured audience.

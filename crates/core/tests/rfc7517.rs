@@ -856,7 +856,10 @@ fn t_key_16_a_spiffe_bundle_has_keys_for_jwt_svids() {
     );
     let document = |jwks: &[&Value]| json!({ "keys": jwks, "spiffe_sequence": 1 }).to_string();
     let bundle = document(&[&certificate, &svid, &signing]);
-    let keys = Profile::Spiffe.keys(bundle.as_bytes()).unwrap();
+    let keys = Profile::Spiffe
+        .key_document()
+        .parse(bundle.as_bytes())
+        .unwrap();
     assert_eq!(keys.kids().collect::<Vec<_>>(), [key().kid().unwrap()]);
     let reasons: Vec<_> = keys
         .unusable()
@@ -868,19 +871,29 @@ fn t_key_16_a_spiffe_bundle_has_keys_for_jwt_svids() {
         [(0, UnusableJwk::OtherUse), (2, UnusableJwk::Unusable)]
     );
     // Elsewhere such a key is for something else.
-    let keys = Profile::Generic.keys(bundle.as_bytes()).unwrap();
+    let keys = Profile::Generic
+        .key_document()
+        .parse(bundle.as_bytes())
+        .unwrap();
     let reasons: Vec<_> = keys.unusable().iter().map(|key| key.reason).collect();
     assert_eq!(reasons, [UnusableJwk::Unusable; 2]);
     // SPIRE's discovery provider writes no `use`, or `sig`.
     let bare = without(svid, "use");
     let set = document(&[&bare, &signing]);
     assert_eq!(
-        Profile::Spiffe.keys(set.as_bytes()).unwrap().kids().count(),
+        Profile::Spiffe
+            .key_document()
+            .parse(set.as_bytes())
+            .unwrap()
+            .kids()
+            .count(),
         2
     );
-    let none = Profile::Spiffe.keys(document(&[&certificate]).as_bytes());
+    let none = Profile::Spiffe
+        .key_document()
+        .parse(document(&[&certificate]).as_bytes());
     assert_eq!(none.unwrap_err(), JwkSetError::NoUsableKey);
-    let no_set = Profile::Spiffe.keys(b"[]");
+    let no_set = Profile::Spiffe.key_document().parse(b"[]");
     assert_eq!(no_set.unwrap_err(), JwkSetError::NotAJwkSet);
 }
 

@@ -121,8 +121,7 @@ impl Gate {
         if original.method == Method::CONNECT {
             return refuse(None, Reason::TargetForm);
         }
-        let origin_form = Target::origin_form(original.target, original.host);
-        let origin_form = match origin_form {
+        let origin_form = match Target::origin_form(original.target, original.host) {
             Ok(target) => target,
             Err(error) => return refuse(None, error.into()),
         };
@@ -143,12 +142,7 @@ impl Gate {
         };
         let selection = self.routes.select(original.method, original.host, &target);
         let Some(selection) = selection else {
-            // One of several readings has no route.
-            let reason = match target.oddities().is_empty() {
-                true => Reason::NoRule,
-                false => Reason::AmbiguousPath,
-            };
-            return refuse(None, reason);
+            return refuse(None, without_route(&target));
         };
         if let Some(route) = selection.iter().find(|route| !route.allows(&target)) {
             return refuse(Some(route), Reason::AmbiguousPath);
@@ -225,6 +219,14 @@ impl Gate {
             identity,
             shadowed,
         }))
+    }
+}
+
+/// Why there is no route: nothing matches, or one of several readings has none.
+fn without_route(target: &Target<'_>) -> Reason {
+    match target.oddities().is_empty() {
+        true => Reason::NoRule,
+        false => Reason::AmbiguousPath,
     }
 }
 

@@ -202,6 +202,7 @@ impl Issuer {
             location,
             internal_origin: internal_origin.transpose()?,
             plain_http: self.plain_http,
+            document: policy.profile().key_document(),
             authorization: self.authorization.clone(),
         }))
     }

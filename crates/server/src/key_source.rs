@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bearward_core::JwkSet;
+use bearward_core::jwk_set::KeyDocument;
 use url::Url;
 
 use crate::discovery;
@@ -21,6 +22,7 @@ pub(crate) struct KeySource {
     pub(crate) location: Location,
     pub(crate) internal_origin: Option<Url>,
     pub(crate) plain_http: PlainHttp,
+    pub(crate) document: KeyDocument,
     /// Our credentials there.
     pub(crate) authorization: Option<Authorization>,
 }
@@ -171,7 +173,7 @@ impl KeySource {
             let keys = None;
             return Ok(Fetched { keys, max_age });
         }
-        let keys = JwkSet::parse(&answer.body)?;
+        let keys = self.document.parse(&answer.body)?;
         // A document without a tag clears the tag, which was for other keys.
         *known = answer.etag.map(|etag| (url, etag));
         Ok(Fetched {

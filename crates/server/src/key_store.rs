@@ -140,6 +140,7 @@ impl KeyStore {
                 path,
                 issuer: source.issuer.to_string(),
                 url: source.url().to_string(),
+                kind: source.document,
             }),
             source,
             transport,

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bearward_core::jwk_set::KeyDocument;
 use bearward_core::{JwkSet, UnixTime, limits};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
@@ -22,6 +23,7 @@ pub(crate) struct Snapshot {
     pub(crate) path: PathBuf,
     pub(crate) issuer: String,
     pub(crate) url: String,
+    pub(crate) kind: KeyDocument,
 }
 
 /// The snapshot to write: a document, and when it was fetched.
@@ -107,7 +109,10 @@ impl Snapshot {
         // A fetch in the future has no age: the clock or the file is wrong.
         let age = now.since(fetched_at).ok_or(SnapshotError::FromTheFuture)?;
         let document = file.jwk_set.into_bytes();
-        let keys = JwkSet::parse(&document).map_err(|_| SnapshotError::NotASnapshot)?;
+        let keys = self
+            .kind
+            .parse(&document)
+            .map_err(|_| SnapshotError::NotASnapshot)?;
         Ok(Restored {
             document,
             keys,

@@ -1,5 +1,6 @@
 //! The table of profiles: one row for each issuer, from its own documentation.
 
+use crate::jwk_set::KeyDocument;
 use crate::principal_kind::PrincipalKind::{Machine, Unknown};
 use crate::rows::rows;
 
@@ -362,7 +363,7 @@ rows! {
         subject_begins: "spiffe://",
         required_claims: &["sub"],
         has_scopes: false,
-        has_bundle: true,
+        key_document: KeyDocument::SpiffeBundle,
         machines: Machines::All,
         ..COMMON
     };
@@ -456,8 +457,7 @@ pub(crate) struct Row {
     pub(super) client_id_claims: &'static [&'static str],
     /// Whether its tokens name scopes.
     pub(super) has_scopes: bool,
-    /// Whether its keys are in a SPIFFE trust bundle.
-    pub(super) has_bundle: bool,
+    pub(super) key_document: KeyDocument,
     pub(super) audience_claim: &'static str,
     pub(super) roles: &'static [&'static [&'static str]],
     pub(super) machines: Machines,
@@ -479,7 +479,7 @@ pub(super) const COMMON: Row = Row {
     required_claims: &["sub", "iat"],
     client_id_claims: &[],
     has_scopes: true,
-    has_bundle: false,
+    key_document: KeyDocument::JwkSet,
     audience_claim: "aud",
     roles: &[],
     machines: Machines::Unmarked,

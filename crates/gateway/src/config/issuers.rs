@@ -341,7 +341,8 @@ impl IssuerSettings {
         Ok(match &self.keys {
             Keys::Discovery => Issuer::discover(policy),
             Keys::File(document) => {
-                let keys = JwkSet::parse(&document.0).map_err(bearward::fetch::FetchError::from)?;
+                let keys = policy.profile().key_document().parse(&document.0);
+                let keys = keys.map_err(bearward::fetch::FetchError::from)?;
                 Issuer::jwk_set(policy, keys)
             }
             Keys::Secret(secret) => {
@@ -391,7 +392,8 @@ impl Keys {
     ) -> Option<Self> {
         let path = ISSUER.jwks_file.read(fields)?;
         let document = surroundings.read_for(fields, &ISSUER.jwks_file, path.value)?;
-        if let Err(error) = JwkSet::parse(&document.0) {
+        let kind = ISSUER.profile.read(fields).key_document();
+        if let Err(error) = kind.parse(&document.0) {
             let message = format!("`jwks_file` {:?}: {error}", path.value);
             fields.report(Code::FileMissing, &ISSUER.jwks_file, message, "");
             return None;
