@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use bearward::Issuer;
 use bearward::fetch::{Egress, HttpTransportError, Proxy};
 use bearward_gateway::config::{ENVIRONMENT, EnvironmentError, proxies_of_environment};
 use serde_json::Value;
@@ -21,14 +22,27 @@ pub(crate) struct Way {
     /// which are ignored otherwise
     #[arg(long, value_name = "URL|environment", requires = "issuer")]
     proxy: Option<String>,
+    /// The origin (scheme, host and port) under which this machine reaches the issuer, if it is not the
+    /// public one
+    #[arg(long, value_name = "URL", requires = "issuer")]
+    internal_origin: Option<String>,
 }
 
 impl Way {
     pub(crate) const fn is_given(&self) -> bool {
-        self.ca.is_some() || self.proxy.is_some()
+        self.ca.is_some() || self.proxy.is_some() || self.internal_origin.is_some()
     }
 
-    pub(crate) fn egress(&self) -> Result<Egress, NoWay> {
+    /// The issuer, reached in this way.
+    pub(crate) fn to(&self, issuer: Issuer) -> Result<Issuer, NoWay> {
+        let issuer = issuer.egress(self.egress()?);
+        Ok(match &self.internal_origin {
+            Some(origin) => issuer.internal_origin(origin),
+            None => issuer,
+        })
+    }
+
+    fn egress(&self) -> Result<Egress, NoWay> {
         let mut egress = match self.proxy.as_deref() {
             None => Egress::new(),
             Some(ENVIRONMENT) => proxies_of_environment(|name| std::env::var_os(name), None)?,
@@ -53,6 +67,9 @@ impl Way {
         }
         if let Some(proxy) = &self.proxy {
             lines += &line("proxy", proxy);
+        }
+        if let Some(origin) = &self.internal_origin {
+            lines += &line("internal_origin", origin);
         }
         Ok(lines)
     }

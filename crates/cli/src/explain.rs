@@ -50,7 +50,8 @@ pub(crate) struct Explain {
     /// The URL of a request to the gateway, or only its path
     #[arg(long, value_name = "URL", help_heading = "Request")]
     #[arg(conflicts_with_all = [
-        "issuer", "audiences", "jwks", "secret", "ca", "proxy", "algorithms", "profile", "leeway",
+        "issuer", "audiences", "jwks", "secret", "ca", "proxy", "internal_origin", "algorithms", "profile",
+        "tokens", "subject_claim", "leeway",
     ])]
     url: Option<Url>,
     /// Its method

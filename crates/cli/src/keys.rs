@@ -28,7 +28,7 @@ pub(crate) struct KeySource {
     /// The static secret of an issuer that signs with HS256, HS384 or HS512; also set
     /// the algorithm. Every byte of a file is part of the secret
     #[arg(long, value_name = "env:NAME|file:PATH", requires = "algorithms")]
-    #[arg(conflicts_with_all = ["ca", "proxy"])]
+    #[arg(conflicts_with_all = ["ca", "proxy", "internal_origin"])]
     secret: Option<Secret>,
     #[command(flatten)]
     way: Way,
@@ -52,13 +52,13 @@ impl KeySource {
         let keys = match &self.jwks {
             None => {
                 let issuer = Issuer::discover(policy.clone());
-                fetched(issuer.egress(self.way.egress()?), policy.issuer())
+                fetched(self.way.to(issuer)?, policy.issuer())
             }
             Some(Location::File(_)) if self.way.is_given() => Err(NoKeys::NotFetched),
             Some(Location::File(path)) => parsed(path, policy),
             Some(Location::Url(url)) => {
                 let issuer = Issuer::jwks_uri(policy.clone(), url);
-                fetched(issuer.egress(self.way.egress()?), url)
+                fetched(self.way.to(issuer)?, url)
             }
         }?;
         let unusable = keys.unusable().iter();
@@ -148,7 +148,7 @@ pub(crate) enum NoKeys {
     File { path: PathBuf, error: io::Error },
     #[error(transparent)]
     Issuer(BuildError),
-    #[error("--ca and --proxy have no effect: the keys are in a file")]
+    #[error("--ca, --proxy and --internal-origin have no effect: the keys are in a file")]
     NotFetched,
     #[error("cannot start the network: {0}")]
     Runtime(io::Error),

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use bearward_core::policy::{PolicyBuilder, PolicyError};
-use bearward_core::{Algorithm, Policy, Profile, UnixTime};
+use bearward_core::{Algorithm, ClaimPath, Policy, Profile, UnixTime};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 /// What a token must be like, apart from its issuer and audience.
@@ -18,6 +18,14 @@ pub(crate) struct Rules {
     /// How the issuer writes access tokens
     #[arg(long, value_name = "PROFILE", default_value = "rfc9068", value_parser = profile())]
     profile: Profile,
+    /// How an access token is recognised: by `typ` and claims, or by its audience. With `by_audience`
+    /// you vouch that no other kind of token has it, such as an ID token
+    #[arg(long, value_enum, default_value = "by_kind")]
+    tokens: Tokens,
+    /// The claim that names the subject, for tokens without `sub`; for a nested claim, repeat for each
+    /// name of its path, outermost first
+    #[arg(long, value_name = "NAME")]
+    subject_claim: Vec<String>,
     /// Seconds by which clocks may differ, at most 300
     #[arg(long, value_name = "SECS", default_value_t = 30)]
     leeway: u64,
@@ -31,6 +39,13 @@ impl Rules {
     pub(crate) fn policy(&self, issuer: &str, audiences: &[String]) -> Result<Policy, PolicyError> {
         let mut policy =
             policy(issuer, audiences, self.profile).leeway(Duration::from_secs(self.leeway));
+        if self.tokens == Tokens::ByAudience {
+            policy = policy.tokens_by_audience();
+        }
+        if !self.subject_claim.is_empty() {
+            let names = self.subject_claim.iter().map(String::as_str);
+            policy = policy.subject_claim(ClaimPath::new(names));
+        }
         if !self.algorithms.is_empty() {
             policy = policy.algorithms(self.algorithms.iter().copied());
         }
@@ -43,6 +58,14 @@ impl Rules {
             None => Clock::System,
         }
     }
+}
+
+/// How an access token is recognised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Tokens {
+    ByKind,
+    ByAudience,
 }
 
 /// The source of the time.

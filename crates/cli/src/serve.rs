@@ -7,12 +7,14 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use bearward::Profile;
 use bearward_gateway::Current;
 use bearward_gateway::config::{self, Config, Surroundings};
 use bearward_gateway::run::{Gateway, Reloads};
 
 use crate::egress::{NoWay, Way};
 use crate::log::Log;
+use crate::rules::profile;
 use crate::running;
 use crate::systemd::{self, State};
 use crate::{Exit, Failure, help};
@@ -45,6 +47,10 @@ pub(crate) struct Serve {
     /// The application that requests are sent to
     #[arg(long, value_name = "URL", requires = "issuer")]
     upstream: Option<String>,
+    /// How the issuer writes access tokens
+    #[arg(long, value_name = "PROFILE", default_value = "rfc9068", value_parser = profile())]
+    #[arg(hide_possible_values = true, requires = "issuer")]
+    profile: Profile,
     /// Where to listen [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR", requires = "issuer")]
     listen: Option<SocketAddr>,
@@ -111,12 +117,13 @@ impl Serve {
         let listen = self.listen.map(|address| text(&address.to_string()));
         let address = listen.map(|address| format!("address = {address}\n"));
         Ok(format!(
-            "[[issuers]]\nissuer = {}\naudiences = [{}]\n{}\n\
+            "[[issuers]]\nissuer = {}\naudiences = [{}]\nprofile = \"{}\"\n{}\n\
              [[routes]]\nname = \"all\"\npath_prefix = \"/\"\nupstream = \"application\"\n\n\
              [upstreams.application]\nurls = {}\n\n\
              [listen.proxy]\n{}",
             text(issuer),
             audiences.join(", "),
+            self.profile,
             self.way.written()?,
             text(upstream),
             address.unwrap_or_default(),

@@ -3,8 +3,10 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bearward::BuildError;
 use bearward_core::confirmation::Evidence;
 use bearward_core::jws::{KnownHeader, UnverifiedJws};
 use bearward_core::rejection::InvalidToken;
@@ -14,7 +16,7 @@ use bearward_core::{JwkSet, Policy, Principal, UnixTime};
 use crate::format::Format;
 use crate::keys::KeySource;
 use crate::rules::{Clock, Rules};
-use crate::{Exit, Failure, end, help};
+use crate::{Exit, Failure, end, help, keys, serve};
 
 mod lines;
 mod progress;
@@ -37,11 +39,19 @@ use self::progress::Progress;
 #[command(verbatim_doc_comment)]
 pub(crate) struct Verify {
     /// The issuer, exactly as it appears in `iss`
-    #[arg(long, value_name = "ISS")]
-    issuer: String,
+    #[arg(long, value_name = "ISS", required_unless_present = "config")]
+    issuer: Option<String>,
     /// Your name in `aud`; repeat for several, of which a token needs one
-    #[arg(long = "audience", value_name = "AUD", required = true)]
+    #[arg(long = "audience", value_name = "AUD", required_unless_present = "config")]
     audiences: Vec<String>,
+    /// The configuration of a gateway, instead of options: all of its issuers, with their rules and
+    /// the way to their keys
+    #[arg(long, value_name = "FILE")]
+    #[arg(conflicts_with_all = [
+        "issuer", "audiences", "jwks", "secret", "ca", "proxy", "internal_origin", "algorithms", "profile",
+        "tokens", "subject_claim", "leeway",
+    ])]
+    config: Option<PathBuf>,
     /// How to print results [default: json; text for a single token on a terminal]
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -57,11 +67,16 @@ pub(crate) struct Verify {
 
 impl Verify {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
-        let policy = self.rules.policy(&self.issuer, &self.audiences)?;
-        let keys = self.keys.load(&policy)?;
+        let issuers = match &self.config {
+            Some(file) => configured(file)?,
+            None => {
+                let issuer = self.issuer.as_deref().unwrap_or_default();
+                let policy = self.rules.policy(issuer, &self.audiences)?;
+                vec![(self.keys.load(&policy)?, policy)]
+            }
+        };
         let verifier = Verifier {
-            keys,
-            policy,
+            issuers,
             clock: self.rules.clock(),
         };
         if self.token == "-" {
@@ -72,10 +87,22 @@ impl Verify {
     }
 }
 
+/// The keys and the policy of each issuer in this configuration, under each of its names.
+fn configured(file: &Path) -> Result<Vec<(JwkSet, Policy)>, Failure> {
+    let (_, config) = serve::load(file)?;
+    let server = &config.server;
+    let issuers = server.issuers().map(|name| {
+        let policy = server.policy(name).ok_or(BuildError::IssuerMissing)?;
+        let keys = keys::fetched(server.issuer(name)?, name)?;
+        Ok((keys, policy))
+    });
+    issuers.collect()
+}
+
 /// Everything needed to decide on a token.
 struct Verifier {
-    keys: JwkSet,
-    policy: Policy,
+    /// At least one.
+    issuers: Vec<(JwkSet, Policy)>,
     clock: Clock,
 }
 
@@ -89,12 +116,24 @@ impl Verifier {
         now: UnixTime,
     ) -> Result<Principal, InvalidToken> {
         let jws = UnverifiedJws::parse_knowing(token, known.as_ref())?;
-        let claimed = vouch(jws, &self.keys, &self.policy, now, |jws| {
+        let (keys, policy) = self.issuer(&jws).ok_or(InvalidToken::IssuerUnknown)?;
+        let claimed = vouch(jws, keys, policy, now, |jws| {
             if jws.header_is_new() {
                 *known = Some(KnownHeader::of(jws));
             }
         })?;
         claimed.proven(Evidence::NONE)
+    }
+
+    /// The issuer that the token claims; for any other, the first one, whose policy refuses it.
+    fn issuer(&self, jws: &UnverifiedJws<'_>) -> Option<&(JwkSet, Policy)> {
+        let [only] = self.issuers.as_slice() else {
+            let claimed = jws.unverified_issuer().ok();
+            let is_it = |policy: &Policy| claimed.as_deref() == Some(&**policy.issuer());
+            let mut issuers = self.issuers.iter();
+            return issuers.find(|(_, policy)| is_it(policy)).or(self.issuers.first());
+        };
+        Some(only)
     }
 
     fn verify_one(&self, token: &[u8], format: Format) -> Result<Exit, Failure> {

@@ -494,3 +494,93 @@ fn it_exits_with_1_for_a_refused_token_that_nobody_reads_of() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(output.stderr, b"");
 }
+
+/// The tokens of a file of lines, decided by a configuration.
+fn by_config(issuers: &str, lines: &str) -> Ended {
+    let setting = Setting::new();
+    let other = SigningKey::second(Algorithm::Es256);
+    let keys = bearward_testing::keys::jwk_set([&other]).to_string();
+    setting.write("other.json", keys);
+    let routes = "[[routes]]\nname = \"all\"\npath_prefix = \"/\"\n";
+    let config = setting.write("bearward.toml", format!("{issuers}\n{routes}"));
+    let mut command = program::command(["verify", "--at", &NOW.as_secs().to_string(), "--config"]);
+    command.arg(config).arg("-");
+    program::run_with(command, lines)
+}
+
+const BY_CONFIG: &str = "\
+    [[issuers]]\nissuer = \"https://id.example\"\naudiences = [\"https://api.example\"]\njwks_file = \"jwks.json\"\n\
+    [[issuers]]\nissuer = \"https://other.example\"\naudiences = [\"other\"]\nprofile = \"generic\"\n\
+    subject_claim = \"upn\"\njwks_file = \"other.json\"\n";
+
+#[test]
+fn a_configuration_has_all_issuers_with_their_rules() {
+    let theirs = Token::user("https://other.example", "other", NOW)
+        .key(SigningKey::second(Algorithm::Es256))
+        .without_claim("sub")
+        .claim("upn", "a@x.example");
+    let forged = Token::user("https://other.example", "other", NOW).claim("upn", "a@x.example");
+    let unknown = Token::user("https://third.example", AUDIENCE, NOW);
+    let tokens = [good(), theirs, forged, unknown].map(|token| token.sign());
+    let ended = by_config(BY_CONFIG, &format!("{}\nx\n", tokens.join("\n")));
+    let lines: Vec<&str> = ended.stdout.lines().collect();
+    assert_eq!(lines[0], valid(&good()).trim_end());
+    assert!(lines[1].starts_with("{\"valid\":true,\"subject\":\"a@x.example\""), "{}", lines[1]);
+    let reasons = ["kid_unknown", "issuer_unknown", "not_compact_jws"];
+    assert_eq!(lines[2..], reasons.map(|reason| refused(reason).trim_end().to_owned()));
+    assert_eq!((ended.code, &*ended.stderr), (Some(1), ""));
+}
+
+#[test]
+fn a_configuration_takes_the_place_of_the_options() {
+    let setting = Setting::new();
+    let config = setting.write("bearward.toml", "");
+    for option in ["--issuer", "--audience", "--profile", "--subject-claim", "--internal-origin", "--jwks"] {
+        let value = if option == "--profile" { "generic" } else { "x" };
+        let mut command = program::command(["verify", option, value, "--config"]);
+        command.arg(&config).arg("token");
+        let ended = program::run(command);
+        assert_eq!(ended.code, Some(2), "{option}");
+        assert!(ended.stderr.contains("cannot be used with"), "{option}: {}", ended.stderr);
+    }
+    let mut command = program::command(["verify", "--config"]);
+    command.arg(&config).arg("token");
+    let ended = program::run(command);
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.stderr.contains("issuer_missing"), "{}", ended.stderr);
+}
+
+#[test]
+fn other_subjects_and_tokens_by_audience_are_options() {
+    let nameless = good().without_claim("sub").claim("ext", serde_json::json!({ "id": "7" }));
+    let nameless = nameless.sign();
+    let ended = verify(&[&nameless]);
+    assert_eq!(ended.stdout, refused("claim_missing"));
+    let ended = verify(&["--subject-claim", "ext", "--subject-claim", "id", &nameless]);
+    assert!(ended.stdout.starts_with("{\"valid\":true,\"subject\":\"7\""), "{}", ended.stdout);
+    let login = Token::id_token(ISSUER, AUDIENCE, NOW).sign();
+    let ended = verify(&["--profile", "generic", &login]);
+    assert_eq!(ended.stdout, refused("typ_not_accepted"));
+    let ended = verify(&["--profile", "generic", "--tokens", "by_audience", &login]);
+    assert!(ended.stdout.starts_with("{\"valid\":true"), "{}", ended.stdout);
+}
+
+/// The metadata names the public origin, which nobody answers at.
+#[tokio::test]
+async fn the_issuer_may_be_at_an_internal_origin() {
+    let issuer = bearward_testing::DevIssuer::builder()
+        .public_origin("https://id.example")
+        .start()
+        .await
+        .expect("a free port");
+    let token = issuer.user_token(AUDIENCE).sign();
+    let origin = format!("http://{}", issuer.addr());
+    let verify = move |more: &[&str]| {
+        let mut command = program::command(["verify", "--issuer", ISSUER, "--audience", AUDIENCE]);
+        command.args(more).arg(&token);
+        program::run(command)
+    };
+    let ended = tokio::task::spawn_blocking(move || verify(&["--internal-origin", &origin]));
+    let ended = ended.await.expect("no panic");
+    assert!(ended.stdout.starts_with("{\"valid\":true"), "{} {}", ended.stdout, ended.stderr);
+}
