@@ -149,10 +149,7 @@ impl Gate {
         }
         let head = RequestHead::new(original.method, &uri, original.headers);
         let head = head.with_host(original.host);
-        let mut sender = Sender {
-            sources: selection.sources(),
-            found: None,
-        };
+        let mut sender = Sender::of(selection.sources());
         let mut shadowed = None;
         for route in selection.iter() {
             match pass(original, head, route, &mut sender, authenticator).await {
@@ -238,6 +235,14 @@ struct Sender {
 }
 
 impl Sender {
+    /// Not known yet.
+    const fn of(sources: Sources) -> Self {
+        Self {
+            sources,
+            found: None,
+        }
+    }
+
     /// The sender, as far as this route reads credentials.
     async fn for_route(
         &mut self,

@@ -666,8 +666,7 @@ const TAKEN_OUT: [(Proxy, &[&str]); 6] = [
 /// Each proxy replaces what it shares with other values by what bearward answers.
 #[test]
 fn t_req_11_each_recipe_takes_a_token_out_of_its_source() {
-    let resource = "resource = \"https://api.example.com/v1\"\n";
-    let text = EVERYTHING.replace(resource, &format!("{resource}{SOURCES}"));
+    let text = EVERYTHING.replace("[[routes]]", &format!("{SOURCES}\n[[routes]]"));
     let forwarded = text.replace("preset = ", "forward_token = true\npreset = ");
     let forwarded = config(&forwarded);
     let config = config(&text);
