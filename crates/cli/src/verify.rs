@@ -42,7 +42,11 @@ pub(crate) struct Verify {
     #[arg(long, value_name = "ISS", required_unless_present = "config")]
     issuer: Option<String>,
     /// Your name in `aud`; repeat for several, of which a token needs one
-    #[arg(long = "audience", value_name = "AUD", required_unless_present = "config")]
+    #[arg(
+        long = "audience",
+        value_name = "AUD",
+        required_unless_present = "config"
+    )]
     audiences: Vec<String>,
     /// The configuration of a gateway, instead of options: all of its issuers, with their rules and
     /// the way to their keys
@@ -131,7 +135,9 @@ impl Verifier {
             let claimed = jws.unverified_issuer().ok();
             let is_it = |policy: &Policy| claimed.as_deref() == Some(&**policy.issuer());
             let mut issuers = self.issuers.iter();
-            return issuers.find(|(_, policy)| is_it(policy)).or(self.issuers.first());
+            return issuers
+                .find(|(_, policy)| is_it(policy))
+                .or_else(|| self.issuers.first());
         };
         Some(only)
     }

@@ -259,7 +259,10 @@ fn t_cfg_08_a_password_in_an_option_is_refused_and_not_repeated() {
     let file = setting.jwks();
     let file = file.to_str().expect("a name");
     let given = refused(&["--jwks", file, "--ca", file], &[]);
-    assert!(given.contains("--ca and --proxy have no effect"), "{given}");
+    assert!(
+        given.contains("--ca, --proxy and --internal-origin have no effect"),
+        "{given}"
+    );
     let given = refused(&["--ca", file], &[]);
     assert!(given.contains("no certificate of an authority"), "{given}");
     let given = refused(&["--ca", "/no/such.pem"], &[]);

@@ -525,9 +525,16 @@ fn a_configuration_has_all_issuers_with_their_rules() {
     let ended = by_config(BY_CONFIG, &format!("{}\nx\n", tokens.join("\n")));
     let lines: Vec<&str> = ended.stdout.lines().collect();
     assert_eq!(lines[0], valid(&good()).trim_end());
-    assert!(lines[1].starts_with("{\"valid\":true,\"subject\":\"a@x.example\""), "{}", lines[1]);
+    assert!(
+        lines[1].starts_with("{\"valid\":true,\"subject\":\"a@x.example\""),
+        "{}",
+        lines[1]
+    );
     let reasons = ["kid_unknown", "issuer_unknown", "not_compact_jws"];
-    assert_eq!(lines[2..], reasons.map(|reason| refused(reason).trim_end().to_owned()));
+    assert_eq!(
+        lines[2..],
+        reasons.map(|reason| refused(reason).trim_end().to_owned())
+    );
     assert_eq!((ended.code, &*ended.stderr), (Some(1), ""));
 }
 
@@ -535,13 +542,28 @@ fn a_configuration_has_all_issuers_with_their_rules() {
 fn a_configuration_takes_the_place_of_the_options() {
     let setting = Setting::new();
     let config = setting.write("bearward.toml", "");
-    for option in ["--issuer", "--audience", "--profile", "--subject-claim", "--internal-origin", "--jwks"] {
-        let value = if option == "--profile" { "generic" } else { "x" };
+    for option in [
+        "--issuer",
+        "--audience",
+        "--profile",
+        "--subject-claim",
+        "--internal-origin",
+        "--jwks",
+    ] {
+        let value = if option == "--profile" {
+            "generic"
+        } else {
+            "x"
+        };
         let mut command = program::command(["verify", option, value, "--config"]);
         command.arg(&config).arg("token");
         let ended = program::run(command);
         assert_eq!(ended.code, Some(2), "{option}");
-        assert!(ended.stderr.contains("cannot be used with"), "{option}: {}", ended.stderr);
+        assert!(
+            ended.stderr.contains("cannot be used with"),
+            "{option}: {}",
+            ended.stderr
+        );
     }
     let mut command = program::command(["verify", "--config"]);
     command.arg(&config).arg("token");
@@ -552,17 +574,29 @@ fn a_configuration_takes_the_place_of_the_options() {
 
 #[test]
 fn other_subjects_and_tokens_by_audience_are_options() {
-    let nameless = good().without_claim("sub").claim("ext", serde_json::json!({ "id": "7" }));
+    let nameless = good()
+        .without_claim("sub")
+        .claim("ext", serde_json::json!({ "id": "7" }));
     let nameless = nameless.sign();
     let ended = verify(&[&nameless]);
     assert_eq!(ended.stdout, refused("claim_missing"));
     let ended = verify(&["--subject-claim", "ext", "--subject-claim", "id", &nameless]);
-    assert!(ended.stdout.starts_with("{\"valid\":true,\"subject\":\"7\""), "{}", ended.stdout);
+    assert!(
+        ended
+            .stdout
+            .starts_with("{\"valid\":true,\"subject\":\"7\""),
+        "{}",
+        ended.stdout
+    );
     let login = Token::id_token(ISSUER, AUDIENCE, NOW).sign();
     let ended = verify(&["--profile", "generic", &login]);
     assert_eq!(ended.stdout, refused("typ_not_accepted"));
     let ended = verify(&["--profile", "generic", "--tokens", "by_audience", &login]);
-    assert!(ended.stdout.starts_with("{\"valid\":true"), "{}", ended.stdout);
+    assert!(
+        ended.stdout.starts_with("{\"valid\":true"),
+        "{}",
+        ended.stdout
+    );
 }
 
 /// The metadata names the public origin, which nobody answers at.
@@ -582,5 +616,10 @@ async fn the_issuer_may_be_at_an_internal_origin() {
     };
     let ended = tokio::task::spawn_blocking(move || verify(&["--internal-origin", &origin]));
     let ended = ended.await.expect("no panic");
-    assert!(ended.stdout.starts_with("{\"valid\":true"), "{} {}", ended.stdout, ended.stderr);
+    assert!(
+        ended.stdout.starts_with("{\"valid\":true"),
+        "{} {}",
+        ended.stdout,
+        ended.stderr
+    );
 }
