@@ -109,6 +109,10 @@ fn line(state: &IssuerState) -> String {
     match &keys.last_error {
         // Discovery asks at up to three URLs, and each has its failure.
         Some(error) => format!("{issuer}  {}\n", shown(&error.to_string(), 1000)),
+        None if state.tenants.is_some() => {
+            let count = state.tenants.unwrap_or_default();
+            format!("{issuer}  {count} tenants, whose keys are fetched when their tokens arrive\n")
+        }
         None if !keys.is_usable => format!("{issuer}  did not answer in time\n"),
         None => match keys.kids.len() {
             0 => format!("{issuer}  a key without a name\n"),

@@ -27,6 +27,8 @@ use crate::time::UnixTime;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     issuer: Arc<str>,
+    /// The claim that names the tenant, and the tenant.
+    tenant: Option<(String, String)>,
     audiences: Vec<String>,
     profile: Profile,
     /// Whether the operator vouches that only access tokens have our audiences.
@@ -48,6 +50,7 @@ impl Policy {
         let algorithms = Algorithm::ALL.iter().copied();
         let policy = Self {
             issuer: issuer.into().into(),
+            tenant: None,
             audiences: vec![audience.into()],
             profile: Profile::default(),
             by_audience: false,
@@ -60,6 +63,18 @@ impl Policy {
             claim_values: Vec::new(),
         };
         PolicyBuilder { policy }
+    }
+
+    /// The same policy for one tenant of an issuer that has a name for each: its tokens have this
+    /// `issuer` as `iss`, and the `tenant` in `claim`, such as Microsoft's `tid`. A token that names
+    /// another tenant there is [`InvalidToken::IssuerUnknown`].
+    #[must_use]
+    pub fn for_tenant(&self, issuer: &str, claim: &str, tenant: &str) -> Self {
+        Self {
+            issuer: issuer.into(),
+            tenant: Some((claim.to_owned(), tenant.to_owned())),
+            ..self.clone()
+        }
     }
 
     /// Checks that the token claims to be from this issuer, which needs no key.
@@ -273,7 +288,15 @@ impl Policy {
         if *claims.issuer()? != *self.issuer {
             return Err(InvalidToken::IssuerUnknown);
         }
-        Ok(())
+        self.check_tenant(claims)
+    }
+
+    #[inline(always)]
+    pub(crate) fn check_tenant(&self, claims: &Claims) -> Result<(), InvalidToken> {
+        match &self.tenant {
+            Some((claim, tenant)) => names_tenant(claims, claim, tenant),
+            None => Ok(()),
+        }
     }
 
     fn check_audience(&self, claims: &Claims) -> Result<(), InvalidToken> {
@@ -424,6 +447,13 @@ impl Policy {
         }
         Ok(())
     }
+}
+
+/// Not inlined, so that the way of other issuers stays short.
+#[cold]
+fn names_tenant(claims: &Claims, claim: &str, tenant: &str) -> Result<(), InvalidToken> {
+    let is_it = claims.get(claim).is_some_and(|claim| claim.is_str(tenant));
+    is_it.then_some(()).ok_or(InvalidToken::IssuerUnknown)
 }
 
 impl AsRef<Self> for Policy {

@@ -58,6 +58,8 @@ impl<'t, I: AsRef<Policy>, K: TokenKind> Unvouched<'t, I, K> {
         find: impl FnOnce(&str) -> Option<I>,
     ) -> Result<Self, InvalidToken> {
         let issuer = find(&jws.unverified_issuer()?).ok_or(InvalidToken::IssuerUnknown)?;
+        // `iss` is right; before anything is fetched for a tenant, its other claim is, too.
+        issuer.as_ref().check_tenant(jws.unverified_claims())?;
         kind.check_header(issuer.as_ref(), jws.header())?;
         Ok(Self {
             jws,

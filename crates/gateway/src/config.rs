@@ -37,6 +37,7 @@ mod routes;
 mod sources;
 mod surroundings;
 mod telemetry;
+mod tenants;
 mod upstreams;
 mod validity;
 

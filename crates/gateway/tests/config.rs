@@ -1605,6 +1605,109 @@ fn t_key_18_a_placeholder_in_an_issuer_is_a_mistake() {
     assert_eq!(mistakes(&text), ["value 5:30"]);
 }
 
+/// An issuer with a placeholder and these further lines.
+fn with_tenants(lines: &str) -> String {
+    let template = "https://login.microsoftonline.com/{tenantid}/v2.0";
+    let text = with("https://id.example.com", template);
+    text.replacen(
+        "[[issuers]]",
+        &format!("[[issuers]]\nprofile = 'entra'\n{lines}"),
+        1,
+    )
+}
+
+#[test]
+fn t_key_24_tenants_are_a_list_of_issuers() {
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("tenants.txt");
+    std::fs::write(&file, "# ours\n t1 \n\nt2 # the other\r\nt1\n").expect("a file");
+    for lines in ["tenants = ['t1', 't2']", "tenants = 'file:tenants.txt'"] {
+        let text = with_tenants(lines);
+        let config = Config::parse_in(&text, &surroundings(folder.path()));
+        let config = config.unwrap_or_else(|mistakes| panic!("{}", mistakes.render("")));
+        let names: Vec<_> = config.server.issuers().collect();
+        let of = |tenant: &str| format!("https://login.microsoftonline.com/{tenant}/v2.0");
+        assert_eq!(names, [of("t1"), of("t2")]);
+        for (tenant, is_one) in [
+            ("t1", true),
+            ("T1", false),
+            ("t3", false),
+            ("{tenantid}", false),
+        ] {
+            assert_eq!(
+                config.server.policy(&of(tenant)).is_some(),
+                is_one,
+                "{tenant}"
+            );
+            assert_eq!(
+                config.server.issuer(&of(tenant)).is_ok(),
+                is_one,
+                "{tenant}"
+            );
+        }
+        // A reload follows the file.
+        assert_eq!(config.files.len(), usize::from(lines.contains("file:")));
+    }
+}
+
+#[test]
+fn t_key_24_tenants_that_cannot_be_are_mistakes() {
+    for (lines, expected) in [
+        ("tenants = []", &["value"][..]),
+        ("tenants = ['a/b']", &["value"]),
+        (
+            "tenants = ['a', '..', 'a%2f', '*']",
+            &["value", "value", "value"],
+        ),
+        ("tenants = ['a', 'b', 'a']", &["duplicate"]),
+        ("tenants = 'file:missing.txt'", &["file_missing"]),
+        ("tenants = 5", &["type"]),
+        (
+            "tenants = ['a']\njwks_uri = 'https://login.microsoftonline.com/keys'",
+            &["value"],
+        ),
+        (
+            "tenants = ['a']\nsnapshot = 'x'\nalso = ['https://x.example']",
+            &["value", "value"],
+        ),
+        (
+            "tenants = ['a']\nalso = ['https://{x}.example']",
+            &["value", "value"],
+        ),
+    ] {
+        let found = mistakes(&with_tenants(lines));
+        let codes: Vec<_> = found
+            .iter()
+            .map(|found| found.split(' ').next().unwrap())
+            .collect();
+        assert_eq!(codes, expected, "{lines}");
+    }
+    let plain = with(AUDIENCES, &format!("{AUDIENCES}\ntenants = ['a']"));
+    assert_eq!(mistakes(&plain), ["value 5:1"]);
+    let two = with_tenants("tenants = ['a']").replace("/v2.0", "/{version}");
+    assert_eq!(mistakes(&two).len(), 1);
+    let insecure = with_tenants("tenants = ['a']").replace("https:", "http:");
+    let codes = mistakes(&insecure);
+    assert!(codes[0].starts_with("url_scheme"), "{codes:?}");
+}
+
+#[tokio::test]
+async fn tenants_are_published_and_shown_as_one_issuer() {
+    let resource = "[protection]\nresource = 'https://api.example.com'\n";
+    let text = format!("{}{resource}", with_tenants("tenants = ['t1', 't2']"));
+    let config = parse(&text).expect("no mistake");
+    let (method, fields) = (http::Method::GET, http::HeaderMap::new());
+    let path = "/.well-known/oauth-protected-resource";
+    let original = Original::new(&method, path, None, &fields);
+    let body = config.server.published(&original).unwrap().body;
+    assert!(body.contains("microsoftonline.com/t1/v2.0"), "{body}");
+    assert!(!body.contains("{tenantid}"), "{body}");
+    let server = config.resource_server().expect("a server");
+    let [state] = server.state().try_into().expect("one issuer");
+    assert!(state.issuer.contains("{tenantid}"));
+    assert_eq!(state.tenants, Some(2));
+}
+
 #[test]
 fn t_clm_16_a_path_is_a_list_of_names() {
     for (written, expected) in [

@@ -13,7 +13,7 @@ use crate::fetch::{
 };
 use crate::issuer_url::{IssuerUrl, PlainHttp};
 use crate::key_source::{Found, KeySource, Location};
-use crate::key_store::{KeyStore, Origin};
+use crate::key_store::{KeyStore, Origin, TenantKeys, Tenants};
 use crate::schedule::Freshness;
 
 /// An issuer whose access tokens are accepted.
@@ -28,6 +28,14 @@ pub struct Issuer {
     snapshot: Option<PathBuf>,
     egress: Egress,
     authorization: Option<Authorization>,
+    tenants: Option<TenantList>,
+}
+
+/// The tenants of an issuer with a placeholder.
+#[derive(Debug)]
+struct TenantList {
+    claim: String,
+    tenants: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -51,6 +59,29 @@ impl Issuer {
     /// An issuer whose keys you already have: a file, or static secrets. Nothing is fetched.
     pub fn jwk_set(policy: Policy, keys: JwkSet) -> Self {
         Self::new(policy, KeysFrom::Static(keys))
+    }
+
+    /// Makes this an issuer that has a name for each tenant, such as Microsoft Entra: the policy's
+    /// issuer has a placeholder, as in `https://login.microsoftonline.com/{tenantid}/v2.0`, and only
+    /// tokens of these `tenants` are accepted. Their `iss` has the tenant in the place of the
+    /// placeholder, and the `claim`, Microsoft's `tid`, names the same tenant.
+    ///
+    /// The keys of each tenant are discovered at its own name when the first of its tokens arrives.
+    /// Those of at most 1024 tenants are held at a time, and unknown keys trigger as many fetches for
+    /// all tenants together as for any other issuer. Snapshots are not kept.
+    ///
+    /// Building the resource server fails with [`BuildError::Tenants`] if the issuer does not have
+    /// exactly one placeholder, or a tenant is not made of letters, digits, `-`, `_` and `.`.
+    pub fn tenants<T: Into<String>>(
+        mut self,
+        claim: impl Into<String>,
+        tenants: impl IntoIterator<Item = T>,
+    ) -> Self {
+        self.tenants = Some(TenantList {
+            claim: claim.into(),
+            tenants: tenants.into_iter().map(Into::into).collect(),
+        });
+        self
     }
 
     /// Another name of the same issuer, with the same keys: when you activate a custom domain,
@@ -139,8 +170,13 @@ impl Issuer {
         self,
         transport: &mut impl FnMut(&Egress) -> Result<Arc<dyn Transport>, HttpTransportError>,
         clock: &Clock,
-        kept: &[Arc<KeyStore>],
-    ) -> Result<(Vec<Policy>, Arc<KeyStore>), BuildError> {
+        kept: impl Fn(&str) -> Vec<Arc<KeyStore>>,
+    ) -> Result<Vec<(Policy, Arc<KeyStore>)>, BuildError> {
+        if self.tenants.is_some() {
+            return self.start_tenants(transport, clock, kept);
+        }
+        let kept = self.policies.first().map(|policy| kept(policy.issuer()));
+        let kept = kept.unwrap_or_default();
         let source = self.key_source()?;
         let keys = match (source, self.keys) {
             (None, KeysFrom::Static(keys)) => Arc::new(KeyStore::Static(keys)),
@@ -162,7 +198,56 @@ impl Issuer {
                 }
             }
         };
-        Ok((self.policies, keys))
+        let with_keys = |policy| (policy, Arc::clone(&keys));
+        Ok(self.policies.into_iter().map(with_keys).collect())
+    }
+
+    /// The policy and the keys of each tenant. Reuses the stores of `kept` that have the same origin.
+    fn start_tenants(
+        mut self,
+        transport: &mut impl FnMut(&Egress) -> Result<Arc<dyn Transport>, HttpTransportError>,
+        clock: &Clock,
+        kept: impl Fn(&str) -> Vec<Arc<KeyStore>>,
+    ) -> Result<Vec<(Policy, Arc<KeyStore>)>, BuildError> {
+        let list = self.tenants.take().ok_or(BuildError::Tenants)?;
+        let has_own_keys = !matches!(self.keys, KeysFrom::Discovery);
+        let ([template], false) = (self.policies.as_slice(), has_own_keys) else {
+            return Err(BuildError::Tenants);
+        };
+        let template = template.clone();
+        let (before, after) = placeholder(template.issuer()).ok_or(BuildError::Tenants)?;
+        let transport = transport(&self.egress)?;
+        let mut shared = None;
+        let mut issuers = Vec::new();
+        for tenant in &list.tenants {
+            if !is_tenant(tenant) {
+                return Err(BuildError::Tenants);
+            }
+            let name = format!("{before}{tenant}{after}");
+            self.policies = vec![template.for_tenant(&name, &list.claim, tenant)];
+            let origin = Origin {
+                source: self.key_source()?.ok_or(BuildError::Tenants)?,
+                freshness: self.freshness,
+                snapshot: None,
+                egress: self.egress.clone(),
+            };
+            let same = kept(&name).into_iter().find(|keys| keys.is_of(&origin));
+            let keys = same.unwrap_or_else(|| {
+                let new =
+                    || Tenants::new(Arc::clone(template.issuer()), Arc::clone(&transport), clock);
+                let tenants = shared.get_or_insert_with(new);
+                Arc::new(KeyStore::Tenant(TenantKeys::new(
+                    origin,
+                    Arc::clone(tenants),
+                )))
+            });
+            // Tenants that are added later share what those before them do.
+            if let KeyStore::Tenant(tenant) = &*keys {
+                shared.get_or_insert_with(|| Arc::clone(&tenant.tenants));
+            }
+            issuers.extend(self.policies.drain(..).map(|policy| (policy, keys.clone())));
+        }
+        Ok(issuers)
     }
 
     fn new(policy: Policy, keys: KeysFrom) -> Self {
@@ -175,6 +260,7 @@ impl Issuer {
             snapshot: None,
             egress: Egress::default(),
             authorization: None,
+            tenants: None,
         }
     }
 
@@ -207,3 +293,23 @@ impl Issuer {
         }))
     }
 }
+
+/// The text before and behind the only placeholder of an issuer, such as `{tenantid}`.
+#[must_use]
+pub fn placeholder(issuer: &str) -> Option<(&str, &str)> {
+    let (before, rest) = issuer.split_once('{')?;
+    let (name, after) = rest.split_once('}')?;
+    let is_only = ![before, name, after].concat().contains(['{', '}']);
+    (is_only && !name.is_empty() && before.contains("://")).then_some((before, after))
+}
+
+/// Whether this can be a tenant: nothing that means something in a URL, or has several readings.
+#[must_use]
+pub fn is_tenant(tenant: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let is_dots = tenant.bytes().all(|byte| byte == b'.');
+    !is_dots && tenant.len() <= TENANT_BYTES && tenant.bytes().all(is_plain)
+}
+
+/// The longest tenant: a UUID has 36, a host name at most 253.
+const TENANT_BYTES: usize = 253;

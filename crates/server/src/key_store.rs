@@ -24,6 +24,10 @@ use crate::sync::{
     watch,
 };
 
+mod tenants;
+
+pub(crate) use self::tenants::{TenantKeys, Tenants};
+
 /// The keys of one issuer.
 #[derive(Debug)]
 pub(crate) enum KeyStore {
@@ -31,6 +35,8 @@ pub(crate) enum KeyStore {
     Static(JwkSet),
     /// Fetched repeatedly.
     Fetched(FetchedKeys),
+    /// Fetched repeatedly while tokens of the tenant arrive.
+    Tenant(TenantKeys),
 }
 
 #[derive(Debug)]
@@ -50,6 +56,85 @@ pub(crate) struct Origin {
     pub(crate) egress: Egress,
 }
 
+impl FetchedKeys {
+    /// Starts fetching into `shared`, in a task that ends when this is dropped.
+    fn start(
+        origin: Origin,
+        transport: Arc<dyn Transport>,
+        clock: &Clock,
+        shared: Shared,
+        keys: Option<Arc<Keys>>,
+    ) -> Self {
+        let source = origin.source.clone();
+        let fetcher = Fetcher {
+            snapshot: origin.snapshot.clone().map(|path| Snapshot {
+                path,
+                issuer: source.issuer.to_string(),
+                url: source.url().to_string(),
+                kind: source.document,
+            }),
+            source,
+            transport,
+            freshness: origin.freshness,
+            clock: Arc::clone(clock),
+        };
+        let shared = Arc::new(shared);
+        if keys.is_some() {
+            shared.current.store(keys);
+        } else if let Some(restored) = fetcher.restore() {
+            shared.restore(restored, fetcher.freshness, Instant::now());
+        }
+        let task = spawn(Arc::new(fetcher).fetch_for_ever(Arc::clone(&shared)));
+        Self {
+            origin: Box::new(origin),
+            shared,
+            task,
+        }
+    }
+
+    pub(crate) fn is_current(&self, selected: &Selected) -> bool {
+        self.shared.is_current(selected.generation)
+    }
+
+    pub(crate) fn state(&self) -> KeyState {
+        self.shared.state()
+    }
+
+    /// As [`KeyStore::select`].
+    pub(crate) async fn select(
+        &self,
+        header: &Header,
+        is_plausible: impl Fn() -> bool,
+    ) -> Result<Selected, Rejection> {
+        match self.shared.look_up(header) {
+            Ok(key) => Ok(key),
+            Err(Miss::Refused(reason)) => Err(reason.into()),
+            Err(Miss::AlgKeyMismatch | Miss::KidUnknown | Miss::NoKeys) => {
+                self.shared.wait(header, is_plausible).await
+            }
+        }
+    }
+
+    /// As [`KeyStore::replacement`].
+    pub(crate) async fn replacement(
+        &self,
+        header: &Header,
+        tried: &Selected,
+        is_plausible: impl Fn() -> bool,
+    ) -> Option<Replaced> {
+        self.shared
+            .replacement(header, Some(tried), is_plausible)
+            .await
+    }
+
+    /// As [`KeyStore::brought`].
+    pub(crate) fn brought(&self, replaced: &Replaced) {
+        if replaced.is_charged {
+            self.shared.schedule().give_back();
+        }
+    }
+}
+
 impl Drop for FetchedKeys {
     fn drop(&mut self) {
         self.task.abort();
@@ -60,6 +145,8 @@ impl Drop for FetchedKeys {
 #[derive(Debug)]
 struct Shared {
     current: ArcSwapOption<Keys>,
+    /// The generation before the first.
+    generation: u64,
     /// Locked during a calculation, never while waiting; requests that find their key do not touch
     /// it.
     schedule: Mutex<Schedule>,
@@ -134,32 +221,16 @@ impl KeyStore {
         clock: &Clock,
         keys: Option<Arc<Keys>>,
     ) -> Self {
-        let source = origin.source.clone();
-        let fetcher = Fetcher {
-            snapshot: origin.snapshot.clone().map(|path| Snapshot {
-                path,
-                issuer: source.issuer.to_string(),
-                url: source.url().to_string(),
-                kind: source.document,
-            }),
-            source,
-            transport,
-            freshness: origin.freshness,
-            clock: Arc::clone(clock),
-        };
-        let now = Instant::now();
-        let shared = Arc::new(Shared::new(now));
-        if keys.is_some() {
-            shared.current.store(keys);
-        } else if let Some(restored) = fetcher.restore() {
-            shared.restore(restored, fetcher.freshness, now);
+        let shared = Shared::new(Instant::now());
+        Self::Fetched(FetchedKeys::start(origin, transport, clock, shared, keys))
+    }
+
+    /// What a tenant's store shares with those of other tenants.
+    pub(crate) const fn tenants(&self) -> Option<&Arc<Tenants>> {
+        match self {
+            Self::Tenant(tenant) => Some(&tenant.tenants),
+            Self::Fetched(_) | Self::Static(_) => None,
         }
-        let task = spawn(Arc::new(fetcher).fetch_for_ever(Arc::clone(&shared)));
-        Self::Fetched(FetchedKeys {
-            origin: Box::new(origin),
-            shared,
-            task,
-        })
     }
 
     /// Whether the store has this origin.
@@ -167,6 +238,7 @@ impl KeyStore {
         match self {
             Self::Static(_) => false,
             Self::Fetched(keys) => *keys.origin == *origin,
+            Self::Tenant(tenant) => tenant.origin == *origin,
         }
     }
 
@@ -180,7 +252,7 @@ impl KeyStore {
             {
                 keys.shared.current.load_full()
             }
-            Self::Fetched(_) | Self::Static(_) => None,
+            Self::Fetched(_) | Self::Static(_) | Self::Tenant(_) => None,
         }
     }
 
@@ -189,7 +261,8 @@ impl KeyStore {
     pub(crate) fn is_current(&self, selected: &Selected) -> bool {
         match self {
             Self::Static(_) => true,
-            Self::Fetched(keys) => keys.shared.is_current(selected.generation),
+            Self::Fetched(keys) => keys.is_current(selected),
+            Self::Tenant(tenant) => tenant.is_current(selected),
         }
     }
 
@@ -215,6 +288,7 @@ impl KeyStore {
                     Box::pin(keys.shared.wait(header, is_plausible)).await
                 }
             },
+            Self::Tenant(tenant) => Box::pin(tenant.select(header, is_plausible)).await,
         }
     }
 
@@ -231,19 +305,24 @@ impl KeyStore {
     ) -> Option<Replaced> {
         match self {
             Self::Static(_) => None,
-            Self::Fetched(keys) => {
-                let keys = &keys.shared;
-                keys.replacement(header, Some(tried), is_plausible).await
+            Self::Fetched(keys) => keys.replacement(header, tried, is_plausible).await,
+            Self::Tenant(tenant) => {
+                let keys = tenant.started()?;
+                keys.replacement(header, tried, is_plausible).await
             }
         }
     }
 
     /// The keys verified the token for which they were fetched.
     pub(crate) fn brought(&self, replaced: &Replaced) {
-        if let Self::Fetched(keys) = self
-            && replaced.is_charged
-        {
-            keys.shared.schedule().give_back();
+        match self {
+            Self::Static(_) => {}
+            Self::Fetched(keys) => keys.brought(replaced),
+            Self::Tenant(tenant) => {
+                if let Some(keys) = tenant.started() {
+                    keys.brought(replaced);
+                }
+            }
         }
     }
 
@@ -270,7 +349,8 @@ impl KeyStore {
                 failed_fetches: 0,
                 last_error: None,
             },
-            Self::Fetched(keys) => keys.shared.state(),
+            Self::Fetched(keys) => keys.state(),
+            Self::Tenant(tenant) => tenant.tenants.state(),
         }
     }
 }
@@ -300,9 +380,15 @@ enum Miss {
 
 impl Shared {
     fn new(now: Instant) -> Self {
+        Self::with(Schedule::new(now), 0)
+    }
+
+    /// Generations are counted from `generation`.
+    fn with(schedule: Schedule, generation: u64) -> Self {
         Self {
             current: ArcSwapOption::empty(),
-            schedule: Mutex::new(Schedule::new(now)),
+            generation,
+            schedule: Mutex::new(schedule),
             wake: Notify::new(),
             flights: watch::Sender::new(Flights::default()),
         }
@@ -441,7 +527,7 @@ impl Shared {
         self.current.store(Some(Arc::new(Keys {
             set: Arc::new(restored.keys),
             document: restored.document.into(),
-            generation: 1,
+            generation: self.generation.saturating_add(1),
             fetched_at: restored.fetched_at,
             fresh_until: now,
             usable_until: after(now, left),
@@ -469,7 +555,11 @@ impl Shared {
                 Arc::new(set.sharing(&old.set)),
                 old.generation.saturating_add(1),
             ),
-            (Some((document, set)), None) => (document.into(), Arc::new(set), 1),
+            (Some((document, set)), None) => (
+                document.into(),
+                Arc::new(set),
+                self.generation.saturating_add(1),
+            ),
             (None, _) => return None,
         };
         let keys = Arc::new(Keys {

@@ -1,5 +1,6 @@
 //! The resource server: all stages, for all its issuers.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -162,13 +163,19 @@ impl ResourceServer {
     /// The state of the keys of each issuer, in the order of their names, for health endpoints and metrics.
     #[must_use]
     pub fn state(&self) -> Vec<IssuerState> {
-        let state = |(issuer, trusted): (&Arc<str>, &Trusted)| IssuerState {
-            issuer: issuer.to_string(),
-            keys: trusted.keys.state(),
-        };
-        let mut states: Vec<_> = self.0.issuers.iter().map(state).collect();
-        states.sort_by(|a, b| a.issuer.cmp(&b.issuer));
-        states
+        // All tenants of an issuer have one state.
+        let mut states = BTreeMap::new();
+        for (issuer, trusted) in &self.0.issuers {
+            let tenants = trusted.keys.tenants();
+            let issuer = tenants.map_or(issuer, |tenants| &tenants.issuer);
+            let state = states.entry(issuer).or_insert_with(|| IssuerState {
+                issuer: issuer.to_string(),
+                keys: trusted.keys.state(),
+                tenants: tenants.map(|_| 0),
+            });
+            state.tenants = state.tenants.map(|count| count.saturating_add(1));
+        }
+        states.into_values().collect()
     }
 
     /// The state of the cache of verified tokens, if there is one, for metrics.
@@ -180,10 +187,7 @@ impl ResourceServer {
     /// Whether every issuer's tokens can be verified now.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.0
-            .issuers
-            .values()
-            .all(|trusted| trusted.keys.state().is_usable)
+        self.state().iter().all(|state| state.keys.is_usable)
     }
 
     /// Waits until we have tried once to fetch the keys of each issuer, successfully or not.
@@ -323,6 +327,9 @@ pub struct IssuerState {
     pub issuer: String,
     /// The state of its keys.
     pub keys: KeyState,
+    /// For an issuer with a placeholder: how many tenants it has. `keys` is the state of those whose
+    /// tokens have arrived, together.
+    pub tenants: Option<usize>,
 }
 
 /// Settings of a [`ResourceServer`].
@@ -446,10 +453,8 @@ impl ResourceServerBuilder {
         };
         let mut issuers = HashMap::new();
         for issuer in self.issuers {
-            let kept = self.kept.keys_of(&issuer);
-            let (policies, keys) = issuer.start(&mut transport, &self.clock, &kept)?;
-            for policy in policies {
-                let keys = Arc::clone(&keys);
+            let kept = |name: &str| self.kept.keys_of(name);
+            for (policy, keys) in issuer.start(&mut transport, &self.clock, kept)? {
                 let trusted = self.kept.or_same(Trusted::new(policy, keys));
                 let issuer = Arc::clone(trusted.policy.issuer());
                 let before = issuers.insert(issuer, trusted);
@@ -494,9 +499,8 @@ impl Kept {
         self.0.iter().filter_map(named)
     }
 
-    fn keys_of(&self, issuer: &Issuer) -> Vec<Arc<KeyStore>> {
-        let name = issuer.policies.first().map(Policy::issuer);
-        let named = name.into_iter().flat_map(|name| self.named(name));
+    fn keys_of(&self, issuer: &str) -> Vec<Arc<KeyStore>> {
+        let named = self.named(issuer);
         named.map(|trusted| Arc::clone(&trusted.keys)).collect()
     }
 

@@ -5,11 +5,12 @@
 //! fetches nothing, waits for nothing and has no clock; `key_store` carries out the actions.
 
 use std::collections::VecDeque;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bearward_core::limits::KID_BYTES;
 
-use crate::sync::Instant;
+use crate::sync::{Instant, Mutex, MutexGuard};
 
 /// The time limits for keys, each with its default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,9 +82,7 @@ pub(crate) struct Schedule {
     failures: u32,
     /// When the last successful flight started.
     good_flight: Option<Instant>,
-    budget: Budget,
-    /// Of all `kid`s that are gone.
-    gone_budget: Budget,
+    budgets: Budgets,
     gone: GoneKids,
     absent: AbsentKids,
 }
@@ -96,6 +95,14 @@ enum Flight {
 }
 
 impl Schedule {
+    /// The same, with budgets that several issuers share.
+    pub(crate) fn sharing(now: Instant, budgets: Budgets) -> Self {
+        Self {
+            budgets,
+            ..Self::new(now)
+        }
+    }
+
     /// Nothing is known yet: the first attempt is due at once.
     pub(crate) fn new(now: Instant) -> Self {
         Self {
@@ -104,8 +111,7 @@ impl Schedule {
             next_attempt: now,
             failures: 0,
             good_flight: None,
-            budget: Budget::new(BUDGET, now),
-            gone_budget: Budget::new(GONE_BUDGET, now),
+            budgets: Budgets::new(now),
             gone: GoneKids::default(),
             absent: AbsentKids::default(),
         }
@@ -141,7 +147,7 @@ impl Schedule {
     /// and nothing is returned for a `kid` that is gone: replicas of an issuer that have different
     /// sets would otherwise be fetched from in turn, without end.
     pub(crate) fn give_back(&mut self) {
-        self.budget.give_back();
+        self.budgets.lock().unknown.give_back();
     }
 
     /// A flight returned keys, new or unchanged, that are fresh for `soft_ttl`.
@@ -187,8 +193,8 @@ impl Schedule {
         // needs; and an old replica of the issuer may have answered, so they may ask as well.
         let is_gone = self.gone.contains(kid);
         let is_affordable = match is_gone {
-            true => self.gone_budget.take(now),
-            false => self.budget.take(now),
+            true => self.budgets.lock().gone.take(now),
+            false => self.budgets.lock().unknown.take(now),
         };
         if !is_affordable {
             return Answer::Unknown;
@@ -208,7 +214,7 @@ impl Schedule {
         }
         let is_old = |started| now.saturating_duration_since(started) > REPLACED_AFTER;
         let may_ask = self.failures == 0 && self.good_flight.is_some_and(is_old);
-        if !may_ask || !self.budget.take_spare(now) {
+        if !may_ask || !self.budgets.lock().unknown.take_spare(now) {
             return Replacement::None;
         }
         self.flight = Flight::Requested;
@@ -239,6 +245,36 @@ impl Jitter {
     /// `duration` ± 10 %.
     fn spread(self, duration: Duration) -> Duration {
         duration.mul_f64(self.0.mul_add(0.1, 1.0))
+    }
+}
+
+/// What tokens may trigger, at one issuer or at all tenants of one.
+#[derive(Clone, Debug)]
+pub(crate) struct Budgets(Arc<Mutex<Both>>);
+
+#[derive(Debug)]
+struct Both {
+    unknown: Budget,
+    /// Of all `kid`s that are gone.
+    gone: Budget,
+}
+
+impl Budgets {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self(Arc::new(Mutex::new(Both {
+            unknown: Budget::new(BUDGET, now),
+            gone: Budget::new(GONE_BUDGET, now),
+        })))
+    }
+
+    /// Whether there is one for a tenant that takes the place of another.
+    pub(crate) fn take(&self, now: Instant) -> bool {
+        self.lock().unknown.take(now)
+    }
+
+    /// After a panic during a calculation, there is at worst one fetch too many or too few.
+    fn lock(&self) -> MutexGuard<'_, Both> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -507,7 +543,7 @@ mod tests {
         schedule.failed(now, NONE);
         // The retry brings it, at nobody's expense.
         schedule.replaced([].into_iter(), ["new"].into_iter());
-        assert_eq!(schedule.budget.tokens, 1);
+        assert_eq!(schedule.budgets.lock().unknown.tokens, 1);
     }
 
     #[test]
@@ -587,7 +623,7 @@ mod tests {
             let later = now + SECOND;
             assert_eq!(schedule.ask("b", later, later), Answer::Unknown);
         }
-        assert_eq!(schedule.budget.tokens, 2);
+        assert_eq!(schedule.budgets.lock().unknown.tokens, 2);
     }
 
     #[test]
@@ -611,8 +647,8 @@ mod tests {
         assert_eq!(schedule.ask_for_replacement(old), Replacement::None);
         old += Duration::from_millis(1);
         // Refilled since, but for an unknown key's.
-        schedule.budget.tokens = 1;
-        schedule.budget.refilled = old;
+        schedule.budgets.lock().unknown.tokens = 1;
+        schedule.budgets.lock().unknown.refilled = old;
         assert_eq!(schedule.ask_for_replacement(old), Replacement::None);
         assert_eq!(schedule.ask("new", old, old), Answer::Wait);
     }
@@ -622,16 +658,16 @@ mod tests {
         let now = Instant::now();
         let mut schedule = fetched(now);
         schedule.give_back();
-        assert_eq!(schedule.budget.tokens, 2);
+        assert_eq!(schedule.budgets.lock().unknown.tokens, 2);
         let later = now + SECOND;
         assert_eq!(schedule.ask("new", later, later), Answer::Wait);
-        assert_eq!(schedule.budget.tokens, 1);
+        assert_eq!(schedule.budgets.lock().unknown.tokens, 1);
         // A flight that is nobody's gives nothing back, and each gives back once.
         schedule.replaced(["new"].into_iter(), ["new", "old"].into_iter());
-        assert_eq!(schedule.budget.tokens, 2);
-        schedule.budget.tokens = 0;
+        assert_eq!(schedule.budgets.lock().unknown.tokens, 2);
+        schedule.budgets.lock().unknown.tokens = 0;
         schedule.replaced(["new"].into_iter(), ["new", "old"].into_iter());
-        assert_eq!(schedule.budget.tokens, 0);
+        assert_eq!(schedule.budgets.lock().unknown.tokens, 0);
     }
 
     #[test]

@@ -30,6 +30,7 @@ mod replaced_key;
 mod snapshot;
 mod sockets;
 mod state;
+mod tenants;
 mod token_cache;
 mod unknown_kid;
 mod waiting;

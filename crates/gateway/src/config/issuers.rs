@@ -1,11 +1,13 @@
 //! `[[issuers]]` and `[protection]`: the resource server.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bearward::core::jwk::{SecretError, VerificationKey};
 use bearward::core::policy::PolicyError;
 use bearward::fetch::{Authorization, Egress};
+use bearward::issuer::placeholder;
 use bearward::issuer_url::{IssuerUrl, IssuerUrlError, PlainHttp};
 use bearward::resource_server::ResourceServerBuilder;
 use bearward::{
@@ -24,6 +26,7 @@ use super::mistakes::Code;
 use super::reader::{At, Fields, Given, nearest};
 use super::report_duplicates;
 use super::surroundings::{Referred, Secret, Surroundings};
+use super::tenants::Tenants;
 
 /// Whose tokens are accepted, and the contents of challenges. Equal settings make equal resource
 /// servers, so that a reload without changes keeps the keys.
@@ -41,6 +44,8 @@ pub struct ServerSettings {
 struct IssuerSettings {
     /// One for each of its names.
     policies: Vec<Policy>,
+    /// The policy with the placeholder, and the tenants.
+    tenants: Option<(Policy, Tenants)>,
     keys: Keys,
     internal_origin: Option<String>,
     plain_http: PlainHttp,
@@ -80,8 +85,12 @@ impl ServerSettings {
             token_cache: token_cache(fields),
         };
         if let Some(protection) = &protection {
-            let names = names.iter().map(|name| name.value);
-            settings.read_protection(protection, names);
+            let issuers = settings.issuers.iter();
+            // Clients find no use for a longer list.
+            let few = issuers.filter(|issuer| issuer.policies.len() <= PUBLISHED);
+            let names = few.flat_map(|issuer| &issuer.policies);
+            let names: Vec<_> = names.map(|policy| policy.issuer().to_string()).collect();
+            settings.read_protection(protection, names.iter().map(String::as_str));
         }
         settings
     }
@@ -112,7 +121,8 @@ impl ServerSettings {
     ///
     /// [`BuildError`] if there is no such issuer, or its keys cannot be used.
     pub fn issuer(&self, name: &str) -> Result<Issuer, BuildError> {
-        self.named(name).ok_or(BuildError::IssuerMissing)?.build()
+        let issuer = self.named(name).ok_or(BuildError::IssuerMissing)?;
+        issuer.build_as(name)
     }
 
     /// A resource server with these settings that fetches nothing: it has `keys` for the issuer with
@@ -177,10 +187,10 @@ impl ServerSettings {
         issuers.find(|issuer| issuer.policy(name).is_some())
     }
 
-    fn read_protection<'t>(
+    fn read_protection<'n>(
         &mut self,
-        fields: &Fields<'t, description::Protection>,
-        issuers: impl Iterator<Item = &'t str>,
+        fields: &Fields<'_, description::Protection>,
+        issuers: impl Iterator<Item = &'n str>,
     ) {
         if let Some(realm) = PROTECTION.realm.read(fields) {
             match ProtectionSpace::new(realm.value) {
@@ -250,14 +260,7 @@ impl IssuerSettings {
             PlainHttp::Loopback
         };
         let names: Vec<_> = names(fields).collect();
-        for name in names.iter().filter(|name| name.value.contains(['{', '}'])) {
-            let message = format!(
-                "{:?} has a placeholder, so it equals the `iss` of no token",
-                name.value
-            );
-            let help = "write the issuer of each tenant, in a table `[[issuers]]` of its own";
-            fields.report_at(Code::Value, &name.span, message, help);
-        }
+        let tenants = Tenants::read(fields, &names, surroundings);
         let algorithms = algorithms(fields);
         let keys = Keys::read(fields, surroundings, &algorithms);
         let internal_origin = ISSUER.internal_origin.read(fields);
@@ -268,7 +271,12 @@ impl IssuerSettings {
         let plain_http_in_public = plain_http.of_public_urls(fields.has(&ISSUER.internal_origin));
         if let (Some(issuer), Some(Keys::Discovery)) = (names.first(), &keys) {
             let url = (IssuerUrl::Issuer, &*ISSUER.issuer);
-            check_url(fields, url, issuer, plain_http_in_public);
+            let sample = sample(issuer.value);
+            let issuer = At {
+                value: &*sample,
+                span: issuer.span.clone(),
+            };
+            check_url(fields, url, &issuer, plain_http_in_public);
         }
         if let Some(uri) = ISSUER.jwks_uri.read(fields) {
             let url = (IssuerUrl::JwksUri, &*ISSUER.jwks_uri);
@@ -290,8 +298,14 @@ impl IssuerSettings {
                 help,
             );
         }
+        let mut policies = policies(fields, &names, &algorithms);
+        let tenants = tenants.and_then(|tenants| Some((policies.pop()?, tenants)));
+        if let Some((template, tenants)) = &tenants {
+            policies = tenants.policies(template);
+        }
         Self {
-            policies: policies(fields, &names, &algorithms),
+            policies,
+            tenants,
             // Unusable keys were reported.
             keys: keys.unwrap_or(Keys::Discovery),
             internal_origin: internal_origin.map(|origin| origin.value.to_owned()),
@@ -320,7 +334,23 @@ impl IssuerSettings {
     }
 
     fn build(&self) -> Result<Issuer, BuildError> {
-        let mut issuer = self.under_all_names(|policy| self.with_own_keys(policy))?;
+        let issuer = match &self.tenants {
+            Some((template, tenants)) => {
+                let issuer = Issuer::discover(template.clone());
+                issuer.tenants(&tenants.claim, tenants.list.iter().cloned())
+            }
+            None => self.under_all_names(|policy| self.with_own_keys(policy))?,
+        };
+        Ok(self.reached(issuer))
+    }
+
+    /// The issuer under this one of its names.
+    fn build_as(&self, name: &str) -> Result<Issuer, BuildError> {
+        let policy = self.policy(name).ok_or(BuildError::IssuerMissing)?;
+        Ok(self.reached(self.with_own_keys(policy.clone())?))
+    }
+
+    fn reached(&self, mut issuer: Issuer) -> Issuer {
         if let Some(origin) = &self.internal_origin {
             issuer = issuer.internal_origin(origin);
         }
@@ -334,7 +364,7 @@ impl IssuerSettings {
             issuer = issuer.authorization(authorization.clone());
         }
         let issuer = issuer.egress(self.egress.clone());
-        Ok(issuer.stale_if_error(self.stale_if_error))
+        issuer.stale_if_error(self.stale_if_error)
     }
 
     fn with_own_keys(&self, policy: Policy) -> Result<Issuer, BuildError> {
@@ -452,6 +482,17 @@ pub fn ends_in_newline(secret: &[u8]) -> bool {
 /// The warning about such a secret.
 pub const NEWLINE: &str = "the secret ends in a newline, which is part of it: every token is refused \
     unless the issuer signs with the newline as well";
+
+/// The issuer, with a tenant in the place of its placeholder, if it has one.
+fn sample(issuer: &str) -> Cow<'_, str> {
+    match placeholder(issuer) {
+        Some((before, after)) => format!("{before}tenant{after}").into(),
+        None => issuer.into(),
+    }
+}
+
+/// How many names of an issuer with tenants the metadata may list.
+const PUBLISHED: usize = 32;
 
 /// The policies for tokens of the issuer under each of its names. Reports what a policy refuses, at
 /// its key.
