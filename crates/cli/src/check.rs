@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use bearward::IssuerState;
+use bearward::core::jwk::UnusableJwk;
 use bearward::explain::text::shown;
-use bearward_gateway::config::{Code, Config, Mistake, Mistakes};
+use bearward_gateway::config::{Code, Config, Mistake, Mistakes, NO_KEY_FITS, ServerSettings};
 use serde_json::{Value, json};
 
 use crate::format::Format;
@@ -44,10 +45,13 @@ impl Check {
         let certificates: Vec<_> = certificates.iter().map(ToString::to_string).collect();
         let has_door = config.has_door();
         let note = note(&config);
+        let server = config.server.clone();
         let issuers = running::run(async move |_| ask(&config).await)?;
-        let is_possible = !warnings
-            .iter()
-            .any(|warning| warning.code == Code::Impossible);
+        let about_keys = issuers.iter().flat_map(|state| about_keys(&server, state));
+        let about_keys: Vec<_> = about_keys.collect();
+        let codes = warnings.iter().map(|warning| warning.code.as_str());
+        let mut codes = codes.chain(about_keys.iter().map(|(code, _)| *code));
+        let is_possible = !codes.any(|code| code == Code::Impossible.as_str());
         let has_keys = issuers.iter().all(|state| state.keys.is_usable);
         let is_good = has_door && is_possible && has_keys;
         print(match self.format {
@@ -58,6 +62,11 @@ impl Check {
                         .iter()
                         .map(|text| without_place("certificate", text)),
                 );
+                list.extend(
+                    about_keys
+                        .iter()
+                        .map(|(code, text)| without_place(code, text)),
+                );
                 list.extend((!has_door).then(|| without_place("missing", NO_DOOR)));
                 let noted = Noted {
                     warnings: &list,
@@ -67,7 +76,7 @@ impl Check {
                 json_of(is_good, None, noted)
             }
             Format::Text => {
-                let certificates = certificates.iter();
+                let certificates = about_keys.iter().map(|(_, text)| text).chain(&certificates);
                 let certificates =
                     certificates.map(|text| format!("warning: {}\n", shown(text, 500)));
                 let no_door = (!has_door).then(|| format!("{NO_DOOR}\n"));
@@ -93,6 +102,46 @@ fn note(config: &Config) -> Option<&'static str> {
         "`origins` has no effect behind ingress-nginx, which passes on no field of a refusal except \
          `WWW-Authenticate`; the recipes of the other proxies pass on what pages need",
     )
+}
+
+/// What is wrong with an issuer's keys, each with its code.
+fn about_keys(server: &ServerSettings, state: &IssuerState) -> Vec<(&'static str, String)> {
+    let (issuer, keys) = (&state.issuer, &state.keys);
+    let mut found = Vec::new();
+    let policy = server.policy(issuer);
+    let algorithms = || keys.algorithms.iter().copied();
+    if keys.is_usable && policy.is_some_and(|policy| !policy.allows_any(algorithms())) {
+        found.push((
+            Code::Impossible.as_str(),
+            format!("{issuer}: {NO_KEY_FITS}"),
+        ));
+    }
+    for kid in &keys.ambiguous {
+        let text = format!(
+            "{issuer}: several keys have the kid {kid:?}, so tokens that name it are refused"
+        );
+        found.push(("kid_ambiguous", text));
+    }
+    // Keys for encryption are published on purpose.
+    let unusable = keys.unusable.iter();
+    for key in unusable.filter(|key| key.reason != UnusableJwk::OtherUse) {
+        let (index, reason) = (key.index, key.reason);
+        let kid = key
+            .kid
+            .as_deref()
+            .map(|kid| format!(" (kid {kid:?})"))
+            .unwrap_or_default();
+        let kind = key
+            .kind
+            .as_deref()
+            .map(|kind| format!(" [{kind}]"))
+            .unwrap_or_default();
+        found.push((
+            reason.code(),
+            format!("{issuer}: key {index}{kid} is left out: {reason}{kind}"),
+        ));
+    }
+    found
 }
 
 /// Asks each issuer for its keys.

@@ -61,6 +61,21 @@ fn t_cfg_01_check_tells_all_mistakes_and_asks_the_issuers() {
             .is_some_and(|note| note.contains("ingress-nginx"))
     );
 
+    // What no key can do, and what no token can have.
+    let line = format!("issuer = {:?}", issuer.url());
+    for impossible in [
+        good.replace(&line, &format!("{line}\nalgorithms = ['ES512']")),
+        format!("{good}\n[requirements.x]\nkind = 'machine'\nmax_age = '5m'\n"),
+    ] {
+        let ended = check(&impossible, "text");
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert!(ended.stdout.contains("no token can"), "{ended:?}");
+        let told: serde_json::Value =
+            serde_json::from_str(&check(&impossible, "json").stdout).expect("JSON");
+        assert_eq!(told["warnings"][0]["code"], "impossible");
+        assert_eq!(told["good"], false);
+    }
+
     let bad = configuration("http://id.example", "colour = 1\n");
     let ended = check(&bad, "text");
     assert_eq!(ended.code, Some(1), "{ended:?}");

@@ -14,6 +14,7 @@ use foldhash::{HashMap, HashMapExt};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::algorithm::Algorithm;
 use crate::header::Header;
 use crate::jwk::{Jwk, UnusableJwk, Use, VerificationKey};
 use crate::limits;
@@ -133,6 +134,12 @@ impl JwkSet {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let names = [&self.by_kid, &self.by_x5t, &self.by_x5t_s256];
         names.into_iter().flat_map(Names::keys).map(AsRef::as_ref)
+    }
+
+    /// The algorithms that its keys verify, each once.
+    pub fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
+        let has = |algorithm: &Algorithm| self.keys.iter().any(|key| key.algorithm() == *algorithm);
+        Algorithm::ALL.iter().copied().filter(has)
     }
 
     /// The names of several keys for one algorithm: a token with such a `kid` is refused.

@@ -202,6 +202,12 @@ impl Policy {
         self.algorithms.as_slice()
     }
 
+    /// Whether the issuer may use one of these algorithms, under any of its names.
+    #[must_use]
+    pub fn allows_any(&self, mut algorithms: impl Iterator<Item = Algorithm>) -> bool {
+        algorithms.any(|algorithm| self.allows(algorithm))
+    }
+
     /// The allowance for clocks that differ.
     #[must_use]
     pub const fn leeway(&self) -> Duration {

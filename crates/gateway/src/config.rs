@@ -43,7 +43,7 @@ mod validity;
 
 pub use self::documents::{reference, schema};
 pub use self::egress::{ENVIRONMENT, EnvironmentError, proxies_of_environment};
-pub use self::issuers::{NEWLINE, ServerSettings, ends_in_newline};
+pub use self::issuers::{NEWLINE, NO_KEY_FITS, ServerSettings, ends_in_newline};
 pub(crate) use self::listen::ListenerKind;
 pub use self::listen::{
     Address, AddressError, AdminSettings, ExtAuthzSettings, ForwardAuthSettings, Listen,

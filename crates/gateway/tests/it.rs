@@ -16,6 +16,7 @@ mod ext_authz;
 mod forward_auth;
 mod log;
 mod matrix;
+mod possible;
 mod proxy;
 mod publication;
 mod recipes;

@@ -12,7 +12,7 @@ use bearward_core::jwk::UnusableJwk;
 use bearward_core::jwk_set::{Candidates, UnusableKey};
 use bearward_core::jws::Header;
 use bearward_core::rejection::{InvalidToken, Rejection, Unavailable};
-use bearward_core::{JwkSet, UnixTime};
+use bearward_core::{Algorithm, JwkSet, UnixTime};
 
 use crate::clock::Clock;
 use crate::fetch::{Egress, FetchError, TIMEOUT, Transport};
@@ -192,6 +192,8 @@ struct Fetcher {
 pub struct KeyState {
     /// The names of the usable keys.
     pub kids: Vec<String>,
+    /// The algorithms that they verify.
+    pub algorithms: Vec<Algorithm>,
     /// The keys left out of the set.
     pub unusable: Vec<UnusableKey>,
     /// The names of several keys for one algorithm: tokens that name one of them are refused.
@@ -238,7 +240,7 @@ impl KeyStore {
         match self {
             Self::Static(_) => false,
             Self::Fetched(keys) => *keys.origin == *origin,
-            Self::Tenant(tenant) => tenant.origin == *origin,
+            Self::Tenant(tenant) => *tenant.origin == *origin,
         }
     }
 
@@ -339,6 +341,7 @@ impl KeyStore {
         match self {
             Self::Static(set) => KeyState {
                 kids: set.kids().map(str::to_owned).collect(),
+                algorithms: set.algorithms().collect(),
                 unusable: set.unusable().to_vec(),
                 ambiguous: set.ambiguous().map(str::to_owned).collect(),
                 generation: STATIC_GENERATION,
@@ -588,6 +591,7 @@ impl Shared {
             kids: keys.map_or_else(Vec::new, |keys| {
                 keys.set.kids().map(str::to_owned).collect()
             }),
+            algorithms: keys.map_or_else(Vec::new, |keys| keys.set.algorithms().collect()),
             unusable: keys.map_or_else(Vec::new, |keys| keys.set.unusable().to_vec()),
             ambiguous: keys.map_or_else(Vec::new, |keys| {
                 keys.set.ambiguous().map(str::to_owned).collect()

@@ -146,7 +146,7 @@ impl Schedule {
     /// an issuer may bring in several keys within seconds. No issuer publishes an attacker's key,
     /// and nothing is returned for a `kid` that is gone: replicas of an issuer that have different
     /// sets would otherwise be fetched from in turn, without end.
-    pub(crate) fn give_back(&mut self) {
+    pub(crate) fn give_back(&self) {
         self.budgets.lock().unknown.give_back();
     }
 

@@ -49,6 +49,13 @@ pub(super) fn authorization(
     }
 }
 
+pub(super) fn warn_of_plain_http(fields: &Fields<'_, Issuer>) {
+    let message = "over plain http, anyone on the network path can read `authorization`";
+    let help = "leave out `insecure_plain_http`";
+    let key = &ISSUER.authorization;
+    fields.warn(Code::UrlScheme, key, message.to_owned(), help);
+}
+
 /// Reports the keys of this module if nothing is fetched, so that they would have no effect.
 pub(super) fn report_useless(fields: &Fields<'_, Issuer>) {
     let keys: [&Field; 7] = [

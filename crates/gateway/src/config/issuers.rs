@@ -289,16 +289,10 @@ impl IssuerSettings {
             egress::report_useless(fields);
         }
         if authorization.is_some() && plain_http == PlainHttp::Anywhere {
-            let message = "over plain http, anyone on the network path can read `authorization`";
-            let help = "leave out `insecure_plain_http`";
-            fields.warn(
-                Code::UrlScheme,
-                &ISSUER.authorization,
-                message.to_owned(),
-                help,
-            );
+            egress::warn_of_plain_http(fields);
         }
         let mut policies = policies(fields, &names, &algorithms);
+        warn_of_keys(fields, policies.first(), keys.as_ref());
         let tenants = tenants.and_then(|tenants| Some((policies.pop()?, tenants)));
         if let Some((template, tenants)) = &tenants {
             policies = tenants.policies(template);
@@ -482,6 +476,31 @@ pub fn ends_in_newline(secret: &[u8]) -> bool {
 /// The warning about such a secret.
 pub const NEWLINE: &str = "the secret ends in a newline, which is part of it: every token is refused \
     unless the issuer signs with the newline as well";
+
+/// Warns if no key of the file can verify a token of the issuer.
+fn warn_of_keys(fields: &Given<'_>, policy: Option<&Policy>, keys: Option<&Keys>) {
+    let (Some(policy), Some(Keys::File(document))) = (policy, keys) else {
+        return;
+    };
+    // A document that is no key set was reported.
+    let Ok(keys) = policy.profile().key_document().parse(&document.0) else {
+        return;
+    };
+    if policy.allows_any(keys.algorithms()) {
+        return;
+    }
+    let message = NO_KEY_FITS.to_owned();
+    fields.warn(
+        Code::Impossible,
+        &ISSUER.jwks_file,
+        message,
+        "correct `algorithms`, or the keys",
+    );
+}
+
+/// No key verifies an algorithm that is allowed.
+pub const NO_KEY_FITS: &str =
+    "no token can pass: none of the keys is for an algorithm that the issuer may use";
 
 /// The issuer, with a tenant in the place of its placeholder, if it has one.
 fn sample(issuer: &str) -> Cow<'_, str> {
