@@ -90,6 +90,11 @@ pub(super) static ALL: &[Change] = &[
     good("scp-null", &["scp"], &["null"]),
     good("cnf-null", &["cnf"], &["null"]),
     good("email-null", &["email"], &["null"]),
+    good("azp-null", &["azp"], &["null"]),
+    good("acr-null", &["acr"], &["null"]),
+    good("amr-null", &["amr"], &["null"]),
+    good("nonce-null", &["nonce"], &["null"]),
+    good("sid-null", &["sid"], &["null"]),
     // Audience.
     good("aud-string", &["aud"], &[r#""https://api.example""#]),
     good(
