@@ -518,7 +518,14 @@ pub(super) static ALL: &[Change] = &[
     bad(
         "iat-to-come",
         &["iat"],
-        &["1700000031", "1800000000", "1700000030.5"],
+        &["1700000031", "1800000000", "1.8e9"],
+        Check::IssuedAt,
+        InvalidToken::IatInFuture,
+    ),
+    bad(
+        "iat-a-fraction-beyond-the-bound",
+        &["iat"],
+        &["1700000030.5"],
         Check::IssuedAt,
         InvalidToken::IatInFuture,
     ),

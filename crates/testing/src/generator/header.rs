@@ -91,8 +91,12 @@ pub(super) static ALL: &[Change] = &[
     ),
     Change::edge("kid-absent", NAMES, Edit::WithoutHeader("kid")).only_if(fits_alone),
     Change::edge("kid-null", NAMES, Edit::Header("kid", &["null"])).only_if(fits_alone),
-    good("kid-without-use", &["kid"], &["\"1\"", "\"\"", "null"])
-        .only_if(|draft| draft.is_for(KeySet::Nameless)),
+    good(
+        "kid-for-nameless-keys",
+        &["kid"],
+        &["\"1\"", "\"\"", "null"],
+    )
+    .only_if(|draft| draft.is_for(KeySet::Nameless)),
     Change::edge("x5t-of-the-key", NAMES, Edit::Draft(x5t_of_the_key))
         .only_if(Draft::has_usual_key),
     Change::edge(
@@ -256,7 +260,7 @@ pub(super) static ALL: &[Change] = &[
         Check::Key,
         InvalidToken::KidMissing,
     )
-    .only_if(|draft| draft.is_for(KeySet::Nameless) && family(draft.algorithm()) == Family::Rsa),
+    .only_if(|draft| draft.is_for(KeySet::Nameless)),
     Change::spoil(
         "x5t-unknown",
         NAMES,
@@ -280,7 +284,7 @@ pub(super) static ALL: &[Change] = &[
         Check::Key,
         InvalidToken::KidUnknown,
     )
-    .only_if(Draft::has_usual_key),
+    .only_if(|draft| draft.has_usual_key() && has_stranger(draft)),
     // Forbidden members.
     bad(
         "crit-unknown",
@@ -363,8 +367,15 @@ pub(super) static ALL: &[Change] = &[
     bad(
         "typ-type",
         &["typ"],
-        &["5", "null", "[\"at+jwt\"]", "{}"],
+        &["5", "true", "[\"at+jwt\"]", "{}"],
         Check::Typ,
+        InvalidToken::TypNotAccepted,
+    ),
+    bad(
+        "typ-null",
+        &["typ"],
+        &["null"],
+        Check::TypAccepted,
         InvalidToken::TypNotAccepted,
     ),
     Change::spoil(
@@ -543,7 +554,7 @@ fn kid_ambiguous(draft: &mut Draft, rng: &mut Rng) {
 }
 
 fn too_many_nameless_keys(draft: &mut Draft, _: &mut Rng) {
-    draft.key = draft.signer.for_algorithm(Algorithm::Rs512);
+    draft.key = SigningKey::first(Algorithm::Rs512);
     draft.header.set_text("alg", "RS512");
 }
 
@@ -597,9 +608,19 @@ fn x5t_of_another_key_type(draft: &mut Draft, rng: &mut Rng) {
     draft.header.set_text(name, &value);
 }
 
-/// The attacker's key, with its certificate and the thumbprints of that.
+/// Whether [`KeySet::Usual`] lacks a key of the type.
+fn has_stranger(draft: &Draft) -> bool {
+    family(draft.algorithm()) == Family::Rsa || fits_alone(draft)
+}
+
+/// The key of an attacker, with its certificate and the thumbprints of that.
 fn x5t_of_an_injected_certificate(draft: &mut Draft, rng: &mut Rng) {
-    draft.key = draft.signer.attacker();
+    draft.key = match family(draft.algorithm()) {
+        Family::Rsa => SigningKey::rsa_4096(),
+        Family::Ec | Family::Ed25519 => draft.signer.attacker(),
+    };
+    let algorithm = draft.key.algorithm();
+    draft.header.set_text("alg", algorithm.as_str());
     let [x5t_s256, x5t] = thumbprints(&draft.key);
     let der = draft.key.public_key_der().unwrap_or_default();
     let text = base64_simd::STANDARD.encode_to_string(der);

@@ -32,6 +32,7 @@ pub(super) static ALL: &[Change] = in_both! {
         Change::edge("depth-32", &["payload text"], Edit::PayloadText(|text, _| nested(text, 31))),
         Change::edge("members-hundreds", &["payload text", "bulk"], Edit::PayloadText(add_hundreds_of_members)),
         Change::spoil("payload-json-duplicate-among-hundreds", &["payload text", "bulk"], Edit::PayloadText(duplicate_among_hundreds), Check::PayloadJson, InvalidToken::JsonDuplicateMember),
+        Change::spoil("payload-json-duplicate-nested-among-hundreds", &["payload text", "bulk"], Edit::PayloadText(duplicate_nested_among_hundreds), Check::PayloadJson, InvalidToken::JsonDuplicateMember),
         Change::edge("header-names-escaped", &["header text", "bulk"], Edit::HeaderText(names_escaped)),
         Change::edge("header-depth-32", &["header text", "bulk"], Edit::HeaderText(|text, _| nested(text, 31))),
     ]
@@ -112,14 +113,14 @@ const HUNDREDS: std::ops::Range<usize> = 300..1_750;
 
 const GROUP: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
-/// Repeats a group or the first member of one.
 fn duplicate_among_hundreds(text: &mut Text, rng: &mut Rng) {
     add_hundreds_of_members(text, rng);
-    if rng.bool() {
-        inside(text, ",\"3\":0");
-    } else {
-        inside(text, ",\"x\":{\"a\":0,\"b\":0,\"a\":1}");
-    }
+    inside(text, ",\"3\":0");
+}
+
+fn duplicate_nested_among_hundreds(text: &mut Text, rng: &mut Rng) {
+    add_hundreds_of_members(text, rng);
+    inside(text, ",\"last\":{\"a\":0,\"b\":0,\"a\":1}");
 }
 
 fn utf_16(text: &mut Text, _: &mut Rng) {
