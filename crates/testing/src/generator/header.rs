@@ -608,7 +608,7 @@ fn x5t_of_another_key_type(draft: &mut Draft, rng: &mut Rng) {
     draft.header.set_text(name, &value);
 }
 
-/// Whether [`KeySet::Usual`] lacks a key of the type.
+/// Whether there is a key of the type that [`KeySet::Usual`] does not list.
 fn has_stranger(draft: &Draft) -> bool {
     family(draft.algorithm()) == Family::Rsa || fits_alone(draft)
 }

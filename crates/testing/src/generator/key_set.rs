@@ -171,7 +171,7 @@ impl Which {
 struct Published {
     which: Which,
     key: SigningKey,
-    /// What the JWK has otherwise than is usual.
+    /// Makes the published JWK differ from the key's usual one.
     write: fn(&mut Map<String, Value>, &SigningKey),
     /// The algorithms of its tokens, each with what is unusual about it.
     signs: Vec<(Algorithm, Option<&'static str>)>,

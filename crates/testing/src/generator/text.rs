@@ -93,8 +93,8 @@ fn add_members(text: &mut Text, count: usize) {
     inside(text, &members);
 }
 
-/// As Keycloak lists the roles of each client, and so short that most of the members that a token
-/// has room for fit in.
+/// Groups of members, as Keycloak lists the roles of each client. The names are short, so that many
+/// fit into a token.
 fn add_hundreds_of_members(text: &mut Text, rng: &mut Rng) {
     let count = rng.usize(HUNDREDS);
     for (group, start) in (0..count).step_by(GROUP.len()).enumerate() {
@@ -108,7 +108,7 @@ fn add_hundreds_of_members(text: &mut Text, rng: &mut Rng) {
     }
 }
 
-/// More than 300 members, and as many as fit into 16 KiB with everything else.
+/// The most fit into 16 KiB together with everything else that a change may add.
 const HUNDREDS: std::ops::Range<usize> = 300..1_750;
 
 const GROUP: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
