@@ -3,16 +3,18 @@
 import { createLocalJWKSet, errors, jwtVerify } from 'jose';
 import { createInterface } from 'node:readline';
 
-let setting, keys;
+let setting, keySets;
 for await (const line of createInterface({ input: process.stdin })) {
   const said = JSON.parse(line);
   if (!setting) {
     setting = said;
-    keys = createLocalJWKSet(setting.keys);
+    keySets = Object.fromEntries(
+      Object.entries(setting.key_sets).map(([name, keys]) => [name, createLocalJWKSet(keys)]),
+    );
     continue;
   }
   try {
-    await jwtVerify(said.token, keys, {
+    await jwtVerify(said.token, keySets[said.key_set], {
       algorithms: setting.algorithms,
       issuer: setting.issuer,
       audience: setting.audience,

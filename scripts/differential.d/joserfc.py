@@ -11,16 +11,30 @@ from joserfc.errors import JoseError
 
 warnings.simplefilter("ignore")
 setting = json.loads(sys.stdin.readline())
-keys = jwk.KeySet.import_key_set(setting["keys"])
+
+
+def import_key_set(keys):
+    """The key set; none if it cannot be read."""
+    try:
+        return jwk.KeySet.import_key_set(keys)
+    except (JoseError, ValueError):
+        return None
+
+
+key_sets = {name: import_key_set(keys) for name, keys in setting["key_sets"].items()}
 essential = {"essential": True}
 claims = jwt.JWTClaimsRegistry(
     now=setting["now"], leeway=setting["leeway"], iss={"essential": True, "value": setting["issuer"]},
     aud={"essential": True, "value": setting["audience"]}, exp=essential, sub=essential, iat=essential, jti=essential,
     client_id=essential)
 for line in sys.stdin:
-    token = json.loads(line)["token"]
+    specimen = json.loads(line)
+    keys = key_sets[specimen["key_set"]]
+    if keys is None:
+        print("refused key set")
+        continue
     try:
-        claims.validate(jwt.decode(token, keys, algorithms=setting["algorithms"]).claims)
+        claims.validate(jwt.decode(specimen["token"], keys, algorithms=setting["algorithms"]).claims)
         print("accepted")
     except JoseError as error:
         print("refused", type(error).__name__)

@@ -14,18 +14,23 @@ setting = json.loads(sys.stdin.readline())
 class Client(jwt.PyJWKClient):
     """The key set is at hand: nothing is fetched."""
 
+    def __init__(self, keys):
+        super().__init__("https://auth.example/keys")
+        self.keys = keys
+
     def fetch_data(self):
-        self.jwk_set_cache.put(setting["keys"])
+        self.jwk_set_cache.put(self.keys)
         self._last_successful_fetch = 0
-        return setting["keys"]
+        return self.keys
 
 
-client = Client("https://auth.example/keys")
+clients = {name: Client(keys) for name, keys in setting["key_sets"].items()}
 with time_machine.travel(setting["now"], tick=False):
     for line in sys.stdin:
-        token = json.loads(line)["token"]
+        specimen = json.loads(line)
+        token = specimen["token"]
         try:
-            key = client.get_signing_key_from_jwt(token)
+            key = clients[specimen["key_set"]].get_signing_key_from_jwt(token)
             jwt.decode(
                 token, key, algorithms=setting["algorithms"], issuer=setting["issuer"], audience=setting["audience"],
                 leeway=setting["leeway"],

@@ -10,7 +10,17 @@ use bearward_core::jws::{KnownHeader, UnverifiedJws, VerifiedJws};
 use bearward_core::rejection::InvalidToken;
 use bearward_core::vouch::vouch;
 use bearward_core::{Claimed, JwkSet, Policy, RequestHead, authenticate, limits};
-use bearward_testing::generator::{AUDIENCE, Generator, ISSUER, NOW, Specimen, key_set};
+use bearward_testing::generator::{AUDIENCE, Generator, ISSUER, KeySet, NOW, Specimen};
+
+/// The key sets of the tokens, without a key that was left out.
+fn key_sets() -> BTreeMap<KeySet, JwkSet> {
+    let parse = |key_set: &KeySet| {
+        let keys = JwkSet::parse(key_set.jwk_set().to_string().as_bytes()).unwrap();
+        assert_eq!(keys.unusable(), []);
+        (*key_set, keys)
+    };
+    KeySet::ALL.iter().map(parse).collect()
+}
 
 /// The stages of the pipeline behind the first.
 fn decide(token: &str, keys: &JwkSet, policy: &Policy) -> Result<(), InvalidToken> {
@@ -57,8 +67,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
 
 #[test]
 fn every_generated_token_is_decided_as_it_was_made() {
-    let keys = JwkSet::parse(key_set().to_string().as_bytes()).unwrap();
-    assert_eq!(keys.unusable(), []);
+    let key_sets = key_sets();
     let policy = Policy::builder(ISSUER, AUDIENCE).build().unwrap();
     let count = number("BEARWARD_SPECIMENS", 3_000);
     let seed = number("BEARWARD_SEED", 1);
@@ -66,9 +75,13 @@ fn every_generated_token_is_decided_as_it_was_made() {
     let mut wrong = Vec::new();
     for (index, specimen) in (0..count).zip(Generator::from_seed(seed)) {
         let Specimen {
-            token, expected, ..
+            token,
+            expected,
+            key_set,
+            ..
         } = &specimen;
-        let found = decide(token, &keys, &policy);
+        let keys = &key_sets[key_set];
+        let found = decide(token, keys, &policy);
         if found != *expected {
             wrong.push(format!("{index}: {specimen:?}, found {found:?}"));
         }
@@ -77,14 +90,14 @@ fn every_generated_token_is_decided_as_it_was_made() {
         } else {
             Err("malformed_credentials")
         };
-        let found = decide_request(token, &keys, &policy);
+        let found = decide_request(token, keys, &policy);
         if found.is_some_and(|found| found != by_request) {
             wrong.push(format!("{index}: {specimen:?}, found {found:?} by request"));
         }
         // What the policy decides and what it says rule by rule are one order of the same rules.
         if let Ok(jws) = UnverifiedJws::parse(token.as_bytes()) {
             let mut is_verified = false;
-            let claimed = vouch(jws, &keys, &policy, NOW, |_| is_verified = true);
+            let claimed = vouch(jws, keys, &policy, NOW, |_| is_verified = true);
             assert!(!is_verified || claimed.err() == first_broken(token, &policy));
         }
         match expected {
@@ -102,26 +115,29 @@ fn every_generated_token_is_decided_as_it_was_made() {
 /// header is parsed.
 #[test]
 fn a_known_header_changes_no_verdict() {
-    let keys = JwkSet::parse(key_set().to_string().as_bytes()).unwrap();
+    let key_sets = key_sets();
     let policy = Policy::builder(ISSUER, AUDIENCE).build().unwrap();
     let mut known: BTreeMap<Box<[u8]>, KnownHeader> = BTreeMap::new();
     let mut last: Option<KnownHeader> = None;
     let (mut used, mut unused) = (0, 0);
     for Specimen {
-        token, expected, ..
+        token,
+        expected,
+        key_set,
+        ..
     } in Generator::from_seed(3).take(1_500)
     {
-        let token = token.as_bytes();
+        let (token, keys) = (token.as_bytes(), &key_sets[&key_set]);
         let of_the_token = KnownHeader::encoded_in(token).and_then(|encoded| known.get(encoded));
         for known in [of_the_token, last.as_ref()] {
             let mut is_used = false;
-            let found = vouch_knowing(token, known, &keys, &policy, |jws| {
+            let found = vouch_knowing(token, known, keys, &policy, |jws| {
                 is_used = !jws.header_is_new();
             });
             assert_eq!(found, expected);
             *if is_used { &mut used } else { &mut unused } += 1;
         }
-        let _ = vouch_knowing(token, None, &keys, &policy, |jws| {
+        let _ = vouch_knowing(token, None, keys, &policy, |jws| {
             assert!(jws.header_is_new());
             let header = KnownHeader::of(jws);
             assert_eq!(Some(header.encoded()), KnownHeader::encoded_in(token));

@@ -9,11 +9,10 @@
 //! their signatures differ from run to run.
 //!
 //! ```
-//! use bearward_testing::generator::{Generator, key_set};
+//! use bearward_testing::generator::Generator;
 //!
-//! let keys = key_set();
-//! assert!(keys["keys"].is_array());
 //! for specimen in Generator::from_seed(7).take(10) {
+//!     assert!(specimen.key_set.jwk_set()["keys"].is_array());
 //!     println!("{:?}: {:?}", specimen.spoils, specimen.expected);
 //! }
 //! ```
@@ -25,6 +24,7 @@ mod claims;
 mod draft;
 mod encoding;
 mod header;
+mod key_set;
 mod signature;
 mod text;
 
@@ -33,14 +33,12 @@ use std::fmt;
 use bearward_core::rejection::InvalidToken;
 use bearward_core::{Algorithm, UnixTime};
 use fastrand::Rng;
-use serde_json::Value;
-
-use crate::SigningKey;
-use crate::keys::jwk_set;
 
 use self::draft::Draft;
 use self::draft::change::Change;
 pub use self::draft::change::Check;
+pub use self::key_set::KeySet;
+use self::key_set::Signer;
 
 /// The issuer of the tokens.
 pub const ISSUER: &str = "https://auth.example";
@@ -141,6 +139,8 @@ pub struct Specimen {
     pub token: String,
     /// The algorithm of the intended key.
     pub algorithm: Algorithm,
+    /// The key set for which the verdict holds.
+    pub key_set: KeySet,
     /// The names of the variations, which alone would leave it valid.
     pub edges: Vec<&'static str>,
     /// The names of the spoils.
@@ -153,115 +153,10 @@ impl fmt::Debug for Specimen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Specimen")
             .field("algorithm", &self.algorithm)
+            .field("key_set", &self.key_set)
             .field("edges", &self.edges)
             .field("spoils", &self.spoils)
             .field("expected", &self.expected)
             .finish_non_exhaustive()
     }
-}
-
-/// The JWK Set of the issuer: a key for every asymmetric algorithm; keys without `alg`; two keys
-/// with one `kid` and one type, and two with one `kid` and different types; a `kid` of 256 bytes.
-#[must_use]
-pub fn key_set() -> Value {
-    let own = algorithms().map(SigningKey::first);
-    let mut keys: Vec<Value> = own.map(|key| key.public_jwk()).collect();
-    for (key, alg) in [
-        (SigningKey::second(Algorithm::Rs256).with_kid(ANY_RSA), None),
-        (
-            SigningKey::second(Algorithm::EdDsa).with_kid(ANY_ED25519),
-            None,
-        ),
-        (
-            SigningKey::second(Algorithm::Rs384).with_kid(SHARED),
-            Some("RS384"),
-        ),
-        (
-            SigningKey::second(Algorithm::Ed25519).with_kid(SHARED),
-            Some("Ed25519"),
-        ),
-        (
-            SigningKey::second(Algorithm::EdDsa).with_kid(long_kid()),
-            Some("EdDSA"),
-        ),
-        (
-            SigningKey::first(Algorithm::Es384).with_kid(TWINS),
-            Some("ES384"),
-        ),
-        (
-            SigningKey::second(Algorithm::Es384).with_kid(TWINS),
-            Some("ES384"),
-        ),
-    ] {
-        let mut jwk = key.public_jwk();
-        if let (None, Some(members)) = (alg, jwk.as_object_mut()) {
-            members.remove("alg");
-        }
-        keys.push(jwk);
-    }
-    let mut set = jwk_set([]);
-    if let Some(members) = set.as_object_mut() {
-        members.insert("keys".into(), keys.into());
-    }
-    set
-}
-
-/// The algorithms that sign with a private key and that other libraries support.
-fn algorithms() -> impl Iterator<Item = Algorithm> + Clone {
-    let all = Algorithm::ALL.iter().copied();
-    all.filter(|algorithm| !["oct", "AKP"].contains(&algorithm.key_type()))
-}
-
-/// A key that signs valid tokens.
-#[derive(Clone)]
-struct Signer {
-    key: SigningKey,
-    /// The attacker's key for the same algorithm.
-    other: SigningKey,
-    /// Its unusual property, if any.
-    edge: Option<&'static str>,
-}
-
-impl Signer {
-    fn all() -> Vec<Self> {
-        let own = algorithms().map(|algorithm| Self {
-            key: SigningKey::first(algorithm),
-            other: SigningKey::second(algorithm),
-            edge: None,
-        });
-        let unusual = [
-            (Algorithm::Rs256, ANY_RSA, "jwk-without-alg"),
-            (Algorithm::Ps384, ANY_RSA, "jwk-without-alg"),
-            (Algorithm::EdDsa, ANY_ED25519, "jwk-without-alg"),
-            (Algorithm::Ed25519, ANY_ED25519, "jwk-without-alg"),
-            (Algorithm::Rs384, SHARED, "kid-of-two-key-types"),
-            (Algorithm::Ed25519, SHARED, "kid-of-two-key-types"),
-            (Algorithm::EdDsa, &long_kid(), "kid-of-256-bytes"),
-        ]
-        .map(|(algorithm, kid, edge)| Self {
-            key: SigningKey::second(algorithm).with_kid(kid),
-            other: SigningKey::first(algorithm),
-            edge: Some(edge),
-        });
-        // Draws the usual ones twice as often.
-        own.clone().chain(own).chain(unusual).collect()
-    }
-
-    fn edges() -> impl Iterator<Item = &'static str> {
-        let mut edges: Vec<_> = Self::all()
-            .iter()
-            .filter_map(|signer| signer.edge)
-            .collect();
-        edges.dedup();
-        edges.into_iter()
-    }
-}
-
-const ANY_RSA: &str = "any-rsa";
-const ANY_ED25519: &str = "any-ed25519";
-const SHARED: &str = "shared";
-const TWINS: &str = "twins";
-
-fn long_kid() -> String {
-    "k".repeat(256)
 }

@@ -90,6 +90,11 @@ pub(super) static ALL: &[Change] = &[
     good("scp-null", &["scp"], &["null"]),
     good("cnf-null", &["cnf"], &["null"]),
     good("email-null", &["email"], &["null"]),
+    good("azp-null", &["azp"], &["null"]),
+    good("acr-null", &["acr"], &["null"]),
+    good("amr-null", &["amr"], &["null"]),
+    good("nonce-null", &["nonce"], &["null"]),
+    good("sid-null", &["sid"], &["null"]),
     // Audience.
     good("aud-string", &["aud"], &[r#""https://api.example""#]),
     good(
@@ -513,7 +518,14 @@ pub(super) static ALL: &[Change] = &[
     bad(
         "iat-to-come",
         &["iat"],
-        &["1700000031", "1800000000", "1700000030.5"],
+        &["1700000031", "1800000000", "1.8e9"],
+        Check::IssuedAt,
+        InvalidToken::IatInFuture,
+    ),
+    bad(
+        "iat-a-fraction-beyond-the-bound",
+        &["iat"],
+        &["1700000030.5"],
         Check::IssuedAt,
         InvalidToken::IatInFuture,
     ),

@@ -10,7 +10,8 @@ use crate::keys::SigningKey;
 use crate::token::{Parts, Token, base64url};
 
 use self::change::{Change, Edit};
-use super::{AUDIENCE, ISSUER, NOW, Signer, Specimen};
+use super::key_set::{KeySet, Signer};
+use super::{AUDIENCE, ISSUER, NOW, Specimen};
 
 /// A token before it is written.
 pub(super) struct Draft {
@@ -73,6 +74,11 @@ impl Draft {
         self.signer.edge.is_none()
     }
 
+    /// Whether the token is decided with this key set.
+    pub(super) fn is_for(&self, key_set: KeySet) -> bool {
+        self.signer.key_set == key_set
+    }
+
     /// Makes the change, unless it does not apply to this token or touches an earlier change.
     pub(super) fn change(&mut self, change: &'static Change, rng: &mut Rng) {
         let is_free = |what: &&str| !self.touched.contains(what);
@@ -108,6 +114,7 @@ impl Draft {
         Some(Specimen {
             token,
             algorithm: self.algorithm(),
+            key_set: self.signer.key_set,
             edges: self.edges,
             spoils: self.spoils.iter().map(|spoil| spoil.name).collect(),
             expected: first.map_or(Ok(()), |(_, reason)| Err(reason)),

@@ -8,7 +8,7 @@ use fastrand::Rng;
 
 use super::draft::change::{Change, Check, Edit};
 use super::draft::{Draft, one_of};
-use super::{TWINS, algorithms};
+use super::key_set::{KeySet, TWINS, algorithms, thumbprints};
 use crate::keys::SigningKey;
 
 const fn good(
@@ -89,7 +89,22 @@ pub(super) static ALL: &[Change] = &[
         &["iss"],
         &["\"https://auth.example\"", "\"https://evil.example\""],
     ),
-    Change::edge("kid-absent", KEY, Edit::WithoutHeader("kid")).only_if(fits_alone),
+    Change::edge("kid-absent", NAMES, Edit::WithoutHeader("kid")).only_if(fits_alone),
+    Change::edge("kid-null", NAMES, Edit::Header("kid", &["null"])).only_if(fits_alone),
+    good(
+        "kid-for-nameless-keys",
+        &["kid"],
+        &["\"1\"", "\"\"", "null"],
+    )
+    .only_if(|draft| draft.is_for(KeySet::Nameless)),
+    Change::edge("x5t-of-the-key", NAMES, Edit::Draft(x5t_of_the_key))
+        .only_if(Draft::has_usual_key),
+    Change::edge(
+        "x5t-s256-of-the-key",
+        NAMES,
+        Edit::Draft(x5t_s256_of_the_key),
+    )
+    .only_if(Draft::has_usual_key),
     // Algorithm.
     Change::spoil(
         "alg-absent",
@@ -212,22 +227,64 @@ pub(super) static ALL: &[Change] = &[
         ],
         Check::Key,
         InvalidToken::KidUnknown,
-    ),
+    )
+    .only_if(|draft| draft.is_for(KeySet::Usual)),
     Change::spoil(
         "kid-missing",
-        KEY,
+        NAMES,
         Edit::WithoutHeader("kid"),
         Check::Key,
         InvalidToken::KidMissing,
     )
-    .only_if(|draft| !fits_alone(draft)),
+    .only_if(several_fit),
+    Change::spoil(
+        "kid-null-and-several-keys",
+        NAMES,
+        Edit::Header("kid", &["null"]),
+        Check::Key,
+        InvalidToken::KidMissing,
+    )
+    .only_if(several_fit),
     Change::spoil(
         "kid-ambiguous",
         KEY,
         Edit::Draft(kid_ambiguous),
         Check::Key,
         InvalidToken::KidAmbiguous,
-    ),
+    )
+    .only_if(|draft| draft.is_for(KeySet::Usual)),
+    Change::spoil(
+        "nameless-keys-too-many",
+        KEY,
+        Edit::Draft(too_many_nameless_keys),
+        Check::Key,
+        InvalidToken::KidMissing,
+    )
+    .only_if(|draft| draft.is_for(KeySet::Nameless)),
+    Change::spoil(
+        "x5t-unknown",
+        NAMES,
+        Edit::Draft(x5t_unknown),
+        Check::Key,
+        InvalidToken::KidUnknown,
+    )
+    .only_if(Draft::has_usual_key),
+    Change::spoil(
+        "x5t-of-another-key-type",
+        NAMES,
+        Edit::Draft(x5t_of_another_key_type),
+        Check::Key,
+        InvalidToken::AlgKeyMismatch,
+    )
+    .only_if(Draft::has_usual_key),
+    Change::spoil(
+        "x5t-of-an-injected-certificate",
+        NAMES_AND_CERTIFICATE,
+        Edit::Draft(x5t_of_an_injected_certificate),
+        Check::Key,
+        InvalidToken::KidUnknown,
+    )
+    .only_if(|draft| draft.has_usual_key() && has_stranger(draft)),
     // Forbidden members.
     bad(
         "crit-unknown",
@@ -310,8 +367,15 @@ pub(super) static ALL: &[Change] = &[
     bad(
         "typ-type",
         &["typ"],
-        &["5", "null", "[\"at+jwt\"]", "{}"],
+        &["5", "true", "[\"at+jwt\"]", "{}"],
         Check::Typ,
+        InvalidToken::TypNotAccepted,
+    ),
+    bad(
+        "typ-null",
+        &["typ"],
+        &["null"],
+        Check::TypAccepted,
         InvalidToken::TypNotAccepted,
     ),
     Change::spoil(
@@ -363,6 +427,12 @@ pub(super) static ALL: &[Change] = &[
 /// The parts that a change of the key touches.
 const KEY: &[&str] = &["alg", "kid", "signature"];
 
+/// The parts that a change of what names the key touches.
+const NAMES: &[&str] = &["alg", "kid", "signature", "x5t", "x5t#S256"];
+
+const NAMES_AND_CERTIFICATE: &[&str] =
+    &["alg", "kid", "signature", "x5t", "x5t#S256", "x5c", "bulk"];
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Family {
     Ec,
@@ -379,10 +449,15 @@ pub(super) fn family(algorithm: Algorithm) -> Family {
     }
 }
 
-/// Only one key in the set supports these.
+/// Only one key in the set supports the algorithm.
 fn fits_alone(draft: &Draft) -> bool {
-    let algorithm = draft.algorithm();
-    algorithm.key_type() == "EC" && algorithm != Algorithm::Es384
+    let is_alone = family(draft.algorithm()) == Family::Ec && draft.algorithm() != Algorithm::Es384;
+    draft.is_for(KeySet::Usual) && is_alone
+}
+
+/// Several keys in the set support it, and have names.
+fn several_fit(draft: &Draft) -> bool {
+    draft.is_for(KeySet::Usual) && !fits_alone(draft)
 }
 
 fn alg_in_another_member(draft: &mut Draft, rng: &mut Rng) {
@@ -476,6 +551,86 @@ fn kid_ambiguous(draft: &mut Draft, rng: &mut Rng) {
     };
     draft.header.set_text("alg", "ES384");
     draft.header.set_text("kid", TWINS);
+}
+
+fn too_many_nameless_keys(draft: &mut Draft, _: &mut Rng) {
+    draft.key = SigningKey::first(Algorithm::Rs512);
+    draft.header.set_text("alg", "RS512");
+}
+
+/// RFC 7515 §4.1.7. A SHA-256 thumbprint that cannot be one does not get in its way.
+fn x5t_of_the_key(draft: &mut Draft, rng: &mut Rng) {
+    let [_, x5t] = thumbprints(&draft.key);
+    draft.header.remove("kid");
+    draft.header.set_text("x5t", &x5t);
+    if rng.bool() {
+        draft.header.set("x5t#S256", "1");
+    }
+}
+
+/// RFC 7515 §4.1.8. The SHA-1 thumbprint next to it does not count, right or wrong.
+fn x5t_s256_of_the_key(draft: &mut Draft, rng: &mut Rng) {
+    let [x5t_s256, x5t] = thumbprints(&draft.key);
+    draft.header.remove("kid");
+    draft.header.set_text("x5t#S256", &x5t_s256);
+    match rng.u8(..3) {
+        0 => {}
+        1 => draft.header.set_text("x5t", &x5t),
+        _ => draft.header.set_text("x5t", "0ZcOCORZNYy-DWpqq30jZyJGHTM"),
+    }
+}
+
+/// No key of the set has this member: it is another, empty, or that of the other hash.
+fn x5t_unknown(draft: &mut Draft, rng: &mut Rng) {
+    let [x5t_s256, x5t] = thumbprints(&draft.key);
+    draft.header.remove("kid");
+    let (name, other) = match rng.u8(..6) {
+        0 => ("x5t", "0ZcOCORZNYy-DWpqq30jZyJGHTM".to_owned()),
+        1 => ("x5t", String::new()),
+        2 => ("x5t", x5t_s256),
+        3 => ("x5t#S256", x5t),
+        4 => ("x5t#S256", x5t_s256.to_ascii_lowercase()),
+        _ => ("x5t#S256", x5t_s256 + "="),
+    };
+    draft.header.set_text(name, &other);
+}
+
+fn x5t_of_another_key_type(draft: &mut Draft, rng: &mut Rng) {
+    let own = family(draft.algorithm());
+    let others: Vec<Algorithm> = algorithms().filter(|other| family(*other) != own).collect();
+    let other = rng.choice(others).unwrap_or(Algorithm::Es256);
+    let [x5t_s256, x5t] = thumbprints(&SigningKey::first(other));
+    draft.header.remove("kid");
+    let (name, value) = match rng.bool() {
+        true => ("x5t", x5t),
+        false => ("x5t#S256", x5t_s256),
+    };
+    draft.header.set_text(name, &value);
+}
+
+/// Whether there is a key of the type that [`KeySet::Usual`] does not list.
+fn has_stranger(draft: &Draft) -> bool {
+    family(draft.algorithm()) == Family::Rsa || fits_alone(draft)
+}
+
+/// The key of an attacker, with its certificate and the thumbprints of that.
+fn x5t_of_an_injected_certificate(draft: &mut Draft, rng: &mut Rng) {
+    draft.key = match family(draft.algorithm()) {
+        Family::Rsa => SigningKey::rsa_4096(),
+        Family::Ec | Family::Ed25519 => draft.signer.attacker(),
+    };
+    let algorithm = draft.key.algorithm();
+    draft.header.set_text("alg", algorithm.as_str());
+    let [x5t_s256, x5t] = thumbprints(&draft.key);
+    let der = draft.key.public_key_der().unwrap_or_default();
+    let text = base64_simd::STANDARD.encode_to_string(der);
+    draft.header.remove("kid");
+    draft.header.set("x5c", format!("[\"{text}\"]"));
+    if rng.bool() {
+        draft.header.set_text("x5t", &x5t);
+    } else {
+        draft.header.set_text("x5t#S256", &x5t_s256);
+    }
 }
 
 /// RFC 7797 §6: the only registered extension, as its RFC requires.

@@ -9,10 +9,10 @@ use bearward_core::Algorithm;
 use bearward_core::rejection::InvalidToken;
 use fastrand::Rng;
 
-use super::Signer;
 use super::draft::Draft;
 use super::draft::change::{Change, Check, Edit};
 use super::header::{Family, family};
+use super::key_set::{Signer, algorithms};
 use crate::keys::SigningKey;
 use crate::token::{Parts, base64url};
 
@@ -115,7 +115,7 @@ fn bit_flipped(parts: &mut Parts, _: &Signer, rng: &mut Rng) {
 }
 
 fn by_another_key(parts: &mut Parts, signer: &Signer, _: &mut Rng) {
-    parts.signature = signer.other.sign(parts.signing_input().as_bytes());
+    parts.signature = signer.attacker().sign(parts.signing_input().as_bytes());
 }
 
 fn of_another_token(parts: &mut Parts, signer: &Signer, _: &mut Rng) {
@@ -126,16 +126,11 @@ fn of_another_token(parts: &mut Parts, signer: &Signer, _: &mut Rng) {
 /// Signs with the same RSA key, but another hash or padding.
 fn by_another_algorithm(parts: &mut Parts, signer: &Signer, rng: &mut Rng) {
     let own = signer.key.algorithm();
-    let others: Vec<Algorithm> = super::algorithms()
+    let others: Vec<Algorithm> = algorithms()
         .filter(|other| *other != own && family(*other) == Family::Rsa)
         .collect();
     let other = rng.choice(others).unwrap_or(own);
-    // The first and the second key are the same for every algorithm of a type.
-    let key = if signer.edge.is_none() {
-        SigningKey::first(other)
-    } else {
-        SigningKey::second(other)
-    };
+    let key = signer.for_algorithm(other);
     parts.signature = key.sign(parts.signing_input().as_bytes());
 }
 
@@ -208,18 +203,18 @@ fn hmac(parts: &mut Parts, _: &Signer, _: &mut Rng) {
 }
 
 fn jwk_injected(draft: &mut Draft, _: &mut Rng) {
-    draft.key = draft.signer.other.clone();
+    draft.key = draft.signer.attacker();
     let jwk = draft.key.public_jwk();
     draft.header.set("jwk", jwk.to_string());
 }
 
 fn jku_injected(draft: &mut Draft, _: &mut Rng) {
-    draft.key = draft.signer.other.clone();
+    draft.key = draft.signer.attacker();
     draft.header.set_text("jku", "https://evil.example/keys");
 }
 
 fn x5c_injected(draft: &mut Draft, _: &mut Rng) {
-    draft.key = draft.signer.other.clone();
+    draft.key = draft.signer.attacker();
     let der = draft.key.public_key_der().unwrap_or_default();
     let text = base64_simd::STANDARD.encode_to_string(der);
     draft.header.set("x5c", format!("[\"{text}\"]"));

@@ -30,7 +30,9 @@ pub(super) static ALL: &[Change] = in_both! {
         Change::edge("json-white-space", &["space"], Edit::Draft(spaced)),
         Change::edge("names-escaped", &["payload text"], Edit::PayloadText(names_escaped)),
         Change::edge("depth-32", &["payload text"], Edit::PayloadText(|text, _| nested(text, 31))),
-        Change::edge("members-1000", &["payload text", "bulk"], Edit::PayloadText(|text, _| add_members(text, 1_000))),
+        Change::edge("members-hundreds", &["payload text", "bulk"], Edit::PayloadText(add_hundreds_of_members)),
+        Change::spoil("payload-json-duplicate-among-hundreds", &["payload text", "bulk"], Edit::PayloadText(duplicate_among_hundreds), Check::PayloadJson, InvalidToken::JsonDuplicateMember),
+        Change::spoil("payload-json-duplicate-nested-among-hundreds", &["payload text", "bulk"], Edit::PayloadText(duplicate_nested_among_hundreds), Check::PayloadJson, InvalidToken::JsonDuplicateMember),
         Change::edge("header-names-escaped", &["header text", "bulk"], Edit::HeaderText(names_escaped)),
         Change::edge("header-depth-32", &["header text", "bulk"], Edit::HeaderText(|text, _| nested(text, 31))),
     ]
@@ -89,6 +91,36 @@ fn nested(text: &mut Text, arrays: usize) {
 fn add_members(text: &mut Text, count: usize) {
     let members: String = (0..count).map(|index| format!(",\"{index}\":0")).collect();
     inside(text, &members);
+}
+
+/// Groups of members, as Keycloak lists the roles of each client. The names are short, so that many
+/// fit into a token.
+fn add_hundreds_of_members(text: &mut Text, rng: &mut Rng) {
+    let count = rng.usize(HUNDREDS);
+    for (group, start) in (0..count).step_by(GROUP.len()).enumerate() {
+        let of_this_group = count.saturating_sub(start);
+        let members: Vec<String> = GROUP
+            .chars()
+            .take(of_this_group)
+            .map(|name| format!("\"{name}\":0"))
+            .collect();
+        inside(text, &format!(",\"{group}\":{{{}}}", members.join(",")));
+    }
+}
+
+/// The most fit into 16 KiB together with everything else that a change may add.
+const HUNDREDS: std::ops::Range<usize> = 300..1_750;
+
+const GROUP: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+fn duplicate_among_hundreds(text: &mut Text, rng: &mut Rng) {
+    add_hundreds_of_members(text, rng);
+    inside(text, ",\"3\":0");
+}
+
+fn duplicate_nested_among_hundreds(text: &mut Text, rng: &mut Rng) {
+    add_hundreds_of_members(text, rng);
+    inside(text, ",\"last\":{\"a\":0,\"b\":0,\"a\":1}");
 }
 
 fn utf_16(text: &mut Text, _: &mut Rng) {

@@ -3,7 +3,7 @@
 use bearward_core::rejection::InvalidToken;
 use fastrand::Rng;
 
-use super::super::Signer;
+use super::super::key_set::Signer;
 use super::{Draft, Text};
 use crate::token::Parts;
 
@@ -44,7 +44,7 @@ pub enum Check {
     AlgAllowed,
     /// The issuer's access tokens have this `typ`.
     TypAccepted,
-    /// There is one key for this `kid` and `alg`.
+    /// There is one key for this `kid` (or thumbprint) and `alg`; in a set without any `kid`, up to four.
     Key,
     /// The signature has the key's length.
     SignatureLength,
