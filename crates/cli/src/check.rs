@@ -42,31 +42,25 @@ impl Check {
         };
         let warnings = config.warnings.clone();
         let certificates = config.certificate_warnings(SystemTime::now());
-        let certificates: Vec<_> = certificates.iter().map(ToString::to_string).collect();
+        let certificates = certificates
+            .iter()
+            .map(|warning| ("certificate", warning.to_string()));
         let has_door = config.has_door();
         let note = note(&config);
         let server = config.server.clone();
         let issuers = running::run(async move |_| ask(&config).await)?;
         let about_keys = issuers.iter().flat_map(|state| about_keys(&server, state));
-        let about_keys: Vec<_> = about_keys.collect();
+        let placeless: Vec<_> = about_keys.chain(certificates).collect();
         let codes = warnings.iter().map(|warning| warning.code.as_str());
-        let mut codes = codes.chain(about_keys.iter().map(|(code, _)| *code));
+        let mut codes = codes.chain(placeless.iter().map(|(code, _)| *code));
         let is_possible = !codes.any(|code| code == Code::Impossible.as_str());
         let has_keys = issuers.iter().all(|state| state.keys.is_usable);
         let is_good = has_door && is_possible && has_keys;
         print(match self.format {
             Format::Json => {
                 let mut list = list_of(&warnings);
-                list.extend(
-                    certificates
-                        .iter()
-                        .map(|text| without_place("certificate", text)),
-                );
-                list.extend(
-                    about_keys
-                        .iter()
-                        .map(|(code, text)| without_place(code, text)),
-                );
+                let placeless = placeless.iter();
+                list.extend(placeless.map(|(code, text)| without_place(code, text)));
                 list.extend((!has_door).then(|| without_place("missing", NO_DOOR)));
                 let noted = Noted {
                     warnings: &list,
@@ -76,12 +70,12 @@ impl Check {
                 json_of(is_good, None, noted)
             }
             Format::Text => {
-                let certificates = about_keys.iter().map(|(_, text)| text).chain(&certificates);
-                let certificates =
-                    certificates.map(|text| format!("warning: {}\n", shown(text, 500)));
+                let placeless = placeless.iter();
+                let placeless =
+                    placeless.map(|(_, text)| format!("warning: {}\n", shown(text, 500)));
                 let no_door = (!has_door).then(|| format!("{NO_DOOR}\n"));
                 let note = note.map(|note| format!("note: {note}\n"));
-                let lines = issuers.iter().map(line).chain(certificates).chain(note);
+                let lines = issuers.iter().map(line).chain(placeless).chain(note);
                 let lines: String = lines.chain(no_door).collect();
                 let verdict = if is_good { "good" } else { "not good" };
                 let warnings = match warnings.is_empty() {

@@ -30,6 +30,35 @@ fn serve(file: &Path, text: &str) -> Running {
 }
 
 #[test]
+fn what_no_token_can_pass_is_not_good() {
+    let runtime = Runtime::new().expect("threads");
+    let issuer = runtime.block_on(DevIssuer::start()).expect("a free port");
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("b.toml");
+    let check = |text: &str, format: &str| {
+        std::fs::write(&file, text).expect("a file");
+        let mut command = program::command(["check", "--format", format, "--config"]);
+        command.arg(&file);
+        program::run(command)
+    };
+    let good = configuration(issuer.url(), "");
+    // What no key can do, and what no token can have.
+    let line = format!("issuer = {:?}", issuer.url());
+    for impossible in [
+        good.replace(&line, &format!("{line}\nalgorithms = ['ES512']")),
+        format!("{good}\n[requirements.x]\nkind = 'machine'\nmax_age = '5m'\n"),
+    ] {
+        let ended = check(&impossible, "text");
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert!(ended.stdout.contains("no token can"), "{ended:?}");
+        let told: serde_json::Value =
+            serde_json::from_str(&check(&impossible, "json").stdout).expect("JSON");
+        assert_eq!(told["warnings"][0]["code"], "impossible");
+        assert_eq!(told["good"], false);
+    }
+}
+
+#[test]
 fn t_cfg_01_check_tells_all_mistakes_and_asks_the_issuers() {
     let runtime = Runtime::new().expect("threads");
     let issuer = runtime.block_on(DevIssuer::start()).expect("a free port");
@@ -60,21 +89,6 @@ fn t_cfg_01_check_tells_all_mistakes_and_asks_the_issuers() {
             .as_str()
             .is_some_and(|note| note.contains("ingress-nginx"))
     );
-
-    // What no key can do, and what no token can have.
-    let line = format!("issuer = {:?}", issuer.url());
-    for impossible in [
-        good.replace(&line, &format!("{line}\nalgorithms = ['ES512']")),
-        format!("{good}\n[requirements.x]\nkind = 'machine'\nmax_age = '5m'\n"),
-    ] {
-        let ended = check(&impossible, "text");
-        assert_eq!(ended.code, Some(1), "{ended:?}");
-        assert!(ended.stdout.contains("no token can"), "{ended:?}");
-        let told: serde_json::Value =
-            serde_json::from_str(&check(&impossible, "json").stdout).expect("JSON");
-        assert_eq!(told["warnings"][0]["code"], "impossible");
-        assert_eq!(told["good"], false);
-    }
 
     let bad = configuration("http://id.example", "colour = 1\n");
     let ended = check(&bad, "text");

@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 
-use bearward::{Algorithm, Requirements, UnixTime};
+use bearward::{Algorithm, Principal, Requirements, UnixTime};
 use bearward_gateway::config::{Config, Surroundings};
 use bearward_testing::{SigningKey, Token, keys};
 use proptest::prelude::*;
@@ -210,6 +210,11 @@ fn good() -> impl Strategy<Value = (&'static str, Option<&'static str>, File)> {
     })
 }
 
+fn meets(group: &[Requirements], principal: &Principal) -> bool {
+    let mut group = group.iter();
+    group.all(|required| required.authorize(principal, NOW).is_ok())
+}
+
 #[tokio::test]
 async fn a_token_passes_each_route_of_what_is_good() {
     let folder = folder();
@@ -233,12 +238,8 @@ async fn a_token_passes_each_route_of_what_is_good() {
         let principal =
             principal.unwrap_or_else(|refused| panic!("{}\n{}", refused.reason(), file.text()));
         for route in config.routes.iter() {
-            let meets = |group: &Vec<Requirements>| {
-                group
-                    .iter()
-                    .all(|required| required.authorize(&principal, NOW).is_ok())
-            };
-            let passes = route.require.is_empty() || route.require.iter().any(meets);
+            let mut groups = route.require.iter();
+            let passes = route.require.is_empty() || groups.any(|group| meets(group, &principal));
             assert!(passes, "{}\n{}", route.name, file.text());
         }
         drop(server);
