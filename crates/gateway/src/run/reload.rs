@@ -223,6 +223,7 @@ pub(super) fn log_warnings(config: &Config) {
             column,
             code = warning.code.as_str(),
             message = ?warning.message,
+            help = warning.help.as_deref(),
             "a warning about the configuration"
         );
     }
