@@ -6,16 +6,18 @@ use std::time::{Duration, SystemTime};
 use bearward::IssuerState;
 use bearward::core::jwk::UnusableJwk;
 use bearward::explain::text::shown;
+use bearward::issuer::placeholder;
 use bearward_gateway::config::{Code, Config, Mistake, Mistakes, NO_KEY_FITS, ServerSettings};
 use serde_json::{Value, json};
 
 use crate::format::Format;
+use crate::keys::{self, NoKeys};
 use crate::{Exit, Failure, NO_DOOR, help, print, running, serve};
 
 /// Checks a configuration: reads it completely, then asks each issuer for its keys.
 ///
-/// Warns if something should be set explicitly, such as how the application reads paths. A
-/// configuration under which no token could meet a requirement is not good.
+/// Warns if something should be set explicitly, such as how the application reads paths; the
+/// result stays good (exit 0). If no token could meet a requirement, it is not good (exit 1).
 #[derive(clap::Args)]
 #[command(after_long_help = help::sections([EXITS, help::ENVIRONMENT, help::FILES]))]
 pub(crate) struct Check {
@@ -49,13 +51,18 @@ impl Check {
         let note = note(&config);
         let server = config.server.clone();
         let issuers = running::run(async move |_| ask(&config).await)?;
+        let strangers = issuers
+            .iter()
+            .filter_map(|state| first_tenant(&server, state));
+        let strangers: Vec<_> = strangers.collect();
         let about_keys = issuers.iter().flat_map(|state| about_keys(&server, state));
+        let about_keys = about_keys.chain(strangers.iter().cloned());
         let placeless: Vec<_> = about_keys.chain(certificates).collect();
         let codes = warnings.iter().map(|warning| warning.code.as_str());
         let mut codes = codes.chain(placeless.iter().map(|(code, _)| *code));
         let is_possible = !codes.any(|code| code == Code::Impossible.as_str());
-        let has_keys = issuers.iter().all(|state| state.keys.is_usable);
-        let is_good = has_door && is_possible && has_keys;
+        let has_keys = issuers.iter().all(IssuerState::is_ready);
+        let is_good = has_door && is_possible && has_keys && strangers.is_empty();
         print(match self.format {
             Format::Json => {
                 let mut list = list_of(&warnings);
@@ -136,6 +143,19 @@ fn about_keys(server: &ServerSettings, state: &IssuerState) -> Vec<(&'static str
         ));
     }
     found
+}
+
+/// Why the keys of the first tenant cannot be fetched: a mistake in the issuer concerns all tenants.
+fn first_tenant(server: &ServerSettings, state: &IssuerState) -> Option<(&'static str, String)> {
+    state.tenants?;
+    let (before, after) = placeholder(&state.issuer)?;
+    let is_tenant = |name: &&str| name.starts_with(before) && name.ends_with(after);
+    let name = server.issuers().find(is_tenant)?;
+    let fetched = server.issuer(name).map_err(NoKeys::Issuer);
+    let error = fetched
+        .and_then(|issuer| keys::fetched(issuer, name))
+        .err()?;
+    Some((Code::Value.as_str(), error.to_string()))
 }
 
 /// Asks each issuer for its keys.

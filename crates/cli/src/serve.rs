@@ -188,7 +188,7 @@ async fn say_when_ready(current: Current, stdout: Stdout) {
     let server = || current.load().server().clone();
     server().attempted().await;
     let states = server().state();
-    let missing = states.iter().filter(|state| !state.keys.is_usable);
+    let missing = states.iter().filter(|state| !state.is_ready());
     let missing: Vec<_> = missing.map(|state| state.issuer.as_str()).collect();
     if !missing.is_empty() {
         let missing = missing.join(" ");

@@ -1510,6 +1510,15 @@ fn requirements_that_no_token_can_meet_are_warned_of() {
 #[test]
 fn what_hardly_anybody_means_is_warned_of() {
     for (issuer, requirements) in [
+        ("required_claims = ['realm_access.roles']", "scopes = ['a']"),
+        (
+            "",
+            "scopes = ['a']\n[[identity.fields]]\nheader = 'x-roles'\nclaim = 'realm_access.roles'",
+        ),
+        (
+            "",
+            "scopes = ['a']\n[[identity.fields]]\nheader = 'x-roles'\nclaim = ['a', 'b.c']",
+        ),
         ("", "claims = { 'realm_access.roles' = 'buyer' }"),
         (
             "",
@@ -1647,6 +1656,20 @@ fn t_key_24_tenants_are_a_list_of_issuers() {
         }
         // A reload follows the file.
         assert_eq!(config.files.len(), usize::from(lines.contains("file:")));
+    }
+}
+
+#[test]
+fn tenants_of_microsoft_are_ids() {
+    let id = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+    let none: [String; 0] = [];
+    assert_eq!(
+        warnings(&with_tenants(&format!("tenants = ['{id}']"))),
+        none
+    );
+    for tenants in ["'contoso.onmicrosoft.com'", "'tenants.txt'", "'common'"] {
+        let found = warnings(&with_tenants(&format!("tenants = ['{id}', {tenants}]")));
+        assert_eq!(found.len(), 1, "{tenants}: {found:?}");
     }
 }
 

@@ -684,7 +684,7 @@ impl Fetcher {
             .renew(fetched, fetched_at, self.freshness)
             .ok_or(FetchError::Status(304))?;
         if old.is_none_or(|old| old.generation != keys.generation) {
-            self.report(&keys);
+            self.report(&keys, keys.generation.saturating_sub(shared.generation));
         }
         latest.send_replace(Some(Latest {
             document: Arc::clone(&keys.document),
@@ -693,11 +693,12 @@ impl Fetcher {
         Ok(())
     }
 
-    fn report(&self, keys: &Keys) {
+    /// `generation` counts from 1, also for a tenant whose keys were held before.
+    fn report(&self, keys: &Keys, generation: u64) {
         // One text, separated by spaces: in a JSON log, a list would be text within text.
         let kids = keys.set.kids().map(|kid| kid.escape_debug().to_string());
         let kids = kids.collect::<Vec<_>>().join(" ");
-        tracing::info!(issuer = %self.source.issuer, kids, generation = keys.generation, "keys fetched");
+        tracing::info!(issuer = %self.source.issuer, kids, generation, "keys fetched");
         let unusable = keys.set.unusable().iter();
         // Keys for encryption are published on purpose.
         for key in unusable.filter(|key| key.reason != UnusableJwk::OtherUse) {

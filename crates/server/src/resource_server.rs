@@ -187,7 +187,7 @@ impl ResourceServer {
     /// Whether every issuer's tokens can be verified now.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.state().iter().all(|state| state.keys.is_usable)
+        self.state().iter().all(IssuerState::is_ready)
     }
 
     /// Waits until we have tried once to fetch the keys of each issuer, successfully or not.
@@ -330,6 +330,15 @@ pub struct IssuerState {
     /// For an issuer with a placeholder: how many tenants it has. `keys` is the state of those whose
     /// tokens have arrived, together.
     pub tenants: Option<usize>,
+}
+
+impl IssuerState {
+    /// Whether its tokens can be verified now. The keys of tenants are fetched when their tokens
+    /// arrive, and anybody can send a token that names one, so they decide nothing.
+    #[must_use]
+    pub const fn is_ready(&self) -> bool {
+        self.tenants.is_some() || self.keys.is_usable
+    }
 }
 
 /// Settings of a [`ResourceServer`].

@@ -149,8 +149,8 @@ rows! {
         ..COMMON
     };
 
-    /// Descope: `drn` is `DS` in a session token, and `DSR` in a refresh token, which is also a JWT. `iss`
-    /// is a URL, and `aud` is there, only with a JWT template. No client, no scope; the kind is unknown.
+    /// Descope: `drn` is `DS` in a session token, and `DSR` in a refresh token, which is also a JWT. Only
+    /// with a JWT template is `iss` a URL and `aud` present. No client, no scope; the kind is unknown.
     Descope = Row {
         name: "descope",
         documentation: "https://docs.descope.com/session-overview",
@@ -163,7 +163,7 @@ rows! {
 
     /// Dex: an access token is an ID token without `c_hash`; both have `at_hash`, and the `nonce`,
     /// `auth_time` and `sid` of the login. So an ID token that came without a code, for example by a
-    /// refresh, cannot be distinguished, and is accepted if its audience is. No `typ`, no scope; the
+    /// refresh, cannot be distinguished, and is accepted if it has one of your audiences. No `typ`, no scope; the
     /// client is `azp`, or the single `aud`. The kind is unknown.
     Dex = Row {
         name: "dex",
@@ -222,7 +222,7 @@ rows! {
 
     /// Any `typ` except that of another kind of token; ID, logout and DPoP tokens are still refused
     /// because of their claims. A token counts as an ID token if it describes a login or has a `nonce`
-    /// but names no scope and no client, or if it has both and names no scope. Machines have no known
+    /// but names neither a scope nor a client; with both a login and a `nonce`, only a scope helps. Machines have no known
     /// mark: if `sub` is the client or an audience, the kind of the principal is unknown.
     Generic = Row {
         name: "generic",

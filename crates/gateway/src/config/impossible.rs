@@ -5,10 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use bearward::Profile;
+use bearward::{ClaimPath, Profile};
 
 use super::description::{
-    self, CLAIM_RULE, ISSUER, PrincipalKind, REQUIREMENTS, ROOT, Recognition, Root,
+    self, CLAIM_RULE, IDENTITY, IDENTITY_FIELD, ISSUER, PrincipalKind, REQUIREMENTS, ROOT,
+    Recognition, Root,
 };
 use super::key::Field;
 use super::mistakes::Code;
@@ -22,6 +23,29 @@ pub(super) fn warn(fields: &Fields<'_, Root>) {
         warn_of_clients(issuer);
         warn_of_audiences(issuer);
         warn_of_subject(issuer);
+        warn_of_tenants(issuer);
+        for name in ISSUER.required_claims.read(issuer) {
+            if is_dotted(name.value) {
+                let message = dotted(name.value);
+                let help = "require a nested claim with `claim_rules` of `[requirements]`";
+                issuer.warn_at(Code::Value, &name.span, message, help);
+            }
+        }
+    }
+    if let Some(identity) = &ROOT.identity.read(fields) {
+        for field in IDENTITY.fields.read(identity) {
+            let path = IDENTITY_FIELD.claim.read(&field);
+            let mut names = path.iter().flat_map(ClaimPath::names);
+            if let Some(name) = names.find(|name| is_dotted(name)) {
+                let message = dotted(name);
+                field.warn(
+                    Code::Value,
+                    &IDENTITY_FIELD.claim,
+                    message,
+                    "write a path as a list",
+                );
+            }
+        }
     }
     let profiles: Vec<_> = issuers
         .iter()
@@ -117,6 +141,37 @@ fn warn_of_subject(issuer: &Fields<'_, description::Issuer>) {
         format!("users of many issuers may change {name:?}, and so take the place of others");
     let help = "make sure that the issuer assigns it, and never to anybody else";
     issuer.warn(Code::Value, &ISSUER.subject_claim, message, help);
+}
+
+/// Microsoft names a tenant by its ID in `iss` and `tid`, whatever domains it has.
+fn warn_of_tenants(issuer: &Fields<'_, description::Issuer>) {
+    let is_uuid = |tenant: &str| tenant.len() == 36 && tenant.split('-').count() == 5;
+    let is_entra = ISSUER.profile.read(issuer) == Profile::Entra;
+    let given = ISSUER.tenants.read(issuer);
+    let is_file = given
+        .first()
+        .is_some_and(|only| only.value.starts_with("file:"));
+    for tenant in given.iter().filter(|_| is_entra && !is_file) {
+        if !is_uuid(tenant.value) {
+            let message = format!(
+                "{:?} is not the ID of a tenant, which is a UUID",
+                tenant.value
+            );
+            let help = "write the IDs of tenants, or file:PATH for a file with them";
+            issuer.warn_at(Code::Value, &tenant.span, message, help);
+        }
+    }
+}
+
+/// Whether this name of a claim is mostly meant as a path.
+fn is_dotted(name: &str) -> bool {
+    name.contains('.') && !name.contains('/') && !OBJECTS.iter().any(|(known, _)| *known == name)
+}
+
+fn dotted(name: &str) -> String {
+    format!(
+        "names are taken literally, so this is the one claim {name:?}, with the dots in its name"
+    )
 }
 
 /// A table of requirements, and the profiles of all issuers.
@@ -249,14 +304,10 @@ impl Requirement<'_, '_> {
 
     /// A name with dots is mostly meant as a path.
     fn warn_of_dots(&self, key: &Field, path: &[&str]) {
-        let is_meant = |name: &&&str| name.contains('.') && !name.contains('/');
-        let Some(name) = path.iter().find(is_meant) else {
+        let Some(name) = path.iter().find(|name| is_dotted(name)) else {
             return;
         };
-        let message = format!(
-            "{}: names are taken literally, so this is the one claim {name:?}, with the dots in its name",
-            self.subject()
-        );
+        let message = format!("{}: {}", self.subject(), dotted(name));
         let help = "write a path as a list, in `claim_rules` or `roles_claim`";
         self.fields.warn(Code::Value, key, message, help);
     }

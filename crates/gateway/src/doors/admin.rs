@@ -99,7 +99,7 @@ impl Admin {
 
     fn readiness(&self) -> Response<String> {
         let states = self.current.load().server().state();
-        let is_ready = states.iter().all(|state| state.keys.is_usable);
+        let is_ready = states.iter().all(IssuerState::is_ready);
         let is_stale = states.iter().any(|state| state.keys.is_stale);
         let issuers: Vec<_> = states
             .iter()
