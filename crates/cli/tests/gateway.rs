@@ -43,7 +43,7 @@ fn what_no_token_can_pass_is_not_good() {
     };
     let good = configuration(issuer.url(), "");
     // What no key can do, and what no token can have.
-    let line = format!("issuer = {:?}", issuer.url());
+    let line = format!("issuer = '{}'", issuer.url());
     for impossible in [
         good.replace(&line, &format!("{line}\nalgorithms = ['ES512']")),
         format!("{good}\n[requirements.x]\nkind = 'machine'\nmax_age = '5m'\n"),
