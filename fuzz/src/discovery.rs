@@ -55,7 +55,9 @@ pub fn expected(document: &[u8], issuer: &str) -> Expected {
 
 /// The one member of this name, if it is a string.
 fn member(document: &[u8], name: &str) -> Option<String> {
-    let document = document.strip_prefix("\u{feff}".as_bytes()).unwrap_or(document);
+    let document = document
+        .strip_prefix("\u{feff}".as_bytes())
+        .unwrap_or(document);
     let members: Members = serde_json::from_slice(document).ok()?;
     let mut named = members.0.into_iter().filter(|(of, _)| of == name);
     let found: Box<RawValue> = named.next()?.1;
