@@ -87,6 +87,6 @@ fn with_members(token: Token) -> Token {
     let letters = || ('a'..='z').chain('A'..='Z');
     let names =
         letters().flat_map(|first| letters().map(move |second| format!("member{first}{second}")));
-    let members = names.take(780).map(|name| (name, "x".into()));
+    let members = names.take(740).map(|name| (name, "x".into()));
     token.claim("x", serde_json::Value::Object(members.collect()))
 }

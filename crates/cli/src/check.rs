@@ -1,6 +1,6 @@
 //! `bearward check`: tests whether a configuration would work, before it is used.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use bearward::IssuerState;
@@ -34,11 +34,7 @@ impl Check {
         let config = match serve::load(&self.config) {
             Ok((_, config)) => config,
             Err(Failure::Mistakes { file, mistakes }) => {
-                print(match self.format {
-                    Format::Json => json_of(false, Some(&mistakes), Noted::default()),
-                    Format::Text => mistakes.render(&file.display().to_string()),
-                })?;
-                return Ok(Exit::Refused);
+                return self.print_mistakes(&file, &mistakes);
             }
             Err(failure) => return Err(failure),
         };
@@ -93,6 +89,14 @@ impl Check {
             }
         })?;
         Ok(if is_good { Exit::Good } else { Exit::Refused })
+    }
+
+    fn print_mistakes(&self, file: &Path, mistakes: &Mistakes) -> Result<Exit, Failure> {
+        print(match self.format {
+            Format::Json => json_of(false, Some(mistakes), Noted::default()),
+            Format::Text => mistakes.render(&file.display().to_string()),
+        })?;
+        Ok(Exit::Refused)
     }
 }
 

@@ -1515,10 +1515,6 @@ fn what_hardly_anybody_means_is_warned_of() {
             "",
             "scopes = ['a']\n[[identity.fields]]\nheader = 'x-roles'\nclaim = 'realm_access.roles'",
         ),
-        (
-            "",
-            "scopes = ['a']\n[[identity.fields]]\nheader = 'x-roles'\nclaim = ['a', 'b.c']",
-        ),
         ("", "claims = { 'realm_access.roles' = 'buyer' }"),
         (
             "",
@@ -1715,7 +1711,7 @@ fn t_key_24_tenants_that_cannot_be_are_mistakes() {
 }
 
 #[tokio::test]
-async fn tenants_are_published_and_shown_as_one_issuer() {
+async fn tenants_are_not_published_and_shown_as_one_issuer() {
     let resource = "[protection]\nresource = 'https://api.example.com'\n";
     let text = format!("{}{resource}", with_tenants("tenants = ['t1', 't2']"));
     let config = parse(&text).expect("no mistake");
@@ -1723,8 +1719,7 @@ async fn tenants_are_published_and_shown_as_one_issuer() {
     let path = "/.well-known/oauth-protected-resource";
     let original = Original::new(&method, path, None, &fields);
     let body = config.server.published(&original).unwrap().body;
-    assert!(body.contains("microsoftonline.com/t1/v2.0"), "{body}");
-    assert!(!body.contains("{tenantid}"), "{body}");
+    assert!(!body.contains("microsoftonline"), "{body}");
     let server = config.resource_server().expect("a server");
     let [state] = server.state().try_into().expect("one issuer");
     assert!(state.issuer.contains("{tenantid}"));

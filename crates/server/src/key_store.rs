@@ -328,6 +328,14 @@ impl KeyStore {
         }
     }
 
+    /// A token was valid with these keys.
+    #[inline]
+    pub(crate) fn mark_used(&self) {
+        if let Self::Tenant(tenant) = self {
+            tenant.mark_used();
+        }
+    }
+
     /// Waits until the first attempt has ended, successfully or not.
     pub(crate) async fn attempted(&self) {
         if let Self::Fetched(keys) = self {

@@ -232,6 +232,7 @@ impl ResourceServer {
                 }
             },
         };
+        trusted.keys.mark_used();
         // We do not cache bound tokens: they are always refused, because there is no evidence yet.
         let cache = self.0.cache.as_ref();
         if let Some(cache) = cache.filter(|_| claimed.confirmation().is_none()) {

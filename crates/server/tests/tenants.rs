@@ -243,6 +243,38 @@ async fn t_dos_05_the_keys_of_so_many_tenants_are_held() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn t_dos_05_forged_tokens_push_out_no_tenant_with_valid_ones() {
+    let tenants: Vec<String> = (0..1100).map(|at| format!("t{at}")).collect();
+    let tenants: Vec<&str> = tenants.iter().map(String::as_str).collect();
+    let network = network(tenants.iter().copied());
+    let issuer = Issuer::discover(policy()).tenants("tid", tenants.iter().copied());
+    let server = builder(network.clone())
+        .issuer(issuer)
+        .token_cache(TokenCache::new());
+    let server = server.build().unwrap();
+    let honest = of("t0");
+    assert!(decide(&server, &honest).await.is_ok());
+    let forged = |tenant: &str| of(tenant).key(next_key().with_kid(key().kid().unwrap()));
+    for round in 0..3 {
+        for tenant in &tenants[1..] {
+            assert!(decide(&server, &forged(tenant)).await.is_err());
+        }
+        sleep(31 * SECOND).await;
+        // Also those that were taken from the cache count.
+        assert!(decide(&server, &honest).await.is_ok(), "round {round}");
+    }
+    assert_eq!(network.count_of(&metadata("t0")), 1);
+    // One that is not held has to wait for the budget once, and then takes such a place for free.
+    sleep(31 * SECOND).await;
+    assert!(decide(&server, &of("t1099")).await.is_ok());
+    for tenant in &tenants[1..1099] {
+        assert!(decide(&server, &forged(tenant)).await.is_err());
+    }
+    assert!(decide(&server, &of("t1099")).await.is_ok());
+    assert!(decide(&server, &honest).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn t_cch_01_a_remembered_token_of_a_tenant_ends_with_its_key() {
     let network = network(["a"]);
     let issuer = Issuer::discover(policy()).tenants("tid", ["a"]);

@@ -85,8 +85,8 @@ rows! {
     };
 
     /// Azure AD B2C: `typ` `JWT`; the client in `azp`, the scope in `scp`. Access tokens have the `nonce`
-    /// of the login as well; an ID token has no `scp`. No mark of a machine is documented, so the kind
-    /// is unknown.
+    /// of the login as well; an ID token has no `scp`. Where `sub` is one text for all users, set
+    /// `subject_claim` to `oid`. No mark of a machine is documented, so the kind is unknown.
     AzureB2c = Row {
         name: "azure-b2c",
         documentation: "https://learn.microsoft.com/azure/active-directory-b2c/access-tokens",

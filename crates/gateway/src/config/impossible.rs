@@ -35,8 +35,11 @@ pub(super) fn warn(fields: &Fields<'_, Root>) {
     if let Some(identity) = &ROOT.identity.read(fields) {
         for field in IDENTITY.fields.read(identity) {
             let path = IDENTITY_FIELD.claim.read(&field);
-            let mut names = path.iter().flat_map(ClaimPath::names);
-            if let Some(name) = names.find(|name| is_dotted(name)) {
+            // In a list, names may have dots.
+            let names: Vec<_> = path.iter().flat_map(ClaimPath::names).collect();
+            if let [name] = names.as_slice()
+                && is_dotted(name)
+            {
                 let message = dotted(name);
                 field.warn(
                     Code::Value,
@@ -151,6 +154,13 @@ fn warn_of_tenants(issuer: &Fields<'_, description::Issuer>) {
     let is_file = given
         .first()
         .is_some_and(|only| only.value.starts_with("file:"));
+    if given.len() > TENANTS_HELD {
+        let message = format!(
+            "the keys of {TENANTS_HELD} tenants are held at a time, and the list is longer"
+        );
+        let help = "if more of them send requests, some are answered 503 for a while: divide them among gateways";
+        issuer.warn(Code::Value, &ISSUER.tenants, message, help);
+    }
     for tenant in given.iter().filter(|_| is_entra && !is_file) {
         if !is_uuid(tenant.value) {
             let message = format!(
@@ -304,9 +314,13 @@ impl Requirement<'_, '_> {
 
     /// A name with dots is mostly meant as a path.
     fn warn_of_dots(&self, key: &Field, path: &[&str]) {
-        let Some(name) = path.iter().find(|name| is_dotted(name)) else {
+        // In a list, names may have dots.
+        let [name] = path else {
             return;
         };
+        if !is_dotted(name) {
+            return;
+        }
         let message = format!("{}: {}", self.subject(), dotted(name));
         let help = "write a path as a list, in `claim_rules` or `roles_claim`";
         self.fields.warn(Code::Value, key, message, help);
@@ -344,6 +358,9 @@ const OBJECTS: &[(&str, Profile)] = &[
     ("resource_access", Profile::Keycloak),
     ("urn:zitadel:iam:org:project:roles", Profile::Zitadel),
 ];
+
+/// As the resource server holds them.
+const TENANTS_HELD: usize = 1024;
 
 /// The clients of every realm, in the audience of nearly every token.
 const KEYCLOAK_CLIENTS: &[&str] = &["account", "broker", "realm-management"];

@@ -46,7 +46,8 @@ pub(crate) struct TenantKeys {
 #[derive(Debug)]
 struct Slot {
     keys: ArcSwapOption<FetchedKeys>,
-    /// When a token of the tenant arrived last, in seconds since 1970.
+    /// When a token of the tenant was valid last, in seconds since 1970; 0 before the first. A token
+    /// that nobody has verified does not count: anybody can make one up.
     used: AtomicU64,
 }
 
@@ -128,7 +129,18 @@ impl TenantKeys {
 
     pub(crate) fn is_current(&self, selected: &Selected) -> bool {
         let keys = self.slot.keys.load();
-        keys.as_ref().is_some_and(|keys| keys.is_current(selected))
+        let is_current = keys.as_ref().is_some_and(|keys| keys.is_current(selected));
+        if is_current {
+            // Only verified tokens are remembered, and this is one of them.
+            self.mark_used();
+        }
+        is_current
+    }
+
+    /// A token of the tenant was valid.
+    pub(crate) fn mark_used(&self) {
+        let now = (self.tenants.clock)().as_secs();
+        self.slot.used.store(now, Ordering::Relaxed);
     }
 
     /// As [`KeyStore::select`](super::KeyStore::select). The first plausible token starts
@@ -138,8 +150,6 @@ impl TenantKeys {
         header: &Header,
         is_plausible: impl Fn() -> bool,
     ) -> Result<Selected, Rejection> {
-        let now = (self.tenants.clock)().as_secs();
-        self.slot.used.store(now, Ordering::Relaxed);
         let keys = match self.started() {
             Some(keys) => keys,
             None if !is_plausible() => return Err(InvalidToken::KidUnknown.into()),
@@ -149,7 +159,9 @@ impl TenantKeys {
     }
 
     /// Starts fetching. If the keys of too many tenants are held, this one takes the place of the one
-    /// whose last token is the oldest, at the expense of the common budget.
+    /// whose last valid token is the oldest, at the expense of the common budget. A tenant that has
+    /// had a valid token takes the place of one that has had none for free: otherwise made-up
+    /// tokens could keep it out.
     fn start(&self) -> Option<Arc<FetchedKeys>> {
         let mut held = self.tenants.held();
         // Another request may have been first.
@@ -158,11 +170,13 @@ impl TenantKeys {
         }
         let now = Instant::now();
         if held.len() >= TENANTS_HELD {
-            if !self.tenants.budgets.take(now) {
+            let used = |(_, slot): &(usize, &Arc<Slot>)| slot.used.load(Ordering::Relaxed);
+            let (oldest, slot) = held.iter().enumerate().min_by_key(used)?;
+            let is_proven = self.slot.used.load(Ordering::Relaxed) > 0;
+            let is_free = is_proven && slot.used.load(Ordering::Relaxed) == 0;
+            if !is_free && !self.tenants.budgets.take(now) {
                 return None;
             }
-            let used = |(_, slot): &(usize, &Arc<Slot>)| slot.used.load(Ordering::Relaxed);
-            let (oldest, _) = held.iter().enumerate().min_by_key(used)?;
             held.swap_remove(oldest).keys.store(None);
         }
         let starts = self.tenants.starts.fetch_add(1, Ordering::Relaxed);
