@@ -97,7 +97,13 @@ impl<'r> UncheckedCredentials<'r> {
     ///
     /// As [`Credentials::parse`], except for the characters of the token.
     pub fn parse(head: RequestHead<'r>) -> Result<Self, Rejection> {
-        Self::parse_from(head, &Sources::default())
+        let token = Cow::Borrowed(bearer(the_field(head)?.as_bytes())?);
+        let credentials = Self { token };
+        if has_access_token(head.uri) {
+            let several = InvalidRequest::MultipleCredentials;
+            return Err(credentials.refusal(several.into()));
+        }
+        Ok(credentials)
     }
 
     /// Reads the credentials in `Authorization` or in one of these sources.
@@ -106,6 +112,15 @@ impl<'r> UncheckedCredentials<'r> {
     ///
     /// As [`Credentials::parse_from`], except for the characters of the token.
     pub fn parse_from(head: RequestHead<'r>, sources: &Sources) -> Result<Self, Rejection> {
+        match sources.is_empty() {
+            true => Self::parse(head),
+            false => Self::parse_sources(head, sources),
+        }
+    }
+
+    /// Not inlined, so that the way of most requests stays short.
+    #[inline(never)]
+    fn parse_sources(head: RequestHead<'r>, sources: &Sources) -> Result<Self, Rejection> {
         let several = InvalidRequest::MultipleCredentials;
         let field = match the_field(head) {
             Err(Rejection::NoCredentials) => None,
@@ -126,7 +141,7 @@ impl<'r> UncheckedCredentials<'r> {
         }
         let token = found.ok_or(Rejection::NoCredentials)??;
         let credentials = Self { token };
-        if has_access_token(head.uri, sources) {
+        if !sources.has_parameter(ACCESS_TOKEN) && has_access_token(head.uri) {
             return Err(credentials.refusal(several.into()));
         }
         if is_ambient {
@@ -194,6 +209,15 @@ fn the_field(head: RequestHead<'_>) -> Result<&HeaderValue, Rejection> {
 ///
 /// [RFC 6750 §2.1]: https://www.rfc-editor.org/rfc/rfc6750#section-2.1
 fn bearer(field: &[u8]) -> Result<&[u8], Rejection> {
+    // As nearly every client writes it.
+    match field.strip_prefix(b"Bearer ") {
+        Some(token @ [first, ..]) if *first != b' ' => Ok(token),
+        _ => bearer_as_written(field),
+    }
+}
+
+#[inline(never)]
+fn bearer_as_written(field: &[u8]) -> Result<&[u8], Rejection> {
     let (scheme, rest) = split_scheme(field);
     if scheme.is_empty() {
         return Err(InvalidRequest::MalformedCredentials.into());
@@ -259,18 +283,17 @@ fn without_leading_spaces(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// Whether the query has the parameter from [RFC 6750 §2.3], however its name is escaped, and it is
-/// not one of the sources.
+/// Whether the query has the parameter from [RFC 6750 §2.3], however its name is escaped.
 ///
 /// [RFC 6750 §2.3]: https://www.rfc-editor.org/rfc/rfc6750#section-2.3
-fn has_access_token(uri: &Uri, sources: &Sources) -> bool {
+fn has_access_token(uri: &Uri) -> bool {
     let Some(query) = uri.query() else {
         return false;
     };
-    let name = "access_token";
-    !sources.has_parameter(name)
-        && form_urlencoded::parse(query.as_bytes()).any(|(other, _)| other == name)
+    form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == ACCESS_TOKEN)
 }
+
+const ACCESS_TOKEN: &str = "access_token";
 
 #[cfg(test)]
 mod tests {

@@ -108,6 +108,20 @@ impl JwkSet {
     /// or [`InvalidToken::AlgKeyMismatch`].
     pub fn select(&self, header: &Header) -> Result<Candidates, InvalidToken> {
         let fits = |key: &&Arc<VerificationKey>| key.algorithm() == header.algorithm();
+        // Nearly every token has a `kid`, and every set.
+        if let Some(indices) = header.kid().and_then(|kid| self.by_kid.get(kid)) {
+            let named = indices.iter().filter_map(|index| self.keys.get(*index));
+            return Candidates::of(named.filter(fits), 1, InvalidToken::KidAmbiguous);
+        }
+        self.select_otherwise(header, fits)
+    }
+
+    #[inline(never)]
+    fn select_otherwise(
+        &self,
+        header: &Header,
+        fits: impl Fn(&&Arc<VerificationKey>) -> bool,
+    ) -> Result<Candidates, InvalidToken> {
         let names = [&self.by_kid, &self.by_x5t_s256, &self.by_x5t];
         let mut named = header.key_names().into_iter().zip(names);
         let named =

@@ -324,6 +324,9 @@ impl Sources {
     /// How to answer a handshake with these fields, if a subprotocol carries a token.
     #[must_use]
     pub fn handshake(&self, headers: &HeaderMap) -> Option<Handshake> {
+        if self.is_empty() {
+            return None;
+        }
         subprotocol::read(headers, self.list()).handshake()
     }
 

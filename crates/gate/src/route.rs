@@ -204,6 +204,9 @@ impl Route {
     /// The first oddity in the path of `target` that the route does not tolerate.
     #[must_use]
     pub fn forbidden(&self, target: &Target<'_>) -> Option<Oddity> {
+        if target.oddities().is_empty() {
+            return None;
+        }
         let tolerated = match self.tolerance {
             Tolerance::Exact => Oddities::default(),
             Tolerance::Listed(listed) => listed,

@@ -343,21 +343,37 @@ pub(crate) fn escaped_byte(digits: [u8; 2]) -> Option<u8> {
 fn find_oddities(path: &str, oddities: &mut Oddities) -> Result<(), Ambiguity> {
     let segments = path.strip_prefix('/').unwrap_or(path).split('/');
     let last = segments.clone().count().saturating_sub(1);
+    // Nearly every path: each segment is a name.
+    let is_plain = !path.bytes().any(|byte| byte == b'%' || byte == b';');
     for (index, segment) in segments.enumerate() {
+        let is_nameless = match is_plain {
+            true => segment.is_empty(),
+            false => name(segment).is_empty(),
+        };
         // The last segment may be empty: a trailing slash.
-        if name(segment).is_empty() && (index != last || !segment.is_empty()) {
+        if is_nameless && (index != last || !segment.is_empty()) {
             oddities.insert(Oddity::EmptySegment);
+        }
+        if is_plain {
+            find_final_dot(segment, oddities)?;
+            continue;
         }
         // Even if `%2F` may pass, `..%2F` may not: a reader that resolves `%2F` resolves `..` too.
         for name in segment.split("%2F").map(name) {
-            if !name.is_empty() && name.bytes().all(may_end) {
-                return Err(Ambiguity::DotSegment);
-            }
-            if name.bytes().next_back().is_some_and(may_end) {
-                oddities.insert(Oddity::FinalDot);
-            }
+            find_final_dot(name, oddities)?;
         }
     }
+    Ok(())
+}
+
+fn find_final_dot(name: &str, oddities: &mut Oddities) -> Result<(), Ambiguity> {
+    if !name.bytes().next_back().is_some_and(may_end) {
+        return Ok(());
+    }
+    if name.bytes().all(may_end) {
+        return Err(Ambiguity::DotSegment);
+    }
+    oddities.insert(Oddity::FinalDot);
     Ok(())
 }
 

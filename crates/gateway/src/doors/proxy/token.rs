@@ -37,6 +37,12 @@ pub(super) struct TokenTraces {
 impl TokenTraces {
     pub(super) fn of(gate: &Gate, headers: &HeaderMap, uri: &Uri) -> Self {
         let sources = gate.sources();
+        if sources.is_empty() {
+            return Self {
+                handshake: None,
+                was_in_query: false,
+            };
+        }
         let target = uri.path_and_query().map_or("", PathAndQuery::as_str);
         Self {
             handshake: sources.handshake(headers),
@@ -55,10 +61,13 @@ impl TokenTraces {
                 _ => handshake.hide_token(headers),
             }
         }
+        if !self.was_in_query || !status.is_success() {
+            return;
+        }
         let mut directives = fields::tokens(headers, CACHE_CONTROL);
         let is_private = directives.any(|name| name == "private" || name == "no-store");
         drop(directives);
-        if self.was_in_query && status.is_success() && !is_private {
+        if !is_private {
             headers.append(CACHE_CONTROL, HeaderValue::from_static("private"));
         }
     }
