@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 
 use crate::json::{Kind, Tape, Value};
 use crate::rejection::InvalidToken;
+use crate::spiffe;
 use crate::time::UnixTime;
 
 /// A JWT Claims Set, as its issuer wrote it.
@@ -96,6 +97,19 @@ impl Claims {
             return Err(InvalidToken::IssMissing);
         }
         Ok(iss)
+    }
+
+    /// What names the issuer of a token without `iss`: the trust domain of the SPIFFE ID in `sub`.
+    #[cold]
+    pub(crate) fn trust_domain(&self) -> Result<Cow<'_, str>, InvalidToken> {
+        let domain = match self.subject().ok().flatten() {
+            Some(Cow::Borrowed(id)) => spiffe::trust_domain(id).map(Cow::Borrowed),
+            Some(Cow::Owned(id)) => {
+                spiffe::trust_domain(&id).map(|domain| domain.to_owned().into())
+            }
+            None => None,
+        };
+        domain.ok_or(InvalidToken::IssMissing)
     }
 
     /// The values of `aud`, at least one.

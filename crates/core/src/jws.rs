@@ -86,13 +86,17 @@ impl<'t> UnverifiedJws<'t> {
         &self.header
     }
 
-    /// The `iss` that the token claims. Use it only to select one of the *configured* issuers.
+    /// The issuer that the token claims: its `iss` or, without one, the trust domain of the [SPIFFE
+    /// ID](crate::spiffe) in `sub`. Use it only to select one of the *configured* issuers.
     ///
     /// # Errors
     ///
     /// [`InvalidToken::IssMissing`] or [`InvalidToken::IssType`].
     pub fn unverified_issuer(&self) -> Result<Cow<'_, str>, InvalidToken> {
-        self.claims.issuer()
+        match self.claims.issuer() {
+            Err(InvalidToken::IssMissing) => self.claims.trust_domain(),
+            named => named,
+        }
     }
 
     /// Checks the signature with each of `keys` until one verifies it, and releases the claims.

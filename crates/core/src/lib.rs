@@ -27,6 +27,7 @@ mod request_head;
 pub mod requirements;
 mod rows;
 pub mod source;
+pub mod spiffe;
 pub mod time;
 #[cfg(test)]
 #[path = "../tests/vector_files.rs"]

@@ -21,6 +21,7 @@ use crate::limits;
 use crate::principal::{Said, Times};
 use crate::profile::Profile;
 use crate::rejection::InvalidToken;
+use crate::spiffe::is_trust_domain;
 use crate::time::UnixTime;
 
 /// The claims that an issuer's access tokens must have to be accepted.
@@ -300,7 +301,24 @@ impl Policy {
     }
 
     fn check_iss(&self, claims: &Claims) -> Result<(), InvalidToken> {
+        if self.profile.has_trust_domains() && is_trust_domain(&self.issuer) {
+            return self.check_trust_domain(claims);
+        }
         if *claims.issuer()? != *self.issuer {
+            return Err(InvalidToken::IssuerUnknown);
+        }
+        self.check_tenant(claims)
+    }
+
+    /// Whose keys sign is said by the subject's trust domain; `iss` may be absent, but names no other.
+    #[cold]
+    fn check_trust_domain(&self, claims: &Claims) -> Result<(), InvalidToken> {
+        let domain = claims.trust_domain()?;
+        let issuer = match claims.issuer() {
+            Err(InvalidToken::IssMissing) => None,
+            named => Some(named?),
+        };
+        if *domain != *self.issuer || issuer.is_some_and(|issuer| issuer != domain) {
             return Err(InvalidToken::IssuerUnknown);
         }
         self.check_tenant(claims)

@@ -194,6 +194,12 @@ impl Profile {
         }
     }
 
+    /// Whether an issuer may be a [trust domain](crate::spiffe), whose tokens need no `iss`.
+    #[must_use]
+    pub const fn has_trust_domains(self) -> bool {
+        matches!(self.row().key_document, KeyDocument::SpiffeBundle)
+    }
+
     /// Whether [`subject`](Self::subject) may read a claim other than `sub`.
     pub(crate) const fn has_other_subjects(self) -> bool {
         !self.row().subject_otherwise.is_empty()

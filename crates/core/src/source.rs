@@ -195,19 +195,25 @@ impl Sources {
         Ok(Self::of(list, Vec::new()))
     }
 
-    /// Lets pages of this origin, as browsers write it (`https://app.example.com`), send requests that
-    /// a cookie authenticates; call again for more. Pages of the same origin always may.
+    /// Lets pages of this origin, as browsers write it (`https://app.example.com`, or
+    /// `capacitor://localhost` of an app), send requests that a cookie authenticates; call again for
+    /// more. Pages of the same origin always may.
     ///
     /// # Errors
     ///
     /// [`SourcesError::Origin`] if no browser would send this text.
     pub fn trust_origin(self, origin: &str) -> Result<Self, SourcesError> {
-        let host = ["https://", "http://"].iter();
-        let host = host.filter_map(|scheme| origin.strip_prefix(scheme)).next();
-        let is_usual = |byte: u8| {
-            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._:[]".contains(&byte)
+        let is_of = |text: &str, others: &[u8]| {
+            let is_usual = |byte: u8| {
+                byte.is_ascii_lowercase() || byte.is_ascii_digit() || others.contains(&byte)
+            };
+            !text.is_empty() && text.bytes().all(is_usual)
         };
-        if !host.is_some_and(|host| !host.is_empty() && host.bytes().all(is_usual)) {
+        // Also of apps and extensions: `capacitor://localhost`.
+        let is_origin = origin
+            .split_once("://")
+            .is_some_and(|(scheme, host)| is_of(scheme, b"+-.") && is_of(host, b"-._:[]"));
+        if !is_origin {
             return Err(SourcesError::Origin);
         }
         let origin = HeaderValue::from_str(origin).map_err(|_| SourcesError::Origin)?;

@@ -6,7 +6,7 @@ use bearward_core::{Policy, PrincipalKind, Profile};
 use bearward_testing::Token;
 use serde_json::{Value, json};
 
-use crate::fixture::{AUDIENCE, NOW, accepted_by, refused_by, settings};
+use crate::fixture::{AUDIENCE, ISSUER, NOW, accepted_by, refused_by, settings};
 use crate::profiles::bare;
 
 const MACHINE: PrincipalKind = PrincipalKind::Machine;
@@ -658,6 +658,67 @@ fn t_clm_22_tokens_by_audience_refuses_what_says_it_is_of_another_kind() {
         refused_by(&by_audience(Profile::Spiffe), &elsewhere),
         NO_ACCESS
     );
+}
+
+#[test]
+fn a_jwt_svid_without_iss_is_from_the_trust_domain_of_its_subject() {
+    let of = |issuer: &str, profile| {
+        let policy = Policy::builder(issuer, AUDIENCE).profile(profile);
+        policy.build().expect("a policy")
+    };
+    let domain = of("spiffe://example.org", Profile::Spiffe);
+    let svid = || spiffe().access.without_claim("iss");
+    let principal = accepted_by(&domain, &svid());
+    assert_eq!(principal.issuer(), "spiffe://example.org");
+    assert_eq!(principal.subject(), "spiffe://example.org/billing");
+    for same in [json!("spiffe://example.org"), json!(null), json!("")] {
+        accepted_by(&domain, &svid().claim("iss", same));
+    }
+    let unknown = InvalidToken::IssuerUnknown;
+    for (claim, value, reason) in [
+        ("sub", json!("spiffe://other.example/billing"), unknown),
+        ("sub", json!("spiffe://example.org.evil.example/x"), unknown),
+        (
+            "sub",
+            json!("spiffe://example.org"),
+            InvalidToken::IssMissing,
+        ),
+        (
+            "sub",
+            json!("https://example.org/x"),
+            InvalidToken::IssMissing,
+        ),
+        (
+            "sub",
+            json!(["spiffe://example.org/x"]),
+            InvalidToken::IssMissing,
+        ),
+        ("sub", json!(null), InvalidToken::IssMissing),
+        ("iss", json!(ISSUER), unknown),
+        ("iss", json!("spiffe://other.example"), unknown),
+        ("iss", json!(1), InvalidToken::IssType),
+    ] {
+        let token = svid().claim(claim, value.clone());
+        assert_eq!(refused_by(&domain, &token), reason, "{claim} {value}");
+    }
+    // `iss` names the domain, and the subject is of another.
+    let stranger = svid().claim("iss", "spiffe://example.org");
+    let stranger = stranger.claim("sub", "spiffe://other.example/x");
+    assert_eq!(refused_by(&domain, &stranger), unknown);
+    // Of every other issuer, `iss` stays required, whatever the subject is.
+    let named = of(ISSUER, Profile::Spiffe);
+    accepted_by(&named, &spiffe().access);
+    for (policy, reason) in [
+        (named, unknown),
+        (of("spiffe://other.example", Profile::Spiffe), unknown),
+        (
+            of("spiffe://example.org", Profile::Generic),
+            InvalidToken::IssMissing,
+        ),
+    ] {
+        let token = svid().claim("client_id", "x");
+        assert_eq!(refused_by(&policy, &token), reason, "{policy:?}");
+    }
 }
 
 #[test]

@@ -616,11 +616,21 @@ fn sources_that_could_be_confused_are_refused() {
         "https://a/",
         "https://A",
         "https://*.a",
-        "ftp://a",
+        "://a",
+        "Capacitor://a",
+        "a b://a",
+        "a:b",
         "a",
     ] {
         let refused = sources([cookie()]).trust_origin(origin);
         assert_eq!(refused, Err(SourcesError::Origin), "{origin}");
+    }
+    for origin in [
+        "http://[::1]:80",
+        "capacitor://localhost",
+        "moz-extension://2b1f-6a",
+    ] {
+        assert!(sources([cookie()]).trust_origin(origin).is_ok(), "{origin}");
     }
 }
 

@@ -80,7 +80,8 @@ impl Origins {
     }
 }
 
-/// An origin: scheme, host, and a port unless it is the scheme's default.
+/// An origin: scheme, host, and a port unless it is the scheme's default. Also that of an app or an
+/// extension, such as `capacitor://localhost`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin(HeaderValue);
 
@@ -89,15 +90,30 @@ impl FromStr for Origin {
 
     fn from_str(text: &str) -> Result<Self, OriginError> {
         let url = text.parse::<Url>().map_err(|_| OriginError)?;
-        let is_web = matches!(url.scheme(), "http" | "https");
+        let origin = match url.scheme() {
+            "http" | "https" => url.origin().ascii_serialization(),
+            // No page has one of these: they are of files and sockets.
+            "file" | "ftp" | "ws" | "wss" => return Err(OriginError),
+            scheme => format!("{scheme}://{}", authority(&url).ok_or(OriginError)?),
+        };
         // A browser's origin would never equal any other spelling.
-        if !is_web || url.origin().ascii_serialization() != text || text.contains('*') {
+        if origin != text || text.contains(['*', '%']) {
             return Err(OriginError);
         }
         HeaderValue::from_str(text)
             .map(Self)
             .map_err(|_| OriginError)
     }
+}
+
+/// Host and port of a URL whose scheme has no default port.
+fn authority(url: &Url) -> Option<String> {
+    let host = url.host_str().filter(|host| !host.is_empty())?;
+    let host = host.to_ascii_lowercase();
+    Some(match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host,
+    })
 }
 
 /// Not an origin as browsers send it.
@@ -121,6 +137,12 @@ mod tests {
             "https://app.example.com",
             "http://localhost:3000",
             "https://[::1]:8443",
+            "capacitor://localhost",
+            "ionic://localhost",
+            "tauri://localhost",
+            "app://localhost:3000",
+            "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+            "moz-extension://2b1f6a4e-6d8b-4b0e-8f0a-1f2e3d4c5b6a",
         ] {
             assert!(origin.parse::<Origin>().is_ok(), "{origin}");
         }
@@ -136,6 +158,18 @@ mod tests {
             "https://app.example.com/path",
             "https://user@app.example.com",
             "ftp://app.example.com",
+            "file:///",
+            "wss://app.example.com",
+            "capacitor://",
+            "capacitor:localhost",
+            "capacitor://localhost/",
+            "capacitor://Localhost",
+            "Capacitor://localhost",
+            "capacitor://*",
+            "capacitor://user@localhost",
+            "chrome-extension://*/",
+            "data:text/html,x",
+            "blob:https://app.example.com/x",
         ] {
             assert_eq!(other.parse::<Origin>(), Err(OriginError), "{other}");
         }

@@ -1610,6 +1610,30 @@ fn t_key_18_a_placeholder_in_an_issuer_is_a_mistake() {
     assert_eq!(mistakes(&text), ["value 5:30"]);
 }
 
+/// An issuer that is a SPIFFE trust domain has no URL of its own: neither for its keys, nor for clients.
+#[test]
+fn a_trust_domain_is_an_issuer_whose_keys_are_somewhere_else() {
+    let domain = with("https://id.example.com", "spiffe://example.org");
+    let domain = domain.replacen("[[issuers]]", "[[issuers]]\nprofile = 'spiffe'", 1);
+    assert_eq!(mistakes(&domain), ["missing 4:10"]);
+    let bundle = "jwks_uri = 'https://bundle.example.org/'";
+    let text = domain.replacen(AUDIENCES, &format!("{AUDIENCES}\n{bundle}"), 1);
+    let resource = "[protection]\nresource = 'https://api.example.com'\n";
+    let config = parse(&format!("{text}\n{resource}")).unwrap_or_else(|mistakes| {
+        panic!("{}", mistakes.render(""));
+    });
+    assert_eq!(
+        config.server.issuers().collect::<Vec<_>>(),
+        ["spiffe://example.org"]
+    );
+    let headers = http::HeaderMap::new();
+    let path = "/.well-known/oauth-protected-resource";
+    let asked = Original::new(&http::Method::GET, path, None, &headers);
+    let published = config.server.published(&asked).expect("metadata");
+    let document: Value = serde_json::from_str(&published.body).expect("JSON");
+    assert_eq!(document.get("authorization_servers"), None);
+}
+
 /// An issuer with a placeholder and these further lines.
 fn with_tenants(lines: &str) -> String {
     let template = "https://login.microsoftonline.com/{tenantid}/v2.0";

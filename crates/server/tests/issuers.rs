@@ -4,7 +4,9 @@ use std::pin::pin;
 
 use bearward::core::jwk::{SecretError, VerificationKey};
 use bearward::fetch::FetchError;
-use bearward::{Algorithm, Issuer, JwkSet, Policy, PrincipalKind, Requirements, ResourceServer};
+use bearward::{
+    Algorithm, Issuer, JwkSet, Policy, PrincipalKind, Profile, Requirements, ResourceServer,
+};
 use bearward_testing::{SigningKey, Token};
 use tokio::time::sleep;
 
@@ -287,6 +289,43 @@ fn t_key_21_a_short_secret_is_refused_at_start() {
     }
     assert!(SecretError::Weak.to_string().starts_with("secret_weak"));
     assert!(secret(32).is_ok());
+}
+
+/// JWT-SVIDs without `iss`, of two trust domains whose keys have the same name.
+#[tokio::test(start_paused = true)]
+async fn the_trust_domain_of_a_spiffe_id_selects_the_issuer() {
+    let domain = |issuer: &str, key: &SigningKey| {
+        let policy = Policy::builder(issuer, AUDIENCE).profile(Profile::Spiffe);
+        let bundle = bearward_testing::keys::jwk_set([key]).to_string();
+        let keys = JwkSet::parse(bundle.as_bytes()).unwrap();
+        Issuer::jwk_set(policy.build().unwrap(), keys)
+    };
+    let (ours, theirs) = (key(), next_key().with_kid(key().kid().unwrap()));
+    let server = builder(Network::default())
+        .issuer(domain("spiffe://one.example", &ours))
+        .issuer(domain("spiffe://two.example", &theirs))
+        .build()
+        .unwrap();
+    let svid = |subject: &str, key: &SigningKey| {
+        let svid = good().header("typ", "JWT").without_claim("iss");
+        svid.claim("sub", subject).key(key.clone())
+    };
+    for (subject, key) in [
+        ("spiffe://one.example/api", &ours),
+        ("spiffe://two.example/api", &theirs),
+    ] {
+        let principal = decide_at_once(&server, &svid(subject, key)).unwrap();
+        assert_eq!(principal.subject(), subject);
+        assert!(subject.starts_with(principal.issuer()), "{subject}");
+    }
+    for (subject, key, refused) in [
+        ("spiffe://two.example/api", &ours, "signature_invalid"),
+        ("spiffe://three.example/api", &ours, "issuer_unknown"),
+        ("spiffe://one.example", &ours, "iss_missing"),
+    ] {
+        let decision = decide_at_once(&server, &svid(subject, key));
+        assert_eq!(reason(&decision), refused, "{subject}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -354,11 +354,13 @@ rows! {
     };
 
     /// SPIFFE: the JWT-SVID of a workload, whose `sub` is its SPIFFE ID; `typ` is `JWT`, `JOSE` or absent.
-    /// `iss` must be there: SPIRE writes it if `jwt_issuer` is set. From a trust bundle, only the keys
-    /// with `use` `jwt-svid` are used. All are machines, and there is no other kind.
+    /// SPIRE writes `iss` only if `jwt_issuer` is set: without it, the issuer is the trust domain of `sub`,
+    /// such as `spiffe://example.org`. From a trust bundle, only the keys with `use` `jwt-svid` are used. All
+    /// are machines, and there is no other kind.
     Spiffe = Row {
         name: "spiffe",
         documentation: "https://github.com/spiffe/spiffe/blob/main/standards/JWT-SVID.md",
+        issuers: &["spiffe://"],
         types: Types::JwtOrJose,
         subject_begins: "spiffe://",
         required_claims: &["sub"],

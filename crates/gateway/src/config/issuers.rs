@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bearward::core::jwk::{SecretError, VerificationKey};
 use bearward::core::policy::PolicyError;
+use bearward::core::spiffe::is_trust_domain;
 use bearward::fetch::{Authorization, Egress};
 use bearward::issuer::placeholder;
 use bearward::issuer_url::{IssuerUrl, IssuerUrlError, PlainHttp};
@@ -89,7 +90,9 @@ impl ServerSettings {
             // Who the tenants are is nobody's business.
             let public = issuers.filter(|issuer| issuer.tenants.is_none());
             let names = public.flat_map(|issuer| &issuer.policies);
-            let names: Vec<_> = names.map(|policy| policy.issuer().to_string()).collect();
+            let names = names.map(|policy| policy.issuer().to_string());
+            // An authorization server has a URL.
+            let names: Vec<_> = names.filter(|name| !is_trust_domain(name)).collect();
             settings.read_protection(protection, names.iter().map(String::as_str));
         }
         settings
@@ -269,7 +272,16 @@ impl IssuerSettings {
             check_url(fields, url, origin, plain_http);
         }
         let plain_http_in_public = plain_http.of_public_urls(fields.has(&ISSUER.internal_origin));
-        if let (Some(issuer), Some(Keys::Discovery)) = (names.first(), &keys) {
+        if let (Some(issuer), Some(Keys::Discovery)) = (names.first(), &keys)
+            && is_trust_domain(issuer.value)
+        {
+            let message = format!(
+                "`issuer` {:?} is a trust domain, which has no metadata to find its keys in",
+                issuer.value
+            );
+            let help = "add `jwks_uri`, the URL of its trust bundle, or `jwks_file`";
+            fields.report_at(Code::Missing, &issuer.span, message, help);
+        } else if let (Some(issuer), Some(Keys::Discovery)) = (names.first(), &keys) {
             let url = (IssuerUrl::Issuer, &*ISSUER.issuer);
             let sample = sample(issuer.value);
             let issuer = At {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use bearward_core::limits;
+use bearward_core::spiffe::trust_domain;
 
 use super::members::Members;
 
@@ -52,10 +53,14 @@ impl<'t> Anatomy<'t> {
         anatomy
     }
 
-    /// The unverified issuer in the payload, to choose the configuration for the explanation.
+    /// The unverified issuer that the payload names, to choose the configuration for the explanation.
     #[must_use]
     pub fn unverified_issuer(&self) -> Option<String> {
-        self.payload.as_ref()?.string("iss")
+        let payload = self.payload.as_ref()?;
+        payload.string("iss").or_else(|| {
+            let subject = payload.string("sub")?;
+            trust_domain(&subject).map(str::to_owned)
+        })
     }
 
     /// Whether it has the shape of a compact JWS and is not too large to be parsed.
