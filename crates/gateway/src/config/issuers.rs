@@ -272,23 +272,8 @@ impl IssuerSettings {
             check_url(fields, url, origin, plain_http);
         }
         let plain_http_in_public = plain_http.of_public_urls(fields.has(&ISSUER.internal_origin));
-        if let (Some(issuer), Some(Keys::Discovery)) = (names.first(), &keys)
-            && is_trust_domain(issuer.value)
-        {
-            let message = format!(
-                "`issuer` {:?} is a trust domain, which has no metadata to find its keys in",
-                issuer.value
-            );
-            let help = "add `jwks_uri`, the URL of its trust bundle, or `jwks_file`";
-            fields.report_at(Code::Missing, &issuer.span, message, help);
-        } else if let (Some(issuer), Some(Keys::Discovery)) = (names.first(), &keys) {
-            let url = (IssuerUrl::Issuer, &*ISSUER.issuer);
-            let sample = sample(issuer.value);
-            let issuer = At {
-                value: &*sample,
-                span: issuer.span.clone(),
-            };
-            check_url(fields, url, &issuer, plain_http_in_public);
+        if let (Some(issuer), Some(Keys::Discovery)) = (names.first(), &keys) {
+            check_issuer(fields, issuer, plain_http_in_public);
         }
         if let Some(uri) = ISSUER.jwks_uri.read(fields) {
             let url = (IssuerUrl::JwksUri, &*ISSUER.jwks_uri);
@@ -636,6 +621,26 @@ fn secret_keys(algorithms: &[Algorithm], secret: &Secret) -> Result<JwkSet, Secr
         .iter()
         .map(|algorithm| Ok((None, VerificationKey::secret(*algorithm, &secret.0)?)));
     Ok(JwkSet::from_secrets(keys.collect::<Result<Vec<_>, _>>()?))
+}
+
+/// Checks an issuer whose metadata say where its keys are.
+fn check_issuer(fields: &Given<'_>, issuer: &At<&str>, plain_http: PlainHttp) {
+    if is_trust_domain(issuer.value) {
+        let message = format!(
+            "`issuer` {:?} is a trust domain, which has no metadata to find its keys in",
+            issuer.value
+        );
+        let help = "add `jwks_uri`, the URL of its trust bundle, or `jwks_file`";
+        fields.report_at(Code::Missing, &issuer.span, message, help);
+        return;
+    }
+    let sample = sample(issuer.value);
+    let issuer = At {
+        value: &*sample,
+        span: issuer.span.clone(),
+    };
+    let url = (IssuerUrl::Issuer, &*ISSUER.issuer);
+    check_url(fields, url, &issuer, plain_http);
 }
 
 /// Checks a URL that keys may be fetched from.
