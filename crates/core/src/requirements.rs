@@ -8,12 +8,14 @@
 //! [RFC 6750 §3.1]: https://www.rfc-editor.org/rfc/rfc6750#section-3.1
 //! [RFC 9470]: https://www.rfc-editor.org/rfc/rfc9470
 
+mod claim_value;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::authgear::{self, IS_ANONYMOUS, IS_VERIFIED};
-use crate::claims::{ClaimPath, StringOrStrings};
+use crate::claims::ClaimPath;
 use crate::id_token::{IdToken, IdTokenRefused};
 use crate::json::Value;
 use crate::principal::{Principal, PrincipalKind};
@@ -22,6 +24,8 @@ use crate::rejection::{
     StepUpReason,
 };
 use crate::time::UnixTime;
+
+pub use self::claim_value::ClaimValue;
 
 /// The requirements of a route for a principal. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -281,7 +285,7 @@ pub enum Asked<'r> {
         /// The path to the claim.
         path: &'r ClaimPath,
         /// The values, of which it must have one.
-        values: &'r [String],
+        values: &'r [ClaimValue],
     },
     /// A user whom Authgear marks as not anonymous.
     NotAnonymous,
@@ -335,6 +339,11 @@ impl fmt::Display for Asked<'_> {
             let of_several = if texts.len() == 1 { "" } else { "one of " };
             format!("{of_several}{}", texts.join(" "))
         };
+        let one_of_values = |values: &[ClaimValue]| {
+            let of_several = if values.len() == 1 { "" } else { "one of " };
+            let values: Vec<_> = values.iter().map(ToString::to_string).collect();
+            format!("{of_several}{}", values.join(" "))
+        };
         let each = |groups: &[Vec<String>]| groups.iter().map(|group| one_of(group)).collect();
         let all: Vec<String> = match self {
             Self::Kind(kind) => vec![format!("a {}", kind.as_str())],
@@ -342,7 +351,11 @@ impl fmt::Display for Asked<'_> {
             Self::Scope { all, any } => [quoted(all), each(any)].concat(),
             Self::Claim { path, values } => {
                 let path: Vec<_> = path.names().map(|name| format!("\"{name}\"")).collect();
-                vec![format!("{} is or has {}", path.join(" > "), one_of(values))]
+                vec![format!(
+                    "{} is or has {}",
+                    path.join(" > "),
+                    one_of_values(values)
+                )]
             }
             Self::NotAnonymous => vec![format!("\"{}\" is false", IS_ANONYMOUS)],
             Self::Verified => vec![format!("\"{}\" is true", IS_VERIFIED)],
@@ -409,19 +422,20 @@ impl RequirementsBuilder {
 
     /// A role that the user must have, in Authgear's claim for roles.
     pub fn role(self, role: impl Into<String>) -> Self {
-        self.claim(authgear::ROLES, role)
+        self.claim(authgear::ROLES, role.into())
     }
 
-    /// A value that the claim at `path` must equal or, as an array of strings, contain.
-    pub fn claim(self, path: impl Into<ClaimPath>, value: impl Into<String>) -> Self {
+    /// A value that the claim at `path` must equal or, as an array, contain: a string, `true` or
+    /// `false`, or a whole number.
+    pub fn claim(self, path: impl Into<ClaimPath>, value: impl Into<ClaimValue>) -> Self {
         self.any_claim(path, [value.into()])
     }
 
     /// Values, of which the claim at `path` must have one.
-    pub fn any_claim<S: Into<String>>(
+    pub fn any_claim<V: Into<ClaimValue>>(
         mut self,
         path: impl Into<ClaimPath>,
-        values: impl IntoIterator<Item = S>,
+        values: impl IntoIterator<Item = V>,
     ) -> Self {
         self.claims.push(ClaimRule::AnyOf {
             path: path.into(),
@@ -550,7 +564,7 @@ pub enum RequirementsError {
 enum ClaimRule {
     AnyOf {
         path: ClaimPath,
-        values: Vec<String>,
+        values: Vec<ClaimValue>,
     },
     NotAnonymous,
     Verified,
@@ -577,15 +591,14 @@ fn check_client(principal: &Principal, clients: &[String]) -> Result<(), Rejecti
 fn check_claim(
     principal: &Principal,
     path: &ClaimPath,
-    values: &[String],
+    values: &[ClaimValue],
 ) -> Result<(), Rejection> {
     // Of another type, it does not fit either: the token is valid, and another would not help.
-    let claim = principal.claim(path).and_then(StringOrStrings::parse);
-    let claim = claim.ok_or(Forbidden::ClaimRule)?;
-    if !values.iter().any(|value| claim.contains(value)) {
-        return Err(Forbidden::ClaimRule.into());
+    let claim = principal.claim(path).ok_or(Forbidden::ClaimRule)?;
+    match ClaimValue::are_in(values, claim) {
+        true => Ok(()),
+        false => Err(Forbidden::ClaimRule.into()),
     }
-    Ok(())
 }
 
 fn is_flag(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bearward_core::rejection::{Forbidden, InvalidToken, Rejection};
-use bearward_core::requirements::{Asked, RequirementsBuilder, RequirementsError};
+use bearward_core::requirements::{Asked, ClaimValue, RequirementsBuilder, RequirementsError};
 use bearward_core::{Principal, PrincipalKind, Requirements};
 use bearward_testing::Token;
 use bearward_testing::token::{CLIENT_ID, IS_ANONYMOUS, IS_VERIFIED, MACHINE_CLIENT_ID, ROLES};
@@ -306,6 +306,67 @@ fn t_clm_15_a_number_is_no_text_to_compare() {
     let token = good().claim("account", 9_007_199_254_740_993_u64);
     let asked = asking().claim("account", "9007199254740993");
     forbids(asked, &token, Forbidden::ClaimRule);
+}
+
+/// Supabase marks anonymous users by a claim of its own, and some issuers number groups.
+#[test]
+fn a_claim_may_have_to_be_a_flag_or_a_number() {
+    let no_guest = || asking().claim("is_anonymous", false);
+    allows(no_guest(), &good().claim("is_anonymous", false));
+    for other in [
+        json!(true),
+        json!("false"),
+        json!(0),
+        json!([false]),
+        json!(null),
+        json!({}),
+    ] {
+        let token = good().claim("is_anonymous", other);
+        forbids(no_guest(), &token, Forbidden::ClaimRule);
+    }
+    forbids(no_guest(), &good(), Forbidden::ClaimRule);
+    let group = || asking().claim("groups", 9_007_199_254_740_993_i64);
+    for number in [
+        json!(9_007_199_254_740_993_u64),
+        json!([1, 9_007_199_254_740_993_u64]),
+    ] {
+        allows(group(), &good().claim("groups", number));
+    }
+    for other in [
+        json!(9_007_199_254_740_992_u64),
+        json!("9007199254740993"),
+        json!([["9007199254740993"]]),
+        json!([]),
+        json!(9.1),
+        json!(-1),
+        json!({"9007199254740993": 9_007_199_254_740_993_u64}),
+    ] {
+        forbids(
+            group(),
+            &good().claim("groups", other),
+            Forbidden::ClaimRule,
+        );
+    }
+    let mixed = || asking().any_claim("tier", [ClaimValue::from("gold"), 1.into(), true.into()]);
+    for value in [
+        json!("gold"),
+        json!(["a", "gold"]),
+        json!(1),
+        json!(["a", 1]),
+        json!(true),
+    ] {
+        allows(mixed(), &good().claim("tier", value));
+    }
+    for other in [json!("1"), json!(false), json!("true"), json!(1.0)] {
+        forbids(mixed(), &good().claim("tier", other), Forbidden::ClaimRule);
+    }
+    let shown: Vec<_> = mixed()
+        .build()
+        .unwrap()
+        .each()
+        .map(|asked| asked.to_string())
+        .collect();
+    assert_eq!(shown, ["\"tier\" is or has one of \"gold\" 1 true"]);
 }
 
 #[test]

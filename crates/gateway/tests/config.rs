@@ -408,7 +408,14 @@ fn requirements_that_nobody_meant_are_mistakes() {
         ("scopes = [\"a b\"]", &["value"]),
         ("scopes = \"a\"", &["type"]),
         ("any_scopes = [\"a\"]", &["type"]),
-        ("claims = { a = 1 }", &["type", "value"]),
+        ("claims = { a = 1.5 }", &["type", "value"]),
+        ("claims = { a = { b = 1 } }", &["type", "value"]),
+        ("claims = { a = [1979-05-27] }", &["type", "value"]),
+        ("claims = { a = 9223372036854775808 }", &["value", "value"]),
+        (
+            "claim_rules = [{ claim = \"a\", values = [1.5] }]",
+            &["type"],
+        ),
         ("all = [\"y\"]", &["value"]),
         ("all = [\"x\"]", &["value"]),
         (
@@ -1766,6 +1773,11 @@ fn t_clm_16_a_path_is_a_list_of_names() {
             &["resource_access", "a.b/c", "roles"],
         ),
         ("claim_rules = [{ claim = 'a', values = 'a' }]", &["a"]),
+        (
+            "claim_rules = [{ claim = 'a', values = ['a', true, 0x10] }]",
+            &["a"],
+        ),
+        ("claims = { a = false }", &["a"]),
     ] {
         let text = with_more(&format!("[requirements.x]\n{written}\n"));
         let text = text.replacen("path_prefix", "require = ['x']\npath_prefix", 1);

@@ -17,8 +17,8 @@ use crate::net::address::Address;
 use super::key::{Choice, Key, Keys, Table, chosen, defaulted, optional, required};
 use super::mistakes::Code;
 use super::reader::{
-    ByName, Claims, Count, Each, Flag, FromOne, Groups, Hidden, Inner, Path, Text, TextOrTexts,
-    Texts, Value,
+    ByName, ClaimValues, Claims, Count, Each, Flag, FromOne, Groups, Hidden, Inner, Path, Text,
+    TextOrTexts, Texts, Value,
 };
 
 /// A table: its meaning, and for each key the type of the value, the default and the meaning.
@@ -163,7 +163,7 @@ table! {
         any_scopes: Groups = optional("Groups of scopes; the token must have one scope of each group."),
         roles: Texts = optional("Roles; the user must have all of them."),
         roles_claim: Path = optional("The claim with the roles: its name, or for a nested claim the names of its path, outermost first, such as `[\"realm_access\", \"roles\"]`. Default: Authgear's, `https://authgear.com/claims/user/roles`. Needs `roles`."),
-        claims: Claims = optional("Claims and their required values. The values are strings: a claim must be that string, or an array that contains it; numbers and `true` or `false` never match. If a list is given, one of its values is enough. Names are taken literally: for a nested claim, see `claim_rules`."),
+        claims: Claims = optional("Claims and their required values: strings, `true` or `false`, or whole numbers. A claim must be that value, or an array that contains it; no type is converted, so `1` is not `\"1\"`. If a list is given, one of its values is enough. Names are taken literally: for a nested claim, see `claim_rules`."),
         claim_rules: Each<ClaimRule> = optional("The same for nested claims.").under("[[requirements.NAME.claim_rules]]"),
         client_ids: Texts = optional("Clients; the principal must be one of them."),
         kind: Option<PrincipalKind> = optional("`user`, or `machine`: a client that acts for itself. It is determined from marks that only the issuer can set. Default: any principal, including those of unknown kind, which are neither. The profile defines what marks a machine; `generic` has no such mark."),
@@ -181,7 +181,7 @@ table! {
 table! {
     CLAIM_RULE: ClaimRule, "A claim by its path, and its required value. A claim must equal its value, or be an array that contains it." {
         claim: Path = required("The claim: its name, or for a nested claim the names of its path, outermost first, such as `[\"resource_access\", \"api\", \"roles\"]`. Names may have dots and slashes in them."),
-        values: TextOrTexts = required("The value; of a list, one is enough."),
+        values: ClaimValues = required("The value, as for `claims`; of a list, one is enough."),
     }
 }
 

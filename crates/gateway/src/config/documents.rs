@@ -66,12 +66,15 @@ fn of_field(field: &Field) -> Value {
 fn of_kind(kind: Kind) -> Value {
     let text = || json!({ "type": "string" });
     let texts = || json!({ "type": "array", "items": text() });
+    let value = || json!({ "type": ["string", "boolean", "integer"] });
+    let values = || json!({ "anyOf": [value(), { "type": "array", "items": value() }] });
     match kind {
         Kind::Choice(words) => json!({ "enum": words() }),
         Kind::Claims => json!({
             "type": "object",
-            "additionalProperties": { "anyOf": [text(), texts()] },
+            "additionalProperties": values(),
         }),
+        Kind::ClaimValues => values(),
         Kind::Count => json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }),
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Groups => json!({ "type": "array", "items": texts() }),
@@ -150,7 +153,10 @@ fn value_of(field: &Field) -> String {
             words.collect::<Vec<_>>().join(", ")
         }
         Kind::Count => "whole number".to_owned(),
-        Kind::Claims => "`{ claim = \"value\", other = [\"one\", \"two\"] }`".to_owned(),
+        Kind::Claims => {
+            "`{ claim = \"value\", other = [\"one\", \"two\"], flag = true }`".to_owned()
+        }
+        Kind::ClaimValues => "string, `true` or `false`, whole number, or list of them".to_owned(),
         Kind::Duration => "duration: `\"30s\"`, `\"5m\"`, `\"1h 30m\"`".to_owned(),
         Kind::Flag => "`true` or `false`".to_owned(),
         Kind::Groups => "list of lists of strings".to_owned(),

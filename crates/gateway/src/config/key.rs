@@ -166,6 +166,8 @@ pub(super) enum Kind {
     Count,
     /// Claims and their required values: one each, or a list of which one suffices.
     Claims,
+    /// A value of a claim, or a list of which one suffices.
+    ClaimValues,
     /// `true` or `false`.
     Flag,
     /// A duration, such as `5m`.
@@ -198,7 +200,10 @@ impl Kind {
                 format!("one of {}", words.collect::<Vec<_>>().join(", "))
             }
             Self::Count => "a whole number from 0 to 4294967295".into(),
-            Self::Claims => "a table of claims, each with a string or a list of strings".into(),
+            Self::Claims => "a table of claims, each with a value or a list of values".into(),
+            Self::ClaimValues => {
+                "a string, true or false, a whole number, or a list of them".into()
+            }
             Self::Duration => "a duration such as \"30s\", \"5m\" or \"1h 30m\"".into(),
             Self::Flag => "true or false".into(),
             Self::Groups => "a list of lists of strings".into(),

@@ -7,6 +7,7 @@ use std::ops::{Deref, Range};
 use std::time::Duration;
 
 use bearward::ClaimPath;
+use bearward::core::requirements::ClaimValue;
 use jiff::SignedDuration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -49,8 +50,10 @@ macro_rules! values {
 }
 
 values! {
-    /// Names that the operator chose, each with a string or a list of strings.
-    Claims: Claims => Vec<(&'t str, Vec<At<&'t str>>)>, claims;
+    /// Names that the operator chose, each with a value of a claim or a list of them.
+    Claims: Claims => Vec<(&'t str, Vec<ClaimValue>)>, claims;
+    /// Values of a claim; a single one counts as a list.
+    ClaimValues: ClaimValues => Vec<ClaimValue>, claim_values;
     /// A whole number.
     Count: Count => u32, count;
     /// `true` or `false`.
@@ -454,18 +457,44 @@ impl<'t> Given<'t> {
         groups.map(|group| self.strings(group, field)).collect()
     }
 
-    fn claims(&self, field: &Field) -> Vec<(&'t str, Vec<At<&'t str>>)> {
+    fn claims(&self, field: &Field) -> Vec<(&'t str, Vec<ClaimValue>)> {
         let Some(claims) = self.table_of(field) else {
             return Vec::new();
         };
-        let values = |value: &'t Spanned<DeValue<'t>>| match value.get_ref().as_array() {
-            Some(list) => self.strings(list, field),
-            None => self.string(value, field).into_iter().collect(),
-        };
         claims
             .iter()
-            .map(|(name, value)| (name.get_ref().as_ref(), values(value)))
+            .map(|(name, value)| (name.get_ref().as_ref(), self.values(value, field)))
             .collect()
+    }
+
+    fn claim_values(&self, field: &Field) -> Vec<ClaimValue> {
+        let value = self.table.get(field.key);
+        value.map_or_else(Vec::new, |value| self.values(value, field))
+    }
+
+    /// A value of a claim, or a list of them.
+    fn values(&self, value: &'t Spanned<DeValue<'t>>, field: &Field) -> Vec<ClaimValue> {
+        match value.get_ref().as_array() {
+            Some(list) => {
+                let values = list.iter().filter_map(|item| self.claim_value(item, field));
+                values.collect()
+            }
+            None => self.claim_value(value, field).into_iter().collect(),
+        }
+    }
+
+    fn claim_value(&self, value: &'t Spanned<DeValue<'t>>, field: &Field) -> Option<ClaimValue> {
+        if let Some(flag) = value.get_ref().as_bool() {
+            return Some(flag.into());
+        }
+        let Some(number) = value.get_ref().as_integer() else {
+            return Some(self.string(value, field)?.value.into());
+        };
+        let whole = i64::from_str_radix(number.as_str(), number.radix());
+        if whole.is_err() {
+            self.report_value(field, &value.span(), number.as_str(), None);
+        }
+        Some(whole.ok()?.into())
     }
 
     fn array(&self, field: &Field) -> &'t [Spanned<DeValue<'t>>] {

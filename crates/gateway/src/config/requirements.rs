@@ -246,7 +246,6 @@ fn builder(name: &str, fields: &Fields<'_, description::Requirements>) -> Requir
         builder = builder.any_scope(group.iter().map(|scope| scope.value));
     }
     for (claim, values) in REQUIREMENTS.claims.read(fields) {
-        let values = values.iter().map(|value| value.value);
         builder = builder.any_claim(ClaimPath::from(claim), values);
     }
     for rule in REQUIREMENTS.claim_rules.read(fields) {
@@ -257,8 +256,8 @@ fn builder(name: &str, fields: &Fields<'_, description::Requirements>) -> Requir
         }
         let path = CLAIM_RULE.claim.read(&rule);
         // What is missing was reported.
-        if let (Some(path), [_, ..]) = (path, values.as_slice()) {
-            builder = builder.any_claim(path, values.iter().map(|value| value.value));
+        if let (Some(path), false) = (path, values.is_empty()) {
+            builder = builder.any_claim(path, values);
         }
     }
     for client_id in REQUIREMENTS.client_ids.read(fields) {
