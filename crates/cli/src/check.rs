@@ -178,7 +178,10 @@ fn line(state: &IssuerState) -> String {
         Some(error) => format!("{issuer}  {}\n", shown(&error.to_string(), 1000)),
         None if state.tenants.is_some() => {
             let count = state.tenants.unwrap_or_default();
-            format!("{issuer}  {count} tenants, whose keys are fetched when their tokens arrive\n")
+            let tenants = if count == 1 { "tenant" } else { "tenants" };
+            format!(
+                "{issuer}  {count} {tenants}, whose keys are fetched when their tokens arrive\n"
+            )
         }
         None if !keys.is_usable => format!("{issuer}  did not answer in time\n"),
         None => match keys.kids.len() {

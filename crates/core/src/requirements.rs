@@ -176,10 +176,17 @@ impl Requirements {
         let acr = principal.all_claims().acr();
         for (group, acr_values) in groups.iter().zip(&self.0.acr_values) {
             let is_met = acr.is_some_and(|acr| group.iter().any(|value| acr.contains(value)));
-            if !is_met {
-                let asked = Some(Arc::clone(acr_values));
-                return Err(self.step_up(StepUpReason::AcrUnsatisfied, asked, None));
+            if is_met {
+                continue;
             }
+            // Nobody could be asked to log in, so we send no challenge.
+            if is_nobody(principal)
+                || (self.0.asked.max_age.is_some() && !can_authenticate(principal))
+            {
+                return Err(Forbidden::CannotReauthenticate.into());
+            }
+            let asked = Some(Arc::clone(acr_values));
+            return Err(self.step_up(StepUpReason::AcrUnsatisfied, asked, None));
         }
         Ok(())
     }
@@ -196,16 +203,17 @@ impl Requirements {
         if is_met {
             return Ok(());
         }
-        // A challenge cannot name methods. Without a class, and without an age that is not met, it would
-        // ask the client for nothing, so we send none.
-        let asks_for_login = self.0.asked.max_age.is_some_and(|max_age| {
-            can_authenticate(principal) && !is_login_recent(principal, id_token, max_age, now)
-        });
-        if self.0.acr_values.is_empty() && !asks_for_login {
-            return Err(Forbidden::ClaimRule.into());
+        // A challenge cannot name methods, and the classes are met already. Only where the login is too
+        // old does the challenge ask for something that a client can do.
+        let max_age = self.0.asked.max_age;
+        match max_age.map(|max_age| self.check_age(principal, id_token, max_age, now)) {
+            Some(Err(Rejection::InsufficientUserAuthentication(_))) => {
+                let acr_values = self.0.acr_values.first().cloned();
+                Err(self.step_up(StepUpReason::AmrUnsatisfied, acr_values, None))
+            }
+            Some(Err(refused)) => Err(refused),
+            Some(Ok(())) | None => Err(Forbidden::ClaimRule.into()),
         }
-        let acr_values = self.0.acr_values.first().cloned();
-        Err(self.step_up(StepUpReason::AmrUnsatisfied, acr_values, None))
     }
 
     /// RFC 9470 §4: uses `auth_time` from the access token or from the ID token sent along, never
@@ -478,8 +486,8 @@ impl RequirementsBuilder {
 
     /// An authentication method that `amr` must have; call again for more.
     ///
-    /// A challenge cannot ask for methods. If you also require a class or an age, the challenge
-    /// asks for those. Otherwise `amr` is a claim like any other, and the answer is 403.
+    /// A challenge cannot ask for methods. If you also require an age that is exceeded, the challenge
+    /// asks for that. Otherwise `amr` is a claim like any other, and the answer is 403.
     pub fn amr(mut self, method: impl Into<String>) -> Self {
         self.amr.push(method.into());
         self
@@ -581,7 +589,8 @@ impl ClaimRule {
 }
 
 fn check_client(principal: &Principal, clients: &[String]) -> Result<(), Rejection> {
-    let client_id = principal.client_id().ok_or(InvalidToken::ClaimMissing)?;
+    // The token is valid, so its client would get no other one.
+    let client_id = principal.client_id().ok_or(Forbidden::ClaimRule)?;
     if !clients.iter().any(|client| client == client_id) {
         return Err(Forbidden::ClientNotAllowed.into());
     }
@@ -617,13 +626,18 @@ fn is_flag(
 /// Whether a user authenticated for this token, and so could again. A machine did not, nor did an
 /// anonymous user, and of a principal of unknown kind only `auth_time` says so.
 fn can_authenticate(principal: &Principal) -> bool {
-    let is_anonymous = principal.all_claims().get(IS_ANONYMOUS);
-    is_anonymous.and_then(Value::as_bool) != Some(true)
+    !is_nobody(principal)
         && match principal.kind() {
-            PrincipalKind::Machine => false,
-            PrincipalKind::User => true,
+            PrincipalKind::Machine | PrincipalKind::User => true,
             PrincipalKind::Unknown => principal.auth_time().is_some(),
         }
+}
+
+/// Whether the principal is known to be nobody who logs in: a machine, or an anonymous user.
+fn is_nobody(principal: &Principal) -> bool {
+    let is_anonymous = principal.all_claims().get(IS_ANONYMOUS);
+    principal.kind() == PrincipalKind::Machine
+        || is_anonymous.and_then(Value::as_bool) == Some(true)
 }
 
 /// Whether the access token or the ID token sent along is from a login at most `max_age` ago.

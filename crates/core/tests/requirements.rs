@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bearward_core::rejection::{Forbidden, InvalidToken, Rejection};
+use bearward_core::rejection::{Forbidden, Rejection};
 use bearward_core::requirements::{Asked, ClaimValue, RequirementsBuilder, RequirementsError};
 use bearward_core::{Principal, PrincipalKind, Requirements};
 use bearward_testing::Token;
@@ -209,7 +209,7 @@ fn t_clm_12_a_client_that_is_asked_for_must_be_named() {
     let principal = accepted_by(&generic, &good().without_claim("client_id"));
     let asked = asking().client_id(CLIENT_ID).build().unwrap();
     let refused = asked.authorize(&principal, NOW).unwrap_err();
-    assert_eq!(refused, InvalidToken::ClaimMissing.into());
+    assert_eq!(refused, Forbidden::ClaimRule.into());
 }
 
 fn with_roles(roles: impl Into<Value>) -> Token {
@@ -495,7 +495,7 @@ fn each_thing_asked_for_has_a_verdict_of_its_own() {
         "met",
         "claim_rule",
         "acr_unsatisfied",
-        "amr_unsatisfied",
+        "claim_rule",
         "met",
     ];
     assert_eq!(reasons, expected);

@@ -8,7 +8,9 @@ use bearward_core::rejection::{
     Forbidden, InsufficientUserAuthentication, InvalidToken, Rejection, StepUpReason,
 };
 use bearward_core::requirements::{CannotReauthenticate, RequirementsBuilder};
-use bearward_core::{Policy, Principal, ProtectionSpace, Requirements, UnixTime};
+use bearward_core::{
+    Policy, Principal, PrincipalKind, Profile, ProtectionSpace, Requirements, UnixTime,
+};
 use bearward_testing::Token;
 use bearward_testing::token::{CAN_REAUTHENTICATE, CLIENT_ID, IS_ANONYMOUS, SUBJECT};
 use serde_json::{Value, json};
@@ -17,6 +19,7 @@ use crate::fixture::{
     AUDIENCE, INSTANT, ISSUER, LEEWAY, NOW, SECOND, accepted, accepted_by, good, policy, refused,
     refused_by, settings, verified,
 };
+use crate::profiles::bare;
 use crate::rfc6750::wire;
 
 const MAX_AGE: Duration = Duration::from_secs(300);
@@ -232,7 +235,7 @@ fn t_clm_19_one_class_of_each_group_is_needed() {
     let token = with(json!(["urn:example:loa:3", "phr"])).authenticated_at(UnixTime::from_secs(1));
     for refused in [
         step_up(authorize(asked().max_age(MAX_AGE), &token)),
-        step_up(authorize(asked().amr("mfa"), &token)),
+        step_up(authorize(asked().max_age(MAX_AGE).amr("mfa"), &token)),
     ] {
         let acr_values = refused.acr_values.as_deref();
         assert_eq!(acr_values, Some("urn:example:loa:3 urn:example:loa:2"));
@@ -259,7 +262,7 @@ fn of_several_ages_the_shortest_counts() {
 
 /// A challenge has no word for methods.
 #[test]
-fn a_method_is_asked_for_by_class_or_age() {
+fn a_method_is_asked_for_by_age() {
     let old = good().authenticated_at(NOW.minus(Duration::from_secs(3600)));
     let without = old.without_claim("amr");
     let plain = authorize(Requirements::builder().amr("mfa"), &without).unwrap_err();
@@ -272,16 +275,26 @@ fn a_method_is_asked_for_by_class_or_age() {
     let refused = step_up(authorize(asked, &without));
     assert_eq!(refused.reason, StepUpReason::AmrUnsatisfied);
     assert_eq!((refused.acr_values, refused.max_age), (None, Some(MAX_AGE)));
-    let asked = Requirements::builder().acr(["gold"]).amr("mfa");
-    let refused = step_up(authorize(asked, &without.claim("acr", "gold")));
+    // With a class that is not met, the challenge asks for that.
+    let asked = || Requirements::builder().acr(["gold"]).amr("mfa");
+    let refused = step_up(authorize(asked(), &without));
+    assert_eq!(refused.reason, StepUpReason::AcrUnsatisfied);
+    // If it is met, and the login is recent, the client has all that a challenge could ask for.
+    let gold = without.claim("acr", "gold");
+    let plain = Err(Forbidden::ClaimRule.into());
+    assert_eq!(authorize(asked(), &gold), plain);
+    let aged = || asked().max_age(MAX_AGE);
+    let refused = step_up(authorize(aged(), &gold));
     assert_eq!(refused.reason, StepUpReason::AmrUnsatisfied);
     assert_eq!(refused.acr_values.as_deref(), Some("gold"));
-    assert_eq!(refused.max_age, None);
+    assert_eq!(refused.max_age, Some(MAX_AGE));
+    assert_eq!(authorize(aged(), &gold.authenticated_at(NOW)), plain);
 }
 
 #[test]
 fn every_method_of_amr_is_needed() {
-    let asked = || Requirements::builder().acr(["gold"]).amr("pwd").amr("otp");
+    let asked = || recent().acr(["gold"]).amr("pwd").amr("otp");
+    let old = || good().authenticated_at(NOW.minus(Duration::from_secs(3600)));
     let with = |amr: Value| good().claim("acr", "gold").claim("amr", amr);
     authorize(asked(), &with(json!(["otp", "x", "pwd"]))).unwrap();
     authorize(Requirements::builder().amr("pwd"), &with(json!("pwd"))).unwrap();
@@ -296,11 +309,14 @@ fn every_method_of_amr_is_needed() {
         with(json!(null)),
         with(json!(["PWD", "OTP"])),
     ] {
+        let plain = authorize(asked(), &token).unwrap_err();
+        assert_eq!(plain, Forbidden::ClaimRule.into());
+        let token = token.claim("auth_time", old().claims()["auth_time"].clone());
         let refused = step_up(authorize(asked(), &token));
         assert_eq!(refused.reason, StepUpReason::AmrUnsatisfied);
         assert_eq!(refused.reason.code(), "amr_unsatisfied");
         assert_eq!(refused.acr_values.as_deref(), Some("gold"));
-        assert_eq!(refused.max_age, None);
+        assert_eq!(refused.max_age, Some(MAX_AGE));
     }
 }
 
@@ -327,6 +343,19 @@ fn no_login_is_asked_for_that_would_not_help() {
     let old_id = fresh().authenticated_at(NOW.minus(MAX_AGE).minus(SECOND));
     let refused = step_up(with_id_token(asked, &old_id));
     assert_eq!(refused.reason, StepUpReason::AmrUnsatisfied);
+    // Who cannot log in again is not asked to; the policy may allow the age, but not the method.
+    let stuck = good().without_claim("amr").claim(CAN_REAUTHENTICATE, false);
+    let stuck = stuck.authenticated_at(NOW.minus(Duration::from_secs(3600)));
+    let asked = |then| recent().amr("mfa").cannot_reauthenticate(then);
+    for (then, reason) in [
+        (
+            CannotReauthenticate::Refuse,
+            Forbidden::CannotReauthenticate,
+        ),
+        (CannotReauthenticate::Allow, Forbidden::ClaimRule),
+    ] {
+        assert_eq!(authorize(asked(then), &stuck), Err(reason.into()));
+    }
 }
 
 /// Nobody authenticated for these tokens, so nobody could again: also under `Allow`.
@@ -341,12 +370,37 @@ fn t_clm_18_who_never_authenticated_is_not_asked_to_again() {
             let asked = || recent().cannot_reauthenticate(then);
             let cannot = Err(Forbidden::CannotReauthenticate.into());
             assert_eq!(authorize(asked(), &token), cannot);
-            assert_eq!(
-                authorize(asked().amr("mfa"), &token),
-                Err(Forbidden::ClaimRule.into())
-            );
+            for more in [
+                asked().amr("mfa"),
+                asked().acr(["gold"]),
+                asked().acr(["gold"]).amr("mfa"),
+            ] {
+                assert_eq!(authorize(more, &token), cannot);
+            }
         }
+        // No class is asked for either.
+        let cannot = Err(Forbidden::CannotReauthenticate.into());
+        let asked = Requirements::builder().acr(["gold"]);
+        assert_eq!(authorize(asked.clone(), &token), cannot);
+        authorize(asked, &token.claim("acr", "gold")).unwrap();
     }
+}
+
+/// A token of which nobody can say whether a user logged in for it may be a user's, whom a class can be
+/// asked of.
+#[test]
+fn t_clm_18_a_principal_of_unknown_kind_is_asked_for_a_class_and_not_for_an_age() {
+    let policy = settings().profile(Profile::Spring).build().unwrap();
+    let token = bare(&json!({ "aud": AUDIENCE, "scope": ["read"], "sub": "7" }));
+    let token = token.without_header("typ");
+    let unknown = accepted_by(&policy, &token);
+    assert_eq!(unknown.kind(), PrincipalKind::Unknown);
+    let authorize = |asked: RequirementsBuilder| asked.build().unwrap().authorize(&unknown, NOW);
+    let refused = step_up(authorize(Requirements::builder().acr(["gold"])));
+    assert_eq!(refused.reason, StepUpReason::AcrUnsatisfied);
+    let cannot = Err(Forbidden::CannotReauthenticate.into());
+    assert_eq!(authorize(recent()), cannot);
+    assert_eq!(authorize(recent().acr(["gold"])), cannot);
 }
 
 #[test]

@@ -384,7 +384,7 @@ rows! {
 
     /// Supabase: `aud` is `authenticated`, and `role`, `aal` and `session_id` describe the session; an ID
     /// token has none of them. A client, in `client_id`, and a scope only if Supabase is the OAuth
-    /// server of another application. All are users.
+    /// server of another application. All are users, except where `role` is `service_role`.
     Supabase = Row {
         name: "supabase",
         documentation: "https://supabase.com/docs/guides/auth/jwt-fields",
