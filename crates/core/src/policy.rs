@@ -440,9 +440,19 @@ impl Policy {
         claims: &Claims,
     ) -> Result<(Option<Text>, Option<Strings>), InvalidToken> {
         let subject = self.subject(claims)?;
-        claims.token_id()?;
+        if let Err(reason) = claims.token_id()
+            && self.requires("jti")
+        {
+            return Err(reason);
+        }
         let scope = claims.scope()?;
         Ok((subject, scope.map(StringOrStrings::place)))
+    }
+
+    fn requires(&self, claim: &str) -> bool {
+        let of_profile = self.profile.required_claims().iter().copied();
+        let configured = self.required_claims.iter().map(String::as_str);
+        of_profile.chain(configured).any(|name| name == claim)
     }
 
     /// The claim that names the subject, in an access token or an ID token.

@@ -651,10 +651,7 @@ fn an_id_token_belongs_to_a_client_of_ours() {
     check(&with_clients(&["another", CLIENT_ID])).unwrap();
     let refused = check(&with_clients(&["another"])).unwrap_err();
     assert_eq!(refused, IdTokenRefused::Mismatch);
-    let generic = settings()
-        .profile(bearward_core::Profile::Generic)
-        .build()
-        .unwrap();
+    let generic = settings().profile(Profile::Generic).build().unwrap();
     let nameless = accepted_by(&generic, &good().without_claim("client_id"));
     let refused = IdToken::check(&generic, verified(&fresh()), &nameless, NOW).unwrap_err();
     assert_eq!(refused, IdTokenRefused::Mismatch);
@@ -848,10 +845,7 @@ fn an_id_token_is_wanted_where_it_could_help() {
 #[test]
 fn an_id_token_never_authenticates_a_request() {
     assert_eq!(refused(&fresh()), InvalidToken::TypNotAccepted);
-    let generic = settings()
-        .profile(bearward_core::Profile::Generic)
-        .build()
-        .unwrap();
+    let generic = settings().profile(Profile::Generic).build().unwrap();
     assert_eq!(refused_by(&generic, &fresh()), InvalidToken::TypNotAccepted);
     assert_eq!(stale().subject(), SUBJECT);
     assert!(stale().auth_time() < Some(UnixTime::from_secs(1_700_000_000)));
