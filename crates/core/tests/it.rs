@@ -16,6 +16,7 @@ mod json;
 mod principal;
 mod profiles;
 mod providers;
+mod recorded;
 mod requirements;
 mod rfc6750;
 mod rfc7515;

@@ -346,7 +346,10 @@ fn t_req_09_a_cookie_from_a_foreign_page_is_refused() {
             ("origin", "https://evil.example"),
         ],
     ] {
-        for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+        let unknown =
+            ["QUERY", "PROPFIND", "get"].map(|name| Method::from_bytes(name.as_bytes()).unwrap());
+        let known = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+        for method in known.into_iter().chain(unknown) {
             assert_eq!(
                 by_cookie(&method, api, lines),
                 Err(CSRF),

@@ -130,10 +130,8 @@ impl Gate {
             Err(error) => return refuse(None, error.into()),
         };
         let is_kept = |name: &str| self.identity.keeps(name);
-        if target
-            .query()
-            .is_some_and(|query| names_another(query, is_kept))
-        {
+        let query = target.query();
+        if query.is_some_and(|query| names_another(query, is_kept)) {
             return refuse(None, Reason::QueryOverride);
         }
         // The query may hold a second credential, so the target must also parse as a URI.
@@ -147,7 +145,14 @@ impl Gate {
         if let Some(route) = selection.iter().find(|route| !route.allows(&target)) {
             return refuse(Some(route), Reason::AmbiguousPath);
         }
-        let head = RequestHead::new(original.method, &uri, original.headers);
+        // A method that the application may read in the query decides on cookies: any may be meant.
+        let is_overridden = query.is_some_and(|query| names_another(query, |_| false));
+        let method = if is_overridden {
+            &Method::POST
+        } else {
+            original.method
+        };
+        let head = RequestHead::new(method, &uri, original.headers);
         let head = head.with_host(original.host);
         let mut sender = Sender::of(selection.sources());
         let mut shadowed = None;

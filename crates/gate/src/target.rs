@@ -53,7 +53,8 @@ impl<'t> Target<'t> {
     /// accept it ([RFC 9112 §3.2.2]).
     ///
     /// The scheme may be `http` or `https`, whichever the connection has: a proxy in front may have ended
-    /// TLS, and no decision depends on it. An empty path is `/` ([RFC 9110 §4.2.3]).
+    /// TLS, and no decision depends on it. The default port of the scheme may be written or left out ([RFC
+    /// 9110 §4.2.3]). An empty path is `/` ([RFC 9110 §4.2.3]).
     ///
     /// [RFC 9110 §4.2.3]: https://www.rfc-editor.org/rfc/rfc9110#section-4.2.3
     /// [RFC 9112 §3.2.2]: https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
@@ -74,7 +75,17 @@ impl<'t> Target<'t> {
         let is_web = ["http", "https"]
             .iter()
             .any(|web| web.eq_ignore_ascii_case(scheme));
-        let is_ours = host.is_some_and(|host| host.eq_ignore_ascii_case(authority));
+        let default = if scheme.eq_ignore_ascii_case("https") {
+            ":443"
+        } else {
+            ":80"
+        };
+        let without_port =
+            |authority: &'r str| authority.strip_suffix(default).unwrap_or(authority);
+        let is_ours = host.is_some_and(|host| {
+            let host = host.strip_suffix(default).unwrap_or(host);
+            host.eq_ignore_ascii_case(without_port(authority))
+        });
         if !is_web || !is_ours || !is_host(authority) {
             return Err(TargetError::Form);
         }
@@ -597,6 +608,9 @@ mod tests {
                 "/a%2Fb",
             ),
             ("http://[::1]:80//x", "[::1]:80", "//x"),
+            ("http://api.example:80/x", "api.example", "/x"),
+            ("http://api.example/x", "API.example:80", "/x"),
+            ("https://api.example:443/x", "api.example", "/x"),
             ("http://api.example", "api.example", "/"),
             ("http://api.example?x=/y", "api.example", "/?x=/y"),
             // What is wrong with the rest is found later.
@@ -615,7 +629,11 @@ mod tests {
     fn t_fwd_08_absolute_form_for_another_host_scheme_or_user_is_refused() {
         for (raw, host) in [
             ("http://other.example/x", "api.example"),
-            ("http://api.example:80/x", "api.example"),
+            ("http://api.example:8080/x", "api.example"),
+            ("http://api.example:443/x", "api.example"),
+            ("https://api.example:80/x", "api.example"),
+            ("http://api.example:/x", "api.example"),
+            ("http://api.example:80:80/x", "api.example"),
             ("http://api.example./x", "api.example"),
             ("http://user@api.example/x", "api.example"),
             ("http://user@api.example/x", "user@api.example"),

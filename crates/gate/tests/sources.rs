@@ -337,3 +337,27 @@ fn a_field_with_another_meaning_carries_no_token() {
         assert!(Identity::builder().token_field(name).build().is_ok());
     }
 }
+
+/// An application that reads the method in the query takes this GET for another request.
+#[test]
+fn t_req_09_a_method_in_the_query_counts_as_an_unsafe_one() {
+    let kept = HeaderName::from_static("_method");
+    let gate = Gate::new(
+        Routes::new([route("/", cookie())]),
+        Identity::builder().keep(kept).build().unwrap(),
+    );
+    let by_cookie = format!("token={}", token());
+    let decide = |target: &str, origin: &'static str| {
+        let mut headers = HeaderMap::new();
+        headers.insert("cookie", by_cookie.parse().unwrap());
+        headers.insert("origin", HeaderValue::from_static(origin));
+        let original = Original::new(&Method::GET, target, Some("api.example"), &headers);
+        let verdict = fixture::decide_by_route(&gate, &original, &Known::new(Profile::Rfc9068));
+        outcome(&verdict).0
+    };
+    let (ours, foreign) = ("https://app.example", "https://evil.example");
+    assert_eq!(decide("/x?_method=DELETE", foreign), "csrf_origin");
+    assert_eq!(decide("/x?_method=DELETE", ours), "admitted");
+    assert_eq!(decide("/x?method=DELETE", foreign), "admitted");
+    assert_eq!(decide("/x", foreign), "admitted");
+}

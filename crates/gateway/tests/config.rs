@@ -1617,6 +1617,13 @@ fn t_key_18_a_placeholder_in_an_issuer_is_a_mistake() {
     assert_eq!(mistakes(&text), ["value 5:30"]);
 }
 
+/// An empty list would mean the opposite of what it says.
+#[test]
+fn t_cfg_02_an_empty_list_of_clients_is_a_mistake() {
+    let none = with(AUDIENCES, &format!("{AUDIENCES}\nclient_ids = []"));
+    assert_eq!(mistakes(&none), ["value 5:1"]);
+}
+
 /// An issuer that is a SPIFFE trust domain has no URL of its own: neither for its keys, nor for clients.
 #[test]
 fn a_trust_domain_is_an_issuer_whose_keys_are_somewhere_else() {

@@ -525,6 +525,11 @@ fn policies(
         let message = "`audiences` is empty, so no token could be accepted";
         fields.report(Code::AudienceMissing, &ISSUER.audiences, message, "");
     }
+    if fields.is_empty(&ISSUER.client_ids) {
+        let message = "`client_ids` is empty, so every client would be allowed";
+        let help = "leave it out, or list the clients";
+        fields.report(Code::Value, &ISSUER.client_ids, message, help);
+    }
     let policy = |name: &At<&str>| {
         // An issuer without audiences was reported, with its own message.
         let first = audiences.first().map_or("-", |audience| audience.value);
