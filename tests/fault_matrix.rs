@@ -465,13 +465,18 @@ async fn listening(address: SocketAddr, key: &SigningKey, row: Trouble) -> DevIs
 
 /// As the log has it; of a failed discovery, the last URL that was asked.
 fn why(door: &impl Door) -> String {
-    match &door.server().state()[0].keys.last_error {
+    let text = match &door.server().state()[0].keys.last_error {
         None => "—".to_owned(),
         Some(FetchError::Discovery(failures)) => {
             let (_, error) = failures.attempts().last().unwrap();
             error.to_string()
         }
         Some(error) => error.to_string(),
+    };
+    // The log names the keys that are left out; the table shortens the list.
+    match text.split_once("; key 0 ") {
+        Some((error, _)) => format!("{error}; …"),
+        None => text,
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use bearward::IssuerState;
 use bearward::core::jwk::UnusableJwk;
+use bearward::core::limits::NAMELESS_KEYS;
 use bearward::explain::text::shown;
 use bearward::issuer::placeholder;
 use bearward_gateway::config::{Code, Config, Mistake, Mistakes, NO_KEY_FITS, ServerSettings};
@@ -122,29 +123,20 @@ fn about_keys(server: &ServerSettings, state: &IssuerState) -> Vec<(&'static str
         ));
     }
     for kid in &keys.ambiguous {
-        let text = format!(
-            "{issuer}: several keys have the kid {kid:?}, so tokens that name it are refused"
-        );
+        let text =
+            format!("{issuer}: several keys have the name {kid:?}, so tokens with it are refused");
         found.push(("kid_ambiguous", text));
+    }
+    for algorithm in &keys.too_many_nameless {
+        let text = format!(
+            "{issuer}: more than {NAMELESS_KEYS} keys without a `kid` are for {algorithm}, so its tokens are refused"
+        );
+        found.push(("kid_missing", text));
     }
     // Keys for encryption are published on purpose.
     let unusable = keys.unusable.iter();
     for key in unusable.filter(|key| key.reason != UnusableJwk::OtherUse) {
-        let (index, reason) = (key.index, key.reason);
-        let kid = key
-            .kid
-            .as_deref()
-            .map(|kid| format!(" (kid {kid:?})"))
-            .unwrap_or_default();
-        let kind = key
-            .kind
-            .as_deref()
-            .map(|kind| format!(" [{kind}]"))
-            .unwrap_or_default();
-        found.push((
-            reason.code(),
-            format!("{issuer}: key {index}{kid} is left out: {reason}{kind}"),
-        ));
+        found.push((key.reason.code(), format!("{issuer}: {key}")));
     }
     found
 }

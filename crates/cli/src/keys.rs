@@ -63,16 +63,7 @@ impl KeySource {
         }?;
         let unusable = keys.unusable().iter();
         for key in unusable.filter(|key| key.reason != UnusableJwk::OtherUse) {
-            let (index, reason) = (key.index, key.reason);
-            let kid = key.kid.as_deref().map(|kid| format!(" (kid {kid:?})"));
-            let kind = key
-                .kind
-                .as_deref()
-                .map(|kind| format!(" [{}]", kind.escape_debug()));
-            let (kid, kind) = (kid.unwrap_or_default(), kind.unwrap_or_default());
-            warn(format_args!(
-                "key {index}{kid} of the set is left out: {reason}{kind}"
-            ));
+            warn(format_args!("{key}"));
         }
         Ok(keys)
     }

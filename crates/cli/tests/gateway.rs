@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 use std::process::Command;
 
-use bearward_testing::DevIssuer;
+use bearward_testing::{Algorithm, DevIssuer, SigningKey};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -56,6 +56,60 @@ fn what_no_token_can_pass_is_not_good() {
         assert_eq!(told["warnings"][0]["code"], "impossible");
         assert_eq!(told["good"], false);
     }
+}
+
+/// Keys from a file, which check looks at as it does at those of an issuer.
+#[test]
+fn t_key_20_check_names_the_keys_that_no_token_can_have() {
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("b.toml");
+    let about = |keys: &[serde_json::Value]| {
+        let document = serde_json::json!({ "keys": keys }).to_string();
+        std::fs::write(folder.path().join("keys.json"), document).expect("a file");
+        let text = configuration("https://id.example", "");
+        let text = text.replacen("audiences", "jwks_file = 'keys.json'\naudiences", 1);
+        std::fs::write(&file, text).expect("a file");
+        let mut command = program::command(["check", "--config"]);
+        command.arg(&file);
+        program::run(command)
+    };
+    let with = |key: SigningKey, name: &str, value: &str| {
+        let mut jwk = key.public_jwk();
+        jwk["kid"] = name.into();
+        jwk["x"] = if value.is_empty() {
+            jwk["x"].clone()
+        } else {
+            value.into()
+        };
+        jwk
+    };
+    let (one, two) = (
+        SigningKey::first(Algorithm::Es256),
+        SigningKey::second(Algorithm::Es256),
+    );
+    let good = SigningKey::first(Algorithm::Es384).public_jwk();
+    let twins = about(&[
+        with(one.clone(), "twin", ""),
+        with(two, "twin", ""),
+        good.clone(),
+    ]);
+    let text = "several keys have the name \"twin\", so tokens with it are refused";
+    assert!(twins.stdout.contains(text), "{twins:?}");
+    let odd = about(&[with(one, "odd", "***"), good]);
+    let text = "key 0 (kid \"odd\") is left out: jwk_unusable: the key is not a supported key for verifying \
+                signatures: `x` is not base64url [EC P-256 ES256]";
+    assert!(odd.stdout.contains(text), "{odd:?}");
+    assert_eq!(odd.code, Some(0), "{odd:?}");
+    let nameless = (0..5).map(|_| {
+        let mut jwk = SigningKey::generate(Algorithm::Es256)
+            .expect("a key")
+            .public_jwk();
+        jwk.as_object_mut().expect("an object").remove("kid");
+        jwk
+    });
+    let nameless = about(&nameless.collect::<Vec<_>>());
+    let text = "more than 4 keys without a `kid` are for ES256, so its tokens are refused";
+    assert!(nameless.stdout.contains(text), "{nameless:?}");
 }
 
 #[test]

@@ -272,7 +272,7 @@ fn a_key_that_is_left_out_is_named() {
     assert_eq!(ended.code, Some(0));
     assert_eq!(
         ended.stderr,
-        "warning: key 1 of the set is left out: jwk_symmetric: the key is a shared secret [oct]\n"
+        "warning: key 1 is left out: jwk_symmetric: the key is a shared secret [oct]\n"
     );
 }
 

@@ -20,6 +20,7 @@ use crate::algorithm::{Algorithm, Scheme};
 use crate::base64url;
 use crate::rejection::InvalidToken;
 
+mod malformed;
 mod weak;
 #[cfg(test)]
 mod wycheproof;
@@ -157,6 +158,58 @@ impl UnusableJwk {
     }
 }
 
+/// What is wrong with a JWK, for the operator: the member, and its fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JwkFault {
+    /// It is not an object.
+    #[error("it is not an object")]
+    NotAnObject,
+    /// The member is missing.
+    #[error("`{0}` is missing")]
+    Missing(&'static str),
+    /// The member has another JSON type than it must have.
+    #[error("`{0}` has the wrong JSON type")]
+    Type(&'static str),
+    /// The member is there twice, so the key has two readings.
+    #[error("`{0}` is there twice")]
+    Twice(&'static str),
+    /// The member is not base64url, nor another spelling of it that has one reading.
+    #[error("`{0}` is not base64url")]
+    Encoding(&'static str),
+    /// The member has a value that we do not support, or that contradicts another member.
+    #[error("`{0}` has a value that is not supported for this key")]
+    Value(&'static str),
+    /// The members are no public key of this type: no point of the curve, or of a wrong length.
+    #[error("`{0}` is not a public key of this type")]
+    NotAKey(&'static str),
+}
+
+/// Why a JWK is left out, and what is wrong with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    pub(crate) reason: UnusableJwk,
+    pub(crate) fault: Option<JwkFault>,
+}
+
+impl From<UnusableJwk> for LeftOut {
+    fn from(reason: UnusableJwk) -> Self {
+        Self {
+            reason,
+            fault: None,
+        }
+    }
+}
+
+impl From<JwkFault> for LeftOut {
+    fn from(fault: JwkFault) -> Self {
+        Self {
+            reason: UnusableJwk::Unusable,
+            fault: Some(fault),
+        }
+    }
+}
+
 /// What keys are wanted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
@@ -199,12 +252,17 @@ pub(crate) struct Jwk {
 }
 
 impl Jwk {
-    pub(crate) fn parse(json: &str) -> Result<Self, UnusableJwk> {
+    pub(crate) fn parse(json: &str) -> Result<Self, LeftOut> {
         // serde would also accept an array of the members' values.
         if !json.starts_with('{') {
-            return Err(UnusableJwk::Unusable);
+            return Err(JwkFault::NotAnObject.into());
         }
-        serde_json::from_str(json).map_err(|_| UnusableJwk::Unusable)
+        serde_json::from_str(json).map_err(|_| malformed::fault(json).into())
+    }
+
+    /// The name in a text that is no JWK, for the operator.
+    pub(crate) fn kid_of_malformed(json: &str) -> Option<String> {
+        malformed::kid(json)
     }
 
     pub(crate) fn kid(&self) -> Option<&str> {
@@ -224,9 +282,9 @@ impl Jwk {
     }
 
     /// One key for each algorithm this JWK may be used with, if it may be used for this.
-    pub(crate) fn verification_keys(&self, to: Use) -> Result<Vec<VerificationKey>, UnusableJwk> {
+    pub(crate) fn verification_keys(&self, to: Use) -> Result<Vec<VerificationKey>, LeftOut> {
         if self.kty == "oct" {
-            return Err(UnusableJwk::Symmetric);
+            return Err(UnusableJwk::Symmetric.into());
         }
         // RFC 7518 §6.2.2 and §6.3.2. Any one of them is enough to compute the others.
         let private = [
@@ -240,7 +298,7 @@ impl Jwk {
             &self.private,
         ];
         if private.into_iter().any(Option::is_some) {
-            return Err(UnusableJwk::Private);
+            return Err(UnusableJwk::Private.into());
         }
         // RFC 7517 §4.2 and §4.3: both are optional, and each that is present must allow
         // verification.
@@ -255,25 +313,37 @@ impl Jwk {
             .is_none_or(|ops| ops.iter().any(|op| op == "verify"));
         if !for_signatures || !for_verifying {
             let is_for_certificates = to == Use::JwtSvids && usage == Some("x509-svid");
+            let member = if for_signatures { "key_ops" } else { "use" };
             return Err(match is_for_certificates || self.is_for_encryption() {
-                true => UnusableJwk::OtherUse,
-                false => UnusableJwk::Unusable,
+                true => UnusableJwk::OtherUse.into(),
+                false => JwkFault::Value(member).into(),
             });
         }
         let mut algorithms = Algorithm::ALL.iter();
         let of_this_type = algorithms.find(|algorithm| self.is_of_type(**algorithm));
-        let keys = match *of_this_type.ok_or(UnusableJwk::Unusable)?.scheme() {
+        let of_this_type = of_this_type.ok_or_else(|| self.unknown_type())?;
+        let keys = match *of_this_type.scheme() {
             Scheme::Ec(_, coordinate_bytes, ..) => self.ec(coordinate_bytes),
             Scheme::Ed25519 => self.ed25519(),
-            Scheme::Hmac(_) => Err(UnusableJwk::Symmetric),
+            Scheme::Hmac(_) => Err(UnusableJwk::Symmetric.into()),
             #[cfg(feature = "ml-dsa")]
             Scheme::MlDsa(..) => self.ml_dsa(),
             Scheme::Rsa(..) => self.rsa(),
         }?;
         if keys.is_empty() {
-            return Err(UnusableJwk::Unusable);
+            return Err(JwkFault::Value("alg").into());
         }
         Ok(keys)
+    }
+
+    /// Which member names a type that we do not know.
+    fn unknown_type(&self) -> JwkFault {
+        let mut algorithms = Algorithm::ALL.iter();
+        match algorithms.any(|algorithm| algorithm.key_type() == self.kty) {
+            false => JwkFault::Value("kty"),
+            true if self.crv.is_none() => JwkFault::Missing("crv"),
+            true => JwkFault::Value("crv"),
+        }
     }
 
     /// Whether `use` and every one of `key_ops`, as far as they are present, say encryption or key
@@ -294,15 +364,15 @@ impl Jwk {
     }
 
     /// [RFC 7518 §6.3.1](https://www.rfc-editor.org/rfc/rfc7518#section-6.3.1).
-    fn rsa(&self) -> Result<Vec<VerificationKey>, UnusableJwk> {
-        let n = member(self.n.as_deref())?;
-        let e = member(self.e.as_deref())?;
+    fn rsa(&self) -> Result<Vec<VerificationKey>, LeftOut> {
+        let n = number("n", self.n.as_deref())?;
+        let e = number("e", self.e.as_deref())?;
         // Some encoders put a sign byte before the modulus; we ignore it.
         let n = weak::without_leading_zeros(&n);
         let e = weak::without_leading_zeros(&e);
         weak::check_rsa(n, e)?;
         let key = RsaPublicKeyComponents { n, e };
-        self.public_keys(|scheme| {
+        self.public_keys("n", |scheme| {
             let Scheme::Rsa(verification, _) = scheme else {
                 return None;
             };
@@ -311,16 +381,21 @@ impl Jwk {
     }
 
     /// [RFC 7518 §6.2.1](https://www.rfc-editor.org/rfc/rfc7518#section-6.2.1): the coordinates have
-    /// the full length of the field.
-    fn ec(&self, coordinate_bytes: usize) -> Result<Vec<VerificationKey>, UnusableJwk> {
-        let x = member(self.x.as_deref())?;
-        let y = member(self.y.as_deref())?;
-        if [x.len(), y.len()] != [coordinate_bytes; 2] {
-            return Err(UnusableJwk::Unusable);
-        }
+    /// the full length of the field. Some encoders leave leading zeros out, or put a sign byte before
+    /// them: as numbers, they have one reading.
+    fn ec(&self, coordinate_bytes: usize) -> Result<Vec<VerificationKey>, LeftOut> {
+        let coordinate = |name, value| {
+            let number = number(name, value)?;
+            let number = weak::without_leading_zeros(&number);
+            let zeros = coordinate_bytes.checked_sub(number.len());
+            let zeros = vec![0; zeros.ok_or(JwkFault::NotAKey(name))?];
+            Ok::<_, LeftOut>([&zeros, number].concat())
+        };
+        let x = coordinate("x", self.x.as_deref())?;
+        let y = coordinate("y", self.y.as_deref())?;
         // SEC 1 §2.3.3: an uncompressed point. aws-lc checks that it lies on the curve.
         let point = [&[4], x.as_slice(), y.as_slice()].concat();
-        self.public_keys(|scheme| {
+        self.public_keys("x", |scheme| {
             let Scheme::Ec(_, _, verification, _) = *scheme else {
                 return None;
             };
@@ -330,18 +405,18 @@ impl Jwk {
     }
 
     /// [RFC 8037 §2](https://www.rfc-editor.org/rfc/rfc8037#section-2).
-    fn ed25519(&self) -> Result<Vec<VerificationKey>, UnusableJwk> {
-        let point = member(self.x.as_deref())?;
+    fn ed25519(&self) -> Result<Vec<VerificationKey>, LeftOut> {
+        let point = number("x", self.x.as_deref())?;
         weak::check_ed25519(&point)?;
-        self.public_keys(|_| Some((64, ParsedPublicKey::new(&ED25519, &point))))
+        self.public_keys("x", |_| Some((64, ParsedPublicKey::new(&ED25519, &point))))
     }
 
     /// draft-ietf-cose-dilithium §3: `alg` is required and names the parameter set.
     #[cfg(feature = "ml-dsa")]
-    fn ml_dsa(&self) -> Result<Vec<VerificationKey>, UnusableJwk> {
-        self.alg.as_ref().ok_or(UnusableJwk::Unusable)?;
-        let key = member(self.public.as_deref())?;
-        self.public_keys(|scheme| {
+    fn ml_dsa(&self) -> Result<Vec<VerificationKey>, LeftOut> {
+        self.alg.as_ref().ok_or(JwkFault::Missing("alg"))?;
+        let key = number("pub", self.public.as_deref())?;
+        self.public_keys("pub", |scheme| {
             let Scheme::MlDsa(signature_bytes, verification) = *scheme else {
                 return None;
             };
@@ -350,11 +425,12 @@ impl Jwk {
     }
 
     /// A key for each algorithm of this type that the JWK allows. `parse` returns the length of a
-    /// signature and the parsed key.
+    /// signature and the parsed key, which `member` holds.
     fn public_keys(
         &self,
+        member: &'static str,
         parse: impl Fn(&Scheme) -> Option<(usize, Result<ParsedPublicKey, KeyRejected>)>,
-    ) -> Result<Vec<VerificationKey>, UnusableJwk> {
+    ) -> Result<Vec<VerificationKey>, LeftOut> {
         let algorithms = Algorithm::ALL.iter().copied();
         algorithms
             .filter(|algorithm| self.is_of_type(*algorithm) && self.allows(*algorithm))
@@ -363,7 +439,7 @@ impl Jwk {
                 Ok(VerificationKey {
                     algorithm,
                     signature_bytes,
-                    material: Material::Public(key.map_err(|_| UnusableJwk::Unusable)?),
+                    material: Material::Public(key.map_err(|_| JwkFault::NotAKey(member))?),
                 })
             })
             .collect()
@@ -386,7 +462,7 @@ impl Jwk {
     }
 }
 
-fn member(value: Option<&str>) -> Result<Vec<u8>, UnusableJwk> {
-    let value = value.ok_or(UnusableJwk::Unusable)?;
-    base64url::decode_number(value).map_err(|_| UnusableJwk::Unusable)
+fn number(name: &'static str, value: Option<&str>) -> Result<Vec<u8>, JwkFault> {
+    let value = value.ok_or(JwkFault::Missing(name))?;
+    base64url::decode_number(value).map_err(|_| JwkFault::Encoding(name))
 }

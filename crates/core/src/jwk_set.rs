@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 
 use crate::algorithm::Algorithm;
 use crate::header::Header;
-use crate::jwk::{Jwk, UnusableJwk, Use, VerificationKey};
+use crate::jwk::{Jwk, JwkFault, LeftOut, UnusableJwk, Use, VerificationKey};
 use crate::limits;
 use crate::rejection::InvalidToken;
 
@@ -66,7 +66,7 @@ impl JwkSet {
             set.add_jwk(index, json.get(), to);
         }
         if set.keys.is_empty() {
-            return Err(JwkSetError::NoUsableKey);
+            return Err(JwkSetError::NoUsableKey(set.unusable.into()));
         }
         Ok(set)
     }
@@ -156,15 +156,32 @@ impl JwkSet {
         Algorithm::ALL.iter().copied().filter(has)
     }
 
-    /// The names of several keys for one algorithm: a token with such a `kid` is refused.
+    /// The names of several keys for one algorithm: a token with such a name is refused. Only where no
+    /// key has a `kid`, also `x5t` and `x5t#S256`: otherwise tokens have a `kid`.
     pub fn ambiguous(&self) -> impl Iterator<Item = &str> {
         let algorithm = |index: &usize| self.keys.get(*index).map(|key| key.algorithm());
-        let ambiguous = self.by_kid.iter().filter(move |(_, indices)| {
+        let thumbprints = [&self.by_x5t_s256, &self.by_x5t].into_iter();
+        let thumbprints = thumbprints.filter(|_| self.by_kid.is_empty());
+        let names = [&self.by_kid].into_iter().chain(thumbprints).flatten();
+        let ambiguous = names.filter(move |(_, indices)| {
             let mut seen = HashSet::new();
             let mut algorithms = indices.iter().filter_map(algorithm);
             !algorithms.all(|algorithm| seen.insert(algorithm))
         });
-        ambiguous.map(|(kid, _)| &**kid)
+        ambiguous.map(|(name, _)| &**name)
+    }
+
+    /// The algorithms that more keys can verify than are tried, in a set whose keys have no names: a
+    /// token of such an algorithm is refused.
+    pub fn too_many_nameless(&self) -> impl Iterator<Item = Algorithm> {
+        let names = [&self.by_kid, &self.by_x5t, &self.by_x5t_s256];
+        let are_nameless = names.into_iter().all(Names::is_empty);
+        let count = |wanted: Algorithm| {
+            let keys = self.keys.iter().filter(|key| key.algorithm() == wanted);
+            keys.count()
+        };
+        let algorithms = self.algorithms().filter(move |_| are_nameless);
+        algorithms.filter(move |algorithm| count(*algorithm) > limits::NAMELESS_KEYS)
     }
 
     /// The keys that were left out, and why.
@@ -185,7 +202,7 @@ impl JwkSet {
 
     fn add_jwk(&mut self, index: usize, json: &str, to: Use) {
         let parsed = Jwk::parse(json);
-        let keys = parsed.as_ref().map_err(|reason| *reason);
+        let keys = parsed.as_ref().map_err(|left_out| *left_out);
         let keys = keys.and_then(|jwk| jwk.verification_keys(to));
         let jwk = parsed.ok();
         let kid = jwk.as_ref().and_then(Jwk::kid);
@@ -194,11 +211,14 @@ impl JwkSet {
                 let [x5t, x5t_s256] = jwk.as_ref().map(Jwk::thumbprints).unwrap_or_default();
                 self.add([kid, x5t, x5t_s256], keys);
             }
-            Err(reason) => self.unusable.push(UnusableKey {
+            Err(LeftOut { reason, fault }) => self.unusable.push(UnusableKey {
                 index,
-                kid: kid.map(shown),
+                kid: kid
+                    .map(shown)
+                    .or_else(|| Jwk::kid_of_malformed(json).as_deref().map(shown)),
                 kind: jwk.as_ref().map(|jwk| shown(&jwk.kind())),
                 reason,
+                fault,
             }),
         }
     }
@@ -247,7 +267,7 @@ impl KeyDocument {
         match self {
             Self::JwkSet => JwkSet::parse(document),
             Self::SpiffeBundle => match JwkSet::parse_for(Use::JwtSvids, document) {
-                Err(JwkSetError::NoUsableKey) => JwkSet::parse(document),
+                Err(JwkSetError::NoUsableKey(_)) => JwkSet::parse(document),
                 parsed => parsed,
             },
         }
@@ -331,15 +351,69 @@ pub struct UnusableKey {
     pub kind: Option<Box<str>>,
     /// Why it is not used.
     pub reason: UnusableJwk,
+    /// Which member is wrong, and how, if it is not used for the fault of one.
+    pub fault: Option<JwkFault>,
 }
 
+/// In words, for the operator. Text of the issuer is escaped.
+impl fmt::Display for UnusableKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "key {}", self.index)?;
+        if let Some(kid) = &self.kid {
+            write!(f, " (kid {kid:?})")?;
+        }
+        write!(f, " is left out: {}", self.reason)?;
+        if let Some(fault) = &self.fault {
+            write!(f, ": {fault}")?;
+        }
+        match &self.kind {
+            Some(kind) => write!(f, " [{}]", kind.escape_debug()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The keys of a set of which none can be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AllLeftOut(Arc<[UnusableKey]>);
+
+impl AllLeftOut {
+    /// The keys.
+    #[must_use]
+    pub fn keys(&self) -> &[UnusableKey] {
+        &self.0
+    }
+}
+
+impl From<Vec<UnusableKey>> for AllLeftOut {
+    fn from(keys: Vec<UnusableKey>) -> Self {
+        Self(keys.into())
+    }
+}
+
+/// The first of the keys; a set may have a hundred.
+impl fmt::Display for AllLeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for key in self.0.iter().take(LEFT_OUT_SHOWN) {
+            write!(f, "; {key}")?;
+        }
+        match self.0.len().checked_sub(LEFT_OUT_SHOWN) {
+            Some(more @ 1..) => write!(f, "; and {more} more"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How many of the keys an error names if none can be used.
+const LEFT_OUT_SHOWN: usize = 4;
+
 /// Why a document is not a JWK Set we can use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JwkSetError {
     /// No key can be used.
-    #[error("the JWK Set has no usable key")]
-    NoUsableKey,
+    #[error("the JWK Set has no usable key{0}")]
+    NoUsableKey(AllLeftOut),
     /// Not an object with an array `keys`.
     #[error("the document is not a JWK Set")]
     NotAJwkSet,

@@ -192,7 +192,7 @@ fn messages_are_lowercase_without_full_stop() {
         JsonError::DuplicateMember.to_string(),
         JsonError::Invalid.to_string(),
         JsonError::Limits.to_string(),
-        JwkSetError::NoUsableKey.to_string(),
+        JwkSetError::NoUsableKey(Vec::new().into()).to_string(),
         JwkSetError::NotAJwkSet.to_string(),
         RequirementsError::Acr.to_string(),
         RequirementsError::Claim.to_string(),

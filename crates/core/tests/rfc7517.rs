@@ -1,6 +1,6 @@
 //! JSON Web Key: what becomes a key of the issuer, and which one a token means.
 
-use bearward_core::jwk::{UnusableJwk, VerificationKey};
+use bearward_core::jwk::{JwkFault, UnusableJwk, VerificationKey};
 use bearward_core::jwk_set::{Candidates, JwkSet, JwkSetError, UnusableKey};
 use bearward_core::jws::UnverifiedJws;
 use bearward_core::limits;
@@ -24,6 +24,12 @@ fn key_beside() -> SigningKey {
 /// Why a JWK is left out, beside a good one that stays.
 #[track_caller]
 fn unusable(jwk: Value) -> UnusableJwk {
+    left_out(jwk).reason
+}
+
+/// The same with all that is said about it.
+#[track_caller]
+fn left_out(jwk: Value) -> UnusableKey {
     let keys = keys_from([key_beside().public_jwk(), jwk]);
     let [key] = keys.unusable() else {
         panic!("the key is used");
@@ -33,7 +39,7 @@ fn unusable(jwk: Value) -> UnusableJwk {
     assert_eq!(kids, [key_beside().kid().unwrap()]);
     let token = good().key(key_beside()).sign();
     decide(&token, &keys, &policy()).unwrap();
-    key.reason
+    key.clone()
 }
 
 /// The verdict on the token of a key whose JWK stands in the set as it is given.
@@ -135,7 +141,7 @@ fn t_key_05_what_has_no_usable_key_is_no_set() {
         r#"{"keys":[{"kty":"oct","k":"AA"}]}"#,
     ] {
         let refused = JwkSet::parse(document.as_bytes()).unwrap_err();
-        assert_eq!(refused, JwkSetError::NoUsableKey, "{document}");
+        assert!(matches!(refused, JwkSetError::NoUsableKey(_)), "{document}");
     }
     let key = key().public_jwk();
     for document in [
@@ -208,52 +214,90 @@ fn t_key_07_one_odd_key_does_not_spoil_the_set() {
 #[test]
 fn t_key_07_every_way_to_be_no_key() {
     let rsa = key().public_jwk();
+    for (jwk, fault) in [
+        (json!(null), JwkFault::NotAnObject),
+        (json!(1), JwkFault::NotAnObject),
+        (json!("RSA"), JwkFault::NotAnObject),
+        (json!({}), JwkFault::Missing("kty")),
+        (json!([]), JwkFault::NotAnObject),
+        (
+            json!([
+                "RSA", "kid", null, null, null, null, null, null, rsa["n"], rsa["e"]
+            ]),
+            JwkFault::NotAnObject,
+        ),
+        (without(rsa.clone(), "kty"), JwkFault::Missing("kty")),
+        (
+            with(rsa.clone(), "kty", json!(null)),
+            JwkFault::Missing("kty"),
+        ),
+        (with(rsa.clone(), "kty", 1), JwkFault::Type("kty")),
+        (with(rsa.clone(), "kty", "rsa"), JwkFault::Value("kty")),
+        (with(rsa.clone(), "kty", "EC"), JwkFault::Missing("crv")),
+        (with(rsa.clone(), "kty", "OKP"), JwkFault::Missing("crv")),
+        (with(rsa.clone(), "kty", "AKP"), JwkFault::Value("kty")),
+        (without(rsa.clone(), "n"), JwkFault::Missing("n")),
+        (without(rsa.clone(), "e"), JwkFault::Missing("e")),
+        (with(rsa.clone(), "n", json!(null)), JwkFault::Missing("n")),
+        (with(rsa.clone(), "n", 5), JwkFault::Type("n")),
+        (with(rsa.clone(), "n", ""), JwkFault::NotAKey("n")),
+        (with(rsa.clone(), "n", "AA"), JwkFault::NotAKey("n")),
+        (with(rsa.clone(), "e", 65_537), JwkFault::Type("e")),
+        (with(rsa.clone(), "e", "AQAB="), JwkFault::Encoding("e")),
+        (with(rsa.clone(), "e", "AQAB!"), JwkFault::Encoding("e")),
+        (with(rsa.clone(), "alg", 1), JwkFault::Type("alg")),
+        (
+            with(rsa.clone(), "use", json!(["sig"])),
+            JwkFault::Type("use"),
+        ),
+        (
+            with(rsa.clone(), "key_ops", "verify"),
+            JwkFault::Type("key_ops"),
+        ),
+        (with(rsa.clone(), "alg", "RS1"), JwkFault::Value("alg")),
+        (with(rsa.clone(), "use", "tls"), JwkFault::Value("use")),
+        (
+            with(rsa.clone(), "key_ops", json!(["sign"])),
+            JwkFault::Value("key_ops"),
+        ),
+        (with(rsa, "kid", 7), JwkFault::Type("kid")),
+    ] {
+        is_left_out_for(jwk, fault);
+    }
+}
+
+#[test]
+fn t_key_07_every_way_to_be_no_point_of_a_curve() {
     let ec = SigningKey::first(Algorithm::Es256).public_jwk();
     let okp = SigningKey::first(Algorithm::EdDsa).public_jwk();
-    for jwk in [
-        json!(null),
-        json!(1),
-        json!("RSA"),
-        json!({}),
-        json!([]),
-        json!([
-            "RSA", "kid", null, null, null, null, null, null, rsa["n"], rsa["e"]
-        ]),
-        without(rsa.clone(), "kty"),
-        with(rsa.clone(), "kty", json!(null)),
-        with(rsa.clone(), "kty", 1),
-        with(rsa.clone(), "kty", "rsa"),
-        with(rsa.clone(), "kty", "EC"),
-        with(rsa.clone(), "kty", "OKP"),
-        with(rsa.clone(), "kty", "AKP"),
-        without(rsa.clone(), "n"),
-        without(rsa.clone(), "e"),
-        with(rsa.clone(), "n", json!(null)),
-        with(rsa.clone(), "n", 5),
-        with(rsa.clone(), "n", ""),
-        with(rsa.clone(), "n", "AA"),
-        with(rsa.clone(), "e", 65_537),
-        with(rsa.clone(), "e", "AQAB="),
-        with(rsa.clone(), "e", "AQAB!"),
-        with(rsa.clone(), "alg", 1),
-        with(rsa.clone(), "use", json!(["sig"])),
-        with(rsa.clone(), "key_ops", "verify"),
-        without(ec.clone(), "x"),
-        without(ec.clone(), "y"),
-        without(ec.clone(), "crv"),
-        with(ec.clone(), "crv", "p-256"),
-        with(ec.clone(), "crv", "P-257"),
-        with(ec, "kty", "RSA"),
-        without(okp.clone(), "x"),
-        without(okp.clone(), "crv"),
-        with(okp.clone(), "crv", "Ed448"),
-        with(okp.clone(), "crv", "X25519"),
-        with(okp.clone(), "x", "AAAA"),
-        with(okp, "kty", "EC"),
+    let long = "_".repeat(44);
+    for (jwk, fault) in [
+        (without(ec.clone(), "x"), JwkFault::Missing("x")),
+        (without(ec.clone(), "y"), JwkFault::Missing("y")),
+        (without(ec.clone(), "crv"), JwkFault::Missing("crv")),
+        (with(ec.clone(), "crv", "p-256"), JwkFault::Value("crv")),
+        (with(ec.clone(), "crv", "P-257"), JwkFault::Value("crv")),
+        (with(ec.clone(), "kty", "RSA"), JwkFault::Missing("n")),
+        (without(okp.clone(), "x"), JwkFault::Missing("x")),
+        (without(okp.clone(), "crv"), JwkFault::Missing("crv")),
+        (with(okp.clone(), "crv", "Ed448"), JwkFault::Value("crv")),
+        (with(okp.clone(), "crv", "X25519"), JwkFault::Value("crv")),
+        (with(okp.clone(), "x", "AAAA"), JwkFault::NotAKey("x")),
+        (with(okp, "kty", "EC"), JwkFault::Value("crv")),
+        (with(ec.clone(), "x", "AA"), JwkFault::NotAKey("x")),
+        (with(ec.clone(), "y", long), JwkFault::NotAKey("y")),
+        (with(ec, "x", "*"), JwkFault::Encoding("x")),
     ] {
-        let shown = jwk.to_string();
-        assert_eq!(unusable(jwk), UnusableJwk::Unusable, "{shown}");
+        is_left_out_for(jwk, fault);
     }
+}
+
+#[track_caller]
+fn is_left_out_for(jwk: Value, fault: JwkFault) {
+    let shown = jwk.to_string();
+    let left_out = left_out(jwk);
+    assert_eq!(left_out.reason, UnusableJwk::Unusable, "{shown}");
+    assert_eq!(left_out.fault, Some(fault), "{shown}");
 }
 
 #[test]
@@ -291,6 +335,14 @@ fn members_that_stand_twice_make_a_key_unusable() {
             panic!("{member}");
         };
         assert_eq!((key.index, key.reason), (0, UnusableJwk::Unusable));
+        let (name, _) = member.split_once(':').unwrap();
+        let fault = key.fault.unwrap().to_string();
+        assert_eq!(
+            fault,
+            format!("`{}` is there twice", name.trim_matches('"'))
+        );
+        // Of two names, none is the key's.
+        assert_eq!(key.kid.is_none(), member.contains("kid"), "{member}");
     }
 }
 
@@ -516,12 +568,20 @@ fn t_key_16_a_point_off_its_curve_is_no_key() {
             let jwk = with(with(jwk.clone(), "x", base64url(x)), "y", base64url(y));
             assert_eq!(unusable(jwk), UnusableJwk::Unusable, "{algorithm}");
         }
-        // Coordinates have the full length of the field, no more and no less.
-        for change in [[&[0], x.as_slice()].concat(), x[1..].to_vec(), Vec::new()] {
+        // Coordinates are numbers of the field. Leading zeros change none.
+        for change in [
+            [&[1], x.as_slice()].concat(),
+            x[..x.len() - 1].to_vec(),
+            Vec::new(),
+        ] {
             let jwk = with(jwk.clone(), "x", base64url(&change));
             assert_eq!(unusable(jwk), UnusableJwk::Unusable, "{algorithm}");
         }
-        for change in [[&[0], y.as_slice()].concat(), y[1..].to_vec(), Vec::new()] {
+        for change in [
+            [&[1], y.as_slice()].concat(),
+            y[..y.len() - 1].to_vec(),
+            Vec::new(),
+        ] {
             let jwk = with(jwk.clone(), "y", base64url(&change));
             assert_eq!(unusable(jwk), UnusableJwk::Unusable, "{algorithm}");
         }
@@ -831,8 +891,15 @@ fn t_key_25_several_keys_with_one_thumbprint_are_ambiguous() {
         "x5t",
         "T1",
     );
-    let keys = keys_from([with(key().public_jwk(), "x5t", "T1"), other]);
+    let keys = keys_from([with(key().public_jwk(), "x5t", "T1"), other.clone()]);
     let token = good().without_header("kid").header("x5t", "T1");
+    let reason = decide(&token.sign(), &keys, &policy()).unwrap_err();
+    assert_eq!(reason, InvalidToken::KidAmbiguous.into());
+    // Tokens have a `kid` where keys have one.
+    assert_eq!(keys.ambiguous().count(), 0);
+    let nameless = [with(key().public_jwk(), "x5t", "T1"), other].map(|jwk| without(jwk, "kid"));
+    let keys = keys_from(nameless);
+    assert_eq!(keys.ambiguous().collect::<Vec<_>>(), ["T1"]);
     let reason = decide(&token.sign(), &keys, &policy()).unwrap_err();
     assert_eq!(reason, InvalidToken::KidAmbiguous.into());
     // Without thumbprints in the set, the one in the token names nothing.
@@ -892,7 +959,7 @@ fn t_key_16_a_spiffe_bundle_has_keys_for_jwt_svids() {
     let none = Profile::Spiffe
         .key_document()
         .parse(document(&[&certificate]).as_bytes());
-    assert_eq!(none.unwrap_err(), JwkSetError::NoUsableKey);
+    assert!(matches!(none, Err(JwkSetError::NoUsableKey(_))));
     let no_set = Profile::Spiffe.key_document().parse(b"[]");
     assert_eq!(no_set.unwrap_err(), JwkSetError::NotAJwkSet);
 }
@@ -965,6 +1032,50 @@ fn a_key_that_is_left_out_is_named() {
     assert_eq!(
         (odd.index, odd.kid.as_deref(), odd.kind.as_deref()),
         (3, None, None)
+    );
+}
+
+/// Also if there is no other.
+#[test]
+fn keys_that_are_all_left_out_are_named() {
+    let named = |kid: &str| with(with(key().public_jwk(), "kid", kid), "n", "***");
+    let keys: Vec<_> = ["a", "b\n", "c", "d", "e", "f"].map(named).into();
+    let refused = JwkSet::parse(json!({ "keys": keys }).to_string().as_bytes()).unwrap_err();
+    let text = refused.to_string();
+    let first = "the JWK Set has no usable key; key 0 (kid \"a\") is left out: jwk_unusable: the key is not a \
+                 supported key for verifying signatures: `n` is not base64url [RSA RS256]; key 1 (kid \"b\\n\")";
+    assert!(text.starts_with(first), "{text}");
+    assert!(text.ends_with("; and 2 more"), "{text}");
+    let JwkSetError::NoUsableKey(left_out) = refused else {
+        panic!("{text}");
+    };
+    assert_eq!(left_out.keys().len(), 6);
+}
+
+/// A number has one reading, whether or not its leading zeros are written.
+#[test]
+fn a_coordinate_may_be_written_without_its_leading_zeros() {
+    let short = |jwk: &Value| {
+        let coordinate = from_base64url(jwk["x"].as_str().unwrap());
+        coordinate.first() == Some(&0)
+    };
+    let keys = (0_u32..4096).map(|_| SigningKey::generate(Algorithm::Es256).unwrap());
+    let key = { keys }
+        .find(|key| short(&key.public_jwk()))
+        .expect("one in 256 has a zero there");
+    let key = key.with_kid("short");
+    let jwk = key.public_jwk();
+    let x = from_base64url(jwk["x"].as_str().unwrap());
+    let token = good().key(key);
+    for x in [x[1..].to_vec(), [&[0], x.as_slice()].concat(), x.clone()] {
+        let keys = usable(with(jwk.clone(), "x", base64url(&x)));
+        decide(&token.sign(), &keys, &policy()).unwrap();
+    }
+    // Another number is another key, or none.
+    let odd = [x.as_slice(), &[0]].concat();
+    assert_eq!(
+        left_out(with(jwk, "x", base64url(&odd))).fault,
+        Some(JwkFault::NotAKey("x"))
     );
 }
 
@@ -1066,6 +1177,7 @@ fn t_jws_29_of_keys_without_names_at_most_four_are_tried() {
     for token in [good(), good().without_header("kid")] {
         for count in 1..=limits::NAMELESS_KEYS {
             let keys = nameless(count);
+            assert_eq!(keys.too_many_nameless().count(), 0);
             decide(&token.sign(), &keys, &policy()).unwrap();
             let forged = token
                 .clone()
@@ -1075,6 +1187,7 @@ fn t_jws_29_of_keys_without_names_at_most_four_are_tried() {
             assert_eq!(refused, InvalidToken::SignatureInvalid, "{count}");
         }
         let keys = nameless(limits::NAMELESS_KEYS + 1);
+        assert!(keys.too_many_nameless().eq([Algorithm::Rs256]));
         let refused = invalid(decide(&token.sign(), &keys, &policy()));
         assert_eq!(refused, InvalidToken::KidMissing);
     }
@@ -1155,7 +1268,7 @@ fn a_set_shows_names_and_what_is_left_out() {
     let keys = keys_from([key().with_kid("k1").public_jwk(), json!({})]);
     assert_eq!(
         format!("{keys:?}"),
-        "JwkSet { kids: [\"k1\"], unusable: [UnusableKey { index: 1, kid: None, kind: None, reason: Unusable }], .. }"
+        "JwkSet { kids: [\"k1\"], unusable: [UnusableKey { index: 1, kid: None, kind: None, reason: Unusable, fault: Some(Missing(\"kty\")) }], .. }"
     );
 }
 

@@ -198,6 +198,8 @@ pub struct KeyState {
     pub unusable: Vec<UnusableKey>,
     /// The names of several keys for one algorithm: tokens that name one of them are refused.
     pub ambiguous: Vec<String>,
+    /// The algorithms that more keys without a name are for than are tried: their tokens are refused.
+    pub too_many_nameless: Vec<Algorithm>,
     /// Counts the changes of the key set; 0 before there is one.
     pub generation: u64,
     /// When the keys were fetched, or found unchanged; `None` for keys from configuration.
@@ -352,6 +354,7 @@ impl KeyStore {
                 algorithms: set.algorithms().collect(),
                 unusable: set.unusable().to_vec(),
                 ambiguous: set.ambiguous().map(str::to_owned).collect(),
+                too_many_nameless: set.too_many_nameless().collect(),
                 generation: STATIC_GENERATION,
                 fetched_at: None,
                 is_usable: true,
@@ -604,6 +607,8 @@ impl Shared {
             ambiguous: keys.map_or_else(Vec::new, |keys| {
                 keys.set.ambiguous().map(str::to_owned).collect()
             }),
+            too_many_nameless: keys
+                .map_or_else(Vec::new, |keys| keys.set.too_many_nameless().collect()),
             generation: keys.map_or(0, |keys| keys.generation),
             fetched_at: keys.map(|keys| keys.fetched_at),
             is_usable: keys.is_some_and(|keys| now < keys.usable_until),
@@ -716,6 +721,7 @@ impl Fetcher {
                 kid = key.kid.as_deref(),
                 kind = key.kind.as_deref(),
                 reason = key.reason.code(),
+                fault = key.fault.map(|fault| fault.to_string()),
                 "key left out"
             );
         }
@@ -723,7 +729,14 @@ impl Fetcher {
             tracing::warn!(
                 issuer = %self.source.issuer,
                 kid,
-                "several keys have this kid, so tokens that name it are refused"
+                "several keys have this name, so tokens with it are refused"
+            );
+        }
+        for algorithm in keys.set.too_many_nameless() {
+            tracing::warn!(
+                issuer = %self.source.issuer,
+                alg = algorithm.as_str(),
+                "too many keys without a kid are for this algorithm, so its tokens are refused"
             );
         }
     }

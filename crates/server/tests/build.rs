@@ -1,6 +1,5 @@
 //! Settings that make no sense are refused at start, each for its own reason.
 
-use bearward::core::jwk_set::JwkSetError;
 use bearward::core::policy::PolicyError;
 use bearward::fetch::{FetchError, HttpTransport, HttpTransportError};
 use bearward::{
@@ -11,8 +10,8 @@ use bearward_testing::keys::jwk_set;
 use tokio::time::sleep;
 
 use crate::fixture::{
-    AUDIENCE, ISSUER, JWKS, METADATA, SECOND, builder, issuer, key, policy, policy_of, request,
-    settings,
+    AUDIENCE, ISSUER, JWKS, METADATA, SECOND, builder, issuer, key, no_usable_key, policy,
+    policy_of, request, settings,
 };
 use crate::network::{Network, Reply};
 
@@ -200,7 +199,7 @@ async fn keys_for_a_batch_that_cannot_be_had() {
         (Reply::status(404), FetchError::Status(404)),
         (
             Reply::body(r#"{"keys":[]}"#),
-            JwkSetError::NoUsableKey.into(),
+            no_usable_key(&serde_json::json!({"keys": []})).into(),
         ),
     ] {
         let network = issuer();

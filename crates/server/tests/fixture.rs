@@ -6,15 +6,18 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use bearward::core::jwk_set::JwkSetError;
 use bearward::core::policy::PolicyBuilder;
 use bearward::core::rejection::InvalidToken;
 use bearward::fetch::{FetchError, Transport};
 use bearward::key_store::KeyState;
 use bearward::resource_server::ResourceServerBuilder;
 use bearward::{
-    Algorithm, Authenticated, Issuer, Policy, Principal, Rejection, ResourceServer, UnixTime,
+    Algorithm, Authenticated, Issuer, JwkSet, Policy, Principal, Rejection, ResourceServer,
+    UnixTime,
 };
 use bearward_testing::{SigningKey, Token};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::network::{Network, Reply};
@@ -201,3 +204,10 @@ pub(crate) async fn refetch(server: &ResourceServer) -> Result<Principal, Reject
 }
 
 pub(crate) const KID_UNKNOWN: Rejection = Rejection::InvalidToken(InvalidToken::KidUnknown);
+
+/// Why none of the keys in this set can be used.
+pub(crate) fn no_usable_key(set: &Value) -> JwkSetError {
+    let refused = JwkSet::parse(set.to_string().as_bytes()).unwrap_err();
+    assert!(matches!(refused, JwkSetError::NoUsableKey(_)), "{refused}");
+    refused
+}

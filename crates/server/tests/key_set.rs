@@ -140,6 +140,34 @@ async fn t_key_20_two_fitting_keys_of_one_name_are_ambiguous() {
     }
     assert!(decide_at_once(&server, &good()).is_ok());
     assert_eq!(network.count(), 1);
+    assert_eq!(state(&server).ambiguous, ["twins"]);
+    assert!(state(&server).too_many_nameless.is_empty());
+}
+
+/// The log and the state name what the fault of a key is, and what stays ambiguous.
+#[tokio::test(start_paused = true)]
+async fn what_a_key_set_cannot_do_is_in_the_state() {
+    let network = issuer();
+    let nameless = |_| {
+        let key = SigningKey::generate(Algorithm::Es256).unwrap();
+        without(key.public_jwk(), "kid")
+    };
+    let odd = SigningKey::first(Algorithm::Rs256).public_jwk();
+    let odd = with(without(odd, "kid"), "n", json!("***"));
+    network.serve(JWKS, Reply::jwks((0..5).map(nameless).chain([odd])));
+    let server = warm(&network).await;
+    let state = state(&server);
+    assert_eq!(state.too_many_nameless, [Algorithm::Es256]);
+    let [key] = state.unusable.as_slice() else {
+        panic!("{state:?}");
+    };
+    assert_eq!(
+        key.to_string(),
+        "key 5 is left out: jwk_unusable: the key is not a supported key for verifying signatures: `n` is not \
+         base64url [RSA RS256]"
+    );
+    let token = good().key(SigningKey::first(Algorithm::Es256));
+    assert_eq!(reason(&decide_at_once(&server, &token)), "kid_missing");
 }
 
 #[tokio::test(start_paused = true)]

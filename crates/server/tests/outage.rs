@@ -15,15 +15,15 @@ use tokio::time::{Instant, sleep};
 use crate::fixture::{
     DAY, HOUR, ISSUER, JWKS, METADATA, MILLISECOND, MINUTE, SECOND, START, builder, clock_from,
     decide, decide_at_once, decide_text, discovering, fetching, good, issuer, key, last_error,
-    next_key, policy, policy_of, reason, refetch, request, retry_after, serving, state, warm,
-    with_kid,
+    next_key, no_usable_key, policy, policy_of, reason, refetch, request, retry_after, serving,
+    state, warm, with_kid,
 };
 use crate::network::{Network, Reply};
 
 /// An unusable answer, and what it is taken for.
 fn unusable() -> Vec<(Reply, FetchError)> {
     let one = key().public_jwk();
-    let odd = OddJwk::ALL.iter().map(|odd| odd.jwk());
+    let odd: Vec<_> = OddJwk::ALL.iter().map(|odd| odd.jwk()).collect();
     let many: Vec<_> = (0..101)
         .map(|kid| key().with_kid(kid.to_string()))
         .collect();
@@ -62,9 +62,12 @@ fn unusable() -> Vec<(Reply, FetchError)> {
         ),
         (
             Reply::body(r#"{"keys":[]}"#),
-            JwkSetError::NoUsableKey.into(),
+            no_usable_key(&json!({"keys": []})).into(),
         ),
-        (Reply::jwks(odd), JwkSetError::NoUsableKey.into()),
+        (
+            Reply::jwks(odd.clone()),
+            no_usable_key(&json!({"keys": odd})).into(),
+        ),
         (Reply::keys(&many), JwkSetError::TooManyKeys.into()),
         (Reply::json(&huge), FetchError::TooLarge),
     ]

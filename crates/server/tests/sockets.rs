@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::fixture::{
     AUDIENCE, KID_UNKNOWN, MILLISECOND, SECOND, decide_at_once, discovery_failures, last_error,
-    request, state,
+    no_usable_key, request, state,
 };
 
 async fn dev_issuer() -> DevIssuer {
@@ -65,7 +65,7 @@ async fn each_request_has_a_connection_of_its_own() {
     let server = serving(Issuer::discover(policy), HttpTransport::new().unwrap());
     server.attempted().await;
     // The key set was fetched, and there is nothing in it.
-    let expected = FetchError::from(JwkSetError::NoUsableKey);
+    let expected = FetchError::from(no_usable_key(&serde_json::json!({"keys": []})));
     assert_eq!(last_error(&server), Some(expected));
 }
 

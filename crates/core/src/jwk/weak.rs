@@ -1,6 +1,6 @@
 //! Public keys that are well-formed but must not be trusted.
 
-use super::UnusableJwk;
+use super::{JwkFault, LeftOut, UnusableJwk};
 use crate::limits;
 
 pub(super) fn without_leading_zeros(mut bytes: &[u8]) -> &[u8] {
@@ -11,22 +11,22 @@ pub(super) fn without_leading_zeros(mut bytes: &[u8]) -> &[u8] {
 }
 
 /// Checks size, exponent and ROCA. Both numbers are big-endian, without leading zeros.
-pub(super) fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), UnusableJwk> {
+pub(super) fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), LeftOut> {
     if n.last().is_none_or(|byte| byte & 1 == 0) {
-        return Err(UnusableJwk::Unusable);
+        return Err(JwkFault::NotAKey("n").into());
     }
     let exponent = e
         .iter()
         .try_fold(0_u64, |sum, byte| {
             sum.checked_mul(256)?.checked_add(u64::from(*byte))
         })
-        .ok_or(UnusableJwk::Unusable)?;
+        .ok_or(JwkFault::NotAKey("e"))?;
     let is_weak = !limits::RSA_BITS.contains(&bits(n))
         || exponent < limits::RSA_EXPONENT_MIN
         || exponent & 1 == 0
         || is_roca(n);
     if is_weak {
-        return Err(UnusableJwk::Weak);
+        return Err(UnusableJwk::Weak.into());
     }
     Ok(())
 }
@@ -72,11 +72,11 @@ fn modulo(number: u64, prime: u64) -> u64 {
 /// for X25519): under such a key, one signature fits many messages.
 ///
 /// [RFC 7748 §6.1]: https://www.rfc-editor.org/rfc/rfc7748#section-6.1
-pub(super) fn check_ed25519(point: &[u8]) -> Result<(), UnusableJwk> {
-    let y: [u8; 32] = point.try_into().map_err(|_| UnusableJwk::Unusable)?;
+pub(super) fn check_ed25519(point: &[u8]) -> Result<(), LeftOut> {
+    let y: [u8; 32] = point.try_into().map_err(|_| JwkFault::NotAKey("x"))?;
     let y = without_sign(y);
     if !is_reduced(&y) || SMALL_ORDER.contains(&y) {
-        return Err(UnusableJwk::Weak);
+        return Err(UnusableJwk::Weak.into());
     }
     Ok(())
 }
@@ -131,7 +131,12 @@ mod tests {
         P, SMALL_ORDER, bits, check_ed25519, check_rsa, is_power_of_65537, is_reduced, is_roca,
         without_leading_zeros,
     };
-    use crate::jwk::UnusableJwk;
+    use crate::jwk::{JwkFault, LeftOut, UnusableJwk};
+
+    const WEAK: LeftOut = LeftOut {
+        reason: UnusableJwk::Weak,
+        fault: None,
+    };
 
     #[test]
     fn leading_zeros_do_not_count() {
@@ -220,12 +225,15 @@ mod tests {
         assert_eq!(check_rsa(&n, &[0xFF; 8]), Ok(()));
         assert_eq!(
             check_rsa(&n, &[1, 0, 0, 0, 0, 0, 0, 0, 1]),
-            Err(UnusableJwk::Unusable)
+            Err(JwkFault::NotAKey("e").into())
         );
-        assert_eq!(check_rsa(&n, &[]), Err(UnusableJwk::Weak));
-        assert_eq!(check_rsa(&n, &[0xFF, 0xFF]), Err(UnusableJwk::Weak));
-        assert_eq!(check_rsa(&n, &[1, 0, 2]), Err(UnusableJwk::Weak));
-        assert_eq!(check_rsa(&[], &[1, 0, 1]), Err(UnusableJwk::Unusable));
+        assert_eq!(check_rsa(&n, &[]), Err(WEAK));
+        assert_eq!(check_rsa(&n, &[0xFF, 0xFF]), Err(WEAK));
+        assert_eq!(check_rsa(&n, &[1, 0, 2]), Err(WEAK));
+        assert_eq!(
+            check_rsa(&[], &[1, 0, 1]),
+            Err(JwkFault::NotAKey("n").into())
+        );
     }
 
     #[test]
@@ -247,17 +255,23 @@ mod tests {
     #[test]
     fn points_of_small_order_are_weak_whatever_their_sign() {
         for mut point in SMALL_ORDER {
-            assert_eq!(check_ed25519(&point), Err(UnusableJwk::Weak));
+            assert_eq!(check_ed25519(&point), Err(WEAK));
             point[31] |= 0x80;
-            assert_eq!(check_ed25519(&point), Err(UnusableJwk::Weak));
+            assert_eq!(check_ed25519(&point), Err(WEAK));
         }
-        assert_eq!(check_ed25519(&P), Err(UnusableJwk::Weak));
+        assert_eq!(check_ed25519(&P), Err(WEAK));
         let mut good = [0x55; 32];
         assert_eq!(check_ed25519(&good), Ok(()));
         good[31] |= 0x80;
         assert_eq!(check_ed25519(&good), Ok(()));
-        assert_eq!(check_ed25519(&[0x55; 31]), Err(UnusableJwk::Unusable));
-        assert_eq!(check_ed25519(&[0x55; 33]), Err(UnusableJwk::Unusable));
-        assert_eq!(check_ed25519(&[]), Err(UnusableJwk::Unusable));
+        assert_eq!(
+            check_ed25519(&[0x55; 31]),
+            Err(JwkFault::NotAKey("x").into())
+        );
+        assert_eq!(
+            check_ed25519(&[0x55; 33]),
+            Err(JwkFault::NotAKey("x").into())
+        );
+        assert_eq!(check_ed25519(&[]), Err(JwkFault::NotAKey("x").into()));
     }
 }

@@ -65,7 +65,7 @@ impl Count {
 fn key(mut jwk: Value, algorithm: Algorithm) -> Result<VerificationKey, &'static str> {
     jwk["alg"] = algorithm.as_str().into();
     let keys = Jwk::parse(&jwk.to_string()).and_then(|jwk| jwk.verification_keys(Use::Signatures));
-    let mut keys = keys.map_err(|unusable| unusable.code())?;
+    let mut keys = keys.map_err(|unusable| unusable.reason.code())?;
     // EdDSA has two names.
     keys.retain(|key| key.algorithm() == algorithm);
     assert_eq!(keys.len(), 1);

@@ -78,7 +78,7 @@ fn keys(jwks: &Value) -> JwkSet {
     let document = json!({ "keys": jwks }).to_string();
     match JwkSet::parse(document.as_bytes()) {
         // A set without usable keys verifies nothing; we replace it with a key that nobody has.
-        Err(JwkSetError::NoUsableKey) => JwkSet::from_secrets([(
+        Err(JwkSetError::NoUsableKey(_)) => JwkSet::from_secrets([(
             Some("no usable key".to_owned()),
             VerificationKey::secret(Algorithm::Hs512, &[0; 64]).unwrap(),
         )]),

@@ -8,6 +8,7 @@ use std::future::{Ready, ready};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use bearward::core::jwk_set::UnusableKey;
 use bearward::{IssuerState, RequestHead};
 use bearward_gate::host::canonical_host;
 use bearward_gate::peer::Peer;
@@ -138,7 +139,16 @@ impl Admin {
 
 fn describe(state: &IssuerState) -> Value {
     let keys = &state.keys;
-    let unusable = |key: &bearward::core::jwk_set::UnusableKey| json!({ "index": key.index, "kid": key.kid, "kind": key.kind, "reason": key.reason.code() });
+    let unusable = |key: &UnusableKey| {
+        json!({
+            "index": key.index,
+            "kid": key.kid,
+            "kind": key.kind,
+            "reason": key.reason.code(),
+            "fault": key.fault.map(|fault| fault.to_string()),
+        })
+    };
+    let algorithms = keys.too_many_nameless.iter().map(|alg| alg.as_str());
     json!({
         "issuer": state.issuer,
         "usable": keys.is_usable,
@@ -147,6 +157,7 @@ fn describe(state: &IssuerState) -> Value {
         "fetched_at": keys.fetched_at.map(|time| time.as_secs()),
         "kids": keys.kids,
         "ambiguous": keys.ambiguous,
+        "too_many_nameless": algorithms.collect::<Vec<_>>(),
         "unusable": keys.unusable.iter().map(unusable).collect::<Vec<_>>(),
         "last_error": keys.last_error.as_ref().map(ToString::to_string),
     })

@@ -86,6 +86,7 @@ impl Tenants {
             algorithms: last.map_or_else(Vec::new, |state| state.algorithms.clone()),
             unusable: last.map_or_else(Vec::new, |state| state.unusable.clone()),
             ambiguous: of_all(|state| &state.ambiguous),
+            too_many_nameless: last.map_or_else(Vec::new, |state| state.too_many_nameless.clone()),
             generation: self.starts.load(Ordering::Relaxed),
             fetched_at: states.iter().filter_map(|state| state.fetched_at).max(),
             is_usable: states.is_empty() || states.iter().any(|state| state.is_usable),

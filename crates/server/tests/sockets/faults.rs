@@ -9,13 +9,14 @@ use bearward::{Issuer, Policy, ResourceServer};
 use bearward_testing::issuer::Tls;
 use bearward_testing::keys::OddJwk;
 use bearward_testing::{DevIssuer, Fault};
+use serde_json::json;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use super::{decide, dev_issuer, discovering, policy, serving, until, warm, with_kid};
 use crate::fixture::{
-    AUDIENCE, MILLISECOND, SECOND, decide_at_once, discovery_failures, last_error, poll_once,
-    reason, request, state,
+    AUDIENCE, MILLISECOND, SECOND, decide_at_once, discovery_failures, last_error, no_usable_key,
+    poll_once, reason, request, state,
 };
 
 async fn faulty(fault: Fault) -> DevIssuer {
@@ -72,8 +73,8 @@ async fn t_key_13_a_connection_that_does_not_come_about_ends_after_2_seconds() {
 #[tokio::test]
 async fn t_key_08_cold_with_a_fault_in_the_keys() {
     for (fault, expected) in [
-        (Fault::EmptySet, JwkSetError::NoUsableKey),
-        (Fault::NoUsableKey, JwkSetError::NoUsableKey),
+        (Fault::EmptySet, no_usable_key(&json!({"keys": []}))),
+        (Fault::NoUsableKey, all_odd()),
         (Fault::TooManyKeys, JwkSetError::TooManyKeys),
     ] {
         let (issuer, server) = cold(fault).await;
@@ -113,12 +114,12 @@ async fn t_key_08_cold_with_a_fault_in_the_metadata() {
 async fn t_key_05_warm_with_a_fault() {
     for (fault, expected) in [
         (Fault::Down, FetchError::Interrupted),
-        (Fault::EmptySet, JwkSetError::NoUsableKey.into()),
+        (Fault::EmptySet, no_usable_key(&json!({"keys": []})).into()),
         (Fault::Endless, FetchError::TooLarge),
         (Fault::Error500, FetchError::Status(500)),
         (Fault::Garbage, JwkSetError::NotAJwkSet.into()),
         (Fault::HugeBody, FetchError::TooLarge),
-        (Fault::NoUsableKey, JwkSetError::NoUsableKey.into()),
+        (Fault::NoUsableKey, all_odd().into()),
         (Fault::Redirect, FetchError::Redirect(307)),
         (Fault::TooManyKeys, JwkSetError::TooManyKeys.into()),
     ] {
@@ -229,4 +230,10 @@ async fn t_key_10_no_downgrade_from_https() {
     for (_, error) in discovery_failures(&server) {
         assert_eq!(error, FetchError::UrlScheme);
     }
+}
+
+/// As the dev issuer spoils its key set.
+fn all_odd() -> JwkSetError {
+    let keys: Vec<_> = OddJwk::ALL.iter().map(|odd| odd.jwk()).collect();
+    no_usable_key(&json!({ "keys": keys }))
 }
