@@ -192,8 +192,8 @@ impl Issuer {
                     Some(keys) => Arc::clone(keys),
                     None => {
                         let transport = transport(&origin.egress)?;
-                        let keys = kept.iter().find_map(|keys| keys.keys_for(&origin));
-                        Arc::new(KeyStore::start(origin, transport, clock, keys))
+                        let former = kept.iter().find_map(|keys| keys.known_for(&origin));
+                        Arc::new(KeyStore::start(origin, transport, clock, former))
                     }
                 }
             }

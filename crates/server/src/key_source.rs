@@ -192,7 +192,9 @@ impl KeySource {
         // The port of a `Host` without one is that of the scheme.
         let has_same_port = url.port() == public.port()
             || url.port_or_known_default() == public.port_or_known_default();
-        let is_at_issuer = has_same_port && url.host() == public.host();
+        // With another port, plain http would be refused: it can only be the issuer's way to name itself.
+        let is_plain = url.scheme() == "http" && public.scheme() == "https";
+        let is_at_issuer = (has_same_port || is_plain) && url.host() == public.host();
         (is_at_issuer || url.origin() == internal.origin()).then_some(internal)
     }
 

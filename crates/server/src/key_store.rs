@@ -17,7 +17,7 @@ use bearward_core::{Algorithm, JwkSet, UnixTime};
 use crate::clock::Clock;
 use crate::fetch::{Egress, FetchError, TIMEOUT, Transport};
 use crate::key_source::{Fetched, Found, KeySource};
-use crate::schedule::{Answer, Freshness, Jitter, Plan, Replacement, Schedule, after};
+use crate::schedule::{Answer, Freshness, GoneKids, Jitter, Plan, Replacement, Schedule, after};
 use crate::snapshot::{Latest, Restored, Snapshot};
 use crate::sync::{
     ArcSwapOption, Instant, JoinHandle, JoinSet, Mutex, MutexGuard, Notify, spawn, timeout_at,
@@ -217,15 +217,22 @@ pub struct KeyState {
 }
 
 impl KeyStore {
-    /// Starts fetching, in a task that ends when the store is dropped. Needs a tokio runtime. Uses
-    /// `keys` until then.
+    /// Starts fetching, in a task that ends when the store is dropped. Needs a tokio runtime. Uses what is
+    /// known from before until then.
     pub(crate) fn start(
         origin: Origin,
         transport: Arc<dyn Transport>,
         clock: &Clock,
-        keys: Option<Arc<Keys>>,
+        former: Option<Former>,
     ) -> Self {
-        let shared = Shared::new(Instant::now());
+        let now = Instant::now();
+        let (shared, keys) = match former {
+            None => (Shared::new(now), None),
+            Some(Former { keys, gone }) => {
+                let schedule = Schedule::knowing(now, gone);
+                (Shared::with(schedule, 0), keys)
+            }
+        };
         Self::Fetched(FetchedKeys::start(origin, transport, clock, shared, keys))
     }
 
@@ -246,15 +253,18 @@ impl KeyStore {
         }
     }
 
-    /// The present keys, if a store with this origin would fetch the same documents and only reach
-    /// them in another way. A new certificate or proxy is no reason to forget keys.
-    pub(crate) fn keys_for(&self, origin: &Origin) -> Option<Arc<Keys>> {
+    /// What is known, if a store with this origin would fetch the same documents and only reach them in
+    /// another way. A new certificate or proxy is no reason to forget keys, nor which are gone.
+    pub(crate) fn known_for(&self, origin: &Origin) -> Option<Former> {
         match self {
             Self::Fetched(keys)
                 if keys.origin.source.is_same_place(&origin.source)
                     && keys.origin.freshness == origin.freshness =>
             {
-                keys.shared.current.load_full()
+                Some(Former {
+                    keys: keys.shared.current.load_full(),
+                    gone: keys.shared.schedule().gone(),
+                })
             }
             Self::Fetched(_) | Self::Static(_) | Self::Tenant(_) => None,
         }
@@ -367,6 +377,12 @@ impl KeyStore {
             Self::Tenant(tenant) => tenant.tenants.state(),
         }
     }
+}
+
+/// What an earlier store knew of the same keys.
+pub(crate) struct Former {
+    keys: Option<Arc<Keys>>,
+    gone: GoneKids,
 }
 
 /// The key for a token, or the few that may be.

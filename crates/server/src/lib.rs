@@ -13,6 +13,7 @@ pub mod issuer_url;
 mod key_source;
 pub mod key_store;
 mod known_headers;
+mod misfit;
 pub mod resource_server;
 mod schedule;
 mod snapshot;

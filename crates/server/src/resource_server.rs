@@ -24,6 +24,7 @@ use crate::fetch::{Egress, HttpTransport, Transport};
 use crate::issuer::Issuer;
 use crate::key_store::{KeyState, KeyStore, Selected};
 use crate::known_headers::KnownHeaders;
+use crate::misfit::Misfits;
 use crate::sync;
 use crate::token_cache::{Cache, Found, Seen, TokenCache, TokenCacheState};
 use crate::trusted::Trusted;
@@ -37,6 +38,7 @@ struct Inner {
     cache: Option<Arc<Cache>>,
     cache_settings: Option<TokenCache>,
     headers: KnownHeaders,
+    misfits: Misfits,
     space: ProtectionSpace,
     metadata: Option<ProtectedResourceMetadata>,
     sources: Sources,
@@ -90,7 +92,12 @@ impl ResourceServer {
         let claimed = self.vouch(credentials.for_jws(), self.now()).await;
         match claimed.and_then(|claimed| Ok(claimed.proven(Evidence::NONE)?)) {
             Ok(principal) => Ok(Authenticated { principal }),
-            Err(refused) => Err(credentials.refusal(refused)),
+            Err(refused) => {
+                if let Rejection::InvalidToken(reason) = refused {
+                    self.0.misfits.refused(credentials.for_jws(), reason);
+                }
+                Err(credentials.refusal(refused))
+            }
         }
     }
 
@@ -487,6 +494,7 @@ impl ResourceServerBuilder {
             space = named.map_err(|_| BuildError::Url)?;
         }
         Ok(ResourceServer(Arc::new(Inner {
+            misfits: Misfits::among(issuers.values()),
             issuers,
             cache,
             cache_settings: self.token_cache,

@@ -103,6 +103,19 @@ impl Schedule {
         }
     }
 
+    /// The same, with the `kid`s that an earlier schedule for the same keys knows to be gone.
+    pub(crate) fn knowing(now: Instant, gone: GoneKids) -> Self {
+        Self {
+            gone,
+            ..Self::new(now)
+        }
+    }
+
+    /// The `kid`s that are gone.
+    pub(crate) fn gone(&self) -> GoneKids {
+        self.gone.clone()
+    }
+
     /// Nothing is known yet: the first attempt is due at once.
     pub(crate) fn new(now: Instant) -> Self {
         Self {
@@ -327,8 +340,8 @@ impl Budget {
 }
 
 /// `kid`s that a former set had and the current one has not. Bounded; the oldest is removed first.
-#[derive(Debug, Default)]
-struct GoneKids(VecDeque<Box<str>>);
+#[derive(Clone, Debug, Default)]
+pub(crate) struct GoneKids(VecDeque<Box<str>>);
 
 impl GoneKids {
     fn contains(&self, kid: &str) -> bool {

@@ -16,8 +16,8 @@ use tokio::net::TcpListener;
 use self::servers::{Authority, Demand, ForwardProxy, KeyServer};
 use super::sockets::until;
 use crate::fixture::{
-    AUDIENCE, HOUR, JWKS, METADATA, builder, decide, decide_at_once, good, issuer, key, last_error,
-    policy, reason, refetch, request, serving, with_kid,
+    AUDIENCE, HOUR, JWKS, METADATA, MILLISECOND, builder, decide, decide_at_once, good, issuer,
+    key, last_error, next_key, policy, reason, refetch, request, serving, with_kid,
 };
 use crate::network::{Network, Reply};
 
@@ -407,6 +407,34 @@ async fn credentials_go_to_an_internal_origin_and_to_a_configured_jwks_uri() {
         let last = sent(&network).pop().unwrap();
         assert_eq!(last, (jwks, true), "{jwks_uri}");
     }
+}
+
+/// Which keys are gone is not forgotten either: tokens of two of them would use up what the next rotation
+/// needs.
+#[tokio::test(start_paused = true)]
+async fn t_key_26_what_is_gone_outlives_a_change_of_the_way_to_the_keys() {
+    let network = issuer();
+    let old = ["a", "b"].map(|kid| next_key().with_kid(kid));
+    network.serve(JWKS, Reply::keys(old.iter().chain([&key()])));
+    let before = serving(&network, Issuer::discover(policy()));
+    before.attempted().await;
+    network.serve(JWKS, Reply::keys([&key()]));
+    tokio::time::sleep(HOUR / 60).await;
+    assert!(decide(&before, &with_kid("new")).await.is_err());
+    let after = builder(network.clone()).issuer(authorized(Issuer::discover(policy())));
+    let after = after.keep_keys_of(&before).build().unwrap();
+    after.attempted().await;
+    let fetched = network.count_of(JWKS);
+    for _ in 0..10 {
+        tokio::time::sleep(MILLISECOND).await;
+        for key in &old {
+            let refused = decide(&after, &good().key(key.clone())).await;
+            assert_eq!(reason(&refused), "kid_unknown");
+        }
+    }
+    assert_eq!(network.count_of(JWKS), fetched + 1);
+    network.serve(JWKS, Reply::keys([&key(), &next_key()]));
+    assert!(decide(&after, &good().key(next_key())).await.is_ok());
 }
 
 /// A certificate that was renewed, or another proxy: the keys are the same.

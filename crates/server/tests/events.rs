@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use bearward::fetch::{Authorization, FetchError, HttpTransport};
-use bearward::{Issuer, Policy, ResourceServer};
+use bearward::{Issuer, JwkSet, Policy, Profile, ResourceServer};
 use bearward_testing::keys::OddJwk;
 use bearward_testing::{SigningKey, Token};
 use http::HeaderValue;
@@ -14,7 +14,8 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::fixture::{
     AUDIENCE, HOUR, ISSUER, JWKS, METADATA, MILLISECOND, MINUTE, START, builder, decide,
-    decide_text, discovering, good, issuer, key, next_key, policy, request, warm, with_kid,
+    decide_text, discovering, good, issuer, key, next_key, policy, policy_of, request, warm,
+    with_kid,
 };
 use crate::network::{Network, Reply};
 
@@ -112,6 +113,51 @@ fn tokens() -> Vec<String> {
         "mark-garbage".to_owned(),
         "mark.garbage.x".to_owned(),
     ]
+}
+
+/// Keycloak with the profile that hardly any issuer conforms to: said once, however many tokens are refused.
+#[tokio::test(start_paused = true)]
+async fn the_first_refusal_of_a_recognised_issuer_is_a_line() {
+    let (log, _guard) = Log::start();
+    let realm = "https://id.example/realms/shop";
+    let server = |profile: Profile| {
+        let policy = Policy::builder(realm, AUDIENCE).profile(profile);
+        let keys = bearward_testing::keys::jwk_set([&key()]).to_string();
+        let keys = JwkSet::parse(keys.as_bytes()).unwrap();
+        let server = builder(Network::default());
+        let server = server.issuer(Issuer::jwk_set(policy.build().unwrap(), keys));
+        server
+            .issuer(Issuer::discover(policy_of(ISSUER)))
+            .build()
+            .unwrap()
+    };
+    let what = "the issuer's URL is that of another profile";
+    let strict = server(Profile::default());
+    let of_realm = marked().claim("iss", realm);
+    let typed = of_realm.clone().header("typ", "JWT");
+    // For other reasons, of another issuer, and of another profile: no line.
+    let late = of_realm.clone().expires_at(START.minus(MINUTE));
+    for (server, token) in [
+        (&strict, late),
+        (&strict, marked().header("typ", "JWT")),
+        (
+            &server(Profile::Keycloak),
+            typed.clone().without_claim("sub"),
+        ),
+    ] {
+        assert!(decide(server, &token).await.is_err());
+    }
+    assert!(decide(&strict, &of_realm).await.is_ok());
+    assert!(log.lines(what).is_empty(), "{}", log.text());
+    for _ in 0..3 {
+        assert!(decide(&strict, &typed).await.is_err());
+    }
+    let lines = log.lines(what);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    for told in ["WARN", realm, "typ_not_accepted", "recognised=\"keycloak\""] {
+        assert!(lines[0].contains(told), "{told}: {lines:?}");
+    }
+    assert_unmarked(&log.text(), &[typed.sign()]);
 }
 
 #[tokio::test(start_paused = true)]
