@@ -282,6 +282,14 @@ fn the_environment_is_read_as_other_programs_read_it() {
             &[("ALL_PROXY", "http://user:p%40ss@proxy:3128/")],
             Egress::new().proxy(with_user()),
         ),
+        // For other programs.
+        (
+            &[
+                ("HTTPS_PROXY", "http://a"),
+                ("ALL_PROXY", "socks5://b:1080"),
+            ],
+            Egress::new().https_proxy(proxy("http://a")),
+        ),
         // No field of a request ends up in these.
         (
             &[("REQUEST_METHOD", "GET"), ("http_proxy", "http://a")],

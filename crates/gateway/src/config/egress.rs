@@ -205,8 +205,12 @@ pub fn proxies_of_environment(
         found.or_else(|| Some((lower, given(lower)?)))
     };
     let all = || of(["ALL_PROXY", "all_proxy"]);
-    let https = of(["HTTPS_PROXY", "https_proxy"]).or_else(all);
-    let http = of(["HTTP_PROXY", "http_proxy"]).or_else(all);
+    let is_socks = |(_, value): &(_, OsString)| value.to_string_lossy().starts_with("socks");
+    let https = of(["HTTPS_PROXY", "https_proxy"]);
+    // Set for other programs, next to the proxies for us.
+    let all_for_us = || all().filter(|all| https.is_none() || !is_socks(all));
+    let http = of(["HTTP_PROXY", "http_proxy"]).or_else(all_for_us);
+    let https = https.or_else(all);
     let mut egress = Egress::new();
     if let Some((name, value)) = https {
         egress = egress.https_proxy(proxy_of(name, &value, authorization)?);

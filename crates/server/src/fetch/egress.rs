@@ -74,10 +74,12 @@ impl Egress {
     }
 
     /// The hosts that are reached without a proxy, as in `NO_PROXY`: separated by commas, each a name
-    /// (which includes the names below it), an address, a network such as `10.0.0.0/8`, or `*`. This
-    /// machine is always reached without one.
-    pub fn no_proxy(mut self, hosts: impl Into<String>) -> Self {
-        self.no_proxy = hosts.into();
+    /// (which includes the names below it), an address, a network such as `10.0.0.0/8`, or `*`. A name
+    /// may be written `*.example`, and with a port, which makes no difference. This machine is always
+    /// reached without one.
+    pub fn no_proxy(mut self, hosts: impl AsRef<str>) -> Self {
+        let hosts = hosts.as_ref().split(',').map(|host| host_of(host.trim()));
+        self.no_proxy = hosts.collect::<Vec<_>>().join(",");
         self
     }
 
@@ -235,6 +237,23 @@ impl Proxied {
     }
 }
 
+/// A host of `NO_PROXY` as [`Matcher`] reads it: `.example` for `*.example`, and without a port.
+fn host_of(host: &str) -> &str {
+    let host = match host.strip_prefix('*') {
+        Some(name) if name.starts_with('.') => name,
+        _ => host,
+    };
+    match host.rsplit_once(':') {
+        Some((name, port)) if is_name_with(name, port) => name,
+        _ => host,
+    }
+}
+
+fn is_name_with(name: &str, port: &str) -> bool {
+    // More colons are those of an IPv6 address.
+    !name.contains(':') && !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Authorities in PEM, of which there is at least one.
 fn authorities(pem: &[u8]) -> Result<Arc<[u8]>, HttpTransportError> {
     let mut roots = RootCertStore::empty();
@@ -292,8 +311,13 @@ mod tests {
         let egress = Egress::new()
             .https_proxy(Proxy::new("https://secure:443").unwrap())
             .http_proxy(Proxy::new("http://plain").unwrap())
-            .no_proxy("internal.example, 10.0.0.0/8,.svc");
+            .no_proxy("internal.example, 10.0.0.0/8,.svc,*.star.example,port.example:443,[2001:db8::2], 2001:db8::1");
         for (url, proxy) in [
+            ("https://id.star.example", None),
+            ("https://notstar.example", Some("https://secure/")),
+            ("https://port.example", None),
+            ("https://[2001:db8::1]/", None),
+            ("https://[2001:db8::443]/", Some("https://secure/")),
             ("https://id.example", Some("https://secure/")),
             ("http://id.example", Some("http://plain/")),
             ("https://internal.example", None),
