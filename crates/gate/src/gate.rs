@@ -8,7 +8,7 @@ use bearward_core::credentials::Credentials;
 use bearward_core::{
     Challenge, Principal, ProtectedResourceMetadata, Rejection, RequestHead, Requirements, Sources,
 };
-use http::{Method, Uri};
+use http::{HeaderMap, Method, Uri};
 
 use crate::decision::{Admission, Decision, Reason, Refusal, Verdict};
 use crate::identity::{Identity, IdentityError, Token};
@@ -71,6 +71,12 @@ impl Gate {
     pub fn origins(mut self, origins: Origins) -> Self {
         self.origins = origins;
         self
+    }
+
+    /// Lets the page that sent a request with these fields read a response of your own, such as one
+    /// about an upstream that does not answer. The gate's refusals are so already.
+    pub fn expose(&self, sent: &HeaderMap, response: &mut HeaderMap) {
+        self.origins.expose(sent, response);
     }
 
     /// Serves this metadata; none by default.

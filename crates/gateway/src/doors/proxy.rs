@@ -40,12 +40,12 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bearward_gate::decision::{Admission, Decision, Reason, Refusal};
+use bearward_gate::decision::{Admission, Decision, Reason};
 use bearward_gate::identity::Identity;
 use bearward_gate::misleading::Sender;
 use bearward_gate::original::Original;
 use bearward_gate::peer::Peer;
-use http::header::{CONNECTION, TE, TRANSFER_ENCODING};
+use http::header::{CONNECTION, ORIGIN, TE, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{Extensions, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::{Body, Incoming};
@@ -146,10 +146,14 @@ impl Proxy {
         let mut closes = kind.is_upgrade || inbound.is_last();
         let mut response = match passed {
             Ok(passed) => passed.into_response(exchange, inbound.connection, active),
-            Err(answer) => {
+            Err(mut answer) => {
                 exchange.answered(answer.reason, answer.status);
                 exchange.leave();
                 let (head, mut unread) = request.into_parts();
+                if !answer.is_exposed {
+                    let in_force = self.current.load();
+                    in_force.gate().expose(&head.headers, &mut answer.headers);
+                }
                 closes |= kind.is_http1 && !unread.is_over(&head.headers).await;
                 let answer = match kind.refusal {
                     RefusalForm::Grpc => answer.into_grpc(),
@@ -188,7 +192,7 @@ impl Proxy {
         let in_force = self.current.load();
         let is_ours = head::to_origin_form(request).is_some();
         let Some((target, host)) = head::read(request).filter(|_| is_ours) else {
-            return Err(Box::new(Refusal::plain(None, Reason::TargetForm).into()));
+            return Err(Box::new(Answer::target_form()));
         };
         let admission = admit(&in_force, request, target, host, exchange).await?;
         let host = host.and_then(|host| head::host(request.headers(), host));
@@ -292,7 +296,8 @@ async fn admit(
     }
 }
 
-/// Takes a request apart. The part left behind shows how much of the body has arrived.
+/// Takes a request apart. The part left behind shows how much of the body has arrived, and which page
+/// sent it.
 fn take(
     request: &mut Request<Unread>,
     limit: Duration,
@@ -301,6 +306,9 @@ fn take(
     let upload = request.body_mut().upload(limit, trailers);
     let (head, unread) = mem::take(request).into_parts();
     *request.body_mut() = unread;
+    for origin in head.headers.get_all(ORIGIN) {
+        request.headers_mut().append(ORIGIN, origin.clone());
+    }
     (head, upload)
 }
 

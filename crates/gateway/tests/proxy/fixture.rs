@@ -14,6 +14,7 @@ use bearward_gateway::doors::proxy::{
 use bearward_gateway::identity::{ClaimSource, Encoding, Identity, IdentityBuilder};
 use bearward_gateway::net::listener::Listener;
 use bearward_gateway::record::observer::{Observe, Observer};
+use bearward_gateway::origins::Origins;
 use bearward_gateway::record::request::{End, Record};
 use bearward_gateway::route::{Access, Mode, PathPattern, Preflight, Route, Routes, Tolerance};
 use bearward_gateway::{Current, Gate, InForce};
@@ -485,9 +486,10 @@ fn gate_of(identity: Identity) -> InForce {
     let server = ResourceServer::builder()
         .issuer(Issuer::jwk_set(policy(ISSUER), keys))
         .clock(|| NOW);
+    let origins = Origins::new(["https://app.example".parse().unwrap()]);
     InForce::new(
         server.build().unwrap(),
-        Gate::new(Routes::new(routes), identity),
+        Gate::new(Routes::new(routes), identity).origins(origins),
     )
 }
 

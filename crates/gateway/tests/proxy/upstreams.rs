@@ -55,6 +55,54 @@ async fn an_upstream_that_is_down_is_502() {
 }
 
 #[tokio::test]
+async fn a_page_of_a_configured_origin_may_read_answers_about_the_upstream() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let slow = upstream(silent.local_addr().unwrap()).response_timeout(Duration::from_millis(50));
+    let gateways = [
+        (Gateway::before(nobody().await).await, "/x", 502),
+        (Gateway::before(nobody().await).await, "/lost/x", 500),
+        (
+            Gateway::with(slow, Settings::new(), Limits::new()).await,
+            "/x",
+            504,
+        ),
+        (
+            Gateway::with(
+                upstream(nobody().await),
+                Settings::new().max_requests(0),
+                Limits::new(),
+            )
+            .await,
+            "/x",
+            503,
+        ),
+    ];
+    for (gateway, path, status) in &gateways {
+        let sent = get(path).header("origin", "https://app.example");
+        let response = send(gateway.addr, sent.body(empty()).unwrap()).await;
+        let headers = response.headers();
+        assert_eq!(response.status(), *status);
+        assert_eq!(
+            headers["access-control-allow-origin"],
+            "https://app.example"
+        );
+        assert_eq!(headers["vary"], "Origin");
+        let others = [&["https://evil.example"][..], &["https://app.example"; 2]];
+        for origins in others {
+            let mut sent = get(path);
+            for origin in origins {
+                sent = sent.header("origin", *origin);
+            }
+            let response = send(gateway.addr, sent.body(empty()).unwrap()).await;
+            let headers = response.headers();
+            assert_eq!(response.status(), *status);
+            assert!(!headers.contains_key("access-control-allow-origin"));
+            assert_eq!(headers["vary"], "Origin");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_route_without_upstream_is_500() {
     let gateway = Gateway::before(nobody().await).await;
     let response = send(gateway.addr, get("/lost").body(empty()).unwrap()).await;

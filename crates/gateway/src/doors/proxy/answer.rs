@@ -23,6 +23,8 @@ pub(super) struct Answer {
     pub(super) body: Bytes,
     /// The code for log and metrics.
     pub(super) reason: &'static str,
+    /// Whether it already says which pages may read it, as the gate's answers do.
+    pub(super) is_exposed: bool,
 }
 
 impl From<Refusal> for Answer {
@@ -32,6 +34,7 @@ impl From<Refusal> for Answer {
             status: refusal.status,
             headers: refusal.headers,
             body: Bytes::from_static(refusal.body.as_bytes()),
+            is_exposed: true,
         }
     }
 }
@@ -43,6 +46,7 @@ impl From<Published> for Answer {
             status: published.status,
             headers: published.headers,
             body: Bytes::copy_from_slice(published.body.as_bytes()),
+            is_exposed: true,
         }
     }
 }
@@ -101,6 +105,14 @@ impl Answer {
         Box::new(answer)
     }
 
+    /// The request's target has no origin form.
+    pub(super) fn target_form() -> Self {
+        Self {
+            is_exposed: false,
+            ..Refusal::plain(None, Reason::TargetForm).into()
+        }
+    }
+
     /// A mistake of ours.
     pub(super) fn internal() -> Self {
         Self::problem(StatusCode::INTERNAL_SERVER_ERROR, Reason::Internal.code())
@@ -112,6 +124,7 @@ impl Answer {
             headers: problem(),
             body: Bytes::from_static(document(status).as_bytes()),
             reason,
+            is_exposed: false,
         }
     }
 }
