@@ -252,6 +252,12 @@ impl ClaimPath {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(AsRef::as_ref)
     }
+
+    /// Whether it names a claim: the first name is there and not empty. Members below may be called "".
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        self.0.first().is_some_and(|name| !name.is_empty())
+    }
 }
 
 impl From<&str> for ClaimPath {

@@ -657,6 +657,11 @@ impl PolicyBuilder {
         if policy.leeway > Duration::from_secs(limits::LEEWAY_SECONDS) {
             return Err(PolicyError::Leeway);
         }
+        let paths = policy.claim_values.iter().map(|(path, _)| path);
+        let is_named = paths.chain(&policy.subject_claim).all(ClaimPath::is_named);
+        if !is_named || policy.required_claims.iter().any(String::is_empty) {
+            return Err(PolicyError::ClaimName);
+        }
         let algorithms = policy.algorithms.iter();
         let symmetric = algorithms.filter(|algorithm| algorithm.is_symmetric());
         match symmetric.count() {
@@ -684,6 +689,9 @@ pub enum PolicyError {
         "audience_missing: an audience is empty; set the name by which this server appears in aud"
     )]
     AudienceMissing,
+    /// The name of a claim is empty, or missing in its path.
+    #[error("claim_name: the name of a claim is empty")]
+    ClaimName,
     /// The issuer is empty.
     #[error("issuer_missing: the issuer is empty; set the value that appears in iss")]
     IssuerMissing,

@@ -248,6 +248,9 @@ impl Row {
             && !has_any(claims, self.refused)
             && !is_for_another_use(claims)
             && (self.beyond_a_login.is_empty() || self.is_beyond_a_login(claims))
+            && !self
+                .clients_of_logins
+                .is_some_and(|end| is_of_client(claims, end))
     }
 
     /// A `nonce` or the description of a login is not enough to refuse a token, if it has what ID tokens
@@ -336,6 +339,13 @@ fn single(aud: Value<'_>) -> Option<Value<'_>> {
 fn is_for_another_use(claims: &Claims) -> bool {
     let token_use = claims.get("token_use");
     token_use.is_some_and(|token_use| !token_use.is_str("access"))
+}
+
+/// Whether the name of the client that a user logged in to ends so.
+#[cold]
+fn is_of_client(claims: &Claims, end: &str) -> bool {
+    let azp = claims.get("azp").and_then(Value::as_str);
+    azp.is_some_and(|azp| azp.ends_with(end))
 }
 
 fn has_any(claims: &Claims, names: &[&str]) -> bool {

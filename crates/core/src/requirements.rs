@@ -533,6 +533,11 @@ impl RequirementsBuilder {
         if !self.claims.iter().all(has_values) {
             return Err(RequirementsError::Claim);
         }
+        let is_named =
+            |rule: &ClaimRule| !matches!(rule, ClaimRule::AnyOf { path, .. } if !path.is_named());
+        if !self.claims.iter().all(is_named) {
+            return Err(RequirementsError::ClaimName);
+        }
         let one_of_each = self.any_scopes.iter().filter_map(|group| group.first());
         let scope: Vec<&str> = self
             .scopes
@@ -560,6 +565,9 @@ pub enum RequirementsError {
     /// A list of values for a claim is empty: nobody could meet it.
     #[error("a claim is required, but none of the values is given that it may have")]
     Claim,
+    /// The name of a claim is empty, or missing in its path.
+    #[error("the name of a claim is empty")]
+    ClaimName,
     /// A user and a machine at once: nobody is both.
     #[error("both a user and a machine are required")]
     Kind,

@@ -196,6 +196,7 @@ fn messages_are_lowercase_without_full_stop() {
         JwkSetError::NotAJwkSet.to_string(),
         RequirementsError::Acr.to_string(),
         RequirementsError::Claim.to_string(),
+        RequirementsError::ClaimName.to_string(),
         RequirementsError::Scope.to_string(),
         ResourceError::to_string(&crate::rfc9728::refused("x")),
         PolicyError::AudienceMissing.to_string(),
@@ -220,6 +221,10 @@ fn messages_name_their_limits_and_codes() {
             "jwks_too_large: the JWK Set has more than 100 keys",
         ),
         (PolicyError::Leeway.to_string(), "leeway: more than 300 s"),
+        (
+            PolicyError::ClaimName.to_string(),
+            "claim_name: the name of a claim is empty",
+        ),
         (
             SecretError::NotSymmetric.to_string(),
             "a static secret is for HS256, HS384 and HS512 only",

@@ -258,6 +258,11 @@ fn google() -> Provider {
         others: vec![
             (jwt(&account).claim("at_hash", "h"), NO_ACCESS),
             (jwt(&account).claim("nonce", "n"), NO_ACCESS),
+            // A user who signed in with Google, without a nonce.
+            (
+                jwt(&account).claim("azp", "1234-a.apps.googleusercontent.com"),
+                NO_ACCESS,
+            ),
         ],
     }
 }
@@ -497,6 +502,12 @@ fn a_jws_02_further_shapes_of_providers() {
     }));
     let principal = accepted_by(&by(Profile::Google), &of_iap);
     assert_eq!(principal.kind(), USER);
+    let assertion = of_iap.claim("azp", AUDIENCE);
+    assert_eq!(accepted_by(&by(Profile::Google), &assertion).kind(), USER);
+    let signed_in = jwt(&json!({
+        "aud": AUDIENCE, "azp": "1234-a.apps.googleusercontent.com", "sub": "1",
+    }));
+    accepted_by(&by_audience(Profile::Google), &signed_in);
 
     let by_another_client = dex()
         .access

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bearward_core::rejection::{Forbidden, Rejection};
 use bearward_core::requirements::{Asked, ClaimValue, RequirementsBuilder, RequirementsError};
-use bearward_core::{Principal, PrincipalKind, Requirements};
+use bearward_core::{ClaimPath, Principal, PrincipalKind, Requirements};
 use bearward_testing::Token;
 use bearward_testing::token::{CLIENT_ID, IS_ANONYMOUS, IS_VERIFIED, MACHINE_CLIENT_ID, ROLES};
 use serde_json::{Value, json};
@@ -142,6 +142,11 @@ fn a_scope_that_could_not_be_had_is_not_asked_for() {
     assert_eq!(nothing.unwrap_err(), RequirementsError::Acr);
     let nothing = asking().any_claim("tier", Vec::<String>::new()).build();
     assert_eq!(nothing.unwrap_err(), RequirementsError::Claim);
+    for path in [&[][..], &[""], &["", "a"]] {
+        let path = ClaimPath::new(path.iter().copied());
+        let nameless = Requirements::builder().claim(path, "a").build();
+        assert_eq!(nameless.unwrap_err(), RequirementsError::ClaimName);
+    }
     let good: String = (0x21..0x7F_u8)
         .map(char::from)
         .filter(|char| !"\"\\".contains(*char))

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bearward_core::policy::{PolicyError, Rule};
 use bearward_core::rejection::{InvalidToken, Rejection};
-use bearward_core::{JwkSet, Policy, PrincipalKind, Profile, RequestHead, authenticate};
+use bearward_core::{ClaimPath, JwkSet, Policy, PrincipalKind, Profile, RequestHead, authenticate};
 use bearward_testing::Token;
 use bearward_testing::token::{CLIENT_ID, MACHINE_CLIENT_ID, SUBJECT};
 use http::Request;
@@ -236,6 +236,14 @@ fn t_cfg_03_a_policy_without_a_meaning_is_not_built() {
     settings().leeway(Duration::from_secs(300)).build().unwrap();
     let leeway = settings().leeway(Duration::from_secs(300).saturating_add(INSTANT));
     assert_eq!(leeway.build().unwrap_err(), PolicyError::Leeway);
+    for nameless in [
+        settings().required_claim(""),
+        settings().subject_claim(""),
+        settings().subject_claim(["", "a"]),
+        settings().claim_value(ClaimPath::new([]), "a"),
+    ] {
+        assert_eq!(nameless.build().unwrap_err(), PolicyError::ClaimName);
+    }
 }
 
 #[test]

@@ -1799,6 +1799,13 @@ fn t_clm_16_a_path_is_a_list_of_names() {
         ("claim_rules = []", &["value"]),
         ("claim_rules = [{ claim = 'a' }]", &["missing"]),
         ("claim_rules = [{ claim = [], values = 'a' }]", &["value"]),
+        ("claim_rules = [{ claim = '', values = 'a' }]", &["value"]),
+        (
+            "claim_rules = [{ claim = ['', 'a'], values = 'a' }]",
+            &["value"],
+        ),
+        ("claims = { '' = 'a', b = 'c' }", &["value"]),
+        ("roles = ['a']\nroles_claim = ['', '']", &["value"]),
         ("claim_rules = [{ claim = 'a', values = [] }]", &["value"]),
     ] {
         let found = mistakes(&with_more(&format!("[requirements.x]\n{wrong}\n")));

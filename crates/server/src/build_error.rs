@@ -22,10 +22,10 @@ pub enum BuildError {
     /// A policy makes no sense.
     #[error(transparent)]
     Policy(#[from] bearward_core::policy::PolicyError),
-    /// The issuer of tenants has no single placeholder such as `{tenantid}`, keys of its own, or a
-    /// tenant with characters other than letters, digits, `-`, `_` and `.`.
+    /// The issuer of tenants has no single placeholder such as `{tenantid}`, keys of its own, a claim
+    /// without a name, or a tenant with characters other than letters, digits, `-`, `_` and `.`.
     #[error(
-        "an issuer with tenants needs one placeholder such as {{tenantid}}, discovery, and tenants of letters, digits, -, _ and ."
+        "an issuer with tenants needs one placeholder such as {{tenantid}}, discovery, the name of a claim, and tenants of letters, digits, -, _ and ."
     )]
     Tenants,
     /// HMAC with keys from a URL: a public key could be mistaken for a secret.

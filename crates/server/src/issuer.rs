@@ -214,6 +214,9 @@ impl Issuer {
         let ([template], false) = (self.policies.as_slice(), has_own_keys) else {
             return Err(BuildError::Tenants);
         };
+        if list.claim.is_empty() {
+            return Err(BuildError::Tenants);
+        }
         let template = template.clone();
         let (before, after) = placeholder(template.issuer()).ok_or(BuildError::Tenants)?;
         let transport = transport(&self.egress)?;

@@ -349,6 +349,8 @@ async fn t_key_24_what_is_no_template_or_no_tenant_is_refused() {
     }
     let fixed = Issuer::jwks_uri(policy(), KEYS).tenants("tid", ["a"]);
     assert_eq!(build(fixed), Err(BuildError::Tenants));
+    let nameless = Issuer::discover(policy()).tenants("", ["a"]);
+    assert_eq!(build(nameless), Err(BuildError::Tenants));
     let twice = Issuer::discover(policy()).tenants("tid", ["a", "a"]);
     assert_eq!(build(twice), Err(BuildError::Duplicate));
 }

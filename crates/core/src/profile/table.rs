@@ -277,12 +277,14 @@ rows! {
     /// Identity-Aware Proxy (`https://cloud.google.com/iap`, with the keys at
     /// `https://www.gstatic.com/iap/verify/public_key-jwk`); each is for one audience. Everybody can
     /// have a service account, so require its `sub` or `email`. A service account's `azp` is its `sub`;
-    /// an account with `hd` is a user's; otherwise the kind is unknown.
+    /// with `hd` an assertion is a user's; otherwise the kind is unknown. The ID token of a user who signed
+    /// in with Google names an OAuth client in `azp`, and is refused, unless `tokens` is `"by_audience"`.
     Google = Row {
         name: "google",
         documentation: "https://cloud.google.com/iap/docs/signed-headers-howto",
         issuers: &["//accounts.google.com", "//cloud.google.com/iap"],
         refused: &["auth_time", "sid", "nonce", "at_hash", "c_hash", "s_hash", "events", "htm", "htu"],
+        clients_of_logins: Some(".apps.googleusercontent.com"),
         client_id_claims: &["azp"],
         has_scopes: false,
         machines: Machines::WithoutClaimOfUsers("hd"),
@@ -451,6 +453,8 @@ pub(crate) struct Row {
     /// have one of these, which name the client or the access it was given; one that does both must
     /// name a scope. `azp` does not count: ID tokens have it, too.
     pub(super) beyond_a_login: &'static [&'static str],
+    /// The end of the names in `azp` of clients that users log in to, if only those have it.
+    pub(super) clients_of_logins: Option<&'static str>,
     /// Its `sub` begins with this.
     pub(super) subject_begins: &'static str,
     /// The claims that name the subject if `sub` is absent or empty, the first one present.
@@ -476,6 +480,7 @@ pub(super) const COMMON: Row = Row {
     needs: &[],
     refused: OTHER_KINDS,
     beyond_a_login: &[],
+    clients_of_logins: None,
     subject_begins: "",
     subject_otherwise: &[],
     required_claims: &["sub", "iat"],

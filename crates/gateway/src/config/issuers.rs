@@ -516,7 +516,8 @@ fn policies(
 ) -> Vec<Policy> {
     let audiences = ISSUER.audiences.read(fields);
     let client_ids = ISSUER.client_ids.read(fields);
-    let claims = ISSUER.required_claims.read(fields);
+    let mut claims = ISSUER.required_claims.read(fields);
+    claims.retain(|name| fields.is_claim_name(name.value, &name.span));
     let (profile, leeway) = (ISSUER.profile.read(fields), ISSUER.leeway.read(fields));
     let max_lifetime = ISSUER.max_lifetime.read(fields);
     let by_audience = ISSUER.tokens.read(fields) == Recognition::ByAudience;
@@ -569,6 +570,7 @@ fn policies(
 fn report_policy(fields: &Given<'_>, error: PolicyError) {
     let (code, key): (_, &Field) = match error {
         PolicyError::AudienceMissing => (Code::AudienceMissing, &ISSUER.audiences),
+        PolicyError::ClaimName => (Code::Value, &ISSUER.required_claims),
         PolicyError::IssuerMissing => (Code::IssuerMissing, &ISSUER.issuer),
         PolicyError::Leeway => (Code::Leeway, &ISSUER.leeway),
         PolicyError::AlgorithmsMissing | PolicyError::AlgorithmsMixed | _ => {

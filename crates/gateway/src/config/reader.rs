@@ -288,8 +288,18 @@ impl<'t> Given<'t> {
             let message = format!("`{field}` is empty");
             self.report(Code::Value, field, message, "write the name of a claim");
         }
-        let path = ClaimPath::new(names.iter().map(|name| name.value));
-        (!names.is_empty()).then_some(path)
+        let first = names.first()?;
+        let is_named = self.is_claim_name(first.value, &first.span);
+        is_named.then(|| ClaimPath::new(names.iter().map(|name| name.value)))
+    }
+
+    /// Whether a claim can have this name; reports one that is empty.
+    pub(super) fn is_claim_name(&self, name: &str, span: &Range<usize>) -> bool {
+        if name.is_empty() {
+            let message = "the name of a claim is empty";
+            self.report_at(Code::Value, span, message, "");
+        }
+        !name.is_empty()
     }
 
     /// Parses each of these texts; reports those that `parse` refuses, with its message.
@@ -463,6 +473,7 @@ impl<'t> Given<'t> {
         };
         claims
             .iter()
+            .filter(|(name, _)| self.is_claim_name(name.get_ref(), &name.span()))
             .map(|(name, value)| (name.get_ref().as_ref(), self.values(value, field)))
             .collect()
     }

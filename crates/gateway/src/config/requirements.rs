@@ -226,7 +226,7 @@ fn conditions(name: &str, fields: &Fields<'_, description::Requirements>) -> Opt
     let report = |error: RequirementsError| {
         let key: &Field = match error {
             RequirementsError::Acr => &REQUIREMENTS.acr,
-            RequirementsError::Claim => &REQUIREMENTS.claims,
+            RequirementsError::Claim | RequirementsError::ClaimName => &REQUIREMENTS.claims,
             RequirementsError::Kind => &REQUIREMENTS.kind,
             RequirementsError::Scope if fields.has(&REQUIREMENTS.scopes) => &REQUIREMENTS.scopes,
             RequirementsError::Scope | _ => &REQUIREMENTS.any_scopes,

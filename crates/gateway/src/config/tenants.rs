@@ -61,6 +61,7 @@ impl Tenants {
             let help = "the keys of each tenant are discovered at its own name";
             fields.report(Code::Value, key, message, help);
         }
+        let claim = claim.filter(|claim| fields.is_claim_name(claim.value, &claim.span));
         let claim = claim.map_or_else(String::new, |claim| claim.value.to_owned());
         Some(Self { claim, list })
     }

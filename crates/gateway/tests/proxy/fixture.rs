@@ -13,8 +13,8 @@ use bearward_gateway::doors::proxy::{
 };
 use bearward_gateway::identity::{ClaimSource, Encoding, Identity, IdentityBuilder};
 use bearward_gateway::net::listener::Listener;
-use bearward_gateway::record::observer::{Observe, Observer};
 use bearward_gateway::origins::Origins;
+use bearward_gateway::record::observer::{Observe, Observer};
 use bearward_gateway::record::request::{End, Record};
 use bearward_gateway::route::{Access, Mode, PathPattern, Preflight, Route, Routes, Tolerance};
 use bearward_gateway::{Current, Gate, InForce};
