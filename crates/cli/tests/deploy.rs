@@ -142,7 +142,11 @@ fn t_fwd_13_what_ships_is_not_warned_of() {
             let example = example.replace("\"APPLICATION\"", "\"http://127.0.0.1:1\"");
             // What only a pod of Kubernetes has.
             let mounted = |line: &&str| !line.contains("/var/run/secrets/");
-            let example = example.lines().filter(mounted).collect::<Vec<_>>().join("\n");
+            let example = example
+                .lines()
+                .filter(mounted)
+                .collect::<Vec<_>>()
+                .join("\n");
             parsed(&example, file);
             count += 1;
         }

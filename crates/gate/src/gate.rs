@@ -73,6 +73,12 @@ impl Gate {
         self
     }
 
+    /// Whether pages of any origin may read refusals.
+    #[must_use]
+    pub fn has_origins(&self) -> bool {
+        !self.origins.is_empty()
+    }
+
     /// Lets the page that sent a request with these fields read a response of your own, such as one
     /// about an upstream that does not answer. The gate's refusals are so already.
     pub fn expose(&self, sent: &HeaderMap, response: &mut HeaderMap) {

@@ -41,7 +41,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bearward_gate::decision::{Admission, Decision, Reason};
-use bearward_gate::identity::Identity;
+use bearward_gate::gate::Gate;
 use bearward_gate::misleading::Sender;
 use bearward_gate::original::Original;
 use bearward_gate::peer::Peer;
@@ -214,8 +214,7 @@ impl Proxy {
         };
         entrance.enter(inbound.client, outlook, exchange)?;
         let traces = TokenTraces::of(in_force.gate(), request.headers(), request.uri());
-        let trailers = (kind == Kind::Grpc).then(|| in_force.gate().identity().clone());
-        let (head, body) = take(request, self.settings.client_idle, trailers);
+        let (head, body) = take(request, kind, self.settings.client_idle, in_force.gate());
         let outbound = Outbound {
             in_force: &in_force,
             admission: &admission,
@@ -296,18 +295,22 @@ async fn admit(
     }
 }
 
-/// Takes a request apart. The part left behind shows how much of the body has arrived, and which page
-/// sent it.
+/// Takes a request apart. The part left behind shows how much of the body has arrived, and for our own
+/// answers, which page sent it.
 fn take(
     request: &mut Request<Unread>,
+    kind: Kind,
     limit: Duration,
-    trailers: Option<Identity>,
+    gate: &Gate,
 ) -> (Parts, Upload) {
+    let trailers = (kind == Kind::Grpc).then(|| gate.identity().clone());
     let upload = request.body_mut().upload(limit, trailers);
     let (head, unread) = mem::take(request).into_parts();
     *request.body_mut() = unread;
-    for origin in head.headers.get_all(ORIGIN) {
-        request.headers_mut().append(ORIGIN, origin.clone());
+    if gate.has_origins() {
+        for origin in head.headers.get_all(ORIGIN) {
+            request.headers_mut().append(ORIGIN, origin.clone());
+        }
     }
     (head, upload)
 }

@@ -78,26 +78,20 @@ async fn a_page_of_a_configured_origin_may_read_answers_about_the_upstream() {
         ),
     ];
     for (gateway, path, status) in &gateways {
-        let sent = get(path).header("origin", "https://app.example");
-        let response = send(gateway.addr, sent.body(empty()).unwrap()).await;
-        let headers = response.headers();
-        assert_eq!(response.status(), *status);
-        assert_eq!(
-            headers["access-control-allow-origin"],
-            "https://app.example"
-        );
-        assert_eq!(headers["vary"], "Origin");
-        let others = [&["https://evil.example"][..], &["https://app.example"; 2]];
-        for origins in others {
-            let mut sent = get(path);
-            for origin in origins {
-                sent = sent.header("origin", *origin);
-            }
+        for (origins, allowed) in [
+            (&["https://app.example"][..], Some("https://app.example")),
+            (&["https://evil.example"], None),
+            (&["https://app.example"; 2], None),
+            (&[], None),
+        ] {
+            let sent = origins
+                .iter()
+                .fold(get(path), |sent, origin| sent.header("origin", *origin));
             let response = send(gateway.addr, sent.body(empty()).unwrap()).await;
-            let headers = response.headers();
             assert_eq!(response.status(), *status);
-            assert!(!headers.contains_key("access-control-allow-origin"));
-            assert_eq!(headers["vary"], "Origin");
+            let given = response.headers().get("access-control-allow-origin");
+            assert_eq!(given.map(|given| given.to_str().unwrap()), allowed);
+            assert_eq!(response.headers()["vary"], "Origin");
         }
     }
 }
