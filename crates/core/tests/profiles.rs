@@ -6,6 +6,7 @@ use bearward_core::jws::Typ;
 use bearward_core::rejection::InvalidToken;
 use bearward_core::{Policy, PrincipalKind, Profile};
 use bearward_testing::Token;
+use bearward_testing::providers::with_claims;
 use serde_json::json;
 
 use crate::fixture::{
@@ -20,24 +21,6 @@ fn by(profile: Profile) -> Policy {
     settings().profile(profile).build().unwrap()
 }
 
-/// A token with these claims beside `iss`, `exp` and `iat`.
-pub(crate) fn bare(claims: &serde_json::Value) -> Token {
-    let empty = good()
-        .claims()
-        .as_object()
-        .unwrap()
-        .keys()
-        .filter(|name| !["iss", "exp", "iat"].contains(&name.as_str()))
-        .fold(good(), |token, name| token.without_claim(name));
-    claims
-        .as_object()
-        .unwrap()
-        .iter()
-        .fold(empty, |token, (name, value)| {
-            token.claim(name, value.clone())
-        })
-}
-
 fn auth0() -> Token {
     let claims = json!({
         "aud": [AUDIENCE, "https://tenant.auth0.example/userinfo"],
@@ -45,7 +28,7 @@ fn auth0() -> Token {
         "scope": "openid read:x",
         "sub": "auth0|1",
     });
-    bare(&claims).header("typ", "JWT")
+    with_claims(&claims).header("typ", "JWT")
 }
 
 fn okta() -> Token {
@@ -58,7 +41,7 @@ fn okta() -> Token {
         "uid": USER,
         "ver": 1,
     });
-    bare(&claims).without_header("typ")
+    with_claims(&claims).without_header("typ")
 }
 
 fn entra() -> Token {
@@ -71,7 +54,7 @@ fn entra() -> Token {
         "tid": "t",
         "ver": "2.0",
     });
-    bare(&claims).header("typ", "JWT")
+    with_claims(&claims).header("typ", "JWT")
 }
 
 fn cognito() -> Token {
@@ -83,7 +66,7 @@ fn cognito() -> Token {
         "token_use": "access",
         "username": "user",
     });
-    bare(&claims).without_header("typ")
+    with_claims(&claims).without_header("typ")
 }
 
 fn keycloak() -> Token {
@@ -98,7 +81,7 @@ fn keycloak() -> Token {
         "sub": USER,
         "typ": "Bearer",
     });
-    bare(&claims).header("typ", "JWT")
+    with_claims(&claims).header("typ", "JWT")
 }
 
 /// A user's token, as the issuers of this profile write it.
@@ -415,7 +398,8 @@ fn the_first_claim_that_names_the_client_counts() {
     assert_eq!(client(Profile::Entra, &v1).unwrap(), "v1");
     let nameless = v1.without_claim("appid").header("typ", "at+jwt");
     assert_eq!(client(Profile::Entra, &nameless), None);
-    let generic = bare(&json!({"aud": AUDIENCE, "sub": "s", "appid": "4", "cid": "3", "azp": "2"}));
+    let generic =
+        with_claims(&json!({"aud": AUDIENCE, "sub": "s", "appid": "4", "cid": "3", "azp": "2"}));
     assert_eq!(client(Profile::Generic, &generic).unwrap(), "2");
     let generic = generic.without_claim("azp");
     assert_eq!(client(Profile::Generic, &generic).unwrap(), "3");
@@ -611,7 +595,7 @@ fn t_clm_14_an_id_token_of_entra_is_no_machine() {
         "tid": "t",
         "ver": "2.0",
     });
-    let id_token = bare(&claims).header("typ", "JWT");
+    let id_token = with_claims(&claims).header("typ", "JWT");
     let reason = refused_by(&by(Profile::Entra), &id_token);
     assert_eq!(reason, InvalidToken::TypNotAccepted);
     let machine = id_token.claim("azp", CLIENT).claim("idtyp", "app");
@@ -621,7 +605,7 @@ fn t_clm_14_an_id_token_of_entra_is_no_machine() {
 
 /// An access token without any mark, and nothing but what [`Profile::Generic`] requires.
 fn plain() -> Token {
-    bare(&json!({"aud": AUDIENCE, "sub": USER})).header("typ", "JWT")
+    with_claims(&json!({"aud": AUDIENCE, "sub": USER})).header("typ", "JWT")
 }
 
 #[test]
@@ -799,7 +783,7 @@ fn t_clm_22_an_id_token_after_a_refresh_is_refused() {
         "sid": "s",
         "sub": USER,
     });
-    let id_token = bare(&claims);
+    let id_token = with_claims(&claims);
     for token in [
         id_token.clone().without_header("typ"),
         id_token.clone().header("typ", "JWT"),

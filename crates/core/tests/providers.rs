@@ -1,432 +1,30 @@
-//! Access tokens of the providers that have a profile, each in the shape that its documentation or
-//! source shows, and the other tokens that the same provider signs.
+//! Access tokens of the providers that have a profile, and the other tokens that they sign.
 
 use bearward_core::rejection::InvalidToken;
 use bearward_core::{Policy, PrincipalKind, Profile};
 use bearward_testing::Token;
-use serde_json::{Value, json};
+use bearward_testing::providers::{all, with_claims};
+use serde_json::json;
 
 use crate::fixture::{AUDIENCE, ISSUER, NOW, accepted_by, refused_by, settings};
-use crate::profiles::bare;
 
 const MACHINE: PrincipalKind = PrincipalKind::Machine;
 const UNKNOWN: PrincipalKind = PrincipalKind::Unknown;
 const USER: PrincipalKind = PrincipalKind::User;
 
-/// What a provider signs.
-struct Provider {
-    profile: Profile,
-    access: Token,
-    client: Option<&'static str>,
-    kind: PrincipalKind,
-    /// Its tokens of other kinds, each with the reason that refuses it.
-    others: Vec<(Token, InvalidToken)>,
-}
+const NO_ACCESS: InvalidToken = InvalidToken::TypNotAccepted;
 
 /// A token with `typ` `JWT` and these claims, in addition to `iss`, `exp` and `iat`.
-fn jwt(claims: &Value) -> Token {
-    bare(claims).header("typ", "JWT")
-}
-
-/// The same without a `typ`.
-fn untyped(claims: &Value) -> Token {
-    bare(claims).without_header("typ")
+fn jwt(claims: &serde_json::Value) -> Token {
+    with_claims(claims).header("typ", "JWT")
 }
 
 fn by(profile: Profile) -> Policy {
     settings().profile(profile).build().unwrap()
 }
 
-const NO_ACCESS: InvalidToken = InvalidToken::TypNotAccepted;
-
-fn adfs() -> Provider {
-    Provider {
-        profile: Profile::Adfs,
-        access: jwt(&json!({
-            "appid": "PDLAPI", "apptype": "Confidential", "aud": AUDIENCE,
-            "authmethod": "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport",
-            "auth_time": "2017-04-03T10:21:15.733Z", "scp": "openid",
-            "sub": "xBZpMT9zNKNyMjFsj4CF80crrwS/ATrfkgm4n4iYDFw=", "ver": "1.0",
-        })),
-        client: Some("PDLAPI"),
-        kind: UNKNOWN,
-        others: vec![(
-            jwt(&json!({
-                "aud": AUDIENCE, "auth_time": 1_491_214_875, "sub": "xBZp",
-                "unique_name": "name", "upn": "name@domain.example",
-            })),
-            NO_ACCESS,
-        )],
-    }
-}
-
-fn authentik() -> Provider {
-    let login = json!({
-        "acr": "goauthentik.io/providers/oauth2/default", "amr": ["pwd"], "aud": AUDIENCE,
-        "auth_time": 1_699_999_000, "groups": ["admins"], "nonce": "n", "sid": "s", "sub": "hash",
-    });
-    Provider {
-        profile: Profile::Authentik,
-        access: jwt(&login).claim("azp", "client").claim("uid", "u"),
-        client: Some("client"),
-        kind: USER,
-        others: vec![
-            (jwt(&login), NO_ACCESS),
-            (
-                jwt(&login).claim("at_hash", "h").claim("uid", "u"),
-                NO_ACCESS,
-            ),
-        ],
-    }
-}
-
-fn azure_b2c() -> Provider {
-    let login = json!({
-        "aud": AUDIENCE, "nonce": "n", "oid": "o", "sub": "user-1", "tfp": "B2C_1_signin",
-        "ver": "1.0",
-    });
-    Provider {
-        profile: Profile::AzureB2c,
-        access: jwt(&login).claim("scp", "read").claim("azp", "client"),
-        client: Some("client"),
-        kind: UNKNOWN,
-        others: vec![
-            (jwt(&login), NO_ACCESS),
-            (
-                jwt(&login).claim("scp", "read").claim("at_hash", "h"),
-                NO_ACCESS,
-            ),
-        ],
-    }
-}
-
-fn clerk() -> Provider {
-    let session = json!({
-        "aud": AUDIENCE, "azp": "https://app.example", "jti": "j", "nbf": 1_699_999_990,
-        "sid": "sess_1", "sub": "user_1",
-    });
-    Provider {
-        profile: Profile::Clerk,
-        access: jwt(&session).claim("v", 2).claim("fva", json!([0, -1])),
-        client: None,
-        kind: UNKNOWN,
-        others: vec![
-            (jwt(&session), NO_ACCESS),
-            (
-                jwt(&json!({
-                    "aud": AUDIENCE, "at_hash": "h", "nonce": "n", "sub": "user_1", "v": 2,
-                })),
-                NO_ACCESS,
-            ),
-        ],
-    }
-}
-
-fn cloudflare_access() -> Provider {
-    let user = json!({
-        "aud": [AUDIENCE], "country": "US", "email": "user@example.com",
-        "identity_nonce": "6ei69kawdKzMIAPF", "nbf": 1_699_999_990, "sub": "7335d417", "type": "app",
-    });
-    Provider {
-        profile: Profile::CloudflareAccess,
-        access: jwt(&user),
-        client: None,
-        kind: USER,
-        others: vec![(jwt(&user).claim("type", "org"), NO_ACCESS)],
-    }
-}
-
-fn descope() -> Provider {
-    let session = json!({
-        "amr": ["email"], "aud": AUDIENCE, "drn": "DS", "sub": "U2CuCPuJgPWHGB5P4GmfbuPGhGVm",
-    });
-    Provider {
-        profile: Profile::Descope,
-        access: jwt(&session),
-        client: None,
-        kind: UNKNOWN,
-        others: vec![(jwt(&session).claim("drn", "DSR"), NO_ACCESS)],
-    }
-}
-
-fn dex() -> Provider {
-    let token = json!({
-        "at_hash": "h", "aud": AUDIENCE, "auth_time": 1_699_999_000, "jti": "j", "nonce": "n",
-        "sid": "s", "sub": "Cg0wLTM4NS0yODA4OS0wEgRtb2Nr",
-    });
-    Provider {
-        profile: Profile::Dex,
-        access: untyped(&token),
-        client: Some(AUDIENCE),
-        kind: UNKNOWN,
-        others: vec![
-            (untyped(&token).claim("c_hash", "h"), NO_ACCESS),
-            (untyped(&token).claim("events", json!({})), NO_ACCESS),
-            (untyped(&token).without_claim("at_hash"), NO_ACCESS),
-        ],
-    }
-}
-
-fn firebase() -> Provider {
-    let token = json!({
-        "aud": AUDIENCE, "auth_time": 1_699_999_000, "email": "user@example.com",
-        "firebase": { "identities": { "email": ["user@example.com"] }, "sign_in_provider": "password" },
-        "sub": "uid", "user_id": "uid",
-    });
-    Provider {
-        profile: Profile::Firebase,
-        access: jwt(&token),
-        client: None,
-        kind: UNKNOWN,
-        others: vec![
-            (jwt(&token).claim("event_type", "beforeSignIn"), NO_ACCESS),
-            (jwt(&token).without_claim("firebase"), NO_ACCESS),
-        ],
-    }
-}
-
-fn fusionauth() -> Provider {
-    let login = json!({
-        "aud": AUDIENCE, "auth_time": 1_699_999_000, "authenticationType": "PASSWORD", "jti": "j",
-        "scope": "offline_access", "sid": "s", "sub": "00000000-0000-0000-0000-111111111111",
-    });
-    Provider {
-        profile: Profile::FusionAuth,
-        access: jwt(&login)
-            .claim("applicationId", AUDIENCE)
-            .claim("roles", json!(["admin"])),
-        client: Some(AUDIENCE),
-        kind: USER,
-        others: vec![
-            (jwt(&login), NO_ACCESS),
-            (
-                jwt(&login)
-                    .claim("applicationId", AUDIENCE)
-                    .claim("at_hash", "h"),
-                NO_ACCESS,
-            ),
-        ],
-    }
-}
-
-fn github_actions() -> Provider {
-    let job = json!({
-        "aud": AUDIENCE, "jti": "example-id", "ref": "refs/heads/main",
-        "repository": "octo-org/octo-repo", "repository_id": "74", "repository_owner_id": "65",
-        "sub": "repo:octo-org/octo-repo:environment:prod",
-    });
-    Provider {
-        profile: Profile::GithubActions,
-        access: jwt(&job).header("x5t", "example-thumbprint"),
-        client: None,
-        kind: MACHINE,
-        others: vec![(jwt(&job).without_claim("repository"), NO_ACCESS)],
-    }
-}
-
-fn gitlab() -> Provider {
-    let job = json!({
-        "aud": AUDIENCE, "job_id": "302", "jti": "j", "namespace_id": "72", "project_id": "20",
-        "project_path": "my-group/my-project",
-        "sub": "project_path:my-group/my-project:ref_type:branch:ref:main", "user_id": "1",
-    });
-    Provider {
-        profile: Profile::Gitlab,
-        access: jwt(&job),
-        client: None,
-        kind: MACHINE,
-        others: vec![(
-            jwt(&json!({
-                "aud": AUDIENCE, "auth_time": 1_699_999_000, "email": "user@example.com", "sub": "1",
-                "sub_legacy": "x",
-            })),
-            NO_ACCESS,
-        )],
-    }
-}
-
-fn google() -> Provider {
-    let account = json!({
-        "aud": AUDIENCE, "azp": "110987294251917851298", "email": "x@developer.gserviceaccount.com",
-        "email_verified": true, "sub": "110987294251917851298",
-    });
-    Provider {
-        profile: Profile::Google,
-        access: jwt(&account),
-        client: Some("110987294251917851298"),
-        kind: MACHINE,
-        others: vec![
-            (jwt(&account).claim("at_hash", "h"), NO_ACCESS),
-            (jwt(&account).claim("nonce", "n"), NO_ACCESS),
-            // A user who signed in with Google, without a nonce.
-            (
-                jwt(&account).claim("azp", "1234-a.apps.googleusercontent.com"),
-                NO_ACCESS,
-            ),
-        ],
-    }
-}
-
-fn kubernetes() -> Provider {
-    let pod = json!({
-        "aud": [AUDIENCE], "jti": "aed34954",
-        "kubernetes.io": {
-            "namespace": "my-namespace", "pod": { "name": "my-pod", "uid": "5e0bd49b" },
-            "serviceaccount": { "name": "my-serviceaccount", "uid": "14ee3fa4" },
-        },
-        "nbf": 1_699_999_990, "sub": "system:serviceaccount:my-namespace:my-serviceaccount",
-    });
-    Provider {
-        profile: Profile::Kubernetes,
-        access: untyped(&pod),
-        client: None,
-        kind: MACHINE,
-        others: vec![
-            (untyped(&pod).without_claim("kubernetes.io"), NO_ACCESS),
-            (untyped(&pod).claim("sub", "system:node:x"), NO_ACCESS),
-        ],
-    }
-}
-
-fn ory() -> Provider {
-    let token = json!({
-        "aud": [AUDIENCE], "client_id": "c", "ext": { "roles": ["a"] }, "jti": "j",
-        "nbf": 1_699_999_990, "scp": ["read"], "sub": "user-1",
-    });
-    Provider {
-        profile: Profile::Ory,
-        access: jwt(&token),
-        client: Some("c"),
-        kind: USER,
-        others: vec![
-            (
-                jwt(&json!({
-                    "at_hash": "h", "aud": [AUDIENCE], "auth_time": 1_699_999_000, "jti": "j",
-                    "rat": 1_699_999_000, "sid": "s", "sub": "user-1",
-                })),
-                NO_ACCESS,
-            ),
-            (jwt(&token).claim("rat", 1), NO_ACCESS),
-        ],
-    }
-}
-
-fn spiffe() -> Provider {
-    let svid = json!({ "aud": [AUDIENCE], "sub": "spiffe://example.org/billing" });
-    Provider {
-        profile: Profile::Spiffe,
-        access: jwt(&svid).without_claim("iat"),
-        client: None,
-        kind: MACHINE,
-        others: vec![
-            (
-                jwt(&svid).claim("sub", "https://example.org/billing"),
-                NO_ACCESS,
-            ),
-            (jwt(&svid).header("typ", "wit+jwt"), NO_ACCESS),
-        ],
-    }
-}
-
-fn spring() -> Provider {
-    Provider {
-        profile: Profile::Spring,
-        access: untyped(&json!({
-            "aud": AUDIENCE, "jti": "j", "nbf": 1_699_999_990, "scope": ["read"], "sub": "user",
-        })),
-        client: Some(AUDIENCE),
-        kind: UNKNOWN,
-        others: vec![(
-            untyped(&json!({
-                "aud": AUDIENCE, "auth_time": 1_699_999_000, "azp": AUDIENCE, "jti": "j", "sid": "s",
-                "sub": "user",
-            })),
-            NO_ACCESS,
-        )],
-    }
-}
-
-fn supabase() -> Provider {
-    Provider {
-        profile: Profile::Supabase,
-        access: jwt(&json!({
-            "aal": "aal1", "amr": [{ "method": "password", "timestamp": 1_699_999_000 }],
-            "aud": AUDIENCE, "email": "a@x.test", "is_anonymous": false, "phone": "",
-            "role": "authenticated", "session_id": "s", "sub": "user-1",
-        })),
-        client: None,
-        kind: USER,
-        others: vec![(
-            jwt(&json!({
-                "aud": AUDIENCE, "auth_time": 1_699_999_000, "client_id": "c", "nonce": "n",
-                "sub": "user-1",
-            })),
-            NO_ACCESS,
-        )],
-    }
-}
-
-fn workos() -> Provider {
-    Provider {
-        profile: Profile::WorkOs,
-        access: untyped(&json!({
-            "aud": AUDIENCE, "client_id": "client_01", "jti": "j", "org_id": "org_01",
-            "permissions": ["read"], "sid": "app_consent_01", "sub": "user_01",
-        })),
-        client: Some("client_01"),
-        kind: USER,
-        others: vec![(
-            untyped(&json!({
-                "aud": AUDIENCE, "email": "user@example.com", "name": "User", "sub": "user_01",
-            })),
-            NO_ACCESS,
-        )],
-    }
-}
-
-fn zitadel() -> Provider {
-    Provider {
-        profile: Profile::Zitadel,
-        access: jwt(&json!({
-            "aud": ["client", AUDIENCE], "client_id": "client", "jti": "j", "nbf": 1_699_999_990,
-            "sub": "163840776835432705",
-            "urn:zitadel:iam:org:project:roles": { "admin": { "1": "x.zitadel.cloud" } },
-        })),
-        client: Some("client"),
-        kind: UNKNOWN,
-        others: vec![(
-            jwt(&json!({
-                "amr": ["pwd"], "at_hash": "h", "aud": ["client", AUDIENCE],
-                "auth_time": 1_699_999_000, "azp": "client", "client_id": "client",
-                "sub": "163840776835432705",
-            })),
-            NO_ACCESS,
-        )],
-    }
-}
-
-fn all() -> Vec<Provider> {
-    vec![
-        adfs(),
-        authentik(),
-        azure_b2c(),
-        clerk(),
-        cloudflare_access(),
-        descope(),
-        dex(),
-        firebase(),
-        fusionauth(),
-        github_actions(),
-        gitlab(),
-        google(),
-        kubernetes(),
-        ory(),
-        spiffe(),
-        spring(),
-        supabase(),
-        workos(),
-        zitadel(),
-    ]
+fn access_of(profile: Profile) -> Token {
+    access_token(profile).unwrap()
 }
 
 /// The access token of a provider, as its documentation shows it.
@@ -474,7 +72,7 @@ fn t_jws_30_an_id_token_of_openid_connect_is_refused_at_each_provider() {
 
 #[test]
 fn a_jws_02_further_shapes_of_providers() {
-    let machine_of_cloudflare = cloudflare_access().access.claim("sub", "");
+    let machine_of_cloudflare = access_of(Profile::CloudflareAccess).claim("sub", "");
     let machine_of_cloudflare = machine_of_cloudflare
         .without_claim("identity_nonce")
         .claim("common_name", "e367826f.access");
@@ -483,14 +81,13 @@ fn a_jws_02_further_shapes_of_providers() {
     assert_eq!(principal.subject(), "e367826f.access");
     assert_eq!(principal.client_id(), Some("e367826f.access"));
 
-    let oauth_of_clerk = bare(&json!({
+    let oauth_of_clerk = with_claims(&json!({
         "aud": AUDIENCE, "client_id": "c", "jti": "oat_1", "scope": "read", "sub": "user_1",
     }));
     let principal = accepted_by(&by(Profile::Clerk), &oauth_of_clerk.header("typ", "at+jwt"));
     assert_eq!(principal.client_id(), Some("c"));
 
-    let machine_of_workos = workos()
-        .access
+    let machine_of_workos = access_of(Profile::WorkOs)
         .without_claim("sid")
         .claim("sub", "client_01");
     let principal = accepted_by(&by(Profile::WorkOs), &machine_of_workos);
@@ -509,51 +106,50 @@ fn a_jws_02_further_shapes_of_providers() {
     }));
     accepted_by(&by_audience(Profile::Google), &signed_in);
 
-    let by_another_client = dex()
-        .access
+    let by_another_client = access_of(Profile::Dex)
         .claim("aud", json!([AUDIENCE, "b"]))
         .claim("azp", "b");
     let principal = accepted_by(&by(Profile::Dex), &by_another_client);
     assert_eq!(principal.client_id(), Some("b"));
     // Of several audiences, none is known to be the client.
-    let nameless = spring().access.claim("aud", json!([AUDIENCE, "b"]));
+    let nameless = access_of(Profile::Spring).claim("aud", json!([AUDIENCE, "b"]));
     assert_eq!(
         accepted_by(&by(Profile::Spring), &nameless).client_id(),
         None
     );
 
-    let service_of_supabase = supabase().access.claim("role", "service_role");
+    let service_of_supabase = access_of(Profile::Supabase).claim("role", "service_role");
     assert_eq!(
         accepted_by(&by(Profile::Supabase), &service_of_supabase).kind(),
         MACHINE
     );
-    let client_of_ory = ory().access.claim("sub", "c");
+    let client_of_ory = access_of(Profile::Ory).claim("sub", "c");
     assert_eq!(
         accepted_by(&by(Profile::Ory), &client_of_ory).kind(),
         UNKNOWN
     );
-    let machine_of_authentik = authentik().access.without_claim("sid");
+    let machine_of_authentik = access_of(Profile::Authentik).without_claim("sid");
     assert_eq!(
         accepted_by(&by(Profile::Authentik), &machine_of_authentik).kind(),
         UNKNOWN
     );
-    let jose = spiffe().access.header("typ", "JOSE");
+    let jose = access_of(Profile::Spiffe).header("typ", "JOSE");
     assert_eq!(accepted_by(&by(Profile::Spiffe), &jose).kind(), MACHINE);
 }
 
 /// Of both, neither or empty marks, who it is is not known.
 #[test]
 fn t_clm_14_contradictory_marks_make_nobody_a_machine() {
-    let both = cloudflare_access().access.claim("common_name", "x.access");
+    let both = access_of(Profile::CloudflareAccess).claim("common_name", "x.access");
     let principal = accepted_by(&by(Profile::CloudflareAccess), &both);
     assert_eq!(principal.kind(), UNKNOWN);
-    let neither = cloudflare_access().access.without_claim("identity_nonce");
+    let neither = access_of(Profile::CloudflareAccess).without_claim("identity_nonce");
     assert_eq!(
         accepted_by(&by(Profile::CloudflareAccess), &neither).kind(),
         UNKNOWN
     );
     for sub in [json!(""), json!(null)] {
-        let nobody = cloudflare_access().access.claim("sub", sub);
+        let nobody = access_of(Profile::CloudflareAccess).claim("sub", sub);
         let reason = refused_by(&by(Profile::CloudflareAccess), &nobody);
         assert_eq!(reason, InvalidToken::ClaimMissing);
         let empty = nobody.clone().claim("common_name", "");
@@ -563,7 +159,7 @@ fn t_clm_14_contradictory_marks_make_nobody_a_machine() {
         let reason = refused_by(&by(Profile::CloudflareAccess), &number);
         assert_eq!(reason, InvalidToken::ClaimType);
     }
-    let number = cloudflare_access().access.claim("sub", 5);
+    let number = access_of(Profile::CloudflareAccess).claim("sub", 5);
     let reason = refused_by(&by(Profile::CloudflareAccess), &number);
     assert_eq!(reason, InvalidToken::ClaimType);
 }
@@ -656,15 +252,15 @@ fn t_clm_22_tokens_by_audience_refuses_what_says_it_is_of_another_kind() {
         }
     }
     // The issuer's own mark.
-    let team = cloudflare_access().access.claim("type", "org");
+    let team = access_of(Profile::CloudflareAccess).claim("type", "org");
     let reason = refused_by(&by_audience(Profile::CloudflareAccess), &team);
     assert_eq!(reason, NO_ACCESS);
-    let refresh = descope().access.claim("drn", "DSR");
+    let refresh = access_of(Profile::Descope).claim("drn", "DSR");
     assert_eq!(
         refused_by(&by_audience(Profile::Descope), &refresh),
         NO_ACCESS
     );
-    let elsewhere = spiffe().access.claim("sub", "https://example.org/x");
+    let elsewhere = access_of(Profile::Spiffe).claim("sub", "https://example.org/x");
     assert_eq!(
         refused_by(&by_audience(Profile::Spiffe), &elsewhere),
         NO_ACCESS
@@ -678,7 +274,7 @@ fn a_jwt_svid_without_iss_is_from_the_trust_domain_of_its_subject() {
         policy.build().expect("a policy")
     };
     let domain = of("spiffe://example.org", Profile::Spiffe);
-    let svid = || spiffe().access.without_claim("iss");
+    let svid = || access_of(Profile::Spiffe).without_claim("iss");
     let principal = accepted_by(&domain, &svid());
     assert_eq!(principal.issuer(), "spiffe://example.org");
     assert_eq!(principal.subject(), "spiffe://example.org/billing");
@@ -718,7 +314,7 @@ fn a_jwt_svid_without_iss_is_from_the_trust_domain_of_its_subject() {
     assert_eq!(refused_by(&domain, &stranger), unknown);
     // Of every other issuer, `iss` stays required, whatever the subject is.
     let named = of(ISSUER, Profile::Spiffe);
-    accepted_by(&named, &spiffe().access);
+    accepted_by(&named, &access_of(Profile::Spiffe));
     for (policy, reason) in [
         (named, unknown),
         (of("spiffe://other.example", Profile::Spiffe), unknown),

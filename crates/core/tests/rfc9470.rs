@@ -12,6 +12,7 @@ use bearward_core::{
     Policy, Principal, PrincipalKind, Profile, ProtectionSpace, Requirements, UnixTime,
 };
 use bearward_testing::Token;
+use bearward_testing::providers::with_claims;
 use bearward_testing::token::{CAN_REAUTHENTICATE, CLIENT_ID, IS_ANONYMOUS, SUBJECT};
 use serde_json::{Value, json};
 
@@ -19,7 +20,6 @@ use crate::fixture::{
     AUDIENCE, INSTANT, ISSUER, LEEWAY, NOW, SECOND, accepted, accepted_by, good, policy, refused,
     refused_by, settings, verified,
 };
-use crate::profiles::bare;
 use crate::rfc6750::wire;
 
 const MAX_AGE: Duration = Duration::from_secs(300);
@@ -391,7 +391,7 @@ fn t_clm_18_who_never_authenticated_is_not_asked_to_again() {
 #[test]
 fn t_clm_18_a_principal_of_unknown_kind_is_asked_for_a_class_and_not_for_an_age() {
     let policy = settings().profile(Profile::Spring).build().unwrap();
-    let token = bare(&json!({ "aud": AUDIENCE, "scope": ["read"], "sub": "7" }));
+    let token = with_claims(&json!({ "aud": AUDIENCE, "scope": ["read"], "sub": "7" }));
     let token = token.without_header("typ");
     let unknown = accepted_by(&policy, &token);
     assert_eq!(unknown.kind(), PrincipalKind::Unknown);

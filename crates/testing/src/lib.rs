@@ -15,6 +15,7 @@ mod invariant;
 pub mod issuer;
 mod json;
 pub mod keys;
+pub mod providers;
 pub mod token;
 
 #[cfg(feature = "issuer")]
