@@ -3,7 +3,7 @@
 //! [RFC 7515 §2]: https://www.rfc-editor.org/rfc/rfc7515#section-2
 //! [RFC 4648 §3.5]: https://www.rfc-editor.org/rfc/rfc4648#section-3.5
 
-use base64_simd::{URL_SAFE_NO_PAD, forgiving_decode_to_vec};
+use base64_simd::{URL_SAFE, URL_SAFE_NO_PAD, forgiving_decode_to_vec};
 
 /// Padding, white space, a character outside the alphabet, an impossible length or unused bits
 /// that are not zero.
@@ -19,6 +19,15 @@ pub(crate) fn decode(text: &[u8]) -> Result<Vec<u8>, NotCanonical> {
         .map_err(|_| NotCanonical)
 }
 
+/// The same with padding, as Application Load Balancers write tokens ([RFC 4648 §5]): its length is a
+/// multiple of four, and it has no other spelling either.
+///
+/// [RFC 4648 §5]: https://www.rfc-editor.org/rfc/rfc4648#section-5
+#[cold]
+pub(crate) fn decode_padded(text: &[u8]) -> Result<Vec<u8>, NotCanonical> {
+    URL_SAFE.decode_to_vec(text).map_err(|_| NotCanonical)
+}
+
 /// A number of a published key, in base64url or base64, with padding or without. For secrets and
 /// tokens, one value with several spellings is dangerous; a public number has the same meaning in each.
 pub(crate) fn decode_number(text: &str) -> Result<Vec<u8>, NotCanonical> {
@@ -30,7 +39,7 @@ pub(crate) fn decode_number(text: &str) -> Result<Vec<u8>, NotCanonical> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{NotCanonical, decode, decode_number};
+    use super::{NotCanonical, decode, decode_number, decode_padded};
 
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -52,6 +61,32 @@ mod tests {
         #[test]
         fn every_value_comes_back(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
             prop_assert_eq!(decode(&encode(&bytes)), Ok(bytes));
+        }
+
+        #[test]
+        fn every_value_comes_back_with_its_padding(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
+            let mut text = encode(&bytes);
+            let padding = text.len().wrapping_neg() & 3;
+            text.extend(std::iter::repeat_n(b'=', padding));
+            prop_assert_eq!(decode_padded(&text), Ok(bytes));
+            text.push(b'=');
+            prop_assert_eq!(decode_padded(&text), Err(NotCanonical));
+            text.pop();
+            if padding > 0 {
+                text.pop();
+                prop_assert_eq!(decode_padded(&text), Err(NotCanonical));
+            }
+        }
+
+        #[test]
+        fn what_decodes_with_padding_is_the_one_spelling(
+            text in prop::collection::vec(prop::sample::select(b"ABQgw-_=+/".to_vec()), 0..13),
+        ) {
+            if let Ok(bytes) = decode_padded(&text) {
+                let mut spelling = encode(&bytes);
+                spelling.extend(std::iter::repeat_n(b'=', spelling.len().wrapping_neg() & 3));
+                prop_assert_eq!(spelling, text);
+            }
         }
 
         #[test]
@@ -113,6 +148,28 @@ mod tests {
         assert_eq!(decode(b"AA"), Ok(vec![0]));
         assert_eq!(decode(b"-_8"), Ok(vec![0xFB, 0xFF]));
         assert_eq!(decode(b"AAAA"), Ok(vec![0, 0, 0]));
+    }
+
+    #[test]
+    fn padding_is_of_the_right_length_and_hides_no_bits() {
+        for (text, bytes) in [
+            ("", vec![]),
+            ("AA==", vec![0]),
+            ("AAA=", vec![0, 0]),
+            ("AAAA", vec![0; 3]),
+        ] {
+            assert_eq!(decode_padded(text.as_bytes()), Ok(bytes), "{text:?}");
+        }
+        for text in [
+            "AA", "AAA", "AA=", "AAA==", "AAAA=", "AAAA==", "A===", "====", "=", "AB==", "AAB=",
+            "AA=A", "=AAA", "AA==AAAA", "+/==", "AA =",
+        ] {
+            assert_eq!(
+                decode_padded(text.as_bytes()),
+                Err(NotCanonical),
+                "{text:?}"
+            );
+        }
     }
 
     #[test]

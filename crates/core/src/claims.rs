@@ -187,7 +187,7 @@ impl Claims {
     /// The string that [`Text::of`] found in these claims.
     pub(crate) fn resolve<'d>(&'d self, text: &'d Text) -> &'d str {
         match text {
-            Text::Unescaped(text) => text,
+            Text::Elsewhere(text) => text,
             Text::Within(index) => match self.root().sibling(*index).as_str() {
                 Some(Cow::Borrowed(text)) => text,
                 _ => "",
@@ -212,11 +212,12 @@ impl fmt::Debug for Claims {
     }
 }
 
-/// A string among the claims: its place, or the resolved text if it had escapes.
+/// A string of a token: its place among the claims, or its text if it had escapes there or is not among
+/// them.
 #[derive(Clone)]
 pub(crate) enum Text {
     Within(u32),
-    Unescaped(Box<str>),
+    Elsewhere(Box<str>),
 }
 
 impl Text {
@@ -227,7 +228,7 @@ impl Text {
         };
         Ok(Some(match text {
             Cow::Borrowed(_) => Self::Within(claim.index()),
-            Cow::Owned(unescaped) => Self::Unescaped(unescaped.into()),
+            Cow::Owned(unescaped) => Self::Elsewhere(unescaped.into()),
         }))
     }
 }

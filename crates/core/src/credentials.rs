@@ -82,7 +82,7 @@ impl<'r> Credentials<'r> {
 
 /// Credentials before the characters of the token are checked, for callers that admit only a JWS.
 ///
-/// A valid JWS has only characters that a token may have, so it needs no second pass; only a
+/// A valid JWS has only characters that a token may have, padding included, so it needs no second pass; only a
 /// refused token is [checked](Self::refusal), to find the reason. Check any other kind of token
 /// with [`check`](Self::check) first.
 #[derive(Clone)]

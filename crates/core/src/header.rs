@@ -24,6 +24,10 @@ pub struct Header {
     /// `x5t#S256` and `x5t`, the thumbprints of a certificate, if there is no `kid`.
     thumbprints: [Option<Arc<str>>; 2],
     typ: Typ,
+    /// Whether the parts of its token are padded.
+    is_padded: bool,
+    /// `signer` and `client`, if it has one of them.
+    load_balancer: Option<Arc<LoadBalancer>>,
 }
 
 impl Header {
@@ -60,6 +64,35 @@ impl Header {
         self.typ
     }
 
+    /// Whether the parts of the token are padded (`=`), against RFC 7515 §2: only an
+    /// [Application Load Balancer](crate::Profile::AwsAlb) writes that.
+    #[must_use]
+    pub const fn is_padded(&self) -> bool {
+        self.is_padded
+    }
+
+    pub(crate) const fn of_padded(mut self, is_padded: bool) -> Self {
+        self.is_padded = is_padded;
+        self
+    }
+
+    /// `signer`: the load balancer that signed the token. Only for a profile whose issuers write it.
+    pub(crate) fn signer(&self) -> Result<&str, InvalidToken> {
+        let members = self.load_balancer.as_deref();
+        let signer = members.map_or(&Err(InvalidToken::AudMissing), |members| &members.signer);
+        signer.as_deref().map_err(|reason| *reason)
+    }
+
+    /// `client`: the client to which the user's issuer gave the claims. Only as [`Self::signer`].
+    pub(crate) fn client(&self) -> Result<Option<&str>, InvalidToken> {
+        let members = self.load_balancer.as_deref();
+        let client = members.map_or(&Ok(None), |members| &members.client);
+        client
+            .as_ref()
+            .map(Option::as_deref)
+            .map_err(|reason| *reason)
+    }
+
     pub(crate) fn parse(header: Value<'_>) -> Result<Self, InvalidToken> {
         if header.kind() != Kind::Object {
             return Err(InvalidToken::JsonInvalid);
@@ -79,6 +112,34 @@ impl fmt::Debug for Header {
             .field("algorithm", &self.algorithm)
             .field("typ", &self.typ)
             .finish_non_exhaustive()
+    }
+}
+
+/// The members that an Application Load Balancer adds. Other issuers may give them any meaning and
+/// type, so what is wrong with one counts only when it is read.
+struct LoadBalancer {
+    signer: Result<Box<str>, InvalidToken>,
+    client: Result<Option<Box<str>>, InvalidToken>,
+}
+
+impl LoadBalancer {
+    /// `None` if there is neither, as in nearly every token.
+    fn parse(signer: Option<Value<'_>>, client: Option<Value<'_>>) -> Option<Arc<Self>> {
+        if signer.is_none() && client.is_none() {
+            return None;
+        }
+        let text = |member: Option<Value<'_>>, otherwise| match member.and_then(Value::non_null) {
+            None => Ok(None),
+            Some(member) => {
+                let text = member.as_str().ok_or(otherwise)?;
+                Ok(Some(Box::from(&*text)).filter(|text: &Box<str>| !text.is_empty()))
+            }
+        };
+        let signer = text(signer, InvalidToken::AudType);
+        Some(Arc::new(Self {
+            signer: signer.and_then(|signer| signer.ok_or(InvalidToken::AudMissing)),
+            client: text(client, InvalidToken::ClaimType),
+        }))
     }
 }
 
@@ -131,8 +192,10 @@ impl Typ {
 struct Members<'h> {
     alg: Option<Value<'h>>,
     b64: Option<Value<'h>>,
+    client: Option<Value<'h>>,
     crit: Option<Value<'h>>,
     kid: Option<Value<'h>>,
+    signer: Option<Value<'h>>,
     typ: Option<Value<'h>>,
     x5t: Option<Value<'h>>,
     x5t_s256: Option<Value<'h>>,
@@ -144,8 +207,10 @@ impl<'h> Members<'h> {
         let member = match name {
             b"alg" => &mut self.alg,
             b"b64" => &mut self.b64,
+            b"client" => &mut self.client,
             b"crit" => &mut self.crit,
             b"kid" => &mut self.kid,
+            b"signer" => &mut self.signer,
             b"typ" => &mut self.typ,
             b"x5t" => &mut self.x5t,
             b"x5t#S256" => &mut self.x5t_s256,
@@ -194,6 +259,8 @@ impl<'h> Members<'h> {
                 None => Typ::Absent,
                 Some(typ) => Typ::parse(&typ.as_str().ok_or(InvalidToken::TypNotAccepted)?),
             },
+            is_padded: false,
+            load_balancer: LoadBalancer::parse(self.signer, self.client),
         })
     }
 }

@@ -24,12 +24,13 @@ pub struct IdToken {
 }
 
 impl IdToken {
-    /// Checks `typ` and `alg`, which need no key.
+    /// Checks padding, `alg` and `typ`, which need no key.
     ///
     /// # Errors
     ///
-    /// [`InvalidToken::AlgNotAllowed`] or [`InvalidToken::TypNotAccepted`].
+    /// [`InvalidToken::Base64NotCanonical`], [`InvalidToken::AlgNotAllowed`] or [`InvalidToken::TypNotAccepted`].
     pub fn check_header(policy: &Policy, header: &Header) -> Result<(), InvalidToken> {
+        policy.check_padding(header)?;
         if !policy.allows(header.algorithm()) {
             return Err(InvalidToken::AlgNotAllowed);
         }

@@ -67,6 +67,25 @@ impl VerificationKey {
         })
     }
 
+    /// The ES256 key at this uncompressed point (SEC 1 §2.3.3), if it lies on P-256.
+    pub(crate) fn p256(point: &[u8]) -> Option<Self> {
+        let algorithm = Algorithm::Es256;
+        let Scheme::Ec(_, coordinate_bytes, verification, _) = *algorithm.scheme() else {
+            return None;
+        };
+        // aws-lc takes compressed points as well, which have another length.
+        let signature_bytes = coordinate_bytes.saturating_mul(2);
+        if point.len() != signature_bytes.saturating_add(1) {
+            return None;
+        }
+        let key = ParsedPublicKey::new(verification, point).ok()?;
+        Some(Self {
+            algorithm,
+            signature_bytes,
+            material: Material::Public(key),
+        })
+    }
+
     /// Whether both keys verify exactly the same signatures. Secrets are not compared: no two count
     /// as the same.
     pub(crate) fn is_same(&self, other: &Self) -> bool {

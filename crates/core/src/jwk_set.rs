@@ -18,6 +18,7 @@ use crate::algorithm::Algorithm;
 use crate::header::Header;
 use crate::jwk::{Jwk, JwkFault, LeftOut, UnusableJwk, Use, VerificationKey};
 use crate::limits;
+use crate::pem;
 use crate::rejection::InvalidToken;
 
 /// The usable keys of one issuer, parsed.
@@ -255,14 +256,24 @@ pub enum KeyDocument {
     ///
     /// [SPIFFE trust domain]: https://github.com/spiffe/spiffe/blob/main/standards/SPIFFE_Trust_Domain_and_Bundle.md
     SpiffeBundle,
+    /// One P-256 key as PEM, without a name: the key of each `kid` is at a URL of its own,
+    /// as Application Load Balancers publish theirs.
+    PemByKid,
 }
 
 impl KeyDocument {
+    /// Whether each key is at a URL of its own, so that there is nothing to fetch before a token names
+    /// one.
+    #[must_use]
+    pub const fn is_by_kid(self) -> bool {
+        matches!(self, Self::PemByKid)
+    }
+
     /// Parses a document of this kind.
     ///
     /// # Errors
     ///
-    /// As [`JwkSet::parse`].
+    /// As [`JwkSet::parse`], or for a PEM [`JwkSetError::NotAPem`] or [`JwkSetError::NotP256`].
     pub fn parse(self, document: &[u8]) -> Result<JwkSet, JwkSetError> {
         match self {
             Self::JwkSet => JwkSet::parse(document),
@@ -270,6 +281,11 @@ impl KeyDocument {
                 Err(JwkSetError::NoUsableKey(_)) => JwkSet::parse(document),
                 parsed => parsed,
             },
+            Self::PemByKid => {
+                let mut set = JwkSet::empty();
+                set.add([None; 3], [pem::parse(document)?]);
+                Ok(set)
+            }
         }
     }
 }
@@ -417,6 +433,12 @@ pub enum JwkSetError {
     /// Not an object with an array `keys`.
     #[error("the document is not a JWK Set")]
     NotAJwkSet,
+    /// Not exactly one PEM block `PUBLIC KEY`.
+    #[error("the document is not a public key as one PEM block")]
+    NotAPem,
+    /// The PEM block has another public key than one on P-256, or one that is no point of the curve.
+    #[error("the PEM block is not a public key on P-256")]
+    NotP256,
     /// Larger than [`limits::DOCUMENT_BYTES`].
     #[error(
         "jwks_too_large: the JWK Set is larger than {} bytes",

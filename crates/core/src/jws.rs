@@ -1,7 +1,8 @@
 //! Stage 2, parse: the token as a JWS in compact serialization ([RFC 7515 §7.1]), and stage 4,
 //! verify: its signature ([RFC 7515 §5.2]).
 //!
-//! We check size and shape first, then base64url, then the header's JSON and members (`b64` would
+//! We check size and shape first, then base64url (with padding only if every part is padded, and the
+//! policy decides whether the issuer may do that), then the header's JSON and members (`b64` would
 //! give the payload another meaning), then the payload's JSON. Each part is decoded once and parsed
 //! once. The claims stay sealed until the signature is verified. We never read `jwk`, `jku`, `x5u`
 //! or `x5c`: keys come only from the issuer. JSON serialization and decryption are not supported.
@@ -54,12 +55,17 @@ impl<'t> UnverifiedJws<'t> {
     ) -> Result<Self, InvalidToken> {
         let parts = Parts::split(token)?;
         let known = known.filter(|known| *known.encoded == *parts.header);
+        // The part itself says it: a known header may have the length of one that needs no padding.
+        let mut is_padded = known.is_some() && parts.header.ends_with(b"=");
         let header_text = match known {
             Some(_) => Vec::new(),
-            None => decode(parts.header)?,
+            None => decode(parts.header, &mut is_padded)?,
         };
-        let signature = decode(parts.signature)?;
-        let payload = decode(parts.payload)?;
+        let signature = decode(parts.signature, &mut is_padded)?;
+        let payload = decode(parts.payload, &mut is_padded)?;
+        if is_padded {
+            parts.check_padding()?;
+        }
 
         // One tape serves the header, then the claims.
         let mut tape = Tape::with_capacity_for(payload.len());
@@ -73,7 +79,7 @@ impl<'t> UnverifiedJws<'t> {
         let claims = Claims::parse(payload, tape)?;
         Ok(Self {
             parts,
-            header,
+            header: header.of_padded(is_padded),
             header_is_new: known.is_none(),
             claims,
             signature,
@@ -140,7 +146,7 @@ impl<'t> UnverifiedJws<'t> {
     /// on it.
     #[must_use]
     pub fn danger_unverified_header(&self) -> String {
-        let text = decode(self.parts.header).unwrap_or_default();
+        let text = decode(self.parts.header, &mut false).unwrap_or_default();
         String::from_utf8(text).unwrap_or_default()
     }
 
@@ -283,10 +289,29 @@ impl<'t> Parts<'t> {
         }
         Ok(parts)
     }
+
+    /// Either no part is padded or each is: otherwise anybody could turn a token into another text, by
+    /// adding padding to its signature or taking it away.
+    #[cold]
+    fn check_padding(&self) -> Result<(), InvalidToken> {
+        let parts = [self.header, self.payload, self.signature];
+        match parts.iter().all(|part| part.len().is_multiple_of(4)) {
+            true => Ok(()),
+            false => Err(InvalidToken::Base64NotCanonical),
+        }
+    }
 }
 
-fn decode(part: &[u8]) -> Result<Vec<u8>, InvalidToken> {
-    base64url::decode(part).map_err(|_| InvalidToken::Base64NotCanonical)
+/// Tries padding only where there is some, so that other tokens pay nothing for it.
+#[inline]
+fn decode(part: &[u8], is_padded: &mut bool) -> Result<Vec<u8>, InvalidToken> {
+    base64url::decode(part).or_else(|_| decode_padded(part, is_padded))
+}
+
+#[cold]
+fn decode_padded(part: &[u8], is_padded: &mut bool) -> Result<Vec<u8>, InvalidToken> {
+    *is_padded = true;
+    base64url::decode_padded(part).map_err(|_| InvalidToken::Base64NotCanonical)
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, InvalidToken> {

@@ -17,6 +17,7 @@ pub mod jwk;
 pub mod jwk_set;
 pub mod jws;
 pub mod limits;
+mod pem;
 pub mod policy;
 pub mod principal;
 mod principal_kind;

@@ -87,12 +87,14 @@ impl Policy {
         self.check_iss(jws.unverified_claims())
     }
 
-    /// Checks `typ` and `alg`, which need no key.
+    /// Checks padding, `alg` and `typ`, which need no key.
     ///
     /// # Errors
     ///
-    /// [`InvalidToken::AlgNotAllowed`] or [`InvalidToken::TypNotAccepted`].
+    /// [`InvalidToken::Base64NotCanonical`], [`InvalidToken::AlgNotAllowed`] or
+    /// [`InvalidToken::TypNotAccepted`].
     pub fn check_header(&self, header: &Header) -> Result<(), InvalidToken> {
+        self.check_padding(header)?;
         if !self.allows(header.algorithm()) {
             return Err(InvalidToken::AlgNotAllowed);
         }
@@ -121,14 +123,14 @@ impl Policy {
         let (header, claims) = (jws.header(), jws.claims());
         self.check_kind(claims, header.typ())?;
         self.check_iss(claims)?;
-        self.check_audience(claims)?;
+        self.check_audience(claims, header)?;
         let expires_at = self.check_expiry(claims, now)?;
         let not_before = self.check_not_before(claims, now)?;
         let issued_at = self.check_issued_at(claims, now)?;
         self.check_lifetime(claims)?;
         self.check_required_claims(claims)?;
         let (subject, scope) = self.check_claim_types(claims)?;
-        let client_id = self.check_client_id(claims)?;
+        let client_id = self.check_client_id(claims, header)?;
         self.check_claim_values(claims)?;
         let confirmation = Confirmation::read(claims)?;
         let client = client_id
@@ -273,14 +275,14 @@ impl Policy {
         match rule {
             Rule::Kind => self.check_kind(claims, header.typ()),
             Rule::Issuer => self.check_iss(claims),
-            Rule::Audience => self.check_audience(claims),
+            Rule::Audience => self.check_audience(claims, header),
             Rule::Expiry => self.check_expiry(claims, now).map(drop),
             Rule::NotBefore => self.check_not_before(claims, now).map(drop),
             Rule::IssuedAt => self.check_issued_at(claims, now).map(drop),
             Rule::Lifetime => self.check_lifetime(claims),
             Rule::RequiredClaims => self.check_required_claims(claims),
             Rule::ClaimTypes => self.check_claim_types(claims).map(drop),
-            Rule::ClientId => self.check_client_id(claims).map(drop),
+            Rule::ClientId => self.check_client_id(claims, header).map(drop),
             Rule::ClaimValues => self.check_claim_values(claims),
             Rule::Confirmation => Confirmation::read(claims).map(drop),
         }
@@ -332,7 +334,10 @@ impl Policy {
         }
     }
 
-    fn check_audience(&self, claims: &Claims) -> Result<(), InvalidToken> {
+    fn check_audience(&self, claims: &Claims, header: &Header) -> Result<(), InvalidToken> {
+        if self.profile.is_of_load_balancer() {
+            return self.check_signer(header);
+        }
         let found = match self.profile.audience_claim() {
             "aud" => claims.audience()?,
             name => {
@@ -342,6 +347,24 @@ impl Policy {
         };
         if !self.audiences.iter().any(|ours| found.contains(ours)) {
             return Err(InvalidToken::AudMismatch);
+        }
+        Ok(())
+    }
+
+    /// One of our audiences is the load balancer that signed the token. Its regional URL has the keys of
+    /// all load balancers there, so nothing else tells them apart.
+    #[cold]
+    fn check_signer(&self, header: &Header) -> Result<(), InvalidToken> {
+        let signer = header.signer()?;
+        let is_ours = self.audiences.iter().any(|ours| **ours == *signer);
+        is_ours.then_some(()).ok_or(InvalidToken::AudMismatch)
+    }
+
+    /// RFC 7515 §2: base64url without padding. Load balancers write it all the same.
+    #[inline(always)]
+    pub(crate) fn check_padding(&self, header: &Header) -> Result<(), InvalidToken> {
+        if header.is_padded() && !self.profile.is_of_load_balancer() {
+            return Err(InvalidToken::Base64NotCanonical);
         }
         Ok(())
     }
@@ -465,8 +488,12 @@ impl Policy {
     }
 
     /// The claim that names the client in this token.
-    fn check_client_id(&self, claims: &Claims) -> Result<Option<Text>, InvalidToken> {
-        let client_id = Text::read(self.profile.client_id(claims))?;
+    fn check_client_id(
+        &self,
+        claims: &Claims,
+        header: &Header,
+    ) -> Result<Option<Text>, InvalidToken> {
+        let client_id = self.profile.client_id(claims, header)?;
         if self.client_ids.is_empty() {
             return Ok(client_id);
         }
@@ -514,7 +541,7 @@ pub enum Rule {
     Kind,
     /// `iss` is the issuer.
     Issuer,
-    /// `aud` has one of our audiences.
+    /// `aud`, or what the profile has in its place, has one of our audiences.
     Audience,
     /// `exp` has not passed.
     Expiry,
@@ -604,8 +631,8 @@ impl PolicyBuilder {
         self
     }
 
-    /// The algorithms the issuer may use. Default: every asymmetric one; its keys restrict them
-    /// further.
+    /// The algorithms the issuer may use. Default: every asymmetric one, or those of the profile; its
+    /// keys restrict them further.
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.policy.algorithms = algorithms.into_iter().collect();
         self
@@ -647,7 +674,12 @@ impl PolicyBuilder {
     ///
     /// [`PolicyError`] if the settings make no sense or are insecure.
     pub fn build(self) -> Result<Policy, PolicyError> {
-        let Self { policy } = self;
+        let Self { mut policy } = self;
+        if let Some(known) = policy.profile.algorithms() {
+            policy
+                .algorithms
+                .retain(|algorithm| known.contains(algorithm));
+        }
         if policy.issuer.is_empty() {
             return Err(PolicyError::IssuerMissing);
         }

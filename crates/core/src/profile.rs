@@ -8,8 +8,9 @@
 mod machines;
 mod table;
 
+use crate::algorithm::Algorithm;
 use crate::claims::{Claims, Text};
-use crate::header::Typ;
+use crate::header::{Header, Typ};
 use crate::json::{Kind, Value};
 use crate::jwk_set::KeyDocument;
 use crate::principal_kind::PrincipalKind::{self, Machine};
@@ -44,6 +45,7 @@ impl Profile {
             Types::AnyButOtherKinds => !matches!(typ, Typ::OtherKind),
             Types::AtJwt => matches!(typ, Typ::AtJwt),
             Types::Jwt => matches!(typ, Typ::Absent | Typ::AtJwt | Typ::Jwt),
+            Types::JwtAlone => matches!(typ, Typ::Absent | Typ::Jwt),
             Types::JwtOrJose => matches!(typ, Typ::Absent | Typ::AtJwt | Typ::Jose | Typ::Jwt),
             Types::JwtOrOkta => {
                 let okta = matches!(typ, Typ::OktaInternalAtJwt);
@@ -59,6 +61,7 @@ impl Profile {
             Types::AnyButOtherKinds => "any but that of another kind of token",
             Types::AtJwt => "at+jwt",
             Types::Jwt => "absent, JWT or at+jwt",
+            Types::JwtAlone => "absent or JWT",
             Types::JwtOrJose => "absent, JWT, JOSE or at+jwt",
             Types::JwtOrOkta => "absent, JWT, at+jwt or okta-internal-at+jwt",
         }
@@ -138,7 +141,7 @@ impl Profile {
             | Machines::Entra
             | Machines::Keycloak
             | Machines::WithoutClaimOfUsers(_) => true,
-            Machines::Unmarked => false,
+            Machines::None | Machines::Unmarked => false,
         }
     }
 
@@ -158,6 +161,20 @@ impl Profile {
     #[must_use]
     pub const fn key_document(self) -> KeyDocument {
         self.row().key_document
+    }
+
+    /// Whether an Application Load Balancer writes its tokens: with padding (`=`), which is refused
+    /// otherwise, and with [`audience_claim`](Self::audience_claim) and
+    /// [`client_id_claims`](Self::client_id_claims) as members of the header.
+    #[must_use]
+    pub const fn is_of_load_balancer(self) -> bool {
+        self.row().is_of_load_balancer
+    }
+
+    /// The only algorithms that its issuers use; `None` if it depends on the issuer.
+    #[must_use]
+    pub const fn algorithms(self) -> Option<&'static [Algorithm]> {
+        self.row().algorithms
     }
 
     /// The claim that is compared with the configured audience.
@@ -205,10 +222,17 @@ impl Profile {
         !self.row().subject_otherwise.is_empty()
     }
 
-    /// The claim that names the client in this token.
-    #[inline]
-    pub(crate) fn client_id(self, claims: &Claims) -> Option<Value<'_>> {
-        self.row().client_id(claims)
+    /// The claim that names the client in this token; at a load balancer, the member of its header.
+    #[inline(always)]
+    pub(crate) fn client_id(
+        self,
+        claims: &Claims,
+        header: &Header,
+    ) -> Result<Option<Text>, InvalidToken> {
+        if self.row().is_of_load_balancer {
+            return client_of_header(header);
+        }
+        Text::read(self.row().client_id(claims))
     }
 
     /// The kind of principal that the token is for.
@@ -320,6 +344,13 @@ fn subject_otherwise(
         return Ok(sub);
     }
     Text::read(names.iter().find_map(|name| claims.get(name)))
+}
+
+/// Not inlined, so that the way of other issuers stays short.
+#[cold]
+fn client_of_header(header: &Header) -> Result<Option<Text>, InvalidToken> {
+    let client = header.client()?;
+    Ok(client.map(|client| Text::Elsewhere(client.into())))
 }
 
 /// Claims that describe a login.

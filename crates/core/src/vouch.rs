@@ -50,14 +50,17 @@ impl<'t, I: AsRef<Policy>, K: TokenKind> Unvouched<'t, I, K> {
     /// # Errors
     ///
     /// [`InvalidToken::IssMissing`], [`InvalidToken::IssType`], [`InvalidToken::IssuerUnknown`],
-    /// [`InvalidToken::AlgNotAllowed`] or [`InvalidToken::TypNotAccepted`].
+    /// [`InvalidToken::Base64NotCanonical`], [`InvalidToken::AlgNotAllowed`] or
+    /// [`InvalidToken::TypNotAccepted`].
     pub fn new(
         jws: UnverifiedJws<'t>,
         kind: K,
         now: UnixTime,
         find: impl FnOnce(&str) -> Option<I>,
     ) -> Result<Self, InvalidToken> {
-        let issuer = find(&jws.unverified_issuer()?).ok_or(InvalidToken::IssuerUnknown)?;
+        let named = jws.unverified_issuer();
+        let issuer = named.and_then(|named| find(&named).ok_or(InvalidToken::IssuerUnknown));
+        let issuer = issuer.map_err(|reason| unless_padded(reason, jws.header()))?;
         // `iss` is right; before anything is fetched for a tenant, its other claim is, too.
         issuer.as_ref().check_tenant(jws.unverified_claims())?;
         kind.check_header(issuer.as_ref(), jws.header())?;
@@ -104,16 +107,26 @@ impl<'t, I: AsRef<Policy>, K: TokenKind> Unvouched<'t, I, K> {
     }
 }
 
+/// Padding is wrong wherever no policy accepts it, whatever else is.
+#[cold]
+const fn unless_padded(reason: InvalidToken, header: &Header) -> InvalidToken {
+    match header.is_padded() {
+        true => InvalidToken::Base64NotCanonical,
+        false => reason,
+    }
+}
+
 /// The required kind of a token: an [`AccessToken`], or an ID token, [`IdTokenOf`] a principal.
 pub trait TokenKind {
     /// The result for a valid token.
     type Checked;
 
-    /// Checks `typ` and `alg`, which need no key.
+    /// Checks padding, `alg` and `typ`, which need no key.
     ///
     /// # Errors
     ///
-    /// [`InvalidToken::AlgNotAllowed`] or [`InvalidToken::TypNotAccepted`].
+    /// [`InvalidToken::Base64NotCanonical`], [`InvalidToken::AlgNotAllowed`] or
+    /// [`InvalidToken::TypNotAccepted`].
     fn check_header(&self, policy: &Policy, header: &Header) -> Result<(), InvalidToken>;
 
     /// Whether a token with an unknown key could be valid.

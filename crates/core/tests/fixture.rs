@@ -55,6 +55,16 @@ pub(crate) fn keys() -> JwkSet {
     keys_of([&key()])
 }
 
+/// The signed token, and its issuer's keys: for a profile with one algorithm, those of that.
+fn signed_for(policy: &Policy, token: &Token) -> (String, JwkSet) {
+    let Some([only]) = policy.profile().algorithms() else {
+        return (token.sign(), keys());
+    };
+    let key = SigningKey::first(*only);
+    let keys = keys_of([&key]);
+    (token.clone().key(key).sign(), keys)
+}
+
 pub(crate) fn keys_of<'k>(keys: impl IntoIterator<Item = &'k SigningKey>) -> JwkSet {
     JwkSet::parse(jwk_set(keys).to_string().as_bytes()).unwrap()
 }
@@ -103,7 +113,8 @@ pub(crate) fn accepted(token: &Token) -> Principal {
 
 #[track_caller]
 pub(crate) fn accepted_by(policy: &Policy, token: &Token) -> Principal {
-    decide(&token.sign(), &keys(), policy).unwrap()
+    let (token, keys) = signed_for(policy, token);
+    decide(&token, &keys, policy).unwrap()
 }
 
 #[track_caller]
@@ -125,7 +136,8 @@ pub(crate) fn refused(token: &Token) -> InvalidToken {
 
 #[track_caller]
 pub(crate) fn refused_by(policy: &Policy, token: &Token) -> InvalidToken {
-    invalid(decide(&token.sign(), &keys(), policy))
+    let (token, keys) = signed_for(policy, token);
+    invalid(decide(&token, &keys, policy))
 }
 
 #[track_caller]

@@ -9,6 +9,7 @@
     reason = "an overflow in a test is a failed test"
 )]
 
+mod aws_alb;
 mod errors;
 mod fixture;
 mod generated;

@@ -109,6 +109,10 @@ fn each_profile_accepts_the_tokens_of_its_issuer() {
         let claims = token.claims();
         let mut names = profile.client_id_claims().iter();
         let client_id = names.find_map(|name| claims[name].as_str());
+        let client_id = match profile.is_of_load_balancer() {
+            true => Some("client"),
+            false => client_id,
+        };
         assert_eq!(principal.client_id(), client_id, "{profile}");
         let is_known = principal.kind() != PrincipalKind::Unknown;
         assert!(is_known || !profile.marks_machines(), "{profile}");
@@ -269,7 +273,8 @@ fn names_are_those_of_the_configuration() {
         Profile::from_str(name).unwrap_err();
     }
     let message = Profile::from_str("").unwrap_err().to_string();
-    let start = "not a profile: one of rfc9068, adfs, auth0, authentik, azure-b2c, clerk, ";
+    let start =
+        "not a profile: one of rfc9068, adfs, auth0, authentik, aws-alb, azure-b2c, clerk, ";
     assert!(message.starts_with(start), "{message}");
 }
 
@@ -791,11 +796,11 @@ fn t_clm_22_an_id_token_after_a_refresh_is_refused() {
     ] {
         for profile in Profile::ALL {
             let reason = refused_by(&by(*profile), &token);
-            // Okta's is told by what it lacks.
-            let expected = if *profile == Profile::Okta {
-                InvalidToken::ClaimMissing
-            } else {
-                InvalidToken::TypNotAccepted
+            // These are told by what they lack.
+            let expected = match profile {
+                Profile::AwsAlb => InvalidToken::AudMissing,
+                Profile::Okta => InvalidToken::ClaimMissing,
+                _ => InvalidToken::TypNotAccepted,
             };
             assert_eq!(reason, expected, "{profile}");
         }

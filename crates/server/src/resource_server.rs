@@ -87,7 +87,7 @@ impl ResourceServer {
         head: impl Into<RequestHead<'r>>,
         sources: &Sources,
     ) -> Result<Authenticated, Rejection> {
-        // INVARIANT: we admit only a JWS, whose three parts are base64url, so no other characters.
+        // INVARIANT: we admit only a JWS, whose three parts are base64url, so no other characters but `=`.
         let credentials = UncheckedCredentials::parse_from(head.into(), sources)?;
         let claimed = self.vouch(credentials.for_jws(), self.now()).await;
         match claimed.and_then(|claimed| Ok(claimed.proven(Evidence::NONE)?)) {

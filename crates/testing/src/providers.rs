@@ -111,6 +111,43 @@ fn authentik() -> Provider {
     }
 }
 
+/// As the documentation shows it: the claims are those of the provider's UserInfo endpoint, and the
+/// rest stands in the header.
+fn aws_alb() -> Provider {
+    let user = untyped(&json!({
+        "email": "alias@example.com", "name": "name", "sub": "1234567890",
+    }));
+    let user = user.without_claim("iat");
+    let cognito = json!({
+        "client_id": "client", "scope": "openid", "sub": "1234567890", "token_use": "access",
+    });
+    Provider {
+        profile: Profile::AwsAlb,
+        access: user
+            .clone()
+            .header("client", "client")
+            .header("signer", AUDIENCE),
+        client: Some("client"),
+        kind: USER,
+        others: vec![
+            // The access token and the ID token that the load balancer got, by the same issuer.
+            (untyped(&cognito), InvalidToken::AudMissing),
+            (
+                jwt(&json!({"aud": AUDIENCE, "sub": "1234567890"})),
+                InvalidToken::AudMissing,
+            ),
+            (
+                user.clone().header("client", "client"),
+                InvalidToken::AudMissing,
+            ),
+            (
+                user.header("signer", AUDIENCE).header("typ", "at+jwt"),
+                NO_ACCESS,
+            ),
+        ],
+    }
+}
+
 fn azure_b2c() -> Provider {
     let login = json!({
         "aud": AUDIENCE, "nonce": "n", "oid": "o", "sub": "user-1", "tfp": "B2C_1_signin",
@@ -442,6 +479,7 @@ pub fn all() -> Vec<Provider> {
     vec![
         adfs(),
         authentik(),
+        aws_alb(),
         azure_b2c(),
         clerk(),
         cloudflare_access(),

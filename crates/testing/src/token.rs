@@ -222,6 +222,17 @@ impl Token {
         self.parts().encode()
     }
 
+    /// Signs, and writes each part with padding (`=`), as AWS Application Load Balancers do against RFC
+    /// 7515 §2.
+    #[must_use]
+    pub fn sign_padded(&self) -> String {
+        let padded = |bytes: &[u8]| base64_simd::URL_SAFE.encode_to_string(bytes);
+        let header = padded(&self.header_bytes());
+        let signing_input = format!("{header}.{}", padded(&self.payload_bytes()));
+        let signature = self.key.sign(signing_input.as_bytes());
+        format!("{signing_input}.{}", padded(&signature))
+    }
+
     /// Signs, and returns the separate parts for surgery.
     #[must_use]
     pub fn parts(&self) -> Parts {

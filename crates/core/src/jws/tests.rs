@@ -38,9 +38,15 @@ const ONE_SPELLING: &str = "a character outside the alphabet of base64url is not
 /// for the claims.
 fn verdict(token: &str, keys: &JwkSet) -> Result<(), InvalidToken> {
     let parts = split(token)?;
+    let mut is_padded = false;
+    let mut decode = |part| decode(part, &mut is_padded);
     let header = decode(parts.header)?;
     decode(parts.payload)?;
     let signature = decode(parts.signature)?;
+    // As every policy refuses it except that of a load balancer.
+    if is_padded {
+        return Err(InvalidToken::Base64NotCanonical);
+    }
     let text = utf8(&header)?;
     let header = Header::parse(Tape::default().parse(text)?.root(text))?;
     only(&keys.select(&header)?).verify(parts.signing_input, &signature)

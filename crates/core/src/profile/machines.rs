@@ -26,6 +26,8 @@ pub(super) enum Machines {
     Unmarked,
     /// Every principal is a machine.
     All,
+    /// None is: every principal is a user.
+    None,
     Entra,
     Keycloak,
 }
@@ -87,6 +89,7 @@ impl Machines {
             }
             Self::Unmarked => PrincipalKind::Unknown,
             Self::All => PrincipalKind::Machine,
+            Self::None => PrincipalKind::User,
             Self::Entra => entra_kind(claims),
             Self::Keycloak => keycloak_kind(claims, client_id),
         }

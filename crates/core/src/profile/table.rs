@@ -1,5 +1,6 @@
 //! The table of profiles: one row for each issuer, from its own documentation.
 
+use crate::algorithm::Algorithm;
 use crate::jwk_set::KeyDocument;
 use crate::principal_kind::PrincipalKind::{Machine, Unknown};
 use crate::rows::rows;
@@ -81,6 +82,27 @@ rows! {
         client_id_claims: &["azp"],
         roles: &[&["groups"], &["roles"]],
         machines: Machines::ByClaim { users: "sid", machines: None },
+        ..COMMON
+    };
+
+    /// AWS Application Load Balancer: not the token of an issuer, but what a load balancer that
+    /// authenticates users says about them, in the field `X-Amzn-Oidc-Data`. Its parts are padded, it is
+    /// signed with ES256, and its header has the ARN of the load balancer in `signer`, which is compared
+    /// with `audiences`, and the client in `client`; `aud` is not read. `jwks_uri` must have `{kid}` in the
+    /// place of the key's name. All are users, and no token without `signer` is accepted.
+    AwsAlb = Row {
+        name: "aws-alb",
+        // "Signature verification": validate the `signer`, and where the keys are.
+        documentation: "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-authenticate-users.html",
+        types: Types::JwtAlone,
+        required_claims: &["sub"],
+        client_id_claims: &["client"],
+        has_scopes: false,
+        algorithms: Some(&[Algorithm::Es256]),
+        key_document: KeyDocument::PemByKid,
+        audience_claim: "signer",
+        is_of_load_balancer: true,
+        machines: Machines::None,
         ..COMMON
     };
 
@@ -463,8 +485,12 @@ pub(crate) struct Row {
     pub(super) client_id_claims: &'static [&'static str],
     /// Whether its tokens name scopes.
     pub(super) has_scopes: bool,
+    /// The only algorithms that its issuers use, if they are known.
+    pub(super) algorithms: Option<&'static [Algorithm]>,
     pub(super) key_document: KeyDocument,
     pub(super) audience_claim: &'static str,
+    /// Whether a load balancer writes its tokens: padded, with audience and client in the header.
+    pub(super) is_of_load_balancer: bool,
     pub(super) roles: &'static [&'static [&'static str]],
     pub(super) machines: Machines,
 }
@@ -486,8 +512,10 @@ pub(super) const COMMON: Row = Row {
     required_claims: &["sub", "iat"],
     client_id_claims: &[],
     has_scopes: true,
+    algorithms: None,
     key_document: KeyDocument::JwkSet,
     audience_claim: "aud",
+    is_of_load_balancer: false,
     roles: &[],
     machines: Machines::Unmarked,
 };
@@ -496,8 +524,10 @@ pub(super) const COMMON: Row = Row {
 pub(super) enum Types {
     AnyButOtherKinds,
     AtJwt,
-    /// `JWT`, or none.
+    /// `JWT`, or none; at most issuers also `at+jwt`, if they learn to write it.
     Jwt,
+    /// `JWT`, or none, and nothing else.
+    JwtAlone,
     /// RFC 7515 §4.1.9: `JOSE` says that a JWS has the compact form.
     JwtOrJose,
     JwtOrOkta,
