@@ -7,6 +7,7 @@ use bearward::IssuerState;
 use bearward::core::jwk::UnusableJwk;
 use bearward::core::limits::NAMELESS_KEYS;
 use bearward::explain::text::shown;
+use bearward::fetch::FetchError;
 use bearward::issuer::placeholder;
 use bearward_gateway::config::{Code, Config, Mistake, Mistakes, NO_KEY_FITS, ServerSettings};
 use serde_json::{Value, json};
@@ -50,7 +51,7 @@ impl Check {
         let issuers = running::run(async move |_| ask(&config).await)?;
         let strangers = issuers
             .iter()
-            .filter_map(|state| first_tenant(&server, state));
+            .filter_map(|state| first_tenant(&server, state).or_else(|| any_key(&server, state)));
         let strangers: Vec<_> = strangers.collect();
         let about_keys = issuers.iter().flat_map(|state| about_keys(&server, state));
         let about_keys = about_keys.chain(strangers.iter().cloned());
@@ -116,7 +117,11 @@ fn about_keys(server: &ServerSettings, state: &IssuerState) -> Vec<(&'static str
     let mut found = Vec::new();
     let policy = server.policy(issuer);
     let algorithms = || keys.algorithms.iter().copied();
-    if keys.is_usable && policy.is_some_and(|policy| !policy.allows_any(algorithms())) {
+    // Keys that are fetched one by one are not known yet.
+    if keys.is_usable
+        && !state.is_by_kid
+        && policy.is_some_and(|policy| !policy.allows_any(algorithms()))
+    {
         found.push((
             Code::Impossible.as_str(),
             format!("{issuer}: {NO_KEY_FITS}"),
@@ -149,9 +154,26 @@ fn first_tenant(server: &ServerSettings, state: &IssuerState) -> Option<(&'stati
     let name = server.issuers().find(is_tenant)?;
     let fetched = server.issuer(name).map_err(NoKeys::Issuer);
     let error = fetched
-        .and_then(|issuer| keys::fetched(issuer, name))
+        .and_then(|issuer| keys::fetched_for(issuer, name, NO_KEY))
         .err()?;
     Some((Code::Value.as_str(), error.to_string()))
+}
+
+/// Why keys that are fetched one by one cannot be fetched: asks for one that does not exist.
+fn any_key(server: &ServerSettings, state: &IssuerState) -> Option<(&'static str, String)> {
+    let name = &state.issuer;
+    let issuer = server.issuer(name).ok()?;
+    if !issuer.is_by_kid() {
+        return None;
+    }
+    match keys::fetched_for(issuer, name, NO_KEY) {
+        Ok(_) => None,
+        Err(NoKeys::Fetch {
+            error: FetchError::Status(403 | 404),
+            ..
+        }) => None,
+        Err(error) => Some((Code::Value.as_str(), error.to_string())),
+    }
 }
 
 /// Asks each issuer for its keys.
@@ -174,6 +196,9 @@ fn line(state: &IssuerState) -> String {
             format!(
                 "{issuer}  {count} {tenants}, whose keys are fetched when their tokens arrive\n"
             )
+        }
+        None if state.is_by_kid => {
+            format!("{issuer}  keys, each of which is fetched when its tokens arrive\n")
         }
         None if !keys.is_usable => format!("{issuer}  did not answer in time\n"),
         None => match keys.kids.len() {
@@ -237,6 +262,9 @@ fn list_of(mistakes: &Mistakes) -> Vec<Value> {
     };
     mistakes.iter().map(of_one).collect()
 }
+
+/// A UUID that is the name of no key (RFC 9562 §5.9).
+const NO_KEY: &str = "00000000-0000-0000-0000-000000000000";
 
 /// How long all issuers together may take.
 const PATIENCE: Duration = Duration::from_secs(15);

@@ -119,7 +119,7 @@ impl Explain {
         if self.issuer.is_none() && !self.keys.is_given() {
             return Ok(Keys::Unconfigured);
         }
-        keys_or_why(self.keys.load(policy))
+        keys_or_why(self.keys.load(policy, anatomy.token()))
     }
 }
 

@@ -12,6 +12,7 @@ use bearward::fetch::FetchError;
 use bearward::{BuildError, Issuer};
 use bearward_core::jwk::{SecretError, UnusableJwk, VerificationKey};
 use bearward_core::jwk_set::JwkSetError;
+use bearward_core::jws::UnverifiedJws;
 use bearward_core::{Algorithm, JwkSet, Policy};
 use bearward_gateway::config::{NEWLINE, ends_in_newline};
 
@@ -22,7 +23,8 @@ use crate::{files, running};
 #[derive(clap::Args)]
 #[command(next_help_heading = "Keys")]
 pub(crate) struct KeySource {
-    /// A JWK Set, in a file or at a URL [default: discovered from the issuer]
+    /// A JWK Set, in a file or at a URL [default: discovered from the issuer]; with the profile aws-alb,
+    /// a key as PEM, or the URL of each key with {kid} in it
     #[arg(long, value_name = "FILE|URL", conflicts_with = "secret")]
     jwks: Option<Location>,
     /// The static secret of an issuer that signs with HS256, HS384 or HS512; also set
@@ -40,8 +42,8 @@ impl KeySource {
         self.jwks.is_some() || self.secret.is_some()
     }
 
-    /// Gets the keys for this policy.
-    pub(crate) fn load(&self, policy: &Policy) -> Result<JwkSet, NoKeys> {
+    /// Gets the keys for this policy, or the one for this token if they are fetched one by one.
+    pub(crate) fn load(&self, policy: &Policy, token: &[u8]) -> Result<JwkSet, NoKeys> {
         if let Some(secret) = &self.secret {
             return secret.keys(policy.algorithms());
         }
@@ -52,13 +54,13 @@ impl KeySource {
         let keys = match &self.jwks {
             None => {
                 let issuer = Issuer::discover(policy.clone());
-                fetched(self.way.to(issuer)?, policy.issuer())
+                fetched(self.way.to(issuer)?, policy.issuer(), token)
             }
             Some(Location::File(_)) if self.way.is_given() => Err(NoKeys::NotFetched),
             Some(Location::File(path)) => parsed(path, policy),
             Some(Location::Url(url)) => {
                 let issuer = Issuer::jwks_uri(policy.clone(), url);
-                fetched(self.way.to(issuer)?, url)
+                fetched(self.way.to(issuer)?, url, token)
             }
         }?;
         let unusable = keys.unusable().iter();
@@ -177,11 +179,21 @@ fn read(path: &Path) -> Result<Vec<u8>, NoKeys> {
     })
 }
 
-/// Fetches an issuer's keys once.
-pub(crate) fn fetched(issuer: Issuer, from: &str) -> Result<JwkSet, NoKeys> {
+/// Fetches an issuer's keys once, or the key for this token if they are fetched one by one.
+pub(crate) fn fetched(issuer: Issuer, from: &str, token: &[u8]) -> Result<JwkSet, NoKeys> {
+    let jws = UnverifiedJws::parse(token).ok();
+    let kid = jws.as_ref().and_then(|jws| jws.header().kid());
+    fetched_for(issuer, from, kid.unwrap_or_default())
+}
+
+/// The same for a token with this `kid`.
+pub(crate) fn fetched_for(issuer: Issuer, from: &str, kid: &str) -> Result<JwkSet, NoKeys> {
     let transport = issuer.transport().map_err(BuildError::from);
     let transport = transport.map_err(NoKeys::Issuer)?;
-    let keys = running::block_on(issuer.fetch_keys(&transport));
+    let keys = match issuer.is_by_kid() {
+        true => running::block_on(issuer.fetch_key(kid, &transport)),
+        false => running::block_on(issuer.fetch_keys(&transport)),
+    };
     keys.map_err(NoKeys::Runtime)?.map_err(|error| {
         if let BuildError::Fetch(error) = error {
             let from = from.to_owned();

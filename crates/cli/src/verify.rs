@@ -34,6 +34,7 @@ use self::progress::Progress;
 ///
 /// `bearward reason` prints what a reason means; `bearward explain` shows every check of one token.
 /// Keys are fetched once, at the start: tokens signed with a key that appears later are `kid_unknown`.
+/// With the profile aws-alb only the key of a single token is fetched: for `-`, give a key in a file.
 #[derive(clap::Args)]
 #[command(after_long_help = help::sections([EXITS, help::ENVIRONMENT]))]
 #[command(verbatim_doc_comment)]
@@ -76,7 +77,8 @@ impl Verify {
             None => {
                 let issuer = self.issuer.as_deref().unwrap_or_default();
                 let policy = self.rules.policy(issuer, &self.audiences)?;
-                vec![(self.keys.load(&policy)?, policy)]
+                let keys = self.keys.load(&policy, self.token.as_encoded_bytes())?;
+                vec![(keys, policy)]
             }
         };
         let verifier = Verifier {
@@ -101,7 +103,7 @@ fn configured(file: &Path, token: &OsStr) -> Result<Vec<(JwkSet, Policy)>, Failu
     let issuers = server.issuers().map(|name| {
         let policy = server.policy(name).ok_or(BuildError::IssuerMissing)?;
         let keys = match token == "-" || named.as_deref() == Some(name) {
-            true => keys::fetched(server.issuer(name)?, name)?,
+            true => keys::fetched(server.issuer(name)?, name, token.as_encoded_bytes())?,
             false => JwkSet::from_secrets([]),
         };
         Ok((keys, policy))

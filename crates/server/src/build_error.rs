@@ -13,6 +13,16 @@ pub enum BuildError {
     /// An immediate fetch of the keys failed.
     #[error(transparent)]
     Fetch(#[from] FetchError),
+    /// The keys of the issuer are fetched one by one, and this is not the name of one: no UUID, or none at
+    /// all.
+    #[error("the keys of the issuer are fetched by the `kid` of a token, which must be a UUID")]
+    KeyByKid,
+    /// Keys that each have a URL of their own need one with `{kid}` in its path, and no other URL may have
+    /// that. They are kept in no snapshot.
+    #[error(
+        "key_uri: the profile aws-alb needs a key URL with {{kid}} in its path and no snapshot, and no other profile may have {{kid}}"
+    )]
+    KeyUri,
     /// There is no issuer.
     #[error("issuer_missing: no issuer is configured, so no token could be accepted")]
     IssuerMissing,
@@ -46,6 +56,7 @@ impl From<IssuerUrlError> for BuildError {
     fn from(error: IssuerUrlError) -> Self {
         match error {
             IssuerUrlError::NotAbsolute | IssuerUrlError::Parts => Self::Url,
+            IssuerUrlError::Placeholder => Self::KeyUri,
             IssuerUrlError::Scheme | IssuerUrlError::UserInfo => Self::UrlScheme,
         }
     }

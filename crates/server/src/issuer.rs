@@ -11,9 +11,9 @@ use crate::clock::Clock;
 use crate::fetch::{
     Authorization, Egress, FetchError, HttpTransport, HttpTransportError, Transport,
 };
-use crate::issuer_url::{IssuerUrl, PlainHttp};
+use crate::issuer_url::{IssuerUrl, KeyUri, PlainHttp};
 use crate::key_source::{Found, KeySource, Location};
-use crate::key_store::{KeyStore, Origin, TenantKeys, Tenants};
+use crate::key_store::{KeyStore, KidKeys, Origin, TenantKeys, Tenants};
 use crate::schedule::Freshness;
 
 /// An issuer whose access tokens are accepted.
@@ -52,6 +52,10 @@ impl Issuer {
     }
 
     /// An issuer whose JWK Set is at a known URL.
+    ///
+    /// Under [`Profile::AwsAlb`](bearward_core::Profile::AwsAlb), the URL of each key, with `{kid}` in the place of its name. A key is
+    /// fetched when the first token with its `kid` arrives, as PEM. At most 64 keys are held at a time, and
+    /// unknown ones trigger as many fetches as those of any other issuer.
     pub fn jwks_uri(policy: Policy, url: impl Into<String>) -> Self {
         Self::new(policy, KeysFrom::JwksUri(url.into()))
     }
@@ -151,7 +155,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// [`BuildError`] if a URL cannot be used, or [`BuildError::Fetch`] if fetching the keys fails.
+    /// [`BuildError`] if a URL cannot be used, [`BuildError::Fetch`] if fetching the keys fails, or
+    /// [`BuildError::KeyByKid`] if each key has a URL of its own: see [`Issuer::fetch_key`].
     pub async fn fetch_keys(self, transport: &dyn Transport) -> Result<JwkSet, BuildError> {
         let Some(source) = self.key_source()? else {
             return match self.keys {
@@ -159,9 +164,38 @@ impl Issuer {
                 KeysFrom::Discovery | KeysFrom::JwksUri(_) => Err(BuildError::IssuerMissing),
             };
         };
+        if source.document.is_by_kid() {
+            return Err(BuildError::KeyByKid);
+        }
         let fetched = source.fetch(transport, &mut Found::default()).await?;
         let (_, keys) = fetched.keys.ok_or(FetchError::Status(304))?;
         Ok(keys)
+    }
+
+    /// Fetches the key with this `kid` once, as [`Issuer::fetch_keys`] does for all keys of other issuers.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] if a URL cannot be used, [`BuildError::KeyByKid`] if the keys of this issuer have no
+    /// URLs of their own or the `kid` is not a UUID, or [`BuildError::Fetch`] if fetching the key fails.
+    pub async fn fetch_key(
+        self,
+        kid: &str,
+        transport: &dyn Transport,
+    ) -> Result<JwkSet, BuildError> {
+        let source = self.key_source()?.ok_or(BuildError::KeyByKid)?;
+        let url = source.url_of(kid).ok_or(BuildError::KeyByKid)?;
+        let fetched = source.fetch_at(transport, url).await?;
+        let (_, keys) = fetched.keys.ok_or(FetchError::Status(304))?;
+        Ok(keys)
+    }
+
+    /// Whether its keys are fetched one by one: see [`Issuer::fetch_key`].
+    #[must_use]
+    pub fn is_by_kid(&self) -> bool {
+        let is_static = matches!(self.keys, KeysFrom::Static(_));
+        let mut policies = self.policies.iter();
+        !is_static && policies.any(|policy| policy.profile().key_document().is_by_kid())
     }
 
     /// Returns the keys, kept fresh from now on. Reuses a store from `kept` if it has the same
@@ -190,6 +224,11 @@ impl Issuer {
                 };
                 match kept.iter().find(|keys| keys.is_of(&origin)) {
                     Some(keys) => Arc::clone(keys),
+                    None if origin.source.document.is_by_kid() => {
+                        let transport = transport(&origin.egress)?;
+                        let keys = KidKeys::start(origin, transport, clock);
+                        Arc::new(KeyStore::ByKid(keys))
+                    }
                     None => {
                         let transport = transport(&origin.egress)?;
                         let former = kept.iter().find_map(|keys| keys.known_for(&origin));
@@ -272,8 +311,18 @@ impl Issuer {
         let policy = self.policies.first().ok_or(BuildError::IssuerMissing)?;
         let has_internal_origin = self.internal_origin.is_some();
         let plain_http = self.plain_http.of_public_urls(has_internal_origin);
+        let is_by_kid = self.is_by_kid();
+        let is_odd = |policy: &Policy| policy.profile().key_document().is_by_kid() != is_by_kid;
         let location = match &self.keys {
             KeysFrom::Static(_) => return Ok(None),
+            KeysFrom::JwksUri(url)
+                if is_by_kid && self.snapshot.is_none() && !self.policies.iter().any(is_odd) =>
+            {
+                Location::KeyUri(KeyUri::parse(url, plain_http)?)
+            }
+            KeysFrom::Discovery | KeysFrom::JwksUri(_) if is_by_kid => {
+                return Err(BuildError::KeyUri);
+            }
             KeysFrom::Discovery => {
                 Location::Discovery(IssuerUrl::Issuer.parse(policy.issuer(), plain_http)?)
             }

@@ -11,7 +11,7 @@ use crate::discovery;
 use crate::fetch::{
     self, Answer, Authorization, DiscoveryFailures, FetchError, Get, TIMEOUT, Transport, max_age,
 };
-use crate::issuer_url::PlainHttp;
+use crate::issuer_url::{KeyUri, PlainHttp};
 use crate::sync::{Instant, timeout};
 
 /// The source of an issuer's keys.
@@ -33,6 +33,8 @@ pub(crate) enum Location {
     Discovery(Url),
     /// The URL of the JWK Set.
     JwksUri(Url),
+    /// The URL of each key.
+    KeyUri(KeyUri),
 }
 
 /// The result of a flight.
@@ -72,6 +74,25 @@ impl KeySource {
         outcome
     }
 
+    /// Fetches the only document with a key, within [`TIMEOUT`].
+    pub(crate) async fn fetch_at(
+        &self,
+        transport: &dyn Transport,
+        url: Url,
+    ) -> Result<Fetched, FetchError> {
+        // A key is as short as its entity tag.
+        let outcome = timeout(TIMEOUT, self.jwk_set(transport, url, &mut None)).await;
+        outcome.unwrap_or(Err(FetchError::Timeout))
+    }
+
+    /// The URL of the key with this `kid`, if each has one and this may be a `kid`.
+    pub(crate) fn url_of(&self, kid: &str) -> Option<Url> {
+        match &self.location {
+            Location::KeyUri(uri) => uri.of(kid),
+            Location::Discovery(_) | Location::JwksUri(_) => None,
+        }
+    }
+
     /// Whether both are the same documents of the same issuer, whatever credentials they take.
     pub(crate) fn is_same_place(&self, other: &Self) -> bool {
         let authorization = other.authorization.clone();
@@ -85,6 +106,7 @@ impl KeySource {
     pub(crate) fn url(&self) -> &Url {
         match &self.location {
             Location::Discovery(url) | Location::JwksUri(url) => url,
+            Location::KeyUri(uri) => &uri.sample,
         }
     }
 
@@ -96,6 +118,8 @@ impl KeySource {
         let issuer = match &self.location {
             Location::JwksUri(url) => return Ok(url.clone()),
             Location::Discovery(issuer) => issuer,
+            // Only `fetch_at` fetches from there.
+            Location::KeyUri(_) => return Err(FetchError::UrlScheme),
         };
         let known = found.jwks_uri.as_ref();
         if let Some((url, _)) = known.filter(|(_, at)| at.elapsed() < METADATA_TTL) {

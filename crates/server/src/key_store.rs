@@ -24,13 +24,17 @@ use crate::sync::{
     watch,
 };
 
+mod by_kid;
 mod tenants;
 
+pub(crate) use self::by_kid::KidKeys;
 pub(crate) use self::tenants::{TenantKeys, Tenants};
 
 /// The keys of one issuer.
 #[derive(Debug)]
 pub(crate) enum KeyStore {
+    /// Fetched one by one, as tokens name them.
+    ByKid(KidKeys),
     /// From configuration; they never change.
     Static(JwkSet),
     /// Fetched repeatedly.
@@ -240,14 +244,20 @@ impl KeyStore {
     pub(crate) const fn tenants(&self) -> Option<&Arc<Tenants>> {
         match self {
             Self::Tenant(tenant) => Some(&tenant.tenants),
-            Self::Fetched(_) | Self::Static(_) => None,
+            Self::ByKid(_) | Self::Fetched(_) | Self::Static(_) => None,
         }
+    }
+
+    /// Whether the keys are fetched one by one, when tokens name them.
+    pub(crate) const fn is_by_kid(&self) -> bool {
+        matches!(self, Self::ByKid(_))
     }
 
     /// Whether the store has this origin.
     pub(crate) fn is_of(&self, origin: &Origin) -> bool {
         match self {
             Self::Static(_) => false,
+            Self::ByKid(keys) => *keys.origin == *origin,
             Self::Fetched(keys) => *keys.origin == *origin,
             Self::Tenant(tenant) => *tenant.origin == *origin,
         }
@@ -266,7 +276,8 @@ impl KeyStore {
                     gone: keys.shared.schedule().gone(),
                 })
             }
-            Self::Fetched(_) | Self::Static(_) | Self::Tenant(_) => None,
+            // A key comes back with the next token that names it.
+            Self::ByKid(_) | Self::Fetched(_) | Self::Static(_) | Self::Tenant(_) => None,
         }
     }
 
@@ -275,6 +286,7 @@ impl KeyStore {
     pub(crate) fn is_current(&self, selected: &Selected) -> bool {
         match self {
             Self::Static(_) => true,
+            Self::ByKid(keys) => keys.is_current(selected),
             Self::Fetched(keys) => keys.is_current(selected),
             Self::Tenant(tenant) => tenant.is_current(selected),
         }
@@ -302,6 +314,7 @@ impl KeyStore {
                     Box::pin(keys.shared.wait(header, is_plausible)).await
                 }
             },
+            Self::ByKid(keys) => Box::pin(keys.select(header, is_plausible)).await,
             Self::Tenant(tenant) => Box::pin(tenant.select(header, is_plausible)).await,
         }
     }
@@ -318,7 +331,8 @@ impl KeyStore {
         is_plausible: impl Fn() -> bool,
     ) -> Option<Replaced> {
         match self {
-            Self::Static(_) => None,
+            // A key that has a URL of its own never changes.
+            Self::ByKid(_) | Self::Static(_) => None,
             Self::Fetched(keys) => keys.replacement(header, tried, is_plausible).await,
             Self::Tenant(tenant) => {
                 let keys = tenant.started()?;
@@ -330,7 +344,7 @@ impl KeyStore {
     /// The keys verified the token for which they were fetched.
     pub(crate) fn brought(&self, replaced: &Replaced) {
         match self {
-            Self::Static(_) => {}
+            Self::ByKid(_) | Self::Static(_) => {}
             Self::Fetched(keys) => keys.brought(replaced),
             Self::Tenant(tenant) => {
                 if let Some(keys) = tenant.started() {
@@ -342,9 +356,11 @@ impl KeyStore {
 
     /// A token was valid with these keys.
     #[inline]
-    pub(crate) fn mark_used(&self) {
-        if let Self::Tenant(tenant) = self {
-            tenant.mark_used();
+    pub(crate) fn mark_used(&self, selected: &Selected) {
+        match self {
+            Self::ByKid(keys) => keys.mark_used(selected),
+            Self::Tenant(tenant) => tenant.mark_used(),
+            Self::Fetched(_) | Self::Static(_) => {}
         }
     }
 
@@ -373,6 +389,7 @@ impl KeyStore {
                 failed_fetches: 0,
                 last_error: None,
             },
+            Self::ByKid(keys) => keys.state(),
             Self::Fetched(keys) => keys.state(),
             Self::Tenant(tenant) => tenant.tenants.state(),
         }

@@ -180,6 +180,7 @@ impl ResourceServer {
                 issuer: issuer.to_string(),
                 keys: trusted.keys.state(),
                 tenants: tenants.map(|_| 0),
+                is_by_kid: trusted.keys.is_by_kid(),
             });
             state.tenants = state.tenants.map(|count| count.saturating_add(1));
         }
@@ -240,7 +241,7 @@ impl ResourceServer {
                 }
             },
         };
-        trusted.keys.mark_used();
+        trusted.keys.mark_used(&selected);
         // We do not cache bound tokens: they are always refused, because there is no evidence yet.
         let cache = self.0.cache.as_ref();
         if let Some(cache) = cache.filter(|_| claimed.confirmation().is_none()) {
@@ -339,14 +340,18 @@ pub struct IssuerState {
     /// For an issuer with a placeholder: how many tenants it has. `keys` is the state of those whose
     /// tokens have arrived, together.
     pub tenants: Option<usize>,
+    /// Whether its keys are fetched one by one, when tokens name them. `keys` is the state of those that
+    /// are held, together.
+    pub is_by_kid: bool,
 }
 
 impl IssuerState {
-    /// Whether its tokens can be verified now. The keys of tenants are fetched when their tokens
-    /// arrive, and anybody can send a token that names one, so they decide nothing.
+    /// Whether its tokens can be verified now. The keys of tenants, and those that are fetched one by
+    /// one, are fetched when their tokens arrive, and anybody can send a token that names one, so they
+    /// decide nothing.
     #[must_use]
     pub const fn is_ready(&self) -> bool {
-        self.tenants.is_some() || self.keys.is_usable
+        self.tenants.is_some() || self.is_by_kid || self.keys.is_usable
     }
 }
 

@@ -12,6 +12,10 @@ use bearward_core::limits::KID_BYTES;
 
 use crate::sync::{Instant, Mutex, MutexGuard};
 
+mod by_kid;
+
+pub(crate) use self::by_kid::{KidPlan, KidSchedule};
+
 /// The time limits for keys, each with its default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Freshness {
@@ -366,6 +370,10 @@ impl GoneKids {
 struct AbsentKids(VecDeque<(Box<str>, Instant)>);
 
 impl AbsentKids {
+    const fn new() -> Self {
+        Self(VecDeque::new())
+    }
+
     fn contains(&mut self, kid: &str, now: Instant) -> bool {
         while self.0.front().is_some_and(|(_, until)| *until <= now) {
             self.0.pop_front();

@@ -13,6 +13,7 @@
 
 mod authorize;
 mod build;
+mod by_kid;
 mod clock;
 mod discovery;
 mod egress;

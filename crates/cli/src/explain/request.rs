@@ -152,9 +152,12 @@ fn asked(config: &Config, anatomy: Option<&Anatomy<'_>>, clock: Clock) -> Result
     let policy = config.server.policy(name);
     let policy = policy.ok_or(bearward::BuildError::IssuerMissing)?;
     // No keys are fetched from an issuer that is not configured.
-    let keys = match anatomy.is_some_and(Anatomy::is_jws) && known.is_some() {
-        true => keys_or_why(keys::fetched(config.server.issuer(name)?, name))?,
-        false => Keys::Unneeded,
+    let keys = match anatomy.filter(|anatomy| anatomy.is_jws() && known.is_some()) {
+        Some(anatomy) => {
+            let issuer = config.server.issuer(name)?;
+            keys_or_why(keys::fetched(issuer, name, anatomy.token()))?
+        }
+        None => Keys::Unneeded,
     };
     let issuers = config.server.issuers().map(str::to_owned);
     Ok(Asked::new(policy, keys, clock.now()).configured(issuers))

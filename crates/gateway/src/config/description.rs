@@ -97,7 +97,7 @@ table! {
         required_claims: Texts = optional("Claims that each token must have, in addition to those of the profile. Names are taken literally, so these are claims at the top."),
         leeway: Duration = defaulted("30s", "The tolerance for differences between clocks, `300s` at most."),
         max_lifetime: Option<Duration> = optional("The longest lifetime, `exp` − `iat`, that a token may have. Default: no limit."),
-        jwks_uri: Text = optional("The URL of the JWK Set, instead of discovery."),
+        jwks_uri: Text = optional("The URL of the JWK Set, instead of discovery. With the profile `aws-alb`, which needs it: the URL of each key, with `{kid}` in its path in the place of the key's name. A key is fetched when the first token with its `kid` arrives, and at most 64 are held at a time; so they decide nothing about `/readyz`, and `snapshot` cannot be used."),
         jwks_file: Text = optional("A file with the JWK Set, instead of discovery. Nothing is fetched."),
         secret: Hidden = optional("A reference to the static secret of an issuer that signs with HMAC, never the secret itself. Every byte of a file is part of the secret."),
         internal_origin: Text = optional("The origin (scheme, host and port) under which this machine reaches the issuer, if it is not the public one. Every request to the issuer's host goes there, whether its metadata says http or https, with the public name in `Host` and `X-Forwarded-Proto`."),

@@ -272,12 +272,20 @@ impl IssuerSettings {
             check_url(fields, url, origin, plain_http);
         }
         let plain_http_in_public = plain_http.of_public_urls(fields.has(&ISSUER.internal_origin));
-        if let (Some(issuer), Some(Keys::Discovery)) = (names.first(), &keys) {
+        let is_by_kid = ISSUER.profile.read(fields).key_document().is_by_kid();
+        let is_discovered = matches!(keys, Some(Keys::Discovery)) && !is_by_kid;
+        if let (Some(issuer), true) = (names.first(), is_discovered) {
             check_issuer(fields, issuer, plain_http_in_public);
         }
         if let Some(uri) = ISSUER.jwks_uri.read(fields) {
-            let url = (IssuerUrl::JwksUri, &*ISSUER.jwks_uri);
-            check_url(fields, url, &uri, plain_http_in_public);
+            let kind = match is_by_kid {
+                true => IssuerUrl::KeyUri,
+                false => IssuerUrl::JwksUri,
+            };
+            check_url(fields, (kind, &ISSUER.jwks_uri), &uri, plain_http_in_public);
+        }
+        if is_by_kid {
+            check_by_kid(fields);
         }
         let snapshot = ISSUER.snapshot.read(fields);
         let egress = egress::read(fields, surroundings);
@@ -650,6 +658,24 @@ fn check_issuer(fields: &Given<'_>, issuer: &At<&str>, plain_http: PlainHttp) {
     check_url(fields, url, &issuer, plain_http);
 }
 
+/// Checks an issuer whose keys are fetched one by one.
+fn check_by_kid(fields: &Given<'_>) {
+    let others: [&Field; 3] = [&ISSUER.jwks_file, &ISSUER.secret, &ISSUER.snapshot];
+    for key in others.into_iter().filter(|key| fields.has(key)) {
+        let message = format!("`{key}` cannot be used with the profile aws-alb");
+        let help = "each key is fetched when the first of its tokens arrives";
+        fields.report(Code::Value, key, message, help);
+    }
+    if !fields.has(&ISSUER.jwks_uri) {
+        let message = "the profile aws-alb needs `jwks_uri`, the URL of each key";
+        fields.report(Code::Missing, &ISSUER.profile, message, KEY_URI);
+    }
+}
+
+/// Where the keys of load balancers are.
+const KEY_URI: &str =
+    "add `jwks_uri = \"https://public-keys.auth.elb.REGION.amazonaws.com/{kid}\"`";
+
 /// Checks a URL that keys may be fetched from.
 fn check_url(
     fields: &Given<'_>,
@@ -667,6 +693,16 @@ fn check_url(
             Code::Value,
             "is not an absolute URL",
             "write a URL that begins with https://",
+        ),
+        IssuerUrlError::Placeholder if url == IssuerUrl::KeyUri => (
+            Code::Value,
+            "needs {kid} in its path, once, in the place of the name of a key",
+            "such as https://public-keys.auth.elb.REGION.amazonaws.com/{kid}",
+        ),
+        IssuerUrlError::Placeholder => (
+            Code::Value,
+            "has {kid} in it, which only the profile aws-alb may have",
+            "add `profile = \"aws-alb\"`, or write the URL of a JWK Set",
         ),
         IssuerUrlError::Scheme => (
             Code::UrlScheme,

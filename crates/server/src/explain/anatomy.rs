@@ -17,6 +17,9 @@ pub struct Anatomy<'t> {
     pub(crate) pasted: Option<Pasted>,
     /// The number of parts between dots.
     pub(crate) parts: usize,
+    /// Whether each part has its padding, as load balancers write tokens. The following parts are without
+    /// it then.
+    pub(crate) is_padded: bool,
     pub(crate) header_part: &'t [u8],
     pub(crate) payload_part: &'t [u8],
     pub(crate) signature_part: &'t [u8],
@@ -33,13 +36,20 @@ impl<'t> Anatomy<'t> {
         let (token, pasted) = Pasted::take_off(given);
         let mut parts = token.split(|byte| *byte == b'.');
         let mut next = || parts.next().unwrap_or_default();
-        let (header_part, payload_part, signature_part) = (next(), next(), next());
+        let parts_given = [next(), next(), next()];
+        let is_padded = parts_given.iter().any(|part| part.ends_with(b"="))
+            && parts_given.iter().all(|part| part.len().is_multiple_of(4));
+        let [header_part, payload_part, signature_part] = match is_padded {
+            true => parts_given.map(without_padding),
+            false => parts_given,
+        };
         let dots = token.iter().filter(|byte| **byte == b'.').count();
         let mut anatomy = Self {
             given,
             token,
             pasted,
             parts: dots.saturating_add(1),
+            is_padded,
             header_part,
             payload_part,
             signature_part,
@@ -51,6 +61,12 @@ impl<'t> Anatomy<'t> {
             anatomy.payload = Members::of(payload_part);
         }
         anatomy
+    }
+
+    /// The input without surrounding text.
+    #[must_use]
+    pub const fn token(&self) -> &'t [u8] {
+        self.token
     }
 
     /// The unverified issuer that the payload names, to choose the configuration for the explanation.
@@ -72,6 +88,12 @@ impl<'t> Anatomy<'t> {
             && !self.header_part.is_empty()
             && !self.payload_part.is_empty()
     }
+}
+
+/// A part without its padding, of which there are at most two characters.
+fn without_padding(part: &[u8]) -> &[u8] {
+    let once = part.strip_suffix(b"=").unwrap_or(part);
+    once.strip_suffix(b"=").unwrap_or(once)
 }
 
 impl fmt::Debug for Anatomy<'_> {

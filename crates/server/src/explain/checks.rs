@@ -17,7 +17,7 @@ pub(crate) fn all(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {
         within("size", anatomy.token.len(), limits::TOKEN_BYTES),
         shape(anatomy),
         header_size(anatomy),
-        base64url(anatomy),
+        base64url(anatomy, asked),
         json("header JSON", anatomy),
     ];
     checks.extend(header::checks(anatomy, asked));
@@ -82,7 +82,7 @@ fn shape(anatomy: &Anatomy<'_>) -> Check {
     Check::new("shape", "three parts, two dots", (found, verdict))
 }
 
-fn base64url(anatomy: &Anatomy<'_>) -> Check {
+fn base64url(anatomy: &Anatomy<'_>, asked: &Asked) -> Check {
     let parts = [
         ("header", anatomy.header_part),
         ("payload", anatomy.payload_part),
@@ -92,15 +92,27 @@ fn base64url(anatomy: &Anatomy<'_>) -> Check {
     let not_canonical = Err(InvalidToken::Base64NotCanonical);
     let is_odd = |part: &[u8]| probe::form(&probe::with_signature(part)) == not_canonical;
     let odd = parts.iter().find(|(_, part)| is_odd(part));
+    let may_be_padded = asked.policy.profile().is_of_load_balancer();
     let (found, verdict) = match odd {
         _ if !anatomy.is_jws() => ("not examined".to_owned(), Verdict::Unchecked),
         Some((name, part)) => (
             format!("{name}: {}", oddity(part)),
             Verdict::of(not_canonical),
         ),
+        None if anatomy.is_padded => {
+            let verdict = match may_be_padded {
+                true => Verdict::Ok,
+                false => Verdict::of(not_canonical),
+            };
+            ("canonical, with padding (=)".to_owned(), verdict)
+        }
         None => ("canonical".to_owned(), Verdict::Ok),
     };
-    Check::new("base64url", "canonical, without padding", (found, verdict))
+    let expected = match may_be_padded {
+        true => "canonical, with padding in every part or in none",
+        false => "canonical, without padding",
+    };
+    Check::new("base64url", expected, (found, verdict))
 }
 
 /// Describes why a part is not canonical base64url.

@@ -45,6 +45,7 @@ pub(crate) fn rules(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {
         let mut answers = asked.policy.danger_unverified_rules(jws, asked.now);
         answers.find_map(|(of, answer)| (of == rule).then_some(answer))
     };
+    let is_of_load_balancer = asked.policy.profile().is_of_load_balancer();
     let rules = Rule::ALL.iter().copied();
     rules
         .filter_map(|rule| {
@@ -53,6 +54,10 @@ pub(crate) fn rules(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {
                 return Some(Check::unreadable(name, expected));
             };
             let answer = answer(rule);
+            let claims = match (rule, &anatomy.header) {
+                (Rule::Audience | Rule::ClientId, Some(header)) if is_of_load_balancer => header,
+                _ => claims,
+            };
             let found = found(rule, claims, asked, answer);
             Some(Check::new(
                 name,

@@ -45,13 +45,25 @@ pub(crate) fn object(members: &[(&str, &str)]) -> Vec<u8> {
         .into_bytes()
 }
 
-/// The token's payload with a valid header that has the token's `typ`, on which some rules about
-/// the payload depend.
+/// The token's payload with a valid header that has the token's `typ`, `signer` and `client`, on which
+/// some rules about the payload depend.
 pub(crate) fn payload(anatomy: &Anatomy<'_>) -> Vec<u8> {
     let typ = anatomy.header.as_ref().and_then(|header| header.get("typ"));
     let typ = typ.filter(|typ| typ.starts_with('"'));
     let mut members = vec![("alg", GOOD_ALG)];
     members.extend(typ.map(|typ| ("typ", typ)));
+    for name in ["signer", "client"] {
+        let value = anatomy.header.as_ref().and_then(|header| header.get(name));
+        // An object or a list may be malformed within, and is of the wrong type as much as a number.
+        let value = value.map(|value| {
+            if value.starts_with(['{', '[']) {
+                "0"
+            } else {
+                value
+            }
+        });
+        members.extend(value.map(|value| (name, value)));
+    }
     token(&object(&members), anatomy.payload_part, b"")
 }
 

@@ -26,7 +26,11 @@ pub(crate) fn hints(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<String> {
         hints.extend(kind(header, payload).map(str::to_owned));
         hints.extend(profile(header, payload, asked));
         hints.extend(issuer(payload, asked));
-        hints.extend(audience(payload, asked));
+        let has_audience = match asked.policy.profile().is_of_load_balancer() {
+            true => header,
+            false => payload,
+        };
+        hints.extend(audience(has_audience, asked));
     }
     hints
 }
@@ -98,11 +102,17 @@ fn profile(header: &Members, payload: &Members, asked: &Asked) -> Option<String>
     // As access tokens do.
     let names_access =
         payload.has_any(Profile::Generic.client_id_claims()) || payload.has_any(&["scope", "scp"]);
-    if asked.policy.profile() != Profile::Rfc9068 || !is_foreign || !names_access {
+    // What a load balancer says about a user.
+    let is_of_load_balancer = header.has("signer");
+    let is_recognised = names_access || is_of_load_balancer;
+    if asked.policy.profile() != Profile::Rfc9068 || !is_foreign || !is_recognised {
         return None;
     }
     let issuer = payload.string("iss").unwrap_or_default();
-    let profile = Profile::of_issuer(&issuer).unwrap_or(Profile::Generic);
+    let profile = match is_of_load_balancer {
+        true => Profile::AwsAlb,
+        false => Profile::of_issuer(&issuer).unwrap_or(Profile::Generic),
+    };
     let remedy = if asked.is_configured() {
         format!("profile = \"{profile}\" for this issuer")
     } else {
