@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod alb;
 mod deploy;
 mod egress;
 mod explain;

@@ -131,8 +131,8 @@ impl LoadBalancer {
         let text = |member: Option<Value<'_>>, otherwise| match member.and_then(Value::non_null) {
             None => Ok(None),
             Some(member) => {
-                let text = member.as_str().ok_or(otherwise)?;
-                Ok(Some(Box::from(&*text)).filter(|text: &Box<str>| !text.is_empty()))
+                let text = Some(member.as_str().ok_or(otherwise)?);
+                Ok(text.filter(|text| !text.is_empty()).map(Box::from))
             }
         };
         let signer = text(signer, InvalidToken::AudType);

@@ -18,7 +18,7 @@ use crate::algorithm::Algorithm;
 use crate::header::Header;
 use crate::jwk::{Jwk, JwkFault, LeftOut, UnusableJwk, Use, VerificationKey};
 use crate::limits;
-use crate::pem;
+use crate::pem::{self, PemError};
 use crate::rejection::InvalidToken;
 
 /// The usable keys of one issuer, parsed.
@@ -281,6 +281,7 @@ impl KeyDocument {
                 Err(JwkSetError::NoUsableKey(_)) => JwkSet::parse(document),
                 parsed => parsed,
             },
+            Self::PemByKid if document.len() > limits::DOCUMENT_BYTES => Err(JwkSetError::TooLarge),
             Self::PemByKid => {
                 let mut set = JwkSet::empty();
                 set.add([None; 3], [pem::parse(document)?]);
@@ -451,6 +452,15 @@ pub enum JwkSetError {
         limits::JWK_SET_KEYS
     )]
     TooManyKeys,
+}
+
+impl From<PemError> for JwkSetError {
+    fn from(error: PemError) -> Self {
+        match error {
+            PemError::NotAPem => Self::NotAPem,
+            PemError::NotP256 => Self::NotP256,
+        }
+    }
 }
 
 /// What is shown of an issuer's text.

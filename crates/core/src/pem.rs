@@ -9,29 +9,32 @@
 use base64_simd::STANDARD;
 
 use crate::jwk::VerificationKey;
-use crate::jwk_set::JwkSetError;
-use crate::limits;
+
+/// Why a document is not such a key.
+pub(crate) enum PemError {
+    /// Not exactly one block `PUBLIC KEY`.
+    NotAPem,
+    /// Another public key.
+    NotP256,
+}
 
 /// The key of a document that is exactly one PEM block. Text around the block is refused: it might be
 /// another key, or the page of a proxy.
-pub(crate) fn parse(document: &[u8]) -> Result<VerificationKey, JwkSetError> {
-    if document.len() > limits::DOCUMENT_BYTES {
-        return Err(JwkSetError::TooLarge);
-    }
-    let text = str::from_utf8(document).map_err(|_| JwkSetError::NotAPem)?;
+pub(crate) fn parse(document: &[u8]) -> Result<VerificationKey, PemError> {
+    let text = str::from_utf8(document).map_err(|_| PemError::NotAPem)?;
     let block = text.trim_ascii().strip_prefix(BEGIN);
     let base64 = block.and_then(|block| block.strip_suffix(END));
     // A second block would have `-`, which is not in the alphabet.
-    let base64 = base64.ok_or(JwkSetError::NotAPem)?;
+    let base64 = base64.ok_or(PemError::NotAPem)?;
     let base64: Vec<u8> = base64
         .bytes()
         .filter(|byte| !b"\r\n".contains(byte))
         .collect();
     let der = STANDARD
         .decode_to_vec(base64)
-        .map_err(|_| JwkSetError::NotAPem)?;
-    let point = der.strip_prefix(P256_PREFIX).ok_or(JwkSetError::NotP256)?;
-    VerificationKey::p256(point).ok_or(JwkSetError::NotP256)
+        .map_err(|_| PemError::NotAPem)?;
+    let point = der.strip_prefix(P256_PREFIX).ok_or(PemError::NotP256)?;
+    VerificationKey::p256(point).ok_or(PemError::NotP256)
 }
 
 const BEGIN: &str = "-----BEGIN PUBLIC KEY-----";

@@ -1648,6 +1648,68 @@ fn a_trust_domain_is_an_issuer_whose_keys_are_somewhere_else() {
     assert_eq!(document.get("authorization_servers"), None);
 }
 
+/// The good issuer as a load balancer with these further lines.
+fn behind_alb(lines: &str) -> String {
+    let profile = format!("[[issuers]]\nprofile = 'aws-alb'\n{lines}");
+    GOOD.replacen("[[issuers]]", &profile, 1)
+}
+
+#[tokio::test]
+async fn keys_by_kid_need_a_url_with_the_placeholder() {
+    let uri = "jwks_uri = 'https://public-keys.auth.elb.eu-west-1.amazonaws.com/{kid}'";
+    let config = parse(&behind_alb(uri)).expect("no mistake");
+    assert!(config.warnings.is_empty(), "{}", config.warnings);
+    let server = config.resource_server().expect("a server");
+    assert!(server.is_ready());
+    for (lines, expected) in [
+        (String::new(), &["missing 3:1"][..]),
+        (
+            "jwks_uri = 'https://keys.example/'".to_owned(),
+            &["value 4:12"],
+        ),
+        (
+            "jwks_uri = 'https://keys.example/{KID}'".to_owned(),
+            &["value 4:12"],
+        ),
+        (
+            "jwks_uri = 'https://keys.example/{kid}/{kid}'".to_owned(),
+            &["value 4:12"],
+        ),
+        (
+            "jwks_uri = 'https://{kid}.example/'".to_owned(),
+            &["value 4:12"],
+        ),
+        (
+            "jwks_uri = 'https://keys.example/?k={kid}'".to_owned(),
+            &["value 4:12"],
+        ),
+        (
+            "jwks_uri = 'http://keys.example/{kid}'".to_owned(),
+            &["url_scheme 4:12"],
+        ),
+        (format!("{uri}\nsnapshot = 'keys.json'"), &["value 5:1"]),
+        (format!("{uri}\nalgorithms = ['RS256']"), &["value 5:1"]),
+    ] {
+        assert_eq!(mistakes(&behind_alb(&lines)), expected, "{lines}");
+    }
+    // Under every other profile it is no placeholder.
+    for profile in ["rfc9068", "cognito", "spiffe"] {
+        let other = behind_alb(uri).replace("aws-alb", profile);
+        assert_eq!(mistakes(&other), ["value 4:12"], "{profile}");
+    }
+    let folder = TempDir::new().expect("a folder");
+    let pem = SigningKey::first(Algorithm::Es256).public_key_pem();
+    std::fs::write(folder.path().join("key.pem"), pem.expect("a public key")).expect("a file");
+    let text = behind_alb("jwks_file = 'key.pem'");
+    let Err(found) = Config::parse_in(&text, &surroundings(folder.path())) else {
+        panic!("a file of one key has no names");
+    };
+    let codes: Vec<_> = found.iter().map(|mistake| mistake.code.as_str()).collect();
+    assert_eq!(codes, ["missing", "value"]);
+    let found = found.render("x.toml");
+    assert!(found.contains("amazonaws.com/{kid}"), "{found}");
+}
+
 /// An issuer with a placeholder and these further lines.
 fn with_tenants(lines: &str) -> String {
     let template = "https://login.microsoftonline.com/{tenantid}/v2.0";

@@ -7,6 +7,7 @@
 )]
 
 mod admin;
+mod alb;
 mod cases;
 mod config;
 mod conformance;

@@ -194,7 +194,7 @@ async fn t_key_01_200_unknown_uuids_cost_two_fetches_and_then_one_in_30_s() {
 
 /// What it costs comes back when it verifies a token, so good keys do not wait for each other.
 #[tokio::test(start_paused = true)]
-async fn a_key_08_good_keys_come_in_while_unknown_ones_are_asked_for() {
+async fn a_key_03_good_keys_come_in_while_unknown_ones_are_asked_for() {
     let network = network(1..=20);
     let server = server(&network);
     for number in 1..=20 {

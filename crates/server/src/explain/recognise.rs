@@ -22,11 +22,15 @@ pub(crate) fn hints(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<String> {
         ));
     }
     hints.extend(by_shape(anatomy.token, anatomy.parts).map(str::to_owned));
+    let is_of_load_balancer = asked.policy.profile().is_of_load_balancer();
     if let (Some(header), Some(payload)) = (&anatomy.header, &anatomy.payload) {
-        hints.extend(kind(header, payload).map(str::to_owned));
+        // What a load balancer says of a user looks like an ID token otherwise.
+        if !is_of_load_balancer || !header.has("signer") {
+            hints.extend(kind(header, payload).map(str::to_owned));
+        }
         hints.extend(profile(header, payload, asked));
         hints.extend(issuer(payload, asked));
-        let has_audience = match asked.policy.profile().is_of_load_balancer() {
+        let has_audience = match is_of_load_balancer {
             true => header,
             false => payload,
         };
