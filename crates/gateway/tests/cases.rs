@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use bearward::core::jwk_set::KeyDocument;
 use bearward::{
     Algorithm, Issuer, JwkSet, Profile, Rejection, RequestHead, ResourceServer, UnixTime,
 };
@@ -110,7 +111,12 @@ async fn a_jws_02_what_honest_issuers_send_has_the_right_verdict() {
 /// The tokens of each provider, by a configuration that names its profile.
 #[tokio::test]
 async fn a_jws_02_t_jws_30_each_provider_at_the_gateway() {
+    // A load balancer's keys are in no file; `alb.rs` has them.
+    let from_a_file = |profile: Profile| profile.key_document() != KeyDocument::PemByKid;
     for provider in providers::all() {
+        if !from_a_file(provider.profile) {
+            continue;
+        }
         let folder = TempDir::new().expect("a folder");
         let mut key = SigningKey::first(Algorithm::Rs256).public_jwk();
         if provider.profile == Profile::Spiffe {
