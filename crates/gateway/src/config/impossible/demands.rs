@@ -176,8 +176,9 @@ pub(super) fn contradiction<'d>(
     });
     let mut common = clients.clone().next().cloned().unwrap_or_default();
     common.retain(|client| clients.clone().all(|clients| clients.contains(client)));
-    if clients.clone().next().is_some() && issuer.obstacle_of_clients(&common).is_some() {
-        return Some("no client is in each of the lists of `client_ids`".to_owned());
+    let is_possible = !common.is_empty() && issuer.obstacle_of_clients(&common).is_none();
+    if clients.clone().next().is_some() && !is_possible {
+        return Some("no client is in all of the lists of clients".to_owned());
     }
     single_valued(issuer).into_iter().find_map(|name| {
         let values = demands.clone().filter_map(|demand| match &demand.what {
