@@ -16,8 +16,10 @@ use crate::{Exit, Failure, NO_DOOR, help, print, running, serve};
 
 /// Checks a configuration: reads it completely, then asks each issuer for its keys.
 ///
-/// Warns if something should be set explicitly, such as how the application reads paths; the
-/// result stays good (exit 0). If no token could meet a requirement, it is not good (exit 1).
+/// It is not good (exit 1) if it has mistakes, if an issuer has no usable keys, or if nothing could
+/// pass: no token of an issuer, none that a route requires, or no request of a route. What is only
+/// unusual, or should be set explicitly, is a warning: the result stays good (exit 0), and the last line
+/// has the number of warnings. A note says what is right only if it is meant.
 #[derive(clap::Args)]
 #[command(after_long_help = help::sections([EXITS, help::ENVIRONMENT, help::FILES]))]
 pub(crate) struct Check {
@@ -191,7 +193,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 const EXITS: &str = "\
 Exit status:
-  0  The configuration has no mistakes (it may have warnings), and each issuer has usable keys.
-  1  There are mistakes, or an issuer has no usable keys.
+  0  The configuration is good: `good`, or `good, N warnings`.
+  1  It is not good: there are mistakes, an issuer has no usable keys, or nothing could pass.
   2  The file cannot be read, or a usage error.
 ";

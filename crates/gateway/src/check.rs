@@ -156,10 +156,16 @@ fn about_keys(server: &ServerSettings, state: &IssuerState) -> Vec<Finding> {
     match fits {
         // Keys from a file have their warning already.
         Some((false, _)) if keys.fetched_at.is_some() => {
-            found.push(Finding::fatal(impossible, format!("{issuer}: {NO_KEY_FITS}")));
+            found.push(Finding::fatal(
+                impossible,
+                format!("{issuer}: {NO_KEY_FITS}"),
+            ));
         }
         Some((true, false)) => {
-            found.push(Finding::fatal(impossible, format!("{issuer}: {NO_KEY_IS_FOUND}")));
+            found.push(Finding::fatal(
+                impossible,
+                format!("{issuer}: {NO_KEY_IS_FOUND}"),
+            ));
         }
         Some(_) | None => {}
     }
@@ -177,7 +183,10 @@ fn about_keys(server: &ServerSettings, state: &IssuerState) -> Vec<Finding> {
     // Keys for encryption are published on purpose.
     let unusable = keys.unusable.iter();
     for key in unusable.filter(|key| key.reason != UnusableJwk::OtherUse) {
-        found.push(Finding::warning(key.reason.code(), format!("{issuer}: {key}")));
+        found.push(Finding::warning(
+            key.reason.code(),
+            format!("{issuer}: {key}"),
+        ));
     }
     found
 }

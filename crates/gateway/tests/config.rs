@@ -1485,6 +1485,10 @@ fn requirements_that_no_token_can_meet_are_warned_of() {
         let found = warnings_of(&format!("profile = '{profile}'"), requirements);
         assert_eq!(found, ["value"], "{profile} {requirements}");
     }
+}
+
+#[test]
+fn requirements_that_some_token_can_meet_are_not_warned_of() {
     for (profile, requirements) in [
         (
             "rfc9068",
@@ -1506,11 +1510,23 @@ fn requirements_that_no_token_can_meet_are_warned_of() {
         ("dex", "acr = ['gold']\nmax_age = '5m'"),
         ("spiffe", "acr = ['gold']"),
         ("firebase", "claims = { scope = 'a', email = 'b' }"),
-        ("cloudflare-access", "claims = { groups = 'a', common_name = 'b' }"),
+        (
+            "cloudflare-access",
+            "claims = { groups = 'a', common_name = 'b' }",
+        ),
         ("google", "client_ids = ['c']\nclaims = { email = 'a' }"),
-        ("keycloak", "claims = { typ = ['ID', 'Bearer'], token_use = 'id' }"),
-        ("cognito", "claims = { token_use = 'access' }\nclient_ids = ['https://api.example.com']"),
-        ("rfc9068", "claims = { iss = 'https://id.example.com', exp = 1, aud = 'other' }"),
+        (
+            "keycloak",
+            "claims = { typ = ['ID', 'Bearer'], token_use = 'id' }",
+        ),
+        (
+            "cognito",
+            "claims = { token_use = 'access' }\nclient_ids = ['https://api.example.com']",
+        ),
+        (
+            "rfc9068",
+            "claims = { iss = 'https://id.example.com', exp = 1, aud = 'other' }",
+        ),
         (
             "kubernetes",
             "claims = { sub = 'system:serviceaccount:shop:api', plan = 'gold' }",
@@ -1574,13 +1590,19 @@ fn an_issuer_whose_tokens_are_all_refused_meets_nothing() {
     };
     assert_eq!(warnings(&text("")), NOT_WARNED);
     let found = warnings(&text("max_lifetime = '0s'"));
-    assert_eq!(found, ["impossible 3:1", "impossible 10:1", "impossible 16:1"]);
+    assert_eq!(
+        found,
+        ["impossible 3:1", "impossible 10:1", "impossible 16:1"]
+    );
 }
 
 /// Dex names the client in `azp` if the audience is another one, so no list of clients is too short.
 #[test]
 fn clients_of_dex_are_no_audiences() {
-    let found = warnings_of("profile = 'dex'\nclient_ids = ['app']", "client_ids = ['app']");
+    let found = warnings_of(
+        "profile = 'dex'\nclient_ids = ['app']",
+        "client_ids = ['app']",
+    );
     assert_eq!(found, NOT_WARNED);
 }
 
@@ -1588,7 +1610,8 @@ fn clients_of_dex_are_no_audiences() {
 #[test]
 fn what_is_impossible_counts_even_if_it_is_left_out() {
     let dotted = |count: usize| {
-        let tables = (0..count).map(|name| format!("[requirements.n{name:03}]\nclaims = {{ 'a.b' = 'c' }}\n"));
+        let tables = (0..count)
+            .map(|name| format!("[requirements.n{name:03}]\nclaims = {{ 'a.b' = 'c' }}\n"));
         tables.collect::<String>()
     };
     let machine = "[requirements.x]\nkind = 'machine'\nmax_age = '5m'\n";
@@ -1599,53 +1622,112 @@ fn what_is_impossible_counts_even_if_it_is_left_out() {
     }
 }
 
+/// The messages about a route after earlier ones.
+fn messages_of(earlier: &[&str], last: &str) -> Vec<String> {
+    let mut all: Vec<_> = earlier.to_vec();
+    all.push(last);
+    let text = format!("{}[protection]\nrouter = 'strict'\n", routes(&all));
+    let config = parse(&text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let messages = config.warnings.iter().map(|found| found.message.clone());
+    messages.collect()
+}
+
 /// A route is covered by earlier ones for each of its hosts and methods.
 #[test]
 fn a_route_is_never_used_if_earlier_ones_match_all_of_its_requests() {
-    let found = |earlier: &[&str], last: &str| {
-        let mut all: Vec<_> = earlier.to_vec();
-        all.push(last);
-        let text = format!("{}[protection]\nrouter = 'strict'\n", routes(&all));
-        let config = parse(&text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
-        let messages = config.warnings.iter().map(|found| found.message.clone());
-        messages.collect::<Vec<_>>()
-    };
-    let (get, post) = ("path_prefix = '/w'\nmethods = 'GET'", "path_prefix = '/w'\nmethods = 'POST'");
+    let (get, post) = (
+        "path_prefix = '/w'\nmethods = 'GET'",
+        "path_prefix = '/w'\nmethods = 'POST'",
+    );
     let both = "path = '/w/a'\nmethods = ['GET', 'POST']";
-    let never = |names: &str| [format!("the route \"r2\" is never used: the earlier {names} all of its requests")];
-    assert_eq!(found(&[get, post], both), never("routes \"r0\" and \"r1\" together match"));
+    let never = |names: &str| {
+        [format!(
+            "the route \"r2\" is never used: the earlier {names} all of its requests"
+        )]
+    };
+    assert_eq!(
+        messages_of(&[get, post], both),
+        never("routes \"r0\" and \"r1\" together match")
+    );
     let all = "path_prefix = '/w'";
-    assert_eq!(found(&[get, all], both), never("route \"r1\" matches"));
-    let (a, b) = ("path_prefix = '/'\nhosts = 'a.example'", "path_prefix = '/'\nhosts = 'b.example'");
+    assert_eq!(
+        messages_of(&[get, all], both),
+        never("route \"r1\" matches")
+    );
+    let (a, b) = (
+        "path_prefix = '/'\nhosts = 'a.example'",
+        "path_prefix = '/'\nhosts = 'b.example'",
+    );
     let hosts = "path = '/x'\nhosts = ['a.example', 'b.example']";
-    assert_eq!(found(&[a, b], hosts), never("routes \"r0\" and \"r1\" together match"));
+    assert_eq!(
+        messages_of(&[a, b], hosts),
+        never("routes \"r0\" and \"r1\" together match")
+    );
     let paths = "path = ['/w/a', '/v']";
     let (w, v) = ("path_prefix = '/w'", "path = '/v'");
-    assert_eq!(found(&[w, v], paths), never("routes \"r0\" and \"r1\" together match"));
-    // Something is left for it: a method, a host, a path, or a preflight.
-    for (earlier, last) in [
-        ([get, post], "path = '/w/a'"),
-        ([get, post], "path = '/w/a'\nmethods = ['GET', 'POST', 'PUT']"),
-        ([a, b], "path = '/x'"),
-        ([w, v], "path = ['/w/a', '/u']"),
-        ([get, post], "path = '/w/a'\nmethods = ['GET', 'POST']\npreflight = 'passes'"),
-        (["path = '/w/a'\nmethods = 'GET'", post], "path_prefix = '/w'\nmethods = ['GET', 'POST']"),
-    ] {
-        assert_eq!(found(&earlier, last), NOT_WARNED, "{earlier:?} {last}");
-    }
+    assert_eq!(
+        messages_of(&[w, v], paths),
+        never("routes \"r0\" and \"r1\" together match")
+    );
     let preflights = "path_prefix = '/w'\nmethods = 'OPTIONS'";
     let passes = "path = '/w/a'\nmethods = 'GET'\npreflight = 'passes'";
-    assert_eq!(found(&[get, preflights], passes), never("routes \"r0\" and \"r1\" together match"));
+    assert_eq!(
+        messages_of(&[get, preflights], passes),
+        never("routes \"r0\" and \"r1\" together match")
+    );
+}
+
+#[test]
+fn a_route_for_which_something_is_left_is_used() {
+    let (get, post) = (
+        "path_prefix = '/w'\nmethods = 'GET'",
+        "path_prefix = '/w'\nmethods = 'POST'",
+    );
+    let (a, b) = (
+        "path_prefix = '/'\nhosts = 'a.example'",
+        "path_prefix = '/'\nhosts = 'b.example'",
+    );
+    let (w, v) = ("path_prefix = '/w'", "path = '/v'");
+    // A method, a host, a path, or a preflight.
+    for (earlier, last) in [
+        ([get, post], "path = '/w/a'"),
+        (
+            [get, post],
+            "path = '/w/a'\nmethods = ['GET', 'POST', 'PUT']",
+        ),
+        ([a, b], "path = '/x'"),
+        ([w, v], "path = ['/w/a', '/u']"),
+        (
+            [get, post],
+            "path = '/w/a'\nmethods = ['GET', 'POST']\npreflight = 'passes'",
+        ),
+        (
+            ["path = '/w/a'\nmethods = 'GET'", post],
+            "path_prefix = '/w'\nmethods = ['GET', 'POST']",
+        ),
+    ] {
+        assert_eq!(
+            messages_of(&earlier, last),
+            NOT_WARNED,
+            "{earlier:?} {last}"
+        );
+    }
 }
 
 #[test]
 fn paths_with_parameters_are_refused_unless_the_route_tolerates_them() {
     for (lines, expected) in [
         ("path = '/a;b'", &["impossible 10:8"][..]),
-        ("path_prefix = '/a;b'\naccess = 'public'", &["impossible 10:15"]),
+        (
+            "path_prefix = '/a;b'\naccess = 'public'",
+            &["impossible 10:15"],
+        ),
         ("path_glob = ['/a;b/*', '/c']", &["rule_pattern 10:14"]),
         ("path = '/a;b'\npaths = 'tolerant'", &[]),
-        ("path = '/a;b'\nallow_semicolon = true", &["deprecated 11:1"]),
+        (
+            "path = '/a;b'\nallow_semicolon = true",
+            &["deprecated 11:1"],
+        ),
         (
             "path = '/a;b'\nallow_encoded_slash = true",
             &["impossible 10:8", "deprecated 11:1"],

@@ -12,7 +12,7 @@
 use bearward::ClaimPath;
 use bearward_gate::route::Route;
 
-use self::issuers::Issuer;
+use self::issuer::Issuer;
 use self::routes::Judge;
 use super::description::{IDENTITY, IDENTITY_FIELD, ROOT, Root};
 use super::mistakes::Code;
@@ -21,6 +21,7 @@ use super::requirements::Named;
 
 mod claims;
 mod demands;
+mod issuer;
 mod issuers;
 mod routes;
 

@@ -139,7 +139,10 @@ impl<'r> Wide<'r> {
             let earlier = match earlier.as_slice() {
                 [alone] => format!("route {:?} matches", alone.name),
                 several => {
-                    let names: Vec<_> = several.iter().map(|one| format!("{:?}", one.name)).collect();
+                    let names: Vec<_> = several
+                        .iter()
+                        .map(|one| format!("{:?}", one.name))
+                        .collect();
                     format!("routes {} together match", names.join(" and "))
                 }
             };

@@ -146,7 +146,10 @@ fn warn_of_parameters(fields: &Fields<'_, description::Route>, tolerance: Tolera
         true => (Code::Impossible, "no request can pass the route"),
         false => (Code::RulePattern, "no request can have this path"),
     };
-    for pattern in patterns.iter().filter(|pattern| is_refused && has_parameters(pattern)) {
+    for pattern in patterns
+        .iter()
+        .filter(|pattern| is_refused && has_parameters(pattern))
+    {
         let message = format!(
             "{what}: with `paths = \"exact\"`, every request for {:?} is answered 400, because of the `;`",
             pattern.value

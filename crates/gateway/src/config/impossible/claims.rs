@@ -9,7 +9,7 @@ use bearward::core::authgear::{IS_ANONYMOUS, IS_VERIFIED, ROLES};
 use bearward::core::requirements::ClaimValue;
 use bearward::issuer::placeholder;
 
-use super::issuers::Issuer;
+use super::issuer::Issuer;
 
 /// Why no token of an issuer has what is demanded, or hardly any.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl Issuer<'_> {
             let why = format!("the claim {name:?} has no members");
             return Some(Obstacle::certain(why, "name another claim"));
         }
-        if below.is_empty() && self.has_other_type(name, need) {
+        if below.is_empty() && has_other_type(name, need) {
             let why = format!("the claim {name:?} is a number");
             return Some(Obstacle::certain(why, "name another claim"));
         }
@@ -76,16 +76,28 @@ impl Issuer<'_> {
             .or_else(|| self.obstacle_of_other_kind(name))
     }
 
-    /// Whether the claim is a number, and needed as something else.
-    fn has_other_type(&self, name: &str, need: Need<'_>) -> bool {
-        let is_number = |value: &ClaimValue| matches!(value, ClaimValue::Number(_));
-        // `auth_time` alone is not looked at in each token.
-        let is_time = NUMBERS.contains(&name);
-        match need {
-            Need::Present => false,
-            Need::Text => is_time || name == "auth_time",
-            Need::Values(values) => is_time && !values.iter().any(is_number),
+    /// Why the client of a token is none of these.
+    pub(super) fn obstacle_of_clients(&self, clients: &[String]) -> Option<Obstacle> {
+        let has = |list: &[&str]| clients.iter().any(|client| list.contains(&client.as_str()));
+        if self.profile.client_id_claims().is_empty() {
+            let why = format!("the profile \"{}\" names no clients", self.profile);
+            return Some(Obstacle::certain(
+                why,
+                "rely on `audiences`, or require another claim",
+            ));
         }
+        if !self.client_ids.is_empty() && !has(&self.client_ids) {
+            let why = "the issuer's `client_ids` has none of these clients";
+            return Some(Obstacle::certain(why, "add the client there as well"));
+        }
+        if self.has_client_as_audience() && !has(&self.audiences) {
+            let why = format!(
+                "under the profile \"{}\", the client is the audience, and `audiences` has none of these clients",
+                self.profile
+            );
+            return Some(Obstacle::certain(why, "add the client to `audiences`"));
+        }
+        None
     }
 
     /// Why the claim is none of these values in any token that is accepted.
@@ -94,18 +106,19 @@ impl Issuer<'_> {
         let texts = || {
             let texts = values.iter().filter_map(|value| match value {
                 ClaimValue::Text(text) => Some(text.as_str()),
-                _ => None,
+                ClaimValue::Flag(_) | ClaimValue::Number(_) | _ => None,
             });
             texts.collect::<Vec<_>>()
         };
         let has = |allowed: &[&str]| texts().iter().any(|text| allowed.contains(text));
         let says = profile.kind_claim().filter(|(claim, _)| *claim == name);
+        let types = || (name == "typ").then(|| ("typ", profile.claim_types()));
         let start = profile.subject_begins();
         if name == "iss" {
             let is_possible = texts().iter().any(|text| self.is_called(text));
             return (!is_possible).then(|| "the claim \"iss\" is the issuer".to_owned());
         }
-        if let Some((_, allowed)) = says.or((name == "typ").then(|| ("typ", profile.claim_types()))) {
+        if let Some((_, allowed)) = says.or_else(types) {
             let allowed_words = allowed.join("\" or \"");
             let why = || format!("the claim {name:?} of an access token is \"{allowed_words}\"");
             return (!has(allowed)).then(why);
@@ -164,9 +177,7 @@ impl Issuer<'_> {
         if is_authgear || !AUTHGEAR.contains(&name) {
             return None;
         }
-        let why = format!(
-            "only Authgear, with the profile \"rfc9068\", writes the claim {name:?}"
-        );
+        let why = format!("only Authgear, with the profile \"rfc9068\", writes the claim {name:?}");
         let help = match name {
             ROLES => "add `roles_claim`; the table of profiles says where each issuer writes roles",
             _ => "require a claim of your issuer with `claims`",
@@ -196,20 +207,39 @@ impl Issuer<'_> {
     }
 }
 
+/// Whether the claim is a number, and needed as something else.
+fn has_other_type(name: &str, need: Need<'_>) -> bool {
+    let is_number = |value: &ClaimValue| matches!(value, ClaimValue::Number(_));
+    // `auth_time` alone is not looked at in each token.
+    let is_time = NUMBERS.contains(&name);
+    match need {
+        Need::Present => false,
+        Need::Text => is_time || name == "auth_time",
+        Need::Values(values) => is_time && !values.iter().any(is_number),
+    }
+}
+
 /// Whether a token with one of these claims at the top is certainly none of such an issuer.
 fn never_writes(profile: Profile, name: &str) -> bool {
     let Some((_, more)) = CLOSED.iter().find(|(closed, _)| *closed == profile) else {
         return profile == Profile::Firebase && RESERVED_AT_FIREBASE.contains(&name);
     };
     let lists = [AUTHGEAR, OF_ACCESS];
-    let is_foreign = lists.into_iter().chain(more.iter().copied()).flatten().any(|known| *known == name)
+    let is_foreign = lists
+        .into_iter()
+        .chain(more.iter().copied())
+        .flatten()
+        .any(|known| *known == name)
         || is_object(name);
     is_foreign && !is_in_row(profile, name)
 }
 
 /// Whether the row of the profile names the claim: then its issuers may write it.
 fn is_in_row(profile: Profile, name: &str) -> bool {
-    let paths = profile.roles_claims().iter().filter_map(|path| path.first());
+    let paths = profile
+        .roles_claims()
+        .iter()
+        .filter_map(|path| path.first());
     let says = profile.kind_claim().map(|(claim, _)| claim);
     let mut known = profile
         .required_claims()
@@ -273,7 +303,10 @@ const OF_PERSON: &[&str] = &[
 /// SPIRE has plugins that add claims, so SPIFFE is not here.
 const CLOSED: &[(Profile, &[&[&str]])] = &[
     // What a team adds is below `custom`.
-    (Profile::CloudflareAccess, &[&["acr", "auth_time", "azp", "sid"]]),
+    (
+        Profile::CloudflareAccess,
+        &[&["acr", "auth_time", "azp", "sid"]],
+    ),
     // Later versions write more about the login.
     (Profile::Dex, &[]),
     // All are tokens of jobs.

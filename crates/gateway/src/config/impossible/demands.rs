@@ -8,7 +8,7 @@ use super::super::description::{self, CLAIM_RULE, PrincipalKind, REQUIREMENTS};
 use super::super::key::Field;
 use super::super::reader::Fields;
 use super::claims::{Need, Obstacle};
-use super::issuers::Issuer;
+use super::issuer::Issuer;
 
 /// One thing that a table demands.
 #[derive(Debug)]
@@ -36,7 +36,8 @@ pub(super) enum What {
 /// What a table demands by itself, in the order of its keys.
 pub(super) fn read(table: &Fields<'_, description::Requirements>) -> Vec<Demand> {
     let given = |key: &'static Field, what: What| table.has(key).then_some(Demand { key, what });
-    let is_set = |key: &'static Field, is_set: bool, what: What| given(key, what).filter(|_| is_set);
+    let is_set =
+        |key: &'static Field, is_set: bool, what: What| given(key, what).filter(|_| is_set);
     let texts = |names: Vec<super::super::reader::At<&str>>| {
         let names = names.iter().map(|name| name.value.to_owned());
         names.collect::<Vec<_>>()
@@ -54,7 +55,11 @@ pub(super) fn read(table: &Fields<'_, description::Requirements>) -> Vec<Demand>
         given(&REQUIREMENTS.scopes, What::Scopes),
         given(&REQUIREMENTS.any_scopes, What::Scopes),
         is_set(&REQUIREMENTS.verified, verified, What::User(IS_VERIFIED)),
-        is_set(&REQUIREMENTS.not_anonymous, not_anonymous, What::User(IS_ANONYMOUS)),
+        is_set(
+            &REQUIREMENTS.not_anonymous,
+            not_anonymous,
+            What::User(IS_ANONYMOUS),
+        ),
         given(&REQUIREMENTS.acr, What::Login("acr")),
         given(&REQUIREMENTS.amr, What::Login("amr")),
         given(&REQUIREMENTS.max_age, What::Age),
@@ -119,7 +124,8 @@ impl Demand {
             What::Clients(clients) => issuer.obstacle_of_clients(clients),
             What::Kind(PrincipalKind::Machine) => (!profile.marks_machines()).then(|| {
                 let why = format!("the profile \"{profile}\" recognises no machines");
-                let help = "set the `profile` of the issuer of these machines, or require `client_ids`";
+                let help =
+                    "set the `profile` of the issuer of these machines, or require `client_ids`";
                 Obstacle::certain(why, help)
             }),
             What::Kind(PrincipalKind::User) => (!profile.marks_users()).then(|| {
@@ -132,11 +138,40 @@ impl Demand {
             What::User(claim) => {
                 let own = issuer.obstacle_of_claim(&[claim], Need::Present);
                 let of_machine = || {
-                    let why = format!("the claim {claim:?} is about a user, and not about a machine");
+                    let why =
+                        format!("the claim {claim:?} is about a user, and not about a machine");
                     Obstacle::unusual(why, "require it of users only")
                 };
                 own.or_else(|| is_machine.then(of_machine))
             }
+        }
+    }
+}
+
+impl Demand {
+    fn clients(&self) -> Option<&[String]> {
+        match &self.what {
+            What::Clients(clients) => Some(clients),
+            What::Age
+            | What::Claim(..)
+            | What::Kind(_)
+            | What::Login(_)
+            | What::Scopes
+            | What::User(_) => None,
+        }
+    }
+
+    /// The values that the claim with this name may have, if it demands one.
+    fn values_of(&self, name: &str) -> Option<&[ClaimValue]> {
+        match &self.what {
+            What::Claim(path, values) if path.as_slice() == [name] => Some(values),
+            What::Age
+            | What::Claim(..)
+            | What::Clients(_)
+            | What::Kind(_)
+            | What::Login(_)
+            | What::Scopes
+            | What::User(_) => None,
         }
     }
 }
@@ -159,38 +194,35 @@ fn obstacle_of_scopes(issuer: &Issuer<'_>) -> Option<Obstacle> {
 }
 
 /// Why no token of this issuer meets all of these at once, though it may meet each.
-pub(super) fn contradiction<'d>(
-    issuer: &Issuer<'_>,
-    demands: impl Iterator<Item = &'d Demand> + Clone,
-) -> Option<String> {
+pub(super) fn contradiction(issuer: &Issuer<'_>, demands: &[&Demand]) -> Option<String> {
     let has = |kind: PrincipalKind| {
-        let mut demands = demands.clone();
-        demands.any(|demand| matches!(&demand.what, What::Kind(asked) if *asked == kind))
+        let is_of = |demand: &&Demand| matches!(&demand.what, What::Kind(asked) if *asked == kind);
+        demands.iter().any(is_of)
     };
     if has(PrincipalKind::User) && has(PrincipalKind::Machine) {
         return Some("a user and a machine are required at once".to_owned());
     }
-    let clients = demands.clone().filter_map(|demand| match &demand.what {
-        What::Clients(clients) => Some(clients),
-        _ => None,
-    });
-    let mut common = clients.clone().next().cloned().unwrap_or_default();
-    common.retain(|client| clients.clone().all(|clients| clients.contains(client)));
-    let is_possible = !common.is_empty() && issuer.obstacle_of_clients(&common).is_none();
-    if clients.clone().next().is_some() && !is_possible {
+    let lists = demands.iter().filter_map(|demand| demand.clients());
+    let lists: Vec<_> = lists.collect();
+    if let Some(common) = common(&lists)
+        && (common.is_empty() || issuer.obstacle_of_clients(&common).is_some())
+    {
         return Some("no client is in all of the lists of clients".to_owned());
     }
     single_valued(issuer).into_iter().find_map(|name| {
-        let values = demands.clone().filter_map(|demand| match &demand.what {
-            What::Claim(path, values) if path.as_slice() == [name] => Some(values),
-            _ => None,
-        });
-        let first = values.clone().next()?;
-        let mut common = first.iter();
-        let is_met = common.any(|value| values.clone().all(|values| values.contains(value)));
+        let values = demands.iter().filter_map(|demand| demand.values_of(name));
+        let values: Vec<_> = values.collect();
+        let is_met = common(&values).is_none_or(|common| !common.is_empty());
         let why = || format!("the claim {name:?} has one value, and several are required");
         (!is_met).then(why)
     })
+}
+
+/// What all lists have in common, if there are any.
+fn common<T: Clone + PartialEq>(lists: &[&[T]]) -> Option<Vec<T>> {
+    let (first, others) = lists.split_first()?;
+    let is_in_all = |item: &&T| others.iter().all(|list| list.contains(item));
+    Some(first.iter().filter(is_in_all).cloned().collect())
 }
 
 /// Claims that are one text in each token that is accepted, and no list.

@@ -4,101 +4,15 @@ use std::ops::Range;
 
 use bearward::Profile;
 
-use super::super::description::{self, ISSUER, Recognition};
+use super::super::description::{self, ISSUER};
 use super::super::key::Field;
 use super::super::mistakes::Code;
 use super::super::reader::{At, Fields};
 use super::claims::{Need, Obstacle};
+use super::issuer::Issuer;
 use super::{dotted, is_dotted};
 
-/// An issuer, as far as it decides what its tokens have.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Issuer<'t> {
-    pub(super) profile: Profile,
-    /// What `iss` may be, each perhaps with a placeholder.
-    pub(super) names: Vec<&'t str>,
-    pub(super) audiences: Vec<&'t str>,
-    /// The clients that it accepts; all if there are none.
-    pub(super) client_ids: Vec<&'t str>,
-    pub(super) is_by_audience: bool,
-    pub(super) has_subject_claim: bool,
-}
-
 impl<'t> Issuer<'t> {
-    pub(super) fn read(table: &Fields<'t, description::Issuer>) -> Self {
-        let values = |texts: Vec<At<&'t str>>| texts.iter().map(|text| text.value).collect();
-        let also = ISSUER.also.read(table);
-        let names = ISSUER.issuer.read(table).into_iter().chain(also);
-        Self {
-            profile: ISSUER.profile.read(table),
-            names: names.map(|name| name.value).collect(),
-            audiences: values(ISSUER.audiences.read(table)),
-            client_ids: values(ISSUER.client_ids.read(table)),
-            is_by_audience: ISSUER.tokens.read(table) == Recognition::ByAudience,
-            has_subject_claim: table.has(&ISSUER.subject_claim),
-        }
-    }
-
-    /// The issuers, those that differ in their names alone as one: thousands may be alike.
-    pub(super) fn merged(issuers: impl Iterator<Item = Self>) -> Vec<Self> {
-        let mut merged: Vec<Self> = Vec::new();
-        for mut issuer in issuers {
-            // Elsewhere, requirements do not depend on them.
-            if !issuer.has_client_as_audience() {
-                issuer.audiences.clear();
-            }
-            match merged.iter_mut().find(|known| known.is_alike(&issuer)) {
-                Some(known) => known.names.append(&mut issuer.names),
-                None => merged.push(issuer),
-            }
-        }
-        merged
-    }
-
-    fn is_alike(&self, other: &Self) -> bool {
-        let Self {
-            profile,
-            names: _,
-            audiences,
-            client_ids,
-            is_by_audience,
-            has_subject_claim,
-        } = self;
-        *profile == other.profile
-            && *audiences == other.audiences
-            && *client_ids == other.client_ids
-            && *is_by_audience == other.is_by_audience
-            && *has_subject_claim == other.has_subject_claim
-    }
-
-    /// Whether the client of an accepted token is one of `audiences`: its claim is compared with them, or
-    /// it is the single `aud`. Dex, which may name the client in `azp` as well, is not among these.
-    fn has_client_as_audience(&self) -> bool {
-        let profile = self.profile;
-        profile.client_id_claims() == [profile.audience_claim()]
-    }
-
-    /// Why the client of a token is none of these.
-    pub(super) fn obstacle_of_clients(&self, clients: &[String]) -> Option<Obstacle> {
-        let has = |list: &[&str]| clients.iter().any(|client| list.contains(&client.as_str()));
-        if self.profile.client_id_claims().is_empty() {
-            let why = format!("the profile \"{}\" names no clients", self.profile);
-            return Some(Obstacle::certain(why, "rely on `audiences`, or require another claim"));
-        }
-        if !self.client_ids.is_empty() && !has(&self.client_ids) {
-            let why = "the issuer's `client_ids` has none of these clients";
-            return Some(Obstacle::certain(why, "add the client there as well"));
-        }
-        if self.has_client_as_audience() && !has(&self.audiences) {
-            let why = format!(
-                "under the profile \"{}\", the client is the audience, and `audiences` has none of these clients",
-                self.profile
-            );
-            return Some(Obstacle::certain(why, "add the client to `audiences`"));
-        }
-        None
-    }
-
     /// Warns about its table. Returns whether any of its tokens may pass.
     pub(super) fn warn(&self, table: &Fields<'t, description::Issuer>) -> bool {
         let mut warnings = Warnings {
@@ -136,7 +50,11 @@ impl<'t> Issuer<'t> {
         if self.client_ids.is_empty() {
             return;
         }
-        let clients: Vec<_> = self.client_ids.iter().map(|&client| client.to_owned()).collect();
+        let clients: Vec<_> = self
+            .client_ids
+            .iter()
+            .map(|&client| client.to_owned())
+            .collect();
         if let Some(obstacle) = self.obstacle_of_clients(&clients) {
             warnings.add(&warnings.table.span_of(&ISSUER.client_ids), &obstacle);
         }
@@ -144,7 +62,10 @@ impl<'t> Issuer<'t> {
 
     fn warn_of_audiences(&self, warnings: &Warnings<'_, 't>) {
         let is_of_keycloak = self.profile == Profile::Keycloak
-            || self.names.iter().any(|name| Profile::of_issuer(name) == Some(Profile::Keycloak));
+            || self
+                .names
+                .iter()
+                .any(|name| Profile::of_issuer(name) == Some(Profile::Keycloak));
         for audience in ISSUER.audiences.read(warnings.table) {
             let is_client = self.client_ids.contains(&audience.value);
             let is_its_client =
@@ -171,7 +92,9 @@ impl<'t> Issuer<'t> {
                 continue;
             };
             let message = format!("the audience {:?} {message}", audience.value);
-            warnings.table.warn_at(Code::Value, &audience.span, message, help);
+            warnings
+                .table
+                .warn_at(Code::Value, &audience.span, message, help);
         }
     }
 
@@ -184,13 +107,15 @@ impl<'t> Issuer<'t> {
         if let Some(obstacle) = self.obstacle_of_claim(&names, Need::Text) {
             warnings.add(&warnings.table.span_of(&ISSUER.subject_claim), &obstacle);
         } else if CHOSEN_BY_USERS.contains(&name) {
-            let message =
-                format!("users of many issuers may change {name:?}, and so take the place of others");
+            let message = format!(
+                "users of many issuers may change {name:?}, and so take the place of others"
+            );
             let help = "make sure that the issuer assigns it, and never to anybody else";
             warnings.warn(&ISSUER.subject_claim, message, help);
-        } else if let ([_], Some((_, what))) =
-            (names.as_slice(), NO_SUBJECTS.iter().find(|(claim, _)| *claim == name))
-        {
+        } else if let ([_], Some((_, what))) = (
+            names.as_slice(),
+            NO_SUBJECTS.iter().find(|(claim, _)| *claim == name),
+        ) {
             let message = format!("the claim {name:?} does not name a subject: {what}");
             let help = "name the claim that identifies a user";
             warnings.warn(&ISSUER.subject_claim, message, help);
@@ -204,7 +129,9 @@ impl<'t> Issuer<'t> {
             } else if is_dotted(name.value) {
                 let help = "require a nested claim with `claim_rules` of `[requirements]`";
                 let message = dotted(name.value);
-                warnings.table.warn_at(Code::Value, &name.span, message, help);
+                warnings
+                    .table
+                    .warn_at(Code::Value, &name.span, message, help);
             }
         }
     }
@@ -243,7 +170,10 @@ fn warn_of_lifetime(warnings: &mut Warnings<'_, '_>) {
     // Times are whole seconds.
     if longest.is_some_and(|longest| longest.as_secs() == 0) {
         let why = "a token would have to expire in the second in which it is issued";
-        let obstacle = Obstacle::certain(why, "write the lifetime of the issuer's tokens, or leave it out");
+        let obstacle = Obstacle::certain(
+            why,
+            "write the lifetime of the issuer's tokens, or leave it out",
+        );
         warnings.add(&warnings.table.span_of(&ISSUER.max_lifetime), &obstacle);
     }
 }
@@ -288,19 +218,23 @@ impl Warnings<'_, '_> {
         for (what, list) in lists {
             let has_other = list.iter().any(|name| !is_blank(name.value));
             for name in list.iter().filter(|name| is_blank(name.value)) {
-                let why = format!(
-                    "no issuer writes blanks or control characters there, as in {what} {:?}",
-                    name.value
-                );
-                // Where another name of the list is in order, tokens with that one pass.
-                if has_other {
-                    let message = format!("no token can have this name: {why}");
-                    self.table.warn_at(Code::Value, &name.span, message, "remove them");
-                } else {
-                    self.add(&name.span, &Obstacle::certain(why, "remove them"));
-                }
+                self.add_blank(what, name, has_other);
             }
         }
+    }
+
+    fn add_blank(&mut self, what: &str, name: &At<&str>, has_other: bool) {
+        let why = format!(
+            "no issuer writes blanks or control characters there, as in {what} {:?}",
+            name.value
+        );
+        let help = "remove them";
+        if !has_other {
+            return self.add(&name.span, &Obstacle::certain(why, help));
+        }
+        // Tokens with another name of the list pass.
+        let message = format!("no token can have this name: {why}");
+        self.table.warn_at(Code::Value, &name.span, message, help);
     }
 }
 

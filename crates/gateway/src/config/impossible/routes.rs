@@ -13,7 +13,7 @@ use super::super::reader::{At, Fields};
 use super::super::requirements::Named;
 use super::claims::Obstacle;
 use super::demands::{self, Demand, What};
-use super::issuers::Issuer;
+use super::issuer::Issuer;
 use super::{dotted, is_dotted};
 
 type Table<'t> = (At<&'t str>, Fields<'t, description::Requirements>);
@@ -43,7 +43,9 @@ impl<'j, 't> Judge<'j, 't> {
         tables: &'j [Table<'t>],
         requirements: &'j Named<'t>,
     ) -> Self {
-        let demands = tables.iter().map(|(name, table)| (name.value, demands::read(table)));
+        let demands = tables
+            .iter()
+            .map(|(name, table)| (name.value, demands::read(table)));
         Self {
             issuers,
             tables,
@@ -85,7 +87,11 @@ impl<'j, 't> Judge<'j, 't> {
     fn warn_of_unused(&self, name: &At<&str>, table: &Fields<'_, description::Requirements>) {
         let groups = self.requirements.groups(name.value);
         // Otherwise the table that is the cause has its own warning.
-        let has_other_cause = || groups.iter().any(|group| self.cause_of_table(group).is_none());
+        let has_other_cause = || {
+            groups
+                .iter()
+                .any(|group| self.cause_of_table(group).is_none())
+        };
         let (code, count, why) = match self.judge(&groups) {
             Verdict::Impossible(why) if has_other_cause() => (Code::Impossible, "no token", why),
             Verdict::Possible(why) if !why.is_empty() => {
@@ -124,7 +130,10 @@ impl<'j, 't> Judge<'j, 't> {
 
     /// Judges alternatives.
     fn judge(&self, groups: &[Vec<Requirements>]) -> Verdict {
-        let judged: Vec<_> = groups.iter().map(|group| (group, self.obstacle(group))).collect();
+        let judged: Vec<_> = groups
+            .iter()
+            .map(|group| (group, self.obstacle(group)))
+            .collect();
         if !judged.is_empty() && judged.iter().all(|(_, obstacle)| obstacle.is_some()) {
             return Verdict::Impossible(judged.into_iter().filter_map(|(_, why)| why).collect());
         }
@@ -137,18 +146,26 @@ impl<'j, 't> Judge<'j, 't> {
 
     /// Why no token of any issuer meets all of these.
     fn obstacle(&self, group: &[Requirements]) -> Option<String> {
-        let names: Vec<_> = group.iter().filter_map(Requirements::name).map(str::to_owned).collect();
+        let names: Vec<_> = group
+            .iter()
+            .filter_map(Requirements::name)
+            .map(str::to_owned)
+            .collect();
         if let Some(known) = self.known.borrow().get(&names) {
             return known.clone();
         }
         let found = self.cause_of_table(group).or_else(|| {
-            let demands = || names.iter().filter_map(|name| self.demands.get(name.as_str())).flatten();
+            let tables = names
+                .iter()
+                .filter_map(|name| self.demands.get(name.as_str()));
+            let demands: Vec<_> = tables.flatten().collect();
             let why = self.for_each_issuer(|issuer| {
-                let is_machine = demands::is_of_machine(issuer.profile, demands());
-                let mut obstacles = demands().filter_map(|demand| demand.obstacle(issuer, is_machine));
+                let all = demands.iter().copied();
+                let is_machine = demands::is_of_machine(issuer.profile, all.clone());
+                let mut obstacles = all.filter_map(|demand| demand.obstacle(issuer, is_machine));
                 let certain = obstacles.find(|obstacle| obstacle.is_certain);
                 let own = certain.map(|obstacle| obstacle.why);
-                own.or_else(|| demands::contradiction(issuer, demands()))
+                own.or_else(|| demands::contradiction(issuer, &demands))
             })?;
             Some(joined(&why))
         });
@@ -221,7 +238,10 @@ impl<'j, 't> Judge<'j, 't> {
                 true => (certain, "no token"),
                 false => (Code::Value, "hardly any token"),
             };
-            let message = format!("{count} can meet the requirements {name:?}: {}", obstacle.why);
+            let message = format!(
+                "{count} can meet the requirements {name:?}: {}",
+                obstacle.why
+            );
             table.warn(code, demand.key, message, obstacle.help);
             is_named |= obstacle.is_certain;
         }
