@@ -17,6 +17,7 @@ use self::kinds::{Expected, KINDS, Kind, Scope, Verdict};
 
 mod good;
 mod kinds;
+mod sound;
 
 const AUDIENCE: &str = "https://api.example";
 fn read(text: &str, folder: &TempDir) -> Result<Config, Mistakes> {

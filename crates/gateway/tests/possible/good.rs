@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::{AUDIENCE, check, drawn, folder, read};
 
-const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
+pub(super) const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 
 /// Profiles whose tokens [`minted`] can make.
 const PROFILES: &[&str] = &[
