@@ -294,6 +294,27 @@ pub(super) const KINDS: &[Kind] = &[
         "the profile \"github-actions\" has no claim \"realm_access\"",
         "claim_rules"
     ),
+    certain!(
+        "a subject that is a number",
+        "",
+        "claims = { sub = 7 }",
+        "the claim \"sub\" is a text",
+        "claims"
+    ),
+    certain!(
+        "a scope that is a flag",
+        "",
+        "claims = { scope = [true, 1] }",
+        "the claim \"scope\" is a text",
+        "claims"
+    ),
+    certain!(
+        "a member of the audience",
+        "",
+        "claim_rules = [{ claim = ['aud', 'x'], values = 'a' }]",
+        "the claim \"aud\" has no members",
+        "claim_rules"
+    ),
     // Each can be met, and not all at once.
     tables!(
         "a user and a machine",
@@ -506,6 +527,13 @@ pub(super) const KINDS: &[Kind] = &[
         "claims = { nonce = 'a' }",
         "a token with the claim \"nonce\" is refused",
         "claims"
+    ),
+    unusual!(
+        "a login in this second",
+        "",
+        "max_age = '0s'",
+        "the user would have to authenticate in the second of the request",
+        "max_age"
     ),
     // Issuers none of whose tokens passes.
     issuer!(

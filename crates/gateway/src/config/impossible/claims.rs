@@ -53,13 +53,22 @@ impl Issuer<'_> {
     pub(super) fn obstacle_of_claim(&self, path: &[&str], need: Need<'_>) -> Option<Obstacle> {
         let (name, below) = path.split_first()?;
         let profile = self.profile;
-        if NUMBERS.contains(name) && !below.is_empty() {
+        let is_text = self.is_text(name);
+        if (is_text || NUMBERS.contains(name)) && !below.is_empty() {
             let why = format!("the claim {name:?} has no members");
             return Some(Obstacle::certain(why, "name another claim"));
         }
         if below.is_empty() && has_other_type(name, need) {
             let why = format!("the claim {name:?} is a number");
             return Some(Obstacle::certain(why, "name another claim"));
+        }
+        if let (true, Need::Values(values)) = (is_text, need)
+            && !values
+                .iter()
+                .any(|value| matches!(value, ClaimValue::Text(_)))
+        {
+            let why = format!("the claim {name:?} is a text");
+            return Some(Obstacle::certain(why, "put the value in quotes"));
         }
         if let (true, Need::Values(values)) = (below.is_empty(), need)
             && let Some(why) = self.other_values(name, values)
@@ -74,6 +83,17 @@ impl Issuer<'_> {
         self.obstacle_of_object(name, below.is_empty(), need)
             .or_else(|| self.obstacle_of_authgear(name))
             .or_else(|| self.obstacle_of_other_kind(name))
+    }
+
+    /// Whether a token in which the claim is neither a text nor a list of texts is refused.
+    fn is_text(&self, name: &str) -> bool {
+        match name {
+            "iss" | "scope" | "scp" | "typ" => true,
+            "aud" => self.profile.audience_claim() == "aud",
+            // With another claim for the subject, nothing reads it.
+            "sub" => !self.has_subject_claim,
+            _ => false,
+        }
     }
 
     /// Why the client of a token is none of these.

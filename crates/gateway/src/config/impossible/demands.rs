@@ -1,5 +1,7 @@
 //! What a table of requirements demands of a token, and why no token of an issuer meets it.
 
+use std::time::Duration;
+
 use bearward::Profile;
 use bearward::core::authgear::{IS_ANONYMOUS, IS_VERIFIED, ROLES};
 use bearward::core::requirements::ClaimValue;
@@ -20,7 +22,7 @@ pub(super) struct Demand {
 #[derive(Debug)]
 pub(super) enum What {
     /// A login at most so long ago.
-    Age,
+    Age(Duration),
     /// The claim at this path is one of these values, or contains one.
     Claim(Vec<String>, Vec<ClaimValue>),
     /// One of these clients.
@@ -46,6 +48,10 @@ pub(super) fn read(table: &Fields<'_, description::Requirements>) -> Vec<Demand>
         key: &REQUIREMENTS.kind,
         what: What::Kind(kind),
     });
+    let max_age = REQUIREMENTS.max_age.read(table).map(|max_age| Demand {
+        key: &REQUIREMENTS.max_age,
+        what: What::Age(max_age),
+    });
     let clients = What::Clients(texts(REQUIREMENTS.client_ids.read(table)));
     let verified = REQUIREMENTS.verified.read(table);
     let not_anonymous = REQUIREMENTS.not_anonymous.read(table);
@@ -62,7 +68,7 @@ pub(super) fn read(table: &Fields<'_, description::Requirements>) -> Vec<Demand>
         ),
         given(&REQUIREMENTS.acr, What::Login("acr")),
         given(&REQUIREMENTS.amr, What::Login("amr")),
-        given(&REQUIREMENTS.max_age, What::Age),
+        max_age,
     ];
     first.into_iter().flatten().chain(claims(table)).collect()
 }
@@ -107,16 +113,20 @@ impl Demand {
     pub(super) fn obstacle(&self, issuer: &Issuer<'_>, is_machine: bool) -> Option<Obstacle> {
         let profile = issuer.profile;
         match &self.what {
-            What::Age if is_machine => {
+            What::Age(_) if is_machine => {
                 let why = "a machine is not a user who authenticates";
                 Some(Obstacle::certain(why, "require it of users only"))
             }
             // Of a principal of unknown kind, only the token says that it is a user's. Another kind's ID
             // token may say when.
-            What::Age if !profile.marks_users() => {
+            What::Age(_) if !profile.marks_users() => {
                 issuer.obstacle_of_claim(&["auth_time"], Need::Present)
             }
-            What::Age => None,
+            // Times are whole seconds.
+            What::Age(max_age) => (max_age.as_secs() == 0).then(|| {
+                let why = "the user would have to authenticate in the second of the request";
+                Obstacle::unusual(why, "write how long a login is recent enough")
+            }),
             What::Claim(path, values) => {
                 let path: Vec<_> = path.iter().map(String::as_str).collect();
                 issuer.obstacle_of_claim(&path, Need::Values(values))
@@ -152,7 +162,7 @@ impl Demand {
     fn clients(&self) -> Option<&[String]> {
         match &self.what {
             What::Clients(clients) => Some(clients),
-            What::Age
+            What::Age(_)
             | What::Claim(..)
             | What::Kind(_)
             | What::Login(_)
@@ -165,7 +175,7 @@ impl Demand {
     fn values_of(&self, name: &str) -> Option<&[ClaimValue]> {
         match &self.what {
             What::Claim(path, values) if path.as_slice() == [name] => Some(values),
-            What::Age
+            What::Age(_)
             | What::Claim(..)
             | What::Clients(_)
             | What::Kind(_)
