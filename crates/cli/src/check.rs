@@ -4,12 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use bearward::IssuerState;
-use bearward::core::jwk::UnusableJwk;
-use bearward::core::limits::NAMELESS_KEYS;
 use bearward::explain::text::shown;
 use bearward::fetch::FetchError;
 use bearward::issuer::placeholder;
-use bearward_gateway::config::{Code, Config, Mistake, Mistakes, NO_KEY_FITS, ServerSettings};
+use bearward_gateway::check::{Finding, Findings};
+use bearward_gateway::config::{Code, Config, Mistake, Mistakes, ServerSettings};
 use serde_json::{Value, json};
 
 use crate::format::Format;
@@ -18,8 +17,10 @@ use crate::{Exit, Failure, NO_DOOR, help, print, running, serve};
 
 /// Checks a configuration: reads it completely, then asks each issuer for its keys.
 ///
-/// Warns if something should be set explicitly, such as how the application reads paths; the
-/// result stays good (exit 0). If no token could meet a requirement, it is not good (exit 1).
+/// It is not good (exit 1) if it has mistakes, if an issuer has no usable keys, or if nothing could
+/// pass: no token of an issuer, none that a route requires, or no request of a route. What is only
+/// unusual, or should be set explicitly, is a warning: the result stays good (exit 0), and the last line
+/// has the number of warnings. A note says what is right only if it is meant.
 #[derive(clap::Args)]
 #[command(after_long_help = help::sections([EXITS, help::ENVIRONMENT, help::FILES]))]
 pub(crate) struct Check {
@@ -40,114 +41,52 @@ impl Check {
             }
             Err(failure) => return Err(failure),
         };
-        let warnings = config.warnings.clone();
-        let certificates = config.certificate_warnings(SystemTime::now());
-        let certificates = certificates
-            .iter()
-            .map(|warning| ("certificate", warning.to_string()));
-        let has_door = config.has_door();
-        let note = note(&config);
-        let server = config.server.clone();
+        let checked = config.clone();
         let issuers = running::run(async move |_| ask(&config).await)?;
-        let strangers = issuers
-            .iter()
-            .filter_map(|state| first_tenant(&server, state).or_else(|| any_key(&server, state)));
-        let strangers: Vec<_> = strangers.collect();
-        let about_keys = issuers.iter().flat_map(|state| about_keys(&server, state));
-        let about_keys = about_keys.chain(strangers.iter().cloned());
-        let placeless: Vec<_> = about_keys.chain(certificates).collect();
-        let codes = warnings.iter().map(|warning| warning.code.as_str());
-        let mut codes = codes.chain(placeless.iter().map(|(code, _)| *code));
-        let is_possible = !codes.any(|code| code == Code::Impossible.as_str());
-        let has_keys = issuers.iter().all(IssuerState::is_ready);
-        let is_good = has_door && is_possible && has_keys && strangers.is_empty();
+        let mut findings = Findings::of(&checked, &issuers, SystemTime::now());
+        for state in &issuers {
+            let first = first_tenant(&checked.server, state);
+            if let Some(finding) = first.or_else(|| any_key(&checked.server, state)) {
+                findings.add(finding);
+            }
+        }
         print(match self.format {
-            Format::Json => {
-                let mut list = list_of(&warnings);
-                let placeless = placeless.iter();
-                list.extend(placeless.map(|(code, text)| without_place(code, text)));
-                list.extend((!has_door).then(|| without_place("missing", NO_DOOR)));
-                let noted = Noted {
-                    warnings: &list,
-                    note,
-                    issuers: &issuers,
-                };
-                json_of(is_good, None, noted)
-            }
-            Format::Text => {
-                let placeless = placeless.iter();
-                let placeless =
-                    placeless.map(|(_, text)| format!("warning: {}\n", shown(text, 500)));
-                let no_door = (!has_door).then(|| format!("{NO_DOOR}\n"));
-                let note = note.map(|note| format!("note: {note}\n"));
-                let lines = issuers.iter().map(line).chain(placeless).chain(note);
-                let lines: String = lines.chain(no_door).collect();
-                let verdict = if is_good { "good" } else { "not good" };
-                let warnings = match warnings.is_empty() {
-                    true => String::new(),
-                    false => warnings.render(&self.config.display().to_string()),
-                };
-                format!("{warnings}{lines}{verdict}\n")
-            }
+            Format::Json => json_of(&findings, &issuers, checked.has_door()),
+            Format::Text => self.text_of(&findings, &issuers, checked.has_door()),
         })?;
-        Ok(if is_good { Exit::Good } else { Exit::Refused })
+        Ok(match findings.is_good() {
+            true => Exit::Good,
+            false => Exit::Refused,
+        })
+    }
+
+    fn text_of(&self, findings: &Findings, issuers: &[IssuerState], has_door: bool) -> String {
+        let mut text = match findings.warnings() {
+            warnings if warnings.is_empty() => String::new(),
+            warnings => warnings.render(&self.config.display().to_string()),
+        };
+        text.extend(issuers.iter().map(line));
+        let placeless = findings.placeless().iter();
+        text.extend(placeless.map(|found| format!("warning: {}\n", shown(&found.message, 500))));
+        let notes = findings.notes().iter();
+        text.extend(notes.map(|note| format!("note: {}\n", shown(note, 500))));
+        text.extend((!has_door).then(|| format!("{NO_DOOR}\n")));
+        text.push_str(&findings.verdict());
+        text.push('\n');
+        text
     }
 
     fn print_mistakes(&self, file: &Path, mistakes: &Mistakes) -> Result<Exit, Failure> {
         print(match self.format {
-            Format::Json => json_of(false, Some(mistakes), Noted::default()),
+            Format::Json => json_of_mistakes(mistakes),
             Format::Text => mistakes.render(&file.display().to_string()),
         })?;
         Ok(Exit::Refused)
     }
 }
 
-/// What a valid setting cannot do behind some proxy, which the configuration does not name.
-fn note(config: &Config) -> Option<&'static str> {
-    let is_concerned = !config.origins.is_empty() && config.listen.forward_auth.is_some();
-    is_concerned.then_some(
-        "`origins` has no effect behind ingress-nginx, which passes on no field of a refusal except \
-         `WWW-Authenticate`; the recipes of the other proxies pass on what pages need",
-    )
-}
-
-/// What is wrong with an issuer's keys, each with its code.
-fn about_keys(server: &ServerSettings, state: &IssuerState) -> Vec<(&'static str, String)> {
-    let (issuer, keys) = (&state.issuer, &state.keys);
-    let mut found = Vec::new();
-    let policy = server.policy(issuer);
-    let algorithms = || keys.algorithms.iter().copied();
-    // Keys that are fetched one by one are not known yet.
-    if keys.is_usable
-        && !state.is_by_kid
-        && policy.is_some_and(|policy| !policy.allows_any(algorithms()))
-    {
-        found.push((
-            Code::Impossible.as_str(),
-            format!("{issuer}: {NO_KEY_FITS}"),
-        ));
-    }
-    for kid in &keys.ambiguous {
-        let text =
-            format!("{issuer}: several keys have the name {kid:?}, so tokens with it are refused");
-        found.push(("kid_ambiguous", text));
-    }
-    for algorithm in &keys.too_many_nameless {
-        let text = format!(
-            "{issuer}: more than {NAMELESS_KEYS} keys without a `kid` are for {algorithm}, so its tokens are refused"
-        );
-        found.push(("kid_missing", text));
-    }
-    // Keys for encryption are published on purpose.
-    let unusable = keys.unusable.iter();
-    for key in unusable.filter(|key| key.reason != UnusableJwk::OtherUse) {
-        found.push((key.reason.code(), format!("{issuer}: {key}")));
-    }
-    found
-}
-
 /// Why the keys of the first tenant cannot be fetched: a mistake in the issuer concerns all tenants.
-fn first_tenant(server: &ServerSettings, state: &IssuerState) -> Option<(&'static str, String)> {
+fn first_tenant(server: &ServerSettings, state: &IssuerState) -> Option<Finding> {
     state.tenants?;
     let (before, after) = placeholder(&state.issuer)?;
     let is_tenant = |name: &&str| name.starts_with(before) && name.ends_with(after);
@@ -156,11 +95,11 @@ fn first_tenant(server: &ServerSettings, state: &IssuerState) -> Option<(&'stati
     let error = fetched
         .and_then(|issuer| keys::fetched_for(issuer, name, NO_KEY))
         .err()?;
-    Some((Code::Value.as_str(), error.to_string()))
+    Some(Finding::fatal(Code::Value.as_str(), error.to_string()))
 }
 
 /// Why keys that are fetched one by one cannot be fetched: asks for one that does not exist.
-fn any_key(server: &ServerSettings, state: &IssuerState) -> Option<(&'static str, String)> {
+fn any_key(server: &ServerSettings, state: &IssuerState) -> Option<Finding> {
     let name = &state.issuer;
     let issuer = server.issuer(name).ok()?;
     if !issuer.is_by_kid() {
@@ -172,7 +111,7 @@ fn any_key(server: &ServerSettings, state: &IssuerState) -> Option<(&'static str
             error: FetchError::Status(403 | 404),
             ..
         }) => None,
-        Err(error) => Some((Code::Value.as_str(), error.to_string())),
+        Err(error) => Some(Finding::fatal(Code::Value.as_str(), error.to_string())),
     }
 }
 
@@ -219,22 +158,30 @@ fn of_issuer(state: &IssuerState) -> Value {
     })
 }
 
-/// What is found in a configuration without mistakes.
-#[derive(Clone, Copy, Default)]
-struct Noted<'f> {
-    warnings: &'f [Value],
-    note: Option<&'static str>,
-    issuers: &'f [IssuerState],
+fn json_of(findings: &Findings, issuers: &[IssuerState], has_door: bool) -> String {
+    let mut warnings = list_of(findings.warnings());
+    let placeless = findings.placeless().iter();
+    warnings.extend(placeless.map(|found| without_place(found.code, &found.message)));
+    warnings.extend((!has_door).then(|| without_place("missing", NO_DOOR)));
+    let report = json!({
+        "good": findings.is_good(),
+        "mistakes": [],
+        "left_out": 0,
+        "warnings": warnings,
+        "notes": findings.notes(),
+        "issuers": issuers.iter().map(of_issuer).collect::<Vec<_>>(),
+    });
+    format!("{report}\n")
 }
 
-fn json_of(is_good: bool, mistakes: Option<&Mistakes>, noted: Noted<'_>) -> String {
+fn json_of_mistakes(mistakes: &Mistakes) -> String {
     let report = json!({
-        "good": is_good,
-        "mistakes": mistakes.map_or_else(Vec::new, list_of),
-        "left_out": mistakes.map_or(0, Mistakes::left_out),
-        "warnings": noted.warnings,
-        "notes": noted.note.as_slice(),
-        "issuers": noted.issuers.iter().map(of_issuer).collect::<Vec<_>>(),
+        "good": false,
+        "mistakes": list_of(mistakes),
+        "left_out": mistakes.left_out(),
+        "warnings": [],
+        "notes": [],
+        "issuers": [],
     });
     format!("{report}\n")
 }
@@ -271,7 +218,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 const EXITS: &str = "\
 Exit status:
-  0  The configuration has no mistakes (it may have warnings), and each issuer has usable keys.
-  1  There are mistakes, or an issuer has no usable keys.
+  0  The configuration is good: `good`, or `good, N warnings`.
+  1  It is not good: there are mistakes, an issuer has no usable keys, or nothing could pass.
   2  The file cannot be read, or a usage error.
 ";

@@ -47,10 +47,18 @@ fn what_no_token_can_pass_is_not_good() {
     for impossible in [
         good.replace(&line, &format!("{line}\nalgorithms = ['ES512']")),
         format!("{good}\n[requirements.x]\nkind = 'machine'\nmax_age = '5m'\n"),
+        // Each of the two can be met, and a route requires both.
+        format!(
+            "{good}\n[[routes]]\nname = 'both'\npath = '/both'\nrequire = ['u', 'm']\n\
+             [requirements.u]\nkind = 'user'\n[requirements.m]\nkind = 'machine'\n\
+             [protection]\nrouter = 'strict'\n"
+        )
+        .replacen("path_prefix = '/'", "path_prefix = '/all'", 1),
     ] {
         let ended = check(&impossible, "text");
         assert_eq!(ended.code, Some(1), "{ended:?}");
         assert!(ended.stdout.contains("no token can"), "{ended:?}");
+        assert!(ended.stdout.ends_with("\nnot good\n"), "{ended:?}");
         let told: serde_json::Value =
             serde_json::from_str(&check(&impossible, "json").stdout).expect("JSON");
         assert_eq!(told["warnings"][0]["code"], "impossible");
@@ -95,11 +103,13 @@ fn t_key_20_check_names_the_keys_that_no_token_can_have() {
     ]);
     let text = "several keys have the name \"twin\", so tokens with it are refused";
     assert!(twins.stdout.contains(text), "{twins:?}");
+    assert!(twins.stdout.ends_with("\ngood, 1 warning\n"), "{twins:?}");
     let odd = about(&[with(one, "odd", "***"), good]);
     let text = "key 0 (kid \"odd\") is left out: jwk_unusable: the key is not a supported key for verifying \
                 signatures: `x` is not base64url [EC P-256 ES256]";
     assert!(odd.stdout.contains(text), "{odd:?}");
     assert_eq!(odd.code, Some(0), "{odd:?}");
+    assert!(odd.stdout.ends_with("\ngood, 1 warning\n"), "{odd:?}");
     let nameless = (0..5).map(|_| {
         let mut jwk = SigningKey::generate(Algorithm::Es256)
             .expect("a key")
@@ -110,6 +120,42 @@ fn t_key_20_check_names_the_keys_that_no_token_can_have() {
     let nameless = about(&nameless.collect::<Vec<_>>());
     let text = "more than 4 keys without a `kid` are for ES256, so its tokens are refused";
     assert!(nameless.stdout.contains(text), "{nameless:?}");
+    // Without another key, no token passes at all.
+    let text =
+        "no token can pass: all its keys have a name that another key has as well, or are too many";
+    assert!(nameless.stdout.contains(text), "{nameless:?}");
+    assert!(nameless.stdout.ends_with("\nnot good\n"), "{nameless:?}");
+    assert_eq!(nameless.code, Some(1), "{nameless:?}");
+}
+
+/// A note is no warning: those who mean it are not told that something is wrong.
+#[test]
+fn check_notes_what_the_operator_vouches_for() {
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("b.toml");
+    let keys = bearward_testing::keys::jwk_set([&SigningKey::first(Algorithm::Es256)]);
+    std::fs::write(folder.path().join("keys.json"), keys.to_string()).expect("a file");
+    let text = configuration("https://id.example", "");
+    let lines = "jwks_file = 'keys.json'\nalso = ['https://old.example']\ntokens = 'by_audience'\naudiences";
+    let text = text.replacen("audiences", lines, 1);
+    let other =
+        "[[issuers]]\nissuer = 'https://b.example'\naudiences = ['b']\njwks_file = 'keys.json'\n";
+    std::fs::write(&file, format!("{text}{other}")).expect("a file");
+    let check = |format: &str| {
+        let mut command = program::command(["check", "--format", format, "--config"]);
+        command.arg(&file);
+        let ended = program::run(command);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        ended.stdout
+    };
+    let note = "https://id.example: with `tokens = \"by_audience\"`, you vouch that only access tokens have the \
+                audience \"https://api.example\"; an ID token that has it would pass";
+    let printed = check("text");
+    let end = format!("\nnote: {note}\ngood\n");
+    assert!(printed.ends_with(&end), "{printed}");
+    let told: serde_json::Value = serde_json::from_str(&check("json")).expect("JSON");
+    assert_eq!(told["notes"], serde_json::json!([note]));
+    assert_eq!(told["warnings"], serde_json::json!([]));
 }
 
 #[test]
@@ -240,7 +286,7 @@ fn check_warns_of_a_certificate_that_has_expired() {
         };
         let ended = check("text");
         assert_eq!(ended.code, Some(0), "{ended:?}");
-        let line = format!("\nwarning: {warning}\ngood\n");
+        let line = format!("\nwarning: {warning}\ngood, 1 warning\n");
         assert_eq!(ended.stdout.contains(&line), is_warned, "{ended:?}");
         let told: serde_json::Value = serde_json::from_str(&check("json").stdout).expect("JSON");
         let warnings = told["warnings"].as_array().expect("a list");
@@ -274,7 +320,7 @@ fn t_fwd_13_check_warns_of_an_order_that_depends_on_the_router() {
         "warning[router]: the route \"admin\" requires more than the later route \"all\"",
         "b.toml:7:1\n",
         "1 warning in ",
-        "\ngood\n",
+        "\ngood, 1 warning\n",
     ] {
         assert!(told.contains(part), "{part}: {told}");
     }

@@ -185,6 +185,32 @@ impl JwkSet {
         algorithms.filter(move |algorithm| count(*algorithm) > limits::NAMELESS_KEYS)
     }
 
+    /// The algorithms for which [`select`](Self::select) finds a key for some token: those of
+    /// [`algorithms`](Self::algorithms) without those whose keys are all ambiguous or too many.
+    pub fn selectable(&self) -> impl Iterator<Item = Algorithm> {
+        let is_for = move |index: &usize, wanted: Algorithm| {
+            let key = self.keys.get(*index);
+            key.is_some_and(|key| key.algorithm() == wanted)
+        };
+        let has_name = move |wanted: Algorithm| {
+            let names = [&self.by_kid, &self.by_x5t_s256, &self.by_x5t];
+            names.into_iter().flat_map(Names::values).any(|indices| {
+                let fitting = indices.iter().filter(|index| is_for(index, wanted));
+                fitting.count() == 1
+            })
+        };
+        let most = match self.by_kid.is_empty() {
+            true => limits::NAMELESS_KEYS,
+            false => 1,
+        };
+        let are_few = move |wanted: Algorithm| {
+            let keys = self.keys.iter().filter(|key| key.algorithm() == wanted);
+            keys.count() <= most
+        };
+        let algorithms = self.algorithms();
+        algorithms.filter(move |algorithm| are_few(*algorithm) || has_name(*algorithm))
+    }
+
     /// The keys that were left out, and why.
     #[must_use]
     pub fn unusable(&self) -> &[UnusableKey] {

@@ -110,6 +110,36 @@ impl Profile {
         self.row().needs
     }
 
+    /// The claim that names the kind of a token, with its values for access tokens, if the issuer has
+    /// such a claim. A token with another value is refused, however it is recognised.
+    #[must_use]
+    pub const fn kind_claim(self) -> Option<(&'static str, &'static [&'static str])> {
+        self.row().says
+    }
+
+    /// The values that the claim `typ` of an access token may have, if it is present.
+    #[must_use]
+    pub const fn claim_types(self) -> &'static [&'static str] {
+        self.row().access_types
+    }
+
+    /// The claims that mark another kind of token where neither the header's `typ` nor a
+    /// [claim](Self::kind_claim) says that it is an access token; empty if one of the two always must.
+    #[must_use]
+    pub const fn kind_refuses(self) -> &'static [&'static str] {
+        let row = self.row();
+        match row.says {
+            None if !matches!(row.types, Types::AtJwt) => row.refused,
+            Some(_) | None => &[],
+        }
+    }
+
+    /// What `sub` begins with; empty if nothing is required of it.
+    #[must_use]
+    pub const fn subject_begins(self) -> &'static str {
+        self.row().subject_begins
+    }
+
     /// The claims that must be present, in addition to `iss`, `exp` and the audience.
     #[must_use]
     pub const fn required_claims(self) -> &'static [&'static str] {

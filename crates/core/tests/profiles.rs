@@ -227,6 +227,46 @@ fn each_profile_says_how_it_tells_an_access_token() {
     }
 }
 
+/// What a claim must or must not be, as the configuration is judged by it.
+#[test]
+fn what_marks_the_kind_of_a_token_is_said() {
+    for (profile, kind, is_refusing, start) in [
+        (Profile::Rfc9068, None, false, ""),
+        (Profile::Cognito, Some(("token_use", "access")), false, ""),
+        (Profile::CloudflareAccess, Some(("type", "app")), false, ""),
+        (Profile::Ory, None, true, ""),
+        (Profile::Kubernetes, None, true, "system:serviceaccount:"),
+    ] {
+        let says = profile
+            .kind_claim()
+            .map(|(claim, values)| (claim, values[0]));
+        assert_eq!(says, kind, "{profile}");
+        assert_eq!(!profile.kind_refuses().is_empty(), is_refusing, "{profile}");
+        assert_eq!(profile.subject_begins(), start, "{profile}");
+    }
+    assert_eq!(Profile::Keycloak.claim_types(), ["Bearer", "DPoP"]);
+    for profile in Profile::ALL {
+        let token = sample(*profile);
+        let claims = token.claims();
+        for name in profile.kind_refuses() {
+            assert!(claims[*name].is_null(), "{profile}: {name}");
+        }
+        if let Some((name, values)) = profile.kind_claim() {
+            assert!(
+                values.iter().any(|value| claims[name] == *value),
+                "{profile}"
+            );
+        }
+        let typ = claims["typ"].as_str();
+        assert!(
+            typ.is_none_or(|typ| profile.claim_types().contains(&typ)),
+            "{profile}"
+        );
+        let subject = claims["sub"].as_str().unwrap_or_default();
+        assert!(subject.starts_with(profile.subject_begins()), "{profile}");
+    }
+}
+
 #[test]
 fn what_no_token_of_a_profile_has() {
     for (profile, scopes, users, machines) in [

@@ -796,6 +796,47 @@ fn t_key_20_two_fitting_keys_with_one_kid_are_ambiguous() {
     }
     decide(&good().key(other).sign(), &keys, &policy()).unwrap();
     assert_eq!(keys.ambiguous().collect::<Vec<_>>(), ["1"]);
+    assert_eq!(
+        keys.selectable().collect::<Vec<_>>(),
+        [Algorithm::Es256],
+        "no token can select a key of RS256"
+    );
+}
+
+/// For each algorithm, whether some header selects one of its keys.
+#[test]
+fn t_key_20_keys_that_nothing_selects_are_of_no_use() {
+    let named = |key: SigningKey, kid: &str| key.with_kid(kid);
+    let (first, second) = (key(), SigningKey::second(Algorithm::Rs256));
+    let other = SigningKey::first(Algorithm::Es256);
+    let selectable = |keys: &[SigningKey]| {
+        let keys = keys_of(keys);
+        keys.selectable().collect::<Vec<_>>()
+    };
+    let twins = [named(first.clone(), "1"), named(second, "1")];
+    assert_eq!(selectable(&twins), []);
+    // One name for keys of two algorithms is no ambiguity.
+    let mixed = [named(first.clone(), "1"), named(other.clone(), "1")];
+    assert_eq!(selectable(&mixed), [Algorithm::Rs256, Algorithm::Es256]);
+    // A key without a name next to named ones: a token without a name selects it if it is the only one.
+    let one = [named(first, "1"), other.clone().without_kid()];
+    assert_eq!(selectable(&one), [Algorithm::Rs256, Algorithm::Es256]);
+    let few = (0..4).map(|_| {
+        SigningKey::generate(Algorithm::Es256)
+            .unwrap()
+            .without_kid()
+    });
+    let mut few: Vec<_> = few.collect();
+    assert_eq!(selectable(&few), [Algorithm::Es256]);
+    few.push(other.without_kid());
+    assert_eq!(selectable(&few), []);
+    // Thumbprints are names as well.
+    let thumbprints = few.iter().enumerate().map(|(index, key)| {
+        let name = format!("T{}", index.min(1));
+        with(without(key.public_jwk(), "kid"), "x5t", name)
+    });
+    let keys = keys_from(thumbprints.collect::<Vec<_>>());
+    assert_eq!(keys.selectable().collect::<Vec<_>>(), [Algorithm::Es256]);
 }
 
 /// However it is listed: again, without `alg`, under another name or without one.

@@ -202,7 +202,6 @@ impl Config {
     fn read(fields: &Fields<'_, Root>, surroundings: &Surroundings<'_>) -> Self {
         let mut server = ServerSettings::read(fields, surroundings);
         let requirements = requirements::read(fields);
-        impossible::warn(fields);
         let listen = Listen::read(fields, surroundings);
         let proxy = listen.proxy.as_ref();
         let overrides = proxy.map_or(&[][..], |proxy| &proxy.method_overrides);
@@ -210,6 +209,7 @@ impl Config {
         let id_token_field = id_token_field.as_ref();
         let reader = sources::Reader::new(fields, id_token_field, &listen);
         let routes = Routes::new(routes::read(fields, &requirements, &reader, &listen));
+        impossible::warn(fields, &requirements, routes.iter());
         let sources = routes.sources();
         server.publish(&sources);
         Self {

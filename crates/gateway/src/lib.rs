@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
+pub mod check;
 pub mod config;
 pub mod doors;
 pub(crate) mod lock;

@@ -1458,14 +1458,10 @@ fn t_clm_21_a_kind_that_no_token_can_have_is_warned_of() {
 fn requirements_that_no_token_can_meet_are_warned_of() {
     for (profile, requirements) in [
         ("firebase", "client_ids = ['c']"),
-        ("zitadel", "scopes = ['read']"),
-        ("spiffe", "any_scopes = [['read']]"),
-        ("keycloak", "roles = ['buyer']"),
-        ("okta", "verified = true"),
-        ("supabase", "not_anonymous = true"),
+        ("kubernetes", "any_scopes = [['read']]"),
+        ("google", "verified = true"),
         ("rfc9068", "kind = 'machine'\nmax_age = '5m'"),
         ("kubernetes", "max_age = '5m'"),
-        ("rfc9068", "kind = 'machine'\nverified = true"),
         ("keycloak", "claims = { realm_access = 'buyer' }"),
         (
             "keycloak",
@@ -1477,6 +1473,22 @@ fn requirements_that_no_token_can_meet_are_warned_of() {
         let found = warnings_of(&format!("profile = '{profile}'"), requirements);
         assert_eq!(found, ["impossible"], "{profile} {requirements}");
     }
+    // Where an issuer can be set up to write it, it is only unusual.
+    for (profile, requirements) in [
+        ("keycloak", "roles = ['buyer']"),
+        ("okta", "verified = true"),
+        ("firebase", "scopes = ['read']"),
+        ("zitadel", "scopes = ['read']"),
+        ("spiffe", "any_scopes = [['read']]"),
+        ("rfc9068", "kind = 'machine'\nverified = true"),
+    ] {
+        let found = warnings_of(&format!("profile = '{profile}'"), requirements);
+        assert_eq!(found, ["value"], "{profile} {requirements}");
+    }
+}
+
+#[test]
+fn requirements_that_some_token_can_meet_are_not_warned_of() {
     for (profile, requirements) in [
         (
             "rfc9068",
@@ -1493,6 +1505,33 @@ fn requirements_that_no_token_can_meet_are_warned_of() {
         ("ory", "roles = ['a']\nroles_claim = ['ext', 'roles']"),
         ("generic", "roles = ['a']\nroles_claim = ['ext', 'roles']"),
         ("dex", "client_ids = ['c']\nclaims = { groups = 'a' }"),
+        // The time of the login may be in an ID token that is sent along.
+        ("google", "max_age = '5m'"),
+        ("dex", "acr = ['gold']\nmax_age = '5m'"),
+        ("spiffe", "acr = ['gold']"),
+        ("firebase", "claims = { scope = 'a', email = 'b' }"),
+        (
+            "cloudflare-access",
+            "claims = { groups = 'a', common_name = 'b' }",
+        ),
+        ("google", "client_ids = ['c']\nclaims = { email = 'a' }"),
+        (
+            "keycloak",
+            "claims = { typ = ['ID', 'Bearer'], token_use = 'id' }",
+        ),
+        (
+            "cognito",
+            "claims = { token_use = 'access' }\nclient_ids = ['https://api.example.com']",
+        ),
+        (
+            "rfc9068",
+            "claims = { iss = 'https://id.example.com', exp = 1, aud = 'other' }",
+        ),
+        (
+            "kubernetes",
+            "claims = { sub = 'system:serviceaccount:shop:api', plan = 'gold' }",
+        ),
+        ("spring", "client_ids = ['https://api.example.com', 'c']"),
         (
             "kubernetes",
             "[[requirements.x.claim_rules]]\nclaim = ['kubernetes.io', 'namespace']\nvalues = 'a'",
@@ -1512,6 +1551,190 @@ fn requirements_that_no_token_can_meet_are_warned_of() {
     ));
     let dex = text.replacen("[[issuers]]", "[[issuers]]\nprofile = 'dex'", 1);
     assert_eq!(warnings(&dex), NOT_WARNED);
+}
+
+/// A token has one issuer, so all tables of a way must be met by the tokens of one.
+#[test]
+fn each_way_is_judged_for_each_issuer() {
+    let both = |tables: &str| {
+        let other = "[[issuers]]\nissuer = 'https://b.example'\naudiences = ['b']\n\
+                     profile = 'kubernetes'\n";
+        let text = with_more(&format!("require = ['x', 'y']\n{other}{tables}"));
+        warnings(&text.replacen("[[issuers]]", "[[issuers]]\nprofile = 'generic'", 1))
+    };
+    // Users are those of one issuer, and machines those of the other.
+    let user = "[requirements.x]\nkind = 'user'\n";
+    let machine = "[requirements.y]\nkind = 'machine'\n";
+    assert_eq!(both(&format!("{user}{machine}")), ["impossible 10:1"]);
+    let scopes = "[requirements.y]\nscopes = ['a']\n";
+    assert_eq!(both(&format!("{user}{scopes}")), NOT_WARNED);
+    let account = "[requirements.x]\nclaims = { sub = 'system:serviceaccount:a:b' }\n";
+    assert_eq!(both(&format!("{account}{machine}")), NOT_WARNED);
+    // Scopes are certainly not Kubernetes', and a machine is none of the other issuer.
+    let needed = "[requirements.x]\nscopes = ['a']\n";
+    assert_eq!(both(&format!("{needed}{machine}")), ["impossible 10:1"]);
+    // Another claim may be there at the one issuer.
+    let verified = "[requirements.x]\nverified = true\n";
+    assert_eq!(both(&format!("{verified}{scopes}")), NOT_WARNED);
+}
+
+/// If no token of an issuer passes, the others alone decide about routes.
+#[test]
+fn an_issuer_whose_tokens_are_all_refused_meets_nothing() {
+    let other = "[[issuers]]\nissuer = 'https://b.example'\naudiences = ['b']\nprofile = 'dex'\n";
+    let text = |first: &str| {
+        let text = with_more(&format!(
+            "require = 'x'\n{other}[requirements.x]\nkind = 'user'\n"
+        ));
+        text.replacen("[[issuers]]", &format!("[[issuers]]\n{first}"), 1)
+    };
+    assert_eq!(warnings(&text("")), NOT_WARNED);
+    let found = warnings(&text("max_lifetime = '0s'"));
+    assert_eq!(
+        found,
+        ["impossible 3:1", "impossible 10:1", "impossible 16:1"]
+    );
+}
+
+/// Dex names the client in `azp` if the audience is another one, so no list of clients is too short.
+#[test]
+fn clients_of_dex_are_no_audiences() {
+    let found = warnings_of(
+        "profile = 'dex'\nclient_ids = ['app']",
+        "client_ids = ['app']",
+    );
+    assert_eq!(found, NOT_WARNED);
+}
+
+/// The hundred and first warning is not listed, and counts nevertheless.
+#[test]
+fn what_is_impossible_counts_even_if_it_is_left_out() {
+    let dotted = |count: usize| {
+        let tables = (0..count)
+            .map(|name| format!("[requirements.n{name:03}]\nclaims = {{ 'a.b' = 'c' }}\n"));
+        tables.collect::<String>()
+    };
+    let machine = "[requirements.x]\nkind = 'machine'\nmax_age = '5m'\n";
+    for (count, more, expected) in [(100, "", false), (100, machine, true), (0, machine, true)] {
+        let text = with_more(&format!("{}{more}", dotted(count)));
+        let config = parse(&text).expect("a configuration");
+        assert_eq!(config.warnings.has_impossible(), expected, "{count} {more}");
+    }
+}
+
+/// The messages about a route after earlier ones.
+fn messages_of(earlier: &[&str], last: &str) -> Vec<String> {
+    let mut all: Vec<_> = earlier.to_vec();
+    all.push(last);
+    let text = format!("{}[protection]\nrouter = 'strict'\n", routes(&all));
+    let config = parse(&text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let messages = config.warnings.iter().map(|found| found.message.clone());
+    messages.collect()
+}
+
+/// A route is covered by earlier ones for each of its hosts and methods.
+#[test]
+fn a_route_is_never_used_if_earlier_ones_match_all_of_its_requests() {
+    let (get, post) = (
+        "path_prefix = '/w'\nmethods = 'GET'",
+        "path_prefix = '/w'\nmethods = 'POST'",
+    );
+    let both = "path = '/w/a'\nmethods = ['GET', 'POST']";
+    let never = |names: &str| {
+        [format!(
+            "the route \"r2\" is never used: the earlier {names} all of its requests"
+        )]
+    };
+    assert_eq!(
+        messages_of(&[get, post], both),
+        never("routes \"r0\" and \"r1\" together match")
+    );
+    let all = "path_prefix = '/w'";
+    assert_eq!(
+        messages_of(&[get, all], both),
+        never("route \"r1\" matches")
+    );
+    let (a, b) = (
+        "path_prefix = '/'\nhosts = 'a.example'",
+        "path_prefix = '/'\nhosts = 'b.example'",
+    );
+    let hosts = "path = '/x'\nhosts = ['a.example', 'b.example']";
+    assert_eq!(
+        messages_of(&[a, b], hosts),
+        never("routes \"r0\" and \"r1\" together match")
+    );
+    let paths = "path = ['/w/a', '/v']";
+    let (w, v) = ("path_prefix = '/w'", "path = '/v'");
+    assert_eq!(
+        messages_of(&[w, v], paths),
+        never("routes \"r0\" and \"r1\" together match")
+    );
+    let preflights = "path_prefix = '/w'\nmethods = 'OPTIONS'";
+    let passes = "path = '/w/a'\nmethods = 'GET'\npreflight = 'passes'";
+    assert_eq!(
+        messages_of(&[get, preflights], passes),
+        never("routes \"r0\" and \"r1\" together match")
+    );
+}
+
+#[test]
+fn a_route_for_which_something_is_left_is_used() {
+    let (get, post) = (
+        "path_prefix = '/w'\nmethods = 'GET'",
+        "path_prefix = '/w'\nmethods = 'POST'",
+    );
+    let (a, b) = (
+        "path_prefix = '/'\nhosts = 'a.example'",
+        "path_prefix = '/'\nhosts = 'b.example'",
+    );
+    let (w, v) = ("path_prefix = '/w'", "path = '/v'");
+    // A method, a host, a path, or a preflight.
+    for (earlier, last) in [
+        ([get, post], "path = '/w/a'"),
+        (
+            [get, post],
+            "path = '/w/a'\nmethods = ['GET', 'POST', 'PUT']",
+        ),
+        ([a, b], "path = '/x'"),
+        ([w, v], "path = ['/w/a', '/u']"),
+        (
+            [get, post],
+            "path = '/w/a'\nmethods = ['GET', 'POST']\npreflight = 'passes'",
+        ),
+        (
+            ["path = '/w/a'\nmethods = 'GET'", post],
+            "path_prefix = '/w'\nmethods = ['GET', 'POST']",
+        ),
+    ] {
+        assert_eq!(
+            messages_of(&earlier, last),
+            NOT_WARNED,
+            "{earlier:?} {last}"
+        );
+    }
+}
+
+#[test]
+fn paths_with_parameters_are_refused_unless_the_route_tolerates_them() {
+    for (lines, expected) in [
+        ("path = '/a;b'", &["impossible 10:8"][..]),
+        (
+            "path_prefix = '/a;b'\naccess = 'public'",
+            &["impossible 10:15"],
+        ),
+        ("path_glob = ['/a;b/*', '/c']", &["rule_pattern 10:14"]),
+        ("path = '/a;b'\npaths = 'tolerant'", &[]),
+        (
+            "path = '/a;b'\nallow_semicolon = true",
+            &["deprecated 11:1"],
+        ),
+        (
+            "path = '/a;b'\nallow_encoded_slash = true",
+            &["impossible 10:8", "deprecated 11:1"],
+        ),
+    ] {
+        assert_eq!(warnings(&routes(&[lines])), expected, "{lines}");
+    }
 }
 
 #[test]

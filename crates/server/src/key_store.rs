@@ -198,6 +198,8 @@ pub struct KeyState {
     pub kids: Vec<String>,
     /// The algorithms that they verify.
     pub algorithms: Vec<Algorithm>,
+    /// Those of them for which a token can select a key: names may be ambiguous, and nameless keys too many.
+    pub selectable: Vec<Algorithm>,
     /// The keys left out of the set.
     pub unusable: Vec<UnusableKey>,
     /// The names of several keys for one algorithm: tokens that name one of them are refused.
@@ -378,6 +380,7 @@ impl KeyStore {
             Self::Static(set) => KeyState {
                 kids: set.kids().map(str::to_owned).collect(),
                 algorithms: set.algorithms().collect(),
+                selectable: set.selectable().collect(),
                 unusable: set.unusable().to_vec(),
                 ambiguous: set.ambiguous().map(str::to_owned).collect(),
                 too_many_nameless: set.too_many_nameless().collect(),
@@ -636,6 +639,7 @@ impl Shared {
                 keys.set.kids().map(str::to_owned).collect()
             }),
             algorithms: keys.map_or_else(Vec::new, |keys| keys.set.algorithms().collect()),
+            selectable: keys.map_or_else(Vec::new, |keys| keys.set.selectable().collect()),
             unusable: keys.map_or_else(Vec::new, |keys| keys.set.unusable().to_vec()),
             ambiguous: keys.map_or_else(Vec::new, |keys| {
                 keys.set.ambiguous().map(str::to_owned).collect()

@@ -118,6 +118,15 @@ impl ServerSettings {
         self.named(name)?.policy(name).cloned()
     }
 
+    /// The policy of each issuer whose access tokens only their audience marks; one for all its names.
+    pub(crate) fn by_audience(&self) -> impl Iterator<Item = &Policy> {
+        let policies = self.issuers.iter().filter_map(|issuer| {
+            let template = issuer.tenants.as_ref().map(|(template, _)| template);
+            template.or_else(|| issuer.policies.first())
+        });
+        policies.filter(|policy| policy.tokens_by_audience())
+    }
+
     /// The issuer with this name, to [fetch its keys](Issuer::fetch_keys) once.
     ///
     /// # Errors

@@ -121,6 +121,8 @@ pub struct Mistakes {
     text: String,
     list: Vec<Mistake>,
     left_out: usize,
+    /// Whether any has the code `impossible`, even one left out.
+    has_impossible: bool,
     severity: Severity,
 }
 
@@ -157,12 +159,17 @@ impl Mistakes {
     }
 
     fn of(text: &str, all: All, severity: Severity) -> Self {
-        let All { mut list, seen } = all;
+        let All {
+            mut list,
+            seen,
+            has_impossible,
+        } = all;
         list.sort_by_key(|mistake| mistake.span.start);
         Self {
             text: text.to_owned(),
             left_out: seen.len().saturating_sub(list.len()),
             list,
+            has_impossible,
             severity,
         }
     }
@@ -182,6 +189,12 @@ impl Mistakes {
     #[must_use]
     pub const fn left_out(&self) -> usize {
         self.left_out
+    }
+
+    /// Whether one of them has the code [`Code::Impossible`], be it listed or left out.
+    #[must_use]
+    pub const fn has_impossible(&self) -> bool {
+        self.has_impossible
     }
 
     /// The listed mistakes as text for a person, with their places in the file of this name.
@@ -284,6 +297,7 @@ struct All {
     list: Vec<Mistake>,
     /// The hash of each mistake: a value that is read twice is reported once.
     seen: HashSet<u64>,
+    has_impossible: bool,
 }
 
 impl Found {
@@ -317,6 +331,7 @@ impl All {
     fn add(&mut self, mistake: Mistake) {
         let mut hasher = DefaultHasher::new();
         mistake.hash(&mut hasher);
+        self.has_impossible |= mistake.code == Code::Impossible;
         if self.seen.insert(hasher.finish()) && self.list.len() < MISTAKES_MAX {
             self.list.push(mistake);
         }

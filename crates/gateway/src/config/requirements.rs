@@ -25,6 +25,11 @@ pub(super) struct Named<'t> {
 }
 
 impl Named<'_> {
+    /// The groups of one name.
+    pub(super) fn groups(&self, name: &str) -> Rc<Groups> {
+        self.groups.get(name).cloned().unwrap_or_default()
+    }
+
     /// The groups for meeting all of these.
     pub(super) fn all(&self, names: &[At<&str>], fields: &Given<'_>) -> Groups {
         let known = self.names.as_ref();

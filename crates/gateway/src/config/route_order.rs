@@ -1,13 +1,15 @@
 //! Warnings about the order of routes, and mistakes of tolerant ones.
 //!
-//! A route is never used if an earlier one matches all its requests. And if a route precedes one that
+//! A route is never used if earlier ones match all its requests, or if all of them are refused because of
+//! their paths. And if a route precedes one that
 //! requires less and matches more paths, a path that only the application treats as one of the first
 //! route's falls to the second. The operator has considered this if the configuration states how the
 //! application reads paths.
 
 use std::collections::HashMap;
 
-use bearward_gate::route::{Access, Mode, PathPattern, Route, Router, Tolerance};
+use bearward_gate::route::{Access, Mode, PathPattern, Preflight, Route, Router, Tolerance};
+use http::Method;
 
 use super::description::{self, ROUTE};
 use super::mistakes::Code;
@@ -134,9 +136,18 @@ impl<'r> Wide<'r> {
     fn warning(&self, at: usize, placed: &Placed<'_>) -> Option<(Code, String, &'static str)> {
         let name = &placed.route.name;
         if let Some(earlier) = self.covering(at, placed.route) {
+            let earlier = match earlier.as_slice() {
+                [alone] => format!("route {:?} matches", alone.name),
+                several => {
+                    let names: Vec<_> = several
+                        .iter()
+                        .map(|one| format!("{:?}", one.name))
+                        .collect();
+                    format!("routes {} together match", names.join(" and "))
+                }
+            };
             let message = format!(
-                "the route {name:?} is never used: the earlier route {:?} matches all of its requests",
-                earlier.name
+                "the route {name:?} is never used: the earlier {earlier} all of its requests"
             );
             let help = "put the more specific route first";
             return Some((Code::RulePattern, message, help));
@@ -203,19 +214,40 @@ impl<'r> Wide<'r> {
         prefixes.chain(exact).chain([&self.globs])
     }
 
-    /// An earlier route that matches every request of this one.
-    fn covering(&self, at: usize, route: &Route) -> Option<&'r Route> {
-        let covers = |other: &&Route| {
-            let covers_path = |path: &PathPattern| other.paths.iter().any(|own| own.covers(path));
-            includes(&other.hosts, &route.hosts)
-                && includes(&other.methods, &route.methods)
-                && route.paths.iter().all(covers_path)
-        };
-        let start = route.paths.first()?.literal_start();
+    /// The earlier routes that match every request of this one: one if one does, or several together.
+    fn covering(&self, at: usize, route: &Route) -> Option<Vec<&'r Route>> {
+        let parts = Part::of(route);
+        let (first, others) = parts.split_first()?;
+        let covers_all = |other: &&Route| parts.iter().all(|part| part.is_of(other));
+        if let Some(alone) = self.earlier(at, first.path, covers_all) {
+            return Some(vec![alone]);
+        }
+        // Nearly every route has a single part.
+        if others.is_empty() {
+            return None;
+        }
+        let mut found: Vec<&Route> = Vec::new();
+        for part in &parts {
+            let covering = self.earlier(at, part.path, |other| part.is_of(other))?;
+            if !found.iter().any(|known| std::ptr::eq(*known, covering)) {
+                found.push(covering);
+            }
+        }
+        Some(found)
+    }
+
+    /// An earlier route that may match every path of a pattern, and for which this holds.
+    fn earlier(
+        &self,
+        at: usize,
+        path: &PathPattern,
+        holds: impl Fn(&&Route) -> bool,
+    ) -> Option<&'r Route> {
+        let start = path.literal_start();
         let mut found = self.wider(&start).filter_map(|others| {
             let earlier = others.iter().take_while(|other| **other < at);
             let mut earlier = earlier.filter_map(|other| Some(self.routes.get(*other)?.route));
-            earlier.find(covers)
+            earlier.find(&holds)
         });
         found.next()
     }
@@ -263,9 +295,52 @@ fn overlap<T: PartialEq>(one: &[T], other: &[T]) -> bool {
     one.is_empty() || other.is_empty() || one.iter().any(|item| other.contains(item))
 }
 
-/// Whether `more` contains all items of `fewer`; an empty list means all.
-fn includes<T: PartialEq>(more: &[T], fewer: &[T]) -> bool {
-    more.is_empty() || (!fewer.is_empty() && fewer.iter().all(|item| more.contains(item)))
+/// One part of a route's requests: for one of its paths, hosts and methods each; `None` means all.
+struct Part<'r> {
+    path: &'r PathPattern,
+    host: Option<&'r String>,
+    method: Option<Method>,
+}
+
+impl<'r> Part<'r> {
+    fn of(route: &'r Route) -> Vec<Self> {
+        let mut methods: Vec<_> = route.methods.iter().cloned().map(Some).collect();
+        let is_preflight = !methods.is_empty() && has_method(route, Some(&Method::OPTIONS));
+        if is_preflight && !route.methods.contains(&Method::OPTIONS) {
+            methods.push(Some(Method::OPTIONS));
+        }
+        methods.extend(route.methods.is_empty().then_some(None));
+        let mut hosts: Vec<_> = route.hosts.iter().map(Some).collect();
+        hosts.extend(route.hosts.is_empty().then_some(None));
+        let mut parts = Vec::new();
+        for path in &route.paths {
+            for host in &hosts {
+                let of_method = |method: &Option<Method>| Self {
+                    path,
+                    host: *host,
+                    method: method.clone(),
+                };
+                parts.extend(methods.iter().map(of_method));
+            }
+        }
+        parts
+    }
+
+    /// Whether all its requests are the route's as well.
+    fn is_of(&self, route: &Route) -> bool {
+        let is_of_host = || self.host.is_some_and(|host| route.hosts.contains(host));
+        (route.hosts.is_empty() || is_of_host())
+            && has_method(route, self.method.as_ref())
+            && route.paths.iter().any(|own| own.covers(self.path))
+    }
+}
+
+/// Whether a route matches the method, or all if it is `None`.
+fn has_method(route: &Route, method: Option<&Method>) -> bool {
+    let is_preflight =
+        |method: &Method| *method == Method::OPTIONS && route.preflight == Preflight::Passes;
+    let has = |method: &Method| route.methods.contains(method) || is_preflight(method);
+    route.methods.is_empty() || method.is_some_and(has)
 }
 
 /// Whether `other` admits somebody whom `route` refuses.

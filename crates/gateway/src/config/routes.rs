@@ -13,7 +13,7 @@ use super::hosts::hosts;
 use super::key::{Field, Key};
 use super::listen::Listen;
 use super::mistakes::Code;
-use super::reader::Fields;
+use super::reader::{At, Fields};
 use super::report_duplicates;
 use super::requirements::Named;
 use super::route_order::{self, Placed};
@@ -91,6 +91,7 @@ fn read_one(fields: &Fields<'_, description::Route>, requirements: &Named<'_>) -
         fields.report(Code::Value, &ROUTE.require, message, help);
     }
     route.tolerance = tolerance(fields);
+    warn_of_parameters(fields, route.tolerance);
     route.preflight = ROUTE.preflight.read(fields);
     if ROUTE.shadow.read(fields) {
         route.mode = Mode::Shadow;
@@ -128,6 +129,35 @@ fn tolerance(fields: &Fields<'_, description::Route>) -> Tolerance {
 
 const REPLACEMENT: &str = "use `paths = \"tolerant\"`, which also requires a route for each path that a server \
                            could make of such a one";
+
+/// Warns about paths with `;`, whose requests are all refused where the route does not tolerate it. Paths
+/// with another oddity are no patterns.
+fn warn_of_parameters(fields: &Fields<'_, description::Route>, tolerance: Tolerance) {
+    let parameters = Oddities::from_iter([Oddity::Semicolon]);
+    let is_refused = match tolerance {
+        Tolerance::Exact => true,
+        Tolerance::Listed(listed) => parameters.without(listed).next().is_some(),
+        Tolerance::Tolerant => false,
+    };
+    let keys = [&ROUTE.path, &ROUTE.path_prefix, &ROUTE.path_glob];
+    let patterns: Vec<_> = keys.into_iter().flat_map(|key| key.read(fields)).collect();
+    let has_parameters = |pattern: &At<&str>| pattern.value.contains(';');
+    let (code, what) = match patterns.iter().all(has_parameters) {
+        true => (Code::Impossible, "no request can pass the route"),
+        false => (Code::RulePattern, "no request can have this path"),
+    };
+    for pattern in patterns
+        .iter()
+        .filter(|pattern| is_refused && has_parameters(pattern))
+    {
+        let message = format!(
+            "{what}: with `paths = \"exact\"`, every request for {:?} is answered 400, because of the `;`",
+            pattern.value
+        );
+        let help = "set `paths = \"tolerant\"`, or leave out the path";
+        fields.warn_at(code, &pattern.span, message, help);
+    }
+}
 
 fn read_sources<'t>(
     fields: &Fields<'t, description::Route>,

@@ -151,9 +151,12 @@ impl KidKeys {
         let held = held.as_ref().map_or(&[][..], |held| held.as_slice());
         let flights = self.shared.flights.borrow();
         let algorithms = held.first().map(|held| held.set.algorithms().collect());
+        let algorithms: Vec<_> = algorithms.unwrap_or_default();
         KeyState {
             kids: held.iter().map(|held| held.kid.to_string()).collect(),
-            algorithms: algorithms.unwrap_or_default(),
+            // Each is selected by the `kid` in its URL.
+            selectable: algorithms.clone(),
+            algorithms,
             unusable: Vec::new(),
             ambiguous: Vec::new(),
             too_many_nameless: Vec::new(),

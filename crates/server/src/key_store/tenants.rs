@@ -84,6 +84,7 @@ impl Tenants {
         KeyState {
             kids: of_all(|state| &state.kids),
             algorithms: last.map_or_else(Vec::new, |state| state.algorithms.clone()),
+            selectable: last.map_or_else(Vec::new, |state| state.selectable.clone()),
             unusable: last.map_or_else(Vec::new, |state| state.unusable.clone()),
             ambiguous: of_all(|state| &state.ambiguous),
             too_many_nameless: last.map_or_else(Vec::new, |state| state.too_many_nameless.clone()),
