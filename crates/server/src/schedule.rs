@@ -370,10 +370,6 @@ impl GoneKids {
 struct AbsentKids(VecDeque<(Box<str>, Instant)>);
 
 impl AbsentKids {
-    const fn new() -> Self {
-        Self(VecDeque::new())
-    }
-
     fn contains(&mut self, kid: &str, now: Instant) -> bool {
         while self.0.front().is_some_and(|(_, until)| *until <= now) {
             self.0.pop_front();

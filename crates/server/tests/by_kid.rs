@@ -255,6 +255,30 @@ async fn t_key_26_forged_signatures_under_a_known_kid_cost_nothing() {
     assert_eq!(network.count(), 1);
 }
 
+/// Clients go on sending them; a new key does not wait for that.
+#[tokio::test(start_paused = true)]
+async fn t_key_26_tokens_of_keys_that_are_gone_do_not_delay_a_new_one() {
+    let network = network(1..=4);
+    let server = server(&network);
+    for number in 1..=4 {
+        decide(&server, &of(number)).await.unwrap();
+        network.serve(&url(&kid(number)), Reply::status(404));
+    }
+    sleep(10 * MINUTE).await;
+    let before = network.count();
+    for _ in 0..20 {
+        for number in 1..=4 {
+            assert_eq!(decide(&server, &of(number)).await.unwrap_err(), KID_UNKNOWN);
+        }
+        sleep(3 * SECOND).await;
+    }
+    assert!((1..=3).contains(&(network.count() - before)));
+    for number in 5..=6 {
+        network.serve(&url(&kid(number)), pem());
+        decide(&server, &of(number)).await.unwrap();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_kid_that_is_answered_with_403_or_404_is_unknown_for_a_while() {
     for status in [403, 404] {
