@@ -171,6 +171,9 @@ fn jwk_sets() -> Vec<Vec<u8>> {
             .into_bytes(),
     );
     sets.push(br#"{"keys":[]}"#.to_vec());
+    // The same bytes are read as PEM.
+    let pem = SigningKey::first(Algorithm::Es256).public_key_pem();
+    sets.extend(pem.map(String::into_bytes));
     sets
 }
 

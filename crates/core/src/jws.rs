@@ -34,7 +34,8 @@ pub struct UnverifiedJws<'t> {
 }
 
 impl<'t> UnverifiedJws<'t> {
-    /// Parses a token, byte for byte.
+    /// Parses a token, byte for byte. Whether its issuer may pad it (`=`) is for the policy to decide:
+    /// see [`Header::is_padded`].
     ///
     /// # Errors
     ///

@@ -53,9 +53,11 @@ impl Issuer {
 
     /// An issuer whose JWK Set is at a known URL.
     ///
-    /// Under [`Profile::AwsAlb`](bearward_core::Profile::AwsAlb), the URL of each key, with `{kid}` in the place of its name. A key is
-    /// fetched when the first token with its `kid` arrives, as PEM. At most 64 keys are held at a time, and
-    /// unknown ones trigger as many fetches as those of any other issuer.
+    /// Under [`Profile::AwsAlb`], the URL of each key, with `{kid}` in the place of its name. A key is
+    /// fetched when the first token with its `kid` arrives, as PEM. At most 64 keys are held at a time,
+    /// and unknown ones trigger as many fetches as those of any other issuer.
+    ///
+    /// [`Profile::AwsAlb`]: bearward_core::Profile::AwsAlb
     pub fn jwks_uri(policy: Policy, url: impl Into<String>) -> Self {
         Self::new(policy, KeysFrom::JwksUri(url.into()))
     }
