@@ -17,10 +17,15 @@ use crate::{Exit, Failure, NO_DOOR, help, print, running, serve};
 
 /// Checks a configuration: reads it completely, then asks each issuer for its keys.
 ///
-/// It is not good (exit 1) if it has mistakes, if an issuer has no usable keys, or if nothing could
-/// pass: no token of an issuer, none that a route requires, or no request of a route. What is only
-/// unusual, or should be set explicitly, is a warning: the result stays good (exit 0), and the last line
-/// has the number of warnings. A note says what is right only if it is meant.
+/// The configuration is not good (exit 1) if it has mistakes or no listener for requests, if an
+/// issuer has no usable
+/// keys, or if nothing could pass: no token of an issuer is accepted, no token meets the
+/// requirements of a route, or
+/// every request of a route is refused. A setting that is only unusual, or should be explicit,
+/// causes a warning: the
+/// configuration is still good (exit 0), and the last line has the number of warnings. A note names
+/// a setting that
+/// is right only if you intend it.
 #[derive(clap::Args)]
 #[command(after_long_help = help::sections([EXITS, help::ENVIRONMENT, help::FILES]))]
 pub(crate) struct Check {
@@ -141,7 +146,7 @@ fn line(state: &IssuerState) -> String {
         }
         None if !keys.is_usable => format!("{issuer}  did not answer in time\n"),
         None => match keys.kids.len() {
-            0 => format!("{issuer}  a key without a name\n"),
+            0 => format!("{issuer}  a key without a `kid`\n"),
             1 => format!("{issuer}  1 key\n"),
             count => format!("{issuer}  {count} keys\n"),
         },

@@ -18,8 +18,8 @@ pub(crate) struct Way {
     /// A PEM file with certificate authorities to trust, in addition to those of the system
     #[arg(long, value_name = "FILE", requires = "issuer")]
     ca: Option<PathBuf>,
-    /// The HTTP proxy to fetch keys through, or `environment` for those of HTTPS_PROXY and the like,
-    /// which are ignored otherwise
+    /// The HTTP proxy to fetch keys through, or `environment` to use HTTPS_PROXY and similar variables,
+    /// which are ignored without it
     #[arg(long, value_name = "URL|environment", requires = "issuer")]
     proxy: Option<String>,
     /// The origin (scheme, host and port) under which this machine reaches the issuer, if it is not the

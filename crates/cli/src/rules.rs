@@ -19,7 +19,7 @@ pub(crate) struct Rules {
     #[arg(long, value_name = "PROFILE", default_value = "rfc9068", value_parser = profile())]
     profile: Profile,
     /// How an access token is recognised: by `typ` and claims, or by its audience. With `by_audience`
-    /// you vouch that no other kind of token has it, such as an ID token
+    /// you vouch that no other kind of token, such as an ID token, has your audience
     #[arg(long, value_enum, default_value = "by_kind")]
     tokens: Tokens,
     /// The claim that names the subject, for tokens without `sub`; for a nested claim, repeat for each

@@ -34,7 +34,9 @@ use self::progress::Progress;
 ///
 /// `bearward reason` prints what a reason means; `bearward explain` shows every check of one token.
 /// Keys are fetched once, at the start: tokens signed with a key that appears later are `kid_unknown`.
-/// With the profile aws-alb only the key of a single token is fetched: for `-`, give a key in a file.
+/// With the profile aws-alb, verify fetches a key only for a token that is given as an argument. To
+/// read
+/// tokens from stdin (`-`), give the key in a file (`--jwks`).
 #[derive(clap::Args)]
 #[command(after_long_help = help::sections([EXITS, help::ENVIRONMENT]))]
 #[command(verbatim_doc_comment)]

@@ -127,8 +127,8 @@ fn notes(config: &Config) -> Vec<String> {
     let mut notes = Vec::new();
     // What a valid setting cannot do behind some proxy, which the configuration does not name.
     if !config.origins.is_empty() && config.listen.forward_auth.is_some() {
-        let note = "`origins` has no effect behind ingress-nginx, which passes on no field of a refusal \
-                    except `WWW-Authenticate`; the recipes of the other proxies pass on what pages need";
+        let note = "behind ingress-nginx, `origins` does not let pages read refusals: it passes \
+         on no field of a refusal except `WWW-Authenticate`; the recipes of the other proxies pass on what pages need";
         notes.push(note.to_owned());
     }
     for policy in config.server.by_audience() {
@@ -172,8 +172,10 @@ fn about_keys(server: &ServerSettings, state: &IssuerState) -> Vec<Finding> {
         Some(_) | None => {}
     }
     for kid in &keys.ambiguous {
-        let text =
-            format!("{issuer}: several keys have the name {kid:?}, so tokens with it are refused");
+        let text = format!(
+            "{issuer}: several keys have the same `kid` or thumbprint {kid:?}, so tokens \
+             that name it are refused"
+        );
         found.push(Finding::warning("kid_ambiguous", text));
     }
     for algorithm in &keys.too_many_nameless {
@@ -194,5 +196,6 @@ fn about_keys(server: &ServerSettings, state: &IssuerState) -> Vec<Finding> {
 }
 
 /// The keys are there, and no token can tell which one is meant.
-const NO_KEY_IS_FOUND: &str = "no token can pass: all its keys have a name that another key has as well, \
-    or are too many without one";
+const NO_KEY_IS_FOUND: &str = "no token can pass: each of its keys shares its `kid` or thumbprint \
+ with another, \
+    or has neither, and there are too many of those";

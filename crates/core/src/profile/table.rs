@@ -16,7 +16,7 @@ rows! {
 
     /// RFC 9068: `typ` `at+jwt`; `iss aud exp sub iat jti client_id`. Authgear conforms to it.
     /// The default: no other token of the issuer can be taken for an access token. A machine's
-    /// `sub` is its `client_id`, at Authgear with `client_id_` in front of it.
+    /// `sub` is its `client_id`, at Authgear with the prefix `client_id_`.
     #[default]
     Rfc9068 = Row {
         name: "rfc9068",
@@ -49,7 +49,7 @@ rows! {
     };
 
     /// Auth0: in its own dialect `typ` is `JWT` and the client in `azp`. A machine's `gty` is
-    /// `client-credentials`, or its `sub` the client with `@clients` behind it.
+    /// `client-credentials`, or its `sub` is the client followed by `@clients`.
     Auth0 = Row {
         name: "auth0",
         documentation: "https://auth0.com/docs/secure/tokens/access-tokens/access-token-profiles",
@@ -88,8 +88,8 @@ rows! {
     /// AWS Application Load Balancer: not the token of an issuer, but what a load balancer that
     /// authenticates users says about them, in the field `X-Amzn-Oidc-Data`. Its parts are padded, it is
     /// signed with ES256, and its header has the ARN of the load balancer in `signer`, which is compared
-    /// with `audiences`, and the client in `client`; `aud` is not read. `jwks_uri` must have `{kid}` in the
-    /// place of the key's name. All are users, and no token without `signer` is accepted.
+    /// with `audiences`, and the client in `client`; `aud` is not read. `jwks_uri` must have
+    /// `{kid}` in place of the `kid`. All are users, and no token without `signer` is accepted.
     AwsAlb = Row {
         name: "aws-alb",
         // "Signature verification": validate the `signer`, and where the keys are.
@@ -107,7 +107,8 @@ rows! {
     };
 
     /// Azure AD B2C: `typ` `JWT`; the client in `azp`, the scope in `scp`. Access tokens have the `nonce`
-    /// of the login as well; an ID token has no `scp`. Where `sub` is one text for all users, set
+    /// of the login as well; an ID token has no `scp`. Where `sub` is the same string for all
+    /// users, set
     /// `subject_claim` to `oid`. No mark of a machine is documented, so the kind is unknown.
     AzureB2c = Row {
         name: "azure-b2c",
@@ -184,8 +185,9 @@ rows! {
     };
 
     /// Dex: an access token is an ID token without `c_hash`; both have `at_hash`, and the `nonce`,
-    /// `auth_time` and `sid` of the login. So an ID token that came without a code, for example by a
-    /// refresh, cannot be distinguished, and is accepted if it has one of your audiences. No `typ`, no scope; the
+    /// `auth_time` and `sid` of the login. So an ID token that was issued without an authorization
+    /// code, for example at a refresh, cannot be distinguished, and is accepted if it has one of
+    /// your audiences. No `typ`, no scope; the
     /// client is `azp`, or the single `aud`. The kind is unknown.
     Dex = Row {
         name: "dex",
@@ -362,8 +364,8 @@ rows! {
     };
 
     /// Ory Hydra: `typ` `JWT`; the client in `client_id`, the scope in `scp`, other claims below `ext`. Its
-    /// ID tokens have `rat`, `at_hash` or `nonce`. A machine's `sub` is its client, but a user's may be
-    /// so as well, and then the kind is unknown.
+    /// ID tokens have `rat`, `at_hash` or `nonce`. A machine's `sub` is its client, but a user's
+    /// `sub` may equal it as well, and then the kind is unknown.
     Ory = Row {
         name: "ory",
         documentation: "https://www.ory.com/docs/oauth2-oidc/jwt-access-token",

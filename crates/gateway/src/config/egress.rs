@@ -135,7 +135,10 @@ fn report_credentials<V>(
     key: &Key<Issuer, V>,
     error: AuthorizationError,
 ) {
-    let message = format!("`{}` leads to no credentials: {error}", key.field());
+    let message = format!(
+        "`{}` does not refer to usable credentials: {error}",
+        key.field()
+    );
     let help =
         "write them as `scheme credentials`, `user:password`, or a single token, in one line";
     fields.report(Code::FileMissing, key, message, help);
@@ -259,7 +262,7 @@ pub enum EnvironmentError {
     )]
     Cgi,
     /// The variable has no URL of an HTTP proxy.
-    #[error("the environment variable {0:?} is not the URL of an HTTP proxy")]
+    #[error("the environment variable {0:?} does not contain the URL of an HTTP proxy")]
     NotAProxy(&'static str),
 }
 
@@ -268,7 +271,7 @@ impl EnvironmentError {
     const fn help(self) -> &'static str {
         match self {
             Self::Cgi => "write the proxy's URL, or set `http_proxy` in lower case",
-            Self::NotAProxy(_) => "it is like http://proxy:3128; SOCKS is not supported",
+            Self::NotAProxy(_) => "write a URL like http://proxy:3128; SOCKS is not supported",
         }
     }
 }

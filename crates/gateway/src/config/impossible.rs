@@ -79,6 +79,6 @@ fn is_dotted(name: &str) -> bool {
 
 fn dotted(name: &str) -> String {
     format!(
-        "names are taken literally, so this is the one claim {name:?}, with the dots in its name"
+        "names are taken literally: this is a single claim named {name:?}, with dots in its name"
     )
 }

@@ -20,7 +20,7 @@ pub(super) fn read(fields: &Fields<'_, Root>) -> Origins {
         return origins;
     }
     if !fields.has(&PROTECTION.origins) || fields.is_empty(&PROTECTION.origins) {
-        let message = "`allow_credentials` is about `origins`, and there are none";
+        let message = "`allow_credentials` has no effect without `origins`";
         fields.report(Code::Value, &PROTECTION.allow_credentials, message, "");
     }
     origins.allow_credentials()

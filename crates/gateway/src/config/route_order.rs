@@ -49,8 +49,8 @@ pub(super) fn report_tolerant(routes: &[Placed<'_>]) {
             continue;
         };
         let message = format!(
-            "the route {:?} is tolerant, and {:?} requires more for {pattern}: a server could read a \
-             path that {:?} lets pass as one of {:?}",
+            "the route {:?} is tolerant, and {:?} requires more for {pattern}: a server could \
+             read a path that {:?} lets pass as a path of {:?}",
             own.name, other.name, own.name, other.name
         );
         let table = placed.table;

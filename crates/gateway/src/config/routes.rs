@@ -112,7 +112,10 @@ fn tolerance(fields: &Fields<'_, description::Route>) -> Tolerance {
             continue;
         }
         if is_allowed && fields.has(&ROUTE.paths) {
-            let message = format!("`paths` says what may pass, and so does `{}`", key.field());
+            let message = format!(
+                "`paths` and the deprecated `{}` cannot be used together",
+                key.field()
+            );
             fields.report(Code::Value, key, message, "leave out the deprecated key");
             continue;
         }
@@ -127,8 +130,8 @@ fn tolerance(fields: &Fields<'_, description::Route>) -> Tolerance {
     }
 }
 
-const REPLACEMENT: &str = "use `paths = \"tolerant\"`, which also requires a route for each path that a server \
-                           could make of such a one";
+const REPLACEMENT: &str = "use `paths = \"tolerant\"`, which also requires a route for each path \
+ that a server could read such a path as";
 
 /// Warns about paths with `;`, whose requests are all refused where the route does not tolerate it. Paths
 /// with another oddity are no patterns.

@@ -107,7 +107,7 @@ impl<'t> Reader<'t> {
             return None;
         };
         if fields.has(&SOURCE.encoding) && !key.is(&SOURCE.websocket_prefix) {
-            let message = "`encoding` is about the text after `websocket_prefix` alone";
+            let message = "`encoding` applies only to `websocket_prefix`";
             fields.report(Code::Value, &SOURCE.encoding, message, "leave it out");
         }
         let name = key.read(fields)?;

@@ -34,7 +34,7 @@ impl Tenants {
                 continue;
             }
             let message = format!(
-                "{:?} has a placeholder, so it equals the `iss` of no token",
+                "{:?} has a placeholder, so no token has it as its `iss`",
                 name.value
             );
             let help = "write the issuer itself, or list its `tenants`";
@@ -46,7 +46,7 @@ impl Tenants {
         let list = list(fields, surroundings);
         if template.is_none() && names.first().is_some_and(|name| !is_odd(name)) {
             let message = "`tenants` needs one placeholder in `issuer`";
-            let help = "write it in the place of the tenant, such as {tenantid}";
+            let help = "write a placeholder, such as {tenantid}, in place of the tenant";
             fields.report(Code::Value, &ISSUER.tenants, message, help);
         }
         let others: [&Field; 5] = [

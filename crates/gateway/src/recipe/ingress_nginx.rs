@@ -183,8 +183,8 @@ Every Ingress in front of the application has these annotations, and none of `au
 This recipe has not been tested with a controller.";
 
 const NO_ORIGINS: &str = "
-`origins` of [protection] has no effect here: ingress-nginx passes on no field of a refusal except
-  `WWW-Authenticate`, so pages of other origins cannot read it.";
+`origins` of [protection] does not let pages read refusals here: ingress-nginx passes on no field of a
+  refusal except `WWW-Authenticate`.";
 
 /// Fields that the controller sets itself.
 const OWN: &[&str] = &[

@@ -61,7 +61,7 @@ pub(super) fn tried(
             (Verdict::Matches, matching(route, target))
         } else if fit.is_match() {
             is_decided = true;
-            let why = "a server that reads the path in another way finds no matching route";
+            let why = "some server could read the path as one that no route matches";
             (Verdict::No, why.to_owned())
         } else {
             let mut why = Vec::new();
@@ -93,7 +93,7 @@ pub(super) fn tried(
 pub(super) fn forbids(route: &Route, target: &Target<'_>) -> Option<String> {
     let oddity = route.forbidden(target)?.as_str();
     Some(format!(
-        "paths like these, but without {oddity}: `paths` is not \"tolerant\""
+        "its paths without {oddity}, since `paths` is not \"tolerant\""
     ))
 }
 
@@ -113,7 +113,7 @@ fn matching(route: &Route, target: &Target<'_>) -> String {
     let mut path = any_of(fitting);
     if path.is_empty() {
         path = format!(
-            "{} with a server that reads the path in another way",
+            "{} if a server reads the path in another way",
             any_of(patterns(route))
         );
     }

@@ -67,7 +67,7 @@ impl Issuer<'_> {
                 .iter()
                 .any(|value| matches!(value, ClaimValue::Text(_)))
         {
-            let why = format!("the claim {name:?} is a text");
+            let why = format!("the claim {name:?} is a string");
             return Some(Obstacle::certain(why, "put the value in quotes"));
         }
         if let (true, Need::Values(values)) = (below.is_empty(), need)
@@ -76,7 +76,8 @@ impl Issuer<'_> {
             return Some(Obstacle::certain(why, "correct the value"));
         }
         if never_writes(profile, name) {
-            let why = format!("the profile \"{profile}\" has no claim {name:?}");
+            let why =
+                format!("issuers with the profile \"{profile}\" never write the claim {name:?}");
             let help = "check `profile`, or require a claim that its issuers write";
             return Some(Obstacle::certain(why, help));
         }
@@ -100,7 +101,10 @@ impl Issuer<'_> {
     pub(super) fn obstacle_of_clients(&self, clients: &[String]) -> Option<Obstacle> {
         let has = |list: &[&str]| clients.iter().any(|client| list.contains(&client.as_str()));
         if self.profile.client_id_claims().is_empty() {
-            let why = format!("the profile \"{}\" names no clients", self.profile);
+            let why = format!(
+                "tokens of issuers with the profile \"{}\" name no client",
+                self.profile
+            );
             return Some(Obstacle::certain(
                 why,
                 "rely on `audiences`, or require another claim",
@@ -136,7 +140,11 @@ impl Issuer<'_> {
         let start = profile.subject_begins();
         if name == "iss" {
             let is_possible = texts().iter().any(|text| self.is_called(text));
-            return (!is_possible).then(|| "the claim \"iss\" is the issuer".to_owned());
+            return (!is_possible).then(|| {
+                "the claim \"iss\" of every accepted token is the \
+             issuer's name, and this is not it"
+                    .to_owned()
+            });
         }
         if let Some((_, allowed)) = says.or_else(types) {
             let allowed_words = allowed.join("\" or \"");
@@ -176,7 +184,10 @@ impl Issuer<'_> {
         let is_text = is_whole && !matches!(need, Need::Present);
         let is_own = writers.contains(&self.profile);
         if is_text && (is_own || self.profile == Profile::Generic) {
-            let why = format!("the claim {name:?} is an object, which equals no text");
+            let why = format!(
+                "the claim {name:?} is an object, and no value in a requirement \
+             equals an object"
+            );
             let help = "name the members below it with `claim_rules` or `roles_claim`";
             return Some(match is_own {
                 true => Obstacle::certain(why, help),
@@ -213,15 +224,21 @@ impl Issuer<'_> {
         if self.is_by_audience {
             // These alone are still looked at.
             let is_refused = ["events", "htm", "htu"].contains(&name);
-            let why = || format!("a token with the claim {name:?} is refused, as of another kind");
+            let why = || {
+                format!(
+                    "a token with the claim {name:?} is refused, because it counts \
+             as another kind of token"
+                )
+            };
             return is_refused.then(|| Obstacle::certain(why(), help));
         }
         if !self.profile.kind_refuses().contains(&name) {
             return None;
         }
         let why = format!(
-            "under the profile \"{}\", a token with the claim {name:?} is refused, as of another \
-             kind, unless its header says `at+jwt`",
+            "under the profile \"{}\", a token with the claim {name:?} counts as another kind of \
+             token and is refused, \
+                 unless its header says `at+jwt`",
             self.profile
         );
         Some(Obstacle::unusual(why, help))

@@ -114,7 +114,8 @@ impl Demand {
         let profile = issuer.profile;
         match &self.what {
             What::Age(_) if is_machine => {
-                let why = "a machine is not a user who authenticates";
+                let why =
+                    "`max_age` is about when a user authenticated, and a machine is not a user";
                 Some(Obstacle::certain(why, "require it of users only"))
             }
             // Of a principal of unknown kind, only the token says that it is a user's. Another kind's ID
@@ -124,8 +125,8 @@ impl Demand {
             }
             // Times are whole seconds.
             What::Age(max_age) => (max_age.as_secs() == 0).then(|| {
-                let why = "the user would have to authenticate in the second of the request";
-                Obstacle::unusual(why, "write how long a login is recent enough")
+                let why = "the user would have to authenticate in the same second as the request";
+                Obstacle::unusual(why, "write how old a login may be, such as \"5m\"")
             }),
             What::Claim(path, values) => {
                 let path: Vec<_> = path.iter().map(String::as_str).collect();
@@ -140,7 +141,7 @@ impl Demand {
             }),
             What::Kind(PrincipalKind::User) => (!profile.marks_users()).then(|| {
                 let why = format!("the profile \"{profile}\" recognises no users");
-                let help = "set the `profile` of the issuer of these users, or leave it out";
+                let help = "set the `profile` of the issuer of these users, or leave out `kind`";
                 Obstacle::certain(why, help)
             }),
             What::Login(claim) => issuer.obstacle_of_claim(&[claim], Need::Present),
@@ -148,8 +149,7 @@ impl Demand {
             What::User(claim) => {
                 let own = issuer.obstacle_of_claim(&[claim], Need::Present);
                 let of_machine = || {
-                    let why =
-                        format!("the claim {claim:?} is about a user, and not about a machine");
+                    let why = format!("the claim {claim:?} describes users, not machines");
                     Obstacle::unusual(why, "require it of users only")
                 };
                 own.or_else(|| is_machine.then(of_machine))
@@ -191,7 +191,7 @@ fn obstacle_of_scopes(issuer: &Issuer<'_>) -> Option<Obstacle> {
     if profile.has_scopes() {
         return None;
     }
-    let why = format!("the profile \"{profile}\" has no scopes");
+    let why = format!("tokens of issuers with the profile \"{profile}\" have no scopes");
     let help = "require roles or another claim";
     // What somebody calls `scope` counts.
     let is_certain = issuer
@@ -217,13 +217,22 @@ pub(super) fn contradiction(issuer: &Issuer<'_>, demands: &[&Demand]) -> Option<
     if let Some(common) = common(&lists)
         && (common.is_empty() || issuer.obstacle_of_clients(&common).is_some())
     {
-        return Some("no client is in all of the lists of clients".to_owned());
+        return Some(
+            "no client that the issuer's settings allow is in all of the required \
+         `client_ids`"
+                .to_owned(),
+        );
     }
     single_valued(issuer).into_iter().find_map(|name| {
         let values = demands.iter().filter_map(|demand| demand.values_of(name));
         let values: Vec<_> = values.collect();
         let is_met = common(&values).is_none_or(|common| !common.is_empty());
-        let why = || format!("the claim {name:?} has one value, and several are required");
+        let why = || {
+            format!(
+                "the claim {name:?} has a single value, and the requirements demand \
+         different ones"
+            )
+        };
         (!is_met).then(why)
     })
 }

@@ -39,8 +39,9 @@ impl<'t> Issuer<'t> {
             return;
         };
         let message = format!(
-            "the URL is that of an issuer for the profile \"{recognised}\", whose tokens are refused \
-             under \"rfc9068\", unless it was set up to follow that standard"
+            "this is the URL of an issuer with the profile \"{recognised}\"; the default profile, \
+             \"rfc9068\", \
+         refuses its tokens unless it is set up to follow RFC 9068"
         );
         let help = format!("add `profile = \"{recognised}\"`");
         warnings.warn(&ISSUER.issuer, message, &help);
@@ -84,9 +85,9 @@ impl<'t> Issuer<'t> {
                 )
             } else if is_of_keycloak && is_its_client {
                 (
-                    "is in nearly every token of the realm, whatever it is for",
-                    "give this resource server an audience of its own, with an audience mapper in the \
-                     client's scope",
+                    "is in nearly every token of the realm, whatever the token is for",
+                    "give this resource server an audience of its own, with an audience mapper in \
+                     a client scope",
                 )
             } else {
                 continue;
@@ -107,10 +108,10 @@ impl<'t> Issuer<'t> {
         if let Some(obstacle) = self.obstacle_of_claim(&names, Need::Text) {
             warnings.add(&warnings.table.span_of(&ISSUER.subject_claim), &obstacle);
         } else if CHOSEN_BY_USERS.contains(&name) {
-            let message = format!(
-                "users of many issuers may change {name:?}, and so take the place of others"
-            );
-            let help = "make sure that the issuer assigns it, and never to anybody else";
+            let message =
+                format!("at many issuers, users can change {name:?}, and so impersonate others");
+            let help = "make sure that the issuer assigns the value, and never assigns it to \
+             anybody else";
             warnings.warn(&ISSUER.subject_claim, message, help);
         } else if let ([_], Some((_, what))) = (
             names.as_slice(),
@@ -147,9 +148,11 @@ impl<'t> Issuer<'t> {
             .is_some_and(|only| only.value.starts_with("file:"));
         if given.len() > TENANTS_HELD {
             let message = format!(
-                "the keys of {TENANTS_HELD} tenants are held at a time, and the list is longer"
+                "the gateway holds the keys of at most {TENANTS_HELD} tenants at a time, and this \
+                 list is longer"
             );
-            let help = "if more of them send requests, some are answered 503 for a while: divide them among gateways";
+            let help = "if more tenants than that send requests, some requests get 503 for a \
+             while: divide the tenants among several gateways";
             warnings.warn(&ISSUER.tenants, message, help);
         }
         for tenant in given.iter().filter(|_| is_entra && !is_file) {
@@ -172,7 +175,7 @@ fn warn_of_lifetime(warnings: &mut Warnings<'_, '_>) {
         let why = "a token would have to expire in the second in which it is issued";
         let obstacle = Obstacle::certain(
             why,
-            "write the lifetime of the issuer's tokens, or leave it out",
+            "write the lifetime of the issuer's tokens, or leave out `max_lifetime`",
         );
         warnings.add(&warnings.table.span_of(&ISSUER.max_lifetime), &obstacle);
     }
@@ -225,7 +228,8 @@ impl Warnings<'_, '_> {
 
     fn add_blank(&mut self, what: &str, name: &At<&str>, has_other: bool) {
         let why = format!(
-            "no issuer writes blanks or control characters there, as in {what} {:?}",
+            "{what} {:?} begins or ends with white space, or contains a control character, and no \
+             issuer writes that",
             name.value
         );
         let help = "remove them";
@@ -233,7 +237,7 @@ impl Warnings<'_, '_> {
             return self.add(&name.span, &Obstacle::certain(why, help));
         }
         // Tokens with another name of the list pass.
-        let message = format!("no token can have this name: {why}");
+        let message = format!("no token can have this value: {why}");
         self.table.warn_at(Code::Value, &name.span, message, help);
     }
 }
@@ -268,11 +272,11 @@ const CHOSEN_BY_USERS: &[&str] = &[
 
 /// Claims that are texts, but name no subject, and what they are instead.
 const NO_SUBJECTS: &[(&str, &str)] = &[
-    ("aud", "it is the same for all tokens"),
+    ("aud", "it is the same in all tokens"),
     ("iss", "it is the same for all tokens"),
-    ("jti", "it is another one in each token"),
-    ("scope", "many have the same"),
+    ("jti", "it differs in every token"),
+    ("scope", "many tokens have the same value"),
     ("scp", "many have the same"),
-    ("sid", "it is another one after each login"),
+    ("sid", "it changes with each login"),
     ("typ", "it is the same for all tokens"),
 ];

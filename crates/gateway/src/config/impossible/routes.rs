@@ -95,7 +95,7 @@ impl<'j, 't> Judge<'j, 't> {
         let (code, count, why) = match self.judge(&groups) {
             Verdict::Impossible(why) if has_other_cause() => (Code::Impossible, "no token", why),
             Verdict::Possible(why) if !why.is_empty() => {
-                (Code::Value, "in one of its ways, no token", why)
+                (Code::Value, "by one of its alternatives, no token", why)
             }
             Verdict::Impossible(_) | Verdict::Possible(_) => return,
         };
@@ -289,7 +289,7 @@ fn warn_of_route(route: &Route, table: &Fields<'_, description::Route>, verdict:
         Verdict::Possible(why) => (
             Code::Value,
             format!(
-                "no token can pass the route {name:?} in one of its ways: {}",
+                "no token can pass the route {name:?} by one of its alternatives: {}",
                 joined(&why)
             ),
         ),
