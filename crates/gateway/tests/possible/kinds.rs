@@ -127,7 +127,7 @@ pub(super) const KINDS: &[Kind] = &[
         "clients that nothing names",
         "profile = 'firebase'",
         "client_ids = ['c']",
-        "the profile \"firebase\" names no clients",
+        "tokens of issuers with the profile \"firebase\" name no client",
         "client_ids"
     ),
     certain!(
@@ -163,21 +163,21 @@ pub(super) const KINDS: &[Kind] = &[
         "a class of service accounts",
         "profile = 'kubernetes'",
         "acr = ['gold']",
-        "the profile \"kubernetes\" has no claim \"acr\"",
+        "issuers with the profile \"kubernetes\" never write the claim \"acr\"",
         "acr"
     ),
     certain!(
         "a method of jobs",
         "profile = 'gitlab'",
         "amr = ['pwd']",
-        "the profile \"gitlab\" has no claim \"amr\"",
+        "issuers with the profile \"gitlab\" never write the claim \"amr\"",
         "amr"
     ),
     certain!(
         "a class that Firebase reserves",
         "profile = 'firebase'",
         "acr = ['gold']",
-        "the profile \"firebase\" has no claim \"acr\"",
+        "issuers with the profile \"firebase\" never write the claim \"acr\"",
         "acr"
     ),
     // Scopes where there are none, and nobody can add them.
@@ -185,14 +185,14 @@ pub(super) const KINDS: &[Kind] = &[
         "scopes of service accounts",
         "profile = 'kubernetes'",
         "scopes = ['a']",
-        "the profile \"kubernetes\" has no scopes",
+        "tokens of issuers with the profile \"kubernetes\" have no scopes",
         "scopes"
     ),
     certain!(
         "scopes of Dex",
         "profile = 'dex'",
         "any_scopes = [['a', 'b']]",
-        "the profile \"dex\" has no scopes",
+        "tokens of issuers with the profile \"dex\" have no scopes",
         "any_scopes"
     ),
     // Claims that are never so.
@@ -277,35 +277,35 @@ pub(super) const KINDS: &[Kind] = &[
         "Authgear's roles at Kubernetes",
         "profile = 'kubernetes'",
         "roles = ['a']",
-        "the profile \"kubernetes\" has no claim",
+        "issuers with the profile \"kubernetes\" never write the claim",
         "roles"
     ),
     certain!(
         "Authgear's mark at Google",
         "profile = 'google'",
         "verified = true",
-        "the profile \"google\" has no claim",
+        "issuers with the profile \"google\" never write the claim",
         "verified"
     ),
     certain!(
         "Keycloak's roles at GitHub",
         "profile = 'github-actions'",
         "claim_rules = [{ claim = ['realm_access', 'roles'], values = 'a' }]",
-        "the profile \"github-actions\" has no claim \"realm_access\"",
+        "issuers with the profile \"github-actions\" never write the claim \"realm_access\"",
         "claim_rules"
     ),
     certain!(
         "a subject that is a number",
         "",
         "claims = { sub = 7 }",
-        "the claim \"sub\" is a text",
+        "the claim \"sub\" is a string",
         "claims"
     ),
     certain!(
         "a scope that is a flag",
         "",
         "claims = { scope = [true, 1] }",
-        "the claim \"scope\" is a text",
+        "the claim \"scope\" is a string",
         "claims"
     ),
     certain!(
@@ -350,7 +350,11 @@ pub(super) const KINDS: &[Kind] = &[
         "",
         "[requirements.x]\nclaims = { sub = 'a' }\nall = ['y']\n[requirements.y]\nclaims = { sub = ['b', 'c'] }\n",
         NotGood,
-        &[("impossible", "the claim \"sub\" has one value", "require")]
+        &[(
+            "impossible",
+            "the claim \"sub\" has a single value",
+            "require"
+        )]
     ),
     tables!(
         "alternatives that are all impossible",
@@ -425,7 +429,7 @@ pub(super) const KINDS: &[Kind] = &[
         Warned,
         &[(
             "value",
-            "no token can pass the route \"named\" in one of its ways: a user and a machine",
+            "no token can pass the route \"named\" by one of its alternatives: a user and a machine",
             "require"
         )]
     ),
@@ -469,14 +473,14 @@ pub(super) const KINDS: &[Kind] = &[
         "a mark of users on machines",
         "",
         "kind = 'machine'\nverified = true",
-        "is about a user, and not about a machine",
+        "describes users, not machines",
         "verified"
     ),
     unusual!(
         "scopes of ZITADEL",
         "profile = 'zitadel'",
         "scopes = ['a']",
-        "the profile \"zitadel\" has no scopes",
+        "tokens of issuers with the profile \"zitadel\" have no scopes",
         "scopes"
     ),
     unusual!(
@@ -504,14 +508,14 @@ pub(super) const KINDS: &[Kind] = &[
         "a dotted name",
         "profile = 'keycloak'",
         "claims = { 'realm_access.roles' = 'a' }",
-        "the one claim \"realm_access.roles\"",
+        "a single claim named \"realm_access.roles\"",
         "claims"
     ),
     unusual!(
         "a dotted name of roles",
         "profile = 'generic'",
         "roles = ['a']\nroles_claim = 'resource_access.api.roles'",
-        "the one claim",
+        "a single claim named",
         "roles_claim"
     ),
     unusual!(
@@ -532,7 +536,7 @@ pub(super) const KINDS: &[Kind] = &[
         "a login in this second",
         "",
         "max_age = '0s'",
-        "the user would have to authenticate in the second of the request",
+        "the user would have to authenticate in the same second as the request",
         "max_age"
     ),
     // Issuers none of whose tokens passes.
@@ -542,7 +546,7 @@ pub(super) const KINDS: &[Kind] = &[
         NotGood,
         (
             "impossible",
-            "the profile \"descope\" names no clients",
+            "tokens of issuers with the profile \"descope\" name no client",
             "client_ids"
         )
     ),
@@ -564,7 +568,7 @@ pub(super) const KINDS: &[Kind] = &[
         NotGood,
         (
             "impossible",
-            "the profile \"dex\" has no claim \"scope\"",
+            "issuers with the profile \"dex\" never write the claim \"scope\"",
             "'scope'"
         )
     ),
@@ -574,7 +578,7 @@ pub(super) const KINDS: &[Kind] = &[
         NotGood,
         (
             "impossible",
-            "the profile \"kubernetes\" has no claim \"scope\"",
+            "issuers with the profile \"kubernetes\" never write the claim \"scope\"",
             "'scope'"
         )
     ),
@@ -614,7 +618,7 @@ pub(super) const KINDS: &[Kind] = &[
         NotGood,
         (
             "impossible",
-            "has no claim \"preferred_username\"",
+            "never write the claim \"preferred_username\"",
             "subject_claim"
         )
     ),
@@ -665,10 +669,14 @@ pub(super) const KINDS: &[Kind] = &[
         expected: &[
             (
                 "impossible",
-                "no token can pass: all its keys have a name that another",
+                "no token can pass: each of its keys shares its `kid`",
                 "",
             ),
-            ("kid_ambiguous", "several keys have the name \"twin\"", ""),
+            (
+                "kid_ambiguous",
+                "several keys have the same `kid` or thumbprint \"twin\"",
+                "",
+            ),
         ],
     },
     Kind {
@@ -691,7 +699,11 @@ pub(super) const KINDS: &[Kind] = &[
         "ambiguous keys next to another",
         "jwks_file = 'twins-and-good.json'",
         Warned,
-        ("kid_ambiguous", "several keys have the name \"twin\"", "")
+        (
+            "kid_ambiguous",
+            "several keys have the same `kid` or thumbprint \"twin\"",
+            ""
+        )
     ),
     issuer!(
         "a secret with a final newline",
@@ -727,7 +739,7 @@ pub(super) const KINDS: &[Kind] = &[
         Warned,
         (
             "value",
-            "does not name a subject: it is the same for all tokens",
+            "does not name a subject: it is the same in all tokens",
             "subject_claim"
         )
     ),
@@ -773,7 +785,7 @@ pub(super) const KINDS: &[Kind] = &[
         "a dotted name that is required",
         "profile = 'generic'\nrequired_claims = ['realm_access.roles']",
         Warned,
-        ("value", "the one claim", "'realm_access.roles'")
+        ("value", "a single claim named", "'realm_access.roles'")
     ),
     issuer!(
         "a nonce that is required",
@@ -789,7 +801,7 @@ pub(super) const KINDS: &[Kind] = &[
         "a blank before one of two audiences",
         "audiences = [' a', 'b']",
         Warned,
-        ("value", "no token can have this name", "' a'")
+        ("value", "no token can have this value", "' a'")
     ),
     // Routes.
     tables!(
