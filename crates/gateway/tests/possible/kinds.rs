@@ -149,14 +149,14 @@ pub(super) const KINDS: &[Kind] = &[
         "a login of machines",
         "",
         "kind = 'machine'\nmax_age = '5m'",
-        "a machine is not a user",
+        "`max_age` is about when a user authenticated",
         "max_age"
     ),
     certain!(
         "a login of jobs",
         "profile = 'github-actions'",
         "max_age = '5m'",
-        "a machine is not a user",
+        "`max_age` is about when a user authenticated",
         "max_age"
     ),
     certain!(
@@ -228,7 +228,7 @@ pub(super) const KINDS: &[Kind] = &[
         "another issuer",
         "",
         "claims = { iss = 'https://other.example' }",
-        "the claim \"iss\" is the issuer",
+        "the claim \"iss\" of every accepted token is the issuer",
         "claims"
     ),
     certain!(
@@ -334,7 +334,7 @@ pub(super) const KINDS: &[Kind] = &[
         NotGood,
         &[(
             "impossible",
-            "no token can pass the route \"named\": a machine is not a user",
+            "no token can pass the route \"named\": `max_age` is about when a user",
             "require"
         )]
     ),
@@ -343,7 +343,7 @@ pub(super) const KINDS: &[Kind] = &[
         "",
         "[requirements.x]\nclient_ids = ['a', 'b']\nall = ['y']\n[requirements.y]\nclient_ids = ['c']\n",
         NotGood,
-        &[("impossible", "no client is in all of the lists", "require")]
+        &[("impossible", "no client that the issuer", "require")]
     ),
     tables!(
         "two subjects",
@@ -650,7 +650,7 @@ pub(super) const KINDS: &[Kind] = &[
         NotGood,
         (
             "impossible",
-            "no issuer writes blanks",
+            "begins or ends with white space",
             "'https://id.example '"
         )
     ),
@@ -658,7 +658,7 @@ pub(super) const KINDS: &[Kind] = &[
         "a control character in the audience",
         "audiences = \"https://api.example\\n\"",
         NotGood,
-        ("impossible", "no issuer writes blanks", "\"https")
+        ("impossible", "begins or ends with white space", "\"https")
     ),
     Kind {
         name: "keys that are all ambiguous",
@@ -731,7 +731,11 @@ pub(super) const KINDS: &[Kind] = &[
         "a subject that users choose",
         "profile = 'keycloak'\nsubject_claim = 'preferred_username'",
         Warned,
-        ("value", "users of many issuers may change", "subject_claim")
+        (
+            "value",
+            "at many issuers, users can change",
+            "subject_claim"
+        )
     ),
     issuer!(
         "the audience as the subject",
