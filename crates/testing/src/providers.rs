@@ -391,6 +391,10 @@ fn spiffe() -> Provider {
                 jwt(&svid).claim("sub", "https://example.org/billing"),
                 NO_ACCESS,
             ),
+            (
+                jwt(&svid).claim("sub", "spiffe://example.org/../billing"),
+                NO_ACCESS,
+            ),
             (jwt(&svid).header("typ", "wit+jwt"), NO_ACCESS),
         ],
     }

@@ -169,6 +169,10 @@ fn audience(payload: &Members, asked: &Asked) -> Option<String> {
     }
     let issuer = payload.string("iss");
     if values.first() == issuer.as_ref() && issuer.is_some() {
+        // Elsewhere this is a refresh token, or the token of a pod for the cluster itself.
+        if asked.policy.profile() != Profile::Rfc9068 {
+            return Some(FOR_ITS_ISSUER.to_owned());
+        }
         let remedy = match asked.is_configured() {
             true => "add the issuer to its audiences",
             false => "pass the issuer as --audience too",
@@ -219,6 +223,9 @@ const DPOP_PROOF: &str = "This is a DPoP proof, which belongs in the DPoP field,
 
 const LOGOUT_TOKEN: &str = "This is a logout token, which the issuer sends to end a session. It \
     authenticates nobody.";
+
+const FOR_ITS_ISSUER: &str = "Its audience is its issuer: it is for the issuer itself, such as a refresh \
+    token, and not for your API.";
 
 const AUTHGEAR_USER_AUDIENCE: &str = "Its audience is its issuer, as in Authgear's \
     tokens for users. If your API serves users, ";
