@@ -1817,6 +1817,84 @@ fn an_issuer_that_needs_a_profile_is_recognised() {
     }
 }
 
+/// What the warnings say is to be done.
+fn helps_of(text: &str) -> Vec<String> {
+    let config = parse(text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let helps = config.warnings.iter().map(|found| found.help.clone());
+    helps.map(Option::unwrap_or_default).collect()
+}
+
+#[test]
+fn a_url_of_another_profile_is_warned_of_with_what_to_write() {
+    let of = |issuer: &str, profile: &str| {
+        let profile = format!("[[issuers]]\nprofile = '{profile}'");
+        helps_of(&with("https://id.example.com", issuer).replacen("[[issuers]]", &profile, 1))
+    };
+    let keycloak = "https://id.example.com/realms/shop";
+    assert_eq!(
+        of(keycloak, "okta"),
+        ["write `profile = \"keycloak\"`, or correct the URL"]
+    );
+    assert_eq!(
+        of("https://ref.supabase.co/auth/v1", "keycloak"),
+        ["write `profile = \"supabase\"`, or correct the URL"]
+    );
+    for (issuer, profile) in [
+        (keycloak, "keycloak"),
+        (keycloak, "generic"),
+        ("https://id.example.com", "okta"),
+    ] {
+        assert_eq!(of(issuer, profile), NOT_WARNED, "{issuer} {profile}");
+    }
+}
+
+#[test]
+fn a_claim_that_is_a_flag_is_warned_of_with_what_to_write() {
+    for (profile, claims, expected) in [
+        (
+            "generic",
+            "email_verified = 'true'",
+            "write true, without quotes",
+        ),
+        (
+            "supabase",
+            "is_anonymous = 'false'",
+            "write false, without quotes",
+        ),
+        (
+            "okta",
+            "phone_number_verified = ['true', 'false']",
+            "write true, without quotes",
+        ),
+        // What is right, or may be.
+        ("generic", "email_verified = true", ""),
+        ("generic", "email_verified = [true, 'true']", ""),
+        ("generic", "email_verified = 'yes'", ""),
+        ("generic", "phone_verified = 'true'", ""),
+    ] {
+        let text = with_more(&format!("[requirements.x]\nclaims = {{ {claims} }}\n"));
+        let profile = format!("[[issuers]]\nprofile = '{profile}'");
+        let text = text.replacen("[[issuers]]", &profile, 1);
+        let text = text.replacen(AUDIENCES, "audiences = 'authenticated'", 1);
+        let found = helps_of(&text);
+        assert_eq!(found.join(";"), expected, "{profile} {claims}");
+    }
+}
+
+/// A hook may change it, so it is only unusual; that the claim is there is not.
+#[test]
+fn what_supabase_does_not_write_is_unusual() {
+    let of = |issuer: &str, requirements: &str| {
+        warnings_of(&format!("profile = 'supabase'\n{issuer}"), requirements)
+    };
+    // The audience of the file is another one.
+    assert_eq!(of("", "scopes = ['a']"), ["value"]);
+    for requirements in ["amr = ['pwd']", "acr = ['a']", "max_age = '5m'"] {
+        assert_eq!(of("", requirements), ["value"; 2], "{requirements}");
+    }
+    assert_eq!(of("required_claims = ['amr']", "scopes = ['a']"), ["value"]);
+}
+
 /// The paths of the claims that the first route requires.
 fn claims_of(config: &Config) -> Vec<Vec<String>> {
     let route = config.routes.iter().next().expect("a route");

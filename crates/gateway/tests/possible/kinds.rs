@@ -127,7 +127,7 @@ pub(super) const KINDS: &[Kind] = &[
         "clients that nothing names",
         "profile = 'firebase'",
         "client_ids = ['c']",
-        "the profile \"firebase\" names no clients",
+        "tokens of issuers with the profile \"firebase\" name no client",
         "client_ids"
     ),
     certain!(
@@ -149,35 +149,35 @@ pub(super) const KINDS: &[Kind] = &[
         "a login of machines",
         "",
         "kind = 'machine'\nmax_age = '5m'",
-        "a machine is not a user",
+        "`max_age` is about when a user authenticated, and a machine is not a user",
         "max_age"
     ),
     certain!(
         "a login of jobs",
         "profile = 'github-actions'",
         "max_age = '5m'",
-        "a machine is not a user",
+        "`max_age` is about when a user authenticated, and a machine is not a user",
         "max_age"
     ),
     certain!(
         "a class of service accounts",
         "profile = 'kubernetes'",
         "acr = ['gold']",
-        "the profile \"kubernetes\" has no claim \"acr\"",
+        "issuers with the profile \"kubernetes\" never write the claim \"acr\"",
         "acr"
     ),
     certain!(
         "a method of jobs",
         "profile = 'gitlab'",
         "amr = ['pwd']",
-        "the profile \"gitlab\" has no claim \"amr\"",
+        "issuers with the profile \"gitlab\" never write the claim \"amr\"",
         "amr"
     ),
     certain!(
         "a class that Firebase reserves",
         "profile = 'firebase'",
         "acr = ['gold']",
-        "the profile \"firebase\" has no claim \"acr\"",
+        "issuers with the profile \"firebase\" never write the claim \"acr\"",
         "acr"
     ),
     // Scopes where there are none, and nobody can add them.
@@ -185,14 +185,14 @@ pub(super) const KINDS: &[Kind] = &[
         "scopes of service accounts",
         "profile = 'kubernetes'",
         "scopes = ['a']",
-        "the profile \"kubernetes\" has no scopes",
+        "tokens of issuers with the profile \"kubernetes\" have no scopes",
         "scopes"
     ),
     certain!(
         "scopes of Dex",
         "profile = 'dex'",
         "any_scopes = [['a', 'b']]",
-        "the profile \"dex\" has no scopes",
+        "tokens of issuers with the profile \"dex\" have no scopes",
         "any_scopes"
     ),
     // Claims that are never so.
@@ -228,7 +228,7 @@ pub(super) const KINDS: &[Kind] = &[
         "another issuer",
         "",
         "claims = { iss = 'https://other.example' }",
-        "the claim \"iss\" is the issuer",
+        "the claim \"iss\" of every accepted token is the issuer's name",
         "claims"
     ),
     certain!(
@@ -246,7 +246,7 @@ pub(super) const KINDS: &[Kind] = &[
         "claims"
     ),
     certain!(
-        "a time that is a text",
+        "a time that is a string",
         "",
         "claims = { exp = 'never' }",
         "the claim \"exp\" is a number",
@@ -277,35 +277,35 @@ pub(super) const KINDS: &[Kind] = &[
         "Authgear's roles at Kubernetes",
         "profile = 'kubernetes'",
         "roles = ['a']",
-        "the profile \"kubernetes\" has no claim",
+        "issuers with the profile \"kubernetes\" never write the claim",
         "roles"
     ),
     certain!(
         "Authgear's mark at Google",
         "profile = 'google'",
         "verified = true",
-        "the profile \"google\" has no claim",
+        "issuers with the profile \"google\" never write the claim",
         "verified"
     ),
     certain!(
         "Keycloak's roles at GitHub",
         "profile = 'github-actions'",
         "claim_rules = [{ claim = ['realm_access', 'roles'], values = 'a' }]",
-        "the profile \"github-actions\" has no claim \"realm_access\"",
+        "issuers with the profile \"github-actions\" never write the claim \"realm_access\"",
         "claim_rules"
     ),
     certain!(
         "a subject that is a number",
         "",
         "claims = { sub = 7 }",
-        "the claim \"sub\" is a text",
+        "the claim \"sub\" is a string",
         "claims"
     ),
     certain!(
         "a scope that is a flag",
         "",
         "claims = { scope = [true, 1] }",
-        "the claim \"scope\" is a text",
+        "the claim \"scope\" is a string",
         "claims"
     ),
     certain!(
@@ -334,7 +334,7 @@ pub(super) const KINDS: &[Kind] = &[
         NotGood,
         &[(
             "impossible",
-            "no token can pass the route \"named\": a machine is not a user",
+            "no token can pass the route \"named\": `max_age` is about when a user authenticated, and a machine is not a user",
             "require"
         )]
     ),
@@ -343,14 +343,22 @@ pub(super) const KINDS: &[Kind] = &[
         "",
         "[requirements.x]\nclient_ids = ['a', 'b']\nall = ['y']\n[requirements.y]\nclient_ids = ['c']\n",
         NotGood,
-        &[("impossible", "no client is in all of the lists", "require")]
+        &[(
+            "impossible",
+            "no client that the issuer's settings allow is in all",
+            "require"
+        )]
     ),
     tables!(
         "two subjects",
         "",
         "[requirements.x]\nclaims = { sub = 'a' }\nall = ['y']\n[requirements.y]\nclaims = { sub = ['b', 'c'] }\n",
         NotGood,
-        &[("impossible", "the claim \"sub\" has one value", "require")]
+        &[(
+            "impossible",
+            "the claim \"sub\" has a single value",
+            "require"
+        )]
     ),
     tables!(
         "alternatives that are all impossible",
@@ -425,7 +433,7 @@ pub(super) const KINDS: &[Kind] = &[
         Warned,
         &[(
             "value",
-            "no token can pass the route \"named\" in one of its ways: a user and a machine",
+            "no token can pass the route \"named\" by one of its alternatives: a user and a machine",
             "require"
         )]
     ),
@@ -453,7 +461,7 @@ pub(super) const KINDS: &[Kind] = &[
     ),
     unusual!(
         "Authgear's mark at Supabase",
-        "profile = 'supabase'",
+        "profile = 'supabase'\naudiences = 'authenticated'",
         "verified = true",
         "only Authgear",
         "verified"
@@ -469,14 +477,14 @@ pub(super) const KINDS: &[Kind] = &[
         "a mark of users on machines",
         "",
         "kind = 'machine'\nverified = true",
-        "is about a user, and not about a machine",
+        "describes users, not machines",
         "verified"
     ),
     unusual!(
         "scopes of ZITADEL",
         "profile = 'zitadel'",
         "scopes = ['a']",
-        "the profile \"zitadel\" has no scopes",
+        "tokens of issuers with the profile \"zitadel\" have no scopes",
         "scopes"
     ),
     unusual!(
@@ -504,35 +512,84 @@ pub(super) const KINDS: &[Kind] = &[
         "a dotted name",
         "profile = 'keycloak'",
         "claims = { 'realm_access.roles' = 'a' }",
-        "the one claim \"realm_access.roles\"",
+        "a single claim named \"realm_access.roles\"",
         "claims"
     ),
     unusual!(
         "a dotted name of roles",
         "profile = 'generic'",
         "roles = ['a']\nroles_claim = 'resource_access.api.roles'",
-        "the one claim",
+        "a single claim named",
         "roles_claim"
     ),
     unusual!(
         "a login that marks another kind",
         "profile = 'spring'",
         "max_age = '5m'",
-        "a token with the claim \"auth_time\" is refused",
+        "a token with the claim \"auth_time\" counts as another kind of token",
         "max_age"
+    ),
+    unusual!(
+        "the methods of Supabase",
+        "profile = 'supabase'\naudiences = 'authenticated'",
+        "amr = ['password']",
+        "the claim \"amr\" is a list of objects",
+        "amr"
+    ),
+    unusual!(
+        "the methods of Supabase as a claim",
+        "profile = 'supabase'\naudiences = 'authenticated'",
+        "claims = { amr = 'password' }",
+        "the claim \"amr\" is a list of objects",
+        "claims"
+    ),
+    unusual!(
+        "the class of Supabase",
+        "profile = 'supabase'\naudiences = 'authenticated'",
+        "acr = ['gold']",
+        "the profile \"supabase\" do not write the claim \"acr\"",
+        "acr"
+    ),
+    unusual!(
+        "the login of Supabase",
+        "profile = 'supabase'\naudiences = 'authenticated'",
+        "max_age = '5m'",
+        "the profile \"supabase\" do not write the claim \"auth_time\"",
+        "max_age"
+    ),
+    unusual!(
+        "a mark of Supabase as a string",
+        "profile = 'supabase'\naudiences = 'authenticated'",
+        "claims = { is_anonymous = 'false' }",
+        "the claim \"is_anonymous\" is true or false, and not a string",
+        "claims"
+    ),
+    unusual!(
+        "a verified address as a string",
+        "profile = 'generic'",
+        "claims = { email_verified = ['true', 'yes'] }",
+        "the claim \"email_verified\" is true or false, and not a string",
+        "claims"
+    ),
+    unusual!(
+        "a verified number as a string",
+        "profile = 'keycloak'",
+        "claim_rules = [{ claim = 'phone_number_verified', values = 'true' }]",
+        "the claim \"phone_number_verified\" is true or false, and not a string",
+        "claim_rules"
     ),
     unusual!(
         "a nonce",
         "profile = 'ory'",
         "claims = { nonce = 'a' }",
-        "a token with the claim \"nonce\" is refused",
+        "a token with the claim \"nonce\" counts as another kind of token",
         "claims"
     ),
     unusual!(
         "a login in this second",
         "",
         "max_age = '0s'",
-        "the user would have to authenticate in the second of the request",
+        "the user would have to authenticate in the same second as the request",
         "max_age"
     ),
     // Issuers none of whose tokens passes.
@@ -542,7 +599,7 @@ pub(super) const KINDS: &[Kind] = &[
         NotGood,
         (
             "impossible",
-            "the profile \"descope\" names no clients",
+            "tokens of issuers with the profile \"descope\" name no client",
             "client_ids"
         )
     ),
@@ -564,7 +621,7 @@ pub(super) const KINDS: &[Kind] = &[
         NotGood,
         (
             "impossible",
-            "the profile \"dex\" has no claim \"scope\"",
+            "issuers with the profile \"dex\" never write the claim \"scope\"",
             "'scope'"
         )
     ),
@@ -574,7 +631,7 @@ pub(super) const KINDS: &[Kind] = &[
         NotGood,
         (
             "impossible",
-            "the profile \"kubernetes\" has no claim \"scope\"",
+            "issuers with the profile \"kubernetes\" never write the claim \"scope\"",
             "'scope'"
         )
     ),
@@ -614,7 +671,7 @@ pub(super) const KINDS: &[Kind] = &[
         NotGood,
         (
             "impossible",
-            "has no claim \"preferred_username\"",
+            "never write the claim \"preferred_username\"",
             "subject_claim"
         )
     ),
@@ -646,7 +703,7 @@ pub(super) const KINDS: &[Kind] = &[
         NotGood,
         (
             "impossible",
-            "no issuer writes blanks",
+            "no issuer writes that",
             "'https://id.example '"
         )
     ),
@@ -654,7 +711,7 @@ pub(super) const KINDS: &[Kind] = &[
         "a control character in the audience",
         "audiences = \"https://api.example\\n\"",
         NotGood,
-        ("impossible", "no issuer writes blanks", "\"https")
+        ("impossible", "no issuer writes that", "\"https")
     ),
     Kind {
         name: "keys that are all ambiguous",
@@ -665,10 +722,14 @@ pub(super) const KINDS: &[Kind] = &[
         expected: &[
             (
                 "impossible",
-                "no token can pass: all its keys have a name that another",
+                "no token can pass: each of its keys shares its `kid`",
                 "",
             ),
-            ("kid_ambiguous", "several keys have the name \"twin\"", ""),
+            (
+                "kid_ambiguous",
+                "several keys have the same `kid` or thumbprint \"twin\"",
+                "",
+            ),
         ],
     },
     Kind {
@@ -678,7 +739,7 @@ pub(super) const KINDS: &[Kind] = &[
         tables: "",
         verdict: Verdict::NotGood,
         expected: &[
-            ("impossible", "or are too many without one", ""),
+            ("impossible", "or has neither, and there are too many", ""),
             (
                 "kid_missing",
                 "more than 4 keys without a `kid` are for ES256",
@@ -691,7 +752,11 @@ pub(super) const KINDS: &[Kind] = &[
         "ambiguous keys next to another",
         "jwks_file = 'twins-and-good.json'",
         Warned,
-        ("kid_ambiguous", "several keys have the name \"twin\"", "")
+        (
+            "kid_ambiguous",
+            "several keys have the same `kid` or thumbprint \"twin\"",
+            ""
+        )
     ),
     issuer!(
         "a secret with a final newline",
@@ -719,7 +784,11 @@ pub(super) const KINDS: &[Kind] = &[
         "a subject that users choose",
         "profile = 'keycloak'\nsubject_claim = 'preferred_username'",
         Warned,
-        ("value", "users of many issuers may change", "subject_claim")
+        (
+            "value",
+            "at many issuers, users can change",
+            "subject_claim"
+        )
     ),
     issuer!(
         "the audience as the subject",
@@ -727,7 +796,7 @@ pub(super) const KINDS: &[Kind] = &[
         Warned,
         (
             "value",
-            "does not name a subject: it is the same for all tokens",
+            "does not name a subject: it is the same in all tokens",
             "subject_claim"
         )
     ),
@@ -755,25 +824,55 @@ pub(super) const KINDS: &[Kind] = &[
         "Keycloak without its profile",
         "issuer = 'https://id.example/realms/shop'",
         Warned,
-        ("value", "for the profile \"keycloak\"", "issuer")
+        ("value", "an issuer with the profile \"keycloak\"", "issuer")
     ),
     issuer!(
         "Dex without its profile",
         "issuer = 'https://dex.example/dex'",
         Warned,
-        ("value", "for the profile \"dex\"", "issuer")
+        ("value", "an issuer with the profile \"dex\"", "issuer")
     ),
     issuer!(
         "Google without its profile",
         "issuer = 'https://accounts.google.com'",
         Warned,
-        ("value", "for the profile \"google\"", "issuer")
+        ("value", "an issuer with the profile \"google\"", "issuer")
+    ),
+    issuer!(
+        "an audience that Supabase does not write",
+        "profile = 'supabase'",
+        Warned,
+        (
+            "value",
+            "Supabase's tokens have the audience \"authenticated\"",
+            "audiences"
+        )
+    ),
+    issuer!(
+        "Okta at the URL of Keycloak",
+        "issuer = 'https://id.example/realms/shop'\nprofile = 'okta'",
+        Warned,
+        (
+            "value",
+            "an issuer with the profile \"keycloak\", but `profile` is \"okta\"",
+            "issuer"
+        )
+    ),
+    issuer!(
+        "Keycloak at the URL of Supabase",
+        "issuer = 'https://ref.supabase.co/auth/v1'\nprofile = 'keycloak'",
+        Warned,
+        (
+            "value",
+            "an issuer with the profile \"supabase\", but `profile` is \"keycloak\"",
+            "issuer"
+        )
     ),
     issuer!(
         "a dotted name that is required",
         "profile = 'generic'\nrequired_claims = ['realm_access.roles']",
         Warned,
-        ("value", "the one claim", "'realm_access.roles'")
+        ("value", "a single claim named", "'realm_access.roles'")
     ),
     issuer!(
         "a nonce that is required",
@@ -781,7 +880,7 @@ pub(super) const KINDS: &[Kind] = &[
         Warned,
         (
             "value",
-            "a token with the claim \"nonce\" is refused",
+            "a token with the claim \"nonce\" counts as another kind of token",
             "'nonce'"
         )
     ),
@@ -789,7 +888,7 @@ pub(super) const KINDS: &[Kind] = &[
         "a blank before one of two audiences",
         "audiences = [' a', 'b']",
         Warned,
-        ("value", "no token can have this name", "' a'")
+        ("value", "no token can have this value", "' a'")
     ),
     // Routes.
     tables!(

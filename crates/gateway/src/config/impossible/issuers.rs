@@ -23,6 +23,7 @@ impl<'t> Issuer<'t> {
         warnings.warn_of_blanks();
         self.warn_of_clients(&mut warnings);
         self.warn_of_audiences(&warnings);
+        self.warn_of_audience_of_supabase(&warnings);
         self.warn_of_subject(&mut warnings);
         self.warn_of_required_claims(&mut warnings);
         warn_of_lifetime(&mut warnings);
@@ -30,20 +31,28 @@ impl<'t> Issuer<'t> {
         warnings.is_possible
     }
 
-    /// The issuer's URL shows another kind of issuer than the default profile, which hardly anybody
-    /// else conforms to.
+    /// The issuer's URL is that of an issuer with another profile.
     fn warn_of_profile(&self, warnings: &Warnings<'_, 't>) {
         let recognised = self.names.first().copied().and_then(Profile::of_issuer);
-        let is_default = self.profile == Profile::Rfc9068;
-        let Some(recognised) = recognised.filter(|_| is_default) else {
+        let profile = self.profile;
+        // Every issuer may be called `generic`, and a load balancer writes the `iss` of any.
+        let may_be_any = profile == Profile::Generic || profile.is_of_load_balancer();
+        let Some(recognised) = recognised.filter(|found| *found != profile && !may_be_any) else {
             return;
         };
+        if profile == Profile::Rfc9068 {
+            let message = format!(
+                "this is the URL of an issuer with the profile \"{recognised}\"; the default profile, \
+                 \"rfc9068\", refuses its tokens unless it is set up to follow RFC 9068"
+            );
+            let help = format!("add `profile = \"{recognised}\"`");
+            return warnings.warn(&ISSUER.issuer, message, &help);
+        }
         let message = format!(
-            "this is the URL of an issuer with the profile \"{recognised}\"; the default profile, \
-             \"rfc9068\", \
-         refuses its tokens unless it is set up to follow RFC 9068"
+            "this is the URL of an issuer with the profile \"{recognised}\", but `profile` is \
+             \"{profile}\""
         );
-        let help = format!("add `profile = \"{recognised}\"`");
+        let help = format!("write `profile = \"{recognised}\"`, or correct the URL");
         warnings.warn(&ISSUER.issuer, message, &help);
     }
 
@@ -97,6 +106,19 @@ impl<'t> Issuer<'t> {
                 .table
                 .warn_at(Code::Value, &audience.span, message, help);
         }
+    }
+
+    fn warn_of_audience_of_supabase(&self, warnings: &Warnings<'_, 't>) {
+        let is_supabase = self.profile == Profile::Supabase;
+        if !is_supabase || self.audiences.contains(&OF_SUPABASE) || self.audiences.is_empty() {
+            return;
+        }
+        let message = format!(
+            "Supabase's tokens have the audience {OF_SUPABASE:?}, unless a hook changes it, and it is none \
+             of `audiences`"
+        );
+        let help = format!("write `audiences = [{OF_SUPABASE:?}]`");
+        warnings.warn(&ISSUER.audiences, message, &help);
     }
 
     fn warn_of_subject(&self, warnings: &mut Warnings<'_, 't>) {
@@ -249,6 +271,9 @@ fn is_blank(name: &str) -> bool {
 
 /// As the resource server holds them.
 const TENANTS_HELD: usize = 1024;
+
+/// The audience of the tokens of every user of Supabase.
+const OF_SUPABASE: &str = "authenticated";
 
 /// The clients of every realm, in the audience of nearly every token.
 const KEYCLOAK_CLIENTS: &[&str] = &["account", "broker", "realm-management"];
