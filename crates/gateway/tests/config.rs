@@ -1881,6 +1881,74 @@ fn a_claim_that_is_a_flag_is_warned_of_with_what_to_write() {
     }
 }
 
+/// Everybody has tokens of these issuers: one warning names the first route and counts the others.
+#[test]
+fn a_route_that_admits_strangers_is_warned_of_with_what_to_require() {
+    let of = |issuer: &str, lines: &str, route: &str| {
+        let text = with("https://id.example.com", issuer);
+        let text = text.replacen("[[issuers]]", &format!("[[issuers]]\n{lines}"), 1);
+        let text = text.replacen("path_prefix = \"/\"", "path_prefix = '/all'", 1);
+        let more = "[[routes]]\nname = 'more'\npath = '/more'\n";
+        let requirements = "[requirements.x]\nclaims = { repository_id = '1' }\n";
+        format!("{text}\n{route}\n{more}{route}\n{requirements}")
+    };
+    let github = "https://token.actions.githubusercontent.com";
+    let open = [
+        (
+            github,
+            "github-actions",
+            "require the claim `repository_id` or `repository_owner_id`",
+        ),
+        (
+            "https://gitlab.com",
+            "gitlab",
+            "require the claim `project_id` or `namespace_id`",
+        ),
+        (
+            "https://accounts.google.com",
+            "google",
+            "require the claim `sub` or `email`, or set `client_ids`",
+        ),
+    ];
+    for (issuer, profile, help) in open {
+        let text = of(issuer, &format!("profile = '{profile}'"), "");
+        assert_eq!(helps_of(&text), [help], "{issuer}");
+        let config = parse(&text).expect("a configuration");
+        let message = config
+            .warnings
+            .iter()
+            .next()
+            .map(|found| found.message.clone());
+        let message = message.expect("a warning");
+        assert!(
+            message.contains(", like another one, requires"),
+            "{message}"
+        );
+    }
+    // Who is meant is known, or nobody is kept out, or nothing is enforced.
+    let actions = "profile = 'github-actions'";
+    for (issuer, lines, route) in [
+        (github, actions, "require = 'x'"),
+        (github, actions, "access = 'optional'"),
+        (github, actions, "shadow = true"),
+        (
+            "https://token.actions.githubusercontent.com/octo",
+            actions,
+            "",
+        ),
+        ("https://gitlab.example.com", "profile = 'gitlab'", ""),
+        ("https://cloud.google.com/iap", "profile = 'google'", ""),
+        (
+            "https://accounts.google.com",
+            "profile = 'google'\nclient_ids = ['1']",
+            "",
+        ),
+    ] {
+        let found = helps_of(&of(issuer, lines, route));
+        assert_eq!(found, NOT_WARNED, "{issuer} {lines} {route}");
+    }
+}
+
 /// A hook may change it, so it is only unusual; that the claim is there is not.
 #[test]
 fn what_supabase_does_not_write_is_unusual() {

@@ -891,6 +891,36 @@ pub(super) const KINDS: &[Kind] = &[
         ("value", "no token can have this value", "' a'")
     ),
     // Routes.
+    issuer!(
+        "jobs of every repository",
+        "issuer = 'https://token.actions.githubusercontent.com'\nprofile = 'github-actions'",
+        Warned,
+        (
+            "value",
+            "requires nothing of a token, so it admits every repository on GitHub",
+            "name"
+        )
+    ),
+    issuer!(
+        "jobs of every project",
+        "issuer = 'https://gitlab.com'\nprofile = 'gitlab'",
+        Warned,
+        (
+            "value",
+            "requires nothing of a token, so it admits every project on GitLab",
+            "name"
+        )
+    ),
+    issuer!(
+        "every service account",
+        "issuer = 'https://accounts.google.com'\nprofile = 'google'",
+        Warned,
+        (
+            "value",
+            "requires nothing of a token, so it admits every service account of Google",
+            "name"
+        )
+    ),
     tables!(
         "a route behind a wider one",
         "",
