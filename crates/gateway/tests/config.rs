@@ -1949,6 +1949,97 @@ fn a_route_that_admits_strangers_is_warned_of_with_what_to_require() {
     }
 }
 
+/// The signer is the ARN of a load balancer, in any partition.
+#[test]
+fn audiences_that_are_no_load_balancer_are_warned_of() {
+    let of = |audiences: &str, more: &str| {
+        let uri = "jwks_uri = 'https://public-keys.auth.elb.eu-west-1.amazonaws.com/{kid}'";
+        let audiences = format!("audiences = [{audiences}]");
+        let text = behind_alb(uri).replacen(AUDIENCES, &audiences, 1);
+        warnings(&format!("{text}{more}"))
+    };
+    let field = "[[protection.sources]]\nfield = 'x-amzn-oidc-data'\n";
+    let arn = "'arn:aws-us-gov:elasticloadbalancing:us-gov-west-1:1:loadbalancer/app/a/1'";
+    assert_eq!(of(arn, field), NOT_WARNED);
+    for wrong in [
+        "'https://api.example.com'",
+        "'arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/a/1'",
+        "'arn:aws:cognito-idp:eu-west-1:1:userpool/a'",
+        "'arn:aws:elasticloadbalancing:eu-west-1:1'",
+        "'arn::elasticloadbalancing:eu-west-1:1:loadbalancer/app/a/1'",
+    ] {
+        assert_eq!(of(wrong, field), ["impossible 6:1"], "{wrong}");
+        assert_eq!(
+            of(&format!("{arn}, {wrong}"), field),
+            ["value 6:90"],
+            "{wrong}"
+        );
+    }
+    // The field may be one route's alone.
+    let of_route = "[[routes.sources]]\nfield = 'X-Amzn-Oidc-Data'\n";
+    assert_eq!(of(arn, of_route), NOT_WARNED);
+    for more in ["", "[[protection.sources]]\nfield = 'X-Other'\n"] {
+        assert_eq!(of(arn, more), ["value 3:1"], "{more}");
+    }
+}
+
+/// `iss` and `tid` have the ID of a tenant in lower case, and never a name for many tenants.
+#[test]
+fn names_that_microsoft_does_not_write_are_warned_of_with_what_to_write() {
+    let (lower, upper) = (
+        "9188040d-6c67-4c5b-b112-36a304b66dad",
+        "9188040D-6C67-4C5B-B112-36A304B66DAD",
+    );
+    let of = |tenant: &str| {
+        let issuer = format!("https://login.microsoftonline.com/{tenant}/v2.0");
+        let text = with("https://id.example.com", &issuer);
+        helps_of(&text.replacen("[[issuers]]", "[[issuers]]\nprofile = 'entra'", 1))
+    };
+    assert_eq!(of(lower), NOT_WARNED);
+    assert_eq!(of(upper), ["write the ID in lower case"]);
+    for alias in ["common", "organizations", "consumers"] {
+        let help = "write `{tenantid}` in its place, and list `tenants`";
+        assert_eq!(of(alias), [help], "{alias}");
+    }
+    let tenants = |id: &str| helps_of(&with_tenants(&format!("tenants = ['{id}']")));
+    assert_eq!(tenants(lower), NOT_WARNED);
+    assert_eq!(tenants(upper), ["write the ID in lower case"]);
+}
+
+/// HTTP/2 to an upstream has no upgrade.
+#[test]
+fn a_source_in_a_handshake_that_reaches_no_upstream_is_warned_of() {
+    let of = |general: &str, own: &str, protocol: &str, more: &str| {
+        let sources = |of: &str, key: &str| match key {
+            "" => String::new(),
+            key => format!("[[{of}.sources]]\n{key} = 'bearer'\n"),
+        };
+        let text = with(
+            "path_prefix = \"/\"",
+            "path_prefix = \"/all\"\nupstream = 'app'",
+        );
+        let (general, own) = (sources("protection", general), sources("routes", own));
+        helps_of(&format!(
+            "{text}{own}{more}{general}[protection]\nrouter = 'strict'\n[listen.proxy]\n\
+             [upstreams.app]\nurls = 'http://127.0.0.1:3000'\nprotocol = '{protocol}'\n\
+             [upstreams.other]\nurls = 'http://127.0.0.1:3001'\n"
+        ))
+    };
+    let help = ["leave out `protocol` of the upstream, or the source"];
+    let other = "[[routes]]\nname = 'other'\npath = '/other'\nupstream = 'other'\n";
+    let public = "[[routes]]\nname = 'p'\npath = '/p'\nupstream = 'other'\naccess = 'public'\n";
+    for key in ["websocket_protocol", "websocket_prefix"] {
+        assert_eq!(of("", key, "http2", other), help, "{key}");
+        assert_eq!(of(key, "", "http2", public), help, "{key}");
+        // Another route has a use for it.
+        assert_eq!(of(key, "", "http2", other), NOT_WARNED, "{key}");
+        for protocol in ["auto", "http1"] {
+            assert_eq!(of(key, key, protocol, ""), NOT_WARNED, "{key} {protocol}");
+        }
+    }
+    assert_eq!(of("cookie", "", "http2", ""), NOT_WARNED);
+}
+
 /// A hook may change it, so it is only unusual; that the claim is there is not.
 #[test]
 fn what_supabase_does_not_write_is_unusual() {
@@ -2026,7 +2117,11 @@ fn behind_alb(lines: &str) -> String {
 #[tokio::test]
 async fn keys_by_kid_need_a_url_with_the_placeholder() {
     let uri = "jwks_uri = 'https://public-keys.auth.elb.eu-west-1.amazonaws.com/{kid}'";
-    let config = parse(&behind_alb(uri)).expect("no mistake");
+    let arn =
+        "audiences = 'arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/a/1'";
+    let text = behind_alb(uri).replacen(AUDIENCES, arn, 1);
+    let source = "[[protection.sources]]\nfield = 'X-Amzn-Oidc-Data'\n";
+    let config = parse(&format!("{text}{source}")).expect("no mistake");
     assert!(config.warnings.is_empty(), "{}", config.warnings);
     let server = config.resource_server().expect("a server");
     assert!(server.is_ready());

@@ -838,6 +838,57 @@ pub(super) const KINDS: &[Kind] = &[
         Warned,
         ("value", "an issuer with the profile \"google\"", "issuer")
     ),
+    Kind {
+        name: "an audience that is no load balancer",
+        scope: Scope::OneIssuer,
+        issuer: "profile = 'aws-alb'\njwks_uri = 'https://keys.example/{kid}'",
+        tables: "[[protection.sources]]\nfield = 'X-Amzn-Oidc-Data'\n",
+        verdict: Verdict::NotGood,
+        expected: &[(
+            "impossible",
+            "the ARN of a load balancer, and none of `audiences` is one",
+            "audiences",
+        )],
+    },
+    Kind {
+        name: "one audience that is no load balancer, and no source of its tokens",
+        scope: Scope::OneIssuer,
+        issuer: "profile = 'aws-alb'\njwks_uri = 'https://keys.example/{kid}'\naudiences = ['api', 'arn:aws:elasticloadbalancing:eu-west-1:1:loadbalancer/app/a/1']",
+        tables: "",
+        verdict: Verdict::Warned,
+        expected: &[
+            (
+                "value",
+                "\"api\" is not the ARN of a load balancer",
+                "'api'",
+            ),
+            (
+                "value",
+                "no source is the field `X-Amzn-Oidc-Data`",
+                "profile",
+            ),
+        ],
+    },
+    issuer!(
+        "the tenant of Microsoft in upper case",
+        "issuer = 'https://login.microsoftonline.com/9188040D-6C67-4C5B-B112-36A304B66DAD/v2.0'\nprofile = 'entra'",
+        Warned,
+        (
+            "value",
+            "has the tenant's ID in upper case",
+            "'https://login"
+        )
+    ),
+    issuer!(
+        "a name for many tenants of Microsoft",
+        "issuer = 'https://login.microsoftonline.com/common/v2.0'\nprofile = 'entra'",
+        Warned,
+        (
+            "value",
+            "no token has this issuer: Microsoft writes the ID of the user's tenant in place of \"common\"",
+            "'https://login"
+        )
+    ),
     issuer!(
         "an audience that Supabase does not write",
         "profile = 'supabase'",

@@ -10,6 +10,7 @@ use super::super::mistakes::Code;
 use super::super::reader::{At, Fields};
 use super::claims::{Need, Obstacle};
 use super::issuer::Issuer;
+use super::providers::{LOWER_CASE, is_upper_case_id, is_uuid};
 use super::{dotted, is_dotted};
 
 impl<'t> Issuer<'t> {
@@ -23,7 +24,7 @@ impl<'t> Issuer<'t> {
         warnings.warn_of_blanks();
         self.warn_of_clients(&mut warnings);
         self.warn_of_audiences(&warnings);
-        self.warn_of_audience_of_supabase(&warnings);
+        self.warn_of_provider(&mut warnings);
         self.warn_of_subject(&mut warnings);
         self.warn_of_required_claims(&mut warnings);
         warn_of_lifetime(&mut warnings);
@@ -108,19 +109,6 @@ impl<'t> Issuer<'t> {
         }
     }
 
-    fn warn_of_audience_of_supabase(&self, warnings: &Warnings<'_, 't>) {
-        let is_supabase = self.profile == Profile::Supabase;
-        if !is_supabase || self.audiences.contains(&OF_SUPABASE) || self.audiences.is_empty() {
-            return;
-        }
-        let message = format!(
-            "Supabase's tokens have the audience {OF_SUPABASE:?}, unless a hook changes it, and it is none \
-             of `audiences`"
-        );
-        let help = format!("write `audiences = [{OF_SUPABASE:?}]`");
-        warnings.warn(&ISSUER.audiences, message, &help);
-    }
-
     fn warn_of_subject(&self, warnings: &mut Warnings<'_, 't>) {
         let Some(path) = ISSUER.subject_claim.read(warnings.table) else {
             return;
@@ -162,7 +150,6 @@ impl<'t> Issuer<'t> {
     /// Microsoft names a tenant by its ID in `iss` and `tid`, whatever domains it has.
     fn warn_of_tenants(&self, warnings: &Warnings<'_, 't>) {
         let table = warnings.table;
-        let is_uuid = |tenant: &str| tenant.len() == 36 && tenant.split('-').count() == 5;
         let is_entra = self.profile == Profile::Entra;
         let given = ISSUER.tenants.read(table);
         let is_file = given
@@ -185,6 +172,12 @@ impl<'t> Issuer<'t> {
                 );
                 let help = "write the IDs of tenants, or file:PATH for a file with them";
                 table.warn_at(Code::Value, &tenant.span, message, help);
+            } else if is_upper_case_id(tenant.value) {
+                let message = format!(
+                    "{:?} is in upper case, and Microsoft writes the ID of a tenant in lower case",
+                    tenant.value
+                );
+                table.warn_at(Code::Value, &tenant.span, message, LOWER_CASE);
             }
         }
     }
@@ -204,19 +197,19 @@ fn warn_of_lifetime(warnings: &mut Warnings<'_, '_>) {
 }
 
 /// The warnings about one table.
-struct Warnings<'w, 't> {
-    table: &'w Fields<'t, description::Issuer>,
+pub(super) struct Warnings<'w, 't> {
+    pub(super) table: &'w Fields<'t, description::Issuer>,
     /// Whether any token of the issuer may pass.
     is_possible: bool,
 }
 
 impl Warnings<'_, '_> {
-    fn warn(&self, key: &Field, message: String, help: &str) {
+    pub(super) fn warn(&self, key: &Field, message: String, help: &str) {
         self.table.warn(Code::Value, key, message, help);
     }
 
     /// Warns of an obstacle for all tokens of the issuer.
-    fn add(&mut self, span: &Range<usize>, obstacle: &Obstacle) {
+    pub(super) fn add(&mut self, span: &Range<usize>, obstacle: &Obstacle) {
         let Obstacle {
             is_certain,
             why,
@@ -271,9 +264,6 @@ fn is_blank(name: &str) -> bool {
 
 /// As the resource server holds them.
 const TENANTS_HELD: usize = 1024;
-
-/// The audience of the tokens of every user of Supabase.
-const OF_SUPABASE: &str = "authenticated";
 
 /// The clients of every realm, in the audience of nearly every token.
 const KEYCLOAK_CLIENTS: &[&str] = &["account", "broker", "realm-management"];
