@@ -277,7 +277,7 @@ fn only_a_recipe_that_loses_the_fields_of_origins_is_about_them() {
             assert_eq!(with.matches("add_header Vary $bw_vary always;").count(), 2);
             assert!(!without.contains("Allow-Origin") && !without.contains("Vary"));
         } else if proxy == Proxy::IngressNginx {
-            let line = "`origins` of [protection] has no effect here";
+            let line = "`origins` of [protection] does not let pages read refusals here";
             assert!(with.contains(line) && !without.contains(line), "{with}");
         } else {
             assert_eq!(with, without, "{proxy:?}");
