@@ -1881,17 +1881,19 @@ fn a_claim_that_is_a_flag_is_warned_of_with_what_to_write() {
     }
 }
 
+/// Two routes with these lines, and an issuer.
+fn two_routes(issuer: &str, lines: &str, route: &str) -> String {
+    let text = with("https://id.example.com", issuer);
+    let text = text.replacen("[[issuers]]", &format!("[[issuers]]\n{lines}"), 1);
+    let text = text.replacen("path_prefix = \"/\"", "path_prefix = '/all'", 1);
+    let more = "[[routes]]\nname = 'more'\npath = '/more'\n";
+    let requirements = "[requirements.x]\nclaims = { repository_id = '1' }\n";
+    format!("{text}\n{route}\n{more}{route}\n{requirements}")
+}
+
 /// Everybody has tokens of these issuers: one warning names the first route and counts the others.
 #[test]
 fn a_route_that_admits_strangers_is_warned_of_with_what_to_require() {
-    let of = |issuer: &str, lines: &str, route: &str| {
-        let text = with("https://id.example.com", issuer);
-        let text = text.replacen("[[issuers]]", &format!("[[issuers]]\n{lines}"), 1);
-        let text = text.replacen("path_prefix = \"/\"", "path_prefix = '/all'", 1);
-        let more = "[[routes]]\nname = 'more'\npath = '/more'\n";
-        let requirements = "[requirements.x]\nclaims = { repository_id = '1' }\n";
-        format!("{text}\n{route}\n{more}{route}\n{requirements}")
-    };
     let github = "https://token.actions.githubusercontent.com";
     let open = [
         (
@@ -1911,7 +1913,7 @@ fn a_route_that_admits_strangers_is_warned_of_with_what_to_require() {
         ),
     ];
     for (issuer, profile, help) in open {
-        let text = of(issuer, &format!("profile = '{profile}'"), "");
+        let text = two_routes(issuer, &format!("profile = '{profile}'"), "");
         assert_eq!(helps_of(&text), [help], "{issuer}");
         let config = parse(&text).expect("a configuration");
         let message = config
@@ -1944,7 +1946,7 @@ fn a_route_that_admits_strangers_is_warned_of_with_what_to_require() {
             "",
         ),
     ] {
-        let found = helps_of(&of(issuer, lines, route));
+        let found = helps_of(&two_routes(issuer, lines, route));
         assert_eq!(found, NOT_WARNED, "{issuer} {lines} {route}");
     }
 }
@@ -2038,6 +2040,32 @@ fn a_source_in_a_handshake_that_reaches_no_upstream_is_warned_of() {
         }
     }
     assert_eq!(of("cookie", "", "http2", ""), NOT_WARNED);
+}
+
+/// The table says why, and the route names the table.
+#[test]
+fn the_cause_of_an_impossible_route_is_given_once() {
+    let table = "[requirements.x]\nkind = 'machine'\n";
+    let wrapped = "[requirements.wrapped]\nall = ['x']\n";
+    for (name, more) in [("x", ""), ("wrapped", wrapped)] {
+        let text = with_more(&format!("require = '{name}'\n{table}{more}"));
+        let text = text.replacen("[[issuers]]", "[[issuers]]\nprofile = 'dex'", 1);
+        let config = parse(&text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let messages: Vec<_> = config
+            .warnings
+            .iter()
+            .map(|found| &*found.message)
+            .collect();
+        assert_eq!(
+            messages,
+            [
+                "no token can pass the route \"all\": no token can meet the requirements \"x\"",
+                "no token can meet the requirements \"x\": the profile \"dex\" recognises no machines",
+            ],
+            "{name}"
+        );
+        assert!(config.warnings.has_impossible(), "{name}");
+    }
 }
 
 /// A hook may change it, so it is only unusual; that the claim is there is not.

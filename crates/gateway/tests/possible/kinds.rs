@@ -47,10 +47,7 @@ macro_rules! certain {
                 ),
                 (
                     "impossible",
-                    concat!(
-                        "no token can pass the route \"named\": the requirements \"x\": ",
-                        $part
-                    ),
+                    "no token can pass the route \"named\": no token can meet the requirements \"x\"",
                     "require",
                 ),
             ],
@@ -378,7 +375,7 @@ pub(super) const KINDS: &[Kind] = &[
             ),
             (
                 "impossible",
-                "\"generic\" recognises no machines; the requirements \"z\": the claim \"exp\"",
+                "no token can meet the requirements \"y\"; no token can meet the requirements \"z\"",
                 "require"
             )
         ]

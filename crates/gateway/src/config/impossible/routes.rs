@@ -206,17 +206,18 @@ impl<'j, 't> Judge<'j, 't> {
         found
     }
 
-    /// A demand of one table that no token of any issuer meets, whatever else is required.
+    /// That no token of any issuer meets one of the tables by itself. The warning about the table says why.
     fn cause_of_table(&self, group: &[Requirements]) -> Option<String> {
-        let names = group.iter().filter_map(Requirements::name);
-        let mut tables = names.filter_map(|name| Some((name, self.demands.get(name)?)));
-        tables.find_map(|(name, demands)| {
-            let found = demands.iter().find_map(|demand| {
-                let why = self.obstacle_of_one(demands, demand)?;
-                why.is_certain.then_some(why.why)
-            });
-            found.map(|why| format!("the requirements {name:?}: {why}"))
-        })
+        let mut names = group.iter().filter_map(Requirements::name);
+        let is_impossible = |name: &&str| {
+            let demands = self.demands.get(*name).map_or(&[][..], Vec::as_slice);
+            let mut obstacles = demands
+                .iter()
+                .map(|demand| self.obstacle_of_one(demands, demand));
+            obstacles.any(|obstacle| obstacle.is_some_and(|obstacle| obstacle.is_certain))
+        };
+        let cause = names.find(is_impossible)?;
+        Some(format!("no token can meet the requirements {cause:?}"))
     }
 
     /// Why no token of any issuer meets this demand of a table, or hardly any does.
