@@ -10,7 +10,6 @@ use super::super::mistakes::Code;
 use super::super::reader::{At, Fields};
 use super::claims::{Need, Obstacle};
 use super::issuer::Issuer;
-use super::providers::{LOWER_CASE, is_upper_case_id, is_uuid};
 use super::{dotted, is_dotted};
 
 impl<'t> Issuer<'t> {
@@ -28,7 +27,7 @@ impl<'t> Issuer<'t> {
         self.warn_of_subject(&mut warnings);
         self.warn_of_required_claims(&mut warnings);
         warn_of_lifetime(&mut warnings);
-        self.warn_of_tenants(&warnings);
+        warn_of_tenants(&warnings);
         warnings.is_possible
     }
 
@@ -146,40 +145,18 @@ impl<'t> Issuer<'t> {
             }
         }
     }
+}
 
-    /// Microsoft names a tenant by its ID in `iss` and `tid`, whatever domains it has.
-    fn warn_of_tenants(&self, warnings: &Warnings<'_, 't>) {
-        let table = warnings.table;
-        let is_entra = self.profile == Profile::Entra;
-        let given = ISSUER.tenants.read(table);
-        let is_file = given
-            .first()
-            .is_some_and(|only| only.value.starts_with("file:"));
-        if given.len() > TENANTS_HELD {
-            let message = format!(
-                "the gateway holds the keys of at most {TENANTS_HELD} tenants at a time, and this \
-                 list is longer"
-            );
-            let help = "if more tenants than that send requests, some requests get 503 for a \
-             while: divide the tenants among several gateways";
-            warnings.warn(&ISSUER.tenants, message, help);
-        }
-        for tenant in given.iter().filter(|_| is_entra && !is_file) {
-            if !is_uuid(tenant.value) {
-                let message = format!(
-                    "{:?} is not the ID of a tenant, which is a UUID",
-                    tenant.value
-                );
-                let help = "write the IDs of tenants, or file:PATH for a file with them";
-                table.warn_at(Code::Value, &tenant.span, message, help);
-            } else if is_upper_case_id(tenant.value) {
-                let message = format!(
-                    "{:?} is in upper case, and Microsoft writes the ID of a tenant in lower case",
-                    tenant.value
-                );
-                table.warn_at(Code::Value, &tenant.span, message, LOWER_CASE);
-            }
-        }
+fn warn_of_tenants(warnings: &Warnings<'_, '_>) {
+    let given = ISSUER.tenants.read(warnings.table);
+    if given.len() > TENANTS_HELD {
+        let message = format!(
+            "the gateway holds the keys of at most {TENANTS_HELD} tenants at a time, and this list is \
+             longer"
+        );
+        let help = "if more tenants than that send requests, some requests get 503 for a while: divide \
+                    the tenants among several gateways";
+        warnings.warn(&ISSUER.tenants, message, help);
     }
 }
 

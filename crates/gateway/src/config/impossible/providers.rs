@@ -14,6 +14,7 @@ impl<'t> Issuer<'t> {
         self.warn_of_audience_of_supabase(warnings);
         self.warn_of_load_balancers(warnings);
         self.warn_of_names_at_microsoft(warnings);
+        self.warn_of_tenants_at_microsoft(warnings);
     }
 
     fn warn_of_audience_of_supabase(&self, warnings: &Warnings<'_, 't>) {
@@ -82,6 +83,39 @@ impl<'t> Issuer<'t> {
             }
         }
     }
+    /// Microsoft names a tenant by its ID in `iss` and `tid`, whatever domains it has.
+    fn warn_of_tenants_at_microsoft(&self, warnings: &Warnings<'_, 't>) {
+        let table = warnings.table;
+        let given = ISSUER.tenants.read(table);
+        let is_file = given
+            .first()
+            .is_some_and(|only| only.value.starts_with("file:"));
+        if self.profile != Profile::Entra || is_file {
+            return;
+        }
+        for tenant in given {
+            let (message, help) = if !is_uuid(tenant.value) {
+                (
+                    format!(
+                        "{:?} is not the ID of a tenant, which is a UUID",
+                        tenant.value
+                    ),
+                    "write the IDs of tenants, or file:PATH for a file with them",
+                )
+            } else if is_upper_case_id(tenant.value) {
+                (
+                    format!(
+                        "{:?} is in upper case, and Microsoft writes the ID of a tenant in lower case",
+                        tenant.value
+                    ),
+                    LOWER_CASE,
+                )
+            } else {
+                continue;
+            };
+            table.warn_at(Code::Value, &tenant.span, message, help);
+        }
+    }
 }
 
 /// Whether this is the ARN of a load balancer, in any partition of AWS.
@@ -105,17 +139,17 @@ fn is_load_balancer(audience: &str) -> bool {
 }
 
 /// Whether this has the form of a UUID, which the ID of a tenant is.
-pub(super) fn is_uuid(tenant: &str) -> bool {
+fn is_uuid(tenant: &str) -> bool {
     tenant.len() == 36 && tenant.split('-').count() == 5
 }
 
 /// Whether this is the ID of a tenant as Microsoft never writes it.
-pub(super) fn is_upper_case_id(tenant: &str) -> bool {
+fn is_upper_case_id(tenant: &str) -> bool {
     is_uuid(tenant) && tenant.contains(|char: char| char.is_ascii_uppercase())
 }
 
 /// What to do about an ID in upper case.
-pub(super) const LOWER_CASE: &str = "write the ID in lower case";
+const LOWER_CASE: &str = "write the ID in lower case";
 
 /// The audience of the tokens of every user of Supabase.
 const OF_SUPABASE: &str = "authenticated";
