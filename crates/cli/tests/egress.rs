@@ -254,7 +254,10 @@ fn t_cfg_08_a_password_in_an_option_is_refused_and_not_repeated() {
     assert!(given.starts_with("error: --proxy: a proxy is "), "{given}");
     let variable = [("HTTPS_PROXY", "socks5://user:hunter22@proxy")];
     let given = refused(&["--proxy", "environment"], &variable);
-    assert!(given.contains("\"HTTPS_PROXY\" is not the URL"), "{given}");
+    assert!(
+        given.contains("\"HTTPS_PROXY\" does not contain the URL"),
+        "{given}"
+    );
     let setting = program::Setting::new();
     let file = setting.jwks();
     let file = file.to_str().expect("a name");

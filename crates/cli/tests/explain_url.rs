@@ -146,13 +146,13 @@ fn t_fwd_04_it_says_why_a_path_is_ambiguous() {
     for (path, why) in [
         (
             "/orders//7",
-            "but without `//`: `paths` is not \"tolerant\"",
+            "paths without `//`, since `paths` is not \"tolerant\"",
         ),
         ("/orders/../7", "consists of dots"),
-        ("/orders/7.", "but without a dot or a space at the end"),
+        ("/orders/7.", "paths without a dot or a space at the end"),
         ("/orders\\7", "treat a backslash"),
-        ("/orders/7;x", "but without `;`: `paths` is not"),
-        ("/orders/a%2Fb", "but without `%2F`: `paths` is not"),
+        ("/orders/7;x", "paths without `;`, since `paths` is not"),
+        ("/orders/a%2Fb", "paths without `%2F`, since `paths` is not"),
         ("/orders#7", "refused: target_form, 400"),
     ] {
         let url = format!("https://api.example{path}");

@@ -101,7 +101,7 @@ fn t_key_20_check_names_the_keys_that_no_token_can_have() {
         with(two, "twin", ""),
         good.clone(),
     ]);
-    let text = "several keys have the name \"twin\", so tokens with it are refused";
+    let text = "several keys have the same `kid` or thumbprint \"twin\", so tokens that name it are refused";
     assert!(twins.stdout.contains(text), "{twins:?}");
     assert!(twins.stdout.ends_with("\ngood, 1 warning\n"), "{twins:?}");
     let odd = about(&[with(one, "odd", "***"), good]);
@@ -121,8 +121,7 @@ fn t_key_20_check_names_the_keys_that_no_token_can_have() {
     let text = "more than 4 keys without a `kid` are for ES256, so its tokens are refused";
     assert!(nameless.stdout.contains(text), "{nameless:?}");
     // Without another key, no token passes at all.
-    let text =
-        "no token can pass: all its keys have a name that another key has as well, or are too many";
+    let text = "no token can pass: each of its keys shares its `kid` or thumbprint with another";
     assert!(nameless.stdout.contains(text), "{nameless:?}");
     assert!(nameless.stdout.ends_with("\nnot good\n"), "{nameless:?}");
     assert_eq!(nameless.code, Some(1), "{nameless:?}");
@@ -180,7 +179,7 @@ fn t_cfg_01_check_tells_all_mistakes_and_asks_the_issuers() {
     let pages = configuration(issuer.url(), pages);
     let ended = check(&pages, "text");
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    let note = "note: `origins` has no effect behind ingress-nginx";
+    let note = "note: behind ingress-nginx, `origins` does not let pages read refusals";
     assert!(ended.stdout.contains(note), "{ended:?}");
     let told: serde_json::Value =
         serde_json::from_str(&check(&pages, "json").stdout).expect("JSON");

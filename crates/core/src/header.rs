@@ -181,8 +181,9 @@ impl Typ {
             "okta-internal-at+jwt" => Self::OktaInternalAtJwt,
             other if other.contains('+') => Self::OtherKind,
             // The same kinds under names that nobody registered.
-            "dpop" | "id" | "id_token" | "logout" | "logout_token" | "refresh"
-            | "refresh_token" | "secevent" => Self::OtherKind,
+            "dpop" | "id" | "id-token" | "id_token" | "idtoken" | "logout" | "logout-token"
+            | "logout_token" | "refresh" | "refresh-token" | "refresh_token" | "refreshtoken"
+            | "rt" | "secevent" => Self::OtherKind,
             _ => Self::Unregistered,
         }
     }

@@ -101,6 +101,10 @@ impl Policy {
         if !self.accepts(header.typ()) {
             return Err(InvalidToken::TypNotAccepted);
         }
+        // A load balancer pads, always: otherwise one token could have two spellings.
+        if self.profile.is_of_load_balancer() && !header.is_padded() {
+            return Err(InvalidToken::Base64NotCanonical);
+        }
         Ok(())
     }
 

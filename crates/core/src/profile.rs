@@ -15,6 +15,7 @@ use crate::json::{Kind, Value};
 use crate::jwk_set::KeyDocument;
 use crate::principal_kind::PrincipalKind::{self, Machine};
 use crate::rejection::InvalidToken;
+use crate::spiffe;
 
 use self::machines::Machines;
 use self::table::{BOUND, Row, Types};
@@ -357,7 +358,8 @@ pub struct UnknownProfile;
 #[cold]
 fn begins(claims: &Claims, start: &str) -> bool {
     let sub = claims.subject().ok().flatten();
-    sub.is_none_or(|sub| sub.starts_with(start))
+    let is_workload = |sub: &str| !spiffe::is_trust_domain(start) || spiffe::is_workload(sub);
+    sub.is_none_or(|sub| sub.starts_with(start) && is_workload(&sub))
 }
 
 /// The first of these claims that is present, if `sub` is absent or empty.

@@ -18,6 +18,26 @@ pub fn trust_domain(id: &str) -> Option<&str> {
     id.get(..SCHEME.len().checked_add(name.len())?)
 }
 
+/// Whether this is the SPIFFE ID of a workload: a trust domain, and a path of segments of letters, digits and
+/// `.-_` ([SPIFFE-ID §2.2]).
+///
+/// [SPIFFE-ID §2.2]: https://github.com/spiffe/spiffe/blob/main/standards/SPIFFE-ID.md#22-path
+#[must_use]
+pub fn is_workload(id: &str) -> bool {
+    let Some(path) = trust_domain(id).and_then(|domain| id.strip_prefix(domain)) else {
+        return false;
+    };
+    let is_of_a_segment = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+    let is_segment =
+        |segment: &str| !["", ".", ".."].contains(&segment) && segment.bytes().all(is_of_a_segment);
+    id.len() <= ID_BYTES && path.split('/').skip(1).all(is_segment)
+}
+
+/// The longest SPIFFE ID ([SPIFFE-ID §2.3]).
+///
+/// [SPIFFE-ID §2.3]: https://github.com/spiffe/spiffe/blob/main/standards/SPIFFE-ID.md#23-maximum-spiffe-id-length
+const ID_BYTES: usize = 2048;
+
 /// Whether an issuer is a trust domain.
 #[must_use]
 pub fn is_trust_domain(issuer: &str) -> bool {
@@ -28,7 +48,37 @@ const SCHEME: &str = "spiffe://";
 
 #[cfg(test)]
 mod tests {
-    use super::trust_domain;
+    use super::{is_workload, trust_domain};
+
+    #[test]
+    fn the_path_of_a_workload_has_named_segments() {
+        let longest = format!("spiffe://a/{}", "b".repeat(2037));
+        for id in [
+            "spiffe://example.org/w",
+            "spiffe://example.org/ns/x.y/sa/Z_1-2",
+            &longest,
+        ] {
+            assert!(is_workload(id), "{id}");
+        }
+        let too_long = format!("{longest}b");
+        for other in [
+            "spiffe://example.org",
+            "spiffe://example.org/",
+            "spiffe://example.org//w",
+            "spiffe://example.org/w/",
+            "spiffe://example.org/./w",
+            "spiffe://example.org/../x",
+            "spiffe://example.org/w?x",
+            "spiffe://example.org/w#x",
+            "spiffe://example.org/a b",
+            "spiffe://example.org/%77",
+            "spiffe://Example.org/w",
+            "https://example.org/w",
+            &too_long,
+        ] {
+            assert!(!is_workload(other), "{other}");
+        }
+    }
 
     #[test]
     fn the_trust_domain_is_what_stands_before_the_path() {

@@ -11,7 +11,6 @@ use bearward_core::{
     Algorithm, JwkSet, Policy, Principal, PrincipalKind, Profile, Rejection, limits,
 };
 use bearward_testing::providers::with_claims;
-use bearward_testing::token::Parts;
 use bearward_testing::{SigningKey, Token};
 use serde_json::json;
 
@@ -62,11 +61,7 @@ fn refused(token: &Token) -> InvalidToken {
 fn a_jws_02_a_padded_token_is_admitted_under_the_profile() {
     let token = good().sign_padded();
     assert!(token.ends_with("=="));
-    for token in [
-        token,
-        good().sign(),
-        good().without_header("typ").sign_padded(),
-    ] {
+    for token in [token, good().without_header("typ").sign_padded()] {
         let principal = decided(&token).unwrap();
         assert_eq!(principal.issuer(), ISSUER);
         assert_eq!(principal.subject(), "1234567890");
@@ -121,7 +116,7 @@ fn t_jws_07_a_padded_token_is_refused_under_every_other_profile() {
     assert_eq!(checked.unwrap_err(), InvalidToken::Base64NotCanonical);
 }
 
-/// One token has two spellings at most, and the load balancer chose which by signing it.
+/// One token has one spelling, also where only its signature has padding.
 #[test]
 fn t_jws_07_wrong_padding_is_refused() {
     let token = good().sign_padded();
@@ -135,6 +130,7 @@ fn t_jws_07_wrong_padding_is_refused() {
         token.strip_suffix('=').unwrap().to_owned(),
         token.strip_suffix("==").unwrap().to_owned(),
         format!("{unpadded}=="),
+        unpadded.clone(),
         format!("{}.{}.{}", parts[0], parts[1], bare[2]),
         format!("{}=.{}.{}", parts[0], parts[1], parts[2]),
         format!("{}.{}=.{}", parts[0], parts[1], parts[2]),
@@ -367,13 +363,11 @@ fn the_claims_and_the_other_header_members_are_checked_as_always() {
         refused(&good().claim("token_use", "id")),
         InvalidToken::TypNotAccepted
     );
-    let signature = |parts: &mut Parts| parts.signature[0] ^= 1;
-    let mut parts = good().parts();
-    signature(&mut parts);
-    assert_eq!(
-        invalid(decided(&parts.encode())),
-        InvalidToken::SignatureInvalid
-    );
+    let token = good().sign_padded();
+    let (rest, signature) = token.rsplit_once('.').unwrap();
+    let other = if signature.starts_with('A') { "B" } else { "A" };
+    let forged = format!("{rest}.{other}{}", &signature[1..]);
+    assert_eq!(invalid(decided(&forged)), InvalidToken::SignatureInvalid);
 }
 
 #[test]

@@ -62,7 +62,11 @@ fn signed_for(policy: &Policy, token: &Token) -> (String, JwkSet) {
     };
     let key = SigningKey::first(*only);
     let keys = keys_of([&key]);
-    (token.clone().key(key).sign(), keys)
+    let token = token.clone().key(key);
+    match policy.profile().is_of_load_balancer() {
+        true => (token.sign_padded(), keys),
+        false => (token.sign(), keys),
+    }
 }
 
 pub(crate) fn keys_of<'k>(keys: impl IntoIterator<Item = &'k SigningKey>) -> JwkSet {

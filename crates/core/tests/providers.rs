@@ -222,6 +222,23 @@ fn tokens_by_audience_admits_what_cannot_be_told_from_an_id_token() {
     assert_eq!(refused_by(&generic, &other), InvalidToken::AudMismatch);
 }
 
+/// It has no `scp`, as a machine's token has none, but names a person or a login.
+#[test]
+fn t_clm_14_an_id_token_of_entra_by_audience_is_no_machine() {
+    let entra = by_audience(Profile::Entra);
+    let machine = jwt(&json!({ "appid": "c", "aud": AUDIENCE, "oid": "o", "sub": "o" }));
+    assert_eq!(accepted_by(&entra, &machine).kind(), MACHINE);
+    for mark in ["nonce", "name", "preferred_username", "auth_time"] {
+        let value = if mark == "auth_time" {
+            json!(1)
+        } else {
+            json!("x")
+        };
+        let id_token = machine.clone().claim(mark, value);
+        assert_eq!(accepted_by(&entra, &id_token).kind(), UNKNOWN, "{mark}");
+    }
+}
+
 #[test]
 fn t_clm_22_tokens_by_audience_refuses_what_says_it_is_of_another_kind() {
     for profile in Profile::ALL {
@@ -245,6 +262,10 @@ fn t_clm_22_tokens_by_audience_refuses_what_says_it_is_of_another_kind() {
             "logout+jwt",
             "dpop+jwt",
             "secevent+jwt",
+            "id-token",
+            "idtoken",
+            "RT",
+            "refreshtoken",
             "ID",
             "refresh_token",
         ] {

@@ -157,8 +157,9 @@ impl Gate {
         if let Some(route) = selection.iter().find(|route| !route.allows(&target)) {
             return refuse(Some(route), Reason::AmbiguousPath);
         }
-        // A method that the application may read in the query decides on cookies: any may be meant.
-        let is_overridden = query.is_some_and(|query| names_another(query, |_| false));
+        // A method that the application may read elsewhere decides on cookies: any may be meant.
+        let is_overridden = query.is_some_and(|query| names_another(query, |_| false))
+            || self.identity.passes_method(original.headers);
         let method = if is_overridden {
             &Method::POST
         } else {

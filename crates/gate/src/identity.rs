@@ -21,7 +21,7 @@ use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::misleading::{self, Sender, bit, has_length};
+use crate::misleading::{self, Sender, Takes, bit, has_length};
 
 pub use self::builder::{IdentityBuildError, IdentityBuilder, Preset};
 pub use self::claim::ClaimSource;
@@ -318,6 +318,15 @@ impl Identity {
     /// Whether the field with this folded name is kept, and so is a query parameter with that name.
     pub fn keeps(&self, folded: &str) -> bool {
         self.kept().any(|kept| kept == folded)
+    }
+
+    /// Whether a field that is kept may name another method than the request line.
+    pub(crate) fn passes_method(&self, sent: &HeaderMap) -> bool {
+        let mut kept = self.0.settings.kept.iter();
+        kept.any(|name| {
+            let row = misleading::find(&misleading::fold(name.as_str()));
+            row.is_some_and(|row| row.takes == Takes::Method) && sent.contains_key(name)
+        })
     }
 
     /// The names to keep, folded.

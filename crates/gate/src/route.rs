@@ -455,6 +455,18 @@ mod tests {
         // One that falls back to Latin-1, and one that drops what is not UTF-8.
         assert_eq!(deciding(&routes, "/caf%E9"), ["café", "all"]);
         assert_eq!(deciding(&routes, "/adm%FFin"), ["admin", "all"]);
+        // The next one repairs what they leave: it merges slashes, and ignores final dots and spaces.
+        for path in [
+            "/%FF/admin",
+            "/%E9/admin/x",
+            "/admin.%E9",
+            "/admin%20%E9",
+            "/admin.%23",
+            "/admin%20%3Fx",
+            "/admin%FF%3Fx",
+        ] {
+            assert_eq!(deciding(&routes, path), ["admin", "all"], "{path}");
+        }
         for path in ["/who%3F", "/tags/c%23", "/50%25", "/%E9", "/x/admin%3Fy"] {
             assert_eq!(deciding(&routes, path), ["all"], "{path}");
         }

@@ -108,9 +108,10 @@ impl<'t> Target<'t> {
         let mut oddities = Oddities::default();
         let resolved = resolve(path, &mut oddities)?;
         find_oddities(&resolved, &mut oddities)?;
+        let readings = readings::of(path, &resolved)?;
         Ok(Self {
             raw,
-            readings: readings::of(path, &resolved)?,
+            readings,
             path: resolved,
             query,
             oddities,
@@ -539,6 +540,11 @@ mod tests {
             ),
             // A server that drops what is not UTF-8 reads `..`.
             (Ambiguity::DotSegment, "/.%FF./a /%E9../a /a%2F.%80"),
+            // One that parses it a second time reads `..`.
+            (
+                Ambiguity::DotSegment,
+                "/a/..%23 /a/..%3Fx /a/.%23 /..%23/a /a/..;x%23 /a%2F..%23 /a/..%FF%3F /%20%23",
+            ),
             (
                 Ambiguity::Escape,
                 "/%2e/a /a/%2e%2e/b /a/%2E./b /a%2ejson /a%5cb /a%5Cb /a%00b /a%0ab /a%7fx",

@@ -361,3 +361,27 @@ fn t_req_09_a_method_in_the_query_counts_as_an_unsafe_one() {
     assert_eq!(decide("/x?method=DELETE", foreign), "admitted");
     assert_eq!(decide("/x", foreign), "admitted");
 }
+
+/// Nor with a field that names another method, where it is passed on.
+#[test]
+fn t_req_09_a_method_in_a_field_that_is_kept_counts_as_an_unsafe_one() {
+    let name = HeaderName::from_static("x-http-method-override");
+    let by_cookie = format!("token={}", token());
+    let mut headers = HeaderMap::new();
+    headers.insert("cookie", by_cookie.parse().unwrap());
+    headers.insert("origin", HeaderValue::from_static("https://evil.example"));
+    headers.insert(name.clone(), HeaderValue::from_static("DELETE"));
+    for (identity, expected) in [
+        (Identity::builder().keep(name), "csrf_origin"),
+        // The application does not get it.
+        (Identity::builder(), "admitted"),
+    ] {
+        let gate = Gate::new(
+            Routes::new([route("/", cookie())]),
+            identity.build().unwrap(),
+        );
+        let original = Original::new(&Method::GET, "/x", Some("api.example"), &headers);
+        let verdict = fixture::decide_by_route(&gate, &original, &Known::new(Profile::Rfc9068));
+        assert_eq!(outcome(&verdict).0, expected);
+    }
+}

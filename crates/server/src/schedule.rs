@@ -164,7 +164,7 @@ impl Schedule {
     /// and nothing is returned for a `kid` that is gone: replicas of an issuer that have different
     /// sets would otherwise be fetched from in turn, without end.
     pub(crate) fn give_back(&self) {
-        self.budgets.lock().unknown.give_back();
+        self.budgets.give_back();
     }
 
     /// A flight returned keys, new or unchanged, that are fresh for `soft_ttl`.
@@ -210,8 +210,8 @@ impl Schedule {
         // needs; and an old replica of the issuer may have answered, so they may ask as well.
         let is_gone = self.gone.contains(kid);
         let is_affordable = match is_gone {
-            true => self.budgets.lock().gone.take(now),
-            false => self.budgets.lock().unknown.take(now),
+            true => self.budgets.take_gone(now),
+            false => self.budgets.take(now),
         };
         if !is_affordable {
             return Answer::Unknown;
@@ -231,7 +231,7 @@ impl Schedule {
         }
         let is_old = |started| now.saturating_duration_since(started) > REPLACED_AFTER;
         let may_ask = self.failures == 0 && self.good_flight.is_some_and(is_old);
-        if !may_ask || !self.budgets.lock().unknown.take_spare(now) {
+        if !may_ask || !self.budgets.take_spare(now) {
             return Replacement::None;
         }
         self.flight = Flight::Requested;
@@ -267,31 +267,112 @@ impl Jitter {
 
 /// What tokens may trigger, at one issuer or at all tenants of one.
 #[derive(Clone, Debug)]
-pub(crate) struct Budgets(Arc<Mutex<Both>>);
+pub(crate) struct Budgets {
+    shared: Arc<Mutex<Both>>,
+    /// Which of those who share them takes from them.
+    member: u64,
+}
 
 #[derive(Debug)]
 struct Both {
     unknown: Budget,
     /// Of all `kid`s that are gone.
     gone: Budget,
+    turns: Turns,
+    members: u64,
 }
 
 impl Budgets {
     pub(crate) fn new(now: Instant) -> Self {
-        Self(Arc::new(Mutex::new(Both {
+        let shared = Both {
             unknown: Budget::new(BUDGET, now),
             gone: Budget::new(GONE_BUDGET, now),
-        })))
+            turns: Turns::default(),
+            members: 1,
+        };
+        Self {
+            shared: Arc::new(Mutex::new(shared)),
+            member: 0,
+        }
     }
 
-    /// Whether there is one for a tenant that takes the place of another.
+    /// The same budgets, for one more who takes from them.
+    pub(crate) fn for_another(&self) -> Self {
+        let mut shared = self.lock();
+        let member = shared.members;
+        shared.members = member.saturating_add(1);
+        drop(shared);
+        Self {
+            shared: Arc::clone(&self.shared),
+            member,
+        }
+    }
+
+    /// Takes a fetch for an unknown `kid`, or for a tenant that takes the place of another.
     pub(crate) fn take(&self, now: Instant) -> bool {
-        self.lock().unknown.take(now)
+        self.take_leaving(0, now)
+    }
+
+    /// Takes one that is not the last.
+    fn take_spare(&self, now: Instant) -> bool {
+        self.take_leaving(1, now)
+    }
+
+    fn take_leaving(&self, rest: u32, now: Instant) -> bool {
+        let mut shared = self.lock();
+        let free = shared.unknown.left(now).saturating_sub(rest);
+        let is_next = shared.turns.place(self.member, now) < usize::try_from(free).unwrap_or(0);
+        if is_next {
+            shared.unknown.spend();
+            shared.turns.leave(self.member);
+        } else if rest == 0 {
+            shared.turns.wait(self.member, now);
+        }
+        is_next
+    }
+
+    fn take_gone(&self, now: Instant) -> bool {
+        let mut shared = self.lock();
+        let is_left = shared.gone.left(now) > 0;
+        shared.gone.spend();
+        is_left
+    }
+
+    fn give_back(&self) {
+        self.lock().unknown.give_back();
     }
 
     /// After a panic during a calculation, there is at worst one fetch too many or too few.
     fn lock(&self) -> MutexGuard<'_, Both> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who is next: those who were refused have their turn before those who got a fetch since. Otherwise a flood
+/// of tokens for one tenant would take every fetch, and keep out the new key of another.
+#[derive(Debug, Default)]
+struct Turns(VecDeque<(u64, Instant)>);
+
+impl Turns {
+    /// How many are before this one.
+    fn place(&mut self, member: u64, now: Instant) -> usize {
+        // Who does not ask any more gives up its turn.
+        self.0
+            .retain(|(_, asked)| now.saturating_duration_since(*asked) < TURN_KEPT);
+        let waiting = self.0.iter().position(|(other, _)| *other == member);
+        waiting.unwrap_or(self.0.len())
+    }
+
+    fn wait(&mut self, member: u64, now: Instant) {
+        if let Some((_, asked)) = self.0.iter_mut().find(|(other, _)| *other == member) {
+            *asked = now;
+        } else if self.0.len() < TURNS {
+            self.0.push_back((member, now));
+        }
+    }
+
+    fn leave(&mut self, member: u64) {
+        self.0.retain(|(other, _)| *other != member);
     }
 }
 
@@ -313,15 +394,13 @@ impl Budget {
     }
 
     fn take(&mut self, now: Instant) -> bool {
-        self.take_leaving(0, now)
+        let is_left = self.left(now) > 0;
+        self.spend();
+        is_left
     }
 
-    /// Takes one that is not the last.
-    fn take_spare(&mut self, now: Instant) -> bool {
-        self.take_leaving(1, now)
-    }
-
-    fn take_leaving(&mut self, rest: u32, now: Instant) -> bool {
+    /// How many there are.
+    fn left(&mut self, now: Instant) -> u32 {
         while self.tokens < self.most
             && now.saturating_duration_since(self.refilled) >= BUDGET_REFILL
         {
@@ -331,11 +410,12 @@ impl Budget {
         if self.tokens == self.most {
             self.refilled = now;
         }
-        let has_one = self.tokens > rest;
-        if has_one {
-            self.tokens = self.tokens.saturating_sub(1);
-        }
-        has_one
+        self.tokens
+    }
+
+    /// One less, if there is one.
+    const fn spend(&mut self) {
+        self.tokens = self.tokens.saturating_sub(1);
     }
 
     fn give_back(&mut self) {
@@ -403,6 +483,12 @@ const BACKOFF_MAX: Duration = Duration::from_secs(60);
 const BUDGET: u32 = 2;
 const BUDGET_REFILL: Duration = Duration::from_secs(30);
 
+/// How long a turn is kept for someone who asked. Clients that are refused ask again sooner.
+const TURN_KEPT: Duration = Duration::from_secs(60);
+
+/// How many may wait for their turn.
+const TURNS: usize = 1024;
+
 const GONE_BUDGET: u32 = 1;
 const GONE_KIDS: usize = 256;
 
@@ -421,8 +507,8 @@ mod tests {
     use bearward_core::limits::KID_BYTES;
 
     use super::{
-        ABSENT_KIDS, Answer, BUDGET_REFILL, Flight, Freshness, GONE_KIDS, GoneKids, Jitter, Plan,
-        REPLACED_AFTER, Replacement, Schedule, after,
+        ABSENT_KIDS, Answer, BUDGET_REFILL, Budgets, Flight, Freshness, GONE_KIDS, GoneKids,
+        Jitter, Plan, REPLACED_AFTER, Replacement, Schedule, after,
     };
 
     const NONE: Jitter = Jitter(0.0);
@@ -433,6 +519,66 @@ mod tests {
         assert_eq!(schedule.plan(now), Plan::Fetch);
         schedule.succeeded(now, Duration::from_secs(600), NONE);
         schedule
+    }
+
+    /// Two tenants with keys, whose budgets are spent.
+    fn tenants(now: Instant) -> [Schedule; 2] {
+        let budgets = Budgets::new(now);
+        let mut tenants = [(); 2].map(|()| {
+            let mut tenant = Schedule::sharing(now, budgets.for_another());
+            assert_eq!(tenant.plan(now), Plan::Fetch);
+            tenant.succeeded(now, Duration::from_secs(600), NONE);
+            tenant
+        });
+        for at in [1, 2] {
+            assert!(fetches(&mut tenants[0], "1", now + at * SECOND));
+        }
+        tenants
+    }
+
+    /// Whether a token with this `kid` triggers a fetch, which does not bring its key.
+    fn fetches(tenant: &mut Schedule, kid: &str, now: Instant) -> bool {
+        match tenant.ask(kid, now, now) {
+            Answer::Wait => {
+                assert_eq!(tenant.plan(now), Plan::Fetch);
+                tenant.succeeded(now, Duration::from_secs(600), NONE);
+                true
+            }
+            Answer::Unknown => false,
+            Answer::Unavailable(_) => panic!("nothing failed"),
+        }
+    }
+
+    #[test]
+    fn t_key_24_a_flood_for_one_tenant_leaves_another_its_turn() {
+        let now = Instant::now();
+        let [mut flooded, mut other] = tenants(now);
+        let mut fetched = Vec::new();
+        for tenth in 11..1_200_u64 {
+            let at = now + Duration::from_millis(tenth * 100);
+            if fetches(&mut flooded, &format!("forged-{tenth}"), at) {
+                fetched.push("flooded");
+            }
+            // Somebody with a token of a new key, once a second.
+            if tenth % 10 == 0 && fetches(&mut other, &format!("new-{tenth}"), at) {
+                fetched.push("other");
+            }
+        }
+        // They take turns: each gets every second fetch.
+        assert_eq!(fetched, ["other", "flooded", "other"]);
+    }
+
+    #[test]
+    fn who_does_not_ask_any_more_keeps_no_turn() {
+        let now = Instant::now();
+        let [mut flooded, mut other] = tenants(now);
+        assert!(!fetches(&mut other, "new", now + 2 * SECOND));
+        assert!(!fetches(&mut flooded, "a", now + 31 * SECOND));
+        // There are two by now, and one is kept.
+        assert!(fetches(&mut flooded, "b", now + 61 * SECOND));
+        let kept = now + 62 * SECOND - Duration::from_millis(1);
+        assert!(!fetches(&mut flooded, "c", kept));
+        assert!(fetches(&mut flooded, "d", now + 62 * SECOND));
     }
 
     #[test]

@@ -134,11 +134,15 @@ fn entra_kind(claims: &Claims) -> PrincipalKind {
     if has_any(claims, &["idtyp", "scp"]) {
         return PrincipalKind::User;
     }
-    if has_any(claims, LOGIN) {
+    // An ID token, which `tokens_by_audience` may accept, has no `scp` either.
+    if has_any(claims, LOGIN) || has_any(claims, OF_ID_TOKENS) {
         return PrincipalKind::Unknown;
     }
     PrincipalKind::Machine
 }
+
+/// What Microsoft's ID tokens have, and its app-only tokens do not.
+const OF_ID_TOKENS: &[&str] = &["nonce", "name", "preferred_username", "at_hash", "c_hash"];
 
 /// Keycloak: the scope `service_account` puts the session note `client_id` into the token
 /// (`clientId` before Keycloak 23 and in realms from that time), and only a service account's

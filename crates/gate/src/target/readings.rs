@@ -32,17 +32,42 @@ pub(super) fn of(path: &str, resolved: &str) -> Result<Vec<Reading>, Ambiguity> 
     }
     let mut readings = Vec::new();
     readings.extend(literal(path));
-    readings.extend(before_query(resolved).map(Reading::may_be));
+    if let Some(cut) = before_query(resolved, &["%3F", "%23"]) {
+        add_repaired(&mut readings, cut)?;
+    }
     let bytes = percent_decoded(path);
     if std::str::from_utf8(&bytes).is_err() {
         // Some readers drop such bytes, and some fall back to Latin-1.
         let chunks = bytes.utf8_chunks().map(|chunk| chunk.valid());
         let dropped: String = chunks.collect();
-        find_oddities(&dropped, &mut Oddities::default())?;
-        let latin1 = bytes.iter().copied().map(char::from).collect();
-        readings.extend([dropped, latin1].map(Reading::may_be));
+        let latin1: String = bytes.iter().copied().map(char::from).collect();
+        for reading in [dropped, latin1] {
+            if let Some(cut) = before_query(&reading, &["?", "#"]) {
+                add_repaired(&mut readings, cut)?;
+            }
+            add_repaired(&mut readings, reading)?;
+        }
     }
     Ok(readings)
+}
+
+/// Adds what a reader made of a path, and what the next one makes of that if it has oddities that only the
+/// first reader brought out: there, no route can be asked to tolerate them.
+fn add_repaired(readings: &mut Vec<Reading>, path: String) -> Result<(), Ambiguity> {
+    find_oddities(&path, &mut Oddities::default())?;
+    let merged = with_merged_slashes(&path);
+    let repaired = [
+        without_final_dots(&path),
+        without_final_dots(&merged),
+        merged,
+    ];
+    for path in [path].into_iter().chain(repaired) {
+        let reading = Reading::may_be(path);
+        if !readings.contains(&reading) {
+            readings.push(reading);
+        }
+    }
+    Ok(())
 }
 
 /// The path as read by a router that compares it as written (Express, `Rack::URLMap`): unnecessary
@@ -77,11 +102,11 @@ fn literal(path: &str) -> Option<Reading> {
     })
 }
 
-/// The path as read by a server that parses it a second time: up to the first `?` or `#`.
-fn before_query(resolved: &str) -> Option<String> {
-    let end = ["%3F", "%23"].map(|escape| resolved.find(escape));
-    let end = end.into_iter().flatten().min()?;
-    resolved.get(..end).map(str::to_owned)
+/// The path as read by a server that parses it a second time: up to the first of these marks, which
+/// begin a query or a fragment.
+fn before_query(path: &str, marks: &[&str]) -> Option<String> {
+    let end = marks.iter().filter_map(|mark| path.find(mark)).min()?;
+    path.get(..end).map(str::to_owned)
 }
 
 /// The paths that servers make of one with oddities; `None` if they are too many.

@@ -106,10 +106,11 @@ fn base64url(anatomy: &Anatomy<'_>, asked: &Asked) -> Check {
             };
             ("canonical, with padding (=)".to_owned(), verdict)
         }
+        None if may_be_padded => ("without padding".to_owned(), Verdict::of(not_canonical)),
         None => ("canonical".to_owned(), Verdict::Ok),
     };
     let expected = match may_be_padded {
-        true => "canonical, with padding in every part or in none",
+        true => "canonical, with padding in every part",
         false => "canonical, without padding",
     };
     Check::new("base64url", expected, (found, verdict))

@@ -68,6 +68,8 @@ struct Usage {
     last: AtomicU64,
     /// Whether the budget gets back what the key cost, with the first such token.
     is_charged: AtomicBool,
+    /// Whether the last attempt to renew it was answered as if there were no such key.
+    is_denied: AtomicBool,
 }
 
 /// The fetching task's own data.
@@ -217,6 +219,13 @@ impl Shared {
         named.any(|held| held.usage.last.load(Ordering::Relaxed) > 0)
     }
 
+    /// Whether a key in use was not answered so before.
+    fn is_denied_first(&self, kid: &str) -> bool {
+        let keys = self.all();
+        let mut in_use = keys.iter().filter(|held| *held.kid == *kid);
+        in_use.any(|held| !held.usage.is_denied.swap(true, Ordering::Relaxed))
+    }
+
     async fn wait(&self, kid: &str, header: &Header) -> Result<Selected, Rejection> {
         let deadline = after(Instant::now(), KID_WAIT);
         loop {
@@ -264,6 +273,7 @@ impl Shared {
         };
         let usage = before.as_ref().map(|held| Arc::clone(&held.usage));
         let usage = usage.unwrap_or_default();
+        usage.is_denied.store(false, Ordering::Relaxed);
         let mut schedule = self.schedule();
         if schedule.came(kid, now, soft_ttl, Jitter::random()) {
             usage.is_charged.store(true, Ordering::Relaxed);
@@ -369,7 +379,12 @@ impl Fetcher {
         let url = self.source.url_of(kid).ok_or(FetchError::UrlScheme)?;
         let fetched = match self.source.fetch_at(&*self.transport, url).await {
             // A bucket that may not be listed answers 403 for what it does not have.
-            Err(FetchError::Status(403 | 404)) => {
+            Err(FetchError::Status(status @ (403 | 404))) => {
+                // One answer may be a mishap, and would lock out everybody whose tokens have the key.
+                if shared.is_denied_first(kid) {
+                    return Err(FetchError::Status(status));
+                }
+                tracing::warn!(issuer = %self.source.issuer, kid, status, "the issuer has no such key");
                 shared.remove(kid);
                 shared.schedule().is_absent(kid, Instant::now());
                 return Ok(());

@@ -49,6 +49,8 @@ struct Slot {
     /// When a token of the tenant was valid last, in seconds since 1970; 0 before the first. A token
     /// that nobody has verified does not count: anybody can make one up.
     used: AtomicU64,
+    /// Those of all tenants, as this one takes from them.
+    budgets: Budgets,
 }
 
 impl Tenants {
@@ -114,13 +116,15 @@ impl std::fmt::Debug for Tenants {
 
 impl TenantKeys {
     pub(crate) fn new(origin: Origin, tenants: Arc<Tenants>) -> Self {
+        let slot = Slot {
+            keys: ArcSwapOption::empty(),
+            used: AtomicU64::new(0),
+            budgets: tenants.budgets.for_another(),
+        };
         Self {
             origin: Box::new(origin),
             tenants,
-            slot: Arc::new(Slot {
-                keys: ArcSwapOption::empty(),
-                used: AtomicU64::new(0),
-            }),
+            slot: Arc::new(slot),
         }
     }
 
@@ -176,13 +180,13 @@ impl TenantKeys {
             let (oldest, slot) = held.iter().enumerate().min_by_key(used)?;
             let is_proven = self.slot.used.load(Ordering::Relaxed) > 0;
             let is_free = is_proven && slot.used.load(Ordering::Relaxed) == 0;
-            if !is_free && !self.tenants.budgets.take(now) {
+            if !is_free && !self.slot.budgets.take(now) {
                 return None;
             }
             held.swap_remove(oldest).keys.store(None);
         }
         let starts = self.tenants.starts.fetch_add(1, Ordering::Relaxed);
-        let schedule = Schedule::sharing(now, self.tenants.budgets.clone());
+        let schedule = Schedule::sharing(now, self.slot.budgets.clone());
         let shared = Shared::with(schedule, starts.saturating_mul(GENERATIONS));
         let (origin, transport) = (
             Origin::clone(&self.origin),
