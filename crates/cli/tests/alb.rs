@@ -164,7 +164,8 @@ fn the_key_of_a_token_is_fetched_by_its_kid() {
 fn configuration(setting: &Setting, uri: &str) -> String {
     let text = format!(
         "[[issuers]]\nissuer = '{ISSUER}'\nprofile = 'aws-alb'\naudiences = ['{ARN}']\njwks_uri = '{uri}'\n\
-         [[routes]]\nname = 'all'\npath_prefix = '/'\n[listen.forward_auth]\naddress = '127.0.0.1:0'\n"
+         [[routes]]\nname = 'all'\npath_prefix = '/'\n[listen.forward_auth]\naddress = '127.0.0.1:0'\n\
+         [[protection.sources]]\nfield = 'X-Amzn-Oidc-Data'\n"
     );
     let path = setting.write("bearward.toml", text);
     path.to_str().expect("UTF-8").to_owned()

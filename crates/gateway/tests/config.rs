@@ -1817,6 +1817,271 @@ fn an_issuer_that_needs_a_profile_is_recognised() {
     }
 }
 
+/// What the warnings say is to be done.
+fn helps_of(text: &str) -> Vec<String> {
+    let config = parse(text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let helps = config.warnings.iter().map(|found| found.help.clone());
+    helps.map(Option::unwrap_or_default).collect()
+}
+
+#[test]
+fn a_url_of_another_profile_is_warned_of_with_what_to_write() {
+    let of = |issuer: &str, profile: &str| {
+        let profile = format!("[[issuers]]\nprofile = '{profile}'");
+        helps_of(&with("https://id.example.com", issuer).replacen("[[issuers]]", &profile, 1))
+    };
+    let keycloak = "https://id.example.com/realms/shop";
+    assert_eq!(
+        of(keycloak, "okta"),
+        ["write `profile = \"keycloak\"`, or correct the URL"]
+    );
+    assert_eq!(
+        of("https://ref.supabase.co/auth/v1", "keycloak"),
+        ["write `profile = \"supabase\"`, or correct the URL"]
+    );
+    for (issuer, profile) in [
+        (keycloak, "keycloak"),
+        (keycloak, "generic"),
+        ("https://id.example.com", "okta"),
+    ] {
+        assert_eq!(of(issuer, profile), NOT_WARNED, "{issuer} {profile}");
+    }
+}
+
+#[test]
+fn a_claim_that_is_a_flag_is_warned_of_with_what_to_write() {
+    for (profile, claims, expected) in [
+        (
+            "generic",
+            "email_verified = 'true'",
+            "write true, without quotes",
+        ),
+        (
+            "supabase",
+            "is_anonymous = 'false'",
+            "write false, without quotes",
+        ),
+        (
+            "okta",
+            "phone_number_verified = ['true', 'false']",
+            "write true, without quotes",
+        ),
+        // What is right, or may be.
+        ("generic", "email_verified = true", ""),
+        ("generic", "email_verified = [true, 'true']", ""),
+        ("generic", "email_verified = 'yes'", ""),
+        ("generic", "phone_verified = 'true'", ""),
+    ] {
+        let text = with_more(&format!("[requirements.x]\nclaims = {{ {claims} }}\n"));
+        let profile = format!("[[issuers]]\nprofile = '{profile}'");
+        let text = text.replacen("[[issuers]]", &profile, 1);
+        let text = text.replacen(AUDIENCES, "audiences = 'authenticated'", 1);
+        let found = helps_of(&text);
+        assert_eq!(found.join(";"), expected, "{profile} {claims}");
+    }
+}
+
+/// Two routes with these lines, and an issuer.
+fn two_routes(issuer: &str, lines: &str, route: &str) -> String {
+    let text = with("https://id.example.com", issuer);
+    let text = text.replacen("[[issuers]]", &format!("[[issuers]]\n{lines}"), 1);
+    let text = text.replacen("path_prefix = \"/\"", "path_prefix = '/all'", 1);
+    let more = "[[routes]]\nname = 'more'\npath = '/more'\n";
+    let requirements = "[requirements.x]\nclaims = { repository_id = '1' }\n";
+    format!("{text}\n{route}\n{more}{route}\n{requirements}")
+}
+
+/// Everybody has tokens of these issuers: one warning names the first route and counts the others.
+#[test]
+fn a_route_that_admits_strangers_is_warned_of_with_what_to_require() {
+    let github = "https://token.actions.githubusercontent.com";
+    let open = [
+        (
+            github,
+            "github-actions",
+            "require the claim `repository_id` or `repository_owner_id`",
+        ),
+        (
+            "https://gitlab.com",
+            "gitlab",
+            "require the claim `project_id` or `namespace_id`",
+        ),
+        (
+            "https://accounts.google.com",
+            "google",
+            "require the claim `sub` or `email`, or set `client_ids`",
+        ),
+    ];
+    for (issuer, profile, help) in open {
+        let text = two_routes(issuer, &format!("profile = '{profile}'"), "");
+        assert_eq!(helps_of(&text), [help], "{issuer}");
+        let config = parse(&text).expect("a configuration");
+        let message = config
+            .warnings
+            .iter()
+            .next()
+            .map(|found| found.message.clone());
+        let message = message.expect("a warning");
+        assert!(
+            message.contains(", like another one, requires"),
+            "{message}"
+        );
+    }
+    // Who is meant is known, or nobody is kept out, or nothing is enforced.
+    let actions = "profile = 'github-actions'";
+    for (issuer, lines, route) in [
+        (github, actions, "require = 'x'"),
+        (github, actions, "access = 'optional'"),
+        (github, actions, "shadow = true"),
+        (
+            "https://token.actions.githubusercontent.com/octo",
+            actions,
+            "",
+        ),
+        ("https://gitlab.example.com", "profile = 'gitlab'", ""),
+        ("https://cloud.google.com/iap", "profile = 'google'", ""),
+        (
+            "https://accounts.google.com",
+            "profile = 'google'\nclient_ids = ['1']",
+            "",
+        ),
+    ] {
+        let found = helps_of(&two_routes(issuer, lines, route));
+        assert_eq!(found, NOT_WARNED, "{issuer} {lines} {route}");
+    }
+}
+
+/// The signer is the ARN of a load balancer, in any partition.
+#[test]
+fn audiences_that_are_no_load_balancer_are_warned_of() {
+    let of = |audiences: &str, more: &str| {
+        let uri = "jwks_uri = 'https://public-keys.auth.elb.eu-west-1.amazonaws.com/{kid}'";
+        let audiences = format!("audiences = [{audiences}]");
+        let text = behind_alb(uri).replacen(AUDIENCES, &audiences, 1);
+        warnings(&format!("{text}{more}"))
+    };
+    let field = "[[protection.sources]]\nfield = 'x-amzn-oidc-data'\n";
+    let arn = "'arn:aws-us-gov:elasticloadbalancing:us-gov-west-1:1:loadbalancer/app/a/1'";
+    assert_eq!(of(arn, field), NOT_WARNED);
+    for wrong in [
+        "'https://api.example.com'",
+        "'arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/a/1'",
+        "'arn:aws:cognito-idp:eu-west-1:1:userpool/a'",
+        "'arn:aws:elasticloadbalancing:eu-west-1:1'",
+        "'arn::elasticloadbalancing:eu-west-1:1:loadbalancer/app/a/1'",
+    ] {
+        assert_eq!(of(wrong, field), ["impossible 6:1"], "{wrong}");
+        assert_eq!(
+            of(&format!("{arn}, {wrong}"), field),
+            ["value 6:90"],
+            "{wrong}"
+        );
+    }
+    // The field may be one route's alone.
+    let of_route = "[[routes.sources]]\nfield = 'X-Amzn-Oidc-Data'\n";
+    assert_eq!(of(arn, of_route), NOT_WARNED);
+    for more in ["", "[[protection.sources]]\nfield = 'X-Other'\n"] {
+        assert_eq!(of(arn, more), ["value 3:1"], "{more}");
+    }
+}
+
+/// `iss` and `tid` have the ID of a tenant in lower case, and never a name for many tenants.
+#[test]
+fn names_that_microsoft_does_not_write_are_warned_of_with_what_to_write() {
+    let (lower, upper) = (
+        "9188040d-6c67-4c5b-b112-36a304b66dad",
+        "9188040D-6C67-4C5B-B112-36A304B66DAD",
+    );
+    let of = |tenant: &str| {
+        let issuer = format!("https://login.microsoftonline.com/{tenant}/v2.0");
+        let text = with("https://id.example.com", &issuer);
+        helps_of(&text.replacen("[[issuers]]", "[[issuers]]\nprofile = 'entra'", 1))
+    };
+    assert_eq!(of(lower), NOT_WARNED);
+    assert_eq!(of(upper), ["write the ID in lower case"]);
+    for alias in ["common", "organizations", "consumers"] {
+        let help = "write `{tenantid}` in its place, and list `tenants`";
+        assert_eq!(of(alias), [help], "{alias}");
+    }
+    let tenants = |id: &str| helps_of(&with_tenants(&format!("tenants = ['{id}']")));
+    assert_eq!(tenants(lower), NOT_WARNED);
+    assert_eq!(tenants(upper), ["write the ID in lower case"]);
+}
+
+/// HTTP/2 to an upstream has no upgrade.
+#[test]
+fn a_source_in_a_handshake_that_reaches_no_upstream_is_warned_of() {
+    let of = |general: &str, own: &str, protocol: &str, more: &str| {
+        let sources = |of: &str, key: &str| match key {
+            "" => String::new(),
+            key => format!("[[{of}.sources]]\n{key} = 'bearer'\n"),
+        };
+        let text = with(
+            "path_prefix = \"/\"",
+            "path_prefix = \"/all\"\nupstream = 'app'",
+        );
+        let (general, own) = (sources("protection", general), sources("routes", own));
+        helps_of(&format!(
+            "{text}{own}{more}{general}[protection]\nrouter = 'strict'\n[listen.proxy]\n\
+             [upstreams.app]\nurls = 'http://127.0.0.1:3000'\nprotocol = '{protocol}'\n\
+             [upstreams.other]\nurls = 'http://127.0.0.1:3001'\n"
+        ))
+    };
+    let help = ["leave out `protocol` of the upstream, or the source"];
+    let other = "[[routes]]\nname = 'other'\npath = '/other'\nupstream = 'other'\n";
+    let public = "[[routes]]\nname = 'p'\npath = '/p'\nupstream = 'other'\naccess = 'public'\n";
+    for key in ["websocket_protocol", "websocket_prefix"] {
+        assert_eq!(of("", key, "http2", other), help, "{key}");
+        assert_eq!(of(key, "", "http2", public), help, "{key}");
+        // Another route has a use for it.
+        assert_eq!(of(key, "", "http2", other), NOT_WARNED, "{key}");
+        for protocol in ["auto", "http1"] {
+            assert_eq!(of(key, key, protocol, ""), NOT_WARNED, "{key} {protocol}");
+        }
+    }
+    assert_eq!(of("cookie", "", "http2", ""), NOT_WARNED);
+}
+
+/// The table says why, and the route names the table.
+#[test]
+fn the_cause_of_an_impossible_route_is_given_once() {
+    let table = "[requirements.x]\nkind = 'machine'\n";
+    let wrapped = "[requirements.wrapped]\nall = ['x']\n";
+    for (name, more) in [("x", ""), ("wrapped", wrapped)] {
+        let text = with_more(&format!("require = '{name}'\n{table}{more}"));
+        let text = text.replacen("[[issuers]]", "[[issuers]]\nprofile = 'dex'", 1);
+        let config = parse(&text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let messages: Vec<_> = config
+            .warnings
+            .iter()
+            .map(|found| &*found.message)
+            .collect();
+        assert_eq!(
+            messages,
+            [
+                "no token can pass the route \"all\": no token can meet the requirements \"x\"",
+                "no token can meet the requirements \"x\": the profile \"dex\" recognises no machines",
+            ],
+            "{name}"
+        );
+        assert!(config.warnings.has_impossible(), "{name}");
+    }
+}
+
+/// A hook may change it, so it is only unusual; that the claim is there is not.
+#[test]
+fn what_supabase_does_not_write_is_unusual() {
+    let of = |issuer: &str, requirements: &str| {
+        warnings_of(&format!("profile = 'supabase'\n{issuer}"), requirements)
+    };
+    // The audience of the file is another one.
+    assert_eq!(of("", "scopes = ['a']"), ["value"]);
+    for requirements in ["amr = ['pwd']", "acr = ['a']", "max_age = '5m'"] {
+        assert_eq!(of("", requirements), ["value"; 2], "{requirements}");
+    }
+    assert_eq!(of("required_claims = ['amr']", "scopes = ['a']"), ["value"]);
+}
+
 /// The paths of the claims that the first route requires.
 fn claims_of(config: &Config) -> Vec<Vec<String>> {
     let route = config.routes.iter().next().expect("a route");
@@ -1880,7 +2145,11 @@ fn behind_alb(lines: &str) -> String {
 #[tokio::test]
 async fn keys_by_kid_need_a_url_with_the_placeholder() {
     let uri = "jwks_uri = 'https://public-keys.auth.elb.eu-west-1.amazonaws.com/{kid}'";
-    let config = parse(&behind_alb(uri)).expect("no mistake");
+    let arn =
+        "audiences = 'arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/a/1'";
+    let text = behind_alb(uri).replacen(AUDIENCES, arn, 1);
+    let source = "[[protection.sources]]\nfield = 'X-Amzn-Oidc-Data'\n";
+    let config = parse(&format!("{text}{source}")).expect("no mistake");
     assert!(config.warnings.is_empty(), "{}", config.warnings);
     let server = config.resource_server().expect("a server");
     assert!(server.is_ready());

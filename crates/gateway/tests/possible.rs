@@ -118,7 +118,8 @@ fn text_of(kind: &Kind, around: &Around) -> String {
             ("audiences", &*audiences),
             ("jwks_file", "jwks_file = 'keys.json'\n"),
         ] {
-            let is_given = has(key) || (key == "jwks_file" && has("secret"));
+            let has_keys = has("secret") || has("jwks_uri");
+            let is_given = has(key) || (key == "jwks_file" && has_keys);
             text.push_str(if is_given { "" } else { line });
         }
         text.push_str(&format!("{}{lines}\n", around.leeway[number]));

@@ -23,7 +23,9 @@ mod claims;
 mod demands;
 mod issuer;
 mod issuers;
+mod providers;
 mod routes;
+mod sources;
 
 /// Warns about the issuers, the requirements and the routes of a file.
 pub(super) fn warn<'r>(
@@ -39,6 +41,7 @@ pub(super) fn warn<'r>(
         issuers.push((issuer, is_possible));
     }
     warn_of_identity(fields);
+    sources::warn(fields);
     // What no token of any issuer can do is said of the issuers; the rest is judged nevertheless, so
     // that one warning hides no other.
     let is_any_possible = issuers.iter().any(|(_, is_possible)| *is_possible);

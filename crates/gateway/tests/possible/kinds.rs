@@ -47,10 +47,7 @@ macro_rules! certain {
                 ),
                 (
                     "impossible",
-                    concat!(
-                        "no token can pass the route \"named\": the requirements \"x\": ",
-                        $part
-                    ),
+                    "no token can pass the route \"named\": no token can meet the requirements \"x\"",
                     "require",
                 ),
             ],
@@ -246,7 +243,7 @@ pub(super) const KINDS: &[Kind] = &[
         "claims"
     ),
     certain!(
-        "a time that is a text",
+        "a time that is a string",
         "",
         "claims = { exp = 'never' }",
         "the claim \"exp\" is a number",
@@ -374,7 +371,7 @@ pub(super) const KINDS: &[Kind] = &[
             ),
             (
                 "impossible",
-                "\"generic\" recognises no machines; the requirements \"z\": the claim \"exp\"",
+                "no token can meet the requirements \"y\"; no token can meet the requirements \"z\"",
                 "require"
             )
         ]
@@ -457,7 +454,7 @@ pub(super) const KINDS: &[Kind] = &[
     ),
     unusual!(
         "Authgear's mark at Supabase",
-        "profile = 'supabase'",
+        "profile = 'supabase'\naudiences = 'authenticated'",
         "verified = true",
         "only Authgear",
         "verified"
@@ -522,14 +519,63 @@ pub(super) const KINDS: &[Kind] = &[
         "a login that marks another kind",
         "profile = 'spring'",
         "max_age = '5m'",
-        "a token with the claim \"auth_time\" is refused",
+        "a token with the claim \"auth_time\" counts as another kind of token",
         "max_age"
+    ),
+    unusual!(
+        "the methods of Supabase",
+        "profile = 'supabase'\naudiences = 'authenticated'",
+        "amr = ['password']",
+        "the claim \"amr\" is a list of objects",
+        "amr"
+    ),
+    unusual!(
+        "the methods of Supabase as a claim",
+        "profile = 'supabase'\naudiences = 'authenticated'",
+        "claims = { amr = 'password' }",
+        "the claim \"amr\" is a list of objects",
+        "claims"
+    ),
+    unusual!(
+        "the class of Supabase",
+        "profile = 'supabase'\naudiences = 'authenticated'",
+        "acr = ['gold']",
+        "the profile \"supabase\" do not write the claim \"acr\"",
+        "acr"
+    ),
+    unusual!(
+        "the login of Supabase",
+        "profile = 'supabase'\naudiences = 'authenticated'",
+        "max_age = '5m'",
+        "the profile \"supabase\" do not write the claim \"auth_time\"",
+        "max_age"
+    ),
+    unusual!(
+        "a mark of Supabase as a string",
+        "profile = 'supabase'\naudiences = 'authenticated'",
+        "claims = { is_anonymous = 'false' }",
+        "the claim \"is_anonymous\" is true or false, and not a string",
+        "claims"
+    ),
+    unusual!(
+        "a verified address as a string",
+        "profile = 'generic'",
+        "claims = { email_verified = ['true', 'yes'] }",
+        "the claim \"email_verified\" is true or false, and not a string",
+        "claims"
+    ),
+    unusual!(
+        "a verified number as a string",
+        "profile = 'keycloak'",
+        "claim_rules = [{ claim = 'phone_number_verified', values = 'true' }]",
+        "the claim \"phone_number_verified\" is true or false, and not a string",
+        "claim_rules"
     ),
     unusual!(
         "a nonce",
         "profile = 'ory'",
         "claims = { nonce = 'a' }",
-        "a token with the claim \"nonce\" is refused",
+        "a token with the claim \"nonce\" counts as another kind of token",
         "claims"
     ),
     unusual!(
@@ -686,7 +732,7 @@ pub(super) const KINDS: &[Kind] = &[
         tables: "",
         verdict: Verdict::NotGood,
         expected: &[
-            ("impossible", "or are too many without one", ""),
+            ("impossible", "or has neither, and there are too many", ""),
             (
                 "kid_missing",
                 "more than 4 keys without a `kid` are for ES256",
@@ -771,19 +817,100 @@ pub(super) const KINDS: &[Kind] = &[
         "Keycloak without its profile",
         "issuer = 'https://id.example/realms/shop'",
         Warned,
-        ("value", "for the profile \"keycloak\"", "issuer")
+        ("value", "an issuer with the profile \"keycloak\"", "issuer")
     ),
     issuer!(
         "Dex without its profile",
         "issuer = 'https://dex.example/dex'",
         Warned,
-        ("value", "for the profile \"dex\"", "issuer")
+        ("value", "an issuer with the profile \"dex\"", "issuer")
     ),
     issuer!(
         "Google without its profile",
         "issuer = 'https://accounts.google.com'",
         Warned,
-        ("value", "for the profile \"google\"", "issuer")
+        ("value", "an issuer with the profile \"google\"", "issuer")
+    ),
+    Kind {
+        name: "an audience that is no load balancer",
+        scope: Scope::OneIssuer,
+        issuer: "profile = 'aws-alb'\njwks_uri = 'https://keys.example/{kid}'",
+        tables: "[[protection.sources]]\nfield = 'X-Amzn-Oidc-Data'\n",
+        verdict: Verdict::NotGood,
+        expected: &[(
+            "impossible",
+            "the ARN of a load balancer, and none of `audiences` is one",
+            "audiences",
+        )],
+    },
+    Kind {
+        name: "one audience that is no load balancer, and no source of its tokens",
+        scope: Scope::OneIssuer,
+        issuer: "profile = 'aws-alb'\njwks_uri = 'https://keys.example/{kid}'\naudiences = ['api', 'arn:aws:elasticloadbalancing:eu-west-1:1:loadbalancer/app/a/1']",
+        tables: "",
+        verdict: Verdict::Warned,
+        expected: &[
+            (
+                "value",
+                "\"api\" is not the ARN of a load balancer",
+                "'api'",
+            ),
+            (
+                "value",
+                "no source is the field `X-Amzn-Oidc-Data`",
+                "profile",
+            ),
+        ],
+    },
+    issuer!(
+        "the tenant of Microsoft in upper case",
+        "issuer = 'https://login.microsoftonline.com/9188040D-6C67-4C5B-B112-36A304B66DAD/v2.0'\nprofile = 'entra'",
+        Warned,
+        (
+            "value",
+            "has the tenant's ID in upper case",
+            "'https://login"
+        )
+    ),
+    issuer!(
+        "a name for many tenants of Microsoft",
+        "issuer = 'https://login.microsoftonline.com/common/v2.0'\nprofile = 'entra'",
+        Warned,
+        (
+            "value",
+            "no token has this issuer: Microsoft writes the ID of the user's tenant in place of \"common\"",
+            "'https://login"
+        )
+    ),
+    issuer!(
+        "an audience that Supabase does not write",
+        "profile = 'supabase'",
+        Warned,
+        (
+            "value",
+            "Supabase's tokens have the audience \"authenticated\"",
+            "audiences"
+        )
+    ),
+    issuer!(
+        "Okta at the URL of Keycloak",
+        "issuer = 'https://id.example/realms/shop'\nprofile = 'okta'",
+        Warned,
+        (
+            "value",
+            "an issuer with the profile \"keycloak\", but `profile` is \"okta\"",
+            "issuer"
+        )
+    ),
+    issuer!(
+        "Keycloak at the URL of Supabase",
+        "issuer = 'https://ref.supabase.co/auth/v1'\nprofile = 'keycloak'",
+        Warned,
+        (
+            "value",
+            "an issuer with the profile \"supabase\", but `profile` is \"keycloak\"",
+            "issuer"
+        )
     ),
     issuer!(
         "a dotted name that is required",
@@ -797,7 +924,7 @@ pub(super) const KINDS: &[Kind] = &[
         Warned,
         (
             "value",
-            "a token with the claim \"nonce\" is refused",
+            "a token with the claim \"nonce\" counts as another kind of token",
             "'nonce'"
         )
     ),
@@ -808,6 +935,36 @@ pub(super) const KINDS: &[Kind] = &[
         ("value", "no token can have this value", "' a'")
     ),
     // Routes.
+    issuer!(
+        "jobs of every repository",
+        "issuer = 'https://token.actions.githubusercontent.com'\nprofile = 'github-actions'",
+        Warned,
+        (
+            "value",
+            "requires nothing of a token, so it admits every repository on GitHub",
+            "name"
+        )
+    ),
+    issuer!(
+        "jobs of every project",
+        "issuer = 'https://gitlab.com'\nprofile = 'gitlab'",
+        Warned,
+        (
+            "value",
+            "requires nothing of a token, so it admits every project on GitLab",
+            "name"
+        )
+    ),
+    issuer!(
+        "every service account",
+        "issuer = 'https://accounts.google.com'\nprofile = 'google'",
+        Warned,
+        (
+            "value",
+            "requires nothing of a token, so it admits every service account of Google",
+            "name"
+        )
+    ),
     tables!(
         "a route behind a wider one",
         "",

@@ -42,7 +42,7 @@ impl Obstacle {
 pub(super) enum Need<'v> {
     /// It must be there.
     Present,
-    /// It must be a text.
+    /// It must be a text, or texts.
     Text,
     /// It must be one of these values, or contain one.
     Values(&'v [ClaimValue]),
@@ -83,6 +83,8 @@ impl Issuer<'_> {
         }
         self.obstacle_of_object(name, below.is_empty(), need)
             .or_else(|| self.obstacle_of_authgear(name))
+            .or_else(|| self.obstacle_of_supabase(name, need))
+            .or_else(|| self.obstacle_of_flag(name, below.is_empty(), need))
             .or_else(|| self.obstacle_of_other_kind(name))
     }
 
@@ -217,6 +219,57 @@ impl Issuer<'_> {
         Some(Obstacle::unusual(why, help))
     }
 
+    /// Supabase describes a login in its own way, unless a hook changes that.
+    fn obstacle_of_supabase(&self, name: &str, need: Need<'_>) -> Option<Obstacle> {
+        if self.profile != Profile::Supabase {
+            return None;
+        }
+        let help = "require `aal` with `claims`, for example `aal = \"aal2\"`";
+        match (name, need) {
+            ("acr" | "auth_time", Need::Present | Need::Text | Need::Values(_)) => {
+                let why = format!(
+                    "issuers with the profile \"supabase\" do not write the claim {name:?}, unless \
+                     a hook adds it"
+                );
+                Some(Obstacle::unusual(why, help))
+            }
+            ("amr", Need::Text | Need::Values(_)) => {
+                let why = "with the profile \"supabase\", the claim \"amr\" is a list of objects, \
+                           and no value in a requirement equals an object";
+                Some(Obstacle::unusual(why, help))
+            }
+            _ => None,
+        }
+    }
+
+    /// The claim is `true` or `false`, and is compared with a string.
+    fn obstacle_of_flag(&self, name: &str, is_whole: bool, need: Need<'_>) -> Option<Obstacle> {
+        // A load balancer copies what the identity provider's endpoint says, and Cognito's says "true".
+        let is_flag = FLAGS.contains(&name) && !self.profile.is_of_load_balancer();
+        let Need::Values(values) = need else {
+            return None;
+        };
+        if !is_flag || !is_whole {
+            return None;
+        }
+        let is_string = |wanted: &str| {
+            let is_wanted =
+                |value: &ClaimValue| matches!(value, ClaimValue::Text(text) if *text == wanted);
+            values.iter().any(is_wanted)
+        };
+        let has_flag = values
+            .iter()
+            .any(|value| matches!(value, ClaimValue::Flag(_)));
+        let help = match (is_string("true"), is_string("false")) {
+            _ if has_flag => return None,
+            (true, _) => "write true, without quotes",
+            (false, true) => "write false, without quotes",
+            (false, false) => return None,
+        };
+        let why = format!("the claim {name:?} is true or false, and not a string");
+        Some(Obstacle::unusual(why, help))
+    }
+
     /// The claim marks a token of another kind, unless a header `at+jwt` says otherwise, which these
     /// issuers do not write by themselves.
     fn obstacle_of_other_kind(&self, name: &str) -> Option<Obstacle> {
@@ -305,6 +358,9 @@ const OBJECTS: &[(&str, Profile)] = &[
 
 /// Claims that each token has as a number, and so without members.
 const NUMBERS: &[&str] = &["exp", "iat", "nbf"];
+
+/// Claims that are `true` or `false`: OpenID Connect Core §5.1, and Supabase's.
+const FLAGS: &[&str] = &["email_verified", "is_anonymous", "phone_number_verified"];
 
 /// Claims that Authgear alone writes.
 const AUTHGEAR: &[&str] = &[IS_ANONYMOUS, IS_VERIFIED, ROLES];

@@ -118,16 +118,7 @@ impl Demand {
                     "`max_age` is about when a user authenticated, and a machine is not a user";
                 Some(Obstacle::certain(why, "require it of users only"))
             }
-            // Of a principal of unknown kind, only the token says that it is a user's. Another kind's ID
-            // token may say when.
-            What::Age(_) if !profile.marks_users() => {
-                issuer.obstacle_of_claim(&["auth_time"], Need::Present)
-            }
-            // Times are whole seconds.
-            What::Age(max_age) => (max_age.as_secs() == 0).then(|| {
-                let why = "the user would have to authenticate in the same second as the request";
-                Obstacle::unusual(why, "write how old a login may be, such as \"5m\"")
-            }),
+            What::Age(max_age) => obstacle_of_age(issuer, *max_age),
             What::Claim(path, values) => {
                 let path: Vec<_> = path.iter().map(String::as_str).collect();
                 issuer.obstacle_of_claim(&path, Need::Values(values))
@@ -144,7 +135,7 @@ impl Demand {
                 let help = "set the `profile` of the issuer of these users, or leave out `kind`";
                 Obstacle::certain(why, help)
             }),
-            What::Login(claim) => issuer.obstacle_of_claim(&[claim], Need::Present),
+            What::Login(claim) => issuer.obstacle_of_claim(&[claim], Need::Text),
             What::Scopes => obstacle_of_scopes(issuer),
             What::User(claim) => {
                 let own = issuer.obstacle_of_claim(&[claim], Need::Present);
@@ -184,6 +175,20 @@ impl Demand {
             | What::User(_) => None,
         }
     }
+}
+
+fn obstacle_of_age(issuer: &Issuer<'_>, max_age: Duration) -> Option<Obstacle> {
+    let profile = issuer.profile;
+    // Of a principal of unknown kind, only the token says that it is a user's. Another kind's ID token
+    // may say when, and Supabase's applications have none.
+    if !profile.marks_users() || profile == Profile::Supabase {
+        return issuer.obstacle_of_claim(&["auth_time"], Need::Present);
+    }
+    // Times are whole seconds.
+    (max_age.as_secs() == 0).then(|| {
+        let why = "the user would have to authenticate in the same second as the request";
+        Obstacle::unusual(why, "write how old a login may be, such as \"5m\"")
+    })
 }
 
 fn obstacle_of_scopes(issuer: &Issuer<'_>) -> Option<Obstacle> {

@@ -49,6 +49,15 @@ impl<'t> Issuer<'t> {
         merged
     }
 
+    /// Who gets a token for every audience from this issuer, though nobody here knows them, and which
+    /// requirement tells them apart.
+    pub(super) fn strangers(&self) -> Option<(&'static str, &'static str)> {
+        let (_, urls, who, help) = OPEN.iter().find(|(open, ..)| *open == self.profile)?;
+        let is_open = self.names.iter().any(|name| urls.contains(name));
+        // The client of Google's tokens is the account.
+        (is_open && self.client_ids.is_empty()).then_some((*who, *help))
+    }
+
     fn is_alike(&self, other: &Self) -> bool {
         let Self {
             profile,
@@ -72,3 +81,26 @@ impl<'t> Issuer<'t> {
         profile.client_id_claims() == [profile.audience_claim()]
     }
 }
+
+/// Services where everybody can get a token for every audience: the profile, the exact `iss`, who they are,
+/// and what distinguishes yours. An enterprise at GitHub may have an `iss` of its own.
+const OPEN: &[(Profile, &[&str], &str, &str)] = &[
+    (
+        Profile::GithubActions,
+        &["https://token.actions.githubusercontent.com"],
+        "every repository on GitHub",
+        "require the claim `repository_id` or `repository_owner_id`",
+    ),
+    (
+        Profile::Gitlab,
+        &["https://gitlab.com"],
+        "every project on GitLab",
+        "require the claim `project_id` or `namespace_id`",
+    ),
+    (
+        Profile::Google,
+        &["https://accounts.google.com", "accounts.google.com"],
+        "every service account of Google",
+        "require the claim `sub` or `email`, or set `client_ids`",
+    ),
+];

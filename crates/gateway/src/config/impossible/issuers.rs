@@ -23,27 +23,36 @@ impl<'t> Issuer<'t> {
         warnings.warn_of_blanks();
         self.warn_of_clients(&mut warnings);
         self.warn_of_audiences(&warnings);
+        self.warn_of_provider(&mut warnings);
         self.warn_of_subject(&mut warnings);
         self.warn_of_required_claims(&mut warnings);
         warn_of_lifetime(&mut warnings);
-        self.warn_of_tenants(&warnings);
+        warn_of_tenants(&warnings);
         warnings.is_possible
     }
 
-    /// The issuer's URL shows another kind of issuer than the default profile, which hardly anybody
-    /// else conforms to.
+    /// The issuer's URL is that of an issuer with another profile.
     fn warn_of_profile(&self, warnings: &Warnings<'_, 't>) {
         let recognised = self.names.first().copied().and_then(Profile::of_issuer);
-        let is_default = self.profile == Profile::Rfc9068;
-        let Some(recognised) = recognised.filter(|_| is_default) else {
+        let profile = self.profile;
+        // Every issuer may be called `generic`, and a load balancer writes the `iss` of any.
+        let may_be_any = profile == Profile::Generic || profile.is_of_load_balancer();
+        let Some(recognised) = recognised.filter(|found| *found != profile && !may_be_any) else {
             return;
         };
+        if profile == Profile::Rfc9068 {
+            let message = format!(
+                "this is the URL of an issuer with the profile \"{recognised}\"; the default profile, \
+                 \"rfc9068\", refuses its tokens unless it is set up to follow RFC 9068"
+            );
+            let help = format!("add `profile = \"{recognised}\"`");
+            return warnings.warn(&ISSUER.issuer, message, &help);
+        }
         let message = format!(
-            "this is the URL of an issuer with the profile \"{recognised}\"; the default profile, \
-             \"rfc9068\", \
-         refuses its tokens unless it is set up to follow RFC 9068"
+            "this is the URL of an issuer with the profile \"{recognised}\", but `profile` is \
+             \"{profile}\""
         );
-        let help = format!("add `profile = \"{recognised}\"`");
+        let help = format!("write `profile = \"{recognised}\"`, or correct the URL");
         warnings.warn(&ISSUER.issuer, message, &help);
     }
 
@@ -136,35 +145,18 @@ impl<'t> Issuer<'t> {
             }
         }
     }
+}
 
-    /// Microsoft names a tenant by its ID in `iss` and `tid`, whatever domains it has.
-    fn warn_of_tenants(&self, warnings: &Warnings<'_, 't>) {
-        let table = warnings.table;
-        let is_uuid = |tenant: &str| tenant.len() == 36 && tenant.split('-').count() == 5;
-        let is_entra = self.profile == Profile::Entra;
-        let given = ISSUER.tenants.read(table);
-        let is_file = given
-            .first()
-            .is_some_and(|only| only.value.starts_with("file:"));
-        if given.len() > TENANTS_HELD {
-            let message = format!(
-                "the gateway holds the keys of at most {TENANTS_HELD} tenants at a time, and this \
-                 list is longer"
-            );
-            let help = "if more tenants than that send requests, some requests get 503 for a \
-             while: divide the tenants among several gateways";
-            warnings.warn(&ISSUER.tenants, message, help);
-        }
-        for tenant in given.iter().filter(|_| is_entra && !is_file) {
-            if !is_uuid(tenant.value) {
-                let message = format!(
-                    "{:?} is not the ID of a tenant, which is a UUID",
-                    tenant.value
-                );
-                let help = "write the IDs of tenants, or file:PATH for a file with them";
-                table.warn_at(Code::Value, &tenant.span, message, help);
-            }
-        }
+fn warn_of_tenants(warnings: &Warnings<'_, '_>) {
+    let given = ISSUER.tenants.read(warnings.table);
+    if given.len() > TENANTS_HELD {
+        let message = format!(
+            "the gateway holds the keys of at most {TENANTS_HELD} tenants at a time, and this list is \
+             longer"
+        );
+        let help = "if more tenants than that send requests, some requests get 503 for a while: divide \
+                    the tenants among several gateways";
+        warnings.warn(&ISSUER.tenants, message, help);
     }
 }
 
@@ -182,19 +174,19 @@ fn warn_of_lifetime(warnings: &mut Warnings<'_, '_>) {
 }
 
 /// The warnings about one table.
-struct Warnings<'w, 't> {
-    table: &'w Fields<'t, description::Issuer>,
+pub(super) struct Warnings<'w, 't> {
+    pub(super) table: &'w Fields<'t, description::Issuer>,
     /// Whether any token of the issuer may pass.
     is_possible: bool,
 }
 
 impl Warnings<'_, '_> {
-    fn warn(&self, key: &Field, message: String, help: &str) {
+    pub(super) fn warn(&self, key: &Field, message: String, help: &str) {
         self.table.warn(Code::Value, key, message, help);
     }
 
     /// Warns of an obstacle for all tokens of the issuer.
-    fn add(&mut self, span: &Range<usize>, obstacle: &Obstacle) {
+    pub(super) fn add(&mut self, span: &Range<usize>, obstacle: &Obstacle) {
         let Obstacle {
             is_certain,
             why,

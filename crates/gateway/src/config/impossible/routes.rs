@@ -67,6 +67,7 @@ impl<'j, 't> Judge<'j, 't> {
             named.extend(ROUTE.require.read(table).iter().map(|name| name.value));
             warn_of_route(route, table, verdict);
         }
+        self.warn_of_strangers(routes);
         let used = self.below(named);
         for (name, table) in self.tables {
             let is_used = used.contains(name.value);
@@ -80,6 +81,38 @@ impl<'j, 't> Judge<'j, 't> {
             if !is_used && !is_named {
                 self.warn_of_unused(name, table);
             }
+        }
+    }
+
+    /// Everybody has tokens of some issuers, for every audience: a route that requires nothing admits
+    /// them all.
+    fn warn_of_strangers(&self, routes: &[(&Route, Fields<'_, description::Route>)]) {
+        let is_open = |route: &Route| {
+            let requires_token = route.access == Access::Required && route.mode == Mode::Enforce;
+            requires_token && route.require.is_empty()
+        };
+        let mut open = routes.iter().filter(|(route, _)| is_open(route));
+        let Some((first, table)) = open.next() else {
+            return;
+        };
+        let others = match open.count() {
+            0 => String::new(),
+            1 => ", like another one,".to_owned(),
+            more => format!(", like {more} others,"),
+        };
+        let mut seen = Vec::new();
+        for issuer in self.issuers {
+            let profile = issuer.profile;
+            let Some((who, help)) = issuer.strangers().filter(|_| !seen.contains(&profile)) else {
+                continue;
+            };
+            seen.push(profile);
+            let message = format!(
+                "the route {:?}{others} requires nothing of a token, so it admits {who}: each can get \
+                 a token with your audience",
+                first.name
+            );
+            table.warn(Code::Value, &ROUTE.name, message, help);
         }
     }
 
@@ -173,17 +206,18 @@ impl<'j, 't> Judge<'j, 't> {
         found
     }
 
-    /// A demand of one table that no token of any issuer meets, whatever else is required.
+    /// That no token of any issuer meets one of the tables by itself. The warning about the table says why.
     fn cause_of_table(&self, group: &[Requirements]) -> Option<String> {
-        let names = group.iter().filter_map(Requirements::name);
-        let mut tables = names.filter_map(|name| Some((name, self.demands.get(name)?)));
-        tables.find_map(|(name, demands)| {
-            let found = demands.iter().find_map(|demand| {
-                let why = self.obstacle_of_one(demands, demand)?;
-                why.is_certain.then_some(why.why)
-            });
-            found.map(|why| format!("the requirements {name:?}: {why}"))
-        })
+        let mut names = group.iter().filter_map(Requirements::name);
+        let is_impossible = |name: &&str| {
+            let demands = self.demands.get(*name).map_or(&[][..], Vec::as_slice);
+            let mut obstacles = demands
+                .iter()
+                .map(|demand| self.obstacle_of_one(demands, demand));
+            obstacles.any(|obstacle| obstacle.is_some_and(|obstacle| obstacle.is_certain))
+        };
+        let cause = names.find(is_impossible)?;
+        Some(format!("no token can meet the requirements {cause:?}"))
     }
 
     /// Why no token of any issuer meets this demand of a table, or hardly any does.
