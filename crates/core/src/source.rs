@@ -385,7 +385,7 @@ impl Sources {
 pub enum SourcesError {
     /// The name cannot be that of such a source.
     #[error(
-        "not the name of a source: a token of RFC 9110 §5.6.2, and no field with another meaning"
+        "not the name of a source: a token of RFC 9110 §5.6.2, and no field with another meaning; `Authorization` is always a source"
     )]
     Name,
     /// Not an origin.

@@ -130,7 +130,7 @@ fn t_jws_07_wrong_padding_is_refused() {
         token.strip_suffix('=').unwrap().to_owned(),
         token.strip_suffix("==").unwrap().to_owned(),
         format!("{unpadded}=="),
-        unpadded.clone(),
+        unpadded,
         format!("{}.{}.{}", parts[0], parts[1], bare[2]),
         format!("{}=.{}.{}", parts[0], parts[1], parts[2]),
         format!("{}.{}=.{}", parts[0], parts[1], parts[2]),
@@ -365,8 +365,9 @@ fn the_claims_and_the_other_header_members_are_checked_as_always() {
     );
     let token = good().sign_padded();
     let (rest, signature) = token.rsplit_once('.').unwrap();
-    let other = if signature.starts_with('A') { "B" } else { "A" };
-    let forged = format!("{rest}.{other}{}", &signature[1..]);
+    let (first, rest_of_it) = signature.split_at(1);
+    let other = if first == "A" { "B" } else { "A" };
+    let forged = format!("{rest}.{other}{rest_of_it}");
     assert_eq!(invalid(decided(&forged)), InvalidToken::SignatureInvalid);
 }
 

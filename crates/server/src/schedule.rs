@@ -530,8 +530,8 @@ mod tests {
             tenant.succeeded(now, Duration::from_secs(600), NONE);
             tenant
         });
-        for at in [1, 2] {
-            assert!(fetches(&mut tenants[0], "1", now + at * SECOND));
+        for at in [SECOND, 2 * SECOND] {
+            assert!(fetches(&mut tenants[0], "1", now + at));
         }
         tenants
     }
