@@ -530,8 +530,9 @@ mod tests {
             tenant.succeeded(now, Duration::from_secs(600), NONE);
             tenant
         });
-        for at in [SECOND, 2 * SECOND] {
-            assert!(fetches(&mut tenants[0], "1", now + at));
+        for seconds in [1, 2] {
+            let at = after(now, Duration::from_secs(seconds));
+            assert!(fetches(&mut tenants[0], "1", at));
         }
         tenants
     }
