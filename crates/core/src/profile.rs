@@ -23,14 +23,19 @@ use self::table::{BOUND, Row, Types};
 pub use self::table::Profile;
 
 impl Profile {
-    /// The profile for this issuer, recognised by a common part of its URLs.
+    /// The profile for this issuer, recognised by a common part of its URLs, the longest if there are
+    /// several.
     #[must_use]
     pub fn of_issuer(issuer: &str) -> Option<Self> {
-        let is_its = |profile: &Self| {
-            let mut parts = profile.row().issuers.iter();
-            parts.any(|part| issuer.contains(part))
+        let matched = |profile: &Self| {
+            let parts = profile.row().issuers.iter();
+            let parts = parts.filter(|part| issuer.contains(**part));
+            parts.map(|part| part.len()).max()
         };
-        Self::ALL.iter().copied().find(is_its)
+        let all = Self::ALL.iter().copied();
+        let all = all.filter_map(|profile| Some((matched(&profile)?, profile)));
+        all.max_by_key(|(length, _)| *length)
+            .map(|(_, profile)| profile)
     }
 
     /// The URL where the issuer or the standard documents these access tokens.

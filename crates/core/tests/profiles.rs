@@ -189,6 +189,8 @@ fn a_profile_is_recognised_by_the_issuer() {
         ("https://dev-1.okta.com", Some(Profile::Okta)),
         ("https://dev-1.oktapreview.com", Some(Profile::Okta)),
         ("https://id.example.com", None),
+        // The longer part counts: this is Keycloak at a host called so.
+        ("https://dex.example/realms/x", Some(Profile::Keycloak)),
     ] {
         assert_eq!(Profile::of_issuer(issuer), expected, "{issuer}");
     }
