@@ -123,6 +123,20 @@ impl Requirements {
             .map(move |asked| (asked, self.check_one(asked, principal, None, now)))
     }
 
+    /// The requirement that [`authorize`](Self::authorize) rejected `principal` for, to name it in a
+    /// log; `None` if the rejection is not about these requirements.
+    #[must_use]
+    pub fn unmet(&self, principal: &Principal, rejection: &Rejection) -> Option<Asked<'_>> {
+        self.each().find(|asked| match asked {
+            // Claims do not change with time, so the first that does not fit is the one.
+            Asked::Claim { path, values } => {
+                *rejection == Forbidden::ClaimRule.into()
+                    && check_claim(principal, path, values).is_err()
+            }
+            asked => asked.is_about(rejection),
+        })
+    }
+
     fn check(
         &self,
         principal: &Principal,
@@ -322,6 +336,35 @@ impl Asked<'_> {
             Self::Acr(_) => "acr",
             Self::Amr(_) => "amr",
             Self::Age(_) => "auth_time",
+        }
+    }
+
+    /// Whether this kind of requirement gives such a rejection.
+    const fn is_about(self, rejection: &Rejection) -> bool {
+        match rejection {
+            Rejection::Forbidden(reason) => match reason {
+                Forbidden::PrincipalKind => matches!(self, Self::Kind(_)),
+                Forbidden::ClientNotAllowed => matches!(self, Self::Client(_)),
+                Forbidden::ClaimRule => matches!(self, Self::Claim { .. } | Self::Amr(_)),
+                Forbidden::UserNotVerified => matches!(self, Self::Verified),
+                Forbidden::UserAnonymous => matches!(self, Self::NotAnonymous),
+                Forbidden::CannotReauthenticate => {
+                    matches!(self, Self::Acr(_) | Self::Amr(_) | Self::Age(_))
+                }
+                Forbidden::CsrfOrigin => false,
+            },
+            Rejection::InsufficientScope(_) => matches!(self, Self::Scope { .. }),
+            Rejection::InsufficientUserAuthentication(step_up) => match step_up.reason {
+                StepUpReason::AcrUnsatisfied => matches!(self, Self::Acr(_)),
+                StepUpReason::AmrUnsatisfied => matches!(self, Self::Amr(_)),
+                StepUpReason::AuthTimeUnsatisfied
+                | StepUpReason::IdTokenInvalid
+                | StepUpReason::IdTokenMismatch => matches!(self, Self::Age(_)),
+            },
+            Rejection::InvalidRequest(_)
+            | Rejection::InvalidToken(_)
+            | Rejection::NoCredentials
+            | Rejection::Unavailable(_) => false,
         }
     }
 

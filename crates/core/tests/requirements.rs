@@ -553,3 +553,30 @@ fn what_is_asked_for_explains_itself() {
         ]
     );
 }
+
+#[test]
+fn a_rejection_is_about_one_of_the_requirements() {
+    let token = good().claim("plan", "bronze").claim("team", "a");
+    let principal = accepted(&token.claim(IS_VERIFIED, false));
+    let name = |builder: RequirementsBuilder| {
+        let asked = builder.build().unwrap();
+        let rejection = asked.authorize(&principal, NOW).unwrap_err();
+        let unmet = asked.unmet(&principal, &rejection).unwrap();
+        let claim = unmet.claim();
+        let path = claim.map(|path| path.names().collect::<Vec<_>>().join(" > "));
+        path.unwrap_or_else(|| unmet.name().to_owned())
+    };
+    assert_eq!(name(asking().machine()), "kind");
+    assert_eq!(name(asking().client_id("other")), "client");
+    assert_eq!(name(asking().scope("admin")), "scope");
+    assert_eq!(name(asking().verified().claim("team", "a")), IS_VERIFIED);
+    // The first that does not fit, not the first.
+    let plan = asking().claim("team", "a").claim("plan", "gold");
+    assert_eq!(name(plan), "plan");
+    let nested = asking().claim(["realm_access", "roles"], "buyer");
+    assert_eq!(name(nested), "realm_access > roles");
+    assert_eq!(name(asking().acr(["gold"])), "acr");
+    // Another reason is about none of them.
+    let asked = asking().scope("admin").build().unwrap();
+    assert_eq!(asked.unmet(&principal, &Rejection::NoCredentials), None);
+}

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use bearward_core::{Challenge, Principal, Rejection};
+use bearward_core::{Challenge, Principal, Rejection, Requirements};
 use http::{HeaderMap, StatusCode};
 
 use crate::identity::IdentityFields;
@@ -65,6 +65,8 @@ pub struct Admission {
     pub identity: Arc<IdentityFields>,
     /// Why it would have been refused, on a route in shadow mode.
     pub shadowed: Option<Reason>,
+    /// Its path, for a log.
+    pub path: Box<str>,
 }
 
 /// A request that does not pass, and the response to it.
@@ -75,6 +77,10 @@ pub struct Refusal {
     pub route: Option<Arc<Route>>,
     /// Why.
     pub reason: Reason,
+    /// The requirement that the sender does not meet, if that is the reason.
+    pub unmet: Option<Box<Unmet>>,
+    /// Its path, for a log; empty if it has none.
+    pub path: Box<str>,
     /// The status.
     pub status: StatusCode,
     /// The fields of the response, including the challenge if there is one.
@@ -85,14 +91,12 @@ pub struct Refusal {
 
 impl Refusal {
     /// The response to a rejection by the pipeline.
-    pub(crate) fn challenged(
-        route: Arc<Route>,
-        rejection: Rejection,
-        challenge: &Challenge,
-    ) -> Self {
+    pub(crate) fn challenged(route: Arc<Route>, refused: Refused, challenge: &Challenge) -> Self {
         Self {
             route: Some(route),
-            reason: Reason::Rejected(rejection),
+            reason: Reason::Rejected(refused.rejection),
+            unmet: refused.unmet,
+            path: Box::default(),
             status: challenge.status(),
             headers: challenge.headers().clone(),
             body: challenge.body(),
@@ -106,9 +110,69 @@ impl Refusal {
         Self {
             route,
             reason,
+            unmet: None,
+            path: Box::default(),
             status,
             headers: problem(),
             body: document(status),
+        }
+    }
+}
+
+/// A requirement that a principal does not meet, by the names of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unmet {
+    /// The name of the requirements.
+    pub requirements: Option<Box<str>>,
+    /// The claim, by the names of its path with ` > ` between them; or `kind`, `client` or `scope`, which are
+    /// not read from one claim alone.
+    pub claim: Box<str>,
+}
+
+impl Unmet {
+    fn of(
+        requirements: &Requirements,
+        principal: &Principal,
+        rejection: &Rejection,
+    ) -> Option<Box<Self>> {
+        let asked = requirements.unmet(principal, rejection)?;
+        let claim = asked.claim().map_or_else(
+            || asked.name().to_owned(),
+            |path| path.names().collect::<Vec<_>>().join(" > "),
+        );
+        Some(Box::new(Self {
+            requirements: requirements.name().map(Box::from),
+            claim: claim.into(),
+        }))
+    }
+}
+
+/// A rejection by a route, and the requirement that it is about.
+pub(crate) struct Refused {
+    pub(crate) rejection: Rejection,
+    unmet: Option<Box<Unmet>>,
+}
+
+impl Refused {
+    /// These requirements reject the principal.
+    pub(crate) fn by(
+        requirements: &Requirements,
+        principal: &Principal,
+        rejection: Rejection,
+    ) -> Self {
+        Self {
+            unmet: Unmet::of(requirements, principal, &rejection),
+            rejection,
+        }
+    }
+}
+
+impl From<Rejection> for Refused {
+    fn from(rejection: Rejection) -> Self {
+        Self {
+            rejection,
+            unmet: None,
         }
     }
 }

@@ -10,14 +10,14 @@ use bearward_core::{
 };
 use http::{HeaderMap, Method, Uri};
 
-use crate::decision::{Admission, Decision, Reason, Refusal, Verdict};
+use crate::decision::{Admission, Decision, Reason, Refusal, Refused, Verdict};
 use crate::identity::{Identity, IdentityError, Token};
 use crate::misleading::names_another;
 use crate::original::Original;
 use crate::origins::Origins;
 use crate::publication::{Publication, Published};
 use crate::route::{Access, Mode, Preflight, Route, Routes};
-use crate::target::{Target, TargetError};
+use crate::target::{self, Target, TargetError};
 
 /// Decides who may pass, and as whom. Immutable: a new configuration makes a new gate.
 #[derive(Clone, Debug)]
@@ -118,14 +118,28 @@ impl Gate {
         original: &Original<'_>,
         authenticator: &impl Authenticator,
     ) -> Verdict {
-        let mut verdict = self.judge(original, authenticator).await;
-        if let Err(refusal) = &mut verdict {
-            self.origins.expose(original.headers, &mut refusal.headers);
+        let mut path = Box::default();
+        let mut verdict = self.judge(original, authenticator, &mut path).await;
+        match &mut verdict {
+            Ok(admission) => admission.path = path,
+            Err(refusal) => {
+                self.origins.expose(original.headers, &mut refusal.headers);
+                refusal.path = match path.is_empty() && original.target.starts_with('/') {
+                    true => target::shown(original.target),
+                    false => path,
+                };
+            }
         }
         verdict
     }
 
-    async fn judge(&self, original: &Original<'_>, authenticator: &impl Authenticator) -> Verdict {
+    /// Also notes the canonical path, if it has one.
+    async fn judge(
+        &self,
+        original: &Original<'_>,
+        authenticator: &impl Authenticator,
+        path: &mut Box<str>,
+    ) -> Verdict {
         if has_several_readings(original.method) {
             return refuse(None, Reason::MethodCase);
         }
@@ -141,6 +155,7 @@ impl Gate {
             Ok(target) => target,
             Err(error) => return refuse(None, error.into()),
         };
+        *path = target.shown();
         let is_kept = |name: &str| self.identity.keeps(name);
         let query = target.query();
         if query.is_some_and(|query| names_another(query, is_kept)) {
@@ -172,13 +187,13 @@ impl Gate {
         for route in selection.iter() {
             match pass(original, head, route, &mut sender, authenticator).await {
                 Ok(()) => {}
-                Err(rejection) if route.mode == Mode::Shadow => {
-                    shadowed.get_or_insert(Reason::Rejected(rejection));
+                Err(refused) if route.mode == Mode::Shadow => {
+                    shadowed.get_or_insert(Reason::Rejected(refused.rejection));
                 }
-                Err(rejection) => {
-                    let challenge = authenticator.challenge(&rejection, head);
+                Err(refused) => {
+                    let challenge = authenticator.challenge(&refused.rejection, head);
                     let route = Arc::clone(route);
-                    let refusal = Refusal::challenged(route, rejection, &challenge);
+                    let refusal = Refusal::challenged(route, refused, &challenge);
                     return Err(Box::new(refusal));
                 }
             }
@@ -233,6 +248,7 @@ impl Gate {
             principal,
             identity,
             shadowed,
+            path: Box::default(),
         }))
     }
 }
@@ -287,7 +303,7 @@ async fn pass(
     route: &Route,
     sender: &mut Sender,
     authenticator: &impl Authenticator,
-) -> Result<(), Rejection> {
+) -> Result<(), Refused> {
     if route.access == Access::Public {
         return Ok(());
     }
@@ -297,7 +313,7 @@ async fn pass(
     match sender.for_route(head, route, authenticator).await {
         Ok(principal) => authorize(head, principal, route, authenticator).await,
         Err(Rejection::NoCredentials) if route.access == Access::Optional => Ok(()),
-        Err(rejection) => Err(rejection),
+        Err(rejection) => Err(rejection.into()),
     }
 }
 
@@ -307,13 +323,13 @@ async fn authorize(
     principal: &Principal,
     route: &Route,
     authenticator: &impl Authenticator,
-) -> Result<(), Rejection> {
+) -> Result<(), Refused> {
     let mut refused = None;
     for group in &route.require {
         match meets(head, principal, group, authenticator).await {
             Ok(()) => return Ok(()),
-            Err(rejection) => {
-                refused.get_or_insert(rejection);
+            Err(by_group) => {
+                refused.get_or_insert(by_group);
             }
         }
     }
@@ -325,11 +341,12 @@ async fn meets(
     principal: &Principal,
     group: &[Requirements],
     authenticator: &impl Authenticator,
-) -> Result<(), Rejection> {
+) -> Result<(), Refused> {
     for requirements in group {
         authenticator
             .authorize(head, principal, requirements)
-            .await?;
+            .await
+            .map_err(|rejection| Refused::by(requirements, principal, rejection))?;
     }
     Ok(())
 }

@@ -125,7 +125,8 @@ fn authority(url: &Url) -> Option<String> {
 pub struct OriginError;
 
 /// The fields that a client needs to act on a refusal.
-const EXPOSED: HeaderValue = HeaderValue::from_static("WWW-Authenticate, DPoP-Nonce, Retry-After");
+const EXPOSED: HeaderValue =
+    HeaderValue::from_static("WWW-Authenticate, DPoP-Nonce, Retry-After, X-Bearward-Request-Id");
 
 #[cfg(test)]
 mod tests {

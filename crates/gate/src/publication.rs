@@ -45,7 +45,7 @@ impl Publication {
             return None;
         }
         if original.is_preflight() {
-            return Some(preflight());
+            return Some(self.preflight());
         }
         if !matches!(*original.method, Method::GET | Method::HEAD) {
             let mut headers = problem();
@@ -54,6 +54,7 @@ impl Publication {
                 status: StatusCode::METHOD_NOT_ALLOWED,
                 headers,
                 body: document(StatusCode::METHOD_NOT_ALLOWED).into(),
+                path: Arc::clone(&self.path),
             });
         }
         let mut headers = HeaderMap::with_capacity(2);
@@ -63,27 +64,29 @@ impl Publication {
             status: StatusCode::OK,
             headers,
             body: Arc::clone(&self.document),
+            path: Arc::clone(&self.path),
         })
     }
-}
 
-/// The response to a preflight of a page that asks with fields of its own, as MCP clients do with
-/// `MCP-Protocol-Version`. The same for every page and every field: nothing of the request decides what
-/// is answered.
-fn preflight() -> Published {
-    let headers = [
-        (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-        (ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD"),
-        // The star does not include `Authorization` (Fetch §3.3.6).
-        (ACCESS_CONTROL_ALLOW_HEADERS, "*, Authorization"),
-        // A day. Browsers keep it for at most that long.
-        (ACCESS_CONTROL_MAX_AGE, "86400"),
-    ];
-    let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
-    Published {
-        status: StatusCode::NO_CONTENT,
-        headers: headers.into_iter().collect(),
-        body: "".into(),
+    /// The response to a preflight of a page that asks with fields of its own, as MCP clients do with
+    /// `MCP-Protocol-Version`. The same for every page and every field: nothing of the request decides what
+    /// is answered.
+    fn preflight(&self) -> Published {
+        let headers = [
+            (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+            (ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD"),
+            // The star does not include `Authorization` (Fetch §3.3.6).
+            (ACCESS_CONTROL_ALLOW_HEADERS, "*, Authorization"),
+            // A day. Browsers keep it for at most that long.
+            (ACCESS_CONTROL_MAX_AGE, "86400"),
+        ];
+        let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
+        Published {
+            status: StatusCode::NO_CONTENT,
+            headers: headers.into_iter().collect(),
+            body: "".into(),
+            path: Arc::clone(&self.path),
+        }
     }
 }
 
@@ -97,4 +100,6 @@ pub struct Published {
     pub headers: HeaderMap,
     /// The metadata, a problem document, or nothing.
     pub body: Arc<str>,
+    /// The path of the metadata, for a log.
+    pub path: Arc<str>,
 }

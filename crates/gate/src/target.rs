@@ -10,6 +10,7 @@
 //! [RFC 9112 §3.2]: https://www.rfc-editor.org/rfc/rfc9112#section-3.2
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
 use crate::host::is_host;
 
@@ -144,6 +145,12 @@ impl<'t> Target<'t> {
         }
     }
 
+    /// The path for a log: see [`shown`].
+    #[must_use]
+    pub fn shown(&self) -> Box<str> {
+        shown(&self.path)
+    }
+
     /// The query, as it came.
     #[must_use]
     pub const fn query(&self) -> Option<&'t str> {
@@ -156,6 +163,38 @@ impl<'t> Target<'t> {
         self.oddities
     }
 }
+
+/// A path for a log, without the query, which may hold a token: printable ASCII in one spelling, every other
+/// byte, `"` and `\\` as escapes ([RFC 3986 §2.1]), and at most [`SHOWN_BYTES`] of it, with `...` in the place
+/// of the rest.
+///
+/// [RFC 3986 §2.1]: https://www.rfc-editor.org/rfc/rfc3986#section-2.1
+#[must_use]
+pub fn shown(path: &str) -> Box<str> {
+    let end = path.find(['?', '#']).unwrap_or(path.len());
+    let path = path.as_bytes().get(..end).unwrap_or_default();
+    let is_plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
+    // As nearly every path is.
+    if path.len() <= SHOWN_BYTES && path.iter().all(is_plain) {
+        return str::from_utf8(path).unwrap_or_default().into();
+    }
+    let mut text = String::with_capacity(path.len().min(SHOWN_BYTES));
+    for byte in path {
+        if text.len() >= SHOWN_BYTES {
+            text.push_str("...");
+            break;
+        }
+        if is_plain(byte) {
+            text.push(char::from(*byte));
+        } else {
+            let _ = write!(text, "%{byte:02X}");
+        }
+    }
+    text.into()
+}
+
+/// How much of a path is shown.
+pub const SHOWN_BYTES: usize = 1024;
 
 /// Why a request target is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -492,6 +531,32 @@ mod tests {
             let raw = format!("/x?{query}");
             assert_eq!(Target::parse(&raw).unwrap().path(), "/x", "{query}");
         }
+    }
+
+    #[test]
+    fn t_err_06_a_path_is_shown_in_printable_ascii_without_its_query() {
+        for (path, shown) in [
+            ("/orders/7", "/orders/7"),
+            ("/a b/é", "/a%20b/%C3%A9"),
+            ("/\"\\\n\u{1b}[31m", "/%22%5C%0A%1B[31m"),
+            ("/a%2Fb", "/a%2Fb"),
+            ("/x?access_token=secret", "/x"),
+            ("/x#secret?", "/x"),
+            ("", ""),
+        ] {
+            assert_eq!(&*super::shown(path), shown, "{path:?}");
+        }
+        let longest = format!("/{}", "a".repeat(1023));
+        assert_eq!(*super::shown(&longest), *longest);
+        assert_eq!(
+            *super::shown(&format!("{longest}b")),
+            *format!("{longest}...")
+        );
+        let escaped = super::shown(&"é".repeat(1000));
+        assert!(
+            escaped.len() <= 1024 + 6 && escaped.ends_with("%A9..."),
+            "{escaped}"
+        );
     }
 
     #[test]

@@ -42,7 +42,7 @@ fn a_page_of_a_configured_origin_may_read_the_challenge() {
         assert_eq!(headers["access-control-allow-origin"], origin);
         assert_eq!(
             headers["access-control-expose-headers"],
-            "WWW-Authenticate, DPoP-Nonce, Retry-After"
+            "WWW-Authenticate, DPoP-Nonce, Retry-After, X-Bearward-Request-Id"
         );
         assert_eq!(headers["vary"], "Origin");
         assert!(headers.contains_key("www-authenticate"));

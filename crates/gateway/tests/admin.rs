@@ -10,13 +10,24 @@ use bearward_gateway::doors::proxy::{Upstream, Upstreams};
 use bearward_gateway::original::Original;
 use bearward_gateway::record::metrics::{Metrics, Reload};
 use bearward_gateway::record::observer::Observe;
-use bearward_gateway::record::request::{ADMITTED, Door, Record};
+use bearward_gateway::record::request::{ADMITTED, Door, Record, Request};
+use bearward_gateway::record::request_id::RequestId;
 use bearward_gateway::{Current, Gate, InForce};
 use bearward_testing::{DevIssuer, Fault};
 use http::{HeaderMap, Method, Response, StatusCode, Uri};
 use serde_json::{Value, json};
 
 use crate::log::Log;
+
+/// A request that somebody made.
+fn asked() -> Request {
+    let id = RequestId::sent_or_new(None);
+    Request::new(
+        id,
+        &Method::GET,
+        std::net::IpAddr::from([127, 0, 0, 1]).into(),
+    )
+}
 
 struct Setting {
     admin: Admin,
@@ -160,7 +171,7 @@ async fn t_fwd_10_health_has_exact_paths_and_no_user_agent() {
     for path in ["/livez", "/readyz", "/metrics"] {
         let original = Original::new(&Method::GET, path, None, &headers);
         let decision = setting.gate.load().decide(&original).await;
-        let request = Record::decided(Door::ForwardAuth, &decision, Duration::ZERO);
+        let request = Record::decided(Door::ForwardAuth, asked(), &decision, Duration::ZERO);
         assert_eq!((request.reason, request.route), ("no_rule", None), "{path}");
     }
 }
@@ -222,7 +233,7 @@ async fn t_cfg_08_no_secret_and_no_token_is_told() {
     )]);
     let original = Original::new(&Method::GET, "/app/secret-path?token=x", None, &headers);
     let decision = setting.gate.load().decide(&original).await;
-    let request = Record::decided(Door::ForwardAuth, &decision, Duration::ZERO);
+    let request = Record::decided(Door::ForwardAuth, asked(), &decision, Duration::ZERO);
     setting.metrics.ended(&request);
     for path in ["/issuers", "/metrics", "/readyz"] {
         let told = setting.get(path).into_body();
@@ -240,9 +251,12 @@ async fn metrics_are_by_route_and_reason() {
         let original = Original::new(&Method::GET, path, None, &headers);
         let decision = setting.gate.load().decide(&original).await;
         let took = Duration::from_micros(300);
-        setting
-            .metrics
-            .ended(&Record::decided(Door::ForwardAuth, &decision, took));
+        setting.metrics.ended(&Record::decided(
+            Door::ForwardAuth,
+            asked(),
+            &decision,
+            took,
+        ));
     }
     setting.metrics.reload(Reload::Applied);
     setting.metrics.reload(Reload::Refused);
@@ -283,7 +297,7 @@ async fn t_dos_06_a_flood_of_refusals_does_not_fill_the_log() {
     let (post, headers) = (Method::POST, HeaderMap::new());
     let original = Original::new(&post, "/app", None, &headers);
     let decision = gate.decide(&original).await;
-    let refused = Record::decided(Door::Proxy, &decision, Duration::ZERO);
+    let refused = Record::decided(Door::Proxy, asked(), &decision, Duration::ZERO);
     let mut admitted = refused.clone();
     admitted.reason = ADMITTED;
     for _ in 0..10_000 {

@@ -21,6 +21,7 @@ mod possible;
 mod proxy;
 mod publication;
 mod recipes;
+mod request_ids;
 mod rotations;
 mod running;
 mod targets;

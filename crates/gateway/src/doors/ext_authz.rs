@@ -17,6 +17,9 @@ use http::{HeaderMap, HeaderName, Method, StatusCode};
 use tonic::Response;
 
 use crate::doors::in_force::{Current, InForce};
+use crate::doors::only::only;
+use crate::record::request::Request;
+use crate::record::request_id::{self, RequestId};
 
 pub mod messages;
 mod metadata;
@@ -49,21 +52,40 @@ impl ExtAuthz {
     /// Answers a question from `peer`. The response's extensions hold the [`Decision`], or
     /// [`Published`] if the answer is the protected resource metadata.
     pub async fn answer(&self, peer: Peer, question: &CheckRequest) -> Response<CheckResponse> {
-        let (response, decision) = self.decide(peer, question).await;
-        let mut response = Response::new(response);
-        decision.insert_into(response.extensions_mut());
+        let answered = self.decide(peer, question).await;
+        let mut response = Response::new(answered.response);
+        answered.decision.insert_into(response.extensions_mut());
         response
     }
 
-    /// Answers a question, and returns the decision to report.
+    /// Answers a question, and returns what to report.
     pub(crate) async fn decide(&self, peer: Peer, question: &CheckRequest) -> Answered {
-        let in_force = self.current.load();
-        if !self.trusted.contains(peer) {
-            return refuse(Refusal::plain(None, Reason::UntrustedPeer), Body::Problem);
-        }
-        let Some(request) = OriginalRequest::read(question) else {
-            return refuse(Refusal::plain(None, Reason::DialectField), Body::Problem);
+        let is_trusted = self.trusted.contains(peer);
+        let read = is_trusted
+            .then(|| OriginalRequest::read(question))
+            .flatten();
+        let sent = read
+            .as_ref()
+            .and_then(|read| only(&read.headers, &request_id::PASSED_ON));
+        let method = read.as_ref().map_or(&Method::POST, |read| &read.method);
+        let request = Request::new(RequestId::sent_or_new(sent), method, peer);
+        let (mut response, decision) = match &read {
+            None if !is_trusted => {
+                refuse(Refusal::plain(None, Reason::UntrustedPeer), Body::Problem)
+            }
+            None => refuse(Refusal::plain(None, Reason::DialectField), Body::Problem),
+            Some(read) => self.decide_on(read).await,
         };
+        name(&mut response, &request.id);
+        Answered {
+            response,
+            decision,
+            request,
+        }
+    }
+
+    async fn decide_on(&self, request: &OriginalRequest<'_>) -> Decided {
+        let in_force = self.current.load();
         let headers = &request.headers;
         let host = Some(request.host);
         let original = Original::new(&request.method, request.target, host, headers);
@@ -79,8 +101,28 @@ impl ExtAuthz {
     }
 }
 
+/// An answer, and what to report.
+pub(crate) struct Answered {
+    pub(crate) response: CheckResponse,
+    pub(crate) decision: Decision,
+    pub(crate) request: Request,
+}
+
 /// An answer, and the decision to report.
-type Answered = (CheckResponse, Decision);
+type Decided = (CheckResponse, Decision);
+
+/// Names the request to the application, or to the client that is refused.
+fn name(response: &mut CheckResponse, id: &RequestId) {
+    match &mut response.http_response {
+        Some(HttpResponse::Ok(ok)) => ok.headers.push(field(&request_id::PASSED_ON, id.value())),
+        Some(HttpResponse::Denied(denied)) => {
+            denied
+                .headers
+                .push(field(&request_id::ANSWERED, id.value()));
+        }
+        None => {}
+    }
+}
 
 /// The original request, as Envoy describes it: `path` is raw and includes the query; `query` and
 /// `fragment` are always empty and not read.
@@ -211,7 +253,7 @@ enum Body {
     Problem,
 }
 
-fn refuse(refusal: Refusal, body: Body) -> Answered {
+fn refuse(refusal: Refusal, body: Body) -> Decided {
     let mut headers = refusal.headers.clone();
     let body = match body {
         Body::None => {
@@ -225,7 +267,7 @@ fn refuse(refusal: Refusal, body: Body) -> Answered {
 }
 
 /// The metadata, as a denied response, which Envoy sends itself: the application does not have it.
-fn publish(published: Box<Published>) -> Answered {
+fn publish(published: Box<Published>) -> Decided {
     let (headers, body) = (&published.headers, &published.body);
     let response = denied(StatusCode::FORBIDDEN, published.status, headers, body);
     (response, Decision::Publish(published))

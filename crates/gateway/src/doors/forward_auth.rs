@@ -25,6 +25,9 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::doors::in_force::{Current, InForce};
+use crate::doors::only::only;
+use crate::record::request::{Request, known};
+use crate::record::request_id::{self, RequestId};
 
 use self::dialect::{Dialect, Removal, Statuses};
 use self::dialects::DIALECTS;
@@ -53,7 +56,11 @@ impl ForwardAuth {
         peer: impl Into<Peer>,
         head: RequestHead<'_>,
     ) -> Response<Cow<'static, str>> {
-        let (mut response, decision) = self.decide(peer.into(), head).await;
+        let Answered {
+            mut response,
+            decision,
+            ..
+        } = self.decide(peer.into(), head).await;
         if let Some(decision) = decision {
             decision.insert_into(response.extensions_mut());
         }
@@ -62,15 +69,41 @@ impl ForwardAuth {
 
     /// The same, with the decision next to the response.
     pub(crate) async fn decide(&self, peer: Peer, head: RequestHead<'_>) -> Answered {
+        let path = head.uri.path();
+        let dialect = DIALECTS.iter().find(|dialect| dialect.is_at(path));
+        let sent = dialect.filter(|_| self.trusted.contains(peer));
+        let sent = sent.and_then(|dialect| only(head.headers, &dialect.request_id));
+        let mut request = Request::new(RequestId::sent_or_new(sent), head.method, peer);
+        let (mut response, decision) = self.decide_for(dialect, head, &mut request).await;
+        let field = decision.as_ref().map(|decision| match decision {
+            Decision::Admit(_) => request_id::PASSED_ON,
+            Decision::Publish(_) | Decision::Refuse(_) => request_id::ANSWERED,
+        });
+        if let Some(field) = field {
+            let id = request.id.value().clone();
+            response.headers_mut().insert(field, id);
+        }
+        Answered {
+            response,
+            decision,
+            request,
+        }
+    }
+
+    /// Also notes the method of the original request.
+    async fn decide_for(
+        &self,
+        dialect: Option<&Dialect>,
+        head: RequestHead<'_>,
+        asked: &mut Request,
+    ) -> Decided {
         let in_force = self.current.load();
         // Any peer may read it: the proxy routes requests for it here.
         let own = Original::new(head.method, head.uri.path(), None, head.headers);
         if let Some(published) = in_force.gate().published(&own) {
             return publish(published);
         }
-        let path = head.uri.path();
-        let dialect = DIALECTS.iter().find(|dialect| dialect.is_at(path));
-        if !self.trusted.contains(peer) {
+        if !self.trusted.contains(asked.peer) {
             let refusal = Refusal::plain(None, Reason::UntrustedPeer);
             return refuse(refusal, Statuses::All);
         }
@@ -81,15 +114,24 @@ impl ForwardAuth {
             Ok(request) => request,
             Err(reason) => return refuse(Refusal::plain(None, reason), dialect.statuses),
         };
-        match in_force.decide_by_route(&request.original()).await {
+        let original = request.original();
+        asked.method = known(original.method);
+        match in_force.decide_by_route(&original).await {
             Ok(admission) => admit(admission, dialect, &in_force, head.headers),
             Err(refusal) => refuse(*refusal, dialect.statuses),
         }
     }
 }
 
-/// An answer, and the decision to report, if there was a question.
-type Answered = (Response<Cow<'static, str>>, Option<Decision>);
+/// An answer, and what to report if there was a question.
+pub(crate) struct Answered {
+    pub(crate) response: Response<Cow<'static, str>>,
+    pub(crate) decision: Option<Decision>,
+    pub(crate) request: Request,
+}
+
+/// An answer, and the decision, if there was a question.
+type Decided = (Response<Cow<'static, str>>, Option<Decision>);
 
 /// 200, which means the same in every dialect, with each identity field set or removed.
 fn admit(
@@ -97,11 +139,11 @@ fn admit(
     dialect: &Dialect,
     in_force: &InForce,
     sent: &HeaderMap,
-) -> Answered {
+) -> Decided {
     let identity = &admission.identity;
     let shared = rests(in_force.gate(), sent);
     let fields = identity.set.len().saturating_add(identity.remove.len());
-    let fields = fields.saturating_add(shared.len()).saturating_add(1);
+    let fields = fields.saturating_add(shared.len()).saturating_add(3);
     let mut response = answer(StatusCode::OK, StatusCode::OK, "", fields);
     let headers = response.headers_mut();
     let emptied = shared.iter().filter(|(_, rest)| rest.is_none());
@@ -158,7 +200,7 @@ fn rests(gate: &Gate, sent: &HeaderMap) -> Vec<(HeaderName, Option<HeaderValue>)
 }
 
 /// The refusal, with a status that the proxy treats as a refusal.
-fn refuse(refusal: Refusal, statuses: Statuses) -> Answered {
+fn refuse(refusal: Refusal, statuses: Statuses) -> Decided {
     let has_challenge = refusal.headers.contains_key(WWW_AUTHENTICATE);
     let status = statuses.carried(refusal.status, has_challenge);
     let fields = refusal.headers.len();
@@ -177,7 +219,7 @@ fn refuse(refusal: Refusal, statuses: Statuses) -> Answered {
 }
 
 /// The metadata. It does not depend on the request, so it may be stored.
-fn publish(published: Published) -> Answered {
+fn publish(published: Published) -> Decided {
     let mut response = Response::new(Cow::Owned(published.body.to_string()));
     *response.status_mut() = published.status;
     *response.headers_mut() = published.headers.clone();

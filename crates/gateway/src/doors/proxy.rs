@@ -40,7 +40,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bearward_gate::decision::{Admission, Decision, Reason};
+use bearward_gate::decision::{Admission, Decision};
 use bearward_gate::gate::Gate;
 use bearward_gate::misleading::Sender;
 use bearward_gate::original::Original;
@@ -55,6 +55,7 @@ use crate::doors::in_force::{Current, InForce};
 use crate::record::interruption::Interruption;
 use crate::record::observer;
 use crate::record::request::{ADMITTED, Door};
+use crate::record::request_id;
 use crate::record::telemetry::TraceParent;
 
 use self::activity::Active;
@@ -139,7 +140,7 @@ impl Proxy {
         };
         let observer = &self.settings.observer;
         let begun = observer.begin(Door::Proxy, request.method(), parent);
-        let mut exchange: Exchange = begun.exchange();
+        let mut exchange: Exchange = begun.exchange(inbound.request(&request));
         let mut request = request.map(Unread::new);
         let passed = self.pass(&inbound, &mut request, &mut exchange).await;
         let (kind, active) = (inbound.kind, inbound.active.take());
@@ -160,9 +161,11 @@ impl Proxy {
                     RefusalForm::Head => answer.without_body(),
                     RefusalForm::Whole => *answer,
                 };
+                let id = exchange.id().value().clone();
                 let mut response = Response::new(ProxyBody::fixed(answer.body, exchange, active));
                 *response.status_mut() = answer.status;
                 *response.headers_mut() = answer.headers;
+                response.headers_mut().insert(request_id::ANSWERED, id);
                 response
             }
         };
@@ -280,16 +283,16 @@ async fn admit(
     let original = Original::new(request.method(), target, host, request.headers())
         .with_body(!request.body().is_empty());
     match in_force.decide(&original).await {
-        Decision::Admit(admission) => {
-            let shadowed = admission.shadowed.as_ref().map(Reason::code);
-            exchange.route(&admission.route.name, shadowed);
+        Decision::Admit(mut admission) => {
+            exchange.admitted(&mut admission);
             Ok(admission)
         }
-        Decision::Publish(published) => Err(Box::new((*published).into())),
-        Decision::Refuse(refusal) => {
-            if let Some(route) = &refusal.route {
-                exchange.route(&route.name, None);
-            }
+        Decision::Publish(published) => {
+            exchange.published(&published.path);
+            Err(Box::new((*published).into()))
+        }
+        Decision::Refuse(mut refusal) => {
+            exchange.refused(&mut refusal);
             Err(Box::new((*refusal).into()))
         }
     }

@@ -55,7 +55,8 @@ http://:{port} {{
 		forward_auth {bearward} {{
 			uri /auth/caddy
 			copy_headers {{
-{copied}			}}
+{copied}				X-Request-Id
+			}}
 {transport}		}}
 {emptied}
 {proxied}	}}

@@ -48,6 +48,7 @@ fn sent_fields(names: &Names, traces: Continues) -> String {
         exact(names.id_token.lower()),
         exact("origin"),
         exact("access-control-request-method"),
+        exact("x-request-id"),
         pattern("x[^a-z0-9](authgear|bearward)[^a-z0-9].*"),
     ];
     let of_sources = names.of_sources.iter();
@@ -78,5 +79,5 @@ fn set_fields(names: &Names) -> String {
     lines(names.identity.iter().chain(&names.shared), |name| {
         let name = name.lower();
         format!("                              - {{ exact: \"{name}\", ignore_case: true }}\n")
-    })
+    }) + "                              - { exact: \"x-request-id\", ignore_case: true }\n"
 }

@@ -39,6 +39,8 @@ data:
   # bearward decides by these and by X-Original-Method. The controller sets that one itself; here it would be sent twice.
   X-Original-URI: "$request_uri"
   X-Original-Host: "$http_host"
+  # The id of the request in bearward's log, and the one that the controller sends to the application.
+  X-Original-Id: "$req_id"
 ---
 apiVersion: networking.k8s.io/v1
 kind: Ingress

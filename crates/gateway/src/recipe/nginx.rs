@@ -114,6 +114,7 @@ fn protected(application: &Application, names: &Names, origins: &str) -> String 
         proxy_set_header X-Forwarded-For $remote_addr;
         proxy_set_header X-Forwarded-Host $http_host;
         proxy_set_header X-Forwarded-Proto $scheme;
+        proxy_set_header X-Request-Id $request_id;
         # These would make applications use a path, host, client or user that bearward did not check. nginx can
         # remove fields only by their full names.
 {misleading}
@@ -172,6 +173,8 @@ fn asking(bearward: &Bearward) -> String {
         proxy_set_header X-Original-URI $request_uri;
         proxy_set_header X-Original-Method $request_method;
         proxy_set_header X-Original-Host $http_host;
+        # The id of the request in bearward's log: the one that $request_id writes into nginx's.
+        proxy_set_header X-Original-Id $request_id;
         # bearward's answer is only a head, with the user's roles in it, and must fit into one buffer.
         proxy_buffer_size 32k;
         proxy_buffers 4 32k;
@@ -240,6 +243,7 @@ const DENIED: &str = "    # Restores the decided status: auth_request only knows
         add_header WWW-Authenticate $bw_challenge always;
         add_header Retry-After $bw_retry_after always;
         add_header Cache-Control no-store always;
+        add_header X-Bearward-Request-Id $request_id always;
 ";
 
 /// Fields of a refusal for pages of other origins. Those of an admission are empty, and nginx adds none.
@@ -276,6 +280,11 @@ const DENIED_STATUS: &str = "        if ($bw_status = 400) {
 ";
 
 /// Fields that the recipe sets.
-const OWN: &[&str] = &["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
+const OWN: &[&str] = &[
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-request-id",
+];
 
 const UPSTREAM: &str = "bearward_application";

@@ -55,7 +55,8 @@ http:
         trustForwardHeader: false
         # Each field is set to the value in bearward's answer, or removed if the answer lacks it, like the credentials.
         authResponseHeaders:
-{listed}        # Removes every other spelling that applications may treat as one of them, and fields from which they take
+{listed}          - X-Request-Id
+        # Removes every other spelling that applications may treat as one of them, and fields from which they take
         # another path, host, client or user.
         authResponseHeadersRegex: '(?i)^({pattern}|{misleading})$'
     application:

@@ -1,13 +1,16 @@
 //! The access log: which requests get a line, and the text of that line, with the reason and never the
-//! token. No field contains text that the sender chose.
+//! token. Two fields contain something that the sender chose, in a form that is printable ASCII: the path
+//! without its query, and the id, if a trusted proxy sent it.
 //!
 //! Lines that anyone can cause, for refusals and cut connections, are limited: a flood of them would
 //! fill the disk and hide what matters. The log reports how many lines were left out, and the metrics
 //! count them.
 
+use std::borrow::Cow;
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use bearward_gate::peer::Peer;
 use prometheus_client::metrics::counter::Counter;
 use tracing::Level;
 
@@ -54,13 +57,24 @@ impl AccessLog {
             }
             return;
         }
+        let unmet = record.unmet.as_deref();
+        let requirement = unmet.and_then(|unmet| unmet.requirements.as_deref());
+        let peer = peer(record);
         tracing::info!(
             target: TARGET,
+            id = record.request.id.as_str(),
+            trace = record.trace.as_deref(),
             door = record.door.as_str(),
+            peer = &*peer,
+            method = record.request.method,
+            path = Some(&*record.path).filter(|path| !path.is_empty()),
             route = record.route.as_deref(),
             reason = record.reason,
+            requirement,
+            claim = unmet.map(|unmet| &*unmet.claim),
             shadowed = record.shadowed,
             status = record.status.as_u16(),
+            answered_by = record.answered_by(),
             upstream = record.upstream.as_deref(),
             complete = record.end.map(|end| end == End::Complete),
             duration_us = u64::try_from(record.duration.as_micros()).unwrap_or(u64::MAX),
@@ -93,15 +107,33 @@ impl AccessLog {
 /// The same bytes as those of the event.
 fn line(format: LogFormat, record: &Record) -> Vec<u8> {
     let mut line = Line::info(format, TARGET, "request");
+    line.text("id", record.request.id.as_str());
+    if let Some(trace) = &record.trace {
+        line.text("trace", trace);
+    }
     line.text("door", record.door.as_str());
+    line.text("peer", &peer(record));
+    line.text("method", record.request.method);
+    if !record.path.is_empty() {
+        line.text("path", &record.path);
+    }
     if let Some(route) = &record.route {
         line.text("route", route);
     }
     line.text("reason", record.reason);
+    if let Some(unmet) = &record.unmet {
+        if let Some(requirement) = &unmet.requirements {
+            line.text("requirement", requirement);
+        }
+        line.text("claim", &unmet.claim);
+    }
     if let Some(shadowed) = record.shadowed {
         line.text("shadowed", shadowed);
     }
     line.number("status", record.status.as_u16().into());
+    if let Some(answered_by) = record.answered_by() {
+        line.text("answered_by", answered_by);
+    }
     if let Some(upstream) = &record.upstream {
         line.text("upstream", upstream);
     }
@@ -111,6 +143,14 @@ fn line(format: LogFormat, record: &Record) -> Vec<u8> {
     let micros = record.duration.as_micros();
     line.number("duration_us", u64::try_from(micros).unwrap_or(u64::MAX));
     line.finish()
+}
+
+/// The other end of the connection.
+fn peer(record: &Record) -> Cow<'static, str> {
+    match record.request.peer {
+        Peer::Ip(address) => address.to_canonical().to_string().into(),
+        Peer::UnixSocket => "unix".into(),
+    }
 }
 
 fn report(left_out: u64) {
@@ -168,7 +208,8 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use std::time::{Duration, Instant};
 
-    use http::StatusCode;
+    use bearward_gate::peer::Peer;
+    use http::{Method, StatusCode};
     use tracing::subscriber::with_default;
     use tracing_subscriber::filter::Targets;
     use tracing_subscriber::layer::SubscriberExt;
@@ -176,7 +217,8 @@ mod tests {
 
     use super::{AccessLog, LINES, Limit};
     use crate::record::log::{LogFormat, LogQueue};
-    use crate::record::request::{ADMITTED, Door, End, Record};
+    use crate::record::request::{ADMITTED, Door, End, Record, Request};
+    use crate::record::request_id::RequestId;
 
     #[derive(Clone, Default)]
     struct Written(Arc<Mutex<Vec<u8>>>);
@@ -282,15 +324,12 @@ mod tests {
     }
 
     fn request() -> Record {
+        let id = RequestId::sent_or_new(None);
+        let peer = Peer::Ip([127, 0, 0, 1].into());
         Record {
-            door: Door::Proxy,
-            route: None,
             reason: ADMITTED,
-            shadowed: None,
-            status: StatusCode::OK,
-            upstream: None,
-            end: None,
             duration: Duration::from_micros(12),
+            ..Record::begun(Door::Proxy, Request::new(id, &Method::GET, peer))
         }
     }
 

@@ -1,14 +1,15 @@
 //! The one observer: every door reports each request to it once, and it ends the span of the request.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
+use std::{fmt, mem};
 
-use bearward_gate::decision::Decision;
+use bearward_gate::decision::{Admission, Decision, Reason, Refusal};
 use http::{HeaderMap, Method, StatusCode};
 
 use super::interruption::Interruption;
-use super::request::{Door, End, Record};
+use super::request::{Door, End, Record, Request};
+use super::request_id::{self, RequestId};
 use super::telemetry::{Telemetry, Trace, TraceParent};
 
 /// Gets the record of every request once it is over.
@@ -79,17 +80,17 @@ pub(crate) struct Begun<'o> {
 
 impl Begun<'_> {
     /// Reports the decision, for a door that only decides.
-    pub(crate) fn end(mut self, decision: &Decision) {
-        let record = Record::decided(self.door, decision, self.started.elapsed());
-        report(self.sink, &mut self.trace, &record);
+    pub(crate) fn end(mut self, request: Request, decision: &Decision) {
+        let mut record = Record::decided(self.door, request, decision, self.started.elapsed());
+        report(self.sink, &mut self.trace, &mut record);
     }
 
     /// A request that goes on after the decision.
-    pub(crate) fn exchange<H: Default>(self) -> Exchange<H> {
+    pub(crate) fn exchange<H: Default>(self, request: Request) -> Exchange<H> {
         Exchange {
             record: Record {
                 end: Some(End::Aborted),
-                ..Record::begun(self.door)
+                ..Record::begun(self.door, request)
             },
             started: self.started,
             sink: Arc::clone(self.sink),
@@ -111,14 +112,34 @@ pub(crate) struct Exchange<H: Default> {
 }
 
 impl<H: Default> Exchange<H> {
-    /// Names our span to the application.
+    /// Names the request and our span to the application.
     pub(crate) fn pass_on(&self, headers: &mut HeaderMap) {
+        headers.insert(request_id::PASSED_ON, self.id().value().clone());
         self.trace.pass_on(headers);
     }
 
-    pub(crate) fn route(&mut self, route: &Arc<str>, shadowed: Option<&'static str>) {
-        self.record.route = Some(Arc::clone(route));
-        self.record.shadowed = shadowed;
+    pub(crate) const fn id(&self) -> &RequestId {
+        &self.record.request.id
+    }
+
+    /// A route admitted the request.
+    pub(crate) fn admitted(&mut self, admission: &mut Admission) {
+        self.record.route = Some(Arc::clone(&admission.route.name));
+        self.record.shadowed = admission.shadowed.as_ref().map(Reason::code);
+        self.record.path = mem::take(&mut admission.path);
+    }
+
+    /// The gate refused the request.
+    pub(crate) fn refused(&mut self, refusal: &mut Refusal) {
+        let route = refusal.route.as_ref();
+        self.record.route = route.map(|route| Arc::clone(&route.name));
+        self.record.path = mem::take(&mut refusal.path);
+        self.record.unmet = refusal.unmet.take();
+    }
+
+    /// The gateway answers with its metadata, at this path.
+    pub(crate) fn published(&mut self, path: &str) {
+        self.record.path = path.into();
     }
 
     pub(crate) fn upstream(&mut self, name: &Arc<str>) {
@@ -152,11 +173,12 @@ impl<H: Default> Drop for Exchange<H> {
     fn drop(&mut self) {
         self.leave();
         self.record.duration = self.started.elapsed();
-        report(&self.sink, &mut self.trace, &self.record);
+        report(&self.sink, &mut self.trace, &mut self.record);
     }
 }
 
-fn report(sink: &Arc<dyn Observe>, trace: &mut Trace, record: &Record) {
+fn report(sink: &Arc<dyn Observe>, trace: &mut Trace, record: &mut Record) {
+    record.trace = trace.id();
     trace.end(record);
     sink.ended(record);
 }
@@ -168,6 +190,9 @@ struct Traced;
 impl Observe for Traced {
     fn ended(&self, record: &Record) {
         tracing::info!(
+            id = record.request.id.as_str(),
+            method = record.request.method,
+            path = &*record.path,
             route = record.route.as_deref(),
             reason = record.reason,
             shadowed = record.shadowed,

@@ -3,17 +3,60 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bearward_gate::decision::Decision;
-use http::StatusCode;
+use bearward_gate::decision::{Decision, Unmet};
+use bearward_gate::peer::Peer;
+use http::{Method, StatusCode};
 
 use super::interruption::Interruption;
+use super::request_id::RequestId;
+
+/// What is known of a request before it is decided.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Request {
+    /// Its id.
+    pub id: RequestId,
+    /// Its method, or `_OTHER` for one that is not common: any other text is the sender's.
+    pub method: &'static str,
+    /// The other end of the connection: the client, or the proxy in front of us.
+    pub peer: Peer,
+}
+
+impl Request {
+    /// A request of `peer` with this id and method.
+    #[must_use]
+    pub fn new(id: RequestId, method: &Method, peer: Peer) -> Self {
+        Self {
+            id,
+            method: known(method),
+            peer,
+        }
+    }
+}
+
+/// The name of a common method; any other is text that the sender chose.
+pub(crate) fn known(method: &Method) -> &'static str {
+    let known = [
+        "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE",
+    ];
+    let known = known.into_iter().find(|name| *name == method.as_str());
+    known.unwrap_or("_OTHER")
+}
 
 /// The outcome of a request.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Record {
+    /// The request.
+    pub request: Request,
     /// Where it came in.
     pub door: Door,
+    /// Its path, as [`shown`](bearward_gate::target::shown) writes it; empty if it was refused before its path was read.
+    pub path: Box<str>,
+    /// The id of its trace, if it is recorded.
+    pub trace: Option<Box<str>>,
+    /// The requirement that the sender does not meet, if that is the reason.
+    pub unmet: Option<Box<Unmet>>,
     /// The name of its route, if it matched one.
     pub route: Option<Arc<str>>,
     /// `admitted`, `metadata`, or the code of the refusal or interruption. `stream_expired` if a stream
@@ -33,9 +76,13 @@ pub struct Record {
 
 impl Record {
     /// A request of which only the door is known.
-    pub(super) fn begun(door: Door) -> Self {
+    pub(super) fn begun(door: Door, request: Request) -> Self {
         Self {
+            request,
             door,
+            path: Box::default(),
+            trace: None,
+            unmet: None,
             route: None,
             reason: Interruption::ClientGone.code(),
             shadowed: None,
@@ -48,7 +95,7 @@ impl Record {
 
     /// A request at a door that only decides.
     #[must_use]
-    pub fn decided(door: Door, decision: &Decision, duration: Duration) -> Self {
+    pub fn decided(door: Door, request: Request, decision: &Decision, duration: Duration) -> Self {
         let (route, reason, shadowed, status) = match decision {
             Decision::Admit(admission) => (
                 Some(&admission.route),
@@ -64,14 +111,35 @@ impl Record {
                 refusal.status,
             ),
         };
+        let (path, unmet) = match decision {
+            Decision::Admit(admission) => (admission.path.clone(), None),
+            Decision::Publish(published) => ((*published.path).into(), None),
+            Decision::Refuse(refusal) => (refusal.path.clone(), refusal.unmet.clone()),
+        };
         Self {
             route: route.map(|route| Arc::clone(&route.name)),
+            path,
+            unmet,
             reason,
             shadowed,
             status,
             duration,
-            ..Self::begun(door)
+            ..Self::begun(door, request)
         }
+    }
+}
+
+impl Record {
+    /// Whether the application or the gateway made the answer that the client got; `None` at a door that only
+    /// decides.
+    #[must_use]
+    pub fn answered_by(&self) -> Option<&'static str> {
+        // Our own answers have a reason, and no upstream's.
+        let is_of_application = self.upstream.is_some() && self.reason == ADMITTED;
+        self.end.map(|_| match is_of_application {
+            true => "application",
+            false => "gateway",
+        })
     }
 }
 

@@ -26,7 +26,7 @@ use reqwest::redirect::Policy;
 use tokio::runtime::Handle;
 use url::Url;
 
-use crate::record::request::{Door, Record};
+use crate::record::request::{Door, Record, known};
 
 /// Where traces go; nowhere by default. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -160,6 +160,13 @@ impl Trace {
         }
     }
 
+    /// The id of the trace, if it is recorded.
+    pub(crate) fn id(&self) -> Option<Box<str>> {
+        let context = self.0.as_ref()?.span.span_context();
+        let is_recorded = context.is_sampled();
+        is_recorded.then(|| context.trace_id().to_string().into())
+    }
+
     /// Ends the span with the outcome of the request.
     pub(crate) fn end(&mut self, request: &Record) {
         let Some(mut begun) = self.0.take() else {
@@ -167,6 +174,8 @@ impl Trace {
         };
         let span = &mut begun.span;
         span.set_attribute(KeyValue::new("bearward.reason", request.reason));
+        let id = request.request.id.as_str().to_owned();
+        span.set_attribute(KeyValue::new("bearward.request_id", id));
         let status = request.status.as_u16();
         span.set_attribute(KeyValue::new(
             "http.response.status_code",
@@ -214,15 +223,6 @@ fn resource(settings: &TelemetrySettings) -> Resource {
         None if is_named => detected,
         None => builder.with_service_name("bearward").build(),
     }
-}
-
-/// The name of a common method; any other is text that the sender chose.
-fn known(method: &Method) -> &'static str {
-    let known = [
-        "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE",
-    ];
-    let known = known.into_iter().find(|name| *name == method.as_str());
-    known.unwrap_or("_OTHER")
 }
 
 /// Sends batches from the thread that gathers them, on the runtime that serves.

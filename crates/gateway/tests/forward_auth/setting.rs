@@ -17,10 +17,10 @@ use bearward_testing::conformance::{
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 
-pub(super) type Ask = fn(Request<()>) -> Request<()>;
+pub(crate) type Ask = fn(Request<()>) -> Request<()>;
 
 /// Every dialect, and how its proxy asks.
-pub(super) const DIALECTS: [(&str, Ask); 4] = [
+pub(crate) const DIALECTS: [(&str, Ask); 4] = [
     ("nginx", ask_nginx),
     ("traefik", ask_traefik),
     ("caddy", ask_caddy),
@@ -181,11 +181,11 @@ pub(super) fn user() -> Token {
     Token::user(ISSUER, AUDIENCE, NOW)
 }
 
-pub(super) fn get(target: &str) -> Request<()> {
+pub(crate) fn get(target: &str) -> Request<()> {
     Request::get(target).body(()).unwrap()
 }
 
-pub(super) fn good(target: &str) -> Request<()> {
+pub(crate) fn good(target: &str) -> Request<()> {
     with(&user(), target)
 }
 

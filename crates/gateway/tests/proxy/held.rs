@@ -221,7 +221,9 @@ async fn passed_on(protocol: Protocol, count: usize, size: usize) -> (String, us
     );
     let answer = raw(gateway.addr, asked).await;
     let status = answer.get(9..12).unwrap_or_default().to_owned();
-    let fields = answer.lines().filter(|line| line.starts_with("x-"));
+    let is_of_application =
+        |line: &&str| line.starts_with("x-") && !line.starts_with("x-bearward-");
+    let fields = answer.lines().filter(is_of_application);
     (status, fields.count(), gateway.reason().await.0)
 }
 

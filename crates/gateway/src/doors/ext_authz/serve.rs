@@ -81,9 +81,9 @@ impl UnaryService<CheckRequest> for Check {
             // The trace is that of Envoy's own call: any other caller is refused.
             let parent = TraceParent::Proxy(request.metadata().as_ref());
             let begun = observer.begin(Door::ExtAuthz, &Method::POST, parent);
-            let (response, decision) = door.decide(peer, request.get_ref()).await;
-            begun.end(&decision);
-            Ok(Response::new(response))
+            let answered = door.decide(peer, request.get_ref()).await;
+            begun.end(answered.request, &answered.decision);
+            Ok(Response::new(answered.response))
         })
     }
 }

@@ -16,6 +16,9 @@ use crate::doors::only::only;
 pub(super) struct Dialect {
     pub(super) endpoint: Endpoint,
     pub(super) source: Source,
+    /// The field with the id of the request. If the proxy sets none, it is the client's, and no more than
+    /// a name that the client gave to its request.
+    pub(super) request_id: HeaderName,
     pub(super) statuses: Statuses,
     pub(super) removal: Removal,
     /// The field in which it learns what to name in the response to a WebSocket handshake whose

@@ -15,6 +15,7 @@ pub(super) static DIALECTS: [Dialect; 4] = [
             target: HeaderName::from_static("x-forwarded-uri"),
             host: HeaderName::from_static("x-forwarded-host"),
         },
+        request_id: HeaderName::from_static("x-request-id"),
         statuses: Statuses::All,
         // From 2.10 to before 2.11.2 the client's copy survived if we sent none.
         removal: Removal::Empty,
@@ -26,6 +27,7 @@ pub(super) static DIALECTS: [Dialect; 4] = [
         endpoint: Endpoint::Prefix("/auth/envoy"),
         source: Source::Request,
         // With `failure_mode_allow`, a 5xx answer lets the request pass.
+        request_id: HeaderName::from_static("x-request-id"),
         statuses: Statuses::NoServerError,
         removal: Removal::Listed(HeaderName::from_static("x-envoy-auth-headers-to-remove")),
         subprotocol: None,
@@ -41,6 +43,7 @@ pub(super) static DIALECTS: [Dialect; 4] = [
             host: HeaderName::from_static("x-original-host"),
         },
         // nginx turns every other status into 500.
+        request_id: HeaderName::from_static("x-original-id"),
         statuses: Statuses::Challenge,
         // `proxy_set_header` with an empty variable.
         removal: Removal::Omitted,
@@ -55,6 +58,7 @@ pub(super) static DIALECTS: [Dialect; 4] = [
             target: HeaderName::from_static("x-forwarded-uri"),
             host: HeaderName::from_static("x-forwarded-host"),
         },
+        request_id: HeaderName::from_static("x-request-id"),
         statuses: Statuses::All,
         // `authResponseHeaders` removes the fields that it lists and we do not send.
         removal: Removal::Omitted,

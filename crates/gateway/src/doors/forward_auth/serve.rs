@@ -45,11 +45,11 @@ impl Served {
         // All peers except the configured proxies are refused.
         let parent = TraceParent::Proxy(&head.headers);
         let begun = self.observer.begin(Door::ForwardAuth, &head.method, parent);
-        let (response, decision) = self.door.decide(peer, RequestHead::from(&head)).await;
-        if let Some(decision) = &decision {
-            begun.end(decision);
+        let answered = self.door.decide(peer, RequestHead::from(&head)).await;
+        if let Some(decision) = &answered.decision {
+            begun.end(answered.request, decision);
         }
-        response.map(|body| match body {
+        answered.response.map(|body| match body {
             Cow::Borrowed(body) => Full::new(Bytes::from_static(body.as_bytes())),
             Cow::Owned(body) => Full::new(Bytes::from(body)),
         })

@@ -8,6 +8,10 @@ use bearward_gate::peer::Peer;
 use http::{Method, Request, Version};
 use hyper::header::UPGRADE;
 
+use crate::doors::only::only;
+use crate::record::request as record;
+use crate::record::request_id::{self, RequestId};
+
 use super::activity::Active;
 use super::client::Client;
 use super::connection::Connection;
@@ -19,6 +23,8 @@ use super::settings::Settings;
 pub(super) struct Inbound {
     /// Who sent it, which determines the fields it may set.
     pub(super) trust: Sender,
+    /// The other end of the connection.
+    peer: Peer,
     /// The client that it counts for.
     pub(super) client: Client,
     pub(super) kind: RequestKind,
@@ -67,6 +73,7 @@ impl Inbound {
         let known = connection.as_ref();
         Self {
             trust,
+            peer,
             client,
             kind: RequestKind::of(request),
             peer_name: known.map_or_else(
@@ -77,6 +84,16 @@ impl Inbound {
             active: known.map(|connection| Active::new(Arc::clone(&connection.activity))),
             connection,
         }
+    }
+
+    /// What is recorded of it before it is decided.
+    pub(super) fn request<B>(&self, request: &Request<B>) -> record::Request {
+        let sent = match self.trust {
+            Sender::TrustedProxy => only(request.headers(), &request_id::PASSED_ON),
+            // A client could choose the id of somebody else's request.
+            Sender::Stranger | Sender::Envoy => None,
+        };
+        record::Request::new(RequestId::sent_or_new(sent), request.method(), self.peer)
     }
 
     /// Whether its answer has to be the last on its connection.
