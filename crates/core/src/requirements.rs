@@ -127,14 +127,10 @@ impl Requirements {
     /// log; `None` if the rejection is not about these requirements.
     #[must_use]
     pub fn unmet(&self, principal: &Principal, rejection: &Rejection) -> Option<Asked<'_>> {
-        self.each().find(|asked| match asked {
-            // Claims do not change with time, so the first that does not fit is the one.
-            Asked::Claim { path, values } => {
-                *rejection == Forbidden::ClaimRule.into()
-                    && check_claim(principal, path, values).is_err()
-            }
-            asked => asked.is_about(rejection),
-        })
+        // Claims do not change with time, so of several the first that does not fit is the one.
+        let is_met = |asked: &Asked<'_>| matches!(asked, Asked::Claim { path, values } if check_claim(principal, path, values).is_ok());
+        self.each()
+            .find(|asked| asked.is_about(rejection) && !is_met(asked))
     }
 
     fn check(

@@ -40,12 +40,7 @@ async fn t_err_06_the_reverse_proxy_takes_the_id_of_a_trusted_proxy_alone() {
         (&trusted, &[""], false),
         (&trusted, &[], false),
     ] {
-        let with = |request| {
-            let sent = sent.iter();
-            sent.fold(request, |request: http::request::Builder, id| {
-                request.header("x-request-id", *id)
-            })
-        };
+        let with = |request| sent.iter().fold(request, with_id);
         let before = gateway.records(0).await.len();
         let admitted = send(gateway.addr, with(asking("/x")).body(empty()).unwrap()).await;
         assert_eq!(admitted.status(), 200);
@@ -66,12 +61,14 @@ async fn t_err_06_the_reverse_proxy_takes_the_id_of_a_trusted_proxy_alone() {
         assert!(recorded.contains(&&*at_application), "{sent:?}");
         assert!(recorded.contains(&&*answered), "{sent:?}");
         for id in [at_application, answered] {
-            assert!(
-                if is_kept { id == "a-1" } else { is_new(&id) },
-                "{sent:?} {id}"
-            );
+            assert_eq!(id == "a-1", is_kept, "{sent:?}");
+            assert!(is_kept || is_new(&id), "{sent:?} {id}");
         }
     }
+}
+
+fn with_id(request: http::request::Builder, id: &&str) -> http::request::Builder {
+    request.header("x-request-id", *id)
 }
 
 #[tokio::test]
@@ -79,15 +76,9 @@ async fn t_err_06_forward_auth_takes_the_id_from_the_field_of_the_dialect() {
     let door = door();
     let stranger: IpAddr = "192.0.2.7".parse().unwrap();
     for (dialect, ask) in DIALECTS {
-        let field = if dialect == "nginx" {
-            "x-original-id"
-        } else {
-            "x-request-id"
-        };
-        let other = if dialect == "nginx" {
-            "x-request-id"
-        } else {
-            "x-original-id"
+        let [field, other] = match dialect {
+            "nginx" => ["x-original-id", "x-request-id"],
+            _ => ["x-request-id", "x-original-id"],
         };
         for (request, given) in [
             (good("/"), "x-request-id"),
@@ -95,9 +86,8 @@ async fn t_err_06_forward_auth_takes_the_id_from_the_field_of_the_dialect() {
         ] {
             let mut question: Request<()> = ask(request);
             let is_admitted = given == "x-request-id";
-            for (name, id) in [(field, "a-1"), (other, "b-2")] {
-                question.headers_mut().insert(name, id.parse().unwrap());
-            }
+            question.headers_mut().insert(field, "a-1".parse().unwrap());
+            question.headers_mut().insert(other, "b-2".parse().unwrap());
             let response: Response<_> = door.answer(LOOPBACK, head_of(&question)).await;
             assert_eq!(response.status() == 200, is_admitted, "{dialect}");
             assert_eq!(id_of(response.headers(), given), "a-1", "{dialect}");
