@@ -23,7 +23,7 @@ use serde_json::json;
 
 use crate::forward_auth::setting::{LOOPBACK, gate};
 
-fn door() -> ExtAuthz {
+pub(crate) fn door() -> ExtAuthz {
     let identity = Identity::builder()
         .field("X-Subject", ClaimSource::Subject, Encoding::Plain)
         .field("X-Client", ClaimSource::ClientId, Encoding::Plain);
@@ -71,6 +71,17 @@ pub(crate) async fn ask(
     let question = messages::CheckRequest::decode(&*question.encode_to_vec()).unwrap();
     let answer = door.answer(peer, &question).await;
     answer.map(|answer| CheckResponse::decode(&*answer.encode_to_vec()).unwrap())
+}
+
+/// The fields that an answer gives to the application or to the client.
+pub(crate) fn answered(answer: tonic::Response<CheckResponse>) -> Vec<(String, String)> {
+    let fields = match answer.into_inner().http_response.unwrap() {
+        HttpResponse::OkResponse(ok) => ok.headers,
+        HttpResponse::DeniedResponse(denied) => denied.headers,
+        HttpResponse::ErrorResponse(_) => panic!("an error response can be turned into an allow"),
+    };
+    let fields = fields.into_iter().filter_map(|field| field.header);
+    fields.map(|field| (field.key, field.value)).collect()
 }
 
 fn with_token(token: &Token, target: &str) -> Request<()> {

@@ -97,6 +97,31 @@ async fn t_err_06_forward_auth_takes_the_id_from_the_field_of_the_dialect() {
     }
 }
 
+#[tokio::test]
+async fn t_err_06_ext_authz_takes_the_id_of_envoy() {
+    let door = crate::ext_authz::door();
+    let stranger: IpAddr = "192.0.2.7".parse().unwrap();
+    for (request, given) in [
+        (good("/"), "x-request-id"),
+        (get("/"), "x-bearward-request-id"),
+    ] {
+        let mut request: Request<()> = request;
+        request
+            .headers_mut()
+            .insert("x-request-id", "a-1".parse().unwrap());
+        let asked = crate::ext_authz::question(&request);
+        for (peer, given, expected) in [
+            (LOOPBACK, given, Some("a-1")),
+            (stranger.into(), "x-bearward-request-id", None),
+        ] {
+            let answer = crate::ext_authz::ask(&door, peer, &asked).await;
+            let fields = crate::ext_authz::answered(answer);
+            let (_, id) = fields.iter().find(|(name, _)| name == given).unwrap();
+            assert!(expected.map_or_else(|| is_new(id), |expected| id == expected));
+        }
+    }
+}
+
 /// By its id, or by its path and peer, one line is found, which says what is missing.
 #[tokio::test]
 async fn a_request_is_found_in_the_log_with_the_requirement_that_it_lacks() {
