@@ -165,12 +165,18 @@ class IngressNginx(Nginx):
         auth = re.search(r"http://(.*)/auth/nginx", annotations["auth-url"]).group(1)
         size = annotations["proxy-buffer-size"]
         lines = [
+            # As in the controller's template: the client's id, if it sent one.
+            "map $http_x_request_id $req_id {",
+            "default $http_x_request_id;",
+            '"" $request_id;',
+            "}",
             "server {",
             f"listen 127.0.0.1:{self.port};",
             f"large_client_header_buffers {controller};",
             "location / {",
             "auth_request /_external-auth;",
             *told,
+            "proxy_set_header X-Request-ID $req_id;",
             "proxy_set_header Host $http_host;",
             f"proxy_pass http://{self.application};",
             "}",
