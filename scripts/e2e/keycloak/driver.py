@@ -252,7 +252,7 @@ class KeycloakRun(Run):
 
     def default_profile(self):
         with self.gateway("default-profile", profile=None) as door:
-            warned = [message for message in self.warnings(door) if 'an issuer for the profile "keycloak"' in message]
+            warned = [message for message in self.warnings(door) if 'an issuer with the profile "keycloak"' in message]
             self.check("the default profile: warned of", len(warned), 1)
             user = self.keycloak.login("spa", "alice")
             machine = self.keycloak.of_machine("batch")
