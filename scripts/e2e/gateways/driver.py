@@ -362,7 +362,7 @@ class Run:
     def pages(self, proxy):
         """What a page of another origin may read (CORS)."""
         names = ("access-control-allow-origin", "access-control-allow-credentials", "access-control-expose-headers", "vary")
-        exposed = "WWW-Authenticate, DPoP-Nonce, Retry-After"
+        exposed = "WWW-Authenticate, DPoP-Nonce, Retry-After, X-Bearward-Request-Id"
         token = bearer(self.mint())
         refusals = (
             ("no token", 401, "/app/x", []),
