@@ -14,7 +14,11 @@ fuzz_target!(|document: &[u8]| {
         Ok(key) => {
             assert!(key.algorithms().eq([Algorithm::Es256]));
             assert_eq!(key.names().next(), None);
-            assert!(document.trim_ascii().starts_with(b"-----BEGIN PUBLIC KEY-----"));
+            assert!(
+                document
+                    .trim_ascii()
+                    .starts_with(b"-----BEGIN PUBLIC KEY-----")
+            );
             assert!(outcome.is_err());
         }
         Err(error) => assert!(matches!(
