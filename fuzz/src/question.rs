@@ -269,6 +269,20 @@ fn piece(draw: &mut Unstructured<'_>) -> arbitrary::Result<String> {
     }
 }
 
+/// The answer without the id of its request, which is another one each time unless Envoy names it. It has
+/// exactly one.
+pub fn without_id(answer: &CheckResponse) -> CheckResponse {
+    let mut answer = answer.clone();
+    let (headers, name) = match answer.http_response.as_mut().expect("an answer") {
+        HttpResponse::Ok(ok) => (&mut ok.headers, "x-request-id"),
+        HttpResponse::Denied(denied) => (&mut denied.headers, "x-bearward-request-id"),
+    };
+    let before = headers.len();
+    headers.retain(|option| name_of(option) != name);
+    assert_eq!(headers.len() + 1, before, "one id");
+    answer
+}
+
 /// Asserts that the answer admits or refuses, and which.
 pub fn assert_answer(asked: &Asked, answer: &Response<CheckResponse>) {
     let decision = answer.extensions().get::<Decision>().expect("a decision");
