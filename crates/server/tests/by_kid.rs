@@ -404,6 +404,8 @@ async fn a_key_in_use_survives_one_answer_that_it_does_not_exist() {
         while network.count() == 1 {
             sleep(SECOND).await;
         }
+        sleep(SECOND).await;
+        decide(&server, &of(1)).await.unwrap();
         network.serve(&url(&kid(1)), pem());
         for _ in 0..9 {
             sleep(MINUTE).await;
