@@ -127,7 +127,7 @@ fn t_key_20_check_names_the_keys_that_no_token_can_have() {
     assert_eq!(nameless.code, Some(1), "{nameless:?}");
 }
 
-/// A note is no warning: those who mean it are not told that something is wrong.
+/// A note is not a warning: the setting is right if it is intended.
 #[test]
 fn check_notes_what_the_operator_vouches_for() {
     let folder = TempDir::new().expect("a folder");
@@ -152,9 +152,9 @@ fn check_notes_what_the_operator_vouches_for() {
     let printed = check("text");
     let end = format!("\nnote: {note}\ngood\n");
     assert!(printed.ends_with(&end), "{printed}");
-    let told: serde_json::Value = serde_json::from_str(&check("json")).expect("JSON");
-    assert_eq!(told["notes"], serde_json::json!([note]));
-    assert_eq!(told["warnings"], serde_json::json!([]));
+    let report: serde_json::Value = serde_json::from_str(&check("json")).expect("JSON");
+    assert_eq!(report["notes"], serde_json::json!([note]));
+    assert_eq!(report["warnings"], serde_json::json!([]));
 }
 
 #[test]

@@ -843,7 +843,7 @@ fn t_clm_22_an_id_token_after_a_refresh_is_refused() {
     ] {
         for profile in Profile::ALL {
             let reason = refused_by(&by(*profile), &token);
-            // These are told by what they lack.
+            // These are recognised by what they lack.
             let others = [
                 (Profile::AwsAlb, InvalidToken::AudMissing),
                 (Profile::Okta, InvalidToken::ClaimMissing),

@@ -682,17 +682,25 @@ impl Shared {
     }
 }
 
+/// Runs what fetches keys again after each panic, which only a custom transport or clock can cause.
+async fn restarted<R>(issuer: &str, run: impl Fn() -> R, panicked: impl Fn())
+where
+    R: Future<Output = ()> + Send + 'static,
+{
+    loop {
+        // A set, because it aborts its task when dropped.
+        let mut task = JoinSet::new();
+        task.spawn(run());
+        task.join_next().await;
+        tracing::error!(%issuer, "fetching keys panicked; trying again");
+        panicked();
+    }
+}
+
 impl Fetcher {
-    /// Restarts after a panic, which only a custom transport or clock can cause.
     async fn fetch_for_ever(self: Arc<Self>, shared: Arc<Shared>) {
-        loop {
-            // A set, because it aborts its task when dropped.
-            let mut task = JoinSet::new();
-            task.spawn(Arc::clone(&self).run(Arc::clone(&shared)));
-            task.join_next().await;
-            tracing::error!(issuer = %self.source.issuer, "fetching keys panicked; trying again");
-            shared.flight_failed(None);
-        }
+        let run = || Arc::clone(&self).run(Arc::clone(&shared));
+        restarted(&self.source.issuer, run, || shared.flight_failed(None)).await;
     }
 
     async fn run(self: Arc<Self>, shared: Arc<Shared>) {

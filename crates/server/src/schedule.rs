@@ -332,10 +332,7 @@ impl Budgets {
     }
 
     fn take_gone(&self, now: Instant) -> bool {
-        let mut shared = self.lock();
-        let is_left = shared.gone.left(now) > 0;
-        shared.gone.spend();
-        is_left
+        self.lock().gone.take(now)
     }
 
     fn give_back(&self) {

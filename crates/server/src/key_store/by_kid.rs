@@ -20,11 +20,10 @@ use crate::fetch::{FetchError, Transport};
 use crate::key_source::{Fetched, KeySource};
 use crate::schedule::{Answer, Freshness, Jitter, KidPlan, KidSchedule, after};
 use crate::sync::{
-    ArcSwapOption, Instant, JoinHandle, JoinSet, Mutex, MutexGuard, Notify, spawn, timeout_at,
-    watch,
+    ArcSwapOption, Instant, JoinHandle, Mutex, MutexGuard, Notify, spawn, timeout_at, watch,
 };
 
-use super::{Flights, KID_WAIT, KeyState, Origin, Selected};
+use super::{Flights, KID_WAIT, KeyState, Origin, Selected, restarted};
 
 /// The keys of one issuer, each held from its first token on.
 pub(crate) struct KidKeys {
@@ -337,16 +336,9 @@ impl Shared {
 }
 
 impl Fetcher {
-    /// Restarts after a panic, which only a custom transport or clock can cause.
     async fn fetch_for_ever(self: Arc<Self>, shared: Arc<Shared>) {
-        loop {
-            // A set, because it aborts its task when dropped.
-            let mut task = JoinSet::new();
-            task.spawn(Arc::clone(&self).run(Arc::clone(&shared)));
-            task.join_next().await;
-            tracing::error!(issuer = %self.source.issuer, "fetching keys panicked; trying again");
-            shared.ended(Err(None));
-        }
+        let run = || Arc::clone(&self).run(Arc::clone(&shared));
+        restarted(&self.source.issuer, run, || shared.ended(Err(None))).await;
     }
 
     async fn run(self: Arc<Self>, shared: Arc<Shared>) {

@@ -311,7 +311,7 @@ fn warn_of_route(route: &Route, table: &Fields<'_, description::Route>, verdict:
             Code::Impossible,
             format!("no token can pass the route {name:?}: {}", joined(&why)),
         ),
-        // It lets every request pass for now.
+        // In shadow mode, every request passes.
         Verdict::Impossible(why) => (
             Code::Value,
             format!(
