@@ -1,19 +1,25 @@
 //! The log of long-running commands: to stderr, for the operator. Nothing waits for its reader.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::io::{self, IsTerminal};
+#[cfg(unix)]
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::mem;
+#[cfg(unix)]
+use std::os::fd::AsFd;
 use std::panic::{self, PanicHookInfo};
 use std::time::Duration;
 
 use bearward_gateway::record::log::{LogFormat, LogQueue};
+use bearward_gateway::run::log_mistakes;
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{FilterFn, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt, registry};
 
-use crate::Failure;
 use crate::format::Format;
+use crate::{Exit, Failure};
 
 /// The options of the log.
 #[derive(clap::Args)]
@@ -66,6 +72,94 @@ impl Started {
     pub(crate) fn queue(&self) -> LogQueue {
         self.0.clone()
     }
+
+    /// A log of the same format on standard output. If that is the same pipe or file as this log's, no
+    /// line of one begins within a line of the other.
+    pub(crate) fn for_stdout(&self) -> Result<LogQueue, Failure> {
+        let to = Stdout::open().map_err(Failure::Runtime)?;
+        let format = self.0.format();
+        let queue = match is_same_file() {
+            true => self.0.start_in_same_file(to, format),
+            false => LogQueue::start(to, format),
+        };
+        queue.map_err(Failure::Runtime)
+    }
+
+    /// Writes a failure as lines of this log if they are for a program, which could not read a message
+    /// for a person.
+    pub(crate) fn report(&self, done: Result<Exit, Failure>) -> Result<Exit, Failure> {
+        let failure = match done {
+            Err(failure) if self.0.format() == LogFormat::Json => failure,
+            done => return done,
+        };
+        if let Failure::Mistakes { file, mistakes } = &failure {
+            log_mistakes(file, mistakes);
+            tracing::error!(file = %file.display(), "the configuration has mistakes");
+        } else {
+            tracing::error!("{failure}");
+        }
+        Ok(Exit::Undecided)
+    }
+}
+
+/// Standard output. The log has the first error: whoever reads it does not see that nothing arrives.
+#[derive(Debug)]
+struct Stdout {
+    /// Unbuffered, so that what is written is written once.
+    file: Unbuffered,
+    has_failed: bool,
+}
+
+impl Stdout {
+    fn open() -> io::Result<Self> {
+        #[cfg(unix)]
+        let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+        #[cfg(not(unix))]
+        let file = io::stdout();
+        Ok(Self {
+            file,
+            has_failed: false,
+        })
+    }
+}
+
+#[cfg(unix)]
+type Unbuffered = File;
+
+#[cfg(not(unix))]
+type Unbuffered = io::Stdout;
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes);
+        if let Err(error) = &written
+            && !mem::replace(&mut self.has_failed, true)
+        {
+            tracing::warn!(%error, "cannot write to standard output; serving continues");
+        }
+        written
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Whether stdout and stderr are one file, pipe or terminal.
+#[cfg(unix)]
+fn is_same_file() -> bool {
+    let of = |stat: rustix::fs::Stat| (stat.st_dev, stat.st_ino);
+    let (stdout, stderr) = (
+        rustix::fs::fstat(io::stdout()),
+        rustix::fs::fstat(io::stderr()),
+    );
+    stdout.is_ok_and(|stdout| stderr.is_ok_and(|stderr| of(stdout) == of(stderr)))
+}
+
+/// Unknown here, so they count as one.
+#[cfg(not(unix))]
+const fn is_same_file() -> bool {
+    true
 }
 
 impl Drop for Started {

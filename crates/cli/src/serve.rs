@@ -1,19 +1,17 @@
 //! `bearward serve`: the gateway, until a signal stops it.
 
-use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
-use std::thread;
 use std::time::Duration;
 
 use bearward::Profile;
 use bearward_gateway::Current;
-use bearward_gateway::config::{self, Config, Surroundings};
+use bearward_gateway::config::{self, Address, Config, Surroundings};
+use bearward_gateway::record::log::{LogFormat, LogQueue};
 use bearward_gateway::run::{Gateway, Reloads};
 
 use crate::egress::{NoWay, Way};
-use crate::log::Log;
+use crate::log::{Log, Started};
 use crate::rules::profile;
 use crate::running;
 use crate::systemd::{self, State};
@@ -62,11 +60,15 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
-        let (config, file) = self.config()?;
         let log = self.log.start()?;
+        log.report(self.serve(&log))
+    }
+
+    fn serve(&self, log: &Started) -> Result<Exit, Failure> {
+        let (config, file) = self.config()?;
         #[cfg(unix)]
         raise_descriptor_limit();
-        let (queue, stdout) = (log.queue(), Stdout::start()?);
+        let (queue, stdout) = (log.queue(), log.for_stdout()?);
         running::run(async move |stop| {
             let gateway = Gateway::start(config).await?;
             gateway.metrics().write_log_to(queue);
@@ -77,7 +79,7 @@ impl Serve {
                 tokio::spawn(reloads.follow(gateway.reloader()));
             }
             stop.allow(running::GRACE);
-            stdout.say(introduction(&gateway));
+            introduce(&gateway, &stdout);
             systemd::notify(State::Ready);
             tokio::spawn(say_when_ready(gateway.current().clone(), stdout));
             let stopped = async {
@@ -175,59 +177,54 @@ fn hang_ups(
     })
 }
 
-fn introduction(gateway: &Gateway) -> String {
+/// Reports where the gateway listens.
+fn introduce(gateway: &Gateway, stdout: &LogQueue) {
     let addresses = gateway.addresses();
+    if stdout.format() == LogFormat::Json {
+        let named = |(door, address): &(&'static str, Address)| {
+            (door.replace(' ', "_"), address.to_string())
+        };
+        let fields: Vec<_> = addresses.iter().map(named).collect();
+        let fields = fields
+            .iter()
+            .map(|(door, address)| (door.as_str(), address.as_str()));
+        stdout.info(TARGET, "listening", &fields.collect::<Vec<_>>());
+        return;
+    }
     let line = |(door, address): &(&str, _)| format!("{door:<13} {address}\n");
     let lines: Vec<_> = addresses.iter().map(line).collect();
-    format!("{}listening\n", lines.concat())
+    stdout.push(format!("{}listening\n", lines.concat()).as_bytes());
 }
 
 /// Reports when the tokens of every issuer can be verified. Before that, reports which issuers it still
 /// waits for, if fetching their keys failed.
-async fn say_when_ready(current: Current, stdout: Stdout) {
+async fn say_when_ready(current: Current, stdout: LogQueue) {
     let server = || current.load().server().clone();
     server().attempted().await;
     let states = server().state();
     let missing = states.iter().filter(|state| !state.is_ready());
     let missing: Vec<_> = missing.map(|state| state.issuer.as_str()).collect();
+    let is_json = stdout.format() == LogFormat::Json;
     if !missing.is_empty() {
         let missing = missing.join(" ");
-        stdout.say(format!("not ready: no keys yet from issuer {missing}\n"));
+        match is_json {
+            true => stdout.info(TARGET, "not ready: no keys yet", &[("issuers", &missing)]),
+            false => {
+                stdout.push(format!("not ready: no keys yet from issuer {missing}\n").as_bytes())
+            }
+        }
     }
     while !server().is_ready() {
         tokio::time::sleep(LOOKED_AT).await;
     }
-    stdout.say("ready\n".to_owned());
+    match is_json {
+        true => stdout.info(TARGET, "ready", &[]),
+        false => stdout.push(b"ready\n"),
+    }
 }
 
 /// How often to check for keys.
 const LOOKED_AT: Duration = Duration::from_millis(200);
 
-/// Standard output, for the process that started the program. It only reports where the program
-/// listens: a full disk, or a reader that is gone or stalls, delays nothing.
-struct Stdout(mpsc::Sender<String>);
-
-impl Stdout {
-    /// Uses a separate thread, since nothing else may wait for the reader.
-    fn start() -> Result<Self, Failure> {
-        let (said, heard) = mpsc::channel::<String>();
-        let write = move || {
-            let mut stdout = io::stdout();
-            let mut write = |text: String| {
-                stdout.write_all(text.as_bytes())?;
-                stdout.flush()
-            };
-            if let Err(error) = heard.into_iter().try_for_each(&mut write) {
-                tracing::warn!(%error, "cannot write to standard output; serving continues");
-            }
-        };
-        let thread = thread::Builder::new().name("stdout".to_owned());
-        thread.spawn(write).map_err(Failure::Runtime)?;
-        Ok(Self(said))
-    }
-
-    fn say(&self, text: String) {
-        // Writing has failed before; the log reports that.
-        let _ = self.0.send(text);
-    }
-}
+/// The target of the lines on standard output.
+const TARGET: &str = "bearward::serve";

@@ -620,14 +620,14 @@ fn t_err_06_the_log_may_be_json_of_which_a_sender_writes_nothing() {
     command.arg(&file);
     command.stderr(std::fs::File::create(&log).expect("a file"));
     let mut child = command.spawn().expect("the program starts");
-    let mut stdout = BufReader::new(child.stdout.take().expect("a pipe from stdout"));
-    let mut printed = String::new();
-    while !printed.ends_with("listening\n") {
-        let read = stdout.read_line(&mut printed).expect("what it prints");
-        assert_ne!(read, 0, "{printed}");
-    }
+    let stdout = child.stdout.take().expect("a pipe from stdout");
+    let mut running = Running {
+        child,
+        stdout: BufReader::new(stdout),
+    };
+    let printed = running.printed_until("listening");
     let address = |door: &str| {
-        let line = printed.lines().find(|line| line.starts_with(door));
+        let line = printed.iter().find(|line| line.starts_with(door));
         let address = line.and_then(|line| line.split_whitespace().last());
         address.expect("an address").to_owned()
     };
@@ -643,10 +643,10 @@ fn t_err_06_the_log_may_be_json_of_which_a_sender_writes_nothing() {
          -H \"Authorization: Bearer mark-token\" -H \"User-Agent: mark-agent\""
     );
     assert_eq!(http::curl(&line).status, 401);
-    let id = child.id().to_string();
+    let id = running.child.id().to_string();
     let sent = Command::new("kill").args(["-TERM", &id]).status();
     assert!(sent.expect("kill is there").success());
-    assert_eq!(child.wait().expect("its end").code(), Some(0));
+    assert_eq!(running.child.wait().expect("its end").code(), Some(0));
     let text = std::fs::read_to_string(&log).expect("a log");
     let told: Vec<serde_json::Value> = text
         .lines()

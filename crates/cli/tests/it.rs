@@ -10,6 +10,7 @@ mod explain_url;
 mod faults;
 mod gateway;
 mod http;
+mod json_log;
 mod manual;
 mod program;
 mod reason;

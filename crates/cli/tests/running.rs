@@ -41,9 +41,8 @@ impl Running {
                 .read_line(&mut line)
                 .expect("reading what it prints");
             assert_ne!(read, 0, "it ended after {lines:?}");
-            let is_last = line.contains(text);
-            lines.push(line.trim_end().to_owned());
-            if is_last {
+            lines.extend(as_text(line.trim_end()));
+            if lines.iter().any(|line| line.contains(text)) {
                 return lines;
             }
         }
@@ -55,6 +54,19 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The lines that a program prints as text, from those or from one line of JSON.
+fn as_text(line: &str) -> Vec<String> {
+    let Ok(Value::Object(line)) = serde_json::from_str(line) else {
+        return vec![line.to_owned()];
+    };
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    let fields = line["fields"].as_object().expect("fields");
+    let others = fields.iter().filter(|(name, _)| *name != "message");
+    let others =
+        others.map(|(name, value)| format!("{:<13} {}", name.replace('_', " "), text(value)));
+    others.chain([text(&fields["message"])]).collect()
 }
 
 /// The value of a line such as `issuer  http://…`.

@@ -7,5 +7,5 @@ mod reload;
 mod start;
 mod watch_file;
 
-pub use self::reload::{Reloader, Reloads, Trigger};
+pub use self::reload::{Reloader, Reloads, Trigger, log_mistakes};
 pub use self::start::{Gateway, StartError};

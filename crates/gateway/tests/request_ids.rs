@@ -167,3 +167,30 @@ async fn a_request_is_found_in_the_log_with_the_requirement_that_it_lacks() {
     assert!(!text.contains("secret") && !text.contains(&token), "{text}");
     running.stop().await;
 }
+
+#[tokio::test]
+async fn t_err_03_nginx_alone_learns_the_reason() {
+    let door = door();
+    for (dialect, ask) in DIALECTS {
+        for (request, reason) in [
+            (get("/"), "no_credentials"),
+            (good("/"), "admitted"),
+            (get("/a/..%2fb"), "ambiguous_path"),
+        ] {
+            let request = ask(request);
+            let response = door.answer(LOOPBACK, head_of(&request)).await;
+            let reasons: Vec<_> = response
+                .headers()
+                .get_all("x-bearward-reason")
+                .iter()
+                .collect();
+            match dialect {
+                "nginx" => assert_eq!(reasons, [reason]),
+                _ => assert!(reasons.is_empty(), "{dialect}: {reasons:?}"),
+            }
+            let stranger: IpAddr = [192, 0, 2, 1].into();
+            let response = door.answer(stranger, head_of(&request)).await;
+            assert!(!response.headers().contains_key("x-bearward-reason"));
+        }
+    }
+}

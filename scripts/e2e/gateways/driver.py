@@ -232,6 +232,7 @@ class Run:
             return
         self.forbidden(proxy)
         self.pages(proxy)
+        self.own_log(proxy)
         self.told_besides(proxy)
         self.paths(proxy)
         self.upgrades(proxy)
@@ -385,6 +386,31 @@ class Run:
         answer, _ = self.through(proxy, "/app/x", ("Origin", "https://page.example.com"), token)
         found = (answer.status, *map(answer.field, names))
         self.check(proxy, "a good token, a page: the application's answer is its own", found, (200, None, None, None, None))
+
+    def own_log(self, proxy):
+        """The proxy's own log has the reason of each decision, and the id of bearward's log and of the answer."""
+        if proxy.log() is None:
+            return
+        for what, fields, reason in (
+            ("no token", [], "no_credentials"),
+            ("an expired token", [bearer(self.mint(expires_in=-3600))], "token_expired"),
+            ("malformed credentials", [("Authorization", "Bearer a b")], "malformed_credentials"),
+        ):
+            answer, _ = self.through(proxy, "/app/x", *fields)
+            logged = self.is_logged(proxy, f" 4.. reason={reason} id={answer.field('x-bearward-request-id')} ")
+            found = (logged, answer.field("x-bearward-reason"), answer.field("cache-control"))
+            self.check(proxy, f"{what}: the reason and the id in its log", found, (True, None, "no-store"))
+        _, seen = self.through(proxy, "/app/x", bearer(self.mint()))
+        logged = self.is_logged(proxy, f" 200 reason=admitted id={seen.all('x-request-id')[0]} ")
+        self.check(proxy, "a good token: admitted, in its log", logged, True)
+
+    def is_logged(self, proxy, pattern):
+        """The proxy writes its line after its answer."""
+        for _ in range(50):
+            if re.search(pattern, proxy.log().read_text()):
+                return True
+            time.sleep(0.1)
+        return False
 
     def told_besides(self, proxy):
         """What else of a refusal reaches the client."""

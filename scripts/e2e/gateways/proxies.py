@@ -25,6 +25,7 @@ class Proxy:
     unavailable = 503
     # The status of a request whose `Authorization` cannot be read: 400, or what is carried in its place.
     malformed = 400
+
     # The status of two `Authorization` fields, the first of which is of another scheme.
     foreign = 400
     # The options with which it tells its version.
@@ -39,6 +40,10 @@ class Proxy:
     is_stand_in = False
     # Seconds after which it gives up on bearward by the recipe; `None` if that cannot be configured.
     limit = 2
+
+    def log(self):
+        """Its own log with bearward's reasons, if it has one."""
+        return None
 
     def __init__(self, executable, state, generate, variant=""):
         self.executable = executable
@@ -109,8 +114,6 @@ class Nginx(Proxy):
     recipe = "nginx"
     asks_version = ["-v"]
     down = 500
-    # A challenge survives with 401 only.
-    malformed = 401
     left_out = ["_timeout "]
 
     def around(self, recipe):
@@ -120,9 +123,16 @@ class Nginx(Proxy):
         file = self.state / "nginx.conf"
         file.write_text(
             f"daemon off;\nmaster_process off;\npid {self.state}/nginx.pid;\nerror_log stderr;\nevents {{}}\n"
-            "http {\n    access_log off;\n" + "\n".join(lines) + f"\n    include {included};\n}}\n"
+            "http {\n" + "\n".join(lines) + f"\n    include {included};\n    access_log {self.access_log()};\n}}\n"
         )
         return file
+
+    def log(self):
+        """The log in the recipe's format, if it has one."""
+        return None if self.is_stand_in else self.state / "access.log"
+
+    def access_log(self):
+        return f"{self.log()} bearward" if self.log() else "off"
 
     def command(self, file):
         return [self.executable, "-c", str(file), "-p", str(self.state), "-e", "stderr"]
@@ -137,7 +147,8 @@ class IngressNginx(Nginx):
     name = "nginx for ingress-nginx"
     recipe = "ingress-nginx"
     is_stand_in = True
-    # Nothing restores what was decided.
+    # Nothing restores what was decided, and a challenge survives with 401 only.
+    malformed = 401
     unavailable = 403
     limit = None
 

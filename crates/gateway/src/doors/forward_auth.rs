@@ -26,7 +26,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::doors::in_force::{Current, InForce};
 use crate::doors::only::only;
-use crate::record::request::{Request, known};
+use crate::record::request::{ADMITTED, Request, known};
 use crate::record::request_id::{self, RequestId};
 
 use self::dialect::{Dialect, Removal, Statuses};
@@ -71,8 +71,8 @@ impl ForwardAuth {
     pub(crate) async fn decide(&self, peer: Peer, head: RequestHead<'_>) -> Answered {
         let path = head.uri.path();
         let dialect = DIALECTS.iter().find(|dialect| dialect.is_at(path));
-        let sent = dialect.filter(|_| self.trusted.contains(peer));
-        let sent = sent.and_then(|dialect| only(head.headers, &dialect.request_id));
+        let trusted = dialect.filter(|_| self.trusted.contains(peer));
+        let sent = trusted.and_then(|dialect| only(head.headers, &dialect.request_id));
         let mut request = Request::new(RequestId::sent_or_new(sent), head.method, peer);
         let (mut response, decision) = self.decide_for(dialect, head, &mut request).await;
         let field = decision.as_ref().map(|decision| match decision {
@@ -82,6 +82,17 @@ impl ForwardAuth {
         if let Some(field) = field {
             let id = request.id.value().clone();
             response.headers_mut().insert(field, id);
+        }
+        let reason = decision.as_ref().and_then(|decision| match decision {
+            Decision::Admit(_) => Some(ADMITTED),
+            Decision::Publish(_) => None,
+            Decision::Refuse(refusal) => Some(refusal.reason.code()),
+        });
+        if let Some(field) = trusted.and_then(|dialect| dialect.reason.as_ref())
+            && let Some(reason) = reason
+        {
+            let reason = HeaderValue::from_static(reason);
+            response.headers_mut().insert(field, reason);
         }
         Answered {
             response,

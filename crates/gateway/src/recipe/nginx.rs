@@ -28,8 +28,10 @@ Every location in front of the application has everything that `location /` has:
         &checks,
     );
     let upstream = upstream(application);
-    let origins = if recipe.has_origins { ORIGINS } else { "" };
-    let exposed = if recipe.has_origins { EXPOSED } else { "" };
+    let (origins, exposed) = match recipe.has_origins {
+        true => (ORIGINS, EXPOSED),
+        false => ("", ""),
+    };
     let protected = protected(application, &recipe.names, origins);
     let asking = asking(&recipe.bearward);
     let metadata = fragment(recipe.metadata.as_ref(), |metadata| {
@@ -50,7 +52,12 @@ map $bw_upgrade $bw_connection {{
     default upgrade;
     \"\" \"\";
 }}
-{answered}{upstream}
+# auth_request itself adds the challenge to a 401.
+map $bw_carried $bw_missing_challenge {{
+    default \"\";
+    403 $bw_challenge;
+}}
+{LOG_FORMAT}{answered}{upstream}
 server {{
     # This must be the default server of its address: nginx takes the settings for client headers below from it.
     listen {listen} default_server;
@@ -104,7 +111,9 @@ fn protected(application: &Application, names: &Names, origins: &str) -> String 
     format!(
         "    location / {{
         auth_request /_bearward;
+        auth_request_set $bw_carried $upstream_status;
         auth_request_set $bw_status $upstream_http_x_bearward_status;
+        auth_request_set $bw_reason $upstream_http_x_bearward_reason;
         auth_request_set $bw_challenge $upstream_http_www_authenticate;
         auth_request_set $bw_retry_after $upstream_http_retry_after;
 {origins}
@@ -122,7 +131,7 @@ fn protected(application: &Application, names: &Names, origins: &str) -> String 
         proxy_set_header Upgrade $bw_upgrade;
         proxy_set_header Connection $bw_connection;
         proxy_set_header Host {host};
-        error_page 403 = @bearward_denied;
+        error_page 401 403 = @bearward_denied;
 {tls}        # No path here, so the application gets exactly the target that bearward decided on.
         proxy_pass {scheme}://{target};
     }}
@@ -238,36 +247,42 @@ const SUBPROTOCOL: &str = "
         add_header Sec-WebSocket-Protocol $bw_answered always;
 ";
 
-const DENIED: &str = "    # Restores the decided status: auth_request only knows 401 and 403.
+const DENIED: &str = "    # Restores the decided status, and has every field of a refusal: auth_request only knows 401 and 403, and passes on
+    # no other field than the challenge of a 401.
     location @bearward_denied {
-        add_header WWW-Authenticate $bw_challenge always;
+        add_header WWW-Authenticate $bw_missing_challenge always;
         add_header Retry-After $bw_retry_after always;
         add_header Cache-Control no-store always;
         add_header X-Bearward-Request-Id $request_id always;
 ";
 
-/// Fields of a refusal for pages of other origins. Those of an admission are empty, and nginx adds none.
-const ORIGINS: &str = "        auth_request_set $bw_allow_origin $upstream_http_access_control_allow_origin;
+/// Fields of a refusal for pages of other origins.
+const ORIGINS: &str =
+    "        auth_request_set $bw_allow_origin $upstream_http_access_control_allow_origin;
         auth_request_set $bw_allow_credentials $upstream_http_access_control_allow_credentials;
         auth_request_set $bw_expose_headers $upstream_http_access_control_expose_headers;
         auth_request_set $bw_vary $upstream_http_vary;
-        # Lets pages of the configured origins read a 401; bearward sends these only with a refusal. nginx does not
-        # inherit any other add_header here: repeat yours.
-        add_header Access-Control-Allow-Origin $bw_allow_origin always;
-        add_header Access-Control-Allow-Credentials $bw_allow_credentials always;
-        add_header Access-Control-Expose-Headers $bw_expose_headers always;
-        add_header Vary $bw_vary always;
 ";
 
-/// The same for the other statuses.
 const EXPOSED: &str = "        add_header Access-Control-Allow-Origin $bw_allow_origin always;
         add_header Access-Control-Allow-Credentials $bw_allow_credentials always;
         add_header Access-Control-Expose-Headers $bw_expose_headers always;
         add_header Vary $bw_vary always;
 ";
 
+/// nginx's line about a request, with bearward's decision and the id of bearward's own line.
+const LOG_FORMAT: &str = "
+# For `access_log FILE bearward;`: the reason of bearward's decision, and the id that bearward's log has too. nginx
+# alone learns the reason; no client does.
+log_format bearward '$remote_addr [$time_iso8601] \"$request_method $uri\" $status '
+    'reason=$bw_reason id=$request_id upstream=$upstream_status';
+";
+
 const DENIED_STATUS: &str = "        if ($bw_status = 400) {
             return 400;
+        }
+        if ($bw_status = 401) {
+            return 401;
         }
         if ($bw_status = 429) {
             return 429;

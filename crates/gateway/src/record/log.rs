@@ -41,6 +41,7 @@ pub struct LogQueue(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     format: LogFormat,
+    file: Arc<Mutex<File>>,
     queue: Mutex<Queue>,
     /// Wakes the writer: there are lines to write.
     wanted: Condvar,
@@ -48,6 +49,13 @@ struct Inner {
     written: Condvar,
     /// How many lines were dropped in total.
     dropped: Counter,
+}
+
+/// What is written to, by one writer at a time.
+#[derive(Debug, Default)]
+struct File {
+    /// The last write ended within a line.
+    is_within_line: bool,
 }
 
 #[derive(Debug, Default)]
@@ -75,8 +83,31 @@ impl LogQueue {
     ///
     /// The thread cannot be started.
     pub fn start(to: impl Write + Send + 'static, format: LogFormat) -> io::Result<Self> {
+        Self::start_in(Arc::default(), to, format)
+    }
+
+    /// The same, for the file or pipe that this log also writes to: neither begins a line within a line of
+    /// the other. A writer that stalls holds up both.
+    ///
+    /// # Errors
+    ///
+    /// The thread cannot be started.
+    pub fn start_in_same_file(
+        &self,
+        to: impl Write + Send + 'static,
+        format: LogFormat,
+    ) -> io::Result<Self> {
+        Self::start_in(Arc::clone(&self.0.file), to, format)
+    }
+
+    fn start_in(
+        file: Arc<Mutex<File>>,
+        to: impl Write + Send + 'static,
+        format: LogFormat,
+    ) -> io::Result<Self> {
         let log = Self(Arc::new(Inner {
             format,
+            file,
             queue: Mutex::default(),
             wanted: Condvar::new(),
             written: Condvar::new(),
@@ -85,7 +116,6 @@ impl LogQueue {
         let writer = Writer {
             log: log.clone(),
             to,
-            is_within_line: false,
         };
         let thread = thread::Builder::new().name("log".to_owned());
         thread.spawn(move || writer.run())?;
@@ -110,6 +140,15 @@ impl LogQueue {
             drop(queue);
             self.0.wanted.notify_all();
         }
+    }
+
+    /// Adds a line of level `info` with these fields, in the format of this log.
+    pub fn info(&self, target: &'static str, message: &'static str, fields: &[(&str, &str)]) {
+        let mut line = Line::info(self.format(), target, message);
+        for (name, value) in fields {
+            line.text(name, value);
+        }
+        self.push(&line.finish());
     }
 
     /// Waits until the queue has been written, but no longer than `within`. Returns whether it was.
@@ -180,8 +219,6 @@ impl Write for LogQueue {
 struct Writer<W> {
     log: LogQueue,
     to: W,
-    /// The last write ended within a line.
-    is_within_line: bool,
 }
 
 impl<W: Write> Writer<W> {
@@ -210,19 +247,21 @@ impl<W: Write> Writer<W> {
 
     /// Writes lines, and returns how many of them were lost to an error.
     fn write(&mut self, lines: &[u8]) -> u64 {
+        let file = Arc::clone(&self.log.0.file);
+        let mut file = lock(&file);
         let mut rest = lines;
-        if self.is_within_line {
+        if file.is_within_line {
             // Ends the broken line, so that this one does not continue it.
             let ended = self.write_some(b"\n");
-            self.is_within_line = ended.is_err();
+            file.is_within_line = ended.is_err();
         }
-        while !rest.is_empty() && !self.is_within_line {
+        while !rest.is_empty() && !file.is_within_line {
             match self.write_some(rest) {
                 Ok(count) => rest = rest.get(count..).unwrap_or_default(),
                 Err(_) => {
                     let before = lines.len().saturating_sub(rest.len()).checked_sub(1);
                     let last = before.and_then(|last| lines.get(last));
-                    self.is_within_line = last.is_some_and(|last| *last != b'\n');
+                    file.is_within_line = last.is_some_and(|last| *last != b'\n');
                     break;
                 }
             }
@@ -385,6 +424,44 @@ mod tests {
         assert!(text.contains("\nlast line\n"), "{text}");
         let told = format!("lines were dropped dropped={dropped}\n");
         assert!(text.ends_with(&told), "{text}");
+    }
+
+    /// Takes one byte at a time, as a pipe may.
+    #[derive(Clone, Default)]
+    struct Slow(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().push(bytes[0]);
+            std::thread::yield_now();
+            Ok(1)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn two_logs_in_one_pipe_never_mix_within_a_line() {
+        let pipe = Slow::default();
+        let first = LogQueue::start(pipe.clone(), LogFormat::Text).unwrap();
+        let second = first
+            .start_in_same_file(pipe.clone(), LogFormat::Json)
+            .unwrap();
+        for _ in 0..200 {
+            first.push(b"aaaaaaaaaaaaaaaa\n");
+            second.push(b"bbbbbbbbbbbbbbbb\n");
+        }
+        assert!(first.flush(SOON) && second.flush(SOON));
+        let text = text(&pipe.0);
+        assert_eq!(text.lines().count(), 400);
+        for line in text.lines() {
+            assert!(
+                ["a".repeat(16), "b".repeat(16)].contains(&line.to_owned()),
+                "{line}"
+            );
+        }
     }
 
     #[test]

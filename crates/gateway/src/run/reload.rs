@@ -14,7 +14,7 @@ use bearward::ResourceServer;
 use tokio::sync::{Mutex, mpsc};
 
 use crate::config::{
-    self, Config, Contents, FileKind, FileRead, Listen, Surroundings, TelemetrySettings,
+    self, Config, Contents, FileKind, FileRead, Listen, Mistakes, Surroundings, TelemetrySettings,
     UpstreamSettings,
 };
 use crate::doors::in_force::{Current, InForce};
@@ -170,20 +170,7 @@ impl Reloader {
             // again.
             Ok(Err(mistakes)) if !self.is_news(Some(mistakes.render(""))) => Reload::Refused,
             Ok(Err(mistakes)) => {
-                for mistake in mistakes.iter() {
-                    let (line, column) = mistakes.place(mistake);
-                    tracing::error!(
-                        file = %file.display(),
-                        line,
-                        column,
-                        code = mistake.code.as_str(),
-                        message = ?mistake.message,
-                        "a mistake in the configuration"
-                    );
-                }
-                if mistakes.left_out() > 0 {
-                    tracing::error!(count = mistakes.left_out(), "there are more mistakes");
-                }
+                log_mistakes(file, &mistakes);
                 tracing::error!("the last good configuration stays in force");
                 self.record(Reload::Refused)
             }
@@ -213,6 +200,25 @@ impl Reloader {
     }
 }
 
+/// Logs each mistake in this configuration file.
+pub fn log_mistakes(file: &Path, mistakes: &Mistakes) {
+    for mistake in mistakes.iter() {
+        let (line, column) = mistakes.place(mistake);
+        tracing::error!(
+            file = %file.display(),
+            line,
+            column,
+            code = mistake.code.as_str(),
+            mistake = ?mistake.message,
+            help = mistake.help.as_deref(),
+            "a mistake in the configuration"
+        );
+    }
+    if mistakes.left_out() > 0 {
+        tracing::error!(count = mistakes.left_out(), "there are more mistakes");
+    }
+}
+
 /// Logs the warnings about a configuration.
 pub(super) fn log_warnings(config: &Config) {
     let warnings = &config.warnings;
@@ -222,7 +228,7 @@ pub(super) fn log_warnings(config: &Config) {
             line,
             column,
             code = warning.code.as_str(),
-            message = ?warning.message,
+            warning = ?warning.message,
             help = warning.help.as_deref(),
             "a warning about the configuration"
         );

@@ -19,6 +19,8 @@ pub(super) struct Dialect {
     /// The field with the id of the request. If the proxy sets none, it is the client's, and no more than
     /// a name that the client gave to its request.
     pub(super) request_id: HeaderName,
+    /// The field with the code of the reason, if no client of the proxy can see it.
+    pub(super) reason: Option<HeaderName>,
     pub(super) statuses: Statuses,
     pub(super) removal: Removal,
     /// The field in which it learns what to name in the response to a WebSocket handshake whose

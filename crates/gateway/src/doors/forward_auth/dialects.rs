@@ -16,6 +16,7 @@ pub(super) static DIALECTS: [Dialect; 4] = [
             host: HeaderName::from_static("x-forwarded-host"),
         },
         request_id: HeaderName::from_static("x-request-id"),
+        reason: None,
         statuses: Statuses::All,
         // From 2.10 to before 2.11.2 the client's copy survived if we sent none.
         removal: Removal::Empty,
@@ -26,8 +27,9 @@ pub(super) static DIALECTS: [Dialect; 4] = [
     Dialect {
         endpoint: Endpoint::Prefix("/auth/envoy"),
         source: Source::Request,
-        // With `failure_mode_allow`, a 5xx answer lets the request pass.
         request_id: HeaderName::from_static("x-request-id"),
+        reason: None,
+        // With `failure_mode_allow`, a 5xx answer lets the request pass.
         statuses: Statuses::NoServerError,
         removal: Removal::Listed(HeaderName::from_static("x-envoy-auth-headers-to-remove")),
         subprotocol: None,
@@ -42,8 +44,10 @@ pub(super) static DIALECTS: [Dialect; 4] = [
             target: HeaderName::from_static("x-original-uri"),
             host: HeaderName::from_static("x-original-host"),
         },
-        // nginx turns every other status into 500.
         request_id: HeaderName::from_static("x-original-id"),
+        // nginx drops the fields of our answer, except a challenge and those that its configuration names.
+        reason: Some(HeaderName::from_static("x-bearward-reason")),
+        // nginx turns every other status into 500.
         statuses: Statuses::Challenge,
         // `proxy_set_header` with an empty variable.
         removal: Removal::Omitted,
@@ -59,6 +63,7 @@ pub(super) static DIALECTS: [Dialect; 4] = [
             host: HeaderName::from_static("x-forwarded-host"),
         },
         request_id: HeaderName::from_static("x-request-id"),
+        reason: None,
         statuses: Statuses::All,
         // `authResponseHeaders` removes the fields that it lists and we do not send.
         removal: Removal::Omitted,
