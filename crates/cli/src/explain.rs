@@ -17,9 +17,11 @@ use crate::reasons::Explanation;
 use crate::rules::Rules;
 use crate::{Exit, Failure, end, help};
 
+mod by_id;
 mod request;
 mod table;
 
+pub(crate) use self::by_id::NoAnswer;
 pub(crate) use self::table::write_labelled;
 
 use self::request::{Explained, Request, Url};
@@ -32,6 +34,8 @@ use self::request::{Explained, Request, Url};
 /// With --url it explains a request to the gateway: which route matches and why, what the route
 /// requires, which requirements the token meets, and which fields the application gets. Issuers and
 /// rules then come from the configuration, and the token is optional.
+///
+/// With --id it asks a running gateway what became of a request.
 #[derive(clap::Args)]
 #[command(after_long_help = help::sections([EXITS, help::ENVIRONMENT, help::FILES]))]
 pub(crate) struct Explain {
@@ -45,7 +49,7 @@ pub(crate) struct Explain {
     #[arg(long, value_enum)]
     format: Option<Format>,
     /// The token, or `-` to read it from stdin, which keeps it out of the shell's history
-    #[arg(value_name = "TOKEN|-", required_unless_present = "url")]
+    #[arg(value_name = "TOKEN|-", required_unless_present_any = ["url", "id"])]
     token: Option<OsString>,
     /// The URL of a request to the gateway, or only its path
     #[arg(long, value_name = "URL", help_heading = "Request")]
@@ -60,8 +64,20 @@ pub(crate) struct Explain {
     method: Method,
     /// The configuration of the gateway
     #[arg(long, value_name = "FILE", help_heading = "Request")]
-    #[arg(requires = "url", default_value = "bearward.toml")]
+    #[arg(default_value = "bearward.toml")]
     config: PathBuf,
+    /// The id of a request that was refused or failed, from `X-Bearward-Request-Id`, a log or a trace: asks the running gateway
+    #[arg(long, value_name = "ID", help_heading = "Request that is over")]
+    #[arg(conflicts_with_all = ["url", "token", "issuer", "audiences"])]
+    id: Option<String>,
+    /// Where the gateway's admin listener is [default: that of --config]
+    #[arg(
+        long,
+        value_name = "URL",
+        requires = "id",
+        help_heading = "Request that is over"
+    )]
+    admin: Option<String>,
     // Last, since its help headings would also cover any later options.
     #[command(flatten)]
     keys: KeySource,
@@ -71,6 +87,10 @@ pub(crate) struct Explain {
 
 impl Explain {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
+        if let Some(id) = &self.id {
+            let format = self.format.unwrap_or(Format::Text);
+            return by_id::explain(id, self.admin.as_deref(), &self.config, format);
+        }
         let given = match &self.token {
             Some(token) if token == "-" => Some(read_token(io::stdin()).map_err(Failure::Read)?),
             Some(token) => Some(token.as_encoded_bytes().to_vec()),

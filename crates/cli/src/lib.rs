@@ -166,6 +166,8 @@ impl From<Exit> for ExitCode {
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error(transparent)]
+    Admin(#[from] explain::NoAnswer),
+    #[error(transparent)]
     Build(#[from] bearward::BuildError),
     #[error("{}: {error}", file.display())]
     File { file: PathBuf, error: io::Error },

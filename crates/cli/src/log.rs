@@ -73,11 +73,11 @@ impl Started {
         self.0.clone()
     }
 
-    /// A log of the same format on standard output. If that is the same pipe or file as this log's, no
+    /// A log of this format on standard output, otherwise of the same as this one. If that is the same pipe or file as this log's, no
     /// line of one begins within a line of the other.
-    pub(crate) fn for_stdout(&self) -> Result<LogQueue, Failure> {
+    pub(crate) fn for_stdout(&self, format: Option<LogFormat>) -> Result<LogQueue, Failure> {
         let to = Stdout::open().map_err(Failure::Runtime)?;
-        let format = self.0.format();
+        let format = format.unwrap_or_else(|| self.0.format());
         let queue = match is_same_file() {
             true => self.0.start_in_same_file(to, format),
             false => LogQueue::start(to, format),

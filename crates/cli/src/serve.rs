@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bearward::Profile;
 use bearward_gateway::Current;
-use bearward_gateway::config::{self, Address, Config, Surroundings};
+use bearward_gateway::config::{self, Address, AuditSettings, Config, Surroundings};
+use bearward_gateway::record::audit::AuditLog;
 use bearward_gateway::record::log::{LogFormat, LogQueue};
 use bearward_gateway::run::{Gateway, Reloads};
 
@@ -68,14 +70,25 @@ impl Serve {
         let (config, file) = self.config()?;
         #[cfg(unix)]
         raise_descriptor_limit();
-        let (queue, stdout) = (log.queue(), log.for_stdout()?);
+        // A stream of JSON has no text between its lines.
+        let is_audited = config.audit == Some(AuditSettings::Stdout);
+        let format = is_audited.then_some(LogFormat::Json);
+        let (queue, stdout) = (log.queue(), log.for_stdout(format)?);
         running::run(async move |stop| {
             let gateway = Gateway::start(config).await?;
             gateway.metrics().write_log_to(queue);
+            if is_audited {
+                gateway.metrics().audit().write_to(stdout.clone());
+            }
             if let Some((file, text)) = file {
                 let reloads = Reloads::new(file, text);
                 #[cfg(unix)]
-                tokio::spawn(hang_ups(reloads.trigger())?);
+                tokio::spawn(hang_ups(
+                    reloads.trigger(),
+                    Arc::clone(gateway.metrics().audit()),
+                )?);
+                #[cfg(unix)]
+                tokio::spawn(moved_files(Arc::clone(gateway.metrics().audit()))?);
                 tokio::spawn(reloads.follow(gateway.reloader()));
             }
             stop.allow(running::GRACE);
@@ -160,19 +173,34 @@ fn raise_descriptor_limit() {
     }
 }
 
-/// Asks for a reload at each SIGHUP.
+/// Asks for a reload at each SIGHUP, and has the audit log opened again: programs that move logs often
+/// send this signal.
 #[cfg(unix)]
 fn hang_ups(
     trigger: tokio::sync::mpsc::Sender<bearward_gateway::run::Trigger>,
+    audit: Arc<AuditLog>,
 ) -> Result<impl Future<Output = ()>, Failure> {
     use bearward_gateway::run::Trigger;
     use tokio::signal::unix::{SignalKind, signal};
     let mut hang_up = signal(SignalKind::hangup()).map_err(Failure::Runtime)?;
     Ok(async move {
         while hang_up.recv().await.is_some() {
+            audit.reopen();
             if trigger.send(Trigger::Asked).await.is_err() {
                 break;
             }
+        }
+    })
+}
+
+/// Has the audit log opened again at each SIGUSR1.
+#[cfg(unix)]
+fn moved_files(audit: Arc<AuditLog>) -> Result<impl Future<Output = ()>, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut moved = signal(SignalKind::user_defined1()).map_err(Failure::Runtime)?;
+    Ok(async move {
+        while moved.recv().await.is_some() {
+            audit.reopen();
         }
     })
 }

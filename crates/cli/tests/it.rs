@@ -12,6 +12,7 @@ mod gateway;
 mod http;
 mod json_log;
 mod manual;
+mod one_request;
 mod program;
 mod reason;
 mod running;

@@ -1,74 +1,15 @@
 //! What a container writes with `--log-format json`: one JSON object a line, with no member twice, on
 //! standard output and in the log, also where both are one pipe.
 
-use std::fmt;
 use std::fs::File;
 use std::path::Path;
 use std::process::{Child, Command};
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use bearward_testing::strict_json;
 use tempfile::TempDir;
 
 use crate::program;
 use crate::running::until;
-
-/// A JSON value in which no object has a member twice.
-pub(crate) struct Strict;
-
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Members)
-    }
-}
-
-struct Members;
-
-impl<'de> Visitor<'de> for Members {
-    type Value = Strict;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON without a member twice")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Strict, A::Error> {
-        let mut names = std::collections::BTreeSet::new();
-        while let Some((name, Strict)) = map.next_entry::<String, Strict>()? {
-            if !names.insert(name.clone()) {
-                return Err(serde::de::Error::custom(format!("{name:?} twice")));
-            }
-        }
-        Ok(Strict)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Strict, A::Error> {
-        while list.next_element::<Strict>()?.is_some() {}
-        Ok(Strict)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Strict, E> {
-        Ok(Strict)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Strict, E> {
-        Ok(Strict)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Strict, E> {
-        Ok(Strict)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Strict, E> {
-        Ok(Strict)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Strict, E> {
-        Ok(Strict)
-    }
-
-    fn visit_unit<E>(self) -> Result<Strict, E> {
-        Ok(Strict)
-    }
-}
 
 /// `serve` with these arguments, with stdout and stderr in one file.
 fn serve(arguments: &[&str], log: &Path) -> Child {
@@ -85,7 +26,7 @@ fn read(log: &Path) -> String {
     let text = std::fs::read_to_string(log).expect("a log");
     assert!(text.ends_with('\n'), "{text}");
     for line in text.lines() {
-        let read = serde_json::from_str::<Strict>(line);
+        let read = strict_json::check(line);
         assert!(read.is_ok(), "{:?}: {line}", read.err());
     }
     text

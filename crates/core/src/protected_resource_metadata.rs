@@ -108,6 +108,12 @@ impl ProtectedResourceMetadata {
         self
     }
 
+    /// The URL of the resource.
+    #[must_use]
+    pub fn resource(&self) -> &str {
+        &self.resource
+    }
+
     /// The path at which to serve the document.
     #[must_use]
     pub fn path(&self) -> &str {

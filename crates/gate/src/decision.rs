@@ -63,6 +63,9 @@ pub struct Admission {
     pub principal: Option<Principal>,
     /// The identity fields, each to be set or removed.
     pub identity: Arc<IdentityFields>,
+    /// Who sent it, also if a route in shadow mode would have refused the sender, whom the application then
+    /// does not see. For a log alone.
+    pub sender: Option<Principal>,
     /// Why it would have been refused, on a route in shadow mode.
     pub shadowed: Option<Reason>,
     /// Its path, for a log.
@@ -77,6 +80,8 @@ pub struct Refusal {
     pub route: Option<Arc<Route>>,
     /// Why.
     pub reason: Reason,
+    /// Who sent it, if the token was accepted and something else is the reason. For a log alone.
+    pub sender: Option<Principal>,
     /// The requirement that the sender does not meet, if that is the reason.
     pub unmet: Option<Box<Unmet>>,
     /// Its path, for a log; empty if it has none.
@@ -95,6 +100,7 @@ impl Refusal {
         Self {
             route: Some(route),
             reason: Reason::Rejected(refused.rejection),
+            sender: None,
             unmet: refused.unmet,
             path: Box::default(),
             status: challenge.status(),
@@ -110,6 +116,7 @@ impl Refusal {
         Self {
             route,
             reason,
+            sender: None,
             unmet: None,
             path: Box::default(),
             status,

@@ -193,14 +193,14 @@ impl Gate {
                 Err(refused) => {
                     let challenge = authenticator.challenge(&refused.rejection, head);
                     let route = Arc::clone(route);
-                    let refusal = Refusal::challenged(route, refused, &challenge);
+                    let mut refusal = Refusal::challenged(route, refused, &challenge);
+                    refusal.sender = sender.found.and_then(Result::ok);
                     return Err(Box::new(refusal));
                 }
             }
         }
-        let principal = sender.found.and_then(Result::ok);
-        let principal = principal.filter(|_| shadowed.is_none());
-        self.admit(selection.route, principal, shadowed)
+        let sender = sender.found.and_then(Result::ok);
+        self.admit(selection.route, sender, shadowed)
     }
 
     /// The routes, in order.
@@ -232,21 +232,27 @@ impl Gate {
     fn admit(
         &self,
         route: &Arc<Route>,
-        principal: Option<Principal>,
+        sender: Option<Principal>,
         shadowed: Option<Reason>,
     ) -> Verdict {
+        let principal = sender.as_ref().filter(|_| shadowed.is_none()).cloned();
         let identity = match self.identity.of(principal.as_ref()) {
             Ok(identity) => identity,
             // Without a principal, no claim could cause the error.
             Err(error) if route.mode == Mode::Shadow && principal.is_some() => {
-                return self.admit(route, None, Some(error.into()));
+                return self.admit(route, sender, Some(error.into()));
             }
-            Err(error) => return refuse(Some(route), error.into()),
+            Err(error) => {
+                let mut refusal = Refusal::plain(Some(Arc::clone(route)), error.into());
+                refusal.sender = sender;
+                return Err(Box::new(refusal));
+            }
         };
         Ok(Box::new(Admission {
             route: Arc::clone(route),
             principal,
             identity,
+            sender,
             shadowed,
             path: Box::default(),
         }))

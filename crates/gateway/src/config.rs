@@ -17,8 +17,11 @@ use bearward_gate::route::Routes;
 use toml::de::{DeTable, Error as TomlError};
 
 use crate::doors::in_force::InForce;
+pub use crate::record::access_log::LogSettings;
+pub use crate::record::audit::AuditSettings;
 pub use crate::record::telemetry::TelemetrySettings;
 
+mod audit;
 mod description;
 mod documents;
 mod egress;
@@ -28,6 +31,7 @@ mod impossible;
 mod issuers;
 mod key;
 mod listen;
+mod log;
 mod mistakes;
 mod origins;
 mod reader;
@@ -59,6 +63,15 @@ use self::description::Root;
 use self::mistakes::Found;
 use self::reader::Fields;
 use self::validity::Certificates;
+
+/// Where the admin listener is by default.
+#[must_use]
+pub fn default_admin_address() -> &'static str {
+    description::ADMIN
+        .address
+        .default_text()
+        .unwrap_or_default()
+}
 
 /// The maximum size of a configuration: 10 000 issuers take a third of it, and 10 000 routes less.
 const CONFIG_BYTES: usize = 4 * 1024 * 1024;
@@ -100,6 +113,10 @@ pub struct Config {
     pub upstreams: Vec<UpstreamSettings>,
     /// Where to listen.
     pub listen: Listen,
+    /// What the log shows.
+    pub log: LogSettings,
+    /// Where decisions are recorded, if anywhere.
+    pub audit: Option<AuditSettings>,
     /// Where traces go, if anywhere.
     pub telemetry: Option<TelemetrySettings>,
     /// The files it refers to, as they were read.
@@ -217,6 +234,8 @@ impl Config {
             routes,
             origins: origins::read(fields),
             upstreams: UpstreamSettings::read_all(fields, surroundings),
+            log: log::read(fields, surroundings),
+            audit: audit::read(fields, surroundings),
             telemetry: telemetry::read(fields),
             // After everything else was read.
             files: surroundings.files(),

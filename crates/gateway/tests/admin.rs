@@ -319,3 +319,40 @@ async fn t_dos_06_a_flood_of_refusals_does_not_fill_the_log() {
     let left_out = format!("bearward_log_lines_left_out_total {}", 10_000 - written);
     assert!(metrics.contains(&left_out), "{left_out}\n{metrics}");
 }
+
+#[tokio::test]
+async fn a_request_that_was_refused_is_known_by_its_id() {
+    use bearward_gateway::decision::{Decision, Reason, Refusal};
+    use bearward_gateway::record::observer::Observe;
+    use bearward_gateway::record::request::{Door, Record, Request};
+    use bearward_gateway::record::request_id::RequestId;
+
+    let setting = Setting::new();
+    let id = http::HeaderValue::from_static("a-1:b");
+    let request = Request::new(
+        RequestId::sent_or_new(Some(&id)),
+        &Method::GET,
+        std::net::IpAddr::from([10, 0, 0, 1]).into(),
+    );
+    let decision = Decision::Refuse(Box::new(Refusal::plain(None, Reason::NoRule)));
+    let record = Record::decided(Door::Proxy, request, &decision, std::time::Duration::ZERO);
+    let nothing = json!({ "requests": [] });
+    assert_eq!(setting.json("/requests/a-1:b"), nothing);
+    setting.metrics.ended(&record);
+    let found = setting.json("/requests/a-1:b");
+    let [found] = found["requests"].as_array().unwrap().as_slice() else {
+        panic!("{found}");
+    };
+    assert_eq!(found["id"], "a-1:b");
+    assert_eq!(found["reason"], "no_rule");
+    assert_eq!(found["status"], 403);
+    assert_eq!(found["peer"], "10.0.0.1");
+    assert!(
+        found["timestamp"].as_str().unwrap().ends_with('Z'),
+        "{found}"
+    );
+    for path in ["/requests/", "/requests/other", "/requests/a-1%3Ab"] {
+        assert_eq!(setting.json(path), nothing, "{path}");
+    }
+    assert_eq!(setting.get("/requests").status(), 404);
+}

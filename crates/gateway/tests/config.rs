@@ -661,6 +661,27 @@ fn identity_fields_upstreams_and_listeners_are_checked() {
         ),
         ("[protection]\nallow_credentials = true\n", "value 10:1"),
         ("[protection]\norigins = [\"*\"]\n", "value 10:12"),
+        ("[log]\nidentity = \"email\"\n", "value 10:12"),
+        ("[log]\nidentity = \"keyed-hash\"\n", "missing 10:1"),
+        (
+            "[log]\nidentity = \"keyed-hash\"\nidentity_key = \"hunter2\"\n",
+            "value 11:1",
+        ),
+        (
+            "[log]\nidentity = \"keyed-hash\"\nidentity_key = \"env:WEAK\"\n",
+            "secret_weak 11:1",
+        ),
+        (
+            "[log]\nidentity = \"keyed-hash\"\nidentity_key = \"env:NONE\"\n",
+            "file_missing 11:1",
+        ),
+        ("[audit]\n", "missing 9:1"),
+        ("[audit]\nto = \"stderr\"\n", "value 10:6"),
+        ("[audit]\nto = \"file:\"\n", "value 10:6"),
+        (
+            "[audit]\nto = \"file:no/such/folder/audit.jsonl\"\n",
+            "file_missing 10:6",
+        ),
     ] {
         assert_eq!(mistakes(&with_more(more)), [place], "{more}");
     }
@@ -939,6 +960,14 @@ trusted_proxies = ["10.0.0.0/8"]
 [listen.admin]
 address = "127.0.0.1:0"
 hosts = ["metrics.internal"]
+
+[log]
+identity = "keyed-hash"
+identity_key = "env:STRONG"
+admitted_one_in = 100
+
+[audit]
+to = "stdout"
 
 [telemetry]
 endpoint = "http://127.0.0.1:4318"
@@ -2603,4 +2632,17 @@ fn a_token_in_the_query_is_warned_of() {
     let both = r#""bearer_methods_supported":["header","query"]"#;
     assert!(published(&with_more(&format!("{query}{resource}"))).contains(both));
     assert!(!published(&with_more(resource)).contains(both));
+}
+
+#[test]
+fn a_key_that_hashes_nothing_is_warned_of() {
+    let unused = "[log]\nidentity = \"subject\"\nidentity_key = \"env:STRONG\"\n";
+    assert_eq!(
+        warnings(&with_more(unused)).len(),
+        1,
+        "{:?}",
+        warnings(&with_more(unused))
+    );
+    let used = unused.replace("subject", "keyed-hash");
+    assert_eq!(warnings(&with_more(&used)), [""; 0]);
 }

@@ -68,9 +68,14 @@ pub(crate) async fn ask(
     peer: Peer,
     question: &CheckRequest,
 ) -> tonic::Response<CheckResponse> {
-    let question = messages::CheckRequest::decode(&*question.encode_to_vec()).unwrap();
+    let question = as_read(question);
     let answer = door.answer(peer, &question).await;
     answer.map(|answer| CheckResponse::decode(&*answer.encode_to_vec()).unwrap())
+}
+
+/// A question as the door reads it from the wire.
+pub(crate) fn as_read(question: &CheckRequest) -> messages::CheckRequest {
+    messages::CheckRequest::decode(&*question.encode_to_vec()).unwrap()
 }
 
 /// The fields that an answer gives to the application or to the client.

@@ -15,6 +15,7 @@ mod doors;
 mod egress;
 mod ext_authz;
 mod forward_auth;
+mod lines;
 mod log;
 mod matrix;
 mod possible;

@@ -49,6 +49,20 @@ pub struct Get<'a> {
     pub etag: Option<&'a str>,
 }
 
+impl<'a> Get<'a> {
+    /// A request for this URL, with nothing else.
+    #[must_use]
+    pub const fn new(url: &'a Url) -> Self {
+        Self {
+            url,
+            host: None,
+            forwarded_proto: None,
+            authorization: None,
+            etag: None,
+        }
+    }
+}
+
 /// The relevant parts of an answer.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]

@@ -16,6 +16,7 @@ pub mod issuer;
 mod json;
 pub mod keys;
 pub mod providers;
+pub mod strict_json;
 pub mod token;
 
 #[cfg(feature = "issuer")]

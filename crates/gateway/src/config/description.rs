@@ -71,6 +71,8 @@ table! {
         routes: Each<Route> = required("Which requests may pass. Routes are tried in order; a request that matches no route is refused.").under("[[routes]]"),
         upstreams: ByName<Upstream> = optional("The applications, by name, that the reverse proxy sends requests to.").under("[upstreams.NAME]"),
         listen: Inner<Listen> = optional("Where the gateway listens. A listener without a table is not started.").under("[listen]"),
+        log: Inner<Log> = optional("What the log shows of each request. The log itself goes to stderr.").under("[log]"),
+        audit: Inner<Audit> = optional("Where each decision is recorded with the identity of the sender. Without this table there is no audit log.").under("[audit]"),
         telemetry: Inner<Telemetry> = optional("Where traces are sent. Without this table there are no traces.").under("[telemetry]"),
     }
 }
@@ -286,6 +288,21 @@ table! {
     }
 }
 
+table! {
+    LOG: Log, "The access log: one line for each request, on stderr ([its fields](gateway.md#the-log)). A reload applies changes to this table." {
+        identity: Naming = chosen("Whether lines name the sender, as a verified token says: `none`; `subject`, which writes `issuer`, `subject` and `client`; or `keyed-hash`, which writes `issuer`, and a hash of issuer and subject as `subject`, so that one user's lines can be found without the log naming anyone. Without a verified token, a line never names anyone."),
+        identity_key: Hidden = optional("A reference to the key of `keyed-hash`, never the key itself; at least 16 bytes, and every byte of a file is part of it. Whoever has it can tell which lines are a given user's."),
+        admitted_one_in: Count = defaulted("1", "Of so many requests that were admitted and answered without an error, one has a line; `0` for none. Refusals and errors always have one, up to 100 refusals a second."),
+    }
+}
+
+table! {
+    AUDIT: Audit, "The audit log: one JSON object for each decision, with the sender, the client, on whose behalf (`act`), route and reason ([its fields](gateway.md#the-audit-log)). Changes to this table need a restart." {
+        to: Text = required("`stdout`, or `file:PATH` for a file to append to. SIGUSR1 and SIGHUP have the file opened again after it was moved (logrotate). Lines that cannot be written are counted in `bearward_audit_lines_lost_total`; no request waits for them."),
+    }
+}
+
+words!(Naming { "none": None, "subject": Subject, "keyed-hash": KeyedHash });
 words!(Access { "required": Required, "optional": Optional, "public": Public });
 words!(PrincipalKind { "user": User, "machine": Machine });
 words!(CannotReauthenticate { "refuse": Refuse, "allow": Allow });
@@ -303,6 +320,14 @@ words!(TokenEncoding { "plain": Plain, "base64url": Base64Url });
 words!(Preflight { "authenticated": Authenticated, "passes": Passes });
 words!(Preset { "bearward": Bearward, "authgear": Authgear, "none": None });
 words!(Protocol { "http1": Http1, "http2": Http2, "auto": Auto });
+
+/// How the log names the sender of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Naming {
+    KeyedHash,
+    None,
+    Subject,
+}
 
 /// Which paths a route lets pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -104,6 +104,11 @@ impl ServerSettings {
         policies.map(|policy| policy.issuer().as_ref())
     }
 
+    /// The URL of the protected resource, if it is configured.
+    pub(crate) fn resource(&self) -> Option<&str> {
+        Some(self.metadata.as_ref()?.resource())
+    }
+
     /// The response to a request for the protected resource metadata, like [`Gate::published`].
     ///
     /// [`Gate::published`]: crate::Gate::published

@@ -63,6 +63,7 @@ impl Admin {
             "/livez" => json(StatusCode::OK, &json!({ "live": true })),
             "/metrics" => self.metrics(),
             "/readyz" => self.readiness(),
+            path if path.starts_with(REQUESTS) => self.requests(path),
             _ => json(StatusCode::NOT_FOUND, &json!({ "error": NOT_FOUND })),
         }
     }
@@ -124,6 +125,25 @@ impl Admin {
         json(StatusCode::OK, &json!({ "issuers": states }))
     }
 
+    /// The lines of the log about the requests with this id; none if no such request is known.
+    fn requests(&self, path: &str) -> Response<String> {
+        let id = path.strip_prefix(REQUESTS).unwrap_or_default();
+        let lines = self.metrics.log().recent().find(id);
+        let fields = |mut line: Value| match line.get_mut("timestamp").map(Value::take) {
+            Some(time) => {
+                let mut fields = line.get_mut("fields").map(Value::take).unwrap_or_default();
+                if let Some(fields) = fields.as_object_mut() {
+                    fields.remove("message");
+                    fields.insert("timestamp".to_owned(), time);
+                }
+                fields
+            }
+            None => line,
+        };
+        let requests: Vec<_> = lines.into_iter().map(fields).collect();
+        json(StatusCode::OK, &json!({ "requests": requests }))
+    }
+
     fn metrics(&self) -> Response<String> {
         let Ok(text) = self.metrics.encode() else {
             let error = json!({ "error": "internal" });
@@ -180,6 +200,9 @@ fn answer(status: StatusCode, content_type: &'static str, body: String) -> Respo
 
 /// The codes of this listener's error answers.
 pub const ERRORS: [&str; 3] = [ORIGIN_REFUSED, NOT_FOUND, READ_ONLY];
+
+/// The path of a request, before its id.
+const REQUESTS: &str = "/requests/";
 
 const NOT_FOUND: &str = "not_found";
 const ORIGIN_REFUSED: &str = "admin_origin";

@@ -12,6 +12,7 @@ use bearward_gate::host::is_host;
 use bearward_gate::original::{Original, is_grpc};
 use bearward_gate::peer::{Peer, TrustedPeers};
 use bearward_gate::publication::Published;
+use bearward_gate::target::shown;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use tonic::Response;
@@ -58,17 +59,26 @@ impl ExtAuthz {
         response
     }
 
+    /// The original request and its path, as far as they are known without a decision.
+    pub(crate) fn read(&self, peer: Peer, question: &CheckRequest) -> (Request, Box<str>) {
+        let read = self.original(peer, question);
+        let path = read.as_ref().map(|read| shown(read.target));
+        (begin(peer, read.as_ref()), path.unwrap_or_default())
+    }
+
+    /// The original request, if a trusted peer describes one.
+    fn original<'q>(&self, peer: Peer, question: &'q CheckRequest) -> Option<OriginalRequest<'q>> {
+        let is_trusted = self.trusted.contains(peer);
+        is_trusted
+            .then(|| OriginalRequest::read(question))
+            .flatten()
+    }
+
     /// Answers a question, and returns what to report.
     pub(crate) async fn decide(&self, peer: Peer, question: &CheckRequest) -> Answered {
         let is_trusted = self.trusted.contains(peer);
-        let read = is_trusted
-            .then(|| OriginalRequest::read(question))
-            .flatten();
-        let sent = read
-            .as_ref()
-            .and_then(|read| only(&read.headers, &request_id::PASSED_ON));
-        let method = read.as_ref().map_or(&Method::POST, |read| &read.method);
-        let request = Request::new(RequestId::sent_or_new(sent), method, peer);
+        let read = self.original(peer, question);
+        let request = begin(peer, read.as_ref());
         let (mut response, decision) = match &read {
             None if !is_trusted => {
                 refuse(Refusal::plain(None, Reason::UntrustedPeer), Body::Problem)
@@ -99,6 +109,13 @@ impl ExtAuthz {
             Decision::Refuse(refusal) => refuse(*refusal, Body::Problem),
         }
     }
+}
+
+/// The question, with the id that Envoy sent.
+fn begin(peer: Peer, read: Option<&OriginalRequest<'_>>) -> Request {
+    let sent = read.and_then(|read| only(&read.headers, &request_id::PASSED_ON));
+    let method = read.map_or(&Method::POST, |read| &read.method);
+    Request::new(RequestId::sent_or_new(sent), method, peer)
 }
 
 /// An answer, and what to report.

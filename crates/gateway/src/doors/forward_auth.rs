@@ -21,6 +21,7 @@ use bearward_gate::gate::Gate;
 use bearward_gate::original::Original;
 pub use bearward_gate::peer::{Peer, TrustedPeers};
 use bearward_gate::publication::Published;
+use bearward_gate::target::shown;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
@@ -67,13 +68,31 @@ impl ForwardAuth {
         response
     }
 
+    /// The original request and its path, as far as they are known without a decision.
+    pub(crate) fn read(&self, peer: Peer, head: RequestHead<'_>) -> (Request, Box<str>) {
+        let trusted = dialect(head).filter(|_| self.trusted.contains(peer));
+        let mut request = self.begin(peer, head);
+        let original = trusted.and_then(|dialect| dialect.read(head).ok());
+        let path = original.map_or_else(Box::default, |original| {
+            let original = original.original();
+            request.method = known(original.method);
+            shown(original.target)
+        });
+        (request, path)
+    }
+
+    /// The question, with the id that a trusted proxy sent.
+    fn begin(&self, peer: Peer, head: RequestHead<'_>) -> Request {
+        let trusted = dialect(head).filter(|_| self.trusted.contains(peer));
+        let sent = trusted.and_then(|dialect| only(head.headers, &dialect.request_id));
+        Request::new(RequestId::sent_or_new(sent), head.method, peer)
+    }
+
     /// The same, with the decision next to the response.
     pub(crate) async fn decide(&self, peer: Peer, head: RequestHead<'_>) -> Answered {
-        let path = head.uri.path();
-        let dialect = DIALECTS.iter().find(|dialect| dialect.is_at(path));
+        let dialect = dialect(head);
         let trusted = dialect.filter(|_| self.trusted.contains(peer));
-        let sent = trusted.and_then(|dialect| only(head.headers, &dialect.request_id));
-        let mut request = Request::new(RequestId::sent_or_new(sent), head.method, peer);
+        let mut request = self.begin(peer, head);
         let (mut response, decision) = self.decide_for(dialect, head, &mut request).await;
         let field = decision.as_ref().map(|decision| match decision {
             Decision::Admit(_) => request_id::PASSED_ON,
@@ -132,6 +151,12 @@ impl ForwardAuth {
             Err(refusal) => refuse(*refusal, dialect.statuses),
         }
     }
+}
+
+/// The dialect of the endpoint that is asked.
+fn dialect(head: RequestHead<'_>) -> Option<&'static Dialect> {
+    let path = head.uri.path();
+    DIALECTS.iter().find(|dialect| dialect.is_at(path))
 }
 
 /// An answer, and what to report if there was a question.

@@ -140,7 +140,7 @@ impl Proxy {
         };
         let observer = &self.settings.observer;
         let begun = observer.begin(Door::Proxy, request.method(), parent);
-        let mut exchange: Exchange = begun.exchange(inbound.request(&request));
+        let mut exchange: Exchange = begun.exchange(inbound.request(&request), request.uri());
         let mut request = request.map(Unread::new);
         let passed = self.pass(&inbound, &mut request, &mut exchange).await;
         let (kind, active) = (inbound.kind, inbound.active.take());

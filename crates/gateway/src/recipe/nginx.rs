@@ -28,10 +28,8 @@ Every location in front of the application has everything that `location /` has:
         &checks,
     );
     let upstream = upstream(application);
-    let (origins, exposed) = match recipe.has_origins {
-        true => (ORIGINS, EXPOSED),
-        false => ("", ""),
-    };
+    let of_origins = recipe.has_origins.then_some((ORIGINS, EXPOSED));
+    let (origins, exposed) = of_origins.unwrap_or_default();
     let protected = protected(application, &recipe.names, origins);
     let asking = asking(&recipe.bearward);
     let metadata = fragment(recipe.metadata.as_ref(), |metadata| {

@@ -1,6 +1,7 @@
 //! The access log: which requests get a line, and the text of that line, with the reason and never the
 //! token. Two fields contain something that the sender chose, in a form that is printable ASCII: the path
-//! without its query, and the id, if a trusted proxy sent it.
+//! without its query, and the id, if a trusted proxy sent it. Who sent the request is written only if the
+//! operator asks for it, and only as a verified token says it.
 //!
 //! Lines that anyone can cause, for refusals and cut connections, are limited: a flood of them would
 //! fill the disk and hide what matters. The log reports how many lines were left out, and the metrics
@@ -8,16 +9,21 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use arc_swap::ArcSwap;
 use bearward_gate::peer::Peer;
 use prometheus_client::metrics::counter::Counter;
 use tracing::Level;
 
 use crate::lock::lock;
+use crate::record::identity::LoggedIdentity;
+use crate::record::line_limit::Limit;
 use crate::record::log::{Line, LogFormat, LogQueue};
-use crate::record::request::{ADMITTED, End, Record};
+use crate::record::recent::Recent;
+use crate::record::request::{ADMITTED, End, METADATA, Record};
 
 /// Writes lines, up to a limit.
 #[derive(Debug, Default)]
@@ -27,6 +33,27 @@ pub(crate) struct AccessLog {
     left_out: Counter,
     /// The output of the log, if known.
     queue: OnceLock<LogQueue>,
+    settings: ArcSwap<LogSettings>,
+    /// How many admitted requests there were, for the choice of those that get a line.
+    admitted: AtomicU32,
+    recent: Recent,
+}
+
+/// What the access log shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    pub(crate) identity: LoggedIdentity,
+    /// Of so many admitted requests, one gets a line; zero for none.
+    pub(crate) admitted_one_in: u32,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self {
+            identity: LoggedIdentity::None,
+            admitted_one_in: 1,
+        }
+    }
 }
 
 impl AccessLog {
@@ -45,22 +72,43 @@ impl AccessLog {
         self.queue.get().map_or(0, LogQueue::dropped)
     }
 
+    /// Puts other settings in force.
+    pub(crate) fn set(&self, settings: LogSettings) {
+        self.settings.store(settings.into());
+    }
+
+    /// The requests that were refused lately, or failed.
+    pub(crate) const fn recent(&self) -> &Recent {
+        &self.recent
+    }
+
     /// Writes the line of a request.
     pub(crate) fn request(&self, record: &Record) {
         if record.reason != ADMITTED && !self.may_write() {
+            return;
+        }
+        let settings = self.settings.load();
+        let is_failure = record.status.is_client_error() || record.status.is_server_error();
+        if is_failure || ![ADMITTED, METADATA].contains(&record.reason) {
+            let json = record.to_line(LogFormat::Json, &settings.identity);
+            self.recent.keep(record.request.id.as_str(), json);
+        } else if !self.is_chosen(settings.admitted_one_in) {
             return;
         }
         let queue = self.queue.get();
         // Coloured output is for a person, so speed does not matter.
         if let Some(queue) = queue.filter(|queue| queue.format() != LogFormat::Coloured) {
             if tracing::enabled!(target: TARGET, Level::INFO) {
-                queue.push(&line(queue.format(), record));
+                queue.push(&record.to_line(queue.format(), &settings.identity));
             }
             return;
         }
         let unmet = record.unmet.as_deref();
         let requirement = unmet.and_then(|unmet| unmet.requirements.as_deref());
         let peer = peer(record);
+        let sender = settings.identity.of(record.sender.as_ref());
+        let sender = sender.as_ref();
+        let subject = sender.map(|sender| &*sender.subject);
         tracing::info!(
             target: TARGET,
             id = record.request.id.as_str(),
@@ -70,6 +118,9 @@ impl AccessLog {
             method = record.request.method,
             path = Some(&*record.path).filter(|path| !path.is_empty()),
             route = record.route.as_deref(),
+            issuer = sender.map(|sender| &*sender.issuer),
+            subject = subject.filter(|subject| !subject.is_empty()),
+            client = sender.and_then(|sender| sender.client.as_deref()),
             reason = record.reason,
             requirement,
             claim = unmet.map(|unmet| &*unmet.claim),
@@ -95,6 +146,15 @@ impl AccessLog {
         report(lock(&self.limit).flush(Instant::now()));
     }
 
+    /// Whether this admitted request gets a line.
+    fn is_chosen(&self, one_in: u32) -> bool {
+        match one_in {
+            0 => false,
+            1 => true,
+            _ => (self.admitted.fetch_add(1, Ordering::Relaxed)).is_multiple_of(one_in),
+        }
+    }
+
     fn may_write(&self) -> bool {
         let (may_write, before) = lock(&self.limit).take(Instant::now());
         report(before);
@@ -105,45 +165,52 @@ impl AccessLog {
     }
 }
 
-/// The same bytes as those of the event.
-fn line(format: LogFormat, record: &Record) -> Vec<u8> {
-    let mut line = Line::info(format, TARGET, "request");
-    line.text("id", record.request.id.as_str());
-    if let Some(trace) = &record.trace {
-        line.text("trace", trace);
-    }
-    line.text("door", record.door.as_str());
-    line.text("peer", &peer(record));
-    line.text("method", record.request.method);
-    if !record.path.is_empty() {
-        line.text("path", &record.path);
-    }
-    if let Some(route) = &record.route {
-        line.text("route", route);
-    }
-    line.text("reason", record.reason);
-    if let Some(unmet) = &record.unmet {
-        if let Some(requirement) = &unmet.requirements {
-            line.text("requirement", requirement);
+impl Record {
+    /// Its line in the access log, with its line feed: the bytes that `tracing-subscriber` writes for the same
+    /// event.
+    #[must_use]
+    pub fn to_line(&self, format: LogFormat, identity: &LoggedIdentity) -> Vec<u8> {
+        let mut line = Line::info(format, TARGET, "request");
+        line.text("id", self.request.id.as_str());
+        if let Some(trace) = &self.trace {
+            line.text("trace", trace);
         }
-        line.text("claim", &unmet.claim);
+        line.text("door", self.door.as_str());
+        line.text("peer", &peer(self));
+        line.text("method", self.request.method);
+        if !self.path.is_empty() {
+            line.text("path", &self.path);
+        }
+        if let Some(route) = &self.route {
+            line.text("route", route);
+        }
+        if let Some(sender) = identity.of(self.sender.as_ref()) {
+            sender.write(&mut line);
+        }
+        line.text("reason", self.reason);
+        if let Some(unmet) = &self.unmet {
+            if let Some(requirement) = &unmet.requirements {
+                line.text("requirement", requirement);
+            }
+            line.text("claim", &unmet.claim);
+        }
+        if let Some(shadowed) = self.shadowed {
+            line.text("shadowed", shadowed);
+        }
+        line.number("status", self.status.as_u16().into());
+        if let Some(answered_by) = self.answered_by() {
+            line.text("answered_by", answered_by);
+        }
+        if let Some(upstream) = &self.upstream {
+            line.text("upstream", upstream);
+        }
+        if let Some(end) = self.end {
+            line.truth("complete", end == End::Complete);
+        }
+        let micros = self.duration.as_micros();
+        line.number("duration_us", u64::try_from(micros).unwrap_or(u64::MAX));
+        line.finish()
     }
-    if let Some(shadowed) = record.shadowed {
-        line.text("shadowed", shadowed);
-    }
-    line.number("status", record.status.as_u16().into());
-    if let Some(answered_by) = record.answered_by() {
-        line.text("answered_by", answered_by);
-    }
-    if let Some(upstream) = &record.upstream {
-        line.text("upstream", upstream);
-    }
-    if let Some(end) = record.end {
-        line.truth("complete", end == End::Complete);
-    }
-    let micros = record.duration.as_micros();
-    line.number("duration_us", u64::try_from(micros).unwrap_or(u64::MAX));
-    line.finish()
 }
 
 /// The other end of the connection.
@@ -185,51 +252,11 @@ fn report(left_out: u64) {
 /// The target that filters match.
 const TARGET: &str = "bearward::access";
 
-/// Limits the lines per second. The caller passes the time.
-#[derive(Debug, Default)]
-struct Limit {
-    since: Option<Instant>,
-    written: u32,
-    left_out: u64,
-}
-
-impl Limit {
-    /// Whether one more may be written now, and how many were left out in earlier seconds.
-    fn take(&mut self, now: Instant) -> (bool, u64) {
-        let before = self.flush(now);
-        if self.since.is_none() {
-            self.since = Some(now);
-        }
-        if self.written < LINES {
-            self.written = self.written.saturating_add(1);
-            return (true, before);
-        }
-        self.left_out = self.left_out.saturating_add(1);
-        (false, before)
-    }
-
-    /// Starts anew once the second is over, and returns how many were left out in it.
-    fn flush(&mut self, now: Instant) -> u64 {
-        let is_over = |since: Instant| now.saturating_duration_since(since) >= SECOND;
-        if !self.since.is_some_and(is_over) {
-            return 0;
-        }
-        let left_out = self.left_out;
-        *self = Self::default();
-        left_out
-    }
-}
-
-/// Enough to see what goes on; at 200 bytes a line it is 20 KB a second.
-const LINES: u32 = 100;
-
-const SECOND: Duration = Duration::from_secs(1);
-
 #[cfg(test)]
 mod tests {
     use std::io::{self, Write};
     use std::sync::{Arc, Mutex};
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use bearward_gate::peer::Peer;
     use http::{Method, StatusCode};
@@ -238,7 +265,7 @@ mod tests {
     use tracing_subscriber::layer::SubscriberExt;
     use tracing_subscriber::{Layer, fmt, registry};
 
-    use super::{AccessLog, LINES, Limit};
+    use super::AccessLog;
     use crate::record::log::{LogFormat, LogQueue};
     use crate::record::request::{ADMITTED, Door, End, Record, Request};
     use crate::record::request_id::RequestId;
@@ -365,34 +392,5 @@ mod tests {
             duration: Duration::from_micros(12),
             ..Record::begun(Door::Proxy, Request::new(id, &Method::GET, peer))
         }
-    }
-
-    #[test]
-    fn t_dos_06_a_flood_is_cut_off_and_its_size_told() {
-        let start = Instant::now();
-        let after = |millis| start + Duration::from_millis(millis);
-        let mut limit = Limit::default();
-        for _ in 0..LINES {
-            assert_eq!(limit.take(start), (true, 0));
-        }
-        for _ in 0..7 {
-            assert_eq!(limit.take(after(999)), (false, 0));
-        }
-        assert_eq!(limit.flush(after(999)), 0);
-        // The next second: they are reported once, and lines are written again.
-        assert_eq!(limit.take(after(1000)), (true, 7));
-        assert_eq!(limit.take(after(1001)), (true, 0));
-    }
-
-    #[test]
-    fn t_dos_06_the_end_of_a_flood_is_told_without_another_line() {
-        let start = Instant::now();
-        let mut limit = Limit::default();
-        for _ in 0..=LINES {
-            limit.take(start);
-        }
-        let later = start + Duration::from_secs(60);
-        assert_eq!(limit.flush(later), 1);
-        assert_eq!(limit.flush(later), 0);
     }
 }

@@ -18,6 +18,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::record::access_log::AccessLog;
+use crate::record::audit::AuditLog;
 use crate::record::log::LogQueue;
 use crate::record::observer::Observe;
 use crate::record::request::Record;
@@ -35,6 +36,7 @@ pub struct Metrics {
     is_current: Gauge,
     loaded_at: Gauge,
     log: Arc<AccessLog>,
+    audit: Arc<AuditLog>,
 }
 
 impl Metrics {
@@ -76,13 +78,7 @@ impl Metrics {
             Unit::Seconds,
             loaded_at.clone(),
         );
-        let log = Arc::new(AccessLog::default());
-        registry.register(
-            "log_lines_left_out",
-            "Lines of refusals that were too many for the access log",
-            log.left_out().clone(),
-        );
-        registry.register_collector(Box::new(DroppedLines(Arc::clone(&log))));
+        let (log, audit) = register_logs(&mut registry);
         registry.register_collector(collector);
         // Series that exist from the start, so that a rate includes their first event.
         for outcome in [Reload::Applied, Reload::Refused] {
@@ -98,6 +94,7 @@ impl Metrics {
             is_current,
             loaded_at,
             log,
+            audit,
         };
         metrics.loaded();
         metrics
@@ -107,6 +104,17 @@ impl Metrics {
     /// that the queue drops.
     pub fn write_log_to(&self, queue: LogQueue) {
         self.log.write_to(queue);
+    }
+
+    /// The audit log.
+    #[must_use]
+    pub const fn audit(&self) -> &Arc<AuditLog> {
+        &self.audit
+    }
+
+    /// The access log.
+    pub(crate) const fn log(&self) -> &Arc<AccessLog> {
+        &self.log
     }
 
     /// Counts a reload.
@@ -146,10 +154,26 @@ impl Metrics {
     }
 }
 
+/// The logs, with the number of lines that they do not have.
+fn register_logs(registry: &mut Registry) -> (Arc<AccessLog>, Arc<AuditLog>) {
+    let (log, audit) = <(Arc<AccessLog>, Arc<AuditLog>)>::default();
+    registry.register(
+        "log_lines_left_out",
+        "Lines of refusals that were too many for the access log",
+        log.left_out().clone(),
+    );
+    registry.register_collector(Box::new(LostLines {
+        log: Arc::clone(&log),
+        audit: Arc::clone(&audit),
+    }));
+    (log, audit)
+}
+
 impl Observe for Metrics {
     /// Writes a request into the access log, and counts it.
     fn ended(&self, record: &Record) {
         self.log.request(record);
+        self.audit.decided(record);
         let route = record.route.clone().unwrap_or_else(|| NO_ROUTE.into());
         let labels = RequestLabels {
             door: record.door.as_str(),
@@ -218,18 +242,32 @@ struct RouteLabels {
 /// The only label of a metric, and its value.
 type Label = [(&'static str, &'static str); 1];
 
-/// The lines of the log that were dropped.
+/// The lines of both logs that were lost.
 #[derive(Debug)]
-struct DroppedLines(Arc<AccessLog>);
+struct LostLines {
+    log: Arc<AccessLog>,
+    audit: Arc<AuditLog>,
+}
 
-impl Collector for DroppedLines {
+impl Collector for LostLines {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let help =
-            "Lines of the log that were dropped because its reader stalled or writing failed";
-        let dropped = ConstCounter::new(self.0.dropped());
-        let kind = dropped.metric_type();
-        let family = encoder.encode_descriptor("log_lines_dropped", help, None, kind)?;
-        dropped.encode(family)
+        for (name, help, lost) in [
+            (
+                "log_lines_dropped",
+                "Lines of the log that were dropped because its reader stalled or writing failed",
+                self.log.dropped(),
+            ),
+            (
+                "audit_lines_lost",
+                "Decisions that the audit log does not have: writing failed, or too many unknown senders were refused",
+                self.audit.lost(),
+            ),
+        ] {
+            let lost = ConstCounter::new(lost);
+            let family = encoder.encode_descriptor(name, help, None, lost.metric_type())?;
+            lost.encode(family)?;
+        }
+        Ok(())
     }
 }
 

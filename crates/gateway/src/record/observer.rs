@@ -5,10 +5,11 @@ use std::time::Instant;
 use std::{fmt, mem};
 
 use bearward_gate::decision::{Admission, Decision, Reason, Refusal};
-use http::{HeaderMap, Method, StatusCode};
+use bearward_gate::target::shown;
+use http::{HeaderMap, Method, StatusCode, Uri};
 
 use super::interruption::Interruption;
-use super::request::{Door, End, Record, Request};
+use super::request::{Door, End, Record, Request, Verdict};
 use super::request_id::{self, RequestId};
 use super::telemetry::{Telemetry, Trace, TraceParent};
 
@@ -78,16 +79,26 @@ pub(crate) struct Begun<'o> {
     trace: Trace,
 }
 
-impl Begun<'_> {
+impl<'o> Begun<'o> {
     /// Reports the decision, for a door that only decides.
     pub(crate) fn end(mut self, request: Request, decision: &Decision) {
         let mut record = Record::decided(self.door, request, decision, self.started.elapsed());
         report(self.sink, &mut self.trace, &mut record);
     }
 
+    /// The same, also if nobody waits for the decision any more: a question that is dropped, since the proxy
+    /// gave it up, is reported as what `read` makes of it.
+    pub(crate) const fn or_gone<R: Fn() -> (Request, Box<str>)>(self, read: R) -> Pending<'o, R> {
+        Pending {
+            begun: Some(self),
+            read,
+        }
+    }
+
     /// A request that goes on after the decision.
-    pub(crate) fn exchange<H: Default>(self, request: Request) -> Exchange<H> {
+    pub(crate) fn exchange<H: Default>(self, request: Request, target: &Uri) -> Exchange<H> {
         Exchange {
+            target: target.clone(),
             record: Record {
                 end: Some(End::Aborted),
                 ..Record::begun(self.door, request)
@@ -100,6 +111,41 @@ impl Begun<'_> {
     }
 }
 
+/// A question that a door is deciding.
+pub(crate) struct Pending<'o, R: Fn() -> (Request, Box<str>)> {
+    begun: Option<Begun<'o>>,
+    read: R,
+}
+
+impl<R: Fn() -> (Request, Box<str>)> Pending<'_, R> {
+    /// Reports the decision.
+    pub(crate) fn end(mut self, request: Request, decision: &Decision) {
+        if let Some(begun) = self.begun.take() {
+            begun.end(request, decision);
+        }
+    }
+
+    /// Reports nothing: it was no question.
+    pub(crate) fn ignore(mut self) {
+        self.begun = None;
+    }
+}
+
+impl<R: Fn() -> (Request, Box<str>)> Drop for Pending<'_, R> {
+    fn drop(&mut self) {
+        let Some(mut begun) = self.begun.take() else {
+            return;
+        };
+        let (request, path) = (self.read)();
+        let mut record = Record {
+            path,
+            duration: begun.started.elapsed(),
+            ..Record::begun(begun.door, request)
+        };
+        report(begun.sink, &mut begun.trace, &mut record);
+    }
+}
+
 /// A request in progress. Dropping it reports it, however it ended.
 #[derive(Debug)]
 pub(crate) struct Exchange<H: Default> {
@@ -107,6 +153,8 @@ pub(crate) struct Exchange<H: Default> {
     started: Instant,
     sink: Arc<dyn Observe>,
     trace: Trace,
+    /// What it asks for, in case it ends before its path is read.
+    target: Uri,
     /// What the request holds until it ends.
     holds: H,
 }
@@ -127,6 +175,8 @@ impl<H: Default> Exchange<H> {
         self.record.route = Some(Arc::clone(&admission.route.name));
         self.record.shadowed = admission.shadowed.as_ref().map(Reason::code);
         self.record.path = mem::take(&mut admission.path);
+        self.record.sender = admission.sender.take();
+        self.record.verdict = Some(Verdict::Admitted);
     }
 
     /// The gate refused the request.
@@ -135,6 +185,8 @@ impl<H: Default> Exchange<H> {
         self.record.route = route.map(|route| Arc::clone(&route.name));
         self.record.path = mem::take(&mut refusal.path);
         self.record.unmet = refusal.unmet.take();
+        self.record.sender = refusal.sender.take();
+        self.record.verdict = Some(Verdict::Refused);
     }
 
     /// The gateway answers with its metadata, at this path.
@@ -173,6 +225,9 @@ impl<H: Default> Drop for Exchange<H> {
     fn drop(&mut self) {
         self.leave();
         self.record.duration = self.started.elapsed();
+        if self.record.path.is_empty() {
+            self.record.path = shown(self.target.path());
+        }
         report(&self.sink, &mut self.trace, &mut self.record);
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bearward::Principal;
 use bearward_gate::decision::{Decision, Unmet};
 use bearward_gate::peer::Peer;
 use http::{Method, StatusCode};
@@ -55,6 +56,10 @@ pub struct Record {
     pub path: Box<str>,
     /// The id of its trace, if it is recorded.
     pub trace: Option<Box<str>>,
+    /// What was decided, if anything was.
+    pub verdict: Option<Verdict>,
+    /// Who sent it, as a verified token says, also if the request was then refused.
+    pub sender: Option<Principal>,
     /// The requirement that the sender does not meet, if that is the reason.
     pub unmet: Option<Box<Unmet>>,
     /// The name of its route, if it matched one.
@@ -82,6 +87,8 @@ impl Record {
             door,
             path: Box::default(),
             trace: None,
+            verdict: None,
+            sender: None,
             unmet: None,
             route: None,
             reason: Interruption::ClientGone.code(),
@@ -111,14 +118,24 @@ impl Record {
                 refusal.status,
             ),
         };
-        let (path, unmet) = match decision {
-            Decision::Admit(admission) => (admission.path.clone(), None),
-            Decision::Publish(published) => ((*published.path).into(), None),
-            Decision::Refuse(refusal) => (refusal.path.clone(), refusal.unmet.clone()),
+        let (path, sender, unmet) = match decision {
+            Decision::Admit(admission) => (admission.path.clone(), admission.sender.clone(), None),
+            Decision::Publish(published) => ((*published.path).into(), None, None),
+            Decision::Refuse(refusal) => {
+                let unmet = refusal.unmet.clone();
+                (refusal.path.clone(), refusal.sender.clone(), unmet)
+            }
+        };
+        let verdict = match decision {
+            Decision::Admit(_) => Some(Verdict::Admitted),
+            Decision::Publish(_) => None,
+            Decision::Refuse(_) => Some(Verdict::Refused),
         };
         Self {
             route: route.map(|route| Arc::clone(&route.name)),
             path,
+            verdict,
+            sender,
             unmet,
             reason,
             shadowed,
@@ -140,6 +157,25 @@ impl Record {
             true => "application",
             false => "gateway",
         })
+    }
+}
+
+/// What the gate decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// The request may pass, whatever became of it afterwards.
+    Admitted,
+    /// It may not.
+    Refused,
+}
+
+impl Verdict {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Admitted => ADMITTED,
+            Self::Refused => "refused",
+        }
     }
 }
 

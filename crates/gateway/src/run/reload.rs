@@ -14,8 +14,8 @@ use bearward::ResourceServer;
 use tokio::sync::{Mutex, mpsc};
 
 use crate::config::{
-    self, Config, Contents, FileKind, FileRead, Listen, Mistakes, Surroundings, TelemetrySettings,
-    UpstreamSettings,
+    self, AuditSettings, Config, Contents, FileKind, FileRead, Listen, Mistakes, Surroundings,
+    TelemetrySettings, UpstreamSettings,
 };
 use crate::doors::in_force::{Current, InForce};
 use crate::doors::proxy::{SharedMost, TlsError, Upstreams};
@@ -48,6 +48,7 @@ struct Inner {
 struct Started {
     listen: Listen,
     telemetry: Option<TelemetrySettings>,
+    audit: Option<AuditSettings>,
 }
 
 impl Started {
@@ -56,6 +57,10 @@ impl Started {
         let is_new = config.telemetry != before.telemetry;
         if is_new && config.telemetry != self.telemetry {
             tracing::warn!("telemetry settings changed; restart to apply them");
+        }
+        let is_new = config.audit != before.audit;
+        if is_new && config.audit != self.audit {
+            tracing::warn!("audit settings changed; restart to apply them");
         }
         let is_same = |listen| config.listen.is_same_at_a_start(listen);
         if !is_same(&before.listen) && !is_same(&self.listen) {
@@ -81,6 +86,7 @@ impl Reloader {
             started: Started {
                 listen: config.listen.clone(),
                 telemetry: config.telemetry.clone(),
+                audit: config.audit.clone(),
             },
             current: Mutex::new(config),
             away: Away::new(),
@@ -120,6 +126,11 @@ impl Reloader {
         if let Some(most) = most {
             most.replace(shares.most);
         }
+        self.0.metrics.log().set(config.log.clone());
+        self.0
+            .metrics
+            .audit()
+            .set_resource(config.server.resource());
         in_force.replace(config.in_force(server).upstreams(upstreams));
         for certificate in renewed {
             certificate.present();

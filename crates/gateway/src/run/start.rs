@@ -6,6 +6,7 @@
 
 use std::future::Future;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +16,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::config::{
-    Address, Config, Listen, ListenerKind, ProxySettings, TelemetrySettings, TlsSettingsError,
-    UpstreamSettings,
+    Address, AuditSettings, Config, Listen, ListenerKind, ProxySettings, TelemetrySettings,
+    TlsSettingsError, UpstreamSettings,
 };
 use crate::doors::admin::Admin;
 use crate::doors::ext_authz::{self, ExtAuthz};
@@ -60,6 +61,7 @@ impl Gateway {
         let first = config.in_force(config.resource_server()?);
         let current = Current::new(first.upstreams(upstreams(&config.upstreams, shares)?));
         let metrics = Arc::new(Metrics::new(current.clone()));
+        start_logs(&config, &metrics)?;
         let (listen, telemetry) = (&config.listen, telemetry(config.telemetry.as_ref())?);
         let mut certificates = Certificates::default();
         let admin = bind(listen, ListenerKind::Admin, HTTP1, &mut certificates).await?;
@@ -193,6 +195,10 @@ impl Gateway {
             }
         };
         metrics.flush();
+        let audit = Arc::clone(metrics.audit());
+        let flushed = tokio::task::spawn_blocking(move || audit.flush(ADMIN_GRACE));
+        // A panic in this task has already been logged.
+        let _ = flushed.await;
         // The time limit holds even if one of these hangs.
         tokio::select! {
             ((), ()) = async { tokio::join!(rest, telemetry.stop()) } => {}
@@ -200,6 +206,20 @@ impl Gateway {
         }
         tracing::info!("stopped");
     }
+}
+
+/// Has the logs show what is configured, and opens the file of the audit log.
+fn start_logs(config: &Config, metrics: &Metrics) -> Result<(), StartError> {
+    metrics.log().set(config.log.clone());
+    metrics.audit().set_resource(config.server.resource());
+    let Some(AuditSettings::File(path)) = &config.audit else {
+        return Ok(());
+    };
+    let opened = metrics.audit().open(path);
+    opened.map_err(|error| StartError::Audit {
+        path: path.clone(),
+        error,
+    })
 }
 
 /// Resolves when the sender is gone.
@@ -248,6 +268,14 @@ fn observer(metrics: &Arc<Metrics>, telemetry: &Telemetry) -> Observer {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
+    /// The file of the audit log cannot be opened.
+    #[error("cannot write the audit log to {}: {error}", path.display())]
+    Audit {
+        /// The file.
+        path: PathBuf,
+        /// The error.
+        error: io::Error,
+    },
     /// The resource server cannot be set up.
     #[error(transparent)]
     Build(#[from] BuildError),

@@ -81,6 +81,7 @@ impl UnaryService<CheckRequest> for Check {
             // The trace is that of Envoy's own call: any other caller is refused.
             let parent = TraceParent::Proxy(request.metadata().as_ref());
             let begun = observer.begin(Door::ExtAuthz, &Method::POST, parent);
+            let begun = begun.or_gone(|| door.read(peer, request.get_ref()));
             let answered = door.decide(peer, request.get_ref()).await;
             begun.end(answered.request, &answered.decision);
             Ok(Response::new(answered.response))

@@ -45,9 +45,11 @@ impl Served {
         // All peers except the configured proxies are refused.
         let parent = TraceParent::Proxy(&head.headers);
         let begun = self.observer.begin(Door::ForwardAuth, &head.method, parent);
+        let begun = begun.or_gone(|| self.door.read(peer, RequestHead::from(&head)));
         let answered = self.door.decide(peer, RequestHead::from(&head)).await;
-        if let Some(decision) = &answered.decision {
-            begun.end(answered.request, decision);
+        match &answered.decision {
+            Some(decision) => begun.end(answered.request, decision),
+            None => begun.ignore(),
         }
         answered.response.map(|body| match body {
             Cow::Borrowed(body) => Full::new(Bytes::from_static(body.as_bytes())),

@@ -61,6 +61,12 @@ impl Line {
         };
     }
 
+    /// A value that stands in the line as it is, which is JSON.
+    pub(crate) fn json(&mut self, name: &str, value: &serde_json::Value) {
+        self.name(name);
+        let _ = write!(self.bytes, "{value}");
+    }
+
     pub(crate) fn number(&mut self, name: &str, value: u64) {
         self.name(name);
         let _ = write!(self.bytes, "{value}");
