@@ -52,7 +52,7 @@ pub(crate) struct Explain {
     #[arg(value_name = "TOKEN|-", required_unless_present_any = ["url", "id"])]
     token: Option<OsString>,
     /// The URL of a request to the gateway, or only its path
-    #[arg(long, value_name = "URL", help_heading = "Request")]
+    #[arg(long, value_name = "URL", help_heading = "Request", group = "request")]
     #[arg(conflicts_with_all = [
         "issuer", "audiences", "jwks", "secret", "ca", "proxy", "internal_origin", "algorithms", "profile",
         "tokens", "subject_claim", "leeway",
@@ -64,10 +64,15 @@ pub(crate) struct Explain {
     method: Method,
     /// The configuration of the gateway
     #[arg(long, value_name = "FILE", help_heading = "Request")]
-    #[arg(default_value = "bearward.toml")]
+    #[arg(requires = "request", default_value = "bearward.toml")]
     config: PathBuf,
     /// The id of a request that was refused or failed, from `X-Bearward-Request-Id`, a log or a trace: asks the running gateway
-    #[arg(long, value_name = "ID", help_heading = "Request that is over")]
+    #[arg(
+        long,
+        value_name = "ID",
+        help_heading = "Request that is over",
+        group = "request"
+    )]
     #[arg(conflicts_with_all = ["url", "token", "issuer", "audiences"])]
     id: Option<String>,
     /// Where the gateway's admin listener is [default: that of --config]

@@ -110,9 +110,12 @@ fn the_program_takes_the_arguments_it_is_started_with() {
             .map(|argument| argument.replace(there, "no/such.toml"));
         let ended = program::run(program::command(gone));
         assert_eq!(ended.code, Some(2), "{ended:?}");
+        // The program that collects the log reads JSON.
+        let line: serde_json::Value = serde_json::from_str(&ended.stderr).expect("one line");
+        let message = line["fields"]["message"].as_str().expect("text");
         assert!(
-            ended.stderr.starts_with("error: no/such.toml: "),
-            "{arguments:?}: {ended:?}"
+            message.starts_with("no/such.toml: "),
+            "{arguments:?}: {line}"
         );
     }
 }

@@ -335,7 +335,7 @@ async fn a_request_that_was_refused_is_known_by_its_id() {
         std::net::IpAddr::from([10, 0, 0, 1]).into(),
     );
     let decision = Decision::Refuse(Box::new(Refusal::plain(None, Reason::NoRule)));
-    let record = Record::decided(Door::Proxy, request, &decision, std::time::Duration::ZERO);
+    let record = Record::decided(Door::Proxy, request, &decision, Duration::ZERO);
     let nothing = json!({ "requests": [] });
     assert_eq!(setting.json("/requests/a-1:b"), nothing);
     setting.metrics.ended(&record);
