@@ -661,27 +661,6 @@ fn identity_fields_upstreams_and_listeners_are_checked() {
         ),
         ("[protection]\nallow_credentials = true\n", "value 10:1"),
         ("[protection]\norigins = [\"*\"]\n", "value 10:12"),
-        ("[log]\nidentity = \"email\"\n", "value 10:12"),
-        ("[log]\nidentity = \"keyed-hash\"\n", "missing 10:1"),
-        (
-            "[log]\nidentity = \"keyed-hash\"\nidentity_key = \"hunter2\"\n",
-            "value 11:1",
-        ),
-        (
-            "[log]\nidentity = \"keyed-hash\"\nidentity_key = \"env:WEAK\"\n",
-            "secret_weak 11:1",
-        ),
-        (
-            "[log]\nidentity = \"keyed-hash\"\nidentity_key = \"env:NONE\"\n",
-            "file_missing 11:1",
-        ),
-        ("[audit]\n", "missing 9:1"),
-        ("[audit]\nto = \"stderr\"\n", "value 10:6"),
-        ("[audit]\nto = \"file:\"\n", "value 10:6"),
-        (
-            "[audit]\nto = \"file:no/such/folder/audit.jsonl\"\n",
-            "file_missing 10:6",
-        ),
     ] {
         assert_eq!(mistakes(&with_more(more)), [place], "{more}");
     }
@@ -2632,6 +2611,35 @@ fn a_token_in_the_query_is_warned_of() {
     let both = r#""bearer_methods_supported":["header","query"]"#;
     assert!(published(&with_more(&format!("{query}{resource}"))).contains(both));
     assert!(!published(&with_more(resource)).contains(both));
+}
+
+#[test]
+fn what_the_logs_show_is_checked() {
+    for (more, place) in [
+        ("[log]\nidentity = \"email\"\n", "value 10:12"),
+        ("[log]\nidentity = \"keyed-hash\"\n", "missing 10:1"),
+        (
+            "[log]\nidentity = \"keyed-hash\"\nidentity_key = \"hunter2\"\n",
+            "value 11:1",
+        ),
+        (
+            "[log]\nidentity = \"keyed-hash\"\nidentity_key = \"env:WEAK\"\n",
+            "secret_weak 11:1",
+        ),
+        (
+            "[log]\nidentity = \"keyed-hash\"\nidentity_key = \"env:NONE\"\n",
+            "file_missing 11:1",
+        ),
+        ("[audit]\n", "missing 9:1"),
+        ("[audit]\nto = \"stderr\"\n", "value 10:6"),
+        ("[audit]\nto = \"file:\"\n", "value 10:6"),
+        (
+            "[audit]\nto = \"file:no/such/folder/audit.jsonl\"\n",
+            "file_missing 10:6",
+        ),
+    ] {
+        assert_eq!(mistakes(&with_more(more)), [place], "{more}");
+    }
 }
 
 #[test]

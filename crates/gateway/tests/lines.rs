@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use bearward_gateway::Current;
 use bearward_gateway::decision::Decision;
+use bearward_gateway::doors::ext_authz::ExtAuthz;
+use bearward_gateway::doors::forward_auth::{ForwardAuth, TrustedPeers};
 use bearward_gateway::identity::{ClaimSource, Encoding, Identity};
 use bearward_gateway::original::Original;
 use bearward_gateway::record::identity::{HashKey, LoggedIdentity};
@@ -152,6 +154,30 @@ async fn a_verified_sender_who_is_refused_is_named_also_in_shadow_mode() {
     }
 }
 
+/// The fields of the line about the admission of a user with an actor.
+fn of_an_admission() -> [(&'static str, Value); 12] {
+    [
+        ("message", json!("decision")),
+        ("decision", json!("admitted")),
+        ("reason", json!("admitted")),
+        ("status", json!(200)),
+        ("door", json!("proxy")),
+        ("method", json!("GET")),
+        ("route", json!("all")),
+        ("issuer", json!(ISSUER)),
+        ("subject", user().claims()["sub"].clone()),
+        ("client", user().claims()["client_id"].clone()),
+        ("kind", json!("user")),
+        (
+            "act",
+            json!({
+                "iss": "https://id.example", "sub": "agent-1",
+                "act": { "client_id": "tool\\u{1b}", "act": { "act": { "sub": "4" } } },
+            }),
+        ),
+    ]
+}
+
 #[tokio::test]
 async fn the_audit_log_has_who_may_what_on_whose_behalf() {
     let (metrics, written, queue) = audited();
@@ -182,26 +208,7 @@ async fn the_audit_log_has_who_may_what_on_whose_behalf() {
         panic!("{lines:?}");
     };
     let sub = &user().claims()["sub"];
-    for (name, value) in [
-        ("message", json!("decision")),
-        ("decision", json!("admitted")),
-        ("reason", json!("admitted")),
-        ("status", json!(200)),
-        ("door", json!("proxy")),
-        ("method", json!("GET")),
-        ("route", json!("all")),
-        ("issuer", json!(ISSUER)),
-        ("subject", sub.clone()),
-        ("client", user().claims()["client_id"].clone()),
-        ("kind", json!("user")),
-        (
-            "act",
-            json!({
-                "iss": "https://id.example", "sub": "agent-1",
-                "act": { "client_id": "tool\\u{1b}", "act": { "act": { "sub": "4" } } },
-            }),
-        ),
-    ] {
+    for (name, value) in of_an_admission() {
         assert_eq!(admitted[name], value, "{name}");
     }
     assert_eq!(refused["decision"], "refused");
@@ -404,6 +411,56 @@ fn check(line: &str, allowed: &[&str]) {
     }
 }
 
+/// The three doors of one gate.
+struct Doors {
+    forward_auth: ForwardAuth,
+    ext_authz: ExtAuthz,
+    current: Current,
+}
+
+impl Doors {
+    fn new(current: Current) -> Self {
+        Self {
+            forward_auth: ForwardAuth::new(current.clone(), TrustedPeers::default()),
+            ext_authz: ExtAuthz::new(current.clone(), TrustedPeers::default()),
+            current,
+        }
+    }
+
+    /// The decision of one of them.
+    async fn decide(&self, round: usize, request: Request<()>, rng: &mut Rng) -> (Door, Decision) {
+        let (at, decision) = match round % 3 {
+            0 => {
+                let (_, ask) = DIALECTS[rng.usize(..DIALECTS.len())];
+                let question = ask(request);
+                let mut response = self.forward_auth.answer(LOOPBACK, head_of(&question)).await;
+                (
+                    Door::ForwardAuth,
+                    response.extensions_mut().remove::<Decision>(),
+                )
+            }
+            1 => {
+                let question = crate::ext_authz::question(&request);
+                let question = crate::ext_authz::as_read(&question);
+                let mut response = self.ext_authz.answer(LOOPBACK, &question).await;
+                (
+                    Door::ExtAuthz,
+                    response.extensions_mut().remove::<Decision>(),
+                )
+            }
+            _ => {
+                let target = request.uri().to_string();
+                let original = Original::new(request.method(), &target, None, request.headers());
+                (
+                    Door::Proxy,
+                    Some(self.current.load().decide(&original).await),
+                )
+            }
+        };
+        (at, decision.expect("a decision"))
+    }
+}
+
 /// The fuzz of the log: no request makes a line that is no JSON, has a member twice, or shows what the sender chose
 /// where the table does not allow it.
 #[tokio::test]
@@ -413,42 +470,12 @@ async fn t_err_01_t_err_06_t_err_08_no_request_writes_into_the_log() {
     let current = Current::new(gate([all()], subject.build().unwrap(), None));
     let (mut verified, mut rng) = (0, Rng::with_seed(17));
     let tokens = draw_tokens(&mut rng);
-    let door = bearward_gateway::doors::forward_auth::ForwardAuth::new(
-        current.clone(),
-        Default::default(),
-    );
-    let envoy =
-        bearward_gateway::doors::ext_authz::ExtAuthz::new(current.clone(), Default::default());
+    let doors = Doors::new(current);
     for round in 0..FUZZ {
         let request = draw(&mut rng, &tokens);
         let sent = request.headers().get("x-request-id");
         let asked = Asked::new(RequestId::sent_or_new(sent), request.method(), LOOPBACK);
-        let (at, decision) = match round % 3 {
-            0 => {
-                let (_, ask) = DIALECTS[rng.usize(..DIALECTS.len())];
-                let question = ask(request);
-                let mut response = door.answer(LOOPBACK, head_of(&question)).await;
-                (
-                    Door::ForwardAuth,
-                    response.extensions_mut().remove::<Decision>(),
-                )
-            }
-            1 => {
-                let question = crate::ext_authz::question(&request);
-                let question = crate::ext_authz::as_read(&question);
-                let mut response = envoy.answer(LOOPBACK, &question).await;
-                (
-                    Door::ExtAuthz,
-                    response.extensions_mut().remove::<Decision>(),
-                )
-            }
-            _ => {
-                let target = request.uri().to_string();
-                let original = Original::new(request.method(), &target, None, request.headers());
-                (Door::Proxy, Some(current.load().decide(&original).await))
-            }
-        };
-        let decision = decision.expect("a decision");
+        let (at, decision) = doors.decide(round, request, &mut rng).await;
         let record = Record::decided(at, asked, &decision, Duration::ZERO);
         verified += usize::from(record.sender.is_some());
         for (identity, allowed) in [
