@@ -18,6 +18,7 @@ mod forward_auth;
 mod lines;
 mod log;
 mod matrix;
+mod one_line;
 mod possible;
 mod proxy;
 mod publication;
