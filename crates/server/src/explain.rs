@@ -12,11 +12,11 @@ mod asked;
 mod check;
 mod checks;
 mod claims;
+mod diagnosis;
 mod header;
 mod key;
 mod members;
 mod probe;
-mod recognise;
 mod report;
 pub mod text;
 pub mod time;
@@ -28,8 +28,9 @@ use bearward_core::vouch::vouch;
 use bearward_core::{JwkSet, Principal};
 
 pub use self::anatomy::Anatomy;
-pub use self::asked::{Asked, Keys};
+pub use self::asked::{Asked, Keys, NearSecret};
 pub use self::check::{Check, Verdict};
+pub use self::diagnosis::Diagnosis;
 pub use self::report::{Decision, Meaning, Report};
 
 /// The pipeline for a token without a request: there is no evidence for the key of a bound token.

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use bearward::explain::{Anatomy, Asked, Keys, Report};
+use bearward::explain::{Anatomy, Asked, Keys, Meaning, Report};
 use bearward_core::credentials::Credentials;
 use bearward_core::{JwkSet, RequestHead, Sources};
 use bearward_gateway::config::Config;
@@ -17,6 +17,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method};
 
 use super::keys_or_why;
+use crate::reasons::Explanation;
 use crate::rules::Clock;
 use crate::{Exit, Failure, keys, running, serve};
 
@@ -127,6 +128,16 @@ impl Explained {
             token,
             outcome,
         })
+    }
+
+    /// What is wrong and what to do: as diagnosed if the token is refused for this `reason`, or else in general.
+    fn meaning<'e>(&'e self, reason: Option<&'e Explanation>) -> Option<Meaning<'e>> {
+        let general = reason.map(Explanation::meaning);
+        let report = self.token.as_ref();
+        match report.filter(|report| report.code() == reason.map(|reason| reason.code)) {
+            Some(report) => report.meaning(general),
+            None => general,
+        }
     }
 
     pub(super) const fn exit(&self) -> Exit {

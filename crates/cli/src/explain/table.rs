@@ -3,24 +3,24 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use bearward::explain::{Check, Decision, Report, Verdict, text};
+use bearward::explain::{Check, Decision, Meaning, Report, Verdict, text};
 
 use super::explanation;
 use crate::reasons::Explanation;
 
-/// Writes the report. If the text is no JWT but its kind is known, writes only that.
+/// Writes the report: the verdict, why, what to do, then the checks. If the text is no JWT but its kind is
+/// known, the checks add nothing.
 pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     write_decision(report, out)?;
-    for hint in &report.hints {
-        write_labelled("hint", hint, out)?;
-    }
-    if let Some(reason) = explanation(report) {
-        if !report.is_named {
-            write_meaning(&reason, out)?;
-        }
+    let reason = explanation(report);
+    write_meaning(
+        report.meaning(reason.as_ref().map(Explanation::meaning)),
+        out,
+    )?;
+    write_remarks(report, out)?;
+    if let Some(reason) = reason {
         write_labelled("more", &reason.anchor(), out)?;
     }
-    write_other_failures(report, out)?;
     if report.is_named {
         return Ok(());
     }
@@ -28,13 +28,31 @@ pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     write_checks(&report.checks, out)
 }
 
-pub(super) fn write_meaning(reason: &Explanation, out: &mut impl Write) -> io::Result<()> {
-    write_labelled("means", &reason.means, out)?;
-    write_labelled("remedy", &reason.remedy, out)
+pub(super) fn write_meaning(meaning: Option<Meaning<'_>>, out: &mut impl Write) -> io::Result<()> {
+    let Some(meaning) = meaning else {
+        return Ok(());
+    };
+    write_labelled("why", meaning.means, out)?;
+    write_labelled("remedy", meaning.remedy, out)
+}
+
+/// Writes what a report says in addition to its verdict and its checks.
+pub(super) fn write_remarks(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    for check in &report.recipient {
+        let pair = format!("expected {}, found {}", check.expected, check.found);
+        write_labelled(check.name, &pair, out)?;
+    }
+    for hint in &report.hints {
+        write_labelled("hint", hint, out)?;
+    }
+    if let Some(note) = report.note() {
+        write_labelled("note", note, out)?;
+    }
+    write_other_failures(report, out)
 }
 
 /// Writes the further reasons to refuse the token, if there are any.
-pub(super) fn write_other_failures(report: &Report, out: &mut impl Write) -> io::Result<()> {
+fn write_other_failures(report: &Report, out: &mut impl Write) -> io::Result<()> {
     match report.other_failures().as_slice() {
         [] => Ok(()),
         others => {

@@ -10,16 +10,21 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::anatomy::Anatomy;
 use super::asked::{Asked, Keys};
 use super::check::{Check, Verdict};
-use super::{checks, recognise, verify};
+use super::diagnosis::{self, Diagnosed, Diagnosis};
+use super::{checks, verify};
 
 /// The report about a token.
 #[non_exhaustive]
 pub struct Report {
-    /// Every check, in the order in which a reader takes a token apart.
+    /// Every check, in the order of decision.
     pub checks: Vec<Check>,
     /// The outcome for the token.
     pub decision: Decision,
-    /// The kind that we recognised or a near miss, in sentences.
+    /// What is wrong with this token in particular, if more can be said than the reason means in general.
+    pub diagnosis: Option<Diagnosis>,
+    /// Issuer and audience next to each other, if one of them fails; at Microsoft Entra, also the tenant.
+    pub recipient: Vec<Check>,
+    /// Further remarks, in sentences.
     pub hints: Vec<String>,
     /// It is no JWT at all but of a kind we recognise, so its checks add nothing.
     pub is_named: bool,
@@ -31,14 +36,38 @@ impl Report {
     pub fn new(anatomy: &Anatomy<'_>, asked: &Asked) -> Self {
         let checks = checks::all(anatomy, asked);
         let decision = Decision::new(anatomy, asked, &checks);
-        let hints = recognise::hints(anatomy, asked);
-        let is_named = matches!(decision, Decision::Refused("not_compact_jws"))
-            && recognise::is_named(anatomy);
+        let diagnosed = Diagnosed::of(anatomy, asked, &checks, &decision);
+        let is_named = matches!(
+            decision,
+            Decision::Refused("not_compact_jws" | "jwe_not_supported")
+        ) && diagnosis::by_shape(anatomy).is_some();
         Self {
             checks,
             decision,
-            hints,
+            diagnosis: diagnosed.diagnosis,
+            recipient: diagnosed.recipient,
+            hints: diagnosed.hints,
             is_named,
+        }
+    }
+
+    /// What is wrong and what to do: as diagnosed, or else as the reason means in `general`.
+    #[must_use]
+    pub fn meaning<'r>(&'r self, general: Option<Meaning<'r>>) -> Option<Meaning<'r>> {
+        let diagnosed = self.diagnosis.as_ref();
+        let diagnosed = diagnosed.map(|diagnosis| Meaning {
+            means: &diagnosis.why,
+            remedy: &diagnosis.remedy,
+        });
+        diagnosed.or(general)
+    }
+
+    /// What a token cannot show, if it is accepted.
+    #[must_use]
+    pub const fn note(&self) -> Option<&'static str> {
+        match self.decision {
+            Decision::Accepted(_) => Some(NOT_IN_TOKENS),
+            Decision::KeysUnavailable | Decision::Refused(_) | Decision::Undecided => None,
         }
     }
 
@@ -82,9 +111,11 @@ impl Report {
         unchecked.map(|check| check.name).collect()
     }
 
-    /// The report as a JSON object, with the meaning of its [code](Self::code).
+    /// The report as a JSON object, where the `general` meaning of its [code](Self::code) stands for a
+    /// diagnosis that it lacks.
     #[must_use]
-    pub fn to_json(&self, meaning: Option<Meaning<'_>>) -> Box<RawValue> {
+    pub fn to_json(&self, general: Option<Meaning<'_>>) -> Box<RawValue> {
+        let meaning = self.meaning(general);
         let json = Json {
             accepted: match self.decision {
                 Decision::Accepted(_) => Some(true),
@@ -95,6 +126,8 @@ impl Report {
             reason: self.code(),
             means: meaning.map(|meaning| meaning.means),
             remedy: meaning.map(|meaning| meaning.remedy),
+            note: self.note(),
+            recipient: &self.recipient,
             hints: &self.hints,
             checks: &self.checks,
         };
@@ -135,10 +168,18 @@ struct Json<'r> {
     means: Option<&'r str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     remedy: Option<&'r str>,
+    /// What a token cannot show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'r str>,
+    #[serde(skip_serializing_if = "<[Check]>::is_empty")]
+    recipient: &'r [Check],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     hints: &'r [String],
     checks: &'r [Check],
 }
+
+const NOT_IN_TOKENS: &str = "A token does not show what happened after it was issued: whether its user was disabled or \
+    deleted, or its session revoked. It is good until `exp`.";
 
 /// The outcome for a token.
 #[derive(Debug)]

@@ -29,7 +29,7 @@ pub(in crate::explain) fn to_json(explained: &Explained) -> String {
         also: also.iter().map(RouteJson::of).collect(),
         route: route.map(RouteJson::of),
         token: explained.token.as_ref().map(report_to_json),
-        decision: DecisionJson::of(&explained.outcome),
+        decision: DecisionJson::of(explained),
     };
     // Strings and options of them always serialize.
     serde_json::to_string(&json).unwrap_or_default()
@@ -148,12 +148,14 @@ struct FieldJson<'e> {
 }
 
 impl<'e> DecisionJson<'e> {
-    fn of(outcome: &'e Outcome) -> Self {
+    fn of(explained: &'e Explained) -> Self {
+        let outcome = &explained.outcome;
         let reason = outcome.reason();
+        let meaning = explained.meaning(reason.as_ref());
         let json = Self {
             reason: reason.as_ref().map(|reason| reason.code),
-            means: reason.as_ref().map(|reason| reason.means.clone()),
-            remedy: reason.map(|reason| reason.remedy),
+            means: meaning.map(|meaning| meaning.means.to_owned()),
+            remedy: meaning.map(|meaning| meaning.remedy.to_owned()),
             ..Self::default()
         };
         match outcome {

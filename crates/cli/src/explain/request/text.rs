@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use bearward::explain::{Report, text};
+use bearward::explain::text;
 use bearward_gateway::route::{Access, Mode, Preflight, Route, Router};
 
 use super::outcome::Outcome;
@@ -10,8 +10,7 @@ use super::required::Alternative;
 use super::routes::{Tried, Verdict};
 use super::{Applied, Explained};
 use crate::explain::table::{
-    BAD, BOLD, DIM, GOOD, wrapped, write_checks, write_labelled, write_meaning,
-    write_other_failures,
+    BAD, BOLD, DIM, GOOD, wrapped, write_checks, write_labelled, write_meaning, write_remarks,
 };
 use crate::reasons::Explanation;
 
@@ -19,14 +18,14 @@ use crate::reasons::Explanation;
 pub(in crate::explain) fn write(explained: &Explained, out: &mut impl Write) -> io::Result<()> {
     write_request(explained, out)?;
     writeln!(out)?;
-    write_outcome(&explained.outcome, out)?;
+    write_outcome(explained, out)?;
     write_tried(&explained.tried, out)?;
     for applied in &explained.routes {
         write_route(applied, out)?;
     }
     if let Some(report) = &explained.token {
         writeln!(out, "\n{BOLD}the token{BOLD:#}")?;
-        write_token(report, out)?;
+        write_checks(&report.checks, out)?;
     }
     for applied in &explained.routes {
         let count = applied.alternatives.len();
@@ -160,14 +159,6 @@ pub(super) fn sources(route: &Route) -> Vec<String> {
         .collect()
 }
 
-fn write_token(report: &Report, out: &mut impl Write) -> io::Result<()> {
-    write_checks(&report.checks, out)?;
-    for hint in &report.hints {
-        write_labelled("hint", hint, out)?;
-    }
-    write_other_failures(report, out)
-}
-
 fn write_alternative(
     at: usize,
     count: usize,
@@ -194,8 +185,8 @@ fn write_alternative(
     Ok(())
 }
 
-fn write_outcome(outcome: &Outcome, out: &mut impl Write) -> io::Result<()> {
-    match outcome {
+fn write_outcome(explained: &Explained, out: &mut impl Write) -> io::Result<()> {
+    match &explained.outcome {
         Outcome::Admitted { shadowed, fields } => {
             write!(out, "{GOOD}admitted{GOOD:#}")?;
             if let Some(code) = shadowed {
@@ -231,11 +222,15 @@ fn write_outcome(outcome: &Outcome, out: &mut impl Write) -> io::Result<()> {
             write_labelled("found", error, out)?;
         }
     }
-    if let Some(reason) = outcome.reason() {
-        write_meaning(&reason, out)?;
-        write_labelled("more", &reason.anchor(), out)?;
+    let reason = explained.outcome.reason();
+    write_meaning(explained.meaning(reason.as_ref()), out)?;
+    if let Some(report) = &explained.token {
+        write_remarks(report, out)?;
     }
-    Ok(())
+    match reason {
+        Some(reason) => write_labelled("more", &reason.anchor(), out),
+        None => Ok(()),
+    }
 }
 
 const PUBLISHED: &str = "The gateway answers this request itself, before any route, from any sender. A proxy with \
