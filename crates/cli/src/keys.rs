@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use bearward::explain::NearSecret;
 use bearward::fetch::FetchError;
 use bearward::{BuildError, Issuer};
 use bearward_core::jwk::{SecretError, UnusableJwk, VerificationKey};
@@ -40,6 +41,27 @@ impl KeySource {
     /// Whether a source of keys other than the issuer is given.
     pub(crate) const fn is_given(&self) -> bool {
         self.jwks.is_some() || self.secret.is_some()
+    }
+
+    /// The keys of secrets that are nearly the given one: files often end in a line feed that is no part of
+    /// the secret, or lack one that is.
+    pub(crate) fn near_secrets(&self, policy: &Policy) -> Vec<NearSecret> {
+        let secret = self.secret.as_ref().and_then(|secret| secret.read().ok());
+        let Some(secret) = secret else {
+            return Vec::new();
+        };
+        let trimmed = secret.trim_ascii_end();
+        let without = (trimmed.len() < secret.len()).then(|| (trimmed.to_vec(), WITHOUT));
+        let with = ([&secret[..], b"\n"].concat(), WITH);
+        let near = without.into_iter().chain([with]);
+        let near = near.filter_map(|(secret, (difference, remedy))| {
+            Some(NearSecret {
+                keys: keys_of(policy.algorithms(), &secret).ok()?,
+                difference,
+                remedy,
+            })
+        });
+        near.collect()
     }
 
     /// Gets the keys for this policy, or the one for this token if they are fetched one by one.
@@ -98,22 +120,40 @@ enum Secret {
 
 impl Secret {
     fn keys(&self, algorithms: &[Algorithm]) -> Result<JwkSet, NoKeys> {
-        let secret = match self {
-            Self::Environment(name) => std::env::var_os(name)
-                .ok_or_else(|| NoKeys::SecretUnset(name.clone()))?
-                .into_encoded_bytes(),
-            Self::File(path) => read(path)?,
-        };
+        let secret = self.read()?;
         if ends_in_newline(&secret) {
             warn(format_args!("{NEWLINE}"));
         }
-        let keys = algorithms
-            .iter()
-            .map(|algorithm| Ok((None, VerificationKey::secret(*algorithm, &secret)?)));
-        let keys = keys.collect::<Result<Vec<_>, SecretError>>();
-        Ok(JwkSet::from_secrets(keys.map_err(NoKeys::Secret)?))
+        keys_of(algorithms, &secret).map_err(NoKeys::Secret)
+    }
+
+    fn read(&self) -> Result<Vec<u8>, NoKeys> {
+        match self {
+            Self::Environment(name) => std::env::var_os(name)
+                .map(OsString::into_encoded_bytes)
+                .ok_or_else(|| NoKeys::SecretUnset(name.clone())),
+            Self::File(path) => read(path),
+        }
     }
 }
+
+fn keys_of(algorithms: &[Algorithm], secret: &[u8]) -> Result<JwkSet, SecretError> {
+    let keys = algorithms
+        .iter()
+        .map(|algorithm| Ok((None, VerificationKey::secret(*algorithm, secret)?)));
+    let keys = keys.collect::<Result<Vec<_>, SecretError>>();
+    Ok(JwkSet::from_secrets(keys?))
+}
+
+/// How a secret differs from the given one, and what to do.
+const WITHOUT: (&str, &str) = (
+    "without the white space at its end",
+    "Write the secret without a line feed: `printf %s` in place of `echo`.",
+);
+const WITH: (&str, &str) = (
+    "with a line feed at its end",
+    "The issuer's secret ends in a line feed: add it here, or better remove it at the issuer.",
+);
 
 impl FromStr for Secret {
     type Err = NotASecretSource;

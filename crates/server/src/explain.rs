@@ -14,6 +14,7 @@ mod checks;
 mod claims;
 mod diagnosis;
 mod header;
+mod id_token;
 mod key;
 mod members;
 mod probe;
@@ -31,6 +32,7 @@ pub use self::anatomy::Anatomy;
 pub use self::asked::{Asked, Keys, NearSecret};
 pub use self::check::{Check, Verdict};
 pub use self::diagnosis::Diagnosis;
+pub use self::id_token::IdTokenReport;
 pub use self::report::{Decision, Meaning, Report};
 
 /// The pipeline for a token without a request: there is no evidence for the key of a bound token.

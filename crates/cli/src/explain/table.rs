@@ -18,6 +18,7 @@ pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
         out,
     )?;
     write_remarks(report, out)?;
+    write_note(report, out)?;
     if let Some(reason) = reason {
         write_labelled("more", &reason.anchor(), out)?;
     }
@@ -45,10 +46,15 @@ pub(super) fn write_remarks(report: &Report, out: &mut impl Write) -> io::Result
     for hint in &report.hints {
         write_labelled("hint", hint, out)?;
     }
-    if let Some(note) = report.note() {
-        write_labelled("note", note, out)?;
-    }
     write_other_failures(report, out)
+}
+
+/// Writes what no token shows, if it is accepted.
+pub(super) fn write_note(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    match report.note() {
+        Some(note) => write_labelled("note", note, out),
+        None => Ok(()),
+    }
 }
 
 /// Writes the further reasons to refuse the token, if there are any.

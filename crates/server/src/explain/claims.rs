@@ -198,7 +198,12 @@ fn absent_or_by(asked: &Asked) -> String {
 }
 
 /// A date with its distance from now, using the first wording if it has passed.
-fn date(claims: &Members, name: &str, now: UnixTime, (past, ahead): (&str, &str)) -> String {
+pub(crate) fn date(
+    claims: &Members,
+    name: &str,
+    now: UnixTime,
+    (past, ahead): (&str, &str),
+) -> String {
     let Some(at) = seconds(claims, name) else {
         return claims.shown(name);
     };

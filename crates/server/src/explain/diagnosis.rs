@@ -11,7 +11,7 @@ use super::anatomy::Anatomy;
 use super::asked::{Asked, Keys};
 use super::check::Check;
 use super::members::Members;
-use super::report::Decision;
+use super::report::{Decision, Meaning};
 use super::verify;
 
 mod claim;
@@ -35,6 +35,15 @@ pub struct Diagnosis {
 }
 
 impl Diagnosis {
+    /// The same, as the meaning of a reason for this token.
+    #[must_use]
+    pub const fn meaning(&self) -> Meaning<'_> {
+        Meaning {
+            means: self.why.as_str(),
+            remedy: self.remedy.as_str(),
+        }
+    }
+
     fn new(why: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self {
             why: why.into(),

@@ -54,12 +54,7 @@ impl Report {
     /// What is wrong and what to do: as diagnosed, or else as the reason means in `general`.
     #[must_use]
     pub fn meaning<'r>(&'r self, general: Option<Meaning<'r>>) -> Option<Meaning<'r>> {
-        let diagnosed = self.diagnosis.as_ref();
-        let diagnosed = diagnosed.map(|diagnosis| Meaning {
-            means: &diagnosis.why,
-            remedy: &diagnosis.remedy,
-        });
-        diagnosed.or(general)
+        self.diagnosis.as_ref().map(Diagnosis::meaning).or(general)
     }
 
     /// What a token cannot show, if it is accepted.

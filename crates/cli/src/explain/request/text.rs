@@ -3,14 +3,17 @@
 use std::io::{self, Write};
 
 use bearward::explain::text;
+use bearward_core::source::Source;
 use bearward_gateway::route::{Access, Mode, Preflight, Route, Router};
 
 use super::outcome::Outcome;
 use super::required::Alternative;
 use super::routes::{Tried, Verdict};
 use super::{Applied, Explained};
+use crate::explain::id_token;
 use crate::explain::table::{
-    BAD, BOLD, DIM, GOOD, wrapped, write_checks, write_labelled, write_meaning, write_remarks,
+    BAD, BOLD, DIM, GOOD, wrapped, write_checks, write_labelled, write_meaning, write_note,
+    write_remarks,
 };
 use crate::reasons::Explanation;
 
@@ -26,6 +29,9 @@ pub(in crate::explain) fn write(explained: &Explained, out: &mut impl Write) -> 
     if let Some(report) = &explained.token {
         writeln!(out, "\n{BOLD}the token{BOLD:#}")?;
         write_checks(&report.checks, out)?;
+    }
+    if let Some(id_token) = &explained.id_token {
+        id_token::write(id_token, out)?;
     }
     for applied in &explained.routes {
         let count = applied.alternatives.len();
@@ -145,6 +151,9 @@ fn settings(route: &Route) -> Vec<(&'static str, String)> {
     if !route.sources.is_empty() {
         settings.push(("tokens", format!("also in {}", sources(route).join(", "))));
     }
+    if route.sources.iter().any(Source::is_ambient) {
+        settings.push(("note", OF_COOKIES.to_owned()));
+    }
     if let Some(upstream) = &route.upstream {
         settings.push(("upstream", described(upstream)));
     }
@@ -178,8 +187,19 @@ fn write_alternative(
             continue;
         };
         written.push(code);
-        if let Some(reason) = Explanation::of(code) {
-            write_labelled("remedy", &format!("{code}: {}", reason.remedy), out)?;
+        let mut unmet = alternative
+            .unmet
+            .iter()
+            .filter(|unmet| unmet.code == code)
+            .peekable();
+        if unmet.peek().is_none() {
+            let reason = Explanation::of(code).map(|reason| reason.remedy);
+            let remedy = format!("{code}: {}", reason.unwrap_or_default());
+            write_labelled("remedy", &remedy, out)?;
+        }
+        for unmet in unmet {
+            write_labelled("why", &format!("{code}: {}", unmet.why), out)?;
+            write_labelled("remedy", &unmet.remedy, out)?;
         }
     }
     Ok(())
@@ -226,12 +246,19 @@ fn write_outcome(explained: &Explained, out: &mut impl Write) -> io::Result<()> 
     write_meaning(explained.meaning(reason.as_ref()), out)?;
     if let Some(report) = &explained.token {
         write_remarks(report, out)?;
+        if let Outcome::Admitted { .. } = explained.outcome {
+            write_note(report, out)?;
+        }
     }
     match reason {
         Some(reason) => write_labelled("more", &reason.anchor(), out),
         None => Ok(()),
     }
 }
+
+/// What explains a refusal that the token alone does not show.
+const OF_COOKIES: &str = "A browser also sends a cookie with requests that pages of strangers cause. So WebSocket handshakes and \
+    unsafe methods with the token in a cookie must come from the origin of the API or from `origins`: else csrf_origin, 403.";
 
 const PUBLISHED: &str = "The gateway answers this request itself, before any route, from any sender. A proxy with \
     forward auth must send such requests to the gateway, as its recipe does.";

@@ -27,15 +27,15 @@ pub(super) fn in_future(case: &Case<'_>, claim: &str) -> Option<Diagnosis> {
     let now = case.asked.now;
     let at = seconds(case.payload, claim)?;
     let what = match claim {
-        "iat" => "It was issued",
-        _ => "It is valid from",
+        "iat" => "Its time of issue lies",
+        _ => "It becomes valid",
     };
     Some(Diagnosis::new(
         format!(
-            "{what} {}, at {}, by the issuer's clock; it is {} here: the clock of this machine is behind, or that \
-             of the issuer is ahead.",
-            time::relative(at, now),
+            "{what} in the future: {} ({}), and it is {} here. The clock of this machine is behind, or that of the \
+             issuer is ahead.",
             time::iso(at),
+            time::relative(at, now),
             time::iso(now)
         ),
         "Synchronise the clocks of both machines (NTP). `leeway` is for differences of a few seconds.",

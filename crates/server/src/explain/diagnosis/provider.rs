@@ -100,7 +100,6 @@ const PROVIDERS: &[Provider] = &[
             "In Keycloak, turn off *Require DPoP bound tokens* (Capability config) or *OAuth 2.0 Mutual TLS Certificate \
              Bound Access Tokens Enabled* (Advanced) at the client.",
         ),
-        ..COMMON
     },
     Provider {
         profile: Profile::Okta,
