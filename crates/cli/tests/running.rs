@@ -392,9 +392,13 @@ fn t_key_09_the_issuer_that_the_metadata_names_is_said() {
     let token = issuer.user_token(issuer.url()).sign();
     let ended = with_issuer("verify", &issuer, &[&token]);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
-    let said = "issuer_mismatch: the metadata names the issuer \"https://another.example\", not the \
-                configured one";
-    assert_eq!(ended.stderr.matches(said).count(), 2, "{}", ended.stderr);
+    let said = format!(
+        "issuer_mismatch: the metadata names the issuer \"https://another.example\", and \"{}\" is configured: \
+         configure the issuer as the metadata names it, if that is its public name; if it is an internal one, set the \
+         public name at the issuer, and `internal_origin` here",
+        issuer.url()
+    );
+    assert_eq!(ended.stderr.matches(&said).count(), 2, "{}", ended.stderr);
 }
 
 #[test]
