@@ -6,10 +6,13 @@ use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::str::FromStr;
+use std::sync::Mutex;
 
 use bearward::explain::NearSecret;
-use bearward::fetch::FetchError;
+use bearward::explain::text::shown;
+use bearward::fetch::{Answer, FetchError, Get, HttpTransport, Transport};
 use bearward::{BuildError, Issuer};
 use bearward_core::jwk::{SecretError, UnusableJwk, VerificationKey};
 use bearward_core::jwk_set::JwkSetError;
@@ -175,8 +178,13 @@ struct NotASecretSource;
 /// Why there are no keys to decide with.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NoKeys {
-    #[error("no keys from {from}: {error}")]
-    Fetch { from: String, error: FetchError },
+    #[error("no keys from {from}: {error}{}", tried_elsewhere(from, tried.as_deref()))]
+    Fetch {
+        from: String,
+        /// The URL that was fetched last, if the error does not name it.
+        tried: Option<String>,
+        error: FetchError,
+    },
     #[error("{}: {error}", path.display())]
     File { path: PathBuf, error: io::Error },
     #[error(transparent)]
@@ -229,19 +237,56 @@ pub(crate) fn fetched(issuer: Issuer, from: &str, token: &[u8]) -> Result<JwkSet
 /// The same for a token with this `kid`.
 pub(crate) fn fetched_for(issuer: Issuer, from: &str, kid: &str) -> Result<JwkSet, NoKeys> {
     let transport = issuer.transport().map_err(BuildError::from);
-    let transport = transport.map_err(NoKeys::Issuer)?;
+    let transport = Noting {
+        transport: transport.map_err(NoKeys::Issuer)?,
+        last: Mutex::new(None),
+    };
     let keys = match issuer.is_by_kid() {
         true => running::block_on(issuer.fetch_key(kid, &transport)),
         false => running::block_on(issuer.fetch_keys(&transport)),
     };
     keys.map_err(NoKeys::Runtime)?.map_err(|error| {
         if let BuildError::Fetch(error) = error {
-            let from = from.to_owned();
-            return NoKeys::Fetch { from, error };
+            let tried = transport.last.into_inner().ok().flatten();
+            return NoKeys::Fetch {
+                from: from.to_owned(),
+                tried: tried.filter(|_| !matches!(error, FetchError::Discovery(_))),
+                error,
+            };
         }
         NoKeys::Issuer(error)
     })
 }
+
+/// A transport that notes the URL of each request: metadata may name keys at a host that cannot be reached
+/// from here, and with an internal origin, requests go to another host than that of the issuer.
+struct Noting {
+    transport: HttpTransport,
+    last: Mutex<Option<String>>,
+}
+
+impl Transport for Noting {
+    fn get<'a>(
+        &'a self,
+        get: Get<'a>,
+    ) -> Pin<Box<dyn Future<Output = Result<Answer, FetchError>> + Send + 'a>> {
+        if let Ok(mut last) = self.last.lock() {
+            *last = Some(get.url.to_string());
+        }
+        self.transport.get(get)
+    }
+}
+
+/// The URL that was tried, if it is not the one that was asked for.
+fn tried_elsewhere(from: &str, tried: Option<&str>) -> String {
+    let tried = tried.filter(|tried| *tried != from);
+    tried.map_or_else(String::new, |tried| {
+        format!(" (at {})", shown(tried, URL_CHARS))
+    })
+}
+
+/// Longest URL shown.
+const URL_CHARS: usize = 300;
 
 #[cfg(test)]
 mod tests {

@@ -144,7 +144,16 @@ impl Case<'_> {
                 hints: Vec::new(),
             };
         }
-        let diagnosis = decided.and_then(|code| self.of_reason(code));
+        let diagnosis = match (decided, &self.asked.keys) {
+            (Some(code), _) => self.of_reason(code),
+            (None, Keys::Unavailable(error)) => Some(Diagnosis::new(
+                format!(
+                    "Nothing is wrong with the token so far, but its signature cannot be verified: {error}."
+                ),
+                "Correct the way to the issuer's keys, and try again.",
+            )),
+            (None, Keys::Known(_) | Keys::Unconfigured | Keys::Unneeded) => None,
+        };
         Diagnosed {
             hints: self.hints(decided, diagnosis.as_ref()),
             diagnosis,

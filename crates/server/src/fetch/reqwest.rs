@@ -16,7 +16,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Identity, Response};
 use rustls::pki_types::InvalidDnsNameError;
-use rustls::{AlertDescription, CertificateError};
+use rustls::{AlertDescription, CertificateError as Is};
 use url::Url;
 
 use crate::issuer_url::is_loopback_name;
@@ -275,18 +275,23 @@ fn tls_failure(error: &rustls::Error) -> TlsFailure {
     let rustls::Error::InvalidCertificate(error) = error else {
         return TlsFailure::Protocol;
     };
-    match error {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => TlsFailure::Expired,
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            TlsFailure::NotYetValid
-        }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            TlsFailure::Name
-        }
-        // Another authority of the same name signed it.
-        CertificateError::BadSignature | CertificateError::UnknownIssuer => TlsFailure::Authority,
-        _ => TlsFailure::Certificate,
+    if matches!(error, Is::Expired | Is::ExpiredContext { .. }) {
+        return TlsFailure::Expired;
     }
+    if matches!(error, Is::NotValidYet | Is::NotValidYetContext { .. }) {
+        return TlsFailure::NotYetValid;
+    }
+    if matches!(
+        error,
+        Is::NotValidForName | Is::NotValidForNameContext { .. }
+    ) {
+        return TlsFailure::Name;
+    }
+    // Another authority of the same name signed it.
+    if matches!(error, Is::BadSignature | Is::UnknownIssuer) {
+        return TlsFailure::Authority;
+    }
+    TlsFailure::Certificate
 }
 
 /// The first cause of this type. The `source` of an I/O error is that of the error in it, and not this one.

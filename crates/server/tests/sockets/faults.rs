@@ -103,13 +103,10 @@ async fn t_key_08_cold_with_a_fault_in_the_metadata() {
         ),
     ] {
         let (issuer, server) = cold(fault).await;
-        let expected = match expected {
-            FetchError::IssuerMismatch { named, .. } => FetchError::IssuerMismatch {
-                named,
-                configured: issuer.url().into(),
-            },
-            other => other,
-        };
+        let mut expected = expected;
+        if let FetchError::IssuerMismatch { configured, .. } = &mut expected {
+            *configured = issuer.url().into();
+        }
         let failures = discovery_failures(&server);
         assert_eq!(failures.len(), 2, "{fault}");
         for (_, error) in failures {
