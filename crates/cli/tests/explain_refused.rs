@@ -79,6 +79,21 @@ impl Answer {
         self
     }
 
+    /// Issuer and audience are next to each other, before the rows.
+    #[track_caller]
+    fn shows_pair(self, text: &str, names: &[&str]) -> Self {
+        let (before, _) = self.text.split_once("verdict").expect("rows");
+        assert!(before.contains(text), "{before}");
+        let report = self.json.get("token").unwrap_or(&self.json);
+        let pair = report["recipient"].as_array().expect("a pair");
+        let found: Vec<_> = pair
+            .iter()
+            .map(|check| check["check"].as_str().unwrap_or_default())
+            .collect();
+        assert_eq!(found, names);
+        self
+    }
+
     /// Neither format has this text before the rows of the checks.
     #[track_caller]
     fn never(self, text: &str) -> Self {
@@ -152,7 +167,11 @@ fn a_token_of_another_environment_is_not_to_be_configured() {
              trusts \"https://id.example\" for \"https://api.example\": probably a token of another environment.",
         )
         .says("Get a token from \"https://id.example\".")
-        .says("\"https://api.staging.example\"")
+        .shows_pair(
+            "iss expected \"https://id.example\", found \"https://id.staging.example\" aud expected \
+             \"https://api.example\", found \"https://api.staging.example\"",
+            &["iss", "aud"],
+        )
         .never("add it to")
         .never("exactly as it appears");
 }
@@ -358,6 +377,10 @@ fn a_token_of_another_tenant_names_both() {
             "It is of the tenant \"{other}\" of Microsoft Entra; this server trusts \"{TENANT}\"."
         ))
         .says("If that tenant may use this API, add it to `tenants`.")
+        .shows_pair(
+            &format!("tid expected \"{TENANT}\", found \"{other}\""),
+            &["iss", "aud", "tid"],
+        )
         .never("another environment");
 }
 
@@ -634,6 +657,47 @@ fn other_kinds_of_jwts_have_their_names() {
     Answer::to_usual(&user_info)
         .because_of("typ_not_accepted")
         .says("This looks like a signed response of the UserInfo endpoint");
+}
+
+/// Nothing but the signer says which load balancer it was.
+#[test]
+fn another_load_balancer_is_named_by_its_arn() {
+    let arn = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/shop/50dc6c495c0c9188";
+    let setting = Setting::new();
+    let key = SigningKey::first(Algorithm::Es256).with_kid("6e1b4a0c-9d0f-4a53-8f4c-0a1b2c3d4e5f");
+    let pem = setting.write("key.pem", key.public_key_pem().expect("a public key"));
+    let token = Token::id_token(ISSUER, "unused", NOW)
+        .without_claim("aud")
+        .key(key);
+    let token = token.header("client", "c").header("signer", "arn:other");
+    let explain = |token: &Token| {
+        Answer::of(|format| {
+            let mut command =
+                program::command(["explain", "--profile", "aws-alb", "--format", format]);
+            command.args([
+                "--issuer",
+                ISSUER,
+                "--audience",
+                arn,
+                "--at",
+                &NOW.as_secs().to_string(),
+            ]);
+            command.arg("--jwks").arg(&pem).arg(token.sign_padded());
+            program::run(command)
+        })
+    };
+    explain(&token)
+        .because_of("aud_mismatch")
+        .says(&format!(
+            "It is signed by the load balancer \"arn:other\", and this server trusts \"{arn}\"."
+        ))
+        .says("If that load balancer is yours, add its ARN to `--audience`")
+        .never("Cognito")
+        .never("ID token");
+    explain(&token.without_header("signer"))
+        .because_of("aud_missing")
+        .says("no load balancer signed it")
+        .never("Cognito");
 }
 
 #[test]

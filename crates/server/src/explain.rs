@@ -12,6 +12,7 @@ mod asked;
 mod check;
 mod checks;
 mod claims;
+mod decision;
 mod diagnosis;
 mod header;
 mod id_token;
@@ -31,9 +32,10 @@ use bearward_core::{JwkSet, Principal};
 pub use self::anatomy::Anatomy;
 pub use self::asked::{Asked, Keys, NearSecret};
 pub use self::check::{Check, Verdict};
-pub use self::diagnosis::Diagnosis;
+pub use self::decision::Decision;
+pub use self::diagnosis::{Diagnosis, Meaning};
 pub use self::id_token::IdTokenReport;
-pub use self::report::{Decision, Meaning, Report};
+pub use self::report::Report;
 
 /// The pipeline for a token without a request: there is no evidence for the key of a bound token.
 fn verify(token: &[u8], keys: &JwkSet, asked: &Asked) -> Result<Principal, InvalidToken> {

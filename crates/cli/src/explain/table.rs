@@ -134,11 +134,31 @@ fn write_decision(report: &Report, out: &mut impl Write) -> io::Result<()> {
 }
 
 pub(crate) fn write_labelled(label: &str, text: &str, out: &mut impl Write) -> io::Result<()> {
-    for (at, line) in wrapped(text, TEXT).iter().enumerate() {
+    for (at, line) in lines(text, TEXT).iter().enumerate() {
         let label = if at == 0 { label } else { "" };
         writeln!(out, "  {label:LABEL$}  {line}")?;
     }
     Ok(())
+}
+
+/// `text` in lines of about `width` characters, broken only at spaces, so that names can be copied.
+fn lines(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        let room = |line: &&mut String| {
+            let taken = line.chars().count().saturating_add(1);
+            taken.saturating_add(length) <= width
+        };
+        match lines.last_mut().filter(room) {
+            Some(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            None => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// `text` in lines of at most `width` characters, broken at spaces if possible.
@@ -186,7 +206,15 @@ const SUBJECT_CHARS: usize = 120;
 
 #[cfg(test)]
 mod tests {
-    use super::wrapped;
+    use super::{lines, wrapped};
+
+    #[test]
+    fn sentences_are_broken_at_spaces_alone() {
+        assert_eq!(lines("", 5), [""]);
+        assert_eq!(lines("a b", 5), ["a b"]);
+        assert_eq!(lines("abc def", 5), ["abc", "def"]);
+        assert_eq!(lines("a bcdefghij k", 5), ["a", "bcdefghij", "k"]);
+    }
 
     #[test]
     fn text_is_broken_at_spaces_and_long_words_anywhere() {

@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::anatomy::Anatomy;
 use super::asked::{Asked, Keys};
 use super::check::Check;
+use super::decision::Decision;
 use super::members::Members;
-use super::report::{Decision, Meaning};
 use super::verify;
 
 mod claim;
@@ -50,6 +50,16 @@ impl Diagnosis {
             remedy: remedy.into(),
         }
     }
+}
+
+/// The meaning of a code, and the remedy: the texts from `docs/reasons.md`.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a reason has these two texts")]
+pub struct Meaning<'r> {
+    /// The problem.
+    pub means: &'r str,
+    /// The remedy.
+    pub remedy: &'r str,
 }
 
 /// What is said about a token in addition to its checks.

@@ -82,7 +82,7 @@ fn member(name: &'static str, header: &Members, asked: &Asked) -> Result<(), Inv
     let jws = UnverifiedJws::parse(&token)?;
     match (name, asked.policy.check_header(jws.header())) {
         ("alg", Err(reason @ InvalidToken::AlgNotAllowed)) => Err(reason),
-        ("typ", answer) => answer,
+        ("typ", Err(reason @ InvalidToken::TypNotAccepted)) => Err(reason),
         _ => Ok(()),
     }
 }

@@ -3,15 +3,15 @@
 use std::fmt;
 
 use bearward_core::Principal;
-use bearward_core::jws::UnverifiedJws;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::anatomy::Anatomy;
-use super::asked::{Asked, Keys};
+use super::asked::Asked;
 use super::check::{Check, Verdict};
-use super::diagnosis::{self, Diagnosed, Diagnosis};
-use super::{checks, verify};
+use super::checks;
+use super::decision::Decision;
+use super::diagnosis::{self, Diagnosed, Diagnosis, Meaning};
 
 /// The report about a token.
 #[non_exhaustive]
@@ -140,16 +140,6 @@ impl fmt::Debug for Report {
     }
 }
 
-/// The meaning of a code, and the remedy: the texts from `docs/reasons.md`.
-#[derive(Clone, Copy, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "a reason has these two texts")]
-pub struct Meaning<'r> {
-    /// The problem.
-    pub means: &'r str,
-    /// The remedy.
-    pub remedy: &'r str,
-}
-
 /// Members in this order.
 #[derive(Serialize)]
 struct Json<'r> {
@@ -175,41 +165,3 @@ struct Json<'r> {
 
 const NOT_IN_TOKENS: &str = "A token does not show what happened after it was issued: whether its user was disabled or \
     deleted, or its session revoked. It is good until `exp`.";
-
-/// The outcome for a token.
-#[derive(Debug)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a token is accepted, refused, or something was missing to decide on it"
-)]
-pub enum Decision {
-    /// Accepted, with this principal.
-    Accepted(Box<Principal>),
-    /// All checks that need no key passed, but there are no keys.
-    KeysUnavailable,
-    /// Refused, with the code of the first reason.
-    Refused(&'static str),
-    /// Nothing failed, but options were left out.
-    Undecided,
-}
-
-impl Decision {
-    fn new(anatomy: &Anatomy<'_>, asked: &Asked, checks: &[Check]) -> Self {
-        // If nothing is missing, the pipeline decides about the token as given.
-        if let (true, Keys::Known(keys)) = (asked.is_complete(), &asked.keys) {
-            return match verify(anatomy.given, keys, asked) {
-                Ok(principal) => Self::Accepted(Box::new(principal)),
-                Err(reason) => Self::Refused(reason.code()),
-            };
-        }
-        if let Err(reason) = UnverifiedJws::parse(anatomy.given) {
-            return Self::Refused(reason.code());
-        }
-        let failed = checks.iter().find_map(|check| check.verdict.code());
-        match (failed, &asked.keys) {
-            (Some(code), _) => Self::Refused(code),
-            (None, Keys::Unavailable(_)) => Self::KeysUnavailable,
-            (None, _) => Self::Undecided,
-        }
-    }
-}

@@ -73,10 +73,12 @@ fn add_checks(
             |rejection| Verdict::Fail(rejection.reason()),
             |()| Verdict::Ok,
         );
+        let check = check(asked, Some(sender), now, verdict);
         if let Some(code) = verdict.code() {
-            unmet.extend(Unmet::new(code, name(requirements), asked, principal, now));
+            let name = name(requirements);
+            unmet.extend(Unmet::new(code, name, asked, principal, &check.found));
         }
-        checks.push(check(asked, Some(sender), now, verdict));
+        checks.push(check);
     }
 }
 
@@ -101,7 +103,7 @@ fn expected(asked: Asked<'_>, now: UnixTime) -> String {
     shown(&asked.to_string(), EXPECTED_CHARS)
 }
 
-pub(super) fn found(
+fn found(
     asked: Asked<'_>,
     principal: &Principal,
     id_token: Option<Result<&IdToken, IdTokenRefused>>,

@@ -5,9 +5,6 @@ use bearward_core::requirements::{Asked, ClaimValue};
 use bearward_core::{ClaimPath, Principal};
 use serde_json::Value;
 
-use super::required::found;
-use bearward_core::UnixTime;
-
 /// Why a principal does not meet a requirement.
 pub(super) struct Unmet {
     /// The code of the reason.
@@ -18,13 +15,13 @@ pub(super) struct Unmet {
 
 impl Unmet {
     /// What is known of a requirement `asked` by the table with this `name`, if it is more than the reason
-    /// with this `code` means in general.
+    /// with this `code` means in general. The principal has what was `found`.
     pub(super) fn new(
         code: &'static str,
         name: &str,
         asked: Asked<'_>,
         principal: &Principal,
-        now: UnixTime,
+        found: &str,
     ) -> Option<Self> {
         let table = format!("[requirements.{}]", shown(name, NAME_CHARS));
         let (why, remedy) = match asked {
@@ -33,15 +30,14 @@ impl Unmet {
                 let why = format!(
                     "`{table}` requires the methods {} in the claim `amr`, and the token has {}.",
                     shown(&asked.to_string(), TEXT_CHARS),
-                    found(asked, principal, None, now)
+                    found
                 );
                 (why, "Have the user log in with these methods.".to_owned())
             }
             Asked::Scope { .. } => {
                 let required = shown(&asked.to_string(), TEXT_CHARS);
-                let scopes = found(asked, principal, None, now);
                 let why =
-                    format!("`{table}` requires the scope {required}, and the token has {scopes}.");
+                    format!("`{table}` requires the scope {required}, and the token has {found}.");
                 let remedy = format!(
                     "Have the client request {required} when it gets its token. If it does, see that the issuer \
                      allows it for this client and user."

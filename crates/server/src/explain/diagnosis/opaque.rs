@@ -1,6 +1,8 @@
 //! Texts that are no JWT: opaque tokens, known by what they begin with, encrypted tokens, and whole
 //! responses.
 
+use bearward_core::Profile;
+
 use super::Diagnosis;
 use crate::explain::members::Members;
 
@@ -63,7 +65,7 @@ fn encrypted(header: &[u8]) -> Diagnosis {
     // Auth0 names the tenant in the header.
     let is_of_auth0 = header
         .string("iss")
-        .is_some_and(|issuer| issuer.contains(".auth0.com"));
+        .is_some_and(|issuer| Profile::of_issuer(&issuer) == Some(Profile::Auth0));
     if is_of_auth0 || (is("alg", "dir") && is("enc", "A256GCM")) {
         return Diagnosis::new(
             format!("{why} Auth0 issues it, for itself, if the client requested no audience."),

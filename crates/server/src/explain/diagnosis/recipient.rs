@@ -284,8 +284,7 @@ impl Case<'_> {
 
     /// Version 1 and 2 of one tenant have different issuers.
     fn entra_version(&self, found: &str, ours: &str) -> Diagnosis {
-        let is_version_1 =
-            self.payload.get("ver") == Some("\"1.0\"") || found.contains("sts.windows.net");
+        let is_version_1 = self.payload.get("ver") == Some("\"1.0\"") || !found.ends_with("/v2.0");
         let (found, ours) = (quoted(found), quoted(ours));
         if is_version_1 {
             return Diagnosis::new(
