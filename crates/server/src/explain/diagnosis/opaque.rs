@@ -203,6 +203,15 @@ mod tests {
     }
 
     #[test]
+    fn the_manual_has_each_prefix() {
+        let manual = include_str!("../../../../../docs/issuers.md");
+        for (prefix, ..) in PREFIXES {
+            let prefix = format!("`{}`", str::from_utf8(prefix).unwrap());
+            assert!(manual.contains(&prefix), "{prefix}");
+        }
+    }
+
+    #[test]
     fn no_prefix_hides_another() {
         for (at, (prefix, ..)) in PREFIXES.iter().enumerate() {
             let first = PREFIXES.iter().position(|row| prefix.starts_with(row.0));
