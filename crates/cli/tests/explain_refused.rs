@@ -659,6 +659,28 @@ fn other_kinds_of_jwts_have_their_names() {
         .says("This looks like a signed response of the UserInfo endpoint");
 }
 
+#[test]
+fn a_token_of_oktas_org_server_needs_the_custom_one() {
+    let org = "https://dev-1.okta.com";
+    let token = with_claims(&json!({
+        "iss": org, "aud": org, "sub": "a", "cid": "c", "uid": "u", "scp": ["openid"], "jti": "x",
+    }));
+    let custom = "https://dev-1.okta.com/oauth2/default";
+    let options = [
+        "--issuer",
+        custom,
+        "--audience",
+        "api://default",
+        "--profile",
+        "okta",
+    ];
+    Answer::to(&token.header("typ", "JWT").sign(), &options)
+        .because_of("issuer_unknown")
+        .says("It was issued by Okta's org authorization server \"https://dev-1.okta.com\"")
+        .says("Have the client use the authorization server \"https://dev-1.okta.com/oauth2/default\".")
+        .never("another environment");
+}
+
 /// Nothing but the signer says which load balancer it was.
 #[test]
 fn another_load_balancer_is_named_by_its_arn() {

@@ -13,6 +13,7 @@ pub(super) fn environment(case: &Case<'_>) -> Option<Diagnosis> {
     let found = case.foreign_issuer()?;
     let is_known = case.same_tenant(&found).is_some()
         || case.tenant_mismatch(&found).is_some()
+        || case.org_server(&found).is_some()
         || case.nearest(&found).is_some();
     if is_known || case.audiences().is_empty() || !case.has_foreign_audience() {
         return None;
@@ -58,6 +59,9 @@ pub(super) fn issuer(case: &Case<'_>) -> Option<Diagnosis> {
         return Some(case.entra_version(&found, &ours));
     }
     if let Some(diagnosis) = case.tenant_mismatch(&found) {
+        return Some(diagnosis);
+    }
+    if let Some(diagnosis) = case.org_server(&found) {
         return Some(diagnosis);
     }
     if let Some((ours, differs)) = case.nearest(&found) {
@@ -320,6 +324,21 @@ impl Case<'_> {
         Some(Diagnosis::new(
             format!("It is of the tenant {tenant} of Microsoft Entra; this server trusts {ours}."),
             format!("Sign in to the tenant {ours}, and get a token there.{add}"),
+        ))
+    }
+
+    /// A token of the org authorization server of Okta, which is for Okta itself, where a custom one is
+    /// configured.
+    fn org_server(&self, found: &str) -> Option<Diagnosis> {
+        let custom = format!("{}/oauth2/", found.trim_end_matches('/'));
+        let mut issuers = self.asked.issuers();
+        let ours = issuers.find(|ours| self.is_of(Profile::Okta) && ours.starts_with(&custom))?;
+        let (found, ours) = (quoted(found), quoted(ours));
+        Some(Diagnosis::new(
+            format!(
+                "It was issued by Okta's org authorization server {found}, whose access tokens are for Okta alone."
+            ),
+            format!("Have the client use the authorization server {ours}."),
         ))
     }
 
