@@ -473,6 +473,9 @@ fn why(door: &impl Door) -> String {
         }
         Some(error) => error.to_string(),
     };
+    // Every run has another port.
+    let state = &door.server().state()[0];
+    let text = text.replace(&*state.issuer, "https://id.example");
     // The log names the keys that are left out; the table shortens the list.
     match text.split_once("; key 0 ") {
         Some((error, _)) => format!("{error}; …"),

@@ -34,7 +34,10 @@ pub fn expected(document: &[u8], issuer: &str) -> Expected {
     if found != issuer {
         let named: String = found.chars().take(200).collect();
         let named = named.escape_debug().to_string();
-        return Expected::Refused(FetchError::IssuerMismatch(named.into()));
+        return Expected::Refused(FetchError::IssuerMismatch {
+            named: named.into(),
+            configured: issuer.into(),
+        });
     }
     let Ok(url) = Url::parse(&jwks_uri) else {
         return Expected::Refused(FetchError::NotMetadata);

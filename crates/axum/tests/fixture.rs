@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use axum::Router;
 use axum::body::Body;
-use bearward::fetch::{Answer, FetchError, Get, Transport};
+use bearward::fetch::{Answer, ConnectFailure, FetchError, Get, Transport};
 use bearward::resource_server::ResourceServerBuilder;
 use bearward_axum::{Caller, Issuer, JwkSet, ProtectedResourceMetadata, Rejection, ResourceServer};
 use bearward_testing::Token;
@@ -88,6 +88,6 @@ impl Transport for Down {
         &'a self,
         _: Get<'a>,
     ) -> Pin<Box<dyn Future<Output = Result<Answer, FetchError>> + Send + 'a>> {
-        Box::pin(async { Err(FetchError::Connect) })
+        Box::pin(async { Err(FetchError::Connect(ConnectFailure::Refused)) })
     }
 }

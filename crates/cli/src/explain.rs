@@ -3,12 +3,13 @@
 //! `bearward::explain` has the contents; this module asks and prints.
 
 use std::ffi::OsString;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use bearward::explain::{Anatomy, Asked, Decision, Keys, Report, text};
-use bearward_core::{JwkSet, Policy, limits};
+use bearward_core::{JwkSet, Policy};
 use http::Method;
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::format::Format;
@@ -18,13 +19,16 @@ use crate::rules::Rules;
 use crate::{Exit, Failure, end, help};
 
 mod by_id;
+mod given;
+mod id_token;
 mod request;
 mod table;
 
 pub(crate) use self::by_id::NoAnswer;
 pub(crate) use self::table::write_labelled;
 
-use self::request::{Explained, Request, Url};
+use self::id_token::SentAlong;
+use self::request::{Explained, Request, Tokens, Url};
 
 /// Explains why an access token is accepted or refused: every check, with what it expects and what
 /// it finds.
@@ -48,8 +52,12 @@ pub(crate) struct Explain {
     /// How to print the explanation [default: text]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// The token, or `-` to read it from stdin, which keeps it out of the shell's history
-    #[arg(value_name = "TOKEN|-", required_unless_present_any = ["url", "id"])]
+    /// The ID token that is sent along for re-authentication; it is explained as well
+    #[arg(long, value_name = "TOKEN|file:PATH|-", requires = "token")]
+    id_token: Option<OsString>,
+    /// The token, or the file with it, or `-` to read it from stdin. A file and stdin keep it out of the
+    /// shell's history
+    #[arg(value_name = "TOKEN|file:PATH|-", required_unless_present_any = ["url", "id"])]
     token: Option<OsString>,
     /// The URL of a request to the gateway, or only its path
     #[arg(long, value_name = "URL", help_heading = "Request", group = "request")]
@@ -96,30 +104,38 @@ impl Explain {
             let format = self.format.unwrap_or(Format::Text);
             return by_id::explain(id, self.admin.as_deref(), &self.config, format);
         }
-        let given = match &self.token {
-            Some(token) if token == "-" => Some(read_token(io::stdin()).map_err(Failure::Read)?),
-            Some(token) => Some(token.as_encoded_bytes().to_vec()),
-            None => None,
-        };
+        let is_stdin =
+            |given: &Option<OsString>| given.as_ref().is_some_and(|given| given == given::STDIN);
+        if is_stdin(&self.token) && is_stdin(&self.id_token) {
+            return Err(Failure::StdinTwice);
+        }
+        let read = |given: &Option<OsString>| given.as_deref().map(given::read).transpose();
+        let (token, id_token) = (read(&self.token)?, read(&self.id_token)?);
         let format = self.format.unwrap_or(Format::Text);
         if let Some(url) = self.url {
             let method = self.method;
             let request = Request { method, url };
             let clock = self.rules.clock();
-            let explained = Explained::new(request, given.as_deref(), &self.config, clock)?;
+            let tokens = Tokens {
+                access: token.as_deref(),
+                id: id_token.as_deref(),
+            };
+            let explained = Explained::new(request, tokens, &self.config, clock)?;
             let written = match format {
                 Format::Json => writeln!(io::stdout(), "{}", request::to_json(&explained)),
                 Format::Text => request::write(&explained, &mut anstream::stdout()),
             };
             return end(written, explained.exit());
         }
-        let given = given.unwrap_or_default();
+        let given = token.unwrap_or_default();
         let anatomy = Anatomy::of(&given);
         let asked = self.asked(&anatomy)?;
         let report = Report::new(&anatomy, &asked);
+        let sent_along =
+            id_token.map(|id_token| SentAlong::new(&id_token, report.principal(), &asked));
         let written = match format {
-            Format::Json => writeln!(io::stdout(), "{}", to_json(&report)),
-            Format::Text => table::write(&report, &mut anstream::stdout()),
+            Format::Json => writeln!(io::stdout(), "{}", to_json(&report, sent_along.as_ref())),
+            Format::Text => write(&report, sent_along.as_ref(), &mut anstream::stdout()),
         };
         end(written, exit(&report.decision))
     }
@@ -133,7 +149,11 @@ impl Explain {
         let issuer = self.issuer.as_deref().unwrap_or(Asked::UNCONFIGURED);
         let policy = self.rules.policy(issuer, audiences)?;
         let keys = self.keys(anatomy, &policy)?;
-        Ok(Asked::new(policy, keys, self.rules.clock().now()))
+        let near = match &keys {
+            Keys::Known(_) => self.keys.near_secrets(&policy),
+            Keys::Unavailable(_) | Keys::Unconfigured | Keys::Unneeded => Vec::new(),
+        };
+        Ok(Asked::new(policy, keys, self.rules.clock().now()).near_secrets(near))
     }
 
     /// Gets keys only if there is something to verify with them.
@@ -148,10 +168,39 @@ impl Explain {
     }
 }
 
+/// The report with the explanation of its decision, and that of the ID token.
+fn to_json(report: &Report, sent_along: Option<&SentAlong>) -> String {
+    let report = report_to_json(report);
+    let Some(sent_along) = sent_along else {
+        return report.get().to_owned();
+    };
+    let both = Both {
+        token: report,
+        id_token: sent_along.to_json(),
+    };
+    // Strings and options of them always serialize.
+    serde_json::to_string(&both).unwrap_or_default()
+}
+
+/// Serialized in this order.
+#[derive(Serialize)]
+struct Both<'r> {
+    token: Box<RawValue>,
+    id_token: id_token::Json<'r>,
+}
+
 /// The report with the explanation of its decision.
-fn to_json(report: &Report) -> Box<RawValue> {
+fn report_to_json(report: &Report) -> Box<RawValue> {
     let reason = explanation(report);
     report.to_json(reason.as_ref().map(Explanation::meaning))
+}
+
+fn write(report: &Report, sent_along: Option<&SentAlong>, out: &mut impl Write) -> io::Result<()> {
+    table::write(report, out)?;
+    match sent_along {
+        Some(sent_along) => id_token::write(sent_along, out),
+        None => Ok(()),
+    }
 }
 
 /// The explanation of the decision.
@@ -177,20 +226,6 @@ fn keys_or_why(keys: Result<JwkSet, NoKeys>) -> Result<Keys, Failure> {
         }
         Err(error) => Err(error.into()),
     }
-}
-
-/// Reads one token, without the line feed that the shell's `echo` adds.
-fn read_token(input: impl Read) -> io::Result<Vec<u8>> {
-    let limit = u64::try_from(limits::TOKEN_BYTES).unwrap_or(u64::MAX);
-    let mut token = Vec::new();
-    // Enough to detect a token that is too long.
-    input
-        .take(limit.saturating_add(2))
-        .read_to_end(&mut token)?;
-    if token.last() == Some(&b'\n') {
-        token.pop();
-    }
-    Ok(token)
 }
 
 /// Room for three URLs, each with its failure.

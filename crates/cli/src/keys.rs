@@ -6,9 +6,13 @@ use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::str::FromStr;
+use std::sync::Mutex;
 
-use bearward::fetch::FetchError;
+use bearward::explain::NearSecret;
+use bearward::explain::text::shown;
+use bearward::fetch::{Answer, FetchError, Get, HttpTransport, Transport};
 use bearward::{BuildError, Issuer};
 use bearward_core::jwk::{SecretError, UnusableJwk, VerificationKey};
 use bearward_core::jwk_set::JwkSetError;
@@ -40,6 +44,27 @@ impl KeySource {
     /// Whether a source of keys other than the issuer is given.
     pub(crate) const fn is_given(&self) -> bool {
         self.jwks.is_some() || self.secret.is_some()
+    }
+
+    /// The keys of secrets that are nearly the given one: files often end in a line feed that is no part of
+    /// the secret, or lack one that is.
+    pub(crate) fn near_secrets(&self, policy: &Policy) -> Vec<NearSecret> {
+        let secret = self.secret.as_ref().and_then(|secret| secret.read().ok());
+        let Some(secret) = secret else {
+            return Vec::new();
+        };
+        let trimmed = secret.trim_ascii_end();
+        let without = (trimmed.len() < secret.len()).then(|| (trimmed.to_vec(), WITHOUT));
+        let with = ([&secret[..], b"\n"].concat(), WITH);
+        let near = without.into_iter().chain([with]);
+        let near = near.filter_map(|(secret, (difference, remedy))| {
+            Some(NearSecret {
+                keys: keys_of(policy.algorithms(), &secret).ok()?,
+                difference,
+                remedy,
+            })
+        });
+        near.collect()
     }
 
     /// Gets the keys for this policy, or the one for this token if they are fetched one by one.
@@ -98,22 +123,40 @@ enum Secret {
 
 impl Secret {
     fn keys(&self, algorithms: &[Algorithm]) -> Result<JwkSet, NoKeys> {
-        let secret = match self {
-            Self::Environment(name) => std::env::var_os(name)
-                .ok_or_else(|| NoKeys::SecretUnset(name.clone()))?
-                .into_encoded_bytes(),
-            Self::File(path) => read(path)?,
-        };
+        let secret = self.read()?;
         if ends_in_newline(&secret) {
             warn(format_args!("{NEWLINE}"));
         }
-        let keys = algorithms
-            .iter()
-            .map(|algorithm| Ok((None, VerificationKey::secret(*algorithm, &secret)?)));
-        let keys = keys.collect::<Result<Vec<_>, SecretError>>();
-        Ok(JwkSet::from_secrets(keys.map_err(NoKeys::Secret)?))
+        keys_of(algorithms, &secret).map_err(NoKeys::Secret)
+    }
+
+    fn read(&self) -> Result<Vec<u8>, NoKeys> {
+        match self {
+            Self::Environment(name) => std::env::var_os(name)
+                .map(OsString::into_encoded_bytes)
+                .ok_or_else(|| NoKeys::SecretUnset(name.clone())),
+            Self::File(path) => read(path),
+        }
     }
 }
+
+fn keys_of(algorithms: &[Algorithm], secret: &[u8]) -> Result<JwkSet, SecretError> {
+    let keys = algorithms
+        .iter()
+        .map(|algorithm| Ok((None, VerificationKey::secret(*algorithm, secret)?)));
+    let keys = keys.collect::<Result<Vec<_>, SecretError>>();
+    Ok(JwkSet::from_secrets(keys?))
+}
+
+/// How a secret differs from the given one, and what to do.
+const WITHOUT: (&str, &str) = (
+    "without the white space at its end",
+    "Write the secret without a line feed: `printf %s` in place of `echo`.",
+);
+const WITH: (&str, &str) = (
+    "with a line feed at its end",
+    "The issuer's secret ends in a line feed: add it here, or better remove it at the issuer.",
+);
 
 impl FromStr for Secret {
     type Err = NotASecretSource;
@@ -135,8 +178,13 @@ struct NotASecretSource;
 /// Why there are no keys to decide with.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NoKeys {
-    #[error("no keys from {from}: {error}")]
-    Fetch { from: String, error: FetchError },
+    #[error("no keys from {from}: {error}{}", tried_elsewhere(from, tried.as_deref()))]
+    Fetch {
+        from: String,
+        /// The URL that was fetched last, if the error does not name it.
+        tried: Option<String>,
+        error: FetchError,
+    },
     #[error("{}: {error}", path.display())]
     File { path: PathBuf, error: io::Error },
     #[error(transparent)]
@@ -189,19 +237,56 @@ pub(crate) fn fetched(issuer: Issuer, from: &str, token: &[u8]) -> Result<JwkSet
 /// The same for a token with this `kid`.
 pub(crate) fn fetched_for(issuer: Issuer, from: &str, kid: &str) -> Result<JwkSet, NoKeys> {
     let transport = issuer.transport().map_err(BuildError::from);
-    let transport = transport.map_err(NoKeys::Issuer)?;
+    let transport = Noting {
+        transport: transport.map_err(NoKeys::Issuer)?,
+        last: Mutex::new(None),
+    };
     let keys = match issuer.is_by_kid() {
         true => running::block_on(issuer.fetch_key(kid, &transport)),
         false => running::block_on(issuer.fetch_keys(&transport)),
     };
     keys.map_err(NoKeys::Runtime)?.map_err(|error| {
         if let BuildError::Fetch(error) = error {
-            let from = from.to_owned();
-            return NoKeys::Fetch { from, error };
+            let tried = transport.last.into_inner().ok().flatten();
+            return NoKeys::Fetch {
+                from: from.to_owned(),
+                tried: tried.filter(|_| !matches!(error, FetchError::Discovery(_))),
+                error,
+            };
         }
         NoKeys::Issuer(error)
     })
 }
+
+/// A transport that notes the URL of each request: metadata may name keys at a host that cannot be reached
+/// from here, and with an internal origin, requests go to another host than that of the issuer.
+struct Noting {
+    transport: HttpTransport,
+    last: Mutex<Option<String>>,
+}
+
+impl Transport for Noting {
+    fn get<'a>(
+        &'a self,
+        get: Get<'a>,
+    ) -> Pin<Box<dyn Future<Output = Result<Answer, FetchError>> + Send + 'a>> {
+        if let Ok(mut last) = self.last.lock() {
+            *last = Some(get.url.to_string());
+        }
+        self.transport.get(get)
+    }
+}
+
+/// The URL that was tried, if it is not the one that was asked for.
+fn tried_elsewhere(from: &str, tried: Option<&str>) -> String {
+    let tried = tried.filter(|tried| *tried != from);
+    tried.map_or_else(String::new, |tried| {
+        format!(" (at {})", shown(tried, URL_CHARS))
+    })
+}
+
+/// Longest URL shown.
+const URL_CHARS: usize = 300;
 
 #[cfg(test)]
 mod tests {

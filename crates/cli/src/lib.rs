@@ -210,6 +210,8 @@ enum Failure {
     Runtime(io::Error),
     #[error("serving: {0}")]
     Serve(io::Error),
+    #[error("standard input has one token: give the other one as file:PATH")]
+    StdinTwice,
     #[error("a signal stopped the program before the command began")]
     Stopped,
     #[error("the command did not stop in time")]

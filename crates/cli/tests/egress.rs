@@ -101,7 +101,7 @@ fn t_key_12_ssl_cert_file_and_dir_take_the_place_of_the_system_s_authorities() {
         }
     }
     let ended = run(private.verify(), &[], &[("SSL_CERT_FILE", &*of_other)]);
-    let advice = "if a private authority issued it, configure that authority (`ca`)";
+    let advice = "if a private authority did, configure it (`ca`)";
     assert!(ended.stderr.contains(advice), "{ended:?}");
 }
 

@@ -6,6 +6,7 @@ mod alb;
 mod deploy;
 mod egress;
 mod explain;
+mod explain_refused;
 mod explain_url;
 mod faults;
 mod gateway;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use tokio::runtime::Runtime;
 
 use crate::http;
-use crate::program::{self, Ended};
+use crate::program::{self, Ended, NOW};
 
 /// A program that keeps running until it is dropped.
 pub(crate) struct Running {
@@ -404,9 +404,13 @@ fn t_key_09_the_issuer_that_the_metadata_names_is_said() {
     let token = issuer.user_token(issuer.url()).sign();
     let ended = with_issuer("verify", &issuer, &[&token]);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
-    let said = "issuer_mismatch: the metadata names the issuer \"https://another.example\", not the \
-                configured one";
-    assert_eq!(ended.stderr.matches(said).count(), 2, "{}", ended.stderr);
+    let said = format!(
+        "issuer_mismatch: the metadata names the issuer \"https://another.example\", and \"{}\" is configured: \
+         configure the issuer as the metadata names it, if that is its public name; if it is an internal one, set the \
+         public name at the issuer, and `internal_origin` here",
+        issuer.url()
+    );
+    assert_eq!(ended.stderr.matches(&said).count(), 2, "{}", ended.stderr);
 }
 
 #[test]
@@ -423,6 +427,20 @@ fn without_keys_a_token_is_explained_as_far_as_it_goes() {
         ended.stdout
     );
 
+    let said = ended
+        .stdout
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    for sentence in [
+        "why Nothing is wrong with the token so far, but its signature cannot be verified: no keys from",
+        "the issuer answered with status 500",
+        "remedy Correct the way to the issuer's keys, and try again.",
+        "more docs/reasons.md#keys_unavailable",
+    ] {
+        assert!(said.contains(sentence), "{sentence}: {said}");
+    }
+
     let expired = token.expires_at(UnixTime::from_secs(0)).sign();
     let ended = with_issuer("explain", &issuer, &[&expired]);
     assert_eq!(ended.code, Some(1));
@@ -431,6 +449,77 @@ fn without_keys_a_token_is_explained_as_far_as_it_goes() {
         "{}",
         ended.stdout
     );
+}
+
+/// A listener that answers each request with this status, and its address.
+fn answering(status: &'static str) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            let mut head = [0; 1024];
+            let _ = stream.read(&mut head);
+            let answer =
+                format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+            let _ = std::io::Write::write_all(&mut stream, answer.as_bytes());
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn each_way_to_fail_at_fetching_keys_has_its_remedy() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let closed = format!("http://{}", free.local_addr().expect("an address"));
+    drop(free);
+    let unnamed = format!("https://{}.invalid", "x".repeat(64));
+    let authorization = "configure `authorization`";
+    for (url, said) in [
+        (
+            closed,
+            "connect: could not connect to the server: connection refused: nothing listens",
+        ),
+        (
+            unnamed,
+            "connect: could not connect to the server: its name does not resolve (DNS)",
+        ),
+        (answering("401 Unauthorized"), authorization),
+        (answering("403 Forbidden"), authorization),
+        (
+            answering("404 Not Found"),
+            "the issuer answered with status 404",
+        ),
+    ] {
+        let token = bearward_testing::Token::user(&url, "https://api.example", NOW).sign();
+        let jwks = format!("{url}/keys");
+        let mut command = program::command(["explain", "--format", "json", "--issuer", &url]);
+        command.args(["--audience", "https://api.example", "--jwks", &jwks]);
+        command.args(["--at", &NOW.as_secs().to_string(), &token]);
+        let ended = program::run(command);
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        let json: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+        let why = json["means"].as_str().expect("why");
+        assert!(why.contains(said), "{said}: {why}");
+        assert_eq!(why.contains(authorization), said == authorization, "{why}");
+    }
+}
+
+/// Keys at another host than the issuer's are named, since the metadata alone says where they are.
+#[test]
+fn the_url_that_was_tried_is_named_if_it_is_another() {
+    let runtime = Runtime::new().expect("threads");
+    let issuer = runtime.block_on(
+        DevIssuer::builder()
+            .fault(Fault::JwksUriUnresolvable)
+            .start(),
+    );
+    let issuer = issuer.expect("a free port");
+    let token = issuer.user_token(issuer.url()).sign();
+    let ended = with_issuer("verify", &issuer, &[&token]);
+    assert_eq!(ended.code, Some(2));
+    let said = "its name does not resolve (DNS) (at https://";
+    assert!(ended.stderr.contains(said), "{}", ended.stderr);
 }
 
 /// An opaque token says so itself; nobody has to wait for an issuer that is down.

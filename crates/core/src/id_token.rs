@@ -24,6 +24,20 @@ pub struct IdToken {
 }
 
 impl IdToken {
+    /// The claims that mark a token of another kind: an ID token has no scope, and names its client in
+    /// `aud`.
+    pub const NEVER_HAS: &'static [&'static str] = &[
+        "scope",
+        "scp",
+        "client_id",
+        "cid",
+        "appid",
+        "cnf",
+        "events",
+        "htm",
+        "htu",
+    ];
+
     /// Checks padding, `alg` and `typ`, which need no key.
     ///
     /// # Errors
@@ -99,18 +113,9 @@ impl fmt::Debug for IdToken {
 /// An ID token has no scope, and names its client in `aud`: a token with further claims is an
 /// access token or some other kind. Keycloak and Cognito name the kind in a claim.
 fn check_kind(claims: &Claims) -> Result<(), InvalidToken> {
-    let marks = [
-        "scope",
-        "scp",
-        "client_id",
-        "cid",
-        "appid",
-        "cnf",
-        "events",
-        "htm",
-        "htu",
-    ];
-    let is_marked = marks.iter().any(|name| claims.get(name).is_some());
+    let is_marked = IdToken::NEVER_HAS
+        .iter()
+        .any(|name| claims.get(name).is_some());
     let is_other =
         |name: &str, kind: &str| claims.get(name).is_some_and(|claim| !claim.is_str(kind));
     if is_marked || is_other("typ", "ID") || is_other("token_use", "id") {

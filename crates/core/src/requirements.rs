@@ -123,6 +123,19 @@ impl Requirements {
             .map(move |asked| (asked, self.check_one(asked, principal, None, now)))
     }
 
+    /// The same with an ID token that was sent along.
+    pub fn verdicts_with_id_token<'r>(
+        &'r self,
+        principal: &'r Principal,
+        id_token: Result<&'r IdToken, IdTokenRefused>,
+        now: UnixTime,
+    ) -> impl Iterator<Item = (Asked<'r>, Result<(), Rejection>)> {
+        self.each().map(move |asked| {
+            let verdict = self.check_one(asked, principal, Some(id_token), now);
+            (asked, verdict)
+        })
+    }
+
     /// The requirement that [`authorize`](Self::authorize) rejected `principal` for, to name it in a
     /// log; `None` if the rejection is not about these requirements.
     #[must_use]

@@ -127,8 +127,9 @@ impl Source {
         }
     }
 
-    /// Whether a browser adds the token without being asked.
-    pub(crate) const fn is_ambient(&self) -> bool {
+    /// Whether a browser adds the token without being asked, as it does with a cookie.
+    #[must_use]
+    pub const fn is_ambient(&self) -> bool {
         matches!(self.0, Place::Cookie(_))
     }
 

@@ -186,6 +186,23 @@ impl Identity {
         }
     }
 
+    /// The first field that cannot be written for `principal`, with the source of its value, if it has
+    /// one of its own: to explain a refusal.
+    #[must_use]
+    pub fn unwritable(&self, principal: &Principal) -> Option<(&HeaderName, Option<&ClaimSource>)> {
+        let fails = |field: &&Field| match self.0.value(field, principal) {
+            Ok(Some(value)) => HeaderValue::from_str(&value).is_err(),
+            Ok(None) => false,
+            Err(_) => true,
+        };
+        let field = self.0.settings.fields.iter().find(fails)?;
+        let source = match &field.says {
+            Says::Authgear(_) => None,
+            Says::Claim(source, _) => Some(source),
+        };
+        Some((&field.name, source))
+    }
+
     /// Returns `other` if its settings are equal, and so keeps the fields it has written; otherwise
     /// `self`.
     pub fn reuse_if_equal(self, other: &Self) -> Self {

@@ -45,7 +45,10 @@ pub(crate) fn jwks_uri(metadata: &[u8], issuer: &str) -> Result<Url, FetchError>
     // RFC 8414 §3.3: identical, or the metadata must not be used.
     if metadata.issuer != issuer {
         let named = shortened(&metadata.issuer).escape_debug().to_string();
-        return Err(FetchError::IssuerMismatch(named.into()));
+        return Err(FetchError::IssuerMismatch {
+            named: named.into(),
+            configured: issuer.into(),
+        });
     }
     metadata
         .jwks_uri
@@ -108,7 +111,10 @@ mod tests {
             "https://id.example",
         ] {
             let refused = jwks_uri(metadata, other);
-            let named = FetchError::IssuerMismatch("https://id.example.com".into());
+            let named = FetchError::IssuerMismatch {
+                named: "https://id.example.com".into(),
+                configured: other.into(),
+            };
             assert_eq!(refused, Err(named), "{other}");
         }
     }
@@ -119,7 +125,7 @@ mod tests {
             let metadata = serde_json::json!({"issuer": issuer, "jwks_uri": "https://a/b"});
             let refused = jwks_uri(metadata.to_string().as_bytes(), "https://id.example.com");
             match refused {
-                Err(FetchError::IssuerMismatch(named)) => named.to_string(),
+                Err(FetchError::IssuerMismatch { named, .. }) => named.to_string(),
                 other => panic!("{other:?}"),
             }
         };

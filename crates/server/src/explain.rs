@@ -12,11 +12,13 @@ mod asked;
 mod check;
 mod checks;
 mod claims;
+mod decision;
+mod diagnosis;
 mod header;
+mod id_token;
 mod key;
 mod members;
 mod probe;
-mod recognise;
 mod report;
 pub mod text;
 pub mod time;
@@ -28,9 +30,12 @@ use bearward_core::vouch::vouch;
 use bearward_core::{JwkSet, Principal};
 
 pub use self::anatomy::Anatomy;
-pub use self::asked::{Asked, Keys};
+pub use self::asked::{Asked, Keys, NearSecret};
 pub use self::check::{Check, Verdict};
-pub use self::report::{Decision, Meaning, Report};
+pub use self::decision::Decision;
+pub use self::diagnosis::{Diagnosis, Meaning};
+pub use self::id_token::IdTokenReport;
+pub use self::report::Report;
 
 /// The pipeline for a token without a request: there is no evidence for the key of a bound token.
 fn verify(token: &[u8], keys: &JwkSet, asked: &Asked) -> Result<Principal, InvalidToken> {

@@ -92,19 +92,26 @@ pub enum FetchError {
          or refuses ours"
     )]
     ClientCertificate,
-    /// No connection within 2 s: refused, unreachable, silent, or the name does not resolve.
-    #[error("connect: could not connect to the server")]
-    Connect,
+    /// No connection within 2 s.
+    #[error("connect: could not connect to the server: {0}")]
+    Connect(ConnectFailure),
     /// No well-known URL had the metadata.
     #[error(transparent)]
     Discovery(DiscoveryFailures),
     /// The connection broke before the answer was complete.
     #[error("interrupted: the answer was not complete")]
     Interrupted,
-    /// The metadata names another issuer than the one configured: this one, of which at most 200
-    /// characters are kept, escaped.
-    #[error("issuer_mismatch: the metadata names the issuer \"{0}\", not the configured one")]
-    IssuerMismatch(Box<str>),
+    /// The metadata names another issuer than the one configured.
+    #[error(
+        "issuer_mismatch: the metadata names the issuer \"{named}\", and \"{configured}\" is configured: {}",
+        remedy_of_mismatch(named, configured)
+    )]
+    IssuerMismatch {
+        /// The issuer that the metadata names: at most 200 characters, escaped.
+        named: Box<str>,
+        /// The configured issuer.
+        configured: Box<str>,
+    },
     /// The JWK Set cannot be used.
     #[error(transparent)]
     JwkSet(#[from] JwkSetError),
@@ -124,17 +131,14 @@ pub enum FetchError {
     )]
     Redirect(u16),
     /// A status other than 200.
-    #[error("the issuer answered with status {0}")]
+    #[error("the issuer answered with status {0}{remedy}", remedy = remedy_of_status(*.0))]
     Status(u16),
     /// Not within the time limit.
     #[error("fetch_timeout: no complete answer within {} s", TIMEOUT.as_secs())]
     Timeout,
-    /// The TLS handshake failed: an unknown authority, a wrong name, an expired certificate.
-    #[error(
-        "tls: the issuer's certificate could not be verified; if a private authority issued it, \
-         configure that authority (`ca`)"
-    )]
-    Tls,
+    /// The TLS handshake failed.
+    #[error("tls: {0}")]
+    Tls(TlsFailure),
     /// Larger than [`limits::DOCUMENT_BYTES`].
     #[error(
         "jwks_too_large: the answer is larger than {} bytes",
@@ -146,6 +150,85 @@ pub enum FetchError {
         "url_scheme: a key or metadata URL must be https (http on loopback only), without user"
     )]
     UrlScheme,
+}
+
+/// Why there is no connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectFailure {
+    /// The name does not resolve.
+    #[error("its name does not resolve (DNS)")]
+    Dns,
+    /// Nothing listens there.
+    #[error("connection refused: nothing listens at this address and port")]
+    Refused,
+    /// No answer within 2 s.
+    #[error("no answer within 2 s; a firewall may drop the packets, or the way needs a `proxy`")]
+    Timeout,
+    /// The network does not lead there, or the connection broke at once.
+    #[error("it cannot be reached from here")]
+    Unreachable,
+}
+
+/// Why a TLS handshake failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsFailure {
+    /// An authority that is not trusted issued the certificate.
+    #[error(
+        "no authority that this machine trusts issued the issuer's certificate; if a private authority did, \
+         configure it (`ca`)"
+    )]
+    Authority,
+    /// The certificate cannot be used for another reason.
+    #[error(
+        "the issuer's certificate could not be verified; if a private authority issued it, configure that \
+         authority (`ca`), and not the certificate itself"
+    )]
+    Certificate,
+    /// The certificate has expired.
+    #[error("the issuer's certificate has expired; renew it, or correct the clock of this machine")]
+    Expired,
+    /// The certificate is for other names.
+    #[error(
+        "the issuer's certificate is for another name than the one in the URL; use a name that is in the \
+         certificate"
+    )]
+    Name,
+    /// The certificate is not valid yet.
+    #[error("the issuer's certificate is not valid yet; correct the clock of this machine")]
+    NotYetValid,
+    /// The server does not speak TLS there, or no version of it that we speak.
+    #[error(
+        "the server does not speak TLS at this port, or no version or cipher suite that we accept"
+    )]
+    Protocol,
+}
+
+/// What to do if the metadata names another issuer.
+fn remedy_of_mismatch(named: &str, configured: &str) -> &'static str {
+    let bare = |issuer: &str| {
+        let (_, rest) = issuer.split_once("://").unwrap_or(("", issuer));
+        rest.trim_end_matches('/').to_owned()
+    };
+    if named.trim_end_matches('/') == configured.trim_end_matches('/') {
+        return "they differ in the slash at the end; configure the issuer as the metadata names it";
+    }
+    if bare(named) == bare(configured) {
+        return "they differ in the scheme; if the issuer is behind a proxy, it has to know its public https URL";
+    }
+    "configure the issuer as the metadata names it, if that is its public name; if it is an internal one, set the public \
+     name at the issuer, and `internal_origin` here"
+}
+
+/// What to do about a status.
+const fn remedy_of_status(status: u16) -> &'static str {
+    match status {
+        401 | 403 => {
+            "; if it gives its keys only to clients that it knows, configure `authorization`"
+        }
+        _ => "",
+    }
 }
 
 /// What each well-known URL answered.

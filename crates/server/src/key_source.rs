@@ -274,9 +274,9 @@ fn is_outage(error: &FetchError, is_known: bool) -> bool {
         error,
         FetchError::Authorization
             | FetchError::ClientCertificate
-            | FetchError::Connect
+            | FetchError::Connect(_)
             | FetchError::Proxy
-            | FetchError::Tls
+            | FetchError::Tls(_)
             | FetchError::Timeout
     ) || is_known && matches!(error, FetchError::Interrupted | FetchError::Status(500..))
 }

@@ -7,7 +7,7 @@ use bearward::core::rejection::{
     Forbidden, InsufficientUserAuthentication, InvalidRequest, InvalidToken, StepUpReason,
 };
 use bearward::core::requirements::CannotReauthenticate;
-use bearward::fetch::FetchError;
+use bearward::fetch::{ConnectFailure, FetchError};
 use bearward::{Issuer, Rejection, Requirements, ResourceServer};
 use bearward_testing::Token;
 use bearward_testing::token::{CAN_REAUTHENTICATE, CLIENT_ID, MACHINE_CLIENT_ID};
@@ -292,7 +292,7 @@ async fn t_key_01_one_that_is_not_plausible_costs_no_fetch() {
 #[tokio::test(start_paused = true)]
 async fn without_its_key_it_is_503() {
     let (network, server) = ready().await;
-    network.all_fail(&FetchError::Connect);
+    network.all_fail(&FetchError::Connect(ConnectFailure::Refused));
     let unknown = id_token().key(next_key());
     let rejection = with_id_token(&server, &unknown).await.unwrap_err();
     assert_eq!(rejection.reason(), "keys_unavailable");

@@ -1,7 +1,7 @@
 //! Settings that make no sense are refused at start, each for its own reason.
 
 use bearward::core::policy::PolicyError;
-use bearward::fetch::{FetchError, HttpTransport, HttpTransportError};
+use bearward::fetch::{ConnectFailure, FetchError, HttpTransport, HttpTransportError};
 use bearward::{
     Algorithm, BuildError, Issuer, JwkSet, Policy, ProtectedResourceMetadata, ProtectionSpace,
     ResourceServer,
@@ -194,7 +194,10 @@ async fn keys_fetched_once_for_a_batch() {
 #[tokio::test(start_paused = true)]
 async fn keys_for_a_batch_that_cannot_be_had() {
     for (reply, expected) in [
-        (Reply::Fail(FetchError::Connect), FetchError::Connect),
+        (
+            Reply::Fail(FetchError::Connect(ConnectFailure::Refused)),
+            FetchError::Connect(ConnectFailure::Refused),
+        ),
         (Reply::Hang, FetchError::Timeout),
         (Reply::status(404), FetchError::Status(404)),
         (

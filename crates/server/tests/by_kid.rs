@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bearward::core::jwk_set::JwkSetError;
 use bearward::core::rejection::InvalidToken;
-use bearward::fetch::FetchError;
+use bearward::fetch::{ConnectFailure, FetchError};
 use bearward::{
     Algorithm, BuildError, Issuer, JwkSet, Policy, Principal, Profile, Rejection, ResourceServer,
     TokenCache,
@@ -314,7 +314,10 @@ async fn no_other_document_is_a_key_and_the_sender_is_not_to_blame() {
             Reply::redirect(302, "https://evil.example/"),
             &FetchError::Redirect(302),
         ),
-        (Reply::Fail(FetchError::Connect), &FetchError::Connect),
+        (
+            Reply::Fail(FetchError::Connect(ConnectFailure::Refused)),
+            &FetchError::Connect(ConnectFailure::Refused),
+        ),
         (Reply::Hang, &FetchError::Timeout),
     ] {
         let network = Network::default();
@@ -335,7 +338,10 @@ async fn a_key_04_an_outage_is_survived_with_the_keys_that_are_held() {
     let server = server(&network);
     decide(&server, &of(1)).await.unwrap();
     for number in 1..100 {
-        network.serve(&url(&kid(number)), Reply::Fail(FetchError::Connect));
+        network.serve(
+            &url(&kid(number)),
+            Reply::Fail(FetchError::Connect(ConnectFailure::Refused)),
+        );
     }
     let mut unavailable = 0;
     for number in (2..100).cycle().take(600) {
@@ -362,7 +368,7 @@ async fn a_held_key_is_used_for_a_day_without_its_server_and_no_longer() {
     let network = network([1]);
     let server = server(&network);
     decide(&server, &of(1)).await.unwrap();
-    network.all_fail(&FetchError::Connect);
+    network.all_fail(&FetchError::Connect(ConnectFailure::Refused));
     sleep(DAY - MINUTE).await;
     decide(&server, &of(1)).await.unwrap();
     assert!(state(&server).is_stale);

@@ -1,7 +1,7 @@
 //! Where the keys are found: well-known URLs, metadata that is the issuer's own, an internal origin.
 
 use bearward::Issuer;
-use bearward::fetch::FetchError;
+use bearward::fetch::{ConnectFailure, FetchError, TlsFailure};
 use tokio::time::sleep;
 
 use crate::fixture::{
@@ -81,7 +81,10 @@ async fn every_failure_is_kept_for_the_operator() {
     let expected = [
         FetchError::NotMetadata,
         FetchError::Status(403),
-        FetchError::IssuerMismatch("https://auth.example/realms/two".into()),
+        FetchError::IssuerMismatch {
+            named: "https://auth.example/realms/two".into(),
+            configured: REALM.into(),
+        },
     ];
     let expected: Vec<_> = REALM_FORMS
         .iter()
@@ -174,7 +177,10 @@ async fn t_key_13_an_outage_where_the_metadata_was_found_is_one_request_a_flight
 async fn what_ends_the_search_is_kept_beside_the_failures_before() {
     let network = Network::default();
     network.serve(REALM_FORMS[0], Reply::status(404));
-    network.serve(REALM_FORMS[1], Reply::Fail(FetchError::Connect));
+    network.serve(
+        REALM_FORMS[1],
+        Reply::Fail(FetchError::Connect(ConnectFailure::Refused)),
+    );
     network.serve(REALM_FORMS[2], Reply::metadata(REALM, JWKS));
     let server = serving(&network, Issuer::discover(policy_of(REALM)));
     server.attempted().await;
@@ -183,7 +189,10 @@ async fn what_ends_the_search_is_kept_beside_the_failures_before() {
         discovery_failures(&server),
         [
             (REALM_FORMS[0].to_owned(), FetchError::Status(404)),
-            (REALM_FORMS[1].to_owned(), FetchError::Connect),
+            (
+                REALM_FORMS[1].to_owned(),
+                FetchError::Connect(ConnectFailure::Refused)
+            ),
         ]
     );
 }
@@ -191,8 +200,14 @@ async fn what_ends_the_search_is_kept_beside_the_failures_before() {
 #[tokio::test(start_paused = true)]
 async fn an_issuer_that_does_not_answer_is_asked_at_one_url() {
     for (reply, error) in [
-        (Reply::Fail(FetchError::Connect), FetchError::Connect),
-        (Reply::Fail(FetchError::Tls), FetchError::Tls),
+        (
+            Reply::Fail(FetchError::Connect(ConnectFailure::Refused)),
+            FetchError::Connect(ConnectFailure::Refused),
+        ),
+        (
+            Reply::Fail(FetchError::Tls(TlsFailure::Authority)),
+            FetchError::Tls(TlsFailure::Authority),
+        ),
         (Reply::Hang, FetchError::Timeout),
     ] {
         let network = Network::default();
@@ -222,7 +237,10 @@ async fn t_key_09_metadata_of_another_issuer_is_refused() {
         let decision = decide(&server, &good()).await;
         assert_eq!(reason(&decision), "keys_unavailable", "{other}");
         let failures = discovery_failures(&server);
-        let mismatch = FetchError::IssuerMismatch(other.into());
+        let mismatch = FetchError::IssuerMismatch {
+            named: other.into(),
+            configured: ISSUER.into(),
+        };
         let mismatch = (METADATA.to_owned(), mismatch);
         assert_eq!(failures[0], mismatch, "{other}");
         assert!(!server.is_ready());

@@ -5,7 +5,8 @@ mod servers;
 use std::fs;
 
 use bearward::fetch::{
-    Authorization, Egress, FetchError, HttpTransport, HttpTransportError, Proxy,
+    Authorization, ConnectFailure, Egress, FetchError, HttpTransport, HttpTransportError, Proxy,
+    TlsFailure,
 };
 use bearward::{BuildError, Issuer, Policy, ResourceServer};
 use bearward_testing::DevIssuer;
@@ -106,7 +107,10 @@ async fn t_key_12_a_proxy_with_tls_is_verified_too() {
     assert_eq!(last_error(&server), None);
     assert_eq!(proxy.request_lines().len(), 2);
     let server = reaching(discovering(ELSEWHERE), trusting(&issuer).proxy(way())).await;
-    assert_eq!(last_error(&server), Some(FetchError::Tls));
+    assert_eq!(
+        last_error(&server),
+        Some(FetchError::Tls(TlsFailure::Authority))
+    );
     assert_eq!(proxy.request_lines().len(), 2);
 }
 
@@ -118,7 +122,10 @@ async fn t_key_12_the_certificate_is_verified_through_a_proxy() {
     let way = Proxy::new(&proxy.url()).unwrap();
     for egress in [Egress::new(), trusting(&other)] {
         let server = reaching(discovering(ELSEWHERE), egress.proxy(way.clone())).await;
-        assert_eq!(last_error(&server), Some(FetchError::Tls));
+        assert_eq!(
+            last_error(&server),
+            Some(FetchError::Tls(TlsFailure::Authority))
+        );
     }
     assert_eq!(issuer.fetches().discovery, 0);
 }
@@ -185,7 +192,7 @@ async fn t_key_12_only_the_authorities_that_were_named() {
         egress.unwrap()
     };
     let added = |pem: &str| Egress::new().root_certificates(pem.as_bytes()).unwrap();
-    let tls = Some(FetchError::Tls);
+    let tls = Some(FetchError::Tls(TlsFailure::Authority));
     for (egress, of_one, of_other) in [
         (only(&pem(&one)), None, tls.clone()),
         (only(&pem(&other)), tls.clone(), None),
@@ -223,7 +230,10 @@ async fn issuers_may_be_reached_in_different_ways() {
     assert!(source.fetch_keys(&transport).await.is_ok());
     let source = discovering(other.url());
     let keys = source.fetch_keys(&transport).await;
-    assert_eq!(keys.unwrap_err(), BuildError::Fetch(FetchError::Tls));
+    assert_eq!(
+        keys.unwrap_err(),
+        BuildError::Fetch(FetchError::Tls(TlsFailure::Authority))
+    );
 }
 
 #[tokio::test]
@@ -253,7 +263,10 @@ async fn an_issuer_may_demand_a_certificate() {
     let (certificate, key) = ours.certificate("client");
     let egress = Egress::new().client_certificate(certificate.as_bytes(), key.as_bytes());
     let reached = reaching(Issuer::jwks_uri(policy(), &url), egress.unwrap()).await;
-    assert_eq!(last_error(&reached), Some(FetchError::Tls));
+    assert_eq!(
+        last_error(&reached),
+        Some(FetchError::Tls(TlsFailure::Authority))
+    );
 }
 
 #[test]
@@ -444,7 +457,7 @@ async fn a_cfg_02_keys_outlive_a_change_of_the_way_to_them() {
     let before = serving(&network, Issuer::discover(policy()));
     before.attempted().await;
     tokio::time::sleep(HOUR / 3600).await;
-    network.all_fail(&FetchError::Connect);
+    network.all_fail(&FetchError::Connect(ConnectFailure::Refused));
     let after = |source: Issuer| {
         let server = builder(network.clone()).issuer(source);
         server.keep_keys_of(&before).build().unwrap()
@@ -459,7 +472,10 @@ async fn a_cfg_02_keys_outlive_a_change_of_the_way_to_them() {
     other.attempted().await;
     assert!(decide_at_once(&other, &good()).is_ok());
     // It did try the new way.
-    assert_eq!(last_error(&other), Some(FetchError::Connect));
+    assert_eq!(
+        last_error(&other),
+        Some(FetchError::Connect(ConnectFailure::Refused))
+    );
     assert!(network.count() > fetched);
     // They are not younger than before.
     tokio::time::sleep(25 * HOUR).await;

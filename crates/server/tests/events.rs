@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use bearward::fetch::{Authorization, FetchError, HttpTransport};
+use bearward::fetch::{Authorization, ConnectFailure, FetchError, HttpTransport};
 use bearward::{Issuer, JwkSet, Policy, Profile, ResourceServer};
 use bearward_testing::keys::OddJwk;
 use bearward_testing::{SigningKey, Token};
@@ -177,7 +177,7 @@ async fn t_err_01_nothing_of_a_token_is_logged() {
         })
         .await;
         if state == 1 {
-            network.all_fail(&FetchError::Connect);
+            network.all_fail(&FetchError::Connect(ConnectFailure::Refused));
         }
     }
     let text = log.text();
@@ -198,7 +198,7 @@ async fn t_dos_06_a_refusal_is_not_an_event() {
     assert_eq!(log.text(), "");
     // And an outage is one a flight, not one a request.
     sleep(MINUTE).await;
-    network.all_fail(&FetchError::Connect);
+    network.all_fail(&FetchError::Connect(ConnectFailure::Refused));
     for kid in 0..100 {
         let _ = decide(&server, &with_kid(&kid.to_string())).await;
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bearward::core::jwk_set::JwkSetError;
-use bearward::fetch::FetchError;
+use bearward::fetch::{ConnectFailure, FetchError, TlsFailure};
 use bearward::{Issuer, Rejection};
 use bearward_testing::SigningKey;
 use bearward_testing::keys::OddJwk;
@@ -29,8 +29,14 @@ fn unusable() -> Vec<(Reply, FetchError)> {
         .collect();
     let huge = json!({ "keys": [one], "padding": "x".repeat(256 * 1024) });
     vec![
-        (Reply::Fail(FetchError::Connect), FetchError::Connect),
-        (Reply::Fail(FetchError::Tls), FetchError::Tls),
+        (
+            Reply::Fail(FetchError::Connect(ConnectFailure::Refused)),
+            FetchError::Connect(ConnectFailure::Refused),
+        ),
+        (
+            Reply::Fail(FetchError::Tls(TlsFailure::Authority)),
+            FetchError::Tls(TlsFailure::Authority),
+        ),
         (
             Reply::Fail(FetchError::Interrupted),
             FetchError::Interrupted,
@@ -143,14 +149,17 @@ async fn a_key_04_t_key_02_a_day_without_the_issuer() {
     let server = discovering(&network);
     server.attempted().await;
     let fetched = Instant::now();
-    network.all_fail(&FetchError::Connect);
+    network.all_fail(&FetchError::Connect(ConnectFailure::Refused));
     while fetched.elapsed() < DAY - 10 * MINUTE {
         sleep(7 * MINUTE).await;
         assert!(decide_at_once(&server, &good()).is_ok());
     }
     assert!(state(&server).is_stale);
     assert!(server.is_ready());
-    assert_eq!(last_error(&server), Some(FetchError::Connect));
+    assert_eq!(
+        last_error(&server),
+        Some(FetchError::Connect(ConnectFailure::Refused))
+    );
 
     // The metadata and the keys; then the keys once when they were due, and one fetch each step.
     let fetches = network.fetches();
@@ -173,7 +182,7 @@ async fn t_key_06_keys_serve_for_24_hours_and_no_longer() {
     let server = fetching(&network);
     server.attempted().await;
     let fetched = Instant::now();
-    network.all_fail(&FetchError::Connect);
+    network.all_fail(&FetchError::Connect(ConnectFailure::Refused));
     sleep(DAY - SECOND).await;
     assert!(decide_at_once(&server, &good()).is_ok());
     assert!(server.is_ready());
@@ -198,7 +207,7 @@ async fn t_key_06_the_limit_can_be_set() {
     let source = Issuer::jwks_uri(policy(), JWKS).stale_if_error(2 * HOUR);
     let server = serving(&network, source);
     server.attempted().await;
-    network.all_fail(&FetchError::Connect);
+    network.all_fail(&FetchError::Connect(ConnectFailure::Refused));
     sleep(2 * HOUR - SECOND).await;
     assert!(decide_at_once(&server, &good()).is_ok());
     sleep(SECOND).await;
@@ -219,7 +228,7 @@ async fn t_key_06_a_limit_of_0_means_while_they_are_fresh() {
         sleep(7 * SECOND).await;
         assert!(decide_at_once(&server, &good()).is_ok());
     }
-    network.all_fail(&FetchError::Connect);
+    network.all_fail(&FetchError::Connect(ConnectFailure::Refused));
     sleep(MINUTE).await;
     let decision = decide_at_once(&server, &good());
     assert_eq!(reason(&decision), "keys_unavailable");
@@ -232,7 +241,7 @@ async fn t_key_06_a_limit_of_for_ever_does_not_overflow() {
     let source = Issuer::jwks_uri(policy(), JWKS).stale_if_error(Duration::MAX);
     let server = serving(&network, source);
     server.attempted().await;
-    network.all_fail(&FetchError::Connect);
+    network.all_fail(&FetchError::Connect(ConnectFailure::Refused));
     sleep(DAY + HOUR).await;
     assert!(decide_at_once(&server, &good()).is_ok());
 }
@@ -240,7 +249,7 @@ async fn t_key_06_a_limit_of_for_ever_does_not_overflow() {
 #[tokio::test(start_paused = true)]
 async fn t_key_02_cold_and_down_503_at_once_and_recovery_by_itself() {
     let network = issuer();
-    network.all_fail(&FetchError::Connect);
+    network.all_fail(&FetchError::Connect(ConnectFailure::Refused));
     let server = discovering(&network);
     // Whoever comes before the first attempt has ended waits for it.
     let decision = decide(&server, &good()).await;
@@ -267,7 +276,7 @@ async fn t_key_02_cold_and_down_503_at_once_and_recovery_by_itself() {
 #[tokio::test(start_paused = true)]
 async fn the_answer_is_503_with_retry_after_and_no_challenge() {
     let network = issuer();
-    network.all_fail(&FetchError::Connect);
+    network.all_fail(&FetchError::Connect(ConnectFailure::Refused));
     let server = fetching(&network);
     server.attempted().await;
     sleep(7 * SECOND).await;
@@ -301,7 +310,7 @@ async fn the_answer_is_503_with_retry_after_and_no_challenge() {
 #[tokio::test(start_paused = true)]
 async fn t_err_04_without_keys_no_token_is_told_from_another() {
     let network = issuer();
-    network.all_fail(&FetchError::Connect);
+    network.all_fail(&FetchError::Connect(ConnectFailure::Refused));
     let server = fetching(&network);
     server.attempted().await;
     let mut forged = good().parts();
@@ -435,13 +444,19 @@ fn a_failed_fetch_says_its_code() {
     for (error, code) in [
         (FetchError::Authorization, "authorization"),
         (FetchError::ClientCertificate, "client_certificate"),
-        (FetchError::Connect, "connect"),
+        (FetchError::Connect(ConnectFailure::Refused), "connect"),
         (FetchError::Interrupted, "interrupted"),
-        (FetchError::IssuerMismatch("a".into()), "issuer_mismatch"),
+        (
+            FetchError::IssuerMismatch {
+                named: "a".into(),
+                configured: "b".into(),
+            },
+            "issuer_mismatch",
+        ),
         (FetchError::Proxy, "proxy"),
         (FetchError::Redirect(302), "redirect_refused"),
         (FetchError::Timeout, "fetch_timeout"),
-        (FetchError::Tls, "tls"),
+        (FetchError::Tls(TlsFailure::Authority), "tls"),
         (FetchError::TooLarge, "jwks_too_large"),
         (FetchError::UrlScheme, "url_scheme"),
     ] {

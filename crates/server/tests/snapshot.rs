@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use bearward::fetch::FetchError;
+use bearward::fetch::{ConnectFailure, FetchError};
 use bearward::{Issuer, ResourceServer, UnixTime};
 use bearward_testing::keys::{OddJwk, jwk_set};
 use serde_json::{Value, json};
@@ -79,7 +79,7 @@ async fn settled(server: &ResourceServer) {
 
 fn down() -> Network {
     let network = issuer();
-    network.all_fail(&FetchError::Connect);
+    network.all_fail(&FetchError::Connect(ConnectFailure::Refused));
     network
 }
 
@@ -141,7 +141,10 @@ async fn it_serves_a_restart_during_an_outage() {
     assert!(restored.is_stale);
     settled(&server).await;
     assert_eq!(network.urls(), [METADATA]);
-    assert_eq!(last_error(&server), Some(FetchError::Connect));
+    assert_eq!(
+        last_error(&server),
+        Some(FetchError::Connect(ConnectFailure::Refused))
+    );
     assert!(decide_at_once(&server, &good()).is_ok());
     let decision = decide_at_once(&server, &with_kid("random"));
     assert_eq!(reason(&decision), "keys_unavailable");

@@ -6,7 +6,7 @@ mod faults;
 use std::time::Duration;
 
 use bearward::core::jwk_set::JwkSetError;
-use bearward::fetch::{FetchError, HttpTransport};
+use bearward::fetch::{ConnectFailure, FetchError, HttpTransport, TlsFailure};
 use bearward::{Algorithm, Issuer, Policy, Rejection, ResourceServer};
 use bearward_testing::issuer::Tls;
 use bearward_testing::{DevIssuer, SigningKey, Token};
@@ -207,7 +207,11 @@ async fn t_key_01_200_random_kids_at_once_cost_two_fetches() {
 
 #[tokio::test]
 async fn t_key_12_only_a_certificate_that_verifies() {
-    for tls in [Tls::Expired, Tls::SelfSigned, Tls::WrongName] {
+    for (tls, failure) in [
+        (Tls::Expired, TlsFailure::Expired),
+        (Tls::SelfSigned, TlsFailure::Authority),
+        (Tls::WrongName, TlsFailure::Name),
+    ] {
         let issuer = DevIssuer::builder().tls(tls).start().await.unwrap();
         let transport = match issuer.ca_pem() {
             Some(pem) => HttpTransport::with_root_certificates(pem.as_bytes()),
@@ -215,7 +219,11 @@ async fn t_key_12_only_a_certificate_that_verifies() {
         };
         let server = serving(Issuer::discover(policy(&issuer)), transport.unwrap());
         server.attempted().await;
-        assert_eq!(last_error(&server), Some(FetchError::Tls), "{tls:?}");
+        assert_eq!(
+            last_error(&server),
+            Some(FetchError::Tls(failure)),
+            "{tls:?}"
+        );
         assert_eq!(issuer.fetches().discovery, 0, "{tls:?}");
     }
 }
@@ -226,7 +234,10 @@ async fn t_key_12_an_added_authority_is_trusted_and_no_other() {
     let issuer = DevIssuer::builder().tls(tls).start().await.unwrap();
     let server = discovering(&issuer);
     server.attempted().await;
-    assert_eq!(last_error(&server), Some(FetchError::Tls));
+    assert_eq!(
+        last_error(&server),
+        Some(FetchError::Tls(TlsFailure::Authority))
+    );
 
     let pem = issuer.ca_pem().unwrap().as_bytes();
     let transport = HttpTransport::with_root_certificates(pem).unwrap();
@@ -243,7 +254,10 @@ async fn a_key_05_up_before_the_issuer_and_healing_by_itself() {
     first.stop().await;
     let server = serving(Issuer::discover(policy), HttpTransport::new().unwrap());
     server.attempted().await;
-    assert_eq!(last_error(&server), Some(FetchError::Connect));
+    assert_eq!(
+        last_error(&server),
+        Some(FetchError::Connect(ConnectFailure::Refused))
+    );
     assert!(!server.is_ready());
 
     let issuer = DevIssuer::builder().bind(address).start().await.unwrap();

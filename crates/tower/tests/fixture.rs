@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bearward::fetch::{Answer, FetchError, Get, Transport};
+use bearward::fetch::{Answer, ConnectFailure, FetchError, Get, Transport};
 use bearward::resource_server::ResourceServerBuilder;
 use bearward::{Issuer, JwkSet, Policy, Principal, ResourceServer, UnixTime};
 use bearward_testing::conformance::{
@@ -125,6 +125,6 @@ impl Transport for Down {
         &'a self,
         _: Get<'a>,
     ) -> Pin<Box<dyn Future<Output = Result<Answer, FetchError>> + Send + 'a>> {
-        Box::pin(async { Err(FetchError::Connect) })
+        Box::pin(async { Err(FetchError::Connect(ConnectFailure::Refused)) })
     }
 }

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use bearward::explain::{Anatomy, Asked, Keys, Report};
+use bearward::explain::{Anatomy, Asked, Diagnosis, Keys, Meaning, Report};
 use bearward_core::credentials::Credentials;
 use bearward_core::{JwkSet, RequestHead, Sources};
 use bearward_gateway::config::Config;
@@ -16,19 +16,23 @@ use bearward_gateway::target::Target;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method};
 
+use super::id_token::SentAlong;
 use super::keys_or_why;
+use crate::reasons::Explanation;
 use crate::rules::Clock;
 use crate::{Exit, Failure, keys, running, serve};
 
 mod outcome;
+mod refusal;
 mod required;
 mod routes;
 mod shown;
 mod text;
+mod unmet;
 mod url;
 
 use self::outcome::Outcome;
-use self::required::Alternative;
+use self::required::{Alternative, Sender};
 use self::routes::Tried;
 pub(super) use self::shown::to_json;
 pub(super) use self::text::write;
@@ -38,6 +42,13 @@ pub(super) use self::url::Url;
 pub(super) struct Request {
     pub(super) method: Method,
     pub(super) url: Url,
+}
+
+/// The tokens that the request carries.
+#[derive(Clone, Copy)]
+pub(super) struct Tokens<'t> {
+    pub(super) access: Option<&'t [u8]>,
+    pub(super) id: Option<&'t [u8]>,
 }
 
 /// The complete explanation of a request.
@@ -50,6 +61,10 @@ pub(super) struct Explained {
     routes: Vec<Applied>,
     /// The report on the token, if the token counts.
     token: Option<Report>,
+    /// The ID token that was sent along.
+    id_token: Option<SentAlong>,
+    /// What is said about the refusal, if it is more than the reason means in general.
+    refusal: Option<Diagnosis>,
     outcome: Outcome,
 }
 
@@ -62,10 +77,10 @@ struct Applied {
 }
 
 impl Explained {
-    /// Explains `request`, with this token or none, under the configuration in `file`.
+    /// Explains `request`, with these tokens or none, under the configuration in `file`.
     pub(super) fn new(
         request: Request,
-        token: Option<&[u8]>,
+        tokens: Tokens<'_>,
         file: &Path,
         clock: Clock,
     ) -> Result<Self, Failure> {
@@ -84,6 +99,8 @@ impl Explained {
                 tried: Vec::new(),
                 routes: Vec::new(),
                 token: None,
+                id_token: None,
+                refusal: None,
                 outcome: Outcome::published(&published),
             });
         }
@@ -96,41 +113,102 @@ impl Explained {
             selected().any(|route| route.access != Access::Public)
                 && selected().all(|route| route.allows(target))
         });
-        let given = token.filter(|_| token_counts);
+        let given = tokens.access.filter(|_| token_counts);
         let in_url = selection.as_ref().filter(|_| token_counts);
         let in_url = in_url.and_then(|selection| token_in_url(&request, &selection.sources()));
+        let tokens = Tokens {
+            access: given,
+            id: tokens.id.filter(|_| token_counts),
+        };
         let anatomy = given.or(in_url.as_deref()).map(Anatomy::of);
-        let asked = asked(&config, anatomy.as_ref(), clock)?;
-        let token = anatomy.as_ref().map(|anatomy| Report::new(anatomy, &asked));
-        let principal = token.as_ref().and_then(Report::principal);
+        let examined = Examined::new(&config, anatomy.as_ref(), tokens, clock)?;
+        let now = examined.asked.now;
         let applied = selected().map(|route| Applied {
             route: Route::clone(route),
             forbids: target.and_then(|target| routes::forbids(route, target)),
-            alternatives: required::alternatives(route, principal, asked.now),
+            alternatives: required::alternatives(route, examined.sender(), now),
         });
-        let routes = applied.collect();
+        let routes: Vec<Applied> = applied.collect();
         let host = host.map(canonical_host);
         let host = host.as_deref();
         let tried = target.map_or_else(Vec::new, |target| {
             routes::tried(&config.routes, method, host, target, selection.as_ref())
         });
-        let outcome = match (&token, &asked.keys) {
-            // The gate could not decide without the keys.
-            (Some(report), Keys::Unavailable(error)) => Outcome::without_keys(report, error),
-            _ => decide(&config, &asked, &request, given)?,
-        };
+        let outcome = examined.decide(&config, &request, tokens)?;
         Ok(Self {
             path,
             request,
             tried,
+            refusal: refusal::diagnose(&outcome, &routes, &examined, &config),
             routes,
-            token,
+            token: examined.token,
+            id_token: examined.id_token,
             outcome,
         })
     }
 
+    /// What is wrong and what to do: as diagnosed if the token is refused for this `reason`, or else in general.
+    fn meaning<'e>(&'e self, reason: Option<&'e Explanation>) -> Option<Meaning<'e>> {
+        let general = reason.map(Explanation::meaning);
+        if let Some(refusal) = &self.refusal {
+            return Some(refusal.meaning());
+        }
+        let report = self.token.as_ref();
+        match report.filter(|report| report.code() == reason.map(|reason| reason.code)) {
+            Some(report) => report.meaning(general),
+            None => general,
+        }
+    }
+
     pub(super) const fn exit(&self) -> Exit {
         self.outcome.exit()
+    }
+}
+
+/// The tokens of a request, examined.
+struct Examined {
+    asked: Asked,
+    token: Option<Report>,
+    id_token: Option<SentAlong>,
+}
+
+impl Examined {
+    fn new(
+        config: &Config,
+        anatomy: Option<&Anatomy<'_>>,
+        tokens: Tokens<'_>,
+        clock: Clock,
+    ) -> Result<Self, Failure> {
+        let asked = asked(config, anatomy, clock)?;
+        let token = anatomy.map(|anatomy| Report::new(anatomy, &asked));
+        let principal = token.as_ref().and_then(Report::principal);
+        let id_token = tokens.id;
+        let id_token = id_token.map(|id_token| SentAlong::new(id_token, principal, &asked));
+        Ok(Self {
+            asked,
+            token,
+            id_token,
+        })
+    }
+
+    fn sender(&self) -> Option<Sender<'_>> {
+        Some(Sender {
+            principal: self.token.as_ref()?.principal()?,
+            id_token: self.id_token.as_ref().and_then(SentAlong::verified),
+        })
+    }
+
+    fn decide(
+        &self,
+        config: &Config,
+        request: &Request,
+        tokens: Tokens<'_>,
+    ) -> Result<Outcome, Failure> {
+        match (&self.token, &self.asked.keys) {
+            // The gate could not decide without the keys.
+            (Some(report), Keys::Unavailable(error)) => Ok(Outcome::without_keys(report, error)),
+            _ => decide(config, &self.asked, request, tokens),
+        }
     }
 }
 
@@ -168,10 +246,16 @@ fn decide(
     config: &Config,
     asked: &Asked,
     request: &Request,
-    token: Option<&[u8]>,
+    tokens: Tokens<'_>,
 ) -> Result<Outcome, Failure> {
     let mut headers = HeaderMap::new();
-    if let Some(token) = token {
+    if let Some(id_token) = tokens.id {
+        let Ok(id_token) = HeaderValue::from_bytes(id_token) else {
+            return Ok(Outcome::unsendable());
+        };
+        headers.insert(config.identity.id_token_field(), id_token);
+    }
+    if let Some(token) = tokens.access {
         let credentials = [b"Bearer ", token].concat();
         let Ok(credentials) = HeaderValue::from_bytes(&credentials) else {
             // No server would accept such a field.

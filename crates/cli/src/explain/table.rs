@@ -3,24 +3,25 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use bearward::explain::{Check, Decision, Report, Verdict, text};
+use bearward::explain::{Check, Decision, Meaning, Report, Verdict, text};
 
 use super::explanation;
 use crate::reasons::Explanation;
 
-/// Writes the report. If the text is no JWT but its kind is known, writes only that.
+/// Writes the report: the verdict, why, what to do, then the checks. If the text is no JWT but its kind is
+/// known, the checks add nothing.
 pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     write_decision(report, out)?;
-    for hint in &report.hints {
-        write_labelled("hint", hint, out)?;
-    }
-    if let Some(reason) = explanation(report) {
-        if !report.is_named {
-            write_meaning(&reason, out)?;
-        }
+    let reason = explanation(report);
+    write_meaning(
+        report.meaning(reason.as_ref().map(Explanation::meaning)),
+        out,
+    )?;
+    write_remarks(report, out)?;
+    write_note(report, out)?;
+    if let Some(reason) = reason {
         write_labelled("more", &reason.anchor(), out)?;
     }
-    write_other_failures(report, out)?;
     if report.is_named {
         return Ok(());
     }
@@ -28,13 +29,36 @@ pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     write_checks(&report.checks, out)
 }
 
-pub(super) fn write_meaning(reason: &Explanation, out: &mut impl Write) -> io::Result<()> {
-    write_labelled("means", &reason.means, out)?;
-    write_labelled("remedy", &reason.remedy, out)
+pub(super) fn write_meaning(meaning: Option<Meaning<'_>>, out: &mut impl Write) -> io::Result<()> {
+    let Some(meaning) = meaning else {
+        return Ok(());
+    };
+    write_labelled("why", meaning.means, out)?;
+    write_labelled("remedy", meaning.remedy, out)
+}
+
+/// Writes what a report says in addition to its verdict and its checks.
+pub(super) fn write_remarks(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    for check in &report.recipient {
+        let pair = format!("expected {}, found {}", check.expected, check.found);
+        write_labelled(check.name, &pair, out)?;
+    }
+    for hint in &report.hints {
+        write_labelled("hint", hint, out)?;
+    }
+    write_other_failures(report, out)
+}
+
+/// Writes what no token shows, if it is accepted.
+pub(super) fn write_note(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    match report.note() {
+        Some(note) => write_labelled("note", note, out),
+        None => Ok(()),
+    }
 }
 
 /// Writes the further reasons to refuse the token, if there are any.
-pub(super) fn write_other_failures(report: &Report, out: &mut impl Write) -> io::Result<()> {
+fn write_other_failures(report: &Report, out: &mut impl Write) -> io::Result<()> {
     match report.other_failures().as_slice() {
         [] => Ok(()),
         others => {
@@ -110,11 +134,31 @@ fn write_decision(report: &Report, out: &mut impl Write) -> io::Result<()> {
 }
 
 pub(crate) fn write_labelled(label: &str, text: &str, out: &mut impl Write) -> io::Result<()> {
-    for (at, line) in wrapped(text, TEXT).iter().enumerate() {
+    for (at, line) in lines(text, TEXT).iter().enumerate() {
         let label = if at == 0 { label } else { "" };
         writeln!(out, "  {label:LABEL$}  {line}")?;
     }
     Ok(())
+}
+
+/// `text` in lines of about `width` characters, broken only at spaces, so that names can be copied.
+fn lines(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        let room = |line: &&mut String| {
+            let taken = line.chars().count().saturating_add(1);
+            taken.saturating_add(length) <= width
+        };
+        match lines.last_mut().filter(room) {
+            Some(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            None => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// `text` in lines of at most `width` characters, broken at spaces if possible.
@@ -162,7 +206,15 @@ const SUBJECT_CHARS: usize = 120;
 
 #[cfg(test)]
 mod tests {
-    use super::wrapped;
+    use super::{lines, wrapped};
+
+    #[test]
+    fn sentences_are_broken_at_spaces_alone() {
+        assert_eq!(lines("", 5), [""]);
+        assert_eq!(lines("a b", 5), ["a b"]);
+        assert_eq!(lines("abc def", 5), ["abc", "def"]);
+        assert_eq!(lines("a bcdefghij k", 5), ["a", "bcdefghij", "k"]);
+    }
 
     #[test]
     fn text_is_broken_at_spaces_and_long_words_anywhere() {

@@ -1,6 +1,7 @@
 //! The sources of identity fields: a claim, or a property of the verified principal.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use bearward_core::json::{Kind, Value};
 use bearward_core::{ClaimPath, Principal};
@@ -27,6 +28,22 @@ pub enum ClaimSource {
     Scopes,
     /// The subject.
     Subject,
+}
+
+impl fmt::Display for ClaimSource {
+    /// The claim as a path of names, or the property of the principal in words.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AuthTime => "auth_time",
+            Self::Claim(path) => return f.write_str(&path.names().collect::<Vec<_>>().join(" > ")),
+            Self::ClientId => "the client",
+            Self::ExpiresAt => "exp",
+            Self::Issuer => "iss",
+            Self::Kind => "the kind of principal",
+            Self::Scopes => "the scopes",
+            Self::Subject => "sub",
+        })
+    }
 }
 
 impl ClaimSource {

@@ -195,17 +195,17 @@ const fn code_of(error: &FetchError) -> &'static str {
     match error {
         FetchError::Authorization => "authorization",
         FetchError::ClientCertificate => "client_certificate",
-        FetchError::Connect => "connect",
+        FetchError::Connect(_) => "connect",
         FetchError::Discovery(_) => "discovery",
         FetchError::Interrupted => "interrupted",
-        FetchError::IssuerMismatch(_) => "issuer_mismatch",
+        FetchError::IssuerMismatch { .. } => "issuer_mismatch",
         FetchError::JwkSet(_) => "jwk_set",
         FetchError::NotMetadata => "not_metadata",
         FetchError::Proxy => "proxy",
         FetchError::Redirect(_) => "redirect_refused",
         FetchError::Status(_) => "status",
         FetchError::Timeout => "fetch_timeout",
-        FetchError::Tls => "tls",
+        FetchError::Tls(_) => "tls",
         FetchError::TooLarge => "jwks_too_large",
         FetchError::UrlScheme => "url_scheme",
         _ => "other",
@@ -214,6 +214,8 @@ const fn code_of(error: &FetchError) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use bearward::fetch::{ConnectFailure, TlsFailure};
+
     use super::{FetchError, code_of};
 
     const MANUAL: &str = include_str!("../../../../docs/gateway.md");
@@ -223,15 +225,18 @@ mod tests {
         for error in [
             FetchError::Authorization,
             FetchError::ClientCertificate,
-            FetchError::Connect,
+            FetchError::Connect(ConnectFailure::Refused),
             FetchError::Interrupted,
-            FetchError::IssuerMismatch("https://other.example".into()),
+            FetchError::IssuerMismatch {
+                named: "https://other.example".into(),
+                configured: "https://id.example".into(),
+            },
             FetchError::NotMetadata,
             FetchError::Proxy,
             FetchError::Redirect(307),
             FetchError::Status(500),
             FetchError::Timeout,
-            FetchError::Tls,
+            FetchError::Tls(TlsFailure::Authority),
             FetchError::TooLarge,
             FetchError::UrlScheme,
         ] {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 
-use bearward::fetch::{Answer, FetchError, Get, Transport};
+use bearward::fetch::{Answer, ConnectFailure, FetchError, Get, Transport};
 use bearward::{Issuer, JwkSet, RequestHead, ResourceServer};
 use bearward_gateway::decision::{Decision, Reason};
 use bearward_gateway::doors::forward_auth::{ForwardAuth, Peer, TrustedPeers};
@@ -273,7 +273,7 @@ struct Down;
 
 impl Transport for Down {
     fn get<'a>(&'a self, _: Get<'a>) -> Fetched<'a> {
-        Box::pin(async { Err(FetchError::Connect) })
+        Box::pin(async { Err(FetchError::Connect(ConnectFailure::Refused)) })
     }
 }
 

@@ -13,6 +13,8 @@ pub struct Asked {
     pub now: UnixTime,
     /// Every issuer whose tokens are accepted, if there is a configuration.
     configured: Vec<String>,
+    /// Keys from secrets that are nearly the configured one.
+    pub(crate) near_secrets: Vec<NearSecret>,
 }
 
 impl Asked {
@@ -28,7 +30,15 @@ impl Asked {
             keys,
             now,
             configured: Vec::new(),
+            near_secrets: Vec::new(),
         }
+    }
+
+    /// Keys that a signature may verify with if the secret was written wrongly.
+    #[must_use]
+    pub fn near_secrets(mut self, near: impl IntoIterator<Item = NearSecret>) -> Self {
+        self.near_secrets = near.into_iter().collect();
+        self
     }
 
     /// From a configuration with these issuers.
@@ -62,6 +72,18 @@ impl Asked {
     pub(crate) fn is_complete(&self) -> bool {
         self.issuer().is_some() && self.audiences().next().is_some()
     }
+}
+
+/// The key from a secret that differs from the configured one only at its end.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a key and two texts about it")]
+pub struct NearSecret {
+    /// The key.
+    pub keys: JwkSet,
+    /// How the secret differs, after "verifies with the secret".
+    pub difference: &'static str,
+    /// What to do.
+    pub remedy: &'static str,
 }
 
 /// The issuer's keys, or why there are none.

@@ -6,6 +6,7 @@ use bearward_core::rejection::InvalidToken;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// One check.
+#[derive(Clone)]
 #[expect(clippy::exhaustive_structs, reason = "a row of a table")]
 pub struct Check {
     /// The name of the check.

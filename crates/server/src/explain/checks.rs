@@ -1,4 +1,4 @@
-//! Every check, in the order in which a reader takes a token apart.
+//! Every check, in the order of decision: the first that fails is the reason.
 
 use bearward_core::limits::{self, JSON_DEPTH, JSON_MEMBERS};
 use bearward_core::rejection::InvalidToken;
@@ -20,9 +20,11 @@ pub(crate) fn all(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {
         base64url(anatomy, asked),
         json("header JSON", anatomy),
     ];
-    checks.extend(header::checks(anatomy, asked));
+    let of_header = header::checks(anatomy, asked);
+    checks.extend(of_header.form);
     checks.push(json("payload JSON", anatomy));
     checks.push(claims::issuer(anatomy, asked));
+    checks.extend(of_header.policy);
     let is_alg_refused = checks
         .iter()
         .any(|check| check.name == "alg" && check.verdict.code().is_some());

@@ -25,7 +25,12 @@ pub(crate) fn issuer(anatomy: &Anatomy<'_>, asked: &Asked) -> Check {
         (None, Ok(Ok(()) | Err(InvalidToken::IssuerUnknown))) | (_, Err(_)) => Verdict::Unchecked,
         (_, Ok(answer)) => Verdict::of(answer),
     };
-    let expected = one_of(asked.issuers(), "not configured: pass --issuer");
+    let issuers = asked.issuers().count();
+    let shown = asked.issuers().take(ISSUERS);
+    let mut expected = one_of(shown, "not configured: pass --issuer");
+    if let Some(more) = issuers.checked_sub(ISSUERS).filter(|more| *more > 0) {
+        expected = format!("{expected} or {more} more");
+    }
     match &anatomy.payload {
         Some(claims) => Check::new("iss", expected, (claims.shown("iss"), verdict)),
         None => Check::new("iss", expected, ("not readable", verdict)),
@@ -193,7 +198,12 @@ fn absent_or_by(asked: &Asked) -> String {
 }
 
 /// A date with its distance from now, using the first wording if it has passed.
-fn date(claims: &Members, name: &str, now: UnixTime, (past, ahead): (&str, &str)) -> String {
+pub(crate) fn date(
+    claims: &Members,
+    name: &str,
+    now: UnixTime,
+    (past, ahead): (&str, &str),
+) -> String {
     let Some(at) = seconds(claims, name) else {
         return claims.shown(name);
     };
@@ -203,7 +213,7 @@ fn date(claims: &Members, name: &str, now: UnixTime, (past, ahead): (&str, &str)
 }
 
 /// A NumericDate without its fraction, if it can be shown.
-fn seconds(claims: &Members, name: &str) -> Option<UnixTime> {
+pub(crate) fn seconds(claims: &Members, name: &str) -> Option<UnixTime> {
     let text = claims.get(name)?;
     let whole = text.split('.').next().unwrap_or_default();
     let time = UnixTime::from_secs(whole.parse().ok()?);
@@ -300,6 +310,9 @@ fn marks(claims: &Members, profile: Profile) -> String {
         found => found.join("; "),
     }
 }
+
+/// How many issuers are shown; an issuer with tenants has one for each.
+const ISSUERS: usize = 8;
 
 /// Longest name of a claim shown.
 const NAME_CHARS: usize = 80;

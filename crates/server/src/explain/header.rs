@@ -10,8 +10,15 @@ use super::check::{Check, Verdict};
 use super::members::Members;
 use super::probe;
 
-/// `alg`, `crit`, `b64`, `zip`, `kid`, `typ`.
-pub(crate) fn checks(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {
+/// The checks of the header, in the order of decision.
+pub(crate) struct Checks {
+    /// Of its form, before the issuer is known: `crit`, `b64`, `zip` and `kid`; and `alg` if nobody allows it.
+    pub(crate) form: Vec<Check>,
+    /// By the policy of the issuer: `typ`, and `alg` if it has a form that somebody may allow.
+    pub(crate) policy: Vec<Check>,
+}
+
+pub(crate) fn checks(anatomy: &Anatomy<'_>, asked: &Asked) -> Checks {
     let algorithms = asked.policy.algorithms().iter();
     let allowed: Vec<_> = algorithms.map(|alg| alg.as_str()).collect();
     let alg = format!("one of {}", allowed.join(" "));
@@ -21,16 +28,31 @@ pub(crate) fn checks(anatomy: &Anatomy<'_>, asked: &Asked) -> Vec<Check> {
         true => "absent, JWT, JOSE or at+jwt",
         false => profile.accepted_types(),
     };
-    [
-        ("alg", alg),
-        ("crit", "absent".to_owned()),
-        ("b64", "absent".to_owned()),
-        ("zip", "absent".to_owned()),
-        ("kid", kid),
-        ("typ", typ.to_owned()),
-    ]
-    .map(|(name, expected)| check(name, expected, anatomy, asked))
-    .into()
+    let check = |name, expected| check(name, expected, anatomy, asked);
+    let alg = check("alg", alg);
+    let form = [
+        check("crit", "absent".to_owned()),
+        check("b64", "absent".to_owned()),
+        check("zip", "absent".to_owned()),
+        check("kid", kid),
+    ];
+    let typ = check("typ", typ.to_owned());
+    let is_formed = anatomy.header.as_ref().is_none_or(has_known_alg);
+    let (before, after) = match is_formed {
+        true => (None, Some(alg)),
+        false => (Some(alg), None),
+    };
+    Checks {
+        form: before.into_iter().chain(form).collect(),
+        policy: after.into_iter().chain([typ]).collect(),
+    }
+}
+
+/// Whether a policy could allow its `alg`.
+fn has_known_alg(header: &Members) -> bool {
+    let alg = header.get("alg").unwrap_or("null");
+    let token = probe::with_header(&probe::object(&[("alg", alg)]));
+    UnverifiedJws::parse(&token).is_ok()
 }
 
 fn check(name: &'static str, expected: String, anatomy: &Anatomy<'_>, asked: &Asked) -> Check {
@@ -60,7 +82,7 @@ fn member(name: &'static str, header: &Members, asked: &Asked) -> Result<(), Inv
     let jws = UnverifiedJws::parse(&token)?;
     match (name, asked.policy.check_header(jws.header())) {
         ("alg", Err(reason @ InvalidToken::AlgNotAllowed)) => Err(reason),
-        ("typ", answer) => answer,
+        ("typ", Err(reason @ InvalidToken::TypNotAccepted)) => Err(reason),
         _ => Ok(()),
     }
 }

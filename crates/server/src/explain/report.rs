@@ -3,23 +3,28 @@
 use std::fmt;
 
 use bearward_core::Principal;
-use bearward_core::jws::UnverifiedJws;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::anatomy::Anatomy;
-use super::asked::{Asked, Keys};
+use super::asked::Asked;
 use super::check::{Check, Verdict};
-use super::{checks, recognise, verify};
+use super::checks;
+use super::decision::Decision;
+use super::diagnosis::{self, Diagnosed, Diagnosis, Meaning};
 
 /// The report about a token.
 #[non_exhaustive]
 pub struct Report {
-    /// Every check, in the order in which a reader takes a token apart.
+    /// Every check, in the order of decision.
     pub checks: Vec<Check>,
     /// The outcome for the token.
     pub decision: Decision,
-    /// The kind that we recognised or a near miss, in sentences.
+    /// What is wrong with this token in particular, if more can be said than the reason means in general.
+    pub diagnosis: Option<Diagnosis>,
+    /// Issuer and audience next to each other, if one of them fails; at Microsoft Entra, also the tenant.
+    pub recipient: Vec<Check>,
+    /// Further remarks, in sentences.
     pub hints: Vec<String>,
     /// It is no JWT at all but of a kind we recognise, so its checks add nothing.
     pub is_named: bool,
@@ -31,14 +36,33 @@ impl Report {
     pub fn new(anatomy: &Anatomy<'_>, asked: &Asked) -> Self {
         let checks = checks::all(anatomy, asked);
         let decision = Decision::new(anatomy, asked, &checks);
-        let hints = recognise::hints(anatomy, asked);
-        let is_named = matches!(decision, Decision::Refused("not_compact_jws"))
-            && recognise::is_named(anatomy);
+        let diagnosed = Diagnosed::of(anatomy, asked, &checks, &decision);
+        let is_named = matches!(
+            decision,
+            Decision::Refused("not_compact_jws" | "jwe_not_supported")
+        ) && diagnosis::by_shape(anatomy).is_some();
         Self {
             checks,
             decision,
-            hints,
+            diagnosis: diagnosed.diagnosis,
+            recipient: diagnosed.recipient,
+            hints: diagnosed.hints,
             is_named,
+        }
+    }
+
+    /// What is wrong and what to do: as diagnosed, or else as the reason means in `general`.
+    #[must_use]
+    pub fn meaning<'r>(&'r self, general: Option<Meaning<'r>>) -> Option<Meaning<'r>> {
+        self.diagnosis.as_ref().map(Diagnosis::meaning).or(general)
+    }
+
+    /// What a token cannot show, if it is accepted.
+    #[must_use]
+    pub const fn note(&self) -> Option<&'static str> {
+        match self.decision {
+            Decision::Accepted(_) => Some(NOT_IN_TOKENS),
+            Decision::KeysUnavailable | Decision::Refused(_) | Decision::Undecided => None,
         }
     }
 
@@ -82,9 +106,11 @@ impl Report {
         unchecked.map(|check| check.name).collect()
     }
 
-    /// The report as a JSON object, with the meaning of its [code](Self::code).
+    /// The report as a JSON object, where the `general` meaning of its [code](Self::code) stands for a
+    /// diagnosis that it lacks.
     #[must_use]
-    pub fn to_json(&self, meaning: Option<Meaning<'_>>) -> Box<RawValue> {
+    pub fn to_json(&self, general: Option<Meaning<'_>>) -> Box<RawValue> {
+        let meaning = self.meaning(general);
         let json = Json {
             accepted: match self.decision {
                 Decision::Accepted(_) => Some(true),
@@ -95,6 +121,8 @@ impl Report {
             reason: self.code(),
             means: meaning.map(|meaning| meaning.means),
             remedy: meaning.map(|meaning| meaning.remedy),
+            note: self.note(),
+            recipient: &self.recipient,
             hints: &self.hints,
             checks: &self.checks,
         };
@@ -112,16 +140,6 @@ impl fmt::Debug for Report {
     }
 }
 
-/// The meaning of a code, and the remedy: the texts from `docs/reasons.md`.
-#[derive(Clone, Copy, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "a reason has these two texts")]
-pub struct Meaning<'r> {
-    /// The problem.
-    pub means: &'r str,
-    /// The remedy.
-    pub remedy: &'r str,
-}
-
 /// Members in this order.
 #[derive(Serialize)]
 struct Json<'r> {
@@ -135,45 +153,15 @@ struct Json<'r> {
     means: Option<&'r str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     remedy: Option<&'r str>,
+    /// What a token cannot show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'r str>,
+    #[serde(skip_serializing_if = "<[Check]>::is_empty")]
+    recipient: &'r [Check],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     hints: &'r [String],
     checks: &'r [Check],
 }
 
-/// The outcome for a token.
-#[derive(Debug)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a token is accepted, refused, or something was missing to decide on it"
-)]
-pub enum Decision {
-    /// Accepted, with this principal.
-    Accepted(Box<Principal>),
-    /// All checks that need no key passed, but there are no keys.
-    KeysUnavailable,
-    /// Refused, with the code of the first reason.
-    Refused(&'static str),
-    /// Nothing failed, but options were left out.
-    Undecided,
-}
-
-impl Decision {
-    fn new(anatomy: &Anatomy<'_>, asked: &Asked, checks: &[Check]) -> Self {
-        // If nothing is missing, the pipeline decides about the token as given.
-        if let (true, Keys::Known(keys)) = (asked.is_complete(), &asked.keys) {
-            return match verify(anatomy.given, keys, asked) {
-                Ok(principal) => Self::Accepted(Box::new(principal)),
-                Err(reason) => Self::Refused(reason.code()),
-            };
-        }
-        if let Err(reason) = UnverifiedJws::parse(anatomy.given) {
-            return Self::Refused(reason.code());
-        }
-        let failed = checks.iter().find_map(|check| check.verdict.code());
-        match (failed, &asked.keys) {
-            (Some(code), _) => Self::Refused(code),
-            (None, Keys::Unavailable(_)) => Self::KeysUnavailable,
-            (None, _) => Self::Undecided,
-        }
-    }
-}
+const NOT_IN_TOKENS: &str = "A token does not show what happened after it was issued: whether its user was disabled or \
+    deleted, or its session revoked. It is good until `exp`.";

@@ -15,13 +15,14 @@ use http::{HeaderMap, HeaderName, StatusCode};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Identity, Response};
-use rustls::AlertDescription;
+use rustls::pki_types::InvalidDnsNameError;
+use rustls::{AlertDescription, CertificateError as Is};
 use url::Url;
 
 use crate::issuer_url::is_loopback_name;
 
 use super::egress::{Proxied, Roots};
-use super::{Answer, Egress, FetchError, Get, TIMEOUT, Transport};
+use super::{Answer, ConnectFailure, Egress, FetchError, Get, TIMEOUT, TlsFailure, Transport};
 
 /// HTTP/1.1 over TLS, verified against the system's certificate authorities unless an [`Egress`] says
 /// otherwise.
@@ -117,7 +118,7 @@ impl HttpTransport {
         let response = request.send().await.map_err(|error| {
             let error = fetch_error(&error);
             // Without a connection, only the proxy knows whether the issuer is there.
-            let is_of_proxy = is_proxied && error == FetchError::Connect;
+            let is_of_proxy = is_proxied && matches!(error, FetchError::Connect(_));
             if is_of_proxy {
                 FetchError::Proxy
             } else {
@@ -174,12 +175,18 @@ impl Resolve for Loopback {
             return Box::pin(std::future::ready(Ok(addresses)));
         }
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await;
+            let found = found.map_err(NotResolved)?;
             let addresses: Addrs = Box::new(found.collect::<Vec<_>>().into_iter());
             Ok(addresses)
         })
     }
 }
+
+/// A name that has no address.
+#[derive(Debug, thiserror::Error)]
+#[error("the name does not resolve")]
+struct NotResolved(#[source] io::Error);
 
 /// Why the HTTP client could not be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -238,29 +245,65 @@ fn fetch_error(error: &reqwest::Error) -> FetchError {
     if error.is_timeout() && !error.is_connect() {
         return FetchError::Timeout;
     }
-    match tls_error(error) {
+    match cause::<rustls::Error>(error) {
         Some(rustls::Error::AlertReceived(alert)) if is_about_us(*alert) => {
             return FetchError::ClientCertificate;
         }
-        Some(_) => return FetchError::Tls,
+        Some(error) => return FetchError::Tls(tls_failure(error)),
         None => {}
     }
     if error.is_connect() {
-        return FetchError::Connect;
+        return FetchError::Connect(connect_failure(error));
     }
     FetchError::Interrupted
 }
 
-/// The error of TLS that caused this one.
-fn tls_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
-    if let Some(error) = error.downcast_ref() {
-        return Some(error);
+fn connect_failure(error: &reqwest::Error) -> ConnectFailure {
+    // Before a name is looked up, it must be one that a certificate could have.
+    if cause::<NotResolved>(error).is_some() || cause::<InvalidDnsNameError>(error).is_some() {
+        return ConnectFailure::Dns;
+    }
+    match cause::<io::Error>(error).map(io::Error::kind) {
+        Some(io::ErrorKind::ConnectionRefused) => ConnectFailure::Refused,
+        Some(io::ErrorKind::TimedOut) => ConnectFailure::Timeout,
+        _ if error.is_timeout() => ConnectFailure::Timeout,
+        _ => ConnectFailure::Unreachable,
+    }
+}
+
+fn tls_failure(error: &rustls::Error) -> TlsFailure {
+    let rustls::Error::InvalidCertificate(error) = error else {
+        return TlsFailure::Protocol;
+    };
+    if matches!(error, Is::Expired | Is::ExpiredContext { .. }) {
+        return TlsFailure::Expired;
+    }
+    if matches!(error, Is::NotValidYet | Is::NotValidYetContext { .. }) {
+        return TlsFailure::NotYetValid;
+    }
+    if matches!(
+        error,
+        Is::NotValidForName | Is::NotValidForNameContext { .. }
+    ) {
+        return TlsFailure::Name;
+    }
+    // Another authority of the same name signed it.
+    if matches!(error, Is::BadSignature | Is::UnknownIssuer) {
+        return TlsFailure::Authority;
+    }
+    TlsFailure::Certificate
+}
+
+/// The first cause of this type. The `source` of an I/O error is that of the error in it, and not this one.
+fn cause<'e, E: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e E> {
+    if let Some(found) = error.downcast_ref() {
+        return Some(found);
     }
     let inner = error
         .downcast_ref::<io::Error>()
         .and_then(io::Error::get_ref);
-    let inner = inner.and_then(|inner| tls_error(inner));
-    inner.or_else(|| error.source().and_then(tls_error))
+    let inner = inner.and_then(|inner| cause(inner));
+    inner.or_else(|| error.source().and_then(cause))
 }
 
 /// Whether a server that sends this alert misses our certificate, or finds fault with it
@@ -292,7 +335,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::HttpTransport;
-    use crate::fetch::{Answer, Get};
+    use crate::fetch::{Answer, ConnectFailure, FetchError, Get};
 
     /// The request that arrives at a server, and how we read its `answer`.
     async fn exchange(
@@ -320,6 +363,31 @@ mod tests {
         };
         let answer = HttpTransport::new().unwrap().send(get).await.unwrap();
         (server.await.unwrap(), answer)
+    }
+
+    /// No resolver asks anybody about a label of more than 63 letters, so this needs no network.
+    #[tokio::test]
+    async fn a_name_without_an_address_is_known_from_a_server_that_is_down() {
+        let label = "x".repeat(64);
+        let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let closed = free.local_addr().unwrap();
+        drop(free);
+        for (url, failure) in [
+            (format!("http://{label}.invalid/"), ConnectFailure::Dns),
+            (format!("https://{label}.invalid/"), ConnectFailure::Dns),
+            (format!("http://{closed}/"), ConnectFailure::Refused),
+        ] {
+            let url = url.parse().unwrap();
+            let get = Get {
+                url: &url,
+                host: None,
+                forwarded_proto: None,
+                authorization: None,
+                etag: None,
+            };
+            let answer = HttpTransport::new().unwrap().send(get).await;
+            assert_eq!(answer.unwrap_err(), FetchError::Connect(failure), "{url}");
+        }
     }
 
     #[tokio::test]

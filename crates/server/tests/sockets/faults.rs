@@ -96,10 +96,17 @@ async fn t_key_08_cold_with_a_fault_in_the_metadata() {
         (Fault::Redirect, FetchError::Redirect(307)),
         (
             Fault::WrongIssuer,
-            FetchError::IssuerMismatch("https://another.example".into()),
+            FetchError::IssuerMismatch {
+                named: "https://another.example".into(),
+                configured: "".into(),
+            },
         ),
     ] {
         let (issuer, server) = cold(fault).await;
+        let mut expected = expected;
+        if let FetchError::IssuerMismatch { configured, .. } = &mut expected {
+            *configured = issuer.url().into();
+        }
         let failures = discovery_failures(&server);
         assert_eq!(failures.len(), 2, "{fault}");
         for (_, error) in failures {

@@ -70,11 +70,16 @@ impl Outcome {
 
     /// The reason's explanation.
     pub(super) fn reason(&self) -> Option<Explanation> {
+        self.code().and_then(Explanation::of)
+    }
+
+    /// The code of the reason.
+    pub(super) const fn code(&self) -> Option<&'static str> {
         match self {
-            Self::Admitted { shadowed, .. } => shadowed.and_then(Explanation::of),
+            Self::Admitted { shadowed, .. } => *shadowed,
             Self::Published { .. } => None,
-            Self::Refused { code, .. } => Explanation::of(code),
-            Self::Undecided(_) => Explanation::of("keys_unavailable"),
+            Self::Refused { code, .. } => Some(code),
+            Self::Undecided(_) => Some("keys_unavailable"),
         }
     }
 

@@ -2,60 +2,90 @@
 
 use bearward::explain::text::{quoted, shown, value};
 use bearward::explain::{Check, Verdict, time};
+use bearward_core::id_token::{IdToken, IdTokenRefused};
 use bearward_core::requirements::Asked;
 use bearward_core::{Principal, PrincipalKind, Requirements, UnixTime};
 use bearward_gateway::route::Route;
+
+use super::unmet::Unmet;
 
 /// Requirements that must all be met; one of several alternatives suffices.
 pub(super) struct Alternative {
     /// Their names in the configuration.
     pub(super) names: Vec<String>,
     pub(super) checks: Vec<Check>,
+    /// What those that are not met lack.
+    pub(super) unmet: Vec<Unmet>,
 }
 
-/// The alternatives of a route; without a principal, nothing is checked.
+/// Who sent a request, with the ID token that was sent along.
+#[derive(Clone, Copy)]
+pub(super) struct Sender<'s> {
+    pub(super) principal: &'s Principal,
+    pub(super) id_token: Option<Result<&'s IdToken, IdTokenRefused>>,
+}
+
+/// The alternatives of a route; without a sender, nothing is checked.
 pub(super) fn alternatives(
     route: &Route,
-    principal: Option<&Principal>,
+    sender: Option<Sender<'_>>,
     now: UnixTime,
 ) -> Vec<Alternative> {
-    let name = |requirements: &Requirements| requirements.name().unwrap_or("unnamed").to_owned();
-    let alternative = |group: &Vec<Requirements>| Alternative {
-        names: group.iter().map(name).collect(),
-        checks: group
-            .iter()
-            .flat_map(|requirements| checks(requirements, principal, now))
-            .collect(),
+    let alternative = |group: &Vec<Requirements>| {
+        let (mut checks, mut unmet) = (Vec::new(), Vec::new());
+        for requirements in group {
+            add_checks(requirements, sender, now, &mut checks, &mut unmet);
+        }
+        Alternative {
+            names: group.iter().map(|one| name(one).to_owned()).collect(),
+            checks,
+            unmet,
+        }
     };
     route.require.iter().map(alternative).collect()
 }
 
-fn checks(requirements: &Requirements, principal: Option<&Principal>, now: UnixTime) -> Vec<Check> {
-    let Some(principal) = principal else {
-        let unchecked = |asked| check(asked, None, now, Verdict::Unchecked);
-        return requirements.each().map(unchecked).collect();
-    };
-    requirements
-        .verdicts(principal, now)
-        .map(|(asked, verdict)| {
-            let verdict = match verdict {
-                Ok(()) => Verdict::Ok,
-                Err(rejection) => Verdict::Fail(rejection.reason()),
-            };
-            check(asked, Some(principal), now, verdict)
-        })
-        .collect()
+fn name(requirements: &Requirements) -> &str {
+    requirements.name().unwrap_or("unnamed")
 }
 
-fn check(
-    asked: Asked<'_>,
-    principal: Option<&Principal>,
+fn add_checks(
+    requirements: &Requirements,
+    sender: Option<Sender<'_>>,
     now: UnixTime,
-    verdict: Verdict,
-) -> Check {
-    let found = principal.map_or_else(
+    checks: &mut Vec<Check>,
+    unmet: &mut Vec<Unmet>,
+) {
+    let Some(sender) = sender else {
+        let unchecked = |asked| check(asked, None, now, Verdict::Unchecked);
+        checks.extend(requirements.each().map(unchecked));
+        return;
+    };
+    let principal = sender.principal;
+    let verdicts: Vec<_> = match sender.id_token {
+        Some(id_token) => requirements
+            .verdicts_with_id_token(principal, id_token, now)
+            .collect(),
+        None => requirements.verdicts(principal, now).collect(),
+    };
+    for (asked, verdict) in verdicts {
+        let verdict = verdict.map_or_else(
+            |rejection| Verdict::Fail(rejection.reason()),
+            |()| Verdict::Ok,
+        );
+        let check = check(asked, Some(sender), now, verdict);
+        if let Some(code) = verdict.code() {
+            let name = name(requirements);
+            unmet.extend(Unmet::new(code, name, asked, principal, &check.found));
+        }
+        checks.push(check);
+    }
+}
+
+fn check(asked: Asked<'_>, sender: Option<Sender<'_>>, now: UnixTime, verdict: Verdict) -> Check {
+    let found = sender.map_or_else(
         || "no principal yet".to_owned(),
-        |principal| found(asked, principal, now),
+        |sender| found(asked, sender.principal, sender.id_token, now),
     );
     Check {
         name: asked.name(),
@@ -73,7 +103,12 @@ fn expected(asked: Asked<'_>, now: UnixTime) -> String {
     shown(&asked.to_string(), EXPECTED_CHARS)
 }
 
-fn found(asked: Asked<'_>, principal: &Principal, now: UnixTime) -> String {
+fn found(
+    asked: Asked<'_>,
+    principal: &Principal,
+    id_token: Option<Result<&IdToken, IdTokenRefused>>,
+    now: UnixTime,
+) -> String {
     let absent = || "absent".to_owned();
     let claim = || {
         let claim = asked.claim().and_then(|path| principal.claim(&path));
@@ -89,9 +124,18 @@ fn found(asked: Asked<'_>, principal: &Principal, now: UnixTime) -> String {
             "" => "none".to_owned(),
             scopes => quoted(scopes),
         },
-        Asked::Age(_) => principal.auth_time().map_or_else(claim, |at| {
-            format!("{} ({})", time::iso(at), time::relative(at, now))
-        }),
+        Asked::Age(_) => {
+            let said = |at: UnixTime| format!("{} ({})", time::iso(at), time::relative(at, now));
+            let in_token = principal.auth_time().map_or_else(claim, said);
+            match id_token {
+                None => in_token,
+                Some(Ok(id_token)) => {
+                    let in_id_token = id_token.auth_time().map_or_else(absent, said);
+                    format!("{in_token}; ID token: {in_id_token}")
+                }
+                Some(Err(_)) => format!("{in_token}; the ID token does not count"),
+            }
+        }
         Asked::Claim { .. }
         | Asked::NotAnonymous
         | Asked::Verified

@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 use super::outcome::Outcome;
 use super::text::{access, described, sources};
 use super::{Applied, Explained};
-use crate::explain::to_json as report_to_json;
+use crate::explain::id_token::SentAlong;
+use crate::explain::{id_token, report_to_json};
 
 /// The JSON text.
 pub(in crate::explain) fn to_json(explained: &Explained) -> String {
@@ -29,7 +30,8 @@ pub(in crate::explain) fn to_json(explained: &Explained) -> String {
         also: also.iter().map(RouteJson::of).collect(),
         route: route.map(RouteJson::of),
         token: explained.token.as_ref().map(report_to_json),
-        decision: DecisionJson::of(&explained.outcome),
+        id_token: explained.id_token.as_ref().map(SentAlong::to_json),
+        decision: DecisionJson::of(explained),
     };
     // Strings and options of them always serialize.
     serde_json::to_string(&json).unwrap_or_default()
@@ -46,6 +48,8 @@ struct Json<'e> {
     route: Option<RouteJson<'e>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<id_token::Json<'e>>,
     decision: DecisionJson<'e>,
 }
 
@@ -148,12 +152,14 @@ struct FieldJson<'e> {
 }
 
 impl<'e> DecisionJson<'e> {
-    fn of(outcome: &'e Outcome) -> Self {
+    fn of(explained: &'e Explained) -> Self {
+        let outcome = &explained.outcome;
         let reason = outcome.reason();
+        let meaning = explained.meaning(reason.as_ref());
         let json = Self {
             reason: reason.as_ref().map(|reason| reason.code),
-            means: reason.as_ref().map(|reason| reason.means.clone()),
-            remedy: reason.map(|reason| reason.remedy),
+            means: meaning.map(|meaning| meaning.means.to_owned()),
+            remedy: meaning.map(|meaning| meaning.remedy.to_owned()),
             ..Self::default()
         };
         match outcome {

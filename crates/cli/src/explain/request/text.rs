@@ -2,16 +2,18 @@
 
 use std::io::{self, Write};
 
-use bearward::explain::{Report, text};
+use bearward::explain::text;
+use bearward_core::source::Source;
 use bearward_gateway::route::{Access, Mode, Preflight, Route, Router};
 
 use super::outcome::Outcome;
 use super::required::Alternative;
 use super::routes::{Tried, Verdict};
 use super::{Applied, Explained};
+use crate::explain::id_token;
 use crate::explain::table::{
-    BAD, BOLD, DIM, GOOD, wrapped, write_checks, write_labelled, write_meaning,
-    write_other_failures,
+    BAD, BOLD, DIM, GOOD, wrapped, write_checks, write_labelled, write_meaning, write_note,
+    write_remarks,
 };
 use crate::reasons::Explanation;
 
@@ -19,14 +21,17 @@ use crate::reasons::Explanation;
 pub(in crate::explain) fn write(explained: &Explained, out: &mut impl Write) -> io::Result<()> {
     write_request(explained, out)?;
     writeln!(out)?;
-    write_outcome(&explained.outcome, out)?;
+    write_outcome(explained, out)?;
     write_tried(&explained.tried, out)?;
     for applied in &explained.routes {
         write_route(applied, out)?;
     }
     if let Some(report) = &explained.token {
         writeln!(out, "\n{BOLD}the token{BOLD:#}")?;
-        write_token(report, out)?;
+        write_checks(&report.checks, out)?;
+    }
+    if let Some(id_token) = &explained.id_token {
+        id_token::write(id_token, out)?;
     }
     for applied in &explained.routes {
         let count = applied.alternatives.len();
@@ -146,6 +151,9 @@ fn settings(route: &Route) -> Vec<(&'static str, String)> {
     if !route.sources.is_empty() {
         settings.push(("tokens", format!("also in {}", sources(route).join(", "))));
     }
+    if route.sources.iter().any(Source::is_ambient) {
+        settings.push(("note", OF_COOKIES.to_owned()));
+    }
     if let Some(upstream) = &route.upstream {
         settings.push(("upstream", described(upstream)));
     }
@@ -158,14 +166,6 @@ pub(super) fn sources(route: &Route) -> Vec<String> {
     sources
         .map(|source| described(&source.to_string()))
         .collect()
-}
-
-fn write_token(report: &Report, out: &mut impl Write) -> io::Result<()> {
-    write_checks(&report.checks, out)?;
-    for hint in &report.hints {
-        write_labelled("hint", hint, out)?;
-    }
-    write_other_failures(report, out)
 }
 
 fn write_alternative(
@@ -187,15 +187,26 @@ fn write_alternative(
             continue;
         };
         written.push(code);
-        if let Some(reason) = Explanation::of(code) {
-            write_labelled("remedy", &format!("{code}: {}", reason.remedy), out)?;
+        let mut unmet = alternative
+            .unmet
+            .iter()
+            .filter(|unmet| unmet.code == code)
+            .peekable();
+        if unmet.peek().is_none() {
+            let reason = Explanation::of(code).map(|reason| reason.remedy);
+            let remedy = format!("{code}: {}", reason.unwrap_or_default());
+            write_labelled("remedy", &remedy, out)?;
+        }
+        for unmet in unmet {
+            write_labelled("why", &format!("{code}: {}", unmet.why), out)?;
+            write_labelled("remedy", &unmet.remedy, out)?;
         }
     }
     Ok(())
 }
 
-fn write_outcome(outcome: &Outcome, out: &mut impl Write) -> io::Result<()> {
-    match outcome {
+fn write_outcome(explained: &Explained, out: &mut impl Write) -> io::Result<()> {
+    match &explained.outcome {
         Outcome::Admitted { shadowed, fields } => {
             write!(out, "{GOOD}admitted{GOOD:#}")?;
             if let Some(code) = shadowed {
@@ -231,12 +242,23 @@ fn write_outcome(outcome: &Outcome, out: &mut impl Write) -> io::Result<()> {
             write_labelled("found", error, out)?;
         }
     }
-    if let Some(reason) = outcome.reason() {
-        write_meaning(&reason, out)?;
-        write_labelled("more", &reason.anchor(), out)?;
+    let reason = explained.outcome.reason();
+    write_meaning(explained.meaning(reason.as_ref()), out)?;
+    if let Some(report) = &explained.token {
+        write_remarks(report, out)?;
+        if let Outcome::Admitted { .. } = explained.outcome {
+            write_note(report, out)?;
+        }
     }
-    Ok(())
+    match reason {
+        Some(reason) => write_labelled("more", &reason.anchor(), out),
+        None => Ok(()),
+    }
 }
+
+/// What explains a refusal that the token alone does not show.
+const OF_COOKIES: &str = "A browser also sends a cookie with requests that pages of strangers cause. So WebSocket handshakes and \
+    unsafe methods with the token in a cookie must come from the origin of the API or from `origins`: else csrf_origin, 403.";
 
 const PUBLISHED: &str = "The gateway answers this request itself, before any route, from any sender. A proxy with \
     forward auth must send such requests to the gateway, as its recipe does.";
