@@ -107,6 +107,17 @@ impl<'t, I: AsRef<Policy>, K: TokenKind> Unvouched<'t, I, K> {
     }
 }
 
+impl<I: AsRef<Policy>> Unvouched<'_, I, AccessToken> {
+    /// The first rule that the token's own claims break, whoever signed it. May only save the work of
+    /// [`Self::vouch`], which would refuse the token as well.
+    #[must_use]
+    pub fn unverified_fault(&self) -> Option<InvalidToken> {
+        let policy = self.issuer.as_ref();
+        let mut rules = policy.danger_unverified_rules(&self.jws, self.now);
+        rules.find_map(|(_, outcome)| outcome.err())
+    }
+}
+
 /// Padding is wrong wherever no policy accepts it, whatever else is; but a load balancer writes it, and
 /// then its issuer is what has to be configured.
 #[cold]

@@ -14,7 +14,7 @@ use bearward_core::jws::{KnownHeader, UnverifiedJws, VerifiedJws};
 use bearward_core::policy::{Policy, PolicyError, Rule};
 use bearward_core::protected_resource_metadata::ResourceError;
 use bearward_core::rejection::{
-    Forbidden, InvalidRequest, InvalidToken, Rejection, StepUpReason, Unavailable,
+    Forbidden, InvalidRequest, InvalidToken, Rejection, StepUpReason, TooManyFailures, Unavailable,
 };
 use bearward_core::requirements::RequirementsError;
 use bearward_core::{
@@ -38,7 +38,8 @@ pub(crate) fn every_rejection() -> Vec<Rejection> {
     let tokens = InvalidToken::ALL.iter().copied().map(Rejection::from);
     let forbidden = Forbidden::ALL.iter().copied().map(Rejection::from);
     let unavailable = Unavailable::new(Duration::from_secs(5)).into();
-    [Rejection::NoCredentials, scope, unavailable]
+    let failures = TooManyFailures::new(Duration::from_secs(5)).into();
+    [Rejection::NoCredentials, scope, failures, unavailable]
         .into_iter()
         .chain(requests)
         .chain(tokens)
@@ -107,6 +108,8 @@ fn codes_are_those_of_the_threat_model() {
         "signature_length",
         "token_too_large",
         "typ_not_accepted",
+        // Load.
+        "too_many_failures",
         // Keys.
         "issuer_unknown",
         "keys_unavailable",
@@ -437,7 +440,8 @@ fn t_err_04_no_token_looks_like_an_outage_and_no_outage_like_a_token() {
         let unavailable = challenge.status() == StatusCode::SERVICE_UNAVAILABLE;
         assert_eq!(unavailable, is_outage, "{rejection:?}");
         let asks_to_wait = challenge.headers().contains_key("retry-after");
-        assert_eq!(asks_to_wait, is_outage, "{rejection:?}");
+        let is_limited = matches!(rejection, Rejection::TooManyFailures(_));
+        assert_eq!(asks_to_wait, is_outage || is_limited, "{rejection:?}");
     }
 }
 
@@ -457,6 +461,7 @@ fn t_err_05_the_client_can_act_on_every_answer() {
                 (401, Some("insufficient_user_authentication"))
             }
             Rejection::Forbidden(_) => (403, None),
+            Rejection::TooManyFailures(_) => (429, None),
             Rejection::Unavailable(_) => (503, None),
             other => panic!("{other:?}"),
         };

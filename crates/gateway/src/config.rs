@@ -16,12 +16,14 @@ use bearward_gate::origins::Origins;
 use bearward_gate::route::Routes;
 use toml::de::{DeTable, Error as TomlError};
 
+use crate::doors::failures::{Allowance, Failures};
 use crate::doors::in_force::InForce;
 pub use crate::record::telemetry::TelemetrySettings;
 
 mod description;
 mod documents;
 mod egress;
+mod failures;
 mod hosts;
 mod identity;
 mod impossible;
@@ -96,6 +98,8 @@ pub struct Config {
     pub identity: Identity,
     /// Which pages may read a refusal.
     pub origins: Origins,
+    /// How many failures a client may have, if that is limited.
+    pub failures: Option<Allowance>,
     /// The applications that the reverse proxy sends requests to.
     pub upstreams: Vec<UpstreamSettings>,
     /// Where to listen.
@@ -196,7 +200,8 @@ impl Config {
     #[must_use]
     pub fn in_force(&self, server: ResourceServer) -> InForce {
         let gate = Gate::new(self.routes.clone(), self.identity.clone());
-        InForce::new(server, gate.origins(self.origins.clone()))
+        let failures = self.failures.map(Failures::new);
+        InForce::new(server, gate.origins(self.origins.clone())).failures(failures)
     }
 
     fn read(fields: &Fields<'_, Root>, surroundings: &Surroundings<'_>) -> Self {
@@ -216,6 +221,7 @@ impl Config {
             identity: identity::read(fields, id_token_field, overrides, &sources),
             routes,
             origins: origins::read(fields),
+            failures: failures::read(fields, &listen),
             upstreams: UpstreamSettings::read_all(fields, surroundings),
             telemetry: telemetry::read(fields),
             // After everything else was read.

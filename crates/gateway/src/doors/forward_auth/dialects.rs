@@ -3,6 +3,8 @@
 
 use http::HeaderName;
 
+use crate::doors::client::X_FORWARDED_FOR;
+
 use super::dialect::{Dialect, Endpoint, Removal, Source, Statuses};
 
 pub(super) static DIALECTS: [Dialect; 4] = [
@@ -16,6 +18,7 @@ pub(super) static DIALECTS: [Dialect; 4] = [
             host: HeaderName::from_static("x-forwarded-host"),
         },
         request_id: HeaderName::from_static("x-request-id"),
+        client: X_FORWARDED_FOR,
         statuses: Statuses::All,
         // From 2.10 to before 2.11.2 the client's copy survived if we sent none.
         removal: Removal::Empty,
@@ -26,14 +29,15 @@ pub(super) static DIALECTS: [Dialect; 4] = [
     Dialect {
         endpoint: Endpoint::Prefix("/auth/envoy"),
         source: Source::Request,
-        // With `failure_mode_allow`, a 5xx answer lets the request pass.
         request_id: HeaderName::from_static("x-request-id"),
+        client: X_FORWARDED_FOR,
+        // With `failure_mode_allow`, a 5xx answer lets the request pass.
         statuses: Statuses::NoServerError,
         removal: Removal::Listed(HeaderName::from_static("x-envoy-auth-headers-to-remove")),
         subprotocol: None,
     },
     // nginx, `auth_request`, and ingress-nginx with it: nginx does not describe the original request by
-    // itself. The recipe sets three fields, which overwrites a client's copies. `X-Forwarded-*` pass as
+    // itself. The recipe sets fields, which overwrites a client's copies. `X-Forwarded-*` pass as
     // the client sent them.
     Dialect {
         endpoint: Endpoint::Exact("/auth/nginx"),
@@ -42,8 +46,9 @@ pub(super) static DIALECTS: [Dialect; 4] = [
             target: HeaderName::from_static("x-original-uri"),
             host: HeaderName::from_static("x-original-host"),
         },
-        // nginx turns every other status into 500.
         request_id: HeaderName::from_static("x-original-id"),
+        client: HeaderName::from_static("x-original-client"),
+        // nginx turns every other status into 500.
         statuses: Statuses::Challenge,
         // `proxy_set_header` with an empty variable.
         removal: Removal::Omitted,
@@ -59,6 +64,7 @@ pub(super) static DIALECTS: [Dialect; 4] = [
             host: HeaderName::from_static("x-forwarded-host"),
         },
         request_id: HeaderName::from_static("x-request-id"),
+        client: X_FORWARDED_FOR,
         statuses: Statuses::All,
         // `authResponseHeaders` removes the fields that it lists and we do not send.
         removal: Removal::Omitted,
