@@ -8,7 +8,10 @@
 
 use std::time::Duration;
 
+use bearward_core::confirmation::Evidence;
 use bearward_core::rejection::{InvalidToken, Rejection, TooManyFailures};
+use bearward_core::vouch::{AccessToken, Unvouched};
+use bearward_core::{Claimed, Policy};
 
 /// What one sender's failures amount to. All methods are called on the path of a request, so none may
 /// wait.
@@ -17,17 +20,40 @@ pub trait FailureLimit: Sync {
     fn is_exceeded(&self) -> bool;
 
     /// Takes one of the checks that even a sender over its limit gets, so that good tokens from the
-    /// same address can pass. Returns whether there was one.
-    fn take_check(&self) -> bool;
+    /// same address can pass. `None` if there is none.
+    fn take_check(&self, claimed: Subject<'_>) -> Option<Check>;
 
-    /// Gives back a check that was taken, since the token was good.
-    fn give_back_check(&self);
+    /// A token of this subject was verified. Gives back the check that was `taken` for it, if any.
+    fn verified(&self, subject: Subject<'_>, taken: Option<Check>);
 
     /// Counts a failure.
     fn failed(&self);
 
     /// How long until a further check is possible, if none can be taken now.
     fn retry_after(&self) -> Duration;
+}
+
+/// The subject of a token. Before verification, anybody may claim any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a subject is unique by these two"
+)]
+pub struct Subject<'t> {
+    /// The issuer.
+    pub issuer: &'t str,
+    /// The subject; empty if there is none.
+    pub subject: &'t str,
+}
+
+/// A check that was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a check is of these two kinds")]
+pub enum Check {
+    /// One for any token.
+    Any,
+    /// One for tokens that claim a subject whose tokens were verified before.
+    OfSubject,
 }
 
 /// No limit.
@@ -38,11 +64,11 @@ impl FailureLimit for Unlimited {
         false
     }
 
-    fn take_check(&self) -> bool {
-        true
+    fn take_check(&self, _: Subject<'_>) -> Option<Check> {
+        Some(Check::Any)
     }
 
-    fn give_back_check(&self) {}
+    fn verified(&self, _: Subject<'_>, _: Option<Check>) {}
 
     fn failed(&self) {}
 
@@ -54,31 +80,46 @@ impl FailureLimit for Unlimited {
 /// Permission to check the signature of one token.
 pub(crate) struct Permit<'l, L> {
     limit: &'l L,
-    /// Whether it was taken by a sender over its limit.
-    is_reserved: bool,
+    /// The check that a sender over its limit has taken.
+    taken: Option<Check>,
 }
 
 impl<'l, L: FailureLimit> Permit<'l, L> {
-    /// Permission for a token whose claims break the rule that `fault` returns, if any.
-    pub(crate) fn obtain(
+    /// Permission for this token.
+    pub(crate) fn obtain<I: AsRef<Policy>>(
         limit: &'l L,
-        fault: impl FnOnce() -> Option<InvalidToken>,
+        token: &Unvouched<'_, I, AccessToken>,
     ) -> Result<Self, Rejection> {
-        let is_reserved = limit.is_exceeded();
-        let permit = Self { limit, is_reserved };
-        if is_reserved {
-            fault().map_or(Ok(()), Err)?;
-            if !limit.take_check() {
-                return Err(permit.too_many());
-            }
+        if !limit.is_exceeded() {
+            return Ok(Self { limit, taken: None });
         }
-        Ok(permit)
+        token.unverified_fault().map_or(Ok(()), Err)?;
+        let subject = token.unverified_subject();
+        let subject = Subject {
+            issuer: token.issuer().as_ref().issuer(),
+            subject: subject.as_deref().unwrap_or_default(),
+        };
+        match limit.take_check(subject) {
+            Some(check) => Ok(Self {
+                limit,
+                taken: Some(check),
+            }),
+            None => Err(TooManyFailures::new(limit.retry_after()).into()),
+        }
     }
 
-    /// The signature is right.
-    pub(crate) fn verified(&self) {
-        if self.is_reserved {
-            self.limit.give_back_check();
+    /// The token was verified, and says this.
+    pub(crate) fn verified(&self, claimed: &Claimed) {
+        match claimed.clone().proven(Evidence::NONE) {
+            Ok(principal) => {
+                let subject = Subject {
+                    issuer: principal.issuer(),
+                    subject: principal.subject(),
+                };
+                self.limit.verified(subject, self.taken);
+            }
+            // It is refused nevertheless, and costs a check each time.
+            Err(_) => self.limit.failed(),
         }
     }
 
@@ -89,13 +130,9 @@ impl<'l, L: FailureLimit> Permit<'l, L> {
 
     /// The rejection of such a token.
     pub(crate) fn rejection(&self, refused: InvalidToken) -> Rejection {
-        match self.is_reserved {
-            true => self.too_many(),
-            false => refused.into(),
+        match self.taken {
+            Some(_) => TooManyFailures::new(self.limit.retry_after()).into(),
+            None => refused.into(),
         }
-    }
-
-    fn too_many(&self) -> Rejection {
-        TooManyFailures::new(self.limit.retry_after()).into()
     }
 }

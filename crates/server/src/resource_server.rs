@@ -253,7 +253,7 @@ impl ResourceServer {
         let claimed = match before.filter(|seen| seen.is_by(trusted, &selected)) {
             Some(seen) => seen.check(now)?,
             None => {
-                let permit = Permit::obtain(limit, || unvouched.unverified_fault())?;
+                let permit = Permit::obtain(limit, &unvouched)?;
                 let vouched = unvouched.vouch(&selected.keys, |jws| self.0.headers.keep(jws));
                 let claimed = match vouched {
                     Ok(claimed) => claimed,
@@ -267,11 +267,7 @@ impl ResourceServer {
                         again.map_err(|refused| permit.rejection(refused))?
                     }
                 };
-                match claimed.confirmation() {
-                    None => permit.verified(),
-                    // It is refused, and costs a check each time.
-                    Some(_) => permit.failed(),
-                }
+                permit.verified(&claimed);
                 claimed
             }
         };

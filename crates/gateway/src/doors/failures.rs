@@ -3,16 +3,19 @@
 //!
 //! A client over its limit is not locked out: others may share its address. Its tokens that were
 //! verified before pass. Of its other tokens, some are still checked each second, and a good one passes
-//! and costs none of these checks. So what is bounded is the work for tokens that fail, and never what
-//! good tokens may do:
+//! and costs none of these checks. A few are kept for each subject that was admitted from this address,
+//! so that a flood that does not know the subject cannot keep its next token out. So what is bounded is
+//! the work for tokens that fail, and never what good tokens may do:
 //!
 //! ```text
-//! failures of one client in a time t ≤ max_per_client + t · max_per_client / period
+//! failures of one client in a time t ≤ max_per_client · (1 + t / period)
 //!                                       + CLIENT_CHECKS · (1 + t / 1 s)
+//!                                       + SUBJECT_CHECKS · (1 + t / 1 s) for each such subject named
 //! ```
 //!
-//! All times are arguments of the rules (`bucket`, `counts`); here the clock is read.
+//! All times are arguments of the rules (`bucket`, `counts`, `admitted`); here the clock is read.
 
+mod admitted;
 mod bucket;
 mod counts;
 
@@ -20,10 +23,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bearward::failures::FailureLimit;
+use bearward::failures::{Check, FailureLimit, Subject};
 
 use super::client::Client;
 
+use self::admitted::Admitted;
 use self::bucket::{Bucket, nanos};
 use self::counts::Counts;
 
@@ -50,6 +54,7 @@ impl Allowance {
 pub struct Failures {
     rules: Rules,
     counts: Arc<Counts>,
+    admitted: Arc<Admitted>,
     clock: Clock,
 }
 
@@ -65,6 +70,8 @@ struct Rules {
     checks: Bucket,
     /// The same for all such clients together.
     shared_checks: Bucket,
+    /// The same for tokens of a subject that was admitted from the client's address.
+    subject_checks: Bucket,
 }
 
 impl Rules {
@@ -73,6 +80,7 @@ impl Rules {
             failures: Bucket::new(allowance.max_per_client, allowance.period),
             checks: Bucket::new(CLIENT_CHECKS, CHECKS_PERIOD),
             shared_checks: Bucket::new(ALL_CHECKS, CHECKS_PERIOD),
+            subject_checks: Bucket::new(SUBJECT_CHECKS, CHECKS_PERIOD),
         }
     }
 }
@@ -83,7 +91,10 @@ const CLIENT_CHECKS: u32 = 100;
 /// The same of all such clients together.
 const ALL_CHECKS: u32 = 1000;
 
-/// The period of both.
+/// The same of one subject that was admitted from the client's address.
+const SUBJECT_CHECKS: u32 = 5;
+
+/// The period of all three.
 const CHECKS_PERIOD: Duration = Duration::from_secs(1);
 
 impl Failures {
@@ -104,6 +115,7 @@ impl Failures {
         Self {
             rules: Rules::new(allowance),
             counts: Arc::new(Counts::new()),
+            admitted: Arc::new(Admitted::new()),
             clock: Arc::new(clock),
         }
     }
@@ -161,27 +173,49 @@ impl FailureLimit for ClientFailures<'_> {
         })
     }
 
-    fn take_check(&self) -> bool {
-        let Failures { rules, counts, .. } = self.failures;
+    fn take_check(&self, claimed: Subject<'_>) -> Option<Check> {
+        let Failures {
+            rules,
+            counts,
+            admitted,
+            ..
+        } = self.failures;
         let now = self.failures.now();
-        let Some(count) = counts.find(self.client) else {
-            return true;
-        };
-        if !count.checks.take(rules.checks, now) {
-            return false;
+        if admitted.take(self.client, claimed, rules.subject_checks, now) {
+            return Some(Check::OfSubject);
         }
-        let is_taken = counts.shared_checks.take(rules.shared_checks, now);
-        if !is_taken {
+        let count = counts.find(self.client);
+        if count.is_some_and(|count| !count.checks.take(rules.checks, now)) {
+            return None;
+        }
+        if counts.shared_checks.take(rules.shared_checks, now) {
+            return Some(Check::Any);
+        }
+        if let Some(count) = count {
             count.checks.give_back(rules.checks);
         }
-        is_taken
+        None
     }
 
-    fn give_back_check(&self) {
-        let Failures { rules, counts, .. } = self.failures;
-        counts.shared_checks.give_back(rules.shared_checks);
-        if let Some(count) = counts.find(self.client) {
-            count.checks.give_back(rules.checks);
+    fn verified(&self, subject: Subject<'_>, taken: Option<Check>) {
+        let Failures {
+            rules,
+            counts,
+            admitted,
+            ..
+        } = self.failures;
+        admitted.remember(self.client, subject, self.failures.now());
+        match taken {
+            None => {}
+            Some(Check::OfSubject) => {
+                admitted.give_back(self.client, subject, rules.subject_checks);
+            }
+            Some(Check::Any) => {
+                counts.shared_checks.give_back(rules.shared_checks);
+                if let Some(count) = counts.find(self.client) {
+                    count.checks.give_back(rules.checks);
+                }
+            }
         }
     }
 

@@ -82,7 +82,7 @@ impl Counts {
         };
         if own.is_none() {
             count.name.store(name, Ordering::Relaxed);
-            count.checks.0.store(0, Ordering::Relaxed);
+            count.checks.fill();
         }
         let after = bucket.drain(count.failures(), now);
         count.failures.0.store(after, Ordering::Relaxed);
@@ -110,6 +110,11 @@ impl Counts {
 pub(super) struct Level(AtomicU64);
 
 impl Level {
+    /// Fills the bucket.
+    pub(super) fn fill(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
     /// Takes one. Returns whether there was one.
     pub(super) fn take(&self, bucket: Bucket, now: u64) -> bool {
         let taken = |full_at| bucket.take(full_at, now);
