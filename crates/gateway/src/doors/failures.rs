@@ -236,3 +236,138 @@ impl FailureLimit for ClientFailures<'_> {
         own.max(shared).min(below_limit)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use bearward::failures::{Check, FailureLimit, Subject};
+    use bearward::{Issuer, JwkSet, Rejection, ResourceServer, Sources};
+    use bearward_testing::conformance::{AUDIENCE, ISSUER, NOW, key_set, policy};
+    use bearward_testing::{Algorithm, SigningKey, Token};
+    use http::Request;
+
+    use super::{Allowance, Client, ClientFailures, Failures};
+
+    /// The real limit, and how many signatures it let be checked.
+    struct Counting<'f> {
+        limit: ClientFailures<'f>,
+        checks: &'f AtomicUsize,
+    }
+
+    impl FailureLimit for Counting<'_> {
+        fn is_exceeded(&self) -> bool {
+            let is_exceeded = self.limit.is_exceeded();
+            self.checks
+                .fetch_add(usize::from(!is_exceeded), Ordering::SeqCst);
+            is_exceeded
+        }
+
+        fn take_check(&self, claimed: Subject<'_>) -> Option<Check> {
+            let taken = self.limit.take_check(claimed);
+            self.checks
+                .fetch_add(usize::from(taken.is_some()), Ordering::SeqCst);
+            taken
+        }
+
+        fn verified(&self, subject: Subject<'_>, taken: Option<Check>) {
+            self.limit.verified(subject, taken);
+        }
+
+        fn failed(&self) {
+            self.limit.failed();
+        }
+
+        fn retry_after(&self) -> Duration {
+            self.limit.retry_after()
+        }
+    }
+
+    fn request(token: &Token) -> Request<()> {
+        let bearer = format!("Bearer {}", token.sign());
+        let request = Request::get("/").header("authorization", bearer);
+        request.body(()).unwrap()
+    }
+
+    fn forged() -> Request<()> {
+        let set: serde_json::Value = serde_json::from_str(&key_set()).unwrap();
+        let kid = set["keys"][0]["kid"].as_str().unwrap();
+        let key = SigningKey::second(Algorithm::Rs256).with_kid(kid);
+        request(&Token::user(ISSUER, AUDIENCE, NOW).key(key))
+    }
+
+    fn server() -> ResourceServer {
+        let keys = JwkSet::parse(key_set().as_bytes()).unwrap();
+        let server = ResourceServer::builder().issuer(Issuer::jwk_set(policy(ISSUER), keys));
+        server.clock(|| NOW).build().unwrap()
+    }
+
+    fn client(number: u32) -> Client {
+        Client::V4(Ipv4Addr::from(number))
+    }
+
+    /// A flood of 10 000 forged tokens within 20 s, by one client and by 20.
+    #[tokio::test]
+    async fn t_dos_03_the_signature_checks_of_a_flood_are_bounded() {
+        let (server, forged) = (server(), forged());
+        let sources = Sources::default();
+        for (clients, bound) in [
+            // Its failures, those forgiven in 20 s, and its checks.
+            (1, 60 + 20 + 100 * 21),
+            // The checks of all together are fewer than those of 20.
+            (20, 20 * (60 + 20) + 1000 * 21),
+        ] {
+            let time = Arc::new(AtomicU64::new(0));
+            let clock = Arc::clone(&time);
+            let read = move || Duration::from_millis(clock.load(Ordering::SeqCst));
+            let allowance = Allowance::new(60, Duration::from_secs(60));
+            let failures = Failures::with_clock(allowance, read);
+            let checks = AtomicUsize::new(0);
+            let mut limited = 0;
+            for number in 0..10_000 {
+                time.store(u64::from(number) * 2, Ordering::SeqCst);
+                let limit = failures.of(client(number % clients));
+                let checks = &checks;
+                let limit = Counting { limit, checks };
+                let decided = server.authenticate_within(&forged, &sources, &limit);
+                match decided.await {
+                    Err(Rejection::TooManyFailures(_)) => limited += 1,
+                    Err(Rejection::InvalidToken(_)) => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+            let checks = checks.into_inner();
+            assert!(checks <= bound, "{clients}: {checks} > {bound}");
+            assert!(
+                checks >= 1000,
+                "{clients}: {checks}: some are always checked"
+            );
+            assert!(limited > 8000, "{clients}: {limited}");
+        }
+    }
+
+    /// A good token gives back what it takes, so good ones without number pass.
+    #[tokio::test]
+    async fn t_dos_12_good_tokens_use_up_no_checks() {
+        let (server, forged) = (server(), forged());
+        let allowance = Allowance::new(1, Duration::from_secs(60));
+        let failures = Failures::with_clock(allowance, || Duration::from_secs(1));
+        let sources = Sources::default();
+        for number in 0..3 {
+            let limit = failures.of(client(number));
+            let refused = server.authenticate_within(&forged, &sources, &limit).await;
+            assert_eq!(refused.unwrap_err().reason(), "signature_invalid");
+        }
+        for number in 0..1500 {
+            let good = Token::user(ISSUER, AUDIENCE, NOW);
+            let good = request(&good.claim("sub", format!("user-{number}")));
+            let limit = failures.of(client(number % 3));
+            let admitted = server.authenticate_within(&good, &sources, &limit).await;
+            assert!(admitted.is_ok(), "{number}");
+        }
+        assert_eq!(failures.clients_over_limit(), 3);
+    }
+}

@@ -13,10 +13,10 @@ use super::super::client::Client;
 use super::bucket::Bucket;
 use super::counts::Level;
 
-/// How many subjects are remembered, as sets.
-const SETS: usize = 2048;
+/// How many subjects are remembered.
+const SUBJECTS: usize = 8192;
 
-/// How many places there are in a set.
+/// How many of these places a subject may have: those of one set.
 const WAYS: usize = 4;
 
 /// The subjects.
@@ -38,7 +38,7 @@ impl Admitted {
     pub(super) fn new() -> Self {
         Self {
             sets: std::iter::repeat_with(Default::default)
-                .take(SETS)
+                .take(SUBJECTS / WAYS)
                 .collect(),
             names: RandomState::new(),
         }
@@ -103,7 +103,7 @@ mod tests {
     use std::net::Ipv4Addr;
     use std::time::Duration;
 
-    use super::{Admitted, Bucket, Client, SETS, Subject, WAYS};
+    use super::{Admitted, Bucket, Client, SUBJECTS, Subject};
 
     const OFFICE: Client = Client::V4(Ipv4Addr::new(192, 0, 2, 1));
 
@@ -142,13 +142,13 @@ mod tests {
     #[test]
     fn t_dos_03_subjects_without_number_take_no_more_room() {
         let admitted = Admitted::new();
-        let crowd = 5 * SETS * WAYS;
+        let crowd = 5 * SUBJECTS;
         for number in 0..crowd {
             let now = u64::try_from(number).unwrap();
             admitted.remember(OFFICE, named(&number.to_string()), now);
         }
-        let places: usize = admitted.sets.iter().map(<[_]>::len).sum();
-        assert_eq!(places, SETS * WAYS);
+        let places = admitted.sets.iter().flatten().count();
+        assert_eq!(places, SUBJECTS);
         let is_known = |number: &usize| {
             let subject = number.to_string();
             admitted.find(OFFICE, named(&subject)).is_some()

@@ -15,10 +15,10 @@ use crate::lock::lock;
 use super::super::client::Client;
 use super::bucket::Bucket;
 
-/// How many clients can have failures at a time, as sets.
-const SETS: usize = 512;
+/// How many clients can have failures at a time.
+const CLIENTS: usize = 4096;
 
-/// How many places there are in a set; a client may have any place of one set.
+/// How many of these places a client may have: those of one set.
 const WAYS: usize = 8;
 
 /// The counts of clients.
@@ -53,7 +53,7 @@ impl Counts {
     pub(super) fn new() -> Self {
         Self {
             sets: std::iter::repeat_with(Default::default)
-                .take(SETS)
+                .take(CLIENTS / WAYS)
                 .collect(),
             names: RandomState::new(),
             writing: Mutex::default(),
@@ -138,7 +138,7 @@ mod tests {
     use std::net::Ipv4Addr;
     use std::time::Duration;
 
-    use super::{Bucket, Client, Counts, SETS, WAYS};
+    use super::{Bucket, CLIENTS, Client, Counts};
 
     const SECOND: u64 = 1_000_000_000;
 
@@ -178,12 +178,12 @@ mod tests {
     #[test]
     fn t_dos_03_a_flood_of_addresses_grows_nothing_and_makes_nobody_begin_again() {
         let counts = Counts::new();
-        let flood = u32::try_from(20 * SETS * WAYS).unwrap();
+        let flood = u32::try_from(20 * CLIENTS).unwrap();
         for number in 0..flood {
             fail(&counts, number, 3);
         }
-        let places: usize = counts.sets.iter().map(<[_]>::len).sum();
-        assert_eq!(places, SETS * WAYS);
+        let places = counts.sets.iter().flatten().count();
+        assert_eq!(places, CLIENTS);
         assert_eq!(counts.empty(three(), SECOND), places, "all are taken");
         // Those who lost their place get one with a single failure, and are over their limit again.
         for number in 0..flood {
@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn a_place_whose_failures_are_all_forgiven_is_taken_without_them() {
         let counts = Counts::new();
-        let flood = u32::try_from(20 * SETS * WAYS).unwrap();
+        let flood = u32::try_from(20 * CLIENTS).unwrap();
         for number in 0..flood {
             fail(&counts, number, 3);
         }
