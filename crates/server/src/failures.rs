@@ -56,82 +56,66 @@ pub enum Check {
     OfSubject,
 }
 
-/// No limit.
-pub(crate) struct Unlimited;
-
-impl FailureLimit for Unlimited {
-    fn is_exceeded(&self) -> bool {
-        false
-    }
-
-    fn take_check(&self, _: Subject<'_>) -> Option<Check> {
-        Some(Check::Any)
-    }
-
-    fn verified(&self, _: Subject<'_>, _: Option<Check>) {}
-
-    fn failed(&self) {}
-
-    fn retry_after(&self) -> Duration {
-        Duration::ZERO
-    }
-}
-
 /// Permission to check the signature of one token.
-pub(crate) struct Permit<'l, L> {
-    limit: &'l L,
+pub(crate) struct Permit<'l> {
+    limit: Option<&'l dyn FailureLimit>,
     /// The check that a sender over its limit has taken.
     taken: Option<Check>,
 }
 
-impl<'l, L: FailureLimit> Permit<'l, L> {
-    /// Permission for this token.
+impl<'l> Permit<'l> {
+    /// Permission for this token, of a sender whose failures this limits, if anything does.
     pub(crate) fn obtain<I: AsRef<Policy>>(
-        limit: &'l L,
+        limit: Option<&'l dyn FailureLimit>,
         token: &Unvouched<'_, I, AccessToken>,
     ) -> Result<Self, Rejection> {
-        if !limit.is_exceeded() {
+        let Some(exceeded) = limit.filter(|limit| limit.is_exceeded()) else {
             return Ok(Self { limit, taken: None });
-        }
+        };
         token.unverified_fault().map_or(Ok(()), Err)?;
         let subject = token.unverified_subject();
         let subject = Subject {
             issuer: token.issuer().as_ref().issuer(),
             subject: subject.as_deref().unwrap_or_default(),
         };
-        match limit.take_check(subject) {
+        match exceeded.take_check(subject) {
             Some(check) => Ok(Self {
                 limit,
                 taken: Some(check),
             }),
-            None => Err(TooManyFailures::new(limit.retry_after()).into()),
+            None => Err(TooManyFailures::new(exceeded.retry_after()).into()),
         }
     }
 
     /// The token was verified, and says this.
     pub(crate) fn verified(&self, claimed: &Claimed) {
+        let Some(limit) = self.limit else {
+            return;
+        };
         match claimed.clone().proven(Evidence::NONE) {
             Ok(principal) => {
                 let subject = Subject {
                     issuer: principal.issuer(),
                     subject: principal.subject(),
                 };
-                self.limit.verified(subject, self.taken);
+                limit.verified(subject, self.taken);
             }
             // It is refused nevertheless, and costs a check each time.
-            Err(_) => self.limit.failed(),
+            Err(_) => limit.failed(),
         }
     }
 
     /// The token was refused although its signature was checked.
     pub(crate) fn failed(&self) {
-        self.limit.failed();
+        if let Some(limit) = self.limit {
+            limit.failed();
+        }
     }
 
     /// The rejection of such a token.
     pub(crate) fn rejection(&self, refused: InvalidToken) -> Rejection {
-        match self.taken {
-            Some(_) => TooManyFailures::new(self.limit.retry_after()).into(),
+        match self.limit.filter(|_| self.taken.is_some()) {
+            Some(limit) => TooManyFailures::new(limit.retry_after()).into(),
             None => refused.into(),
         }
     }

@@ -20,7 +20,7 @@ use http::HeaderName;
 use crate::authenticated::Authenticated;
 pub use crate::build_error::BuildError;
 use crate::clock::Clock;
-use crate::failures::{FailureLimit, Permit, Unlimited};
+use crate::failures::{FailureLimit, Permit};
 use crate::fetch::{Egress, HttpTransport, Transport};
 use crate::issuer::Issuer;
 use crate::key_store::{KeyState, KeyStore, Selected};
@@ -88,10 +88,10 @@ impl ResourceServer {
         head: impl Into<RequestHead<'r>>,
         sources: &Sources,
     ) -> impl Future<Output = Result<Authenticated, Rejection>> {
-        self.authenticate_within(head, sources, &Unlimited)
+        self.authenticate_within(head, sources, None)
     }
 
-    /// The same for a sender whose failures are limited.
+    /// The same for a sender whose failures are limited, if `limit` is one.
     ///
     /// # Errors
     ///
@@ -100,7 +100,7 @@ impl ResourceServer {
         &self,
         head: impl Into<RequestHead<'r>>,
         sources: &Sources,
-        limit: &impl FailureLimit,
+        limit: Option<&dyn FailureLimit>,
     ) -> Result<Authenticated, Rejection> {
         // INVARIANT: we admit only a JWS, whose three parts are base64url, so no other characters but `=`.
         let credentials = UncheckedCredentials::parse_from(head.into(), sources)?;
@@ -122,7 +122,7 @@ impl ResourceServer {
     ///
     /// Why the token is refused.
     pub async fn authenticate_token(&self, token: &[u8]) -> Result<Principal, Rejection> {
-        let claimed = self.vouch(token, self.now(), &Unlimited).await?;
+        let claimed = self.vouch(token, self.now(), None).await?;
         Ok(claimed.proven(Evidence::NONE)?)
     }
 
@@ -238,7 +238,7 @@ impl ResourceServer {
         &self,
         token: &[u8],
         now: UnixTime,
-        limit: &impl FailureLimit,
+        limit: Option<&dyn FailureLimit>,
     ) -> Result<Claimed, Rejection> {
         let before = match self.0.cache.as_ref().and_then(|cache| cache.find(token)) {
             Some(Found::Current(seen)) => return Ok(seen.check(now)?),

@@ -89,7 +89,9 @@ async fn decided(
 ) -> (Result<(), Rejection>, Vec<String>) {
     let request = request(&token.sign());
     let sources = Sources::default();
-    let decided = server.authenticate_within(&request, &sources, limit).await;
+    let decided = server
+        .authenticate_within(&request, &sources, Some(limit))
+        .await;
     (decided.map(drop), limit.noted())
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use bearward::failures::FailureLimit;
 use bearward::{
     Authenticated, Challenge, Principal, Rejection, RequestHead, Requirements, ResourceServer,
     Sources,
@@ -117,11 +118,10 @@ impl Authenticator for Asked<'_> {
         head: RequestHead<'_>,
         sources: &Sources,
     ) -> Result<Principal, Rejection> {
+        let limit = self.failures.as_ref();
+        let limit = limit.map(|failures| -> &dyn FailureLimit { failures });
         let server = &self.in_force.server;
-        let authenticated = match &self.failures {
-            Some(failures) => server.authenticate_within(head, sources, failures).await,
-            None => server.authenticate_from(head, sources).await,
-        };
+        let authenticated = server.authenticate_within(head, sources, limit).await;
         authenticated.map(Authenticated::into_principal)
     }
 

@@ -66,6 +66,10 @@ pub(super) fn nanos(time: Duration) -> u64 {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "an overflow in a test is a failed test"
+)]
 mod tests {
     use std::time::Duration;
 
