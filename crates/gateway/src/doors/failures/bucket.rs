@@ -66,11 +66,12 @@ pub(super) fn nanos(time: Duration) -> u64 {
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::arithmetic_side_effects,
-    reason = "an overflow in a test is a failed test"
-)]
 mod tests {
+    #![expect(
+        clippy::arithmetic_side_effects,
+        reason = "an overflow in a test is a failed test"
+    )]
+
     use std::time::Duration;
 
     use proptest::prelude::*;
