@@ -455,6 +455,36 @@ async fn only_tokens_whose_signature_was_checked_count() {
     }
 }
 
+#[tokio::test]
+async fn t_dos_12_a_proxy_before_envoy_is_not_the_client() {
+    let watch = Watch::default();
+    let failures = watch.failures();
+    let networks = ["127.0.0.0/8", "10.0.0.0/8"].map(|network| network.parse().unwrap());
+    let current = Current::new(in_force(Some(failures.clone())));
+    let door = Door::ExtAuthz(ExtAuthz::new(current, TrustedPeers::new(networks)));
+    let forged = forged("mallory");
+    // Envoy has appended the address of the proxy, and the client has written the first one.
+    let behind = |client: &str| format!("203.0.113.77, {client}, 10.0.0.1");
+    let attacker = behind(ATTACKER);
+    for _ in 0..5 {
+        let got = door.ask_with("10.0.0.1", &attacker, &forged).await;
+        assert_eq!(got.status, 401);
+    }
+    let got = door.ask_with("10.0.0.1", &attacker, &forged).await;
+    assert_eq!(got.status, 429);
+    let neighbour = behind("198.51.100.67");
+    let got = door.ask_with("10.0.0.1", &neighbour, &forged).await;
+    assert_eq!(got.status, 401);
+    // Another source is the client, whatever the fields say.
+    for _ in 0..5 {
+        let got = door.ask_with("192.0.2.9", &neighbour, &forged).await;
+        assert_eq!(got.status, 401);
+    }
+    let got = door.ask_with("192.0.2.9", &neighbour, &forged).await;
+    assert_eq!(got.status, 429);
+    assert_eq!(failures.clients_over_limit(), 2);
+}
+
 /// A client has to learn that its token has expired, or it would never fetch another.
 #[tokio::test]
 async fn t_dos_12_an_expired_token_is_answered_401_over_the_limit_too() {

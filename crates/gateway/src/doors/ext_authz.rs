@@ -18,7 +18,7 @@ use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, SEC_WEBSOCKET_PRO
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use tonic::Response;
 
-use crate::doors::client::Client;
+use crate::doors::client::{Client, Named, X_FORWARDED_FOR};
 use crate::doors::in_force::{Current, InForce};
 use crate::doors::only::only;
 use crate::record::request::Request;
@@ -77,7 +77,10 @@ impl ExtAuthz {
                 refuse(Refusal::plain(None, Reason::UntrustedPeer), Body::Problem)
             }
             None => refuse(Refusal::plain(None, Reason::DialectField), Body::Problem),
-            Some(read) => self.decide_on(read, self.client(question)).await,
+            Some(read) => {
+                let client = self.client(question, &read.headers);
+                self.decide_on(read, client).await
+            }
         };
         name(&mut response, &request.id);
         Answered {
@@ -87,13 +90,16 @@ impl ExtAuthz {
         }
     }
 
-    /// The client whose failures count, if Envoy names one.
-    fn client(&self, question: &CheckRequest) -> Option<Client> {
+    /// The client whose failures count, if it is known: the peer of Envoy, or if that is a trusted
+    /// proxy, whom it names.
+    fn client(&self, question: &CheckRequest, headers: &HeaderMap) -> Option<Client> {
         let source = question.attributes.as_ref()?.source.as_ref()?;
         let source = source.address.as_ref()?.socket_address.as_ref()?;
         let address = source.address.parse::<IpAddr>().ok()?;
-        let is_proxy = self.trusted.contains(address.into());
-        (!is_proxy).then(|| Client::of(address.into()))
+        match self.trusted.contains(address.into()) {
+            true => Named::read(headers, &X_FORWARDED_FOR, &self.trusted)?.accountable(),
+            false => Some(Client::of(address.into())),
+        }
     }
 
     async fn decide_on(&self, request: &OriginalRequest<'_>, client: Option<Client>) -> Decided {

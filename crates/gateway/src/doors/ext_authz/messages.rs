@@ -24,8 +24,7 @@ pub struct CheckRequest {
 /// `envoy.service.auth.v3.AttributeContext`.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct AttributeContext {
-    /// The client, as Envoy determines it: the other end of its connection, or whom trusted proxies
-    /// before Envoy name.
+    /// The other end of Envoy's connection: the client, or a proxy before Envoy.
     #[prost(message, optional, tag = "1")]
     pub source: Option<Peer>,
     /// The request to decide.
