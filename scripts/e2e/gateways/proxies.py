@@ -23,6 +23,8 @@ class Proxy:
     down = None
     # The status for the client when bearward has no keys.
     unavailable = 503
+    # The status for a client with too many failures.
+    limited = 429
     # The status of a request whose `Authorization` cannot be read: 400, or what is carried in its place.
     malformed = 400
     # The status of two `Authorization` fields, the first of which is of another scheme.
@@ -139,6 +141,7 @@ class IngressNginx(Nginx):
     is_stand_in = True
     # Nothing restores what was decided.
     unavailable = 403
+    limited = 403
     limit = None
 
     def write(self, auth, application, is_left_alone=False):
