@@ -17,6 +17,7 @@ use bearward_core::rejection::{
     Forbidden, InvalidRequest, InvalidToken, Rejection, StepUpReason, TooManyFailures, Unavailable,
 };
 use bearward_core::requirements::RequirementsError;
+use bearward_core::vouch::{AccessToken, Unvouched};
 use bearward_core::{
     Algorithm, Challenge, Claimed, Principal, ProtectionSpace, RequestHead, Requirements, UnixTime,
 };
@@ -531,6 +532,33 @@ fn t_err_07_claims_exist_only_behind_the_checks() {
         decide(&token, &keys(), &policy()).unwrap_err(),
         InvalidToken::AudMismatch.into()
     );
+}
+
+/// Without a key, and so also of what somebody else has signed.
+#[test]
+fn t_dos_03_the_first_rule_that_claims_break_is_known_before_the_signature() {
+    let spoilt = good().claim("aud", "another").claim("exp", 1);
+    for (token, fault, subject) in [
+        (good(), None, SUBJECT),
+        (spoilt, Some(InvalidToken::AudMismatch), SUBJECT),
+        (
+            good().claim("exp", 1).claim("sub", "eve"),
+            Some(InvalidToken::TokenExpired),
+            "eve",
+        ),
+    ] {
+        let token = token.key(SigningKey::second(Algorithm::Es256)).sign();
+        let jws = UnverifiedJws::parse(token.as_bytes()).unwrap();
+        let policy = policy();
+        let unvouched = Unvouched::new(jws, AccessToken, NOW, |_| Some(&policy)).unwrap();
+        assert_eq!(unvouched.unverified_fault(), fault);
+        assert_eq!(unvouched.unverified_subject().as_deref(), Some(subject));
+    }
+    let nameless = good().without_claim("sub").sign();
+    let jws = UnverifiedJws::parse(nameless.as_bytes()).unwrap();
+    let policy = policy();
+    let unvouched = Unvouched::new(jws, AccessToken, NOW, |_| Some(&policy)).unwrap();
+    assert_eq!(unvouched.unverified_subject(), None);
 }
 
 #[test]

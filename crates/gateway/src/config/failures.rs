@@ -29,7 +29,7 @@ pub(super) fn read(fields: &Fields<'_, Root>, listen: &Listen) -> Option<Allowan
             "`period` must be from 1s to 1h, not {}s",
             period.as_secs_f64()
         );
-        let help = "with `max_per_client = 100` and \"60s\", one failure is forgiven each 0.6 s";
+        let help = "with `max_per_client = 100` and \"60s\", one failure is forgiven every 0.6 s";
         table.report(Code::Value, &FAILURES.period, message, help);
     }
     let warn = |message, help| fields.warn(Code::Value, &ROOT.failures, message, help);
