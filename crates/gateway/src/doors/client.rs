@@ -42,7 +42,7 @@ impl Client {
 
 /// Whom a trusted proxy names in a list of addresses such as `X-Forwarded-For`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Named {
+pub(super) enum NamedClient {
     /// The last address that is not a trusted proxy itself. The client may have written the addresses
     /// before it.
     Client(Client),
@@ -50,7 +50,7 @@ pub(super) enum Named {
     Proxy(Client),
 }
 
-impl Named {
+impl NamedClient {
     /// Reads the list in the field `name`; `None` if its last element is no address.
     pub(super) fn read(
         headers: &HeaderMap,
@@ -108,7 +108,7 @@ mod tests {
 
     use http::{HeaderMap, HeaderValue};
 
-    use super::{Client, Named, X_FORWARDED_FOR};
+    use super::{Client, NamedClient, X_FORWARDED_FOR};
     use bearward_gate::peer::{Peer, TrustedPeers};
 
     fn client(address: &str) -> Client {
@@ -116,14 +116,14 @@ mod tests {
     }
 
     /// Whom a proxy names if 10.0.0.0/8 and fd00::/8 are trusted.
-    fn named(lines: &[&str]) -> Option<Named> {
+    fn named(lines: &[&str]) -> Option<NamedClient> {
         let networks = ["10.0.0.0/8", "fd00::/8"].map(|network| network.parse().unwrap());
         let trusted = TrustedPeers::new(networks);
         let mut headers = HeaderMap::new();
         for line in lines {
             headers.append("x-forwarded-for", HeaderValue::from_str(line).unwrap());
         }
-        Named::read(&headers, &X_FORWARDED_FOR, &trusted)
+        NamedClient::read(&headers, &X_FORWARDED_FOR, &trusted)
     }
 
     #[test]
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn t_dos_12_behind_trusted_proxies_the_last_untrusted_address_counts() {
-        let good = Some(Named::Client(client("192.0.2.7")));
+        let good = Some(NamedClient::Client(client("192.0.2.7")));
         for lines in [
             &["192.0.2.7"][..],
             // What the client wrote comes before what the proxies added.
@@ -148,8 +148,11 @@ mod tests {
         ] {
             assert_eq!(named(lines), good, "{lines:?}");
         }
-        assert_eq!(good.and_then(Named::accountable), Some(client("192.0.2.7")));
-        let v6 = Some(Named::Client(client("2001:db8::1")));
+        assert_eq!(
+            good.and_then(NamedClient::accountable),
+            Some(client("192.0.2.7"))
+        );
+        let v6 = Some(NamedClient::Client(client("2001:db8::1")));
         assert_eq!(named(&["2001:db8::5"]), v6);
         assert_eq!(named(&["[2001:db8::5]"]), v6);
         assert_eq!(named(&["[2001:db8::5]:443"]), v6);
@@ -166,7 +169,7 @@ mod tests {
             ("10.0.0.3, 10.0.0.2", "10.0.0.3"),
         ] {
             let named = named(&[line]).unwrap();
-            assert_eq!(named, Named::Proxy(client(proxy)), "{line}");
+            assert_eq!(named, NamedClient::Proxy(client(proxy)), "{line}");
             assert_eq!(named.sharer(), client(proxy));
             assert_eq!(named.accountable(), None);
         }

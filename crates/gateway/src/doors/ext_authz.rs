@@ -18,7 +18,7 @@ use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, SEC_WEBSOCKET_PRO
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use tonic::Response;
 
-use crate::doors::client::{Client, Named, X_FORWARDED_FOR};
+use crate::doors::client::{Client, NamedClient, X_FORWARDED_FOR};
 use crate::doors::in_force::{Current, InForce};
 use crate::doors::only::only;
 use crate::record::request::Request;
@@ -97,7 +97,7 @@ impl ExtAuthz {
         let source = source.address.as_ref()?.socket_address.as_ref()?;
         let address = source.address.parse::<IpAddr>().ok()?;
         match self.trusted.contains(address.into()) {
-            true => Named::read(headers, &X_FORWARDED_FOR, &self.trusted)?.accountable(),
+            true => NamedClient::read(headers, &X_FORWARDED_FOR, &self.trusted)?.accountable(),
             false => Some(Client::of(address.into())),
         }
     }

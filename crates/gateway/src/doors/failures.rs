@@ -132,7 +132,7 @@ impl Failures {
     /// How many clients are over their limit.
     #[must_use]
     pub fn clients_over_limit(&self) -> usize {
-        self.counts.empty(self.rules.failures, self.now())
+        self.counts.count_empty(self.rules.failures, self.now())
     }
 
     /// Those of one client.
@@ -221,7 +221,7 @@ impl FailureLimit for ClientFailures<'_> {
 
     fn failed(&self) {
         let Failures { rules, counts, .. } = self.failures;
-        counts.fail(self.client, rules.failures, self.failures.now());
+        counts.add_failure(self.client, rules.failures, self.failures.now());
     }
 
     fn retry_after(&self) -> Duration {

@@ -69,7 +69,7 @@ impl Counts {
     }
 
     /// Counts a failure of a client.
-    pub(super) fn fail(&self, client: Client, bucket: Bucket, now: u64) {
+    pub(super) fn add_failure(&self, client: Client, bucket: Bucket, now: u64) {
         let Some((name, set)) = self.places(client) else {
             return;
         };
@@ -89,7 +89,7 @@ impl Counts {
     }
 
     /// How many of these buckets of failures are empty.
-    pub(super) fn empty(&self, bucket: Bucket, now: u64) -> usize {
+    pub(super) fn count_empty(&self, bucket: Bucket, now: u64) -> usize {
         let counts = self.sets.iter().flatten();
         counts
             .filter(|count| bucket.is_empty(count.failures(), now))
@@ -158,7 +158,7 @@ mod tests {
 
     fn fail(counts: &Counts, number: u32, times: usize) {
         for _ in 0..times {
-            counts.fail(client(number), three(), SECOND);
+            counts.add_failure(client(number), three(), SECOND);
         }
     }
 
@@ -170,9 +170,9 @@ mod tests {
         fail(&counts, 1, 1);
         assert!(is_over(&counts, 1, SECOND));
         assert!(!is_over(&counts, 2, SECOND), "it has not failed");
-        assert_eq!(counts.empty(three(), SECOND), 1);
+        assert_eq!(counts.count_empty(three(), SECOND), 1);
         assert!(!is_over(&counts, 1, 2 * SECOND), "one is forgiven");
-        assert_eq!(counts.empty(three(), 2 * SECOND), 0);
+        assert_eq!(counts.count_empty(three(), 2 * SECOND), 0);
     }
 
     #[test]
@@ -184,7 +184,7 @@ mod tests {
         }
         let places = counts.sets.iter().flatten().count();
         assert_eq!(places, CLIENTS);
-        assert_eq!(counts.empty(three(), SECOND), places, "all are taken");
+        assert_eq!(counts.count_empty(three(), SECOND), places, "all are taken");
         // Those who lost their place get one with a single failure, and are over their limit again.
         for number in 0..flood {
             fail(&counts, number, 1);
@@ -205,10 +205,10 @@ mod tests {
             fail(&counts, number, 3);
         }
         let later = 10 * SECOND;
-        counts.fail(client(flood), three(), later);
-        counts.fail(client(flood), three(), later);
+        counts.add_failure(client(flood), three(), later);
+        counts.add_failure(client(flood), three(), later);
         assert!(!is_over(&counts, flood, later));
-        counts.fail(client(flood), three(), later);
+        counts.add_failure(client(flood), three(), later);
         assert!(is_over(&counts, flood, later));
     }
 }

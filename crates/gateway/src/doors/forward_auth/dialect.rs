@@ -10,7 +10,7 @@ use bearward_gate::peer::TrustedPeers;
 use http::header::HOST;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
-use crate::doors::client::{Client, Named};
+use crate::doors::client::{Client, NamedClient};
 use crate::doors::only::only;
 
 /// How one kind of proxy asks, and how it reads the answer.
@@ -95,7 +95,7 @@ impl Dialect {
 
     /// The client whose failures count, if a proxy names it.
     pub(super) fn client(&self, headers: &HeaderMap, trusted: &TrustedPeers) -> Option<Client> {
-        Named::read(headers, &self.client, trusted)?.accountable()
+        NamedClient::read(headers, &self.client, trusted)?.accountable()
     }
 
     /// Reads the original request.

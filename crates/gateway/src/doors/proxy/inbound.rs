@@ -8,7 +8,7 @@ use bearward_gate::peer::Peer;
 use http::{Method, Request, Version};
 use hyper::header::UPGRADE;
 
-use crate::doors::client::{Client, Named, X_FORWARDED_FOR};
+use crate::doors::client::{Client, NamedClient, X_FORWARDED_FOR};
 use crate::doors::only::only;
 use crate::record::request as record;
 use crate::record::request_id::{self, RequestId};
@@ -68,9 +68,9 @@ impl Inbound {
         let of_peer = Client::of(peer);
         let (trust, client, accountable) = match trusted.contains(peer) {
             true => {
-                let named = Named::read(request.headers(), &X_FORWARDED_FOR, trusted);
-                let client = named.map_or(of_peer, Named::sharer);
-                let accountable = named.and_then(Named::accountable);
+                let named = NamedClient::read(request.headers(), &X_FORWARDED_FOR, trusted);
+                let client = named.map_or(of_peer, NamedClient::sharer);
+                let accountable = named.and_then(NamedClient::accountable);
                 (Sender::TrustedProxy, client, accountable)
             }
             false => (Sender::Stranger, of_peer, Some(of_peer)),
