@@ -8,8 +8,8 @@ use arbitrary::{Arbitrary, Unstructured};
 use bearward_gateway::config::Config;
 use bearward_gateway::doors::ext_authz::ExtAuthz;
 use bearward_gateway::doors::ext_authz::messages::{
-    AttributeContext, CheckRequest, CheckResponse, HeaderMap, HeaderValue, HeaderValueOption,
-    HttpRequest, HttpResponse, Request,
+    Address, AttributeContext, CheckRequest, CheckResponse, HeaderMap, HeaderValue,
+    HeaderValueOption, HttpRequest, HttpResponse, Peer as Source, Request, SocketAddress,
 };
 use bearward_gateway::doors::forward_auth::{Peer, TrustedPeers};
 use bearward_gateway::route::Access;
@@ -111,6 +111,8 @@ pub struct Question {
     is_single: bool,
     is_raw: bool,
     is_whole: bool,
+    /// The address of the client, which decides nothing here.
+    source: Option<Text>,
 }
 
 #[derive(Debug, Arbitrary)]
@@ -177,7 +179,12 @@ impl Question {
             }
         }
         let request = self.is_whole.then_some(Request { http: Some(http) });
-        let attributes = AttributeContext { request };
+        let source = self.source.map(|Text(address)| Source {
+            address: Some(Address {
+                socket_address: Some(SocketAddress { address }),
+            }),
+        });
+        let attributes = AttributeContext { source, request };
         Asked {
             peer,
             check: CheckRequest {

@@ -117,11 +117,13 @@ impl Challenge {
             }
             Rejection::InsufficientUserAuthentication(asked) => Self::step_up(asked, space),
             Rejection::Forbidden(_) => Self::plain(StatusCode::FORBIDDEN, FORBIDDEN),
+            Rejection::TooManyFailures(failures) => {
+                let status = StatusCode::TOO_MANY_REQUESTS;
+                Self::later(status, failures.retry_after, TOO_MANY_REQUESTS)
+            }
             Rejection::Unavailable(unavailable) => {
-                let mut answer = Self::plain(StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE);
-                let seconds = rounded_up(unavailable.retry_after);
-                answer.headers.insert(RETRY_AFTER, seconds.into());
-                answer
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                Self::later(status, unavailable.retry_after, UNAVAILABLE)
             }
         }
     }
@@ -194,6 +196,14 @@ impl Challenge {
         answer
     }
 
+    /// Without a challenge: the same token may be good later.
+    fn later(status: StatusCode, retry_after: std::time::Duration, body: &'static str) -> Self {
+        let mut answer = Self::plain(status, body);
+        let seconds = rounded_up(retry_after);
+        answer.headers.insert(RETRY_AFTER, seconds.into());
+        answer
+    }
+
     fn plain(status: StatusCode, body: &'static str) -> Self {
         let mut headers = HeaderMap::with_capacity(4);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -241,4 +251,5 @@ const INSUFFICIENT_SCOPE: &str =
 const INSUFFICIENT_USER_AUTHENTICATION: &str =
     r#"{"title":"Unauthorized","status":401,"error":"insufficient_user_authentication"}"#;
 const FORBIDDEN: &str = r#"{"title":"Forbidden","status":403}"#;
+const TOO_MANY_REQUESTS: &str = r#"{"title":"Too Many Requests","status":429}"#;
 const UNAVAILABLE: &str = r#"{"title":"Service Unavailable","status":503}"#;

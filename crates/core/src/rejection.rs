@@ -33,6 +33,9 @@ pub enum Rejection {
     /// not help.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
+    /// The sender has sent too many tokens that do not verify, so this one was not verified.
+    #[error(transparent)]
+    TooManyFailures(#[from] TooManyFailures),
     /// Nothing can be verified now, which is not the sender's fault.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -49,13 +52,19 @@ impl Rejection {
             Self::InsufficientScope(_) => "insufficient_scope",
             Self::InsufficientUserAuthentication(refused) => refused.reason.code(),
             Self::Forbidden(reason) => reason.code(),
+            Self::TooManyFailures(_) => "too_many_failures",
             Self::Unavailable(_) => "keys_unavailable",
         }
     }
 
     /// The codes of all reasons, each once.
     pub fn reasons() -> impl Iterator<Item = &'static str> {
-        let alone = ["no_credentials", "insufficient_scope", "keys_unavailable"];
+        let alone = [
+            "no_credentials",
+            "insufficient_scope",
+            "too_many_failures",
+            "keys_unavailable",
+        ];
         let requests = InvalidRequest::ALL.iter().map(|reason| reason.code());
         let tokens = InvalidToken::ALL.iter().map(|reason| reason.code());
         let step_up = StepUpReason::ALL.iter().map(|reason| reason.code());
@@ -266,6 +275,24 @@ pub struct InsufficientUserAuthentication {
     pub acr_values: Option<Arc<str>>,
     /// The longest time since the user authenticated.
     pub max_age: Option<Duration>,
+}
+
+/// Too many tokens from one sender did not verify. Neither the sender nor this token need be at fault:
+/// others may share its address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many tokens from this client did not verify")]
+#[non_exhaustive]
+pub struct TooManyFailures {
+    /// How long to wait before trying again.
+    pub retry_after: Duration,
+}
+
+impl TooManyFailures {
+    /// Asks the client to retry after `retry_after`, which the answer rounds up to 1 … 60 s.
+    #[must_use]
+    pub const fn new(retry_after: Duration) -> Self {
+        Self { retry_after }
+    }
 }
 
 /// Nothing can be verified now: the issuer's keys are not available.

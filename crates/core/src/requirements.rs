@@ -373,6 +373,7 @@ impl Asked<'_> {
             Rejection::InvalidRequest(_)
             | Rejection::InvalidToken(_)
             | Rejection::NoCredentials
+            | Rejection::TooManyFailures(_)
             | Rejection::Unavailable(_) => false,
         }
     }

@@ -107,6 +107,26 @@ impl<'t, I: AsRef<Policy>, K: TokenKind> Unvouched<'t, I, K> {
     }
 }
 
+impl<I: AsRef<Policy>> Unvouched<'_, I, AccessToken> {
+    /// The first rule that the token's own claims break, whoever signed it. May only save the work of
+    /// [`Self::vouch`], which would refuse the token as well.
+    #[must_use]
+    pub fn unverified_fault(&self) -> Option<InvalidToken> {
+        let policy = self.issuer.as_ref();
+        let mut rules = policy.danger_unverified_rules(&self.jws, self.now);
+        rules.find_map(|(_, outcome)| outcome.err())
+    }
+
+    /// The subject that the token claims, if it has one. May only decide how much work
+    /// [`Self::vouch`] may take.
+    #[must_use]
+    pub fn unverified_subject(&self) -> Option<String> {
+        let claims = self.jws.unverified_claims();
+        let subject = self.issuer.as_ref().subject(claims).ok().flatten()?;
+        Some(claims.resolve(&subject).to_owned())
+    }
+}
+
 /// Padding is wrong wherever no policy accepts it, whatever else is; but a load balancer writes it, and
 /// then its issuer is what has to be configured.
 #[cold]

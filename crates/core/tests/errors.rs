@@ -14,9 +14,10 @@ use bearward_core::jws::{KnownHeader, UnverifiedJws, VerifiedJws};
 use bearward_core::policy::{Policy, PolicyError, Rule};
 use bearward_core::protected_resource_metadata::ResourceError;
 use bearward_core::rejection::{
-    Forbidden, InvalidRequest, InvalidToken, Rejection, StepUpReason, Unavailable,
+    Forbidden, InvalidRequest, InvalidToken, Rejection, StepUpReason, TooManyFailures, Unavailable,
 };
 use bearward_core::requirements::RequirementsError;
+use bearward_core::vouch::{AccessToken, Unvouched};
 use bearward_core::{
     Algorithm, Challenge, Claimed, Principal, ProtectionSpace, RequestHead, Requirements, UnixTime,
 };
@@ -38,7 +39,8 @@ pub(crate) fn every_rejection() -> Vec<Rejection> {
     let tokens = InvalidToken::ALL.iter().copied().map(Rejection::from);
     let forbidden = Forbidden::ALL.iter().copied().map(Rejection::from);
     let unavailable = Unavailable::new(Duration::from_secs(5)).into();
-    [Rejection::NoCredentials, scope, unavailable]
+    let failures = TooManyFailures::new(Duration::from_secs(5)).into();
+    [Rejection::NoCredentials, scope, failures, unavailable]
         .into_iter()
         .chain(requests)
         .chain(tokens)
@@ -107,6 +109,8 @@ fn codes_are_those_of_the_threat_model() {
         "signature_length",
         "token_too_large",
         "typ_not_accepted",
+        // Load.
+        "too_many_failures",
         // Keys.
         "issuer_unknown",
         "keys_unavailable",
@@ -437,7 +441,8 @@ fn t_err_04_no_token_looks_like_an_outage_and_no_outage_like_a_token() {
         let unavailable = challenge.status() == StatusCode::SERVICE_UNAVAILABLE;
         assert_eq!(unavailable, is_outage, "{rejection:?}");
         let asks_to_wait = challenge.headers().contains_key("retry-after");
-        assert_eq!(asks_to_wait, is_outage, "{rejection:?}");
+        let is_limited = matches!(rejection, Rejection::TooManyFailures(_));
+        assert_eq!(asks_to_wait, is_outage || is_limited, "{rejection:?}");
     }
 }
 
@@ -457,6 +462,7 @@ fn t_err_05_the_client_can_act_on_every_answer() {
                 (401, Some("insufficient_user_authentication"))
             }
             Rejection::Forbidden(_) => (403, None),
+            Rejection::TooManyFailures(_) => (429, None),
             Rejection::Unavailable(_) => (503, None),
             other => panic!("{other:?}"),
         };
@@ -526,6 +532,33 @@ fn t_err_07_claims_exist_only_behind_the_checks() {
         decide(&token, &keys(), &policy()).unwrap_err(),
         InvalidToken::AudMismatch.into()
     );
+}
+
+/// Without a key, and so also of what somebody else has signed.
+#[test]
+fn t_dos_03_the_first_rule_that_claims_break_is_known_before_the_signature() {
+    let spoilt = good().claim("aud", "another").claim("exp", 1);
+    for (token, fault, subject) in [
+        (good(), None, SUBJECT),
+        (spoilt, Some(InvalidToken::AudMismatch), SUBJECT),
+        (
+            good().claim("exp", 1).claim("sub", "eve"),
+            Some(InvalidToken::TokenExpired),
+            "eve",
+        ),
+    ] {
+        let token = token.key(SigningKey::second(Algorithm::Es256)).sign();
+        let jws = UnverifiedJws::parse(token.as_bytes()).unwrap();
+        let policy = policy();
+        let unvouched = Unvouched::new(jws, AccessToken, NOW, |_| Some(&policy)).unwrap();
+        assert_eq!(unvouched.unverified_fault(), fault);
+        assert_eq!(unvouched.unverified_subject().as_deref(), Some(subject));
+    }
+    let nameless = good().without_claim("sub").sign();
+    let jws = UnverifiedJws::parse(nameless.as_bytes()).unwrap();
+    let policy = policy();
+    let unvouched = Unvouched::new(jws, AccessToken, NOW, |_| Some(&policy)).unwrap();
+    assert_eq!(unvouched.unverified_subject(), None);
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bearward_core::credentials::{Credentials, UncheckedCredentials};
-use bearward_core::rejection::{Forbidden, InvalidRequest, InvalidToken, Rejection, Unavailable};
+use bearward_core::rejection::{
+    Forbidden, InvalidRequest, InvalidToken, Rejection, TooManyFailures, Unavailable,
+};
 use bearward_core::{Challenge, ProtectionSpace, RequestHead, Requirements, authenticate};
 use http::header::{HeaderName, HeaderValue};
 use http::{Request, StatusCode};
@@ -451,6 +453,20 @@ content-type: application/problem+json
 retry-after: 5
 
 {"title":"Service Unavailable","status":503}"#
+    );
+}
+
+#[test]
+fn no_challenge_after_too_many_failures() {
+    let refused = TooManyFailures::new(Duration::from_secs(5)).into();
+    assert_eq!(
+        wire(&refused, &with_metadata()),
+        r#"429 Too Many Requests
+cache-control: no-store
+content-type: application/problem+json
+retry-after: 5
+
+{"title":"Too Many Requests","status":429}"#
     );
 }
 

@@ -16,6 +16,7 @@ use bearward_gate::origins::Origins;
 use bearward_gate::route::Routes;
 use toml::de::{DeTable, Error as TomlError};
 
+use crate::doors::failures::{Allowance, Failures};
 use crate::doors::in_force::InForce;
 pub use crate::record::access_log::LogSettings;
 pub use crate::record::audit::AuditSettings;
@@ -25,6 +26,7 @@ mod audit;
 mod description;
 mod documents;
 mod egress;
+mod failures;
 mod hosts;
 mod identity;
 mod impossible;
@@ -109,6 +111,8 @@ pub struct Config {
     pub identity: Identity,
     /// Which pages may read a refusal.
     pub origins: Origins,
+    /// How many failures a client may have, if that is limited.
+    pub failures: Option<Allowance>,
     /// The applications that the reverse proxy sends requests to.
     pub upstreams: Vec<UpstreamSettings>,
     /// Where to listen.
@@ -213,7 +217,8 @@ impl Config {
     #[must_use]
     pub fn in_force(&self, server: ResourceServer) -> InForce {
         let gate = Gate::new(self.routes.clone(), self.identity.clone());
-        InForce::new(server, gate.origins(self.origins.clone()))
+        let failures = self.failures.map(Failures::new);
+        InForce::new(server, gate.origins(self.origins.clone())).failures(failures)
     }
 
     fn read(fields: &Fields<'_, Root>, surroundings: &Surroundings<'_>) -> Self {
@@ -233,6 +238,7 @@ impl Config {
             identity: identity::read(fields, id_token_field, overrides, &sources),
             routes,
             origins: origins::read(fields),
+            failures: failures::read(fields, &listen),
             upstreams: UpstreamSettings::read_all(fields, surroundings),
             log: log::read(fields, surroundings),
             audit: audit::read(fields, surroundings),

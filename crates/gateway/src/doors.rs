@@ -2,7 +2,9 @@
 //! decision out. And the endpoints for the operator.
 
 pub mod admin;
+mod client;
 pub mod ext_authz;
+pub mod failures;
 pub mod forward_auth;
 pub mod in_force;
 mod only;

@@ -4,11 +4,13 @@
 use std::ffi::OsString;
 use std::ops::Range;
 use std::path::Path;
+use std::time::Duration;
 
 use bearward::core::requirements::Asked;
 use bearward::core::source::TokenEncoding;
 use bearward::{Requirements, Source, Sources};
 use bearward_gateway::config::{self, Code, Config, Mistakes, Surroundings};
+use bearward_gateway::doors::failures::Allowance;
 use bearward_gateway::original::Original;
 use bearward_gateway::route::Tolerance;
 use bearward_gateway::target::Oddity;
@@ -92,6 +94,93 @@ async fn the_token_cache_is_on_unless_it_is_turned_off() {
         let found = mistakes(&with_more(&format!("[token_cache]\n{wrong}\n")));
         assert_eq!(found, [expected], "{wrong}");
     }
+}
+
+#[test]
+fn t_dos_03_the_limit_on_failures_is_off_unless_it_is_configured() {
+    let failures = |more: &str| parse(&with_more(more)).expect("no mistake").failures;
+    assert_eq!(failures(""), None);
+    let minute = Duration::from_secs(60);
+    let default = Some(Allowance::new(100, minute));
+    assert_eq!(failures("[failures]\n"), default);
+    let all = "[failures]\nmax_per_client = 7\nperiod = \"5m\"\n";
+    assert_eq!(failures(all), Some(Allowance::new(7, 5 * minute)));
+}
+
+#[test]
+fn t_dos_03_the_limit_on_failures_has_sensible_numbers() {
+    for (wrong, expected) in [
+        ("max_per_client = 0", "value 10:1"),
+        ("max_per_client = 1000001", "value 10:1"),
+        ("period = \"999ms\"", "value 10:1"),
+        ("period = \"3601s\"", "value 10:1"),
+        ("period = 60", "type 10:10"),
+        ("max = 1", "unknown_key 10:1"),
+    ] {
+        let found = mistakes(&with_more(&format!("[failures]\n{wrong}\n")));
+        assert_eq!(found, [expected], "{wrong}");
+    }
+    for good in [
+        "max_per_client = 1000000",
+        "period = \"1s\"",
+        "period = \"1h\"",
+    ] {
+        let found = mistakes(&with_more(&format!("[failures]\n{good}\n")));
+        assert!(found.is_empty(), "{good}: {found:?}");
+    }
+}
+
+/// The warnings about a limit on failures with this listener.
+fn warnings_of_failures(listener: &str) -> Vec<String> {
+    let config = parse(&with_more(&format!("[failures]\n{listener}"))).expect("no mistake");
+    let warnings = config.warnings.iter();
+    let of_failures = warnings.filter(|warning| warning.message.starts_with("[failures]"));
+    of_failures.map(|warning| warning.message.clone()).collect()
+}
+
+#[test]
+fn t_dos_12_a_limit_on_failures_that_cannot_know_the_client_is_warned_of() {
+    let all = "trusted_proxies = [\"10.0.0.0/8\", \"::/0\"]\n";
+    for table in ["listen.forward_auth", "listen.ext_authz"] {
+        let found = warnings_of_failures(&format!("[{table}]\n{all}"));
+        assert_eq!(found.len(), 1, "{table}: {found:?}");
+        assert!(
+            found[0].contains(&format!("no effect at [{table}]")),
+            "{found:?}"
+        );
+        for good in ["", "trusted_proxies = [\"10.0.0.0/8\"]\n"] {
+            let found = warnings_of_failures(&format!("[{table}]\n{good}"));
+            assert!(found.is_empty(), "{table} {good}: {found:?}");
+        }
+    }
+    let app = "[upstreams.app]\nurls = \"http://127.0.0.1:3000\"\n[listen.proxy]\n";
+    let proxy = |settings: &str| {
+        let text = with(
+            "path_prefix = \"/\"",
+            "path_prefix = \"/\"\nupstream = \"app\"",
+        );
+        let config = parse(&format!("{text}[failures]\n{app}{settings}")).expect("no mistake");
+        let warnings = config
+            .warnings
+            .iter()
+            .map(|warning| warning.message.clone());
+        let of_failures = warnings.filter(|message| message.starts_with("[failures]"));
+        of_failures.collect::<Vec<_>>()
+    };
+    let found = proxy("");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].contains("all clients of [listen.proxy] as one"),
+        "{found:?}"
+    );
+    for good in [
+        "trusted_proxies = \"127.0.0.1\"",
+        "address = \"0.0.0.0:8080\"",
+        "address = \"unix:/run/bearward.sock\"",
+    ] {
+        assert_eq!(proxy(good), Vec::<String>::new(), "{good}");
+    }
+    assert_eq!(proxy(all).len(), 1);
 }
 
 #[test]
@@ -624,7 +713,7 @@ fn t_dos_05_mistakes_without_number_are_told_as_a_hundred_and_a_number() {
     assert_eq!(mistakes.iter().count(), 100);
     assert!(mistakes.render("b.toml").contains("more, which"));
     // Each compared with each, and looked for from the beginning, they took minutes.
-    assert!(started.elapsed() < std::time::Duration::from_secs(120));
+    assert!(started.elapsed() < Duration::from_secs(120));
 }
 
 #[test]
@@ -2468,7 +2557,7 @@ fn t_dos_07_many_routes_are_compared_soon() {
     text += "[[routes]]\nname = \"all\"\npath_prefix = \"/\"\n";
     let started = std::time::Instant::now();
     assert_eq!(warnings(&text).len(), 100);
-    assert!(started.elapsed() < std::time::Duration::from_secs(20));
+    assert!(started.elapsed() < Duration::from_secs(20));
 }
 
 /// The sources of each route.

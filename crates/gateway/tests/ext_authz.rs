@@ -13,9 +13,15 @@ use bearward_testing::conformance::{AUDIENCE, ISSUER, NOW, Suite};
 use envoy_types::ext_authz::v3::pb::{
     CheckRequest, CheckResponse, HeaderAppendAction, HeaderValue, HeaderValueOption, HttpResponse,
 };
-use envoy_types::pb::envoy::config::core::v3::HeaderMap as ProtobufHeaderMap;
+use envoy_types::pb::envoy::config::core::v3::address::Address as AddressKind;
+use envoy_types::pb::envoy::config::core::v3::socket_address::PortSpecifier;
+use envoy_types::pb::envoy::config::core::v3::{
+    Address, HeaderMap as ProtobufHeaderMap, SocketAddress,
+};
 use envoy_types::pb::envoy::service::auth::v3::AttributeContext;
-use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Request as Asked};
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::{
+    HttpRequest, Peer as ClientPeer, Request as Asked,
+};
 use envoy_types::pb::google::protobuf::value::Kind;
 use http::{Request, Response};
 use prost::Message;
@@ -48,6 +54,25 @@ pub(crate) fn question(request: &Request<()>) -> CheckRequest {
         http.headers.insert(name.to_string(), values.join(","));
     }
     asking(http)
+}
+
+/// The same about a request of a client at this address, as Envoy states it.
+pub(crate) fn question_of(request: &Request<()>, client: &str) -> CheckRequest {
+    let mut question = question(request);
+    let address = SocketAddress {
+        address: client.to_owned(),
+        port_specifier: Some(PortSpecifier::PortValue(40_000)),
+        ..SocketAddress::default()
+    };
+    let source = ClientPeer {
+        address: Some(Address {
+            address: Some(AddressKind::SocketAddress(address)),
+        }),
+        ..ClientPeer::default()
+    };
+    let attributes = question.attributes.as_mut().unwrap();
+    attributes.source = Some(source);
+    question
 }
 
 fn asking(http: HttpRequest) -> CheckRequest {
@@ -103,7 +128,7 @@ fn good(target: &str) -> Request<()> {
 
 /// The answer as an HTTP client of Envoy would see it, or the fields the application gets. Why it
 /// was refused is among its extensions.
-fn told(answered: tonic::Response<CheckResponse>) -> Response<String> {
+pub(crate) fn told(answered: tonic::Response<CheckResponse>) -> Response<String> {
     let decision = answered.extensions().get::<Decision>().cloned();
     let response = answered.into_inner();
     let code = response.status.unwrap().code;

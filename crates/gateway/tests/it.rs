@@ -14,6 +14,7 @@ mod conformance;
 mod doors;
 mod egress;
 mod ext_authz;
+mod failures;
 mod forward_auth;
 mod lines;
 mod log;

@@ -683,6 +683,55 @@ async fn a_cfg_02_t_cch_04_verified_tokens_stay_with_unchanged_policies() {
     running.stop().await;
 }
 
+#[tokio::test]
+async fn t_dos_03_a_reload_keeps_the_failures_and_changes_how_many_there_may_be() {
+    let (log, _guard) = Log::listen();
+    let issuer = DevIssuer::start().await.expect("a port");
+    let text = |failures: &str| format!("{}{failures}", forward_auth(&issuer, "/app"));
+    let limited = "[failures]\nmax_per_client = 2\nperiod = '1h'\n";
+    let running = Running::start(&text(limited)).await;
+    let door = running.address("forward auth");
+    let signed = issuer.user_token(issuer.url()).sign();
+    let good = signed.clone();
+    // Another signature under the same header and claims.
+    let (rest, signature) = signed.rsplit_once('.').expect("three parts");
+    let (first, signature) = signature.split_at(1);
+    let first = if first == "A" { "B" } else { "A" };
+    let forged = format!("{rest}.{first}{signature}");
+    let ask = async |token: &str| {
+        let fields = asking("/app", token) + "X-Original-Client: 192.0.2.7\r\n";
+        status(&get(door, "/auth/nginx", &fields).await)
+    };
+    let is_over = |count| {
+        let metrics = running.metrics.encode().expect("metrics");
+        metrics.contains(&format!("bearward_clients_over_failure_limit {count}\n"))
+    };
+    assert!(is_over(0));
+    assert_eq!([ask(&forged).await, ask(&forged).await], [401, 401]);
+    assert!(is_over(1));
+    // nginx cannot carry 429.
+    assert_eq!(ask(&forged).await, 403);
+    let line = r#"reason="too_many_failures" status=429"#;
+    assert!(log.text().contains(line), "{}", log.text());
+    let reload = async |failures: &str| {
+        let outcome = running.reloader.apply(parse(&text(failures))).await;
+        assert_eq!(outcome, Reload::Applied);
+    };
+    let other = "[failures]\nmax_per_client = 2\nperiod = '59m'\n";
+    reload(other).await;
+    assert!(is_over(1));
+    assert_eq!([ask(&forged).await, ask(&good).await], [403, 200]);
+    let metrics = running.metrics.encode().expect("metrics");
+    let counted = r#"route="all",reason="too_many_failures",shadowed=""} 2"#;
+    assert!(metrics.contains(counted), "{metrics}");
+    // Without the table there is no limit, and no metric of it.
+    reload("").await;
+    assert_eq!(ask(&forged).await, 401);
+    let metrics = running.metrics.encode().expect("metrics");
+    assert!(!metrics.contains("failure_limit"), "{metrics}");
+    running.stop().await;
+}
+
 /// What was told of a token is told again after a reload, unless it would be told otherwise.
 #[tokio::test]
 async fn a_cfg_02_t_cch_04_identity_fields_stay_with_unchanged_settings() {

@@ -7,6 +7,7 @@ mod clock;
 mod discovery;
 #[cfg(feature = "explain")]
 pub mod explain;
+pub mod failures;
 pub mod fetch;
 pub mod issuer;
 pub mod issuer_url;

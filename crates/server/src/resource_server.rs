@@ -20,6 +20,7 @@ use http::HeaderName;
 use crate::authenticated::Authenticated;
 pub use crate::build_error::BuildError;
 use crate::clock::Clock;
+use crate::failures::{FailureLimit, Permit};
 use crate::fetch::{Egress, HttpTransport, Transport};
 use crate::issuer::Issuer;
 use crate::key_store::{KeyState, KeyStore, Selected};
@@ -82,14 +83,28 @@ impl ResourceServer {
     /// # Errors
     ///
     /// As [`ResourceServer::authenticate`].
-    pub async fn authenticate_from<'r>(
+    pub fn authenticate_from<'r>(
         &self,
         head: impl Into<RequestHead<'r>>,
         sources: &Sources,
+    ) -> impl Future<Output = Result<Authenticated, Rejection>> {
+        self.authenticate_within(head, sources, None)
+    }
+
+    /// The same for a sender whose failures are limited, if `limit` is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`ResourceServer::authenticate`], and [`Rejection::TooManyFailures`].
+    pub async fn authenticate_within<'r>(
+        &self,
+        head: impl Into<RequestHead<'r>>,
+        sources: &Sources,
+        limit: Option<&dyn FailureLimit>,
     ) -> Result<Authenticated, Rejection> {
         // INVARIANT: we admit only a JWS, whose three parts are base64url, so no other characters but `=`.
         let credentials = UncheckedCredentials::parse_from(head.into(), sources)?;
-        let claimed = self.vouch(credentials.for_jws(), self.now()).await;
+        let claimed = self.vouch(credentials.for_jws(), self.now(), limit).await;
         match claimed.and_then(|claimed| Ok(claimed.proven(Evidence::NONE)?)) {
             Ok(principal) => Ok(Authenticated { principal }),
             Err(refused) => {
@@ -107,7 +122,7 @@ impl ResourceServer {
     ///
     /// Why the token is refused.
     pub async fn authenticate_token(&self, token: &[u8]) -> Result<Principal, Rejection> {
-        let claimed = self.vouch(token, self.now()).await?;
+        let claimed = self.vouch(token, self.now(), None).await?;
         Ok(claimed.proven(Evidence::NONE)?)
     }
 
@@ -219,7 +234,12 @@ impl ResourceServer {
     }
 
     /// The only await: takes the token from the cache, or waits for its issuer's key.
-    async fn vouch(&self, token: &[u8], now: UnixTime) -> Result<Claimed, Rejection> {
+    async fn vouch(
+        &self,
+        token: &[u8],
+        now: UnixTime,
+        limit: Option<&dyn FailureLimit>,
+    ) -> Result<Claimed, Rejection> {
         let before = match self.0.cache.as_ref().and_then(|cache| cache.find(token)) {
             Some(Found::Current(seen)) => return Ok(seen.check(now)?),
             Some(Found::Outdated(seen)) => Some(seen),
@@ -232,14 +252,24 @@ impl ResourceServer {
         let mut selected = selected.await?;
         let claimed = match before.filter(|seen| seen.is_by(trusted, &selected)) {
             Some(seen) => seen.check(now)?,
-            None => match unvouched.vouch(&selected.keys, |jws| self.0.headers.keep(jws)) {
-                Ok(claimed) => claimed,
-                // Boxed, so that the path of every valid token stays small.
-                Err(refused) => {
-                    let again = self.vouch_again(token, AccessToken, now, &mut selected, refused);
-                    Box::pin(again).await?
-                }
-            },
+            None => {
+                let permit = Permit::obtain(limit, &unvouched)?;
+                let vouched = unvouched.vouch(&selected.keys, |jws| self.0.headers.keep(jws));
+                let claimed = match vouched {
+                    Ok(claimed) => claimed,
+                    // Boxed, so that the path of every valid token stays small.
+                    Err(refused) => {
+                        // At once: many tokens may wait for one replacement.
+                        permit.failed();
+                        let kind = AccessToken;
+                        let again = self.vouch_again(token, kind, now, &mut selected, refused);
+                        let again = Box::pin(again).await;
+                        again.map_err(|refused| permit.rejection(refused))?
+                    }
+                };
+                permit.verified(&claimed);
+                claimed
+            }
         };
         trusted.keys.mark_used(&selected);
         // We do not cache bound tokens: they are always refused, because there is no evidence yet.

@@ -18,6 +18,7 @@ mod clock;
 mod discovery;
 mod egress;
 mod events;
+mod failures;
 mod fixture;
 mod freshness;
 mod generated;

@@ -25,15 +25,15 @@ class Answer:
         return self.all("www-authenticate")
 
 
-def ask(port, target, *fields, method="GET", host="api.example.com", body=b"", timeout=10):
-    """Sends one request; `fields` are pairs, sent in this order."""
+def ask(port, target, *fields, method="GET", host="api.example.com", body=b"", timeout=10, source=""):
+    """Sends one request; `fields` are pairs, sent in this order, and `source` is the client's address."""
     lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", "Connection: close"]
     if body:
         lines.append(f"Content-Length: {len(body)}")
     lines += [f"{name}: {value}" for name, value in fields]
     head = "\r\n".join(lines) + "\r\n\r\n"
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=timeout) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout, (source, 0)) as connection:
             connection.sendall(head.encode("latin-1") + body)
             response = http.client.HTTPResponse(connection, method=method)
             response.begin()

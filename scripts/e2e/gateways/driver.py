@@ -31,6 +31,8 @@ CLAIMS = "https://authgear.com/claims/user/"
 SUBJECT = "2311567d-8826-4802-9619-b75c0fea527c"
 # Seconds a whole run may take.
 TIME_LIMIT = 300
+# Failures that a client may have, as bearward.toml says.
+MAX_FAILURES = 20
 # Bytes of the longest token that bearward takes.
 LONG = 16 * 1024
 
@@ -87,6 +89,9 @@ MISLEADING = [
     ("X-Envoy-Original-Path", "/public/x"),
     ("X-Rewrite-Url", "/public/x"),
 ]
+
+# What a client says about its own address.
+CLIENT_FIELDS = ["X-Forwarded-For", "X-Original-Client", "X-Real-Ip"]
 
 # Paths that one reader takes for a public one, another for that of the administration.
 SEVERAL_READINGS = [
@@ -228,6 +233,7 @@ class Run:
         self.misleading(proxy)
         self.doubled(proxy)
         self.metadata(proxy)
+        self.flooded(proxy)
         if proxy.is_stand_in:
             return
         self.forbidden(proxy)
@@ -285,15 +291,32 @@ class Run:
         self.refused(proxy, "no token, route with a role", 401, [REALM], "/admin/x")
         self.refused(proxy, "no token, HEAD", 401, [REALM], "/app/x", method="HEAD")
         self.refused(proxy, "an expired token", 401, [INVALID], "/app/x", bearer(self.mint(expires_in=-3600)))
-        head, payload, signature = self.mint().split(".")
-        middle = len(signature) // 2
-        changed = "A" if signature[middle] != "A" else "B"
-        forged = ".".join([head, payload, signature[:middle] + changed + signature[middle + 1:]])
+        forged = with_another_signature(self.mint())
         self.refused(proxy, "a token with another signature", 401, [INVALID], "/app/x", bearer(forged))
         other = self.mint(audience="https://other.example.com")
         self.refused(proxy, "a token for another audience", 401, [INVALID], "/app/x", bearer(other))
         self.refused(proxy, "an opaque token", 401, [INVALID], "/app/x", bearer("opaque"))
         self.refused(proxy, "optional route, an opaque token", 401, [INVALID], "/optional/x", bearer("opaque"))
+
+    # threat: T-DOS-03, T-DOS-12
+    def flooded(self, proxy):
+        """A client has failures of its own, by the address that the proxy sees and whatever it says about itself."""
+        number = self.proxies.index(proxy)
+        attacker, neighbour = f"127.0.1.{number}", f"127.0.2.{number}"
+        forged, good = bearer(with_another_signature(self.mint())), bearer(self.mint())
+        statuses, last = [], None
+        for attempt in range(MAX_FAILURES + 1):
+            said = [(name, f"192.0.2.{attempt}") for name in CLIENT_FIELDS]
+            last, _ = self.through(proxy, "/app/x", forged, *said, source=attacker)
+            statuses.append(last.status)
+        self.check(proxy, "forged tokens of one client", statuses, [401] * MAX_FAILURES + [proxy.limited])
+        if proxy.limited == 429:
+            self.check(proxy, "429: Retry-After", last.field("retry-after"), "1")
+        answer, seen = self.through(proxy, "/app/x", good, source=attacker)
+        self.check(proxy, "a good token of the same client: 200", (answer.status, seen is not None), (200, True))
+        said = [(name, attacker) for name in CLIENT_FIELDS]
+        answer, _ = self.through(proxy, "/app/x", forged, *said, source=neighbour)
+        self.check(proxy, "another client that poses as the first one: 401", answer.status, 401)
 
     def metadata(self, proxy, case="the metadata"):
         """A client that knows nothing goes by the challenge (RFC 9728 §5)."""
@@ -744,6 +767,13 @@ def timed(port, target, *fields):
     started = time.monotonic()
     answer = ask(port, target, *fields)
     return answer, time.monotonic() - started
+
+
+def with_another_signature(token):
+    head, payload, signature = token.split(".")
+    middle = len(signature) // 2
+    changed = "A" if signature[middle] != "A" else "B"
+    return ".".join([head, payload, signature[:middle] + changed + signature[middle + 1:]])
 
 
 def claims_of(token):

@@ -23,6 +23,8 @@ class Proxy:
     down = None
     # The status for the client when bearward has no keys.
     unavailable = 503
+    # The status for a client with too many failures.
+    limited = 429
     # The status of a request whose `Authorization` cannot be read: 400, or what is carried in its place.
     malformed = 400
 
@@ -150,6 +152,7 @@ class IngressNginx(Nginx):
     # Nothing restores what was decided, and a challenge survives with 401 only.
     malformed = 401
     unavailable = 403
+    limited = 403
     limit = None
 
     def write(self, auth, application, is_left_alone=False):

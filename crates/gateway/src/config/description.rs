@@ -67,6 +67,7 @@ table! {
         protection: Inner<Protection> = optional("What this resource server publishes about itself.").under("[protection]"),
         identity: Inner<Identity> = optional("How the application learns who sent a request.").under("[identity]"),
         token_cache: Inner<TokenCache> = optional("How many verified tokens are remembered.").under("[token_cache]"),
+        failures: Inner<Failures> = optional("How many tokens of a client may fail to verify. Without this table there is no limit.").under("[failures]"),
         requirements: ByName<Requirements> = optional("Named requirements that routes can make of a principal.").under("[requirements.NAME]"),
         routes: Each<Route> = required("Which requests may pass. Routes are tried in order; a request that matches no route is refused.").under("[[routes]]"),
         upstreams: ByName<Upstream> = optional("The applications, by name, that the reverse proxy sends requests to.").under("[upstreams.NAME]"),
@@ -81,6 +82,13 @@ table! {
     TOKEN_CACHE: TokenCache, "The cache of verified tokens. A token in the cache is accepted without checking its signature again; its times, the route's requirements, and whether its key is still published are checked on every request. The cache keeps tokens and their claims in memory, and never holds an invalid token." {
         max_entries: Count = defaulted("10000", "The maximum number of tokens; `0` turns the cache off."),
         max_bytes: Count = defaulted("33554432", "The maximum memory for them, in bytes; a typical token takes 4500. `0` turns the cache off."),
+    }
+}
+
+table! {
+    FAILURES: Failures, "The limit on failures: tokens that are refused although their signature was checked. It bounds the processor time that a flood of forged tokens takes. A client over its limit gets 429 (`too_many_failures`) for its tokens, except for those in the token cache and good ones among some that are still checked: see [gateway.md](gateway.md#a-limit-on-failures). A client is an IPv4 address or the first 64 bits of an IPv6 address; behind the `trusted_proxies` of a listener, the address that they name. Where none is named, nothing is limited. A reload keeps the counts." {
+        max_per_client: FromOne = defaulted("100", "How many failures a client may have at once; 1000000 at most."),
+        period: Duration = defaulted("60s", "How long after that many failures all of them are forgiven, one by one; `1s` to `1h`."),
     }
 }
 

@@ -5,6 +5,8 @@
 //! and a denied response. `error_response` is never used, since `failure_mode_allow` could turn it into
 //! an admission.
 
+use std::net::IpAddr;
+
 use bearward_gate::decision::{Admission, Decision, Reason, Refusal};
 use bearward_gate::gate::Gate;
 use bearward_gate::grpc;
@@ -17,6 +19,7 @@ use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, SEC_WEBSOCKET_PRO
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use tonic::Response;
 
+use crate::doors::client::{Client, NamedClient, X_FORWARDED_FOR};
 use crate::doors::in_force::{Current, InForce};
 use crate::doors::only::only;
 use crate::record::request::Request;
@@ -84,7 +87,10 @@ impl ExtAuthz {
                 refuse(Refusal::plain(None, Reason::UntrustedPeer), Body::Problem)
             }
             None => refuse(Refusal::plain(None, Reason::DialectField), Body::Problem),
-            Some(read) => self.decide_on(read).await,
+            Some(read) => {
+                let client = self.client(question, &read.headers);
+                self.decide_on(read, client).await
+            }
         };
         name(&mut response, &request.id);
         Answered {
@@ -94,12 +100,24 @@ impl ExtAuthz {
         }
     }
 
-    async fn decide_on(&self, request: &OriginalRequest<'_>) -> Decided {
+    /// The client whose failures count, if it is known: the peer of Envoy, or if that is a trusted
+    /// proxy, whom it names.
+    fn client(&self, question: &CheckRequest, headers: &HeaderMap) -> Option<Client> {
+        let source = question.attributes.as_ref()?.source.as_ref()?;
+        let source = source.address.as_ref()?.socket_address.as_ref()?;
+        let address = source.address.parse::<IpAddr>().ok()?;
+        match self.trusted.contains(address.into()) {
+            true => NamedClient::read(headers, &X_FORWARDED_FOR, &self.trusted)?.accountable(),
+            false => Some(Client::of(address.into())),
+        }
+    }
+
+    async fn decide_on(&self, request: &OriginalRequest<'_>, client: Option<Client>) -> Decided {
         let in_force = self.current.load();
         let headers = &request.headers;
         let host = Some(request.host);
         let original = Original::new(&request.method, request.target, host, headers);
-        match in_force.decide(&original).await {
+        match in_force.asked_by(client).decide(&original).await {
             Decision::Admit(admission) => {
                 let response = admit(&in_force, &admission, &original);
                 (response, Decision::Admit(admission))

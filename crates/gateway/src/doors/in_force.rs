@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use bearward::failures::FailureLimit;
 use bearward::{
     Authenticated, Challenge, Principal, Rejection, RequestHead, Requirements, ResourceServer,
     Sources,
@@ -12,6 +13,8 @@ use bearward_gate::gate::{Authenticator, Gate};
 use bearward_gate::original::Original;
 use bearward_gate::route::Route;
 
+use super::client::Client;
+use super::failures::{ClientFailures, Failures};
 use super::proxy::upstream::{Upstream, Upstreams};
 
 /// A gate, its resource server, and the upstreams of its routes. Immutable.
@@ -20,6 +23,7 @@ pub struct InForce {
     server: ResourceServer,
     gate: Gate,
     upstreams: Upstreams,
+    failures: Option<Failures>,
 }
 
 impl InForce {
@@ -31,6 +35,7 @@ impl InForce {
             gate: gate.publish(server.metadata()),
             server,
             upstreams: Upstreams::default(),
+            failures: None,
         }
     }
 
@@ -41,13 +46,30 @@ impl InForce {
         self
     }
 
-    /// Decides on a request, as [`Gate::decide`] does.
-    pub async fn decide(&self, original: &Original<'_>) -> Decision {
-        self.gate.decide(original, self).await
+    /// Limits the failures of each client; by default there is no limit.
+    #[must_use]
+    pub fn failures(mut self, failures: Option<Failures>) -> Self {
+        self.failures = failures;
+        self
     }
 
-    pub(crate) async fn decide_by_route(&self, original: &Original<'_>) -> Verdict {
-        self.gate.decide_by_route(original, self).await
+    /// Decides on a request, as [`Gate::decide`] does, for a client that is not known.
+    pub async fn decide(&self, original: &Original<'_>) -> Decision {
+        self.asked_by(None).decide(original).await
+    }
+
+    /// The same for requests of this client, if it is known.
+    pub(super) fn asked_by(&self, client: Option<Client>) -> Asked<'_> {
+        let failures = self.failures.as_ref().zip(client);
+        Asked {
+            in_force: self,
+            failures: failures.map(|(failures, client)| failures.of(client)),
+        }
+    }
+
+    /// The failures of clients, if they are limited.
+    pub(crate) const fn counted_failures(&self) -> Option<&Failures> {
+        self.failures.as_ref()
     }
 
     /// The resource server that verifies tokens.
@@ -72,13 +94,34 @@ impl InForce {
     }
 }
 
-impl Authenticator for InForce {
+/// What is in force, for the requests of one client.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'f> {
+    in_force: &'f InForce,
+    /// `None` if nothing limits them.
+    failures: Option<ClientFailures<'f>>,
+}
+
+impl Asked<'_> {
+    pub(super) async fn decide(&self, original: &Original<'_>) -> Decision {
+        self.in_force.gate.decide(original, self).await
+    }
+
+    pub(super) async fn decide_by_route(&self, original: &Original<'_>) -> Verdict {
+        self.in_force.gate.decide_by_route(original, self).await
+    }
+}
+
+impl Authenticator for Asked<'_> {
     async fn authenticate(
         &self,
         head: RequestHead<'_>,
         sources: &Sources,
     ) -> Result<Principal, Rejection> {
-        let authenticated = self.server.authenticate_from(head, sources).await;
+        let limit = self.failures.as_ref();
+        let limit = limit.map(|failures| -> &dyn FailureLimit { failures });
+        let server = &self.in_force.server;
+        let authenticated = server.authenticate_within(head, sources, limit).await;
         authenticated.map(Authenticated::into_principal)
     }
 
@@ -88,11 +131,12 @@ impl Authenticator for InForce {
         principal: &Principal,
         requirements: &Requirements,
     ) -> Result<(), Rejection> {
-        self.server.authorize(head, principal, requirements).await
+        let server = &self.in_force.server;
+        server.authorize(head, principal, requirements).await
     }
 
     fn challenge(&self, rejection: &Rejection, head: RequestHead<'_>) -> Challenge {
-        self.server.challenge(rejection, head)
+        self.in_force.server.challenge(rejection, head)
     }
 }
 

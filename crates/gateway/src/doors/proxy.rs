@@ -15,7 +15,6 @@ mod activity;
 mod answer;
 mod body;
 mod body_error;
-mod client;
 mod connection;
 mod download;
 mod entrance;
@@ -51,7 +50,8 @@ use http::{Extensions, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::{Body, Incoming};
 use hyper::upgrade::OnUpgrade;
 
-use crate::doors::in_force::{Current, InForce};
+use crate::doors::client::Client;
+use crate::doors::in_force::{Asked, Current, InForce};
 use crate::record::interruption::Interruption;
 use crate::record::observer;
 use crate::record::request::{ADMITTED, Door};
@@ -62,7 +62,6 @@ use self::activity::Active;
 use self::answer::Answer;
 pub use self::body::ProxyBody;
 pub use self::body_error::BodyError;
-use self::client::Client;
 use self::connection::Connection;
 use self::download::{Download, Kind};
 use self::entrance::{Entrance, Outlook};
@@ -197,7 +196,8 @@ impl Proxy {
         let Some((target, host)) = head::read(request).filter(|_| is_ours) else {
             return Err(Box::new(Answer::target_form()));
         };
-        let admission = admit(&in_force, request, target, host, exchange).await?;
+        let asked = in_force.asked_by(inbound.accountable);
+        let admission = admit(asked, request, target, host, exchange).await?;
         let host = host.and_then(|host| head::host(request.headers(), host));
         let Some(upstream) = in_force.upstream(&admission.route) else {
             tracing::error!(route = &*admission.route.name, "route without upstream");
@@ -274,7 +274,7 @@ fn agreed(
 
 /// Has the gate decide on a request.
 async fn admit(
-    in_force: &InForce,
+    asked: Asked<'_>,
     request: &Request<Unread>,
     target: &str,
     host: Option<&str>,
@@ -282,7 +282,7 @@ async fn admit(
 ) -> Result<Box<Admission>, Box<Answer>> {
     let original = Original::new(request.method(), target, host, request.headers())
         .with_body(!request.body().is_empty());
-    match in_force.decide(&original).await {
+    match asked.decide(&original).await {
         Decision::Admit(mut admission) => {
             exchange.admitted(&mut admission);
             Ok(admission)

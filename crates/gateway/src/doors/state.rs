@@ -36,6 +36,16 @@ impl Collector for State {
         if let Some(cache) = in_force.server().token_cache() {
             encode_token_cache(&cache, &mut encoder)?;
         }
+        if let Some(failures) = in_force.counted_failures() {
+            let clients = u64::try_from(failures.clients_over_limit()).unwrap_or(u64::MAX);
+            let help = "Clients whose tokens fail too often, so that few more of them are checked";
+            encode_gauge(
+                &mut encoder,
+                ("clients_over_failure_limit", help),
+                None,
+                clients,
+            )?;
+        }
         encode_upstreams(in_force.all_upstreams(), &mut encoder)
     }
 }
@@ -107,11 +117,21 @@ fn encode_token_cache(cache: &TokenCacheState, encoder: &mut DescriptorEncoder<'
         ),
     ];
     for (name, help, unit, value) in gauges {
-        let gauge = ConstGauge::new(value);
-        let metric = encoder.encode_descriptor(name, help, unit, gauge.metric_type())?;
-        gauge.encode(metric)?;
+        encode_gauge(encoder, (name, help), unit, value)?;
     }
     Ok(())
+}
+
+/// Writes one gauge without labels.
+fn encode_gauge(
+    encoder: &mut DescriptorEncoder<'_>,
+    (name, help): (&str, &str),
+    unit: Option<&Unit>,
+    value: u64,
+) -> fmt::Result {
+    let gauge = ConstGauge::new(value);
+    let metric = encoder.encode_descriptor(name, help, unit, gauge.metric_type())?;
+    gauge.encode(metric)
 }
 
 /// Which upstream addresses can be connected to, and what is in progress to each upstream.

@@ -49,6 +49,8 @@ fn sent_fields(names: &Names, traces: Continues) -> String {
         exact("origin"),
         exact("access-control-request-method"),
         exact("x-request-id"),
+        // Envoy has appended the client's address (`use_remote_address`).
+        exact("x-forwarded-for"),
         pattern("x[^a-z0-9](authgear|bearward)[^a-z0-9].*"),
     ];
     let of_sources = names.of_sources.iter();

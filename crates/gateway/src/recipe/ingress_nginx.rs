@@ -41,6 +41,8 @@ data:
   X-Original-Host: "$http_host"
   # The id of the request in bearward's log, and the one that the controller sends to the application.
   X-Original-Id: "$req_id"
+  # Whose failures count, if bearward limits them.
+  X-Original-Client: "$remote_addr"
 ---
 apiVersion: networking.k8s.io/v1
 kind: Ingress

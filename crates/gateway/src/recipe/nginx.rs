@@ -182,6 +182,8 @@ fn asking(bearward: &Bearward) -> String {
         proxy_set_header X-Original-Host $http_host;
         # The id of the request in bearward's log: the one that $request_id writes into nginx's.
         proxy_set_header X-Original-Id $request_id;
+        # Whose failures count, if bearward limits them.
+        proxy_set_header X-Original-Client $remote_addr;
         # bearward's answer is only a head, with the user's roles in it, and must fit into one buffer.
         proxy_buffer_size 32k;
         proxy_buffers 4 32k;

@@ -17,6 +17,7 @@ use crate::config::{
     self, AuditSettings, Config, Contents, FileKind, FileRead, Listen, Mistakes, Surroundings,
     TelemetrySettings, UpstreamSettings,
 };
+use crate::doors::failures::Failures;
 use crate::doors::in_force::{Current, InForce};
 use crate::doors::proxy::{SharedMost, TlsError, Upstreams};
 use crate::record::metrics::{Metrics, Reload};
@@ -116,6 +117,7 @@ impl Reloader {
         } else {
             start(&self.0.away, &config, before.server()).await?
         };
+        let failures = failures(&config, &before);
         let upstreams = upstreams(&self.0.away, &config, current, before).await?;
         let renewed = certificates.renewed(&config.listen);
         let renewed = renewed
@@ -131,7 +133,8 @@ impl Reloader {
             .metrics
             .audit()
             .set_resource(config.server.resource());
-        in_force.replace(config.in_force(server).upstreams(upstreams));
+        let next = config.in_force(server).upstreams(upstreams);
+        in_force.replace(next.failures(failures));
         for certificate in renewed {
             certificate.present();
         }
@@ -379,6 +382,16 @@ async fn again(away: &Away, files: &[FileRead]) -> Vec<FileRead> {
     let files = files.to_vec();
     let looked = move || files.into_iter().map(FileRead::again).collect();
     away.run(looked).await.unwrap_or_default()
+}
+
+/// The limit on failures of a configuration, with the failures so far.
+fn failures(config: &Config, before: &InForce) -> Option<Failures> {
+    let allowance = config.failures?;
+    let counted = before.counted_failures();
+    Some(counted.map_or_else(
+        || Failures::new(allowance),
+        |counted| counted.judged_by(allowance),
+    ))
 }
 
 /// The upstreams of a configuration. Unchanged ones keep their connections and the state of their

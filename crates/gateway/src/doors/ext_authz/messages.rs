@@ -24,9 +24,36 @@ pub struct CheckRequest {
 /// `envoy.service.auth.v3.AttributeContext`.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct AttributeContext {
+    /// The other end of Envoy's connection: the client, or a proxy before Envoy.
+    #[prost(message, optional, tag = "1")]
+    pub source: Option<Peer>,
     /// The request to decide.
     #[prost(message, optional, tag = "4")]
     pub request: Option<Request>,
+}
+
+/// `envoy.service.auth.v3.AttributeContext.Peer`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Peer {
+    /// Its address.
+    #[prost(message, optional, tag = "1")]
+    pub address: Option<Address>,
+}
+
+/// `envoy.config.core.v3.Address`. A client through a Unix socket has none of this kind.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Address {
+    /// Address and port.
+    #[prost(message, optional, tag = "1")]
+    pub socket_address: Option<SocketAddress>,
+}
+
+/// `envoy.config.core.v3.SocketAddress`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct SocketAddress {
+    /// The IP address.
+    #[prost(string, tag = "2")]
+    pub address: String,
 }
 
 /// `envoy.service.auth.v3.AttributeContext.Request`.

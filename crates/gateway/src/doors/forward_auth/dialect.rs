@@ -6,9 +6,11 @@ use bearward::RequestHead;
 use bearward_gate::decision::Reason;
 use bearward_gate::host::is_host;
 use bearward_gate::original::Original;
+use bearward_gate::peer::TrustedPeers;
 use http::header::HOST;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
+use crate::doors::client::{Client, NamedClient};
 use crate::doors::only::only;
 
 /// How one kind of proxy asks, and how it reads the answer.
@@ -21,6 +23,9 @@ pub(super) struct Dialect {
     pub(super) request_id: HeaderName,
     /// The field with the code of the reason, if no client of the proxy can see it.
     pub(super) reason: Option<HeaderName>,
+    /// The field with the address of the client, after those that the client or other proxies may have
+    /// written. It serves to count failures, and admits nobody.
+    pub(super) client: HeaderName,
     pub(super) statuses: Statuses,
     pub(super) removal: Removal,
     /// The field in which it learns what to name in the response to a WebSocket handshake whose
@@ -88,6 +93,11 @@ impl Dialect {
             Endpoint::Exact(exact) => path == exact,
             Endpoint::Prefix(prefix) => path.starts_with(prefix),
         }
+    }
+
+    /// The client whose failures count, if a proxy names it.
+    pub(super) fn client(&self, headers: &HeaderMap, trusted: &TrustedPeers) -> Option<Client> {
+        NamedClient::read(headers, &self.client, trusted)?.accountable()
     }
 
     /// Reads the original request.

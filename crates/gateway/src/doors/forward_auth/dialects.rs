@@ -3,6 +3,8 @@
 
 use http::HeaderName;
 
+use crate::doors::client::X_FORWARDED_FOR;
+
 use super::dialect::{Dialect, Endpoint, Removal, Source, Statuses};
 
 pub(super) static DIALECTS: [Dialect; 4] = [
@@ -17,6 +19,7 @@ pub(super) static DIALECTS: [Dialect; 4] = [
         },
         request_id: HeaderName::from_static("x-request-id"),
         reason: None,
+        client: X_FORWARDED_FOR,
         statuses: Statuses::All,
         // From 2.10 to before 2.11.2 the client's copy survived if we sent none.
         removal: Removal::Empty,
@@ -29,13 +32,14 @@ pub(super) static DIALECTS: [Dialect; 4] = [
         source: Source::Request,
         request_id: HeaderName::from_static("x-request-id"),
         reason: None,
+        client: X_FORWARDED_FOR,
         // With `failure_mode_allow`, a 5xx answer lets the request pass.
         statuses: Statuses::NoServerError,
         removal: Removal::Listed(HeaderName::from_static("x-envoy-auth-headers-to-remove")),
         subprotocol: None,
     },
     // nginx, `auth_request`, and ingress-nginx with it: nginx does not describe the original request by
-    // itself. The recipe sets three fields, which overwrites a client's copies. `X-Forwarded-*` pass as
+    // itself. The recipe sets fields, which overwrites a client's copies. `X-Forwarded-*` pass as
     // the client sent them.
     Dialect {
         endpoint: Endpoint::Exact("/auth/nginx"),
@@ -47,6 +51,7 @@ pub(super) static DIALECTS: [Dialect; 4] = [
         request_id: HeaderName::from_static("x-original-id"),
         // nginx drops the fields of our answer, except a challenge and those that its configuration names.
         reason: Some(HeaderName::from_static("x-bearward-reason")),
+        client: HeaderName::from_static("x-original-client"),
         // nginx turns every other status into 500.
         statuses: Statuses::Challenge,
         // `proxy_set_header` with an empty variable.
@@ -64,6 +69,7 @@ pub(super) static DIALECTS: [Dialect; 4] = [
         },
         request_id: HeaderName::from_static("x-request-id"),
         reason: None,
+        client: X_FORWARDED_FOR,
         statuses: Statuses::All,
         // `authResponseHeaders` removes the fields that it lists and we do not send.
         removal: Removal::Omitted,

@@ -2,10 +2,11 @@
 
 use http::Version;
 
+use crate::doors::client::Client;
+
 use super::Exchange;
 use super::Proxy;
 use super::answer::Answer;
-use super::client::Client;
 use super::download::Kind;
 use super::head::Upgrade;
 use super::places::{Place, Purpose};

@@ -7,7 +7,7 @@
 //!
 //! [RFC 7239]: https://www.rfc-editor.org/rfc/rfc7239
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use bearward_gate::host::is_host;
 use bearward_gate::misleading::Sender;
@@ -16,9 +16,10 @@ use http::header::FORWARDED;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use hyper::body::Bytes;
 
+use crate::doors::client::{X_FORWARDED_FOR, address};
+
 use super::fields::elements;
 
-pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
@@ -189,18 +190,6 @@ impl Before {
         set(headers, X_FORWARDED_HOST, host.cloned());
         headers.insert(X_FORWARDED_PROTO, scheme);
     }
-}
-
-/// An address, optionally with a port, as some load balancers write it, and IPv6 optionally in
-/// brackets.
-pub(super) fn address(text: &str) -> Option<IpAddr> {
-    let text = text.trim_ascii();
-    let bare = text
-        .strip_prefix('[')
-        .and_then(|text| text.strip_suffix(']'));
-    let alone = bare.unwrap_or(text).parse().ok();
-    let address = alone.or_else(|| text.parse::<SocketAddr>().ok().map(|at| at.ip()));
-    address.map(|address: IpAddr| address.to_canonical())
 }
 
 fn host(text: &str) -> Option<HeaderValue> {

@@ -8,12 +8,12 @@ use bearward_gate::peer::Peer;
 use http::{Method, Request, Version};
 use hyper::header::UPGRADE;
 
+use crate::doors::client::{Client, NamedClient, X_FORWARDED_FOR};
 use crate::doors::only::only;
 use crate::record::request as record;
 use crate::record::request_id::{self, RequestId};
 
 use super::activity::Active;
-use super::client::Client;
 use super::connection::Connection;
 use super::forwarded::PeerName;
 use super::settings::Settings;
@@ -27,6 +27,8 @@ pub(super) struct Inbound {
     peer: Peer,
     /// The client that it counts for.
     pub(super) client: Client,
+    /// The client whose failures count, if it is known.
+    pub(super) accountable: Option<Client>,
     pub(super) kind: RequestKind,
     pub(super) peer_name: Arc<PeerName>,
     pub(super) scheme: &'static str,
@@ -63,18 +65,22 @@ impl Inbound {
         settings: &Settings,
     ) -> Self {
         let trusted = &settings.trusted;
-        let (trust, client) = match trusted.contains(peer) {
+        let of_peer = Client::of(peer);
+        let (trust, client, accountable) = match trusted.contains(peer) {
             true => {
-                let client = Client::behind(peer, trusted, request.headers());
-                (Sender::TrustedProxy, client)
+                let named = NamedClient::read(request.headers(), &X_FORWARDED_FOR, trusted);
+                let client = named.map_or(of_peer, NamedClient::sharer);
+                let accountable = named.and_then(NamedClient::accountable);
+                (Sender::TrustedProxy, client, accountable)
             }
-            false => (Sender::Stranger, Client::of(peer)),
+            false => (Sender::Stranger, of_peer, Some(of_peer)),
         };
         let known = connection.as_ref();
         Self {
             trust,
             peer,
             client,
+            accountable,
             kind: RequestKind::of(request),
             peer_name: known.map_or_else(
                 || Arc::new(PeerName::of(peer)),

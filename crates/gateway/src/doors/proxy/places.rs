@@ -12,9 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use foldhash::fast::RandomState;
 
+use crate::doors::client::Client;
 use crate::lock::lock;
-
-use super::client::Client;
 
 /// How many places there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

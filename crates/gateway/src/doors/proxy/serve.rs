@@ -10,6 +10,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 
+use crate::doors::client::Client;
 use crate::net::listener::{Accepted, Listener};
 use crate::net::serve::{Capacity, HEAD_BUFFER, HEAD_LIMIT, KEEP_ALIVE, LAST_CALL, PENDING_RESETS};
 use crate::net::{self, date};
@@ -17,7 +18,6 @@ use crate::record::interruption::Interruption;
 
 use super::Proxy;
 use super::activity::{Activity, Overdue};
-use super::client::Client;
 use super::connection::Connection;
 use super::forwarded::PeerName;
 use super::guarded::Guarded;
