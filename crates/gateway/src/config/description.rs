@@ -141,6 +141,7 @@ table! {
 table! {
     IDENTITY: Identity, "The identity fields. Fields with these names that clients send are removed on every route." {
         preset: Preset = chosen("The set of fields: bearward's own, those of the Authgear resolver, or only `[[identity.fields]]`."),
+        subject_encoding: Encoding = chosen("How the preset writes the subject, as `encoding` of a field does ([examples](gateway.md#encodings)). With `plain`, a subject with characters outside ASCII is refused (403 `claim_not_header_safe`): without it, the application could take several users for one. Needed only if the `subject_claim` of an issuer can have such characters."),
         forward_token: Flag = defaulted("false", "Whether the application gets the access token as well."),
         drop_underscores: Flag = defaulted("true", "Removes every client field with `_` in its name: many servers treat `_` as `-`, and gunicorn treats `SCRIPT_NAME` as a part of the path. With `false`, removes only spellings of identity fields and of [misleading fields](fields.md)."),
         remove_fields: Texts = optional("Further client fields to remove, in every spelling, in addition to identity fields and [misleading fields](fields.md): those that make your application use another path, host, client or user."),
@@ -153,7 +154,7 @@ table! {
     IDENTITY_FIELD: IdentityField, "A field that passes a claim to the application." {
         header: Text = required("The name of the field."),
         claim: Path = required("The claim: its name, or for a nested claim the names of its path, outermost first."),
-        encoding: Encoding = chosen("How its value is written."),
+        encoding: Encoding = chosen("How its value is written ([examples](gateway.md#encodings)). With `plain`, `comma` and `space`, a value with characters outside ASCII is left out, as if the token did not have the claim; `check` warns of it where the claim is the name of a person or place."),
     }
 }
 
