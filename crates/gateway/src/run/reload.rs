@@ -14,12 +14,13 @@ use bearward::ResourceServer;
 use tokio::sync::{Mutex, mpsc};
 
 use crate::config::{
-    self, Config, Contents, FileKind, FileRead, Listen, Surroundings, TelemetrySettings,
-    UpstreamSettings,
+    self, Config, Contents, FileKind, FileRead, Listen, ListenerKind, Surroundings,
+    TelemetrySettings, UpstreamSettings,
 };
 use crate::doors::in_force::{Current, InForce};
 use crate::doors::proxy::{SharedMost, TlsError, Upstreams};
 use crate::record::metrics::{Metrics, Reload};
+use crate::record::request::Door;
 
 use super::away::Away;
 use super::certificates::Certificates;
@@ -48,6 +49,26 @@ struct Inner {
 struct Started {
     listen: Listen,
     telemetry: Option<TelemetrySettings>,
+}
+
+/// Starts the series of all routes at the doors that listen.
+pub(super) fn start_series(metrics: &Metrics, listen: &Listen, in_force: &Current) {
+    let doors = [
+        (Door::ExtAuthz, ListenerKind::ExtAuthz),
+        (Door::ForwardAuth, ListenerKind::ForwardAuth),
+        (Door::Proxy, ListenerKind::Proxy),
+    ];
+    let doors = doors
+        .into_iter()
+        .filter(|(_, kind)| listen.listener(*kind).is_some());
+    let doors: Vec<_> = doors.map(|(door, _)| door).collect();
+    let in_force = in_force.load();
+    let routes = in_force
+        .gate()
+        .routes()
+        .iter()
+        .map(|route| Arc::clone(&route.name));
+    metrics.start_series(&doors, routes);
 }
 
 impl Started {
@@ -121,6 +142,7 @@ impl Reloader {
             most.replace(shares.most);
         }
         in_force.replace(config.in_force(server).upstreams(upstreams));
+        start_series(&self.0.metrics, &self.0.started.listen, in_force);
         for certificate in renewed {
             certificate.present();
         }

@@ -60,6 +60,7 @@ impl Gateway {
         let first = config.in_force(config.resource_server()?);
         let current = Current::new(first.upstreams(upstreams(&config.upstreams, shares)?));
         let metrics = Arc::new(Metrics::new(current.clone()));
+        reload::start_series(&metrics, &config.listen, &current);
         let (listen, telemetry) = (&config.listen, telemetry(config.telemetry.as_ref())?);
         let mut certificates = Certificates::default();
         let admin = bind(listen, ListenerKind::Admin, HTTP1, &mut certificates).await?;
