@@ -14,4 +14,5 @@ mod manual;
 mod program;
 mod reason;
 mod running;
+mod secrets;
 mod verify;

@@ -40,7 +40,8 @@ fn expressions() -> Vec<&'static str> {
 /// The metrics of an expression. What this cannot read is a mistake in the test.
 fn selectors(expression: &str) -> Vec<Selector<'_>> {
     let starts = expression.match_indices("bearward_").map(|(at, _)| at);
-    let all: Vec<_> = starts.map(|at| selector(&expression[at..])).collect();
+    let texts = starts.map(|at| expression.get(at..).unwrap());
+    let all: Vec<_> = texts.map(selector).collect();
     assert!(!all.is_empty(), "{expression}");
     all
 }
@@ -118,22 +119,18 @@ impl Setting<'_> {
     }
 
     fn of_requests(&self, matcher: Matcher<'_>) -> BTreeSet<String> {
-        let mut all = BTreeSet::new();
-        for reason in reasons(matcher) {
+        let of_reason = |reason: &'static str| {
             let is_of_proxy = reason.starts_with("upstream_") || reason == "too_many_requests";
-            let doors = self
-                .doors
-                .iter()
-                .filter(|door| !is_of_proxy || **door == "proxy");
-            for door in doors {
-                all.extend(["-"].iter().chain(self.routes).map(|route| {
-                    format!(
-                        "bearward_requests_total{{door=\"{door}\",route=\"{route}\",reason=\"{reason}\",shadowed=\"\"}}"
-                    )
-                }));
-            }
-        }
-        all
+            let doors = self.doors.iter();
+            let doors = doors.filter(move |door| !is_of_proxy || **door == "proxy");
+            let routes = || ["-"].iter().chain(self.routes);
+            let pairs = doors.flat_map(move |door| routes().map(move |route| (door, route)));
+            pairs.map(move |(door, route)| {
+                let labels = format!("door=\"{door}\",route=\"{route}\",reason=\"{reason}\"");
+                format!("bearward_requests_total{{{labels},shadowed=\"\"}}")
+            })
+        };
+        reasons(matcher).into_iter().flat_map(of_reason).collect()
     }
 
     #[track_caller]

@@ -17,8 +17,8 @@ use crate::net::address::Address;
 use super::key::{Choice, Key, Keys, Table, chosen, defaulted, optional, required};
 use super::mistakes::Code;
 use super::reader::{
-    ByName, ClaimValues, Claims, Count, Each, Flag, FromOne, Groups, Hidden, Inner, Path, Text,
-    TextOrTexts, Texts, Value,
+    ByName, ClaimValues, Claims, Count, Each, Flag, FromOne, Groups, Hidden, Inner, Path,
+    SecretFile, Text, TextOrTexts, Texts, Value,
 };
 
 /// A table: its meaning, and for each key the type of the value, the default and the meaning.
@@ -107,7 +107,7 @@ table! {
         ca: Text = optional("A PEM file with certificate authorities to trust for this issuer, in addition to those of the system. Verification cannot be turned off."),
         ca_only: Flag = defaulted("false", "Trusts only the authorities in `ca`, and not those of the system: no public authority can then vouch for another server under the issuer's name."),
         client_certificate: Text = optional("A PEM file with the certificate, and the chain to its authority, that proves to the issuer who we are, if it asks (mutual TLS). Needs `client_key`."),
-        client_key: Text = optional("A PEM file with the private key of `client_certificate`; may be the same file."),
+        client_key: SecretFile = optional("A PEM file with the private key of `client_certificate`; may be the same file."),
         authorization: Hidden = optional("A reference to our credentials at the issuer, never the credentials themselves, for an issuer that does not publish its keys to everyone, such as Kubernetes: `user:password`, a single token (`Bearer`), or the value of `Authorization` with its scheme. One final newline is not part of them. A file is read again for each fetch. They are sent with requests to the origin of `issuer`, `internal_origin` or `jwks_uri`; if the issuer's metadata names a JWK Set at another origin, it is fetched without them."),
         stale_if_error: Duration = defaulted("24h", "How long keys are used while the issuer cannot be reached."),
         snapshot: Text = optional("A file that stores the last good key set, so that the gateway can restart during an outage of the issuer."),
@@ -266,7 +266,7 @@ table! {
 table! {
     TLS: Tls, "TLS 1.2 and 1.3. The files are read again when they change, and on SIGHUP." {
         certificate: Text = required("A PEM file with the certificate and the chain to its authority."),
-        key: Text = required("A PEM file with its private key."),
+        key: SecretFile = required("A PEM file with its private key."),
         client_ca: Text = optional("A PEM file with authorities: clients must present a certificate that one of them issued. Default: no client certificate is required."),
     }
 }
