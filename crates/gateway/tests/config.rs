@@ -1304,6 +1304,48 @@ fn t_fwd_13_a_route_that_is_never_used_is_warned_of() {
     assert_eq!(warnings(&twice), ["rule_pattern 12:1"]);
 }
 
+#[test]
+fn signals_and_their_interval_are_checked() {
+    let text = |lines: &str| {
+        format!(
+            "[[issuers]]\nissuer = 'https://a.example'\naudiences = ['https://api.example']\n\
+             [[routes]]\nname = 'r'\npath_prefix = '/'\n[telemetry]\n{lines}\n"
+        )
+    };
+    for (lines, part) in [
+        ("signals = []", "`signals` is empty"),
+        (
+            "signals = ['logs']",
+            "`signals` takes \"traces\" and \"metrics\", not \"logs\"",
+        ),
+        (
+            "metrics_interval = '999ms'",
+            "`metrics_interval` must be at least 1s",
+        ),
+        (
+            "signals = ['traces']\nmetrics_interval = '5s'",
+            "`metrics_interval` has no effect: `signals` does not have \"metrics\"",
+        ),
+        (
+            "signals = ['metrics']\ntrust_traceparent = true",
+            "`trust_traceparent` has no effect: `signals` does not have \"traces\"",
+        ),
+    ] {
+        let found = parse(&text(lines)).unwrap_err();
+        let messages: Vec<_> = found.iter().map(|mistake| &*mistake.message).collect();
+        assert_eq!(messages.len(), 1, "{lines}: {messages:?}");
+        assert!(messages[0].contains(part), "{lines}: {messages:?}");
+    }
+    for lines in [
+        "signals = ['metrics', 'traces']\nmetrics_interval = '1s'\ntrust_traceparent = true",
+        "signals = ['metrics']\nmetrics_interval = '10m'",
+        "signals = ['traces']",
+        "",
+    ] {
+        parse(&text(lines)).unwrap();
+    }
+}
+
 /// Two issuers may give the same subject to different users.
 #[test]
 fn subjects_of_several_issuers_need_the_issuer_or_a_rule() {

@@ -71,7 +71,7 @@ table! {
         routes: Each<Route> = required("Which requests may pass. Routes are tried in order; a request that matches no route is refused.").under("[[routes]]"),
         upstreams: ByName<Upstream> = optional("The applications, by name, that the reverse proxy sends requests to.").under("[upstreams.NAME]"),
         listen: Inner<Listen> = optional("Where the gateway listens. A listener without a table is not started.").under("[listen]"),
-        telemetry: Inner<Telemetry> = optional("Where traces are sent. Without this table there are no traces.").under("[telemetry]"),
+        telemetry: Inner<Telemetry> = optional("Where traces and metrics are sent. Without this table, none are.").under("[telemetry]"),
     }
 }
 
@@ -280,9 +280,11 @@ table! {
 }
 
 table! {
-    TELEMETRY: Telemetry, "OpenTelemetry traces, sent by OTLP over HTTP. Each request gives one span, with the contents of the access log and nothing that the sender chose. The `OTEL_*` environment variables work as the OpenTelemetry specification says: for example, `OTEL_TRACES_SAMPLER`, or `OTEL_EXPORTER_OTLP_HEADERS` for credentials. Changes to this table need a restart." {
-        endpoint: Text = optional("The base URL of the collector, such as `http://127.0.0.1:4318`; traces go to `/v1/traces` below it. Default: `OTEL_EXPORTER_OTLP_ENDPOINT`, or `http://localhost:4318`."),
-        service_name: Text = optional("The name of the gateway in traces. Default: `OTEL_SERVICE_NAME`, or `bearward`."),
+    TELEMETRY: Telemetry, "OpenTelemetry traces and metrics, sent by OTLP over HTTP. Each request gives one span, with the contents of the access log and nothing that the sender chose. The metrics are those of `/metrics`, under the same names. The `OTEL_*` environment variables work as the OpenTelemetry specification says: for example, `OTEL_TRACES_SAMPLER`, or `OTEL_EXPORTER_OTLP_HEADERS` for credentials. Changes to this table need a restart." {
+        endpoint: Text = optional("The base URL of the collector, such as `http://127.0.0.1:4318`; traces go to `/v1/traces` below it, and metrics to `/v1/metrics`. Default: `OTEL_EXPORTER_OTLP_ENDPOINT`, or `http://localhost:4318`."),
+        signals: Texts = optional("What is sent: `traces`, `metrics` or both. Default: both."),
+        metrics_interval: Option<Duration> = optional("How often metrics are sent, `1s` at least. They are also sent at the start and at the end. Default: `OTEL_METRIC_EXPORT_INTERVAL` (in milliseconds), or `60s`."),
+        service_name: Text = optional("The name of the gateway in traces and metrics. Default: `OTEL_SERVICE_NAME`, or `bearward`."),
         trust_traceparent: Flag = defaulted("false", "Continues the trace named by a request's `traceparent`, if the request comes from one of `trusted_proxies`. Set this only if that proxy writes the field itself: whoever controls the field controls what is recorded. Otherwise each request begins a new trace."),
     }
 }
