@@ -25,8 +25,8 @@ use crate::misleading::{self, Sender, Takes, bit, has_length};
 
 pub use self::builder::{IdentityBuildError, IdentityBuilder, Preset};
 pub use self::claim::ClaimSource;
+use self::claim::Unfit;
 pub use self::encoding::Encoding;
-use self::encoding::Unfit;
 pub use self::spelling::has_reserved_prefix;
 
 /// Which fields tell the application about the sender. Cheap to clone.

@@ -10,8 +10,8 @@ use bearward_core::json::{Kind, Value};
 use bearward_core::{Principal, PrincipalKind};
 use http::HeaderName;
 
-use super::claim::Claim;
-use super::encoding::{Encoding, Unfit, joined};
+use super::claim::{Claim, Unfit};
+use super::encoding::{Encoding, joined};
 
 /// The content of a resolver field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

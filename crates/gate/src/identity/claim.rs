@@ -5,8 +5,6 @@ use std::borrow::Cow;
 use bearward_core::json::{Kind, Value};
 use bearward_core::{ClaimPath, Principal};
 
-use super::encoding::Unfit;
-
 /// Where the value of an identity field comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -69,6 +67,15 @@ impl ClaimSource {
 
 /// The claims that are sources of their own.
 const IDENTIFYING: &[&str] = &["client_id", "iss", "sub"];
+
+/// Why an encoding cannot carry a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unfit {
+    /// Nothing but characters outside ASCII: what people are called, and no attempt at anything.
+    NotAscii,
+    /// Anything that would end the field, be read as two values, or has the wrong type.
+    NotHeaderSafe,
+}
 
 /// A claim to encode.
 #[derive(Clone)]

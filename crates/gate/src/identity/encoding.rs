@@ -6,7 +6,7 @@ use std::fmt::Write;
 use base64_simd::URL_SAFE_NO_PAD;
 use bearward_core::json::{Kind, Value};
 
-use super::claim::Claim;
+use super::claim::{Claim, Unfit};
 use crate::target::is_unreserved;
 
 /// How a claim is written into a field. A claim is never changed: if the encoding cannot carry it, the
@@ -31,15 +31,6 @@ pub enum Encoding {
     /// A list with a space between its elements, in printable ASCII. No element is empty or contains a
     /// space.
     Space,
-}
-
-/// Why an encoding cannot carry a claim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unfit {
-    /// Nothing but characters outside ASCII: what people are called, and no attempt at anything.
-    NotAscii,
-    /// Anything that would end the field, be read as two values, or has the wrong type.
-    NotHeaderSafe,
 }
 
 impl Encoding {

@@ -1,4 +1,4 @@
-//! OpenTelemetry: a span for each request, and [metrics], sent to a collector by OTLP over HTTP.
+//! OpenTelemetry: a span for each request, and metrics, sent to a collector by OTLP over HTTP.
 //!
 //! A span contains what the access log contains, under the same rule: everything comes from
 //! configuration or is a fixed code, nothing is text that the sender chose. The trace that a request
