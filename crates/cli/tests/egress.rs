@@ -164,13 +164,13 @@ fn serve_with_options_takes_them_too() {
 }
 
 /// A proxy that leads nowhere, and the first bytes of each connection.
-struct Proxy {
+pub(crate) struct Proxy {
     address: String,
     heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Proxy {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let proxy = Self {
             address: listener.local_addr().expect("an address").to_string(),
@@ -189,12 +189,12 @@ impl Proxy {
         proxy
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// What arrived so far, which is forgotten.
-    fn heads(&self) -> Vec<String> {
+    pub(crate) fn heads(&self) -> Vec<String> {
         std::mem::take(&mut *self.heads.lock().expect("a list"))
     }
 }

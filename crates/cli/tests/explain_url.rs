@@ -255,6 +255,26 @@ fn json_says_the_same_of_a_request() {
 }
 
 #[test]
+fn a_hdr_03_it_says_which_fields_are_left_out() {
+    let token = good().claim("name", "Jürgen 日本").sign();
+    let field = "[identity]\npreset = \"none\"\n[[identity.fields]]\nheader = \"X-Name\"\nclaim = \"name\"\n";
+    let configuration = CONFIGURATION.replace("[identity]\npreset = \"authgear\"\n", field);
+    let explained = Explained::by(&configuration);
+    let run = |format| {
+        let options = ["--format", format, &token];
+        program::run(explained.command("https://api.example/orders", &options))
+    };
+    let text = run("text");
+    assert_eq!(text.code, Some(0), "{text:?}");
+    let lacks = "x-name: the claim has characters outside ASCII";
+    assert!(text.stdout.contains(lacks), "{}", text.stdout);
+    assert!(text.stdout.is_ascii() || !text.stdout.contains("Jürgen"));
+    let json: Value = serde_json::from_str(&run("json").stdout).expect("JSON");
+    assert_eq!(json["decision"]["left_out"], serde_json::json!(["x-name"]));
+    assert_eq!(json["decision"]["identity"], serde_json::json!([]));
+}
+
+#[test]
 fn t_err_06_nothing_of_a_request_reaches_the_terminal_as_it_is() {
     let token = good()
         .claim("sub", "\u{1b}]0;title\u{7}")

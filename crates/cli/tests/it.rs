@@ -17,4 +17,5 @@ mod one_request;
 mod program;
 mod reason;
 mod running;
+mod secrets;
 mod verify;

@@ -25,6 +25,7 @@ use crate::misleading::{self, Sender, Takes, bit, has_length};
 
 pub use self::builder::{IdentityBuildError, IdentityBuilder, Preset};
 pub use self::claim::ClaimSource;
+use self::claim::Unfit;
 pub use self::encoding::Encoding;
 pub use self::spelling::has_reserved_prefix;
 
@@ -94,6 +95,8 @@ pub struct IdentityFields {
     pub set: Vec<(HeaderName, HeaderValue)>,
     /// Fields to remove: they have no value, or hold a credential that is not forwarded.
     pub remove: Vec<HeaderName>,
+    /// Those of `remove` whose claim has characters outside ASCII, which their encoding cannot carry.
+    pub left_out: Vec<HeaderName>,
 }
 
 /// The fields of a principal, and the identity that wrote them.
@@ -112,6 +115,7 @@ impl fmt::Debug for IdentityFields {
         f.debug_struct("IdentityFields")
             .field("set", &set)
             .field("remove", &self.remove)
+            .field("left_out", &self.left_out)
             .finish_non_exhaustive()
     }
 }
@@ -144,7 +148,10 @@ pub enum Underscores {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdentityError {
-    /// The encoding of the field cannot carry the claim.
+    /// The encoding of the field cannot carry the claim: it has control characters, separators or spaces
+    /// where they would be lost, or a type that does not suit the field; or it says who sent the request,
+    /// and has characters outside ASCII. Any other claim with such characters is
+    /// [left out](IdentityFields::left_out), as if the token did not have it.
     #[error("claim_not_header_safe: the encoding of a field cannot represent a claim")]
     NotHeaderSafe,
     /// The claim is longer than the field allows.
@@ -191,8 +198,8 @@ impl Identity {
     #[must_use]
     pub fn unwritable(&self, principal: &Principal) -> Option<(&HeaderName, Option<&ClaimSource>)> {
         let fails = |field: &&Field| match self.0.value(field, principal) {
-            Ok(Some(value)) => HeaderValue::from_str(&value).is_err(),
-            Ok(None) => false,
+            Ok(Written::Text(value)) => HeaderValue::from_str(&value).is_err(),
+            Ok(Written::LeftOut | Written::Nothing) => false,
             Err(_) => true,
         };
         let field = self.0.settings.fields.iter().find(fails)?;
@@ -384,6 +391,7 @@ impl From<Settings> for Identity {
             of_nobody: Arc::new(IdentityFields {
                 set: Vec::new(),
                 remove,
+                left_out: Vec::new(),
             }),
             settings,
         }))
@@ -394,7 +402,8 @@ impl IdentityFields {
     /// Whether the fields are small enough to remember. The names share their text.
     fn is_small(&self) -> bool {
         let values = self.set.iter().map(|(_, value)| value.len());
-        let lines = self.set.len().saturating_add(self.remove.len());
+        let names = self.remove.len().saturating_add(self.left_out.len());
+        let lines = self.set.len().saturating_add(names);
         let line = size_of::<(HeaderName, HeaderValue)>();
         let bytes = values
             .sum::<usize>()
@@ -413,7 +422,7 @@ impl Inner {
         for field in fields {
             values.push(self.value(field, principal)?);
         }
-        let said = || values.iter().flatten();
+        let said = || values.iter().filter_map(Written::text);
         // All values share one text, of which each is a slice. It has no spare capacity, since it may
         // be remembered.
         let mut text = String::with_capacity(said().map(|value| value.len()).sum());
@@ -423,8 +432,11 @@ impl Inner {
         let unsaid = fields.len().saturating_sub(count);
         let mut set = Vec::with_capacity(count);
         let mut remove = Vec::with_capacity(unsaid.saturating_add(self.never_said.len()));
+        let written = fields.iter().zip(&values);
+        let left_out = written.filter(|(_, value)| matches!(value, Written::LeftOut));
+        let left_out = left_out.map(|(field, _)| field.name.clone()).collect();
         for (Field { name, .. }, value) in fields.iter().zip(&values) {
-            let Some(value) = value else {
+            let Some(value) = value.text() else {
                 remove.push(name.clone());
                 continue;
             };
@@ -433,17 +445,21 @@ impl Inner {
             set.push((name.clone(), value));
         }
         remove.extend_from_slice(&self.never_said);
-        Ok(IdentityFields { set, remove })
+        Ok(IdentityFields {
+            set,
+            remove,
+            left_out,
+        })
     }
 
     fn value<'p>(
         &self,
         field: &Field,
         principal: &'p Principal,
-    ) -> Result<Option<Cow<'p, str>>, IdentityError> {
+    ) -> Result<Written<'p>, IdentityError> {
         let value = field.says.of(principal)?;
-        let is_too_large = |value: &Cow<'_, str>| value.len() > self.settings.max_bytes;
-        match value.as_ref().is_some_and(is_too_large) {
+        let is_too_large = |value: &str| value.len() > self.settings.max_bytes;
+        match value.text().is_some_and(is_too_large) {
             true => Err(IdentityError::TooLarge),
             false => Ok(value),
         }
@@ -478,9 +494,46 @@ impl Settings {
     }
 }
 
+/// What a field of a principal says.
+enum Written<'p> {
+    /// The claim has characters that the encoding cannot carry.
+    LeftOut,
+    /// The principal has no such claim.
+    Nothing,
+    Text(Cow<'p, str>),
+}
+
+impl Written<'_> {
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::LeftOut | Self::Nothing => None,
+            Self::Text(text) => Some(text),
+        }
+    }
+}
+
 impl Says {
+    /// A claim that names people or things may be written in any script, and the application has to do
+    /// without it anyway where a token lacks it. A claim that says who sent the request is never left out:
+    /// to an application that reads an absent field as an empty text, all these senders would be one.
+    fn of<'p>(&self, principal: &'p Principal) -> Result<Written<'p>, IdentityError> {
+        match self.text_of(principal) {
+            Ok(Some(text)) => Ok(Written::Text(text)),
+            Ok(None) => Ok(Written::Nothing),
+            Err(Unfit::NotAscii) if !self.identifies() => Ok(Written::LeftOut),
+            Err(Unfit::NotAscii | Unfit::NotHeaderSafe) => Err(IdentityError::NotHeaderSafe),
+        }
+    }
+
+    fn identifies(&self) -> bool {
+        match self {
+            Self::Authgear(field) => field.identifies(),
+            Self::Claim(source, _) => source.identifies(),
+        }
+    }
+
     /// The text of the field; `None` if there is nothing to say.
-    fn of<'p>(&self, principal: &'p Principal) -> Result<Option<Cow<'p, str>>, IdentityError> {
+    fn text_of<'p>(&self, principal: &'p Principal) -> Result<Option<Cow<'p, str>>, Unfit> {
         match self {
             Self::Authgear(field) => field.of(principal),
             Self::Claim(source, encoding) => {

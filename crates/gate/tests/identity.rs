@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bearward_core::{Principal, PrincipalKind, Profile};
+use bearward_core::{ClaimPath, Principal, PrincipalKind, Profile};
 use bearward_gate::identity::{
     ClaimSource, Encoding, Identity, IdentityBuildError, IdentityBuilder, IdentityError,
     IdentityFields, Preset, Token as Credentials, Underscores,
@@ -296,8 +296,8 @@ fn t_hdr_05_what_cannot_stand_in_a_field_is_refused() {
         "a\tb",
         "\u{1b}[0m",
         "a\u{7f}",
-        "Zoë",
-        "名",
+        "Zoë\n",
+        "\u{1b}名",
         "\u{85}",
         " a",
         "a ",
@@ -316,6 +316,163 @@ fn t_hdr_05_what_cannot_stand_in_a_field_is_refused() {
                 Err(IdentityError::NotHeaderSafe),
                 "{claim} {encoding:?}"
             );
+        }
+    }
+}
+
+#[test]
+fn a_hdr_03_what_is_not_ascii_is_left_out_of_a_plain_field() {
+    for claim in [
+        json!("Zoë"),
+        json!("名"),
+        json!("Jürgen 日本"),
+        json!(" é "),
+        json!("\u{202e}x"),
+        json!("\u{2028}"),
+    ] {
+        for encoding in [Encoding::Plain, Encoding::Comma] {
+            assert_left_out(&claim, encoding);
+        }
+    }
+    // Half a list would be another one.
+    assert_left_out(&json!(["admin", "Vertrieb Süd"]), Encoding::Comma);
+    assert_left_out(&json!(["admin", "ventes-é"]), Encoding::Space);
+    // A separator is refused, whatever stands next to it.
+    for claim in [json!(["é", "a,admin"]), json!(["é,admin"])] {
+        let refused = encoded(claim, Encoding::Comma);
+        assert_eq!(refused, Err(IdentityError::NotHeaderSafe));
+    }
+}
+
+#[track_caller]
+fn assert_left_out(claim: &Value, encoding: Encoding) {
+    let principal = principal(&user().claim("told", claim.clone()));
+    let fields = field("told", encoding).of(Some(&principal)).unwrap();
+    assert_eq!(set(&fields), [], "{claim}");
+    assert_eq!(fields.left_out, ["x-told"], "{claim}");
+    assert!(fields.remove.contains(&fields.left_out[0]), "{claim}");
+    // It is remembered as such.
+    let again = field("told", encoding).of(Some(&principal)).unwrap();
+    assert_eq!(again.left_out, fields.left_out, "{claim}");
+}
+
+/// The table of the manual: each encoding, and what it makes of the claims in the heads of the columns.
+#[test]
+fn the_manual_shows_how_claims_arrive() {
+    let manual = include_str!("../../../docs/gateway.md");
+    let (_, table) = manual.split_once("| `encoding` |").unwrap();
+    let mut lines = table.lines();
+    let cells = |line: &str| -> Vec<String> {
+        let cells = line.trim_matches(['|', ' ']).split(" | ");
+        cells
+            .map(|cell| cell.trim_matches('`').to_owned())
+            .collect()
+    };
+    let claims = cells(lines.next().unwrap());
+    assert_eq!(claims.len(), 3);
+    let claims = claims.iter().map(|claim| {
+        let list = serde_json::from_str(claim).ok();
+        list.unwrap_or_else(|| json!(claim))
+    });
+    let claims: Vec<Value> = claims.collect();
+    let rows: Vec<_> = lines
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .map(cells)
+        .collect();
+    let names: Vec<_> = rows.iter().map(|row| row[0].as_str()).collect();
+    assert_eq!(
+        names,
+        ["plain", "percent", "base64url", "json", "comma", "space"]
+    );
+    let encodings = [
+        Encoding::Plain,
+        Encoding::Percent,
+        Encoding::Base64Url,
+        Encoding::Json,
+        Encoding::Comma,
+        Encoding::Space,
+    ];
+    for (encoding, row) in encodings.into_iter().zip(&rows) {
+        for (claim, cell) in claims.iter().zip(&row[1..]) {
+            let said = match encoded(claim.clone(), encoding) {
+                Ok(Some(text)) => text,
+                Ok(None) => "left out".to_owned(),
+                Err(error) => {
+                    assert_eq!(error, IdentityError::NotHeaderSafe);
+                    "refused".to_owned()
+                }
+            };
+            assert_eq!(said, *cell, "{encoding:?} {claim}");
+        }
+    }
+}
+
+#[test]
+fn a_hdr_03_only_the_field_that_cannot_be_written_is_left_out() {
+    let identity = own()
+        .field("X-Name", ClaimSource::Claim("name".into()), Encoding::Plain)
+        .field("X-Plan", ClaimSource::Claim("plan".into()), Encoding::Plain)
+        .build()
+        .unwrap();
+    let token = user().claim("name", "日本 太郎").claim("plan", "gold");
+    let fields = identity.of(Some(&principal(&token))).unwrap();
+    let wanted = [("x-auth-user", token::SUBJECT), ("x-plan", "gold")];
+    assert_eq!(set(&fields), owned(&wanted));
+    assert_eq!(fields.left_out, ["x-name"]);
+    let absent = identity.of(Some(&principal(&user()))).unwrap();
+    assert!(absent.left_out.is_empty());
+    assert!(absent.remove.iter().any(|name| name == "x-name"));
+}
+
+/// An application that reads an absent field as an empty text would take all of them for one user.
+#[test]
+fn t_hdr_05_who_sent_the_request_is_never_left_out() {
+    let plain = |source| Identity::builder().field("X-Who", source, Encoding::Plain);
+    let path = |name: &str| ClaimSource::Claim(name.into());
+    let of_subject = [ClaimSource::Subject, path("sub")];
+    let of_client = [ClaimSource::ClientId, path("client_id")];
+    let presets = [Preset::Authgear, Preset::Bearward];
+    let presets = presets.map(|preset| Identity::builder().preset(preset));
+    let by_subject = of_subject.map(plain).into_iter().chain(presets.clone());
+    let by_client = of_client.map(plain).into_iter();
+    let machine = Token::machine(ISSUER, AUDIENCE, NOW)
+        .claim("client_id", "m\u{e9}")
+        .claim("sub", "client_id_m\u{e9}");
+    for (identity, token) in by_subject
+        .map(|identity| (identity, user().claim("sub", "Zoë")))
+        .chain(by_client.map(|identity| (identity, user().claim("client_id", "é"))))
+        .chain(presets.map(|identity| (identity, machine.clone())))
+    {
+        let refused = identity.build().unwrap().of(Some(&principal(&token)));
+        assert_eq!(refused.unwrap_err(), IdentityError::NotHeaderSafe);
+    }
+    // A member of another claim is none of these.
+    let nested = ClaimSource::Claim(ClaimPath::new(["act", "sub"]));
+    let nested = plain(nested).build().unwrap();
+    let token = user().claim("act", json!({ "sub": "Zoë" }));
+    let fields = nested.of(Some(&principal(&token))).unwrap();
+    assert_eq!(fields.left_out, ["x-who"]);
+}
+
+#[test]
+fn a_hdr_03_the_subject_of_a_preset_may_be_encoded() {
+    for (preset, name) in [
+        (Preset::Authgear, "x-authgear-user-id"),
+        (Preset::Bearward, "x-bearward-subject"),
+    ] {
+        let identity = Identity::builder()
+            .preset(preset)
+            .subject_encoding(Encoding::Percent);
+        let identity = identity.build().unwrap();
+        for (subject, wanted) in [
+            ("Zoë", "Zo%C3%AB"),
+            // What looks encoded is another subject.
+            ("Zo%C3%AB", "Zo%25C3%25AB"),
+            (token::SUBJECT, token::SUBJECT),
+        ] {
+            let told = told(&identity, &user().claim("sub", subject));
+            assert_eq!(value(&told, name), Some(wanted));
         }
     }
 }

@@ -40,6 +40,7 @@ mod reader;
 mod requirements;
 mod route_order;
 mod routes;
+mod secret;
 mod sources;
 mod surroundings;
 mod telemetry;

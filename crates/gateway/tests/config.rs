@@ -1401,6 +1401,118 @@ fn t_fwd_13_a_route_that_is_never_used_is_warned_of() {
     assert_eq!(warnings(&twice), ["rule_pattern 12:1"]);
 }
 
+#[test]
+fn signals_and_their_interval_are_checked() {
+    let text = |lines: &str| {
+        format!(
+            "[[issuers]]\nissuer = 'https://a.example'\naudiences = ['https://api.example']\n\
+             [[routes]]\nname = 'r'\npath_prefix = '/'\n[telemetry]\n{lines}\n"
+        )
+    };
+    for (lines, part) in [
+        ("signals = []", "`signals` is empty"),
+        (
+            "signals = ['logs']",
+            "`signals` takes \"traces\" and \"metrics\", not \"logs\"",
+        ),
+        (
+            "metrics_interval = '999ms'",
+            "`metrics_interval` must be at least 1s",
+        ),
+        (
+            "signals = ['traces']\nmetrics_interval = '5s'",
+            "`metrics_interval` has no effect: `signals` does not have \"metrics\"",
+        ),
+        (
+            "signals = ['metrics']\ntrust_traceparent = true",
+            "`trust_traceparent` has no effect: `signals` does not have \"traces\"",
+        ),
+    ] {
+        let found = parse(&text(lines)).unwrap_err();
+        let messages: Vec<_> = found.iter().map(|mistake| &*mistake.message).collect();
+        assert_eq!(messages.len(), 1, "{lines}: {messages:?}");
+        assert!(messages[0].contains(part), "{lines}: {messages:?}");
+    }
+    for lines in [
+        "signals = ['metrics', 'traces']\nmetrics_interval = '1s'\ntrust_traceparent = true",
+        "signals = ['metrics']\nmetrics_interval = '10m'",
+        "signals = ['traces']",
+        "",
+    ] {
+        parse(&text(lines)).unwrap();
+    }
+}
+
+/// Two issuers may give the same subject to different users.
+#[test]
+fn subjects_of_several_issuers_need_the_issuer_or_a_rule() {
+    let one = "[[issuers]]\nissuer = 'https://a.example'\naudiences = ['https://api.example']\n";
+    let two = format!("{one}{}", one.replace("a.example", "b.example"));
+    let tenants = one.replace("a.example'", "a.example/{t}'\ntenants = ['x', 'y']");
+    let named = one.replace("audiences", "subject_claim = 'employee'\naudiences");
+    let named = format!("{named}{}", named.replace("a.example", "b.example"));
+    let field = |claim| format!("[[identity.fields]]\nheader = 'X-Own'\nclaim = '{claim}'\n");
+    let none = |claim| format!("[identity]\npreset = 'none'\n{}", field(claim));
+    let authgear = "[identity]\npreset = 'authgear'\n".to_owned();
+    let with_issuer = format!("{authgear}{}", field("iss"));
+    let [open, public] = ["", "access = 'public'\n"]
+        .map(|more| format!("[[routes]]\nname = 'r'\npath_prefix = '/'\n{more}"));
+    let rule = |values: &str| {
+        format!(
+            "[[routes]]\nname = 'r'\npath_prefix = '/'\nrequire = ['of-one', 'extra']\n\
+             [requirements.of-one]\nclaims = {{ iss = {values} }}\n\
+             [requirements.extra]\nscopes = ['read']\n"
+        )
+    };
+    let is_of_one = rule("'https://a.example'");
+    let is_of_two = rule("['https://a.example', 'https://b.example']");
+    let either = format!(
+        "{}[requirements.either]\nany = ['of-one', 'extra']\n",
+        is_of_one.replace("['of-one', 'extra']", "['either']")
+    );
+    for (issuers, identity, routes, is_warned) in [
+        (&two, &authgear, &open, true),
+        (&two, &none("sub"), &open, true),
+        (&named, &none("employee"), &open, true),
+        (&tenants, &authgear, &open, true),
+        (&two, &authgear, &is_of_two, true),
+        (&two, &authgear, &either, true),
+        // Good: one issuer, its name in a field, a rule, or nothing about the user.
+        (&one.to_owned(), &authgear, &open, false),
+        (&two, &with_issuer, &open, false),
+        (&two, &String::new(), &open, false),
+        (&two, &none("plan"), &open, false),
+        (&two, &authgear, &is_of_one, false),
+        (&two, &authgear, &public, false),
+    ] {
+        let text = format!("{issuers}{identity}{routes}[listen.forward_auth]\n");
+        let config = parse(&text).unwrap();
+        let found: Vec<_> = config.warnings.iter().collect();
+        let count = usize::from(is_warned);
+        assert_eq!(found.len(), count, "{}\n{text}", config.warnings);
+        for warning in found {
+            assert_eq!(warning.code.as_str(), "value", "{text}");
+            let part = "the route \"r\" admits tokens of several issuers";
+            assert!(warning.message.starts_with(part), "{}", warning.message);
+        }
+    }
+}
+
+#[test]
+fn a_hdr_03_an_encoding_lets_names_and_subjects_of_any_script_through() {
+    let issuer = "[[issuers]]\nissuer = 'https://a.example'\naudiences = ['https://api.example']\n\
+                  subject_claim = 'display_name'\n";
+    let identity = "[identity]\nsubject_encoding = 'percent'\n[[identity.fields]]\n\
+                    header = 'X-Name'\nclaim = 'name'\nencoding = 'base64url'\n";
+    let routes = "[[routes]]\nname = 'r'\npath_prefix = '/'\n[listen.forward_auth]\n";
+    assert_eq!(warnings(&format!("{issuer}{identity}{routes}")), NOT_WARNED);
+    let plain = identity
+        .replace("percent", "plain")
+        .replace("base64url", "space");
+    let warned = warnings(&format!("{issuer}{plain}{routes}"));
+    assert_eq!(warned, ["value 4:1", "value 9:1"]);
+}
+
 /// The warnings about an issuer with this profile and these requirements, without their places.
 fn warnings_of(issuer: &str, requirements: &str) -> Vec<String> {
     let text = with_more(&format!("[requirements.x]\n{requirements}\n"));
@@ -1855,7 +1967,7 @@ fn what_hardly_anybody_means_is_warned_of() {
             "profile = 'okta'",
             "roles = ['a']\nroles_claim = ['realm_access', 'roles']",
         ),
-        ("subject_claim = 'preferred_username'", "scopes = ['a']"),
+        ("subject_claim = 'email'", "scopes = ['a']"),
         ("client_ids = ['https://api.example.com']", "scopes = ['a']"),
         (
             "client_ids = ['https://api.example.com']\ntokens = 'by_audience'\nprofile = 'generic'",

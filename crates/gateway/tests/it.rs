@@ -8,6 +8,7 @@
 
 mod admin;
 mod alb;
+mod alerts;
 mod cases;
 mod config;
 mod conformance;

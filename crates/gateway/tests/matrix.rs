@@ -62,7 +62,8 @@ fn reasons(running: &Running) -> HashMap<String, String> {
         let (_, reason) = line.split_once("reason=\"")?;
         let (reason, _) = reason.split_once('"')?;
         let (_, count) = line.rsplit_once(' ')?;
-        Some((reason.to_owned(), count.to_owned()))
+        // Some start at 0, for every route.
+        (count != "0").then(|| (reason.to_owned(), count.to_owned()))
     });
     lines.collect()
 }

@@ -281,6 +281,55 @@ async fn the_reverse_proxy_is_served() {
     running.stop().await;
 }
 
+/// One query distinguishes a 401 or 403 of the application from ours.
+#[tokio::test]
+async fn answers_are_counted_by_who_gave_them() {
+    let issuer = DevIssuer::start().await.expect("a port");
+    let application = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let upstream = application.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = application.accept().await {
+            let mut head = [0; 4096];
+            let length = stream.read(&mut head).await.unwrap_or(0);
+            let head = String::from_utf8_lossy(&head[..length]).into_owned();
+            let status = head.split(['/', ' ']).nth(2).expect("a status");
+            let answer =
+                format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    let text = format!(
+        "{}[[routes]]\nname = 'all'\npath = ['/200', '/401', '/403', '/499', '/799']\nupstream = 'app'\n\
+         [upstreams.app]\nurls = 'http://{upstream}'\n[listen.proxy]\naddress = '127.0.0.1:0'\n",
+        issuers(&[&issuer])
+    );
+    let running = Running::start(&text).await;
+    let door = running.address("proxy");
+    let token = issuer.user_token(issuer.url()).sign();
+    for path in ["/200", "/401", "/401", "/403", "/499", "/799"] {
+        let answer = get(door, path, &format!("Authorization: Bearer {token}\r\n")).await;
+        assert_eq!(format!("/{}", status(&answer)), path);
+    }
+    assert_eq!(status(&get(door, "/401", "").await), 401);
+    assert_eq!(status(&get(door, "/other", "").await), 403);
+    let metrics = running.metrics.encode().expect("metrics");
+    let counted = metrics
+        .lines()
+        .filter_map(|line| line.strip_prefix("bearward_responses_total"));
+    let counted: std::collections::BTreeSet<_> = counted.collect();
+    let expected = [
+        r#"{route="-",answered_by="gateway",status="403"} 1"#,
+        r#"{route="all",answered_by="application",status="200"} 1"#,
+        r#"{route="all",answered_by="application",status="400"} 1"#,
+        r#"{route="all",answered_by="application",status="401"} 2"#,
+        r#"{route="all",answered_by="application",status="403"} 1"#,
+        r#"{route="all",answered_by="application",status="500"} 1"#,
+        r#"{route="all",answered_by="gateway",status="401"} 1"#,
+    ];
+    assert_eq!(counted, expected.into(), "{metrics}");
+    running.stop().await;
+}
+
 /// An application that says its name, and whether it was told of somebody under this field; and how
 /// often it was connected to.
 async fn application(name: &'static str, field: &'static str) -> (SocketAddr, Arc<AtomicUsize>) {

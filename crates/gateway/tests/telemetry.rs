@@ -1,18 +1,27 @@
-//! Traces: what a collector gets, and what an application is told.
+//! Traces and metrics: what a collector gets, and what an application is told.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bearward_testing::DevIssuer;
 use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::number_data_point;
+use opentelemetry_proto::tonic::metrics::v1::{
+    AggregationTemporality, HistogramDataPoint, Metric, NumberDataPoint, ResourceMetrics,
+};
 use opentelemetry_proto::tonic::trace::v1::{Span, status::StatusCode};
 use prost::Message;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::log::Log;
 use crate::proxy::fixture::{raw, until};
 use crate::running::{Running, asking, checked, get, issuers, status};
 
@@ -69,9 +78,30 @@ impl Server {
 
     /// All that came, as far as it is text.
     fn text(&self) -> String {
+        ["/v1/metrics", "/v1/traces"]
+            .map(|path| self.text_for(path))
+            .concat()
+    }
+
+    /// All that came for this path.
+    fn text_for(&self, path: &str) -> String {
         let requests = self.0.lock().unwrap();
         let text = |(head, body): &Sent| format!("{head}{}", String::from_utf8_lossy(body));
-        requests.iter().map(text).collect()
+        let requests = requests.iter().filter(|(head, _)| is_for(head, path));
+        requests.map(text).collect()
+    }
+
+    /// The metrics of each export so far.
+    fn exports(&self) -> Vec<ResourceMetrics> {
+        let requests = self.0.lock().unwrap();
+        let exports = requests.iter();
+        let exports = exports.filter(|(head, _)| is_for(head, "/v1/metrics"));
+        let exports = exports.map(|(_, body)| {
+            let mut request = ExportMetricsServiceRequest::decode(&**body).unwrap();
+            assert_eq!(request.resource_metrics.len(), 1);
+            request.resource_metrics.remove(0)
+        });
+        exports.collect()
     }
 
     /// The spans, of all requests that came.
@@ -79,11 +109,9 @@ impl Server {
         let requests = self.0.lock().unwrap();
         let mut spans = Vec::new();
         for (head, body) in &*requests {
-            assert!(head.starts_with("post /v1/traces http/1.1\r\n"), "{head}");
-            assert!(
-                head.contains("content-type: application/x-protobuf\r\n"),
-                "{head}"
-            );
+            if !is_for(head, "/v1/traces") {
+                continue;
+            }
             let request = ExportTraceServiceRequest::decode(&**body).unwrap();
             for resource in request.resource_spans {
                 let scopes = resource.scope_spans;
@@ -92,6 +120,16 @@ impl Server {
         }
         spans
     }
+}
+
+/// Whether a request is one for this path; all are of OTLP.
+fn is_for(head: &str, path: &str) -> bool {
+    let paths = ["/v1/traces", "/v1/metrics"];
+    let is_one = |path: &str| head.starts_with(&format!("post {path} http/1.1\r\n"));
+    assert!(paths.into_iter().any(is_one), "{head}");
+    let content = "content-type: application/x-protobuf\r\n";
+    assert!(head.contains(content), "{head}");
+    is_one(path)
 }
 
 fn attribute(span: &Span, key: &str) -> Option<String> {
@@ -262,9 +300,11 @@ async fn t_err_01_every_door_tells_reasons_and_nothing_that_was_sent() {
     let sent = collector.text();
     assert!(sent.contains("orders"), "the name of the service");
     let signature = token.rsplit('.').next().unwrap();
-    for mark in ["mark-", "MARK-", signature, "127.0.0.1:9"] {
+    for mark in ["mark-", "MARK-", signature] {
         assert!(!sent.contains(mark), "{mark}: {sent}");
     }
+    // Metrics name the addresses in the configuration, as `/metrics` does.
+    assert!(!collector.text_for("/v1/traces").contains("127.0.0.1:9"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -324,8 +364,244 @@ async fn a_collector_that_hangs_holds_up_no_stop_and_one_that_babbles_is_not_lis
         assert!(took < Duration::from_secs(8), "{took:?}");
         if again {
             // It was not read for as long as a batch may take.
-            until(|| refused.load(Ordering::SeqCst) == 1).await;
+            // Metrics at the start and at the end, and traces.
+            until(|| refused.load(Ordering::SeqCst) == 3).await;
             assert!(began.elapsed() < Duration::from_secs(8));
         }
     }
+}
+
+// --- metrics ---
+
+/// The lines of `/metrics` with these metrics, each with its number.
+fn lines(export: &ResourceMetrics) -> BTreeMap<String, f64> {
+    let mut lines = BTreeMap::new();
+    for metric in export.scope_metrics.iter().flat_map(|scope| &scope.metrics) {
+        let found = match metric.data.as_ref().unwrap() {
+            Data::Gauge(gauge) => numbers(metric, &gauge.data_points),
+            Data::Sum(sum) => {
+                assert!(sum.is_monotonic, "{metric:?}");
+                let cumulative = AggregationTemporality::Cumulative;
+                assert_eq!(sum.aggregation_temporality(), cumulative);
+                assert!(metric.name.ends_with("_total"), "{metric:?}");
+                assert!(
+                    sum.data_points
+                        .iter()
+                        .all(|point| point.start_time_unix_nano > 0)
+                );
+                numbers(metric, &sum.data_points)
+            }
+            Data::Histogram(histogram) => {
+                let cumulative = AggregationTemporality::Cumulative;
+                assert_eq!(histogram.aggregation_temporality(), cumulative);
+                let points = histogram.data_points.iter();
+                points.flat_map(|point| buckets(metric, point)).collect()
+            }
+            other @ (Data::ExponentialHistogram(_) | Data::Summary(_)) => panic!("{other:?}"),
+        };
+        for (line, number) in found {
+            assert_eq!(lines.insert(line.clone(), number), None, "{line}");
+        }
+    }
+    lines
+}
+
+fn series(name: &str, attributes: &[KeyValue], bound: Option<&str>) -> String {
+    let labels = attributes.iter().map(|attribute| {
+        let Some(Value::StringValue(text)) = attribute.value.clone().unwrap().value else {
+            panic!("{attribute:?}");
+        };
+        let text = text.replace('\\', "\\\\").replace('"', "\\\"");
+        format!("{}=\"{text}\"", attribute.key)
+    });
+    let bound = bound.map(|bound| format!("le=\"{bound}\""));
+    let labels: Vec<_> = bound.into_iter().chain(labels).collect();
+    match labels.is_empty() {
+        true => name.to_owned(),
+        false => format!("{name}{{{}}}", labels.join(",")),
+    }
+}
+
+fn numbers(metric: &Metric, points: &[NumberDataPoint]) -> Vec<(String, f64)> {
+    let number = |point: &NumberDataPoint| {
+        let number = match point.value.unwrap() {
+            number_data_point::Value::AsDouble(number) => number,
+            number_data_point::Value::AsInt(number) => number.to_string().parse().unwrap(),
+        };
+        (series(&metric.name, &point.attributes, None), number)
+    };
+    points.iter().map(number).collect()
+}
+
+fn buckets(metric: &Metric, point: &HistogramDataPoint) -> Vec<(String, f64)> {
+    let (name, attributes) = (&metric.name, &point.attributes);
+    assert_eq!(metric.unit, "s");
+    assert!(point.start_time_unix_nano > 0, "{point:?}");
+    assert_eq!(point.bucket_counts.len(), point.explicit_bounds.len() + 1);
+    let count = |count: u64| -> f64 { count.to_string().parse().unwrap() };
+    let mut found = vec![
+        (
+            series(&format!("{name}_sum"), attributes, None),
+            point.sum.unwrap(),
+        ),
+        (
+            series(&format!("{name}_count"), attributes, None),
+            count(point.count),
+        ),
+    ];
+    let bounds = point
+        .explicit_bounds
+        .iter()
+        .map(|bound| format!("{bound:?}"));
+    let mut below = 0;
+    for (bound, number) in bounds.chain(["+Inf".to_owned()]).zip(&point.bucket_counts) {
+        below += number;
+        let bucket = series(&format!("{name}_bucket"), attributes, Some(&bound));
+        found.push((bucket, count(below)));
+    }
+    found
+}
+
+/// The lines of the text of `/metrics`.
+fn lines_of_text(text: &str) -> BTreeMap<String, f64> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let lines = lines.map(|line| {
+        let (series, number) = line.rsplit_once(' ').unwrap();
+        (series.to_owned(), number.parse().unwrap())
+    });
+    lines.collect()
+}
+
+/// Without what changes by itself.
+fn settled(mut lines: BTreeMap<String, f64>) -> BTreeMap<String, f64> {
+    lines.retain(|series, _| !series.starts_with("bearward_keys_age_seconds"));
+    lines
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_collector_gets_every_series_of_metrics_with_its_number() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let (_app, app_url) = Server::start().await;
+    let (collector, url) = Server::start().await;
+    let telemetry = format!(
+        "[telemetry]\nendpoint = '{url}'\nservice_name = 'orders'\nmetrics_interval = '1h'\n"
+    );
+    let running = start(&issuer, &app_url, "", &telemetry).await;
+    // The first export is at the start, with everything that starts at 0.
+    until(|| !collector.exports().is_empty()).await;
+    let first = lines(&collector.exports()[0]);
+    let of_route =
+        r#"bearward_requests_total{door="proxy",route="all",reason="kid_unknown",shadowed=""}"#;
+    assert_eq!(first.get(of_route), Some(&0.0), "{first:?}");
+
+    let proxy = running.address("proxy");
+    let token = issuer.user_token(issuer.url()).sign();
+    let good = format!("Authorization: Bearer {token}\r\n");
+    for fields in [&*good, &good, "Authorization: Bearer x\r\n", ""] {
+        get(proxy, "/", fields).await;
+    }
+    let door = running.address("forward auth");
+    get(door, "/auth/nginx", &asking("/", &token)).await;
+    let metrics = Arc::clone(&running.metrics);
+    let counted =
+        |text: &str| text.contains("door=\"forward_auth\",route=\"all\",reason=\"admitted\"");
+    until(|| counted(&metrics.encode().unwrap())).await;
+    running.stop().await;
+    let exports = collector.exports();
+    assert_eq!(exports.len(), 2, "at the start and at the end");
+    let last = &exports[1];
+    let text = lines_of_text(&metrics.encode().unwrap());
+    assert_eq!(settled(lines(last)), settled(text.clone()));
+    assert_eq!(lines(last).len(), text.len());
+    let admitted =
+        r#"bearward_requests_total{door="proxy",route="all",reason="admitted",shadowed=""}"#;
+    assert_eq!(lines(last)[admitted], 2.0);
+    let resource = last.resource.as_ref().unwrap();
+    let names = resource
+        .attributes
+        .iter()
+        .filter(|attribute| attribute.key == "service.name");
+    let names: Vec<_> = names
+        .map(|name| name.value.clone().unwrap().value)
+        .collect();
+    assert_eq!(names, [Some(Value::StringValue("orders".to_owned()))]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_are_sent_at_each_interval() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let (_app, app_url) = Server::start().await;
+    let (collector, url) = Server::start().await;
+    let telemetry = format!("[telemetry]\nendpoint = '{url}'\nmetrics_interval = '1s'\n");
+    let running = start(&issuer, &app_url, "", &telemetry).await;
+    until(|| collector.exports().len() >= 3).await;
+    running.stop().await;
+    let times = collector.exports().into_iter().map(|export| {
+        let metrics = export
+            .scope_metrics
+            .into_iter()
+            .flat_map(|scope| scope.metrics);
+        let mut points = metrics.filter_map(|metric| match metric.data.unwrap() {
+            Data::Sum(sum) => sum.data_points.into_iter().next(),
+            Data::ExponentialHistogram(_)
+            | Data::Gauge(_)
+            | Data::Histogram(_)
+            | Data::Summary(_) => None,
+        });
+        points.next().unwrap()
+    });
+    let times: Vec<_> = times
+        .map(|point| (point.start_time_unix_nano, point.time_unix_nano))
+        .collect();
+    // All count from the same moment.
+    assert!(
+        times
+            .windows(2)
+            .all(|pair| pair[0].0 == pair[1].0 && pair[0].1 < pair[1].1),
+        "{times:?}"
+    );
+    assert!(times[2].1 - times[0].1 >= 1_900_000_000, "{times:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_gets_the_signals_that_are_configured() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let (_app, app_url) = Server::start().await;
+    let token = issuer.user_token(issuer.url()).sign();
+    for (signals, has_traces, has_metrics) in [
+        ("", true, true),
+        ("signals = ['traces', 'metrics']", true, true),
+        ("signals = ['traces']", true, false),
+        ("signals = ['metrics']", false, true),
+    ] {
+        let (collector, url) = Server::start().await;
+        let telemetry = format!("[telemetry]\nendpoint = '{url}'\n{signals}\n");
+        let running = start(&issuer, &app_url, "", &telemetry).await;
+        let fields = format!("Authorization: Bearer {token}\r\n");
+        get(running.address("proxy"), "/", &fields).await;
+        running.stop().await;
+        assert_eq!(!collector.spans().is_empty(), has_traces, "{signals}");
+        assert_eq!(!collector.exports().is_empty(), has_metrics, "{signals}");
+    }
+}
+
+/// On one thread, in which the log is read.
+#[tokio::test]
+async fn a_collector_of_metrics_that_is_down_is_logged_once() {
+    let (log, _guard) = Log::listen();
+    let issuer = DevIssuer::start().await.unwrap();
+    let (_app, app_url) = Server::start().await;
+    let telemetry = "[telemetry]\nendpoint = 'http://127.0.0.1:9'\nsignals = ['metrics']\nmetrics_interval = '1s'\n";
+    let running = start(&issuer, &app_url, "", telemetry).await;
+    let token = issuer.user_token(issuer.url()).sign();
+    let fields = format!("Authorization: Bearer {token}\r\n");
+    let line = "the collector does not accept metrics";
+    until(|| log.text().contains(line)).await;
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(2500) {
+        let answer = get(running.address("proxy"), "/", &fields).await;
+        assert_eq!(status(&answer), 200, "{answer}");
+    }
+    running.stop().await;
+    assert_eq!(log.text().matches(line).count(), 1, "{}", log.text());
 }

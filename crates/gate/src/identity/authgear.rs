@@ -10,8 +10,8 @@ use bearward_core::json::{Kind, Value};
 use bearward_core::{Principal, PrincipalKind};
 use http::HeaderName;
 
-use super::encoding::{Encoding, joined, plain};
-use super::{IdentityError, claim::Claim};
+use super::claim::{Claim, Unfit};
+use super::encoding::{Encoding, joined};
 
 /// The content of a resolver field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,14 +23,14 @@ pub(super) enum Field {
     SessionAmr,
     SessionAuthenticatedAt,
     SessionValid,
-    UserId,
+    UserId(Encoding),
     UserRoles,
 }
 
 /// The fields that the resolver sets, in its order, and the one we set for machines instead.
 pub(super) const FIELDS: [(&str, Field); 9] = [
     ("x-authgear-session-valid", Field::SessionValid),
-    ("x-authgear-user-id", Field::UserId),
+    ("x-authgear-user-id", Field::UserId(Encoding::Plain)),
     ("x-authgear-user-anonymous", Field::Boolean(IS_ANONYMOUS)),
     ("x-authgear-user-verified", Field::Boolean(IS_VERIFIED)),
     (
@@ -50,7 +50,19 @@ pub(super) const FIELDS: [(&str, Field); 9] = [
 pub(super) const NEVER_SET: HeaderName = HeaderName::from_static("x-authgear-session-acr");
 
 impl Field {
-    pub(super) fn of(self, principal: &Principal) -> Result<Option<Cow<'_, str>>, IdentityError> {
+    /// Whether the field says who sent the request.
+    pub(super) const fn identifies(self) -> bool {
+        match self {
+            Self::MachineClientId | Self::UserId(_) => true,
+            Self::Boolean(_)
+            | Self::SessionAmr
+            | Self::SessionAuthenticatedAt
+            | Self::SessionValid
+            | Self::UserRoles => false,
+        }
+    }
+
+    pub(super) fn of(self, principal: &Principal) -> Result<Option<Cow<'_, str>>, Unfit> {
         let is_for = match principal.kind() {
             PrincipalKind::User => !matches!(self, Self::MachineClientId),
             PrincipalKind::Machine => matches!(self, Self::MachineClientId),
@@ -61,7 +73,9 @@ impl Field {
         }
         match self {
             Self::Boolean(name) => principal.all_claims().get(name).map(boolean).transpose(),
-            Self::MachineClientId => text(principal.client_id().unwrap_or_default()),
+            Self::MachineClientId => {
+                text(principal.client_id().unwrap_or_default(), Encoding::Plain)
+            }
             // The resolver sends an empty field if there are none.
             Self::SessionAmr => {
                 let methods = strings(principal.all_claims().get("amr"))?;
@@ -71,7 +85,7 @@ impl Field {
                 .auth_time()
                 .map(|time| time.as_secs().to_string().into())),
             Self::SessionValid => Ok(Some(Cow::Borrowed("true"))),
-            Self::UserId => text(principal.subject()),
+            Self::UserId(encoding) => text(principal.subject(), encoding),
             Self::UserRoles => {
                 let roles = strings(principal.all_claims().get(ROLES))?;
                 let roles = Encoding::Comma.encode(Claim::Words(roles))?;
@@ -81,27 +95,27 @@ impl Field {
     }
 }
 
-fn text(text: &str) -> Result<Option<Cow<'_, str>>, IdentityError> {
-    let text = plain(Cow::Borrowed(text))?;
+fn text(text: &str, encoding: Encoding) -> Result<Option<Cow<'_, str>>, Unfit> {
+    let text = encoding.encode(Claim::Text(text))?;
     Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
 /// A claim of the wrong type is an error, not absent: the application would take an absent one for
 /// `false`.
-fn boolean(claim: Value<'_>) -> Result<Cow<'_, str>, IdentityError> {
-    let said = claim.as_bool().ok_or(IdentityError::NotHeaderSafe)?;
+fn boolean(claim: Value<'_>) -> Result<Cow<'_, str>, Unfit> {
+    let said = claim.as_bool().ok_or(Unfit::NotHeaderSafe)?;
     Ok(Cow::Borrowed(if said { "true" } else { "false" }))
 }
 
-fn strings(claim: Option<Value<'_>>) -> Result<Vec<Cow<'_, str>>, IdentityError> {
+fn strings(claim: Option<Value<'_>>) -> Result<Vec<Cow<'_, str>>, Unfit> {
     let Some(claim) = claim else {
         return Ok(Vec::new());
     };
     if claim.kind() != Kind::Array {
-        return Err(IdentityError::NotHeaderSafe);
+        return Err(Unfit::NotHeaderSafe);
     }
     claim
         .elements()
-        .map(|element| element.as_str().ok_or(IdentityError::NotHeaderSafe))
+        .map(|element| element.as_str().ok_or(Unfit::NotHeaderSafe))
         .collect()
 }

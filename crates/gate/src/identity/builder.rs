@@ -34,6 +34,7 @@ pub enum Preset {
 #[must_use]
 pub struct IdentityBuilder {
     preset: Preset,
+    subject_encoding: Encoding,
     fields: Vec<(String, ClaimSource, Encoding)>,
     token: Token,
     token_fields: Vec<HeaderName>,
@@ -48,6 +49,7 @@ impl Default for IdentityBuilder {
     fn default() -> Self {
         Self {
             preset: Preset::default(),
+            subject_encoding: Plain,
             fields: Vec::new(),
             token: Token::default(),
             token_fields: Vec::new(),
@@ -64,6 +66,14 @@ impl IdentityBuilder {
     /// Sets the preset. Default: none.
     pub fn preset(mut self, preset: Preset) -> Self {
         self.preset = preset;
+        self
+    }
+
+    /// How the preset writes the subject: `X-Bearward-Subject` or `X-Authgear-User-Id`. Default:
+    /// [`Encoding::Plain`], which refuses subjects with characters outside ASCII. OpenID Connect allows
+    /// none; a [claim named as the subject](bearward_core::PolicyBuilder::subject_claim) may have them.
+    pub fn subject_encoding(mut self, encoding: Encoding) -> Self {
+        self.subject_encoding = encoding;
         self
     }
 
@@ -131,7 +141,7 @@ impl IdentityBuilder {
     ///
     /// [`IdentityBuildError`] if a field cannot be used.
     pub fn build(mut self) -> Result<Identity, IdentityBuildError> {
-        let mut fields = self.preset.fields();
+        let mut fields = self.preset.fields(self.subject_encoding);
         let never_set = match self.preset {
             Preset::Authgear => vec![authgear::NEVER_SET],
             Preset::Bearward | Preset::None => Vec::new(),
@@ -226,14 +236,23 @@ impl IdentityBuilder {
 }
 
 impl Preset {
-    fn fields(self) -> Vec<Field> {
+    fn fields(self, subject_encoding: Encoding) -> Vec<Field> {
         let authgear = |(name, field)| Field {
             name: HeaderName::from_static(name),
-            says: Says::Authgear(field),
+            says: Says::Authgear(match matches!(field, authgear::Field::UserId(_)) {
+                true => authgear::Field::UserId(subject_encoding),
+                false => field,
+            }),
         };
-        let bearward = |(name, source, encoding)| Field {
-            name: HeaderName::from_static(name),
-            says: Says::Claim(source, encoding),
+        let bearward = |(name, source, encoding)| {
+            let encoding = match source == Subject {
+                true => subject_encoding,
+                false => encoding,
+            };
+            Field {
+                name: HeaderName::from_static(name),
+                says: Says::Claim(source, encoding),
+            }
         };
         match self {
             Self::Authgear => authgear::FIELDS.into_iter().map(authgear).collect(),

@@ -6,8 +6,6 @@ use std::fmt;
 use bearward_core::json::{Kind, Value};
 use bearward_core::{ClaimPath, Principal};
 
-use super::IdentityError;
-
 /// Where the value of an identity field comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -47,11 +45,22 @@ impl fmt::Display for ClaimSource {
 }
 
 impl ClaimSource {
+    /// Whether the source says who sent the request. An application must never lack it: several principals
+    /// without a name would be one to it. What a token may lack anyway is not among these.
+    pub(super) fn identifies(&self) -> bool {
+        match self {
+            Self::AuthTime | Self::ExpiresAt | Self::Kind | Self::Scopes => false,
+            Self::Claim(path) => {
+                let mut names = path.names();
+                let first = names.next();
+                names.next().is_none() && first.is_some_and(|name| IDENTIFYING.contains(&name))
+            }
+            Self::ClientId | Self::Issuer | Self::Subject => true,
+        }
+    }
+
     /// The claim of this principal, if it has one.
-    pub(super) fn of<'p>(
-        &self,
-        principal: &'p Principal,
-    ) -> Result<Option<Claim<'p>>, IdentityError> {
+    pub(super) fn of<'p>(&self, principal: &'p Principal) -> Result<Option<Claim<'p>>, Unfit> {
         Ok(match self {
             Self::AuthTime => principal
                 .auth_time()
@@ -59,7 +68,7 @@ impl ClaimSource {
             Self::Claim(path) => {
                 let claim = principal.claim(path);
                 if path.names().eq(["email"]) && claim.is_some_and(|email| !is_address(email)) {
-                    return Err(IdentityError::NotHeaderSafe);
+                    return Err(Unfit::NotHeaderSafe);
                 }
                 claim.map(Claim::Json)
             }
@@ -73,6 +82,18 @@ impl ClaimSource {
     }
 }
 
+/// The claims that are sources of their own.
+const IDENTIFYING: &[&str] = &["client_id", "iss", "sub"];
+
+/// Why an encoding cannot carry a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unfit {
+    /// Nothing but characters outside ASCII: what people are called, and no attempt at anything.
+    NotAscii,
+    /// Anything that would end the field, be read as two values, or has the wrong type.
+    NotHeaderSafe,
+}
+
 /// A claim to encode.
 #[derive(Clone)]
 pub(super) enum Claim<'p> {
@@ -84,17 +105,17 @@ pub(super) enum Claim<'p> {
 
 impl<'p> Claim<'p> {
     /// The claim as one text: a string, a number as the issuer wrote it, or a boolean.
-    pub(super) fn scalar(&self) -> Result<Cow<'p, str>, IdentityError> {
+    pub(super) fn scalar(&self) -> Result<Cow<'p, str>, Unfit> {
         match self {
             Self::Json(value) => scalar(*value),
             Self::Number(number) => Ok(Cow::Owned(number.to_string())),
             Self::Text(text) => Ok(Cow::Borrowed(text)),
-            Self::Words(_) => Err(IdentityError::NotHeaderSafe),
+            Self::Words(_) => Err(Unfit::NotHeaderSafe),
         }
     }
 
     /// The claim as a list of texts; a single text is a list of one.
-    pub(super) fn list(self) -> Result<Vec<Cow<'p, str>>, IdentityError> {
+    pub(super) fn list(self) -> Result<Vec<Cow<'p, str>>, Unfit> {
         match self {
             Self::Json(value) if value.kind() == Kind::Array => {
                 value.elements().map(scalar).collect()
@@ -112,10 +133,10 @@ fn is_address(email: Value<'_>) -> bool {
 }
 
 /// Numbers keep the issuer's digits: nothing is rounded.
-fn scalar(value: Value<'_>) -> Result<Cow<'_, str>, IdentityError> {
+fn scalar(value: Value<'_>) -> Result<Cow<'_, str>, Unfit> {
     match value.kind() {
-        Kind::String => value.as_str().ok_or(IdentityError::NotHeaderSafe),
+        Kind::String => value.as_str().ok_or(Unfit::NotHeaderSafe),
         Kind::Bool | Kind::Number => Ok(Cow::Borrowed(value.as_json())),
-        Kind::Array | Kind::Null | Kind::Object => Err(IdentityError::NotHeaderSafe),
+        Kind::Array | Kind::Null | Kind::Object => Err(Unfit::NotHeaderSafe),
     }
 }

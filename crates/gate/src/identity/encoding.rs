@@ -1,5 +1,4 @@
-//! How a claim is written into a field: the application can recover it exactly, or the gateway refuses
-//! it.
+//! How a claim is written into a field: the application can recover it exactly, or does not get it.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -7,11 +6,11 @@ use std::fmt::Write;
 use base64_simd::URL_SAFE_NO_PAD;
 use bearward_core::json::{Kind, Value};
 
-use super::IdentityError;
-use super::claim::Claim;
+use super::claim::{Claim, Unfit};
 use crate::target::is_unreserved;
 
-/// How a claim is written into a field. A claim that it cannot carry is refused, never changed.
+/// How a claim is written into a field. A claim is never changed: if the encoding cannot carry it, the
+/// field is left out or the request is refused, as [`IdentityError::NotHeaderSafe`] says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
@@ -20,7 +19,8 @@ use crate::target::is_unreserved;
 pub enum Encoding {
     /// Base64url without padding, of the UTF-8 text of a string, number or boolean.
     Base64Url,
-    /// A list with `,` between its elements. No element is empty or contains `,`, `;` or `"`.
+    /// A list with `,` between its elements, in printable ASCII. No element is empty or contains `,`, `;`
+    /// or `"`.
     Comma,
     /// Compact JSON in ASCII, of any claim: other characters are escaped, such as `\u00e9`.
     Json,
@@ -28,12 +28,13 @@ pub enum Encoding {
     Percent,
     /// A string, number or boolean, unchanged, in printable ASCII.
     Plain,
-    /// A list with a space between its elements. No element is empty or contains a space.
+    /// A list with a space between its elements, in printable ASCII. No element is empty or contains a
+    /// space.
     Space,
 }
 
 impl Encoding {
-    pub(super) fn encode(self, claim: Claim<'_>) -> Result<Cow<'_, str>, IdentityError> {
+    pub(super) fn encode(self, claim: Claim<'_>) -> Result<Cow<'_, str>, Unfit> {
         match self {
             Self::Base64Url => {
                 let text = claim.scalar()?;
@@ -54,33 +55,45 @@ impl Encoding {
 /// Printable ASCII. Recipients trim spaces at the ends ([RFC 9110 §5.5]), which would change the value.
 ///
 /// [RFC 9110 §5.5]: https://www.rfc-editor.org/rfc/rfc9110#section-5.5
-pub(super) fn plain(text: Cow<'_, str>) -> Result<Cow<'_, str>, IdentityError> {
+pub(super) fn plain(text: Cow<'_, str>) -> Result<Cow<'_, str>, Unfit> {
     // No early return, so that the compiler can check many bytes at a time.
     let is_printable = text
         .bytes()
         .fold(true, |all, byte| all & matches!(byte, 0x20..=0x7E));
+    if !is_printable && !text.contains(char::is_control) {
+        return Err(Unfit::NotAscii);
+    }
     if !is_printable || text.starts_with(' ') || text.ends_with(' ') {
-        return Err(IdentityError::NotHeaderSafe);
+        return Err(Unfit::NotHeaderSafe);
     }
     Ok(text)
 }
 
-/// One element never becomes two, nor do two become one.
+/// One element never becomes two, nor do two become one. No element is left out of a list: the rest would
+/// be another list.
 pub(super) fn joined(
     elements: &[Cow<'_, str>],
     separator: &str,
     is_special: impl Fn(u8) -> bool,
-) -> Result<String, IdentityError> {
+) -> Result<String, Unfit> {
+    let mut is_ascii = true;
     for element in elements {
         let is_divided = element
             .bytes()
             .fold(false, |any, byte| any | is_special(byte));
         if element.is_empty() || is_divided {
-            return Err(IdentityError::NotHeaderSafe);
+            return Err(Unfit::NotHeaderSafe);
         }
-        plain(Cow::Borrowed(element))?;
+        match plain(Cow::Borrowed(element)) {
+            Ok(_) => {}
+            Err(Unfit::NotAscii) => is_ascii = false,
+            Err(unsafe_element @ Unfit::NotHeaderSafe) => return Err(unsafe_element),
+        }
     }
-    Ok(elements.join(separator))
+    match is_ascii {
+        true => Ok(elements.join(separator)),
+        false => Err(Unfit::NotAscii),
+    }
 }
 
 fn percent(text: &str) -> String {
@@ -166,8 +179,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{Encoding, plain};
-    use crate::identity::IdentityError;
+    use super::{Encoding, Unfit, plain};
     use crate::identity::claim::Claim;
 
     #[test]
@@ -213,7 +225,11 @@ mod tests {
                 let words = list.iter().map(|word| Cow::Borrowed(word.as_str())).collect();
                 match encoding.encode(Claim::Words(words)) {
                     Ok(encoded) => prop_assert_eq!(encoded.split(separator).collect::<Vec<_>>(), list.clone()),
-                    Err(error) => prop_assert_eq!(error, IdentityError::NotHeaderSafe),
+                    Err(Unfit::NotAscii) => prop_assert!(!list.concat().is_ascii()),
+                    Err(Unfit::NotHeaderSafe) => {
+                        let is_split = |word: &String| word.is_empty() || word.contains([separator, ',', ';', '"', ' ']);
+                        prop_assert!(list.iter().any(is_split));
+                    }
                 }
             }
         }

@@ -17,8 +17,8 @@ use crate::net::address::Address;
 use super::key::{Choice, Key, Keys, Table, chosen, defaulted, optional, required};
 use super::mistakes::Code;
 use super::reader::{
-    ByName, ClaimValues, Claims, Count, Each, Flag, FromOne, Groups, Hidden, Inner, Path, Text,
-    TextOrTexts, Texts, Value,
+    ByName, ClaimValues, Claims, Count, Each, Flag, FromOne, Groups, Hidden, Inner, Path,
+    SecretFile, Text, TextOrTexts, Texts, Value,
 };
 
 /// A table: its meaning, and for each key the type of the value, the default and the meaning.
@@ -74,7 +74,7 @@ table! {
         listen: Inner<Listen> = optional("Where the gateway listens. A listener without a table is not started.").under("[listen]"),
         log: Inner<Log> = optional("What the log shows of each request. The log itself goes to stderr.").under("[log]"),
         audit: Inner<Audit> = optional("Where each decision is recorded with the identity of the sender. Without this table there is no audit log.").under("[audit]"),
-        telemetry: Inner<Telemetry> = optional("Where traces are sent. Without this table there are no traces.").under("[telemetry]"),
+        telemetry: Inner<Telemetry> = optional("Where traces and metrics are sent. Without this table, none are.").under("[telemetry]"),
     }
 }
 
@@ -117,7 +117,7 @@ table! {
         ca: Text = optional("A PEM file with certificate authorities to trust for this issuer, in addition to those of the system. Verification cannot be turned off."),
         ca_only: Flag = defaulted("false", "Trusts only the authorities in `ca`, and not those of the system: no public authority can then vouch for another server under the issuer's name."),
         client_certificate: Text = optional("A PEM file with the certificate, and the chain to its authority, that proves to the issuer who we are, if it asks (mutual TLS). Needs `client_key`."),
-        client_key: Text = optional("A PEM file with the private key of `client_certificate`; may be the same file."),
+        client_key: SecretFile = optional("A PEM file with the private key of `client_certificate`; may be the same file."),
         authorization: Hidden = optional("A reference to our credentials at the issuer, never the credentials themselves, for an issuer that does not publish its keys to everyone, such as Kubernetes: `user:password`, a single token (`Bearer`), or the value of `Authorization` with its scheme. One final newline is not part of them. A file is read again for each fetch. They are sent with requests to the origin of `issuer`, `internal_origin` or `jwks_uri`; if the issuer's metadata names a JWK Set at another origin, it is fetched without them."),
         stale_if_error: Duration = defaulted("24h", "How long keys are used while the issuer cannot be reached."),
         snapshot: Text = optional("A file that stores the last good key set, so that the gateway can restart during an outage of the issuer."),
@@ -151,6 +151,7 @@ table! {
 table! {
     IDENTITY: Identity, "The identity fields. Fields with these names that clients send are removed on every route." {
         preset: Preset = chosen("The set of fields: bearward's own, those of the Authgear resolver, or only `[[identity.fields]]`."),
+        subject_encoding: Encoding = chosen("How the preset writes the subject, as `encoding` of a field does ([examples](gateway.md#encodings)). With `plain`, a subject with characters outside ASCII is refused (403 `claim_not_header_safe`): without it, the application could take several users for one. Needed only if the `subject_claim` of an issuer can have such characters."),
         forward_token: Flag = defaulted("false", "Whether the application gets the access token as well."),
         drop_underscores: Flag = defaulted("true", "Removes every client field with `_` in its name: many servers treat `_` as `-`, and gunicorn treats `SCRIPT_NAME` as a part of the path. With `false`, removes only spellings of identity fields and of [misleading fields](fields.md)."),
         remove_fields: Texts = optional("Further client fields to remove, in every spelling, in addition to identity fields and [misleading fields](fields.md): those that make your application use another path, host, client or user."),
@@ -163,7 +164,7 @@ table! {
     IDENTITY_FIELD: IdentityField, "A field that passes a claim to the application." {
         header: Text = required("The name of the field."),
         claim: Path = required("The claim: its name, or for a nested claim the names of its path, outermost first."),
-        encoding: Encoding = chosen("How its value is written."),
+        encoding: Encoding = chosen("How its value is written ([examples](gateway.md#encodings)). With `plain`, `comma` and `space`, a value with characters outside ASCII is left out, as if the token did not have the claim; `check` warns of it where the claim is the name of a person or place."),
     }
 }
 
@@ -275,7 +276,7 @@ table! {
 table! {
     TLS: Tls, "TLS 1.2 and 1.3. The files are read again when they change, and on SIGHUP." {
         certificate: Text = required("A PEM file with the certificate and the chain to its authority."),
-        key: Text = required("A PEM file with its private key."),
+        key: SecretFile = required("A PEM file with its private key."),
         client_ca: Text = optional("A PEM file with authorities: clients must present a certificate that one of them issued. Default: no client certificate is required."),
     }
 }
@@ -289,9 +290,11 @@ table! {
 }
 
 table! {
-    TELEMETRY: Telemetry, "OpenTelemetry traces, sent by OTLP over HTTP. Each request gives one span, with the contents of the access log and nothing that the sender chose. The `OTEL_*` environment variables work as the OpenTelemetry specification says: for example, `OTEL_TRACES_SAMPLER`, or `OTEL_EXPORTER_OTLP_HEADERS` for credentials. Changes to this table need a restart." {
-        endpoint: Text = optional("The base URL of the collector, such as `http://127.0.0.1:4318`; traces go to `/v1/traces` below it. Default: `OTEL_EXPORTER_OTLP_ENDPOINT`, or `http://localhost:4318`."),
-        service_name: Text = optional("The name of the gateway in traces. Default: `OTEL_SERVICE_NAME`, or `bearward`."),
+    TELEMETRY: Telemetry, "OpenTelemetry traces and metrics, sent by OTLP over HTTP. Each request gives one span, with the contents of the access log and nothing that the sender chose. The metrics are those of `/metrics`, under the same names. The `OTEL_*` environment variables work as the OpenTelemetry specification says: for example, `OTEL_TRACES_SAMPLER`, or `OTEL_EXPORTER_OTLP_HEADERS` for credentials. Changes to this table need a restart." {
+        endpoint: Text = optional("The base URL of the collector, such as `http://127.0.0.1:4318`; traces go to `/v1/traces` below it, and metrics to `/v1/metrics`. Default: `OTEL_EXPORTER_OTLP_ENDPOINT`, or `http://localhost:4318`."),
+        signals: Texts = optional("What is sent: `traces`, `metrics` or both. Default: both."),
+        metrics_interval: Option<Duration> = optional("How often metrics are sent, `1s` at least. They are also sent at the start and at the end. Default: `OTEL_METRIC_EXPORT_INTERVAL` (in milliseconds), or `60s`."),
+        service_name: Text = optional("The name of the gateway in traces and metrics. Default: `OTEL_SERVICE_NAME`, or `bearward`."),
         trust_traceparent: Flag = defaulted("false", "Continues the trace named by a request's `traceparent`, if the request comes from one of `trusted_proxies`. Set this only if that proxy writes the field itself: whoever controls the field controls what is recorded. Otherwise each request begins a new trace."),
     }
 }

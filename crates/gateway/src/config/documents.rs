@@ -82,7 +82,10 @@ fn of_kind(kind: Kind) -> Value {
             "type": "object",
             "additionalProperties": of_table(table),
         }),
-        Kind::Secret => json!({ "type": "string", "pattern": "^(env|file):." }),
+        Kind::Secret => {
+            json!({ "type": "string", "pattern": "^(env|file):.", "writeOnly": true })
+        }
+        Kind::SecretFile => json!({ "type": "string", "writeOnly": true }),
         Kind::Table(table) => of_table(table),
         Kind::Tables(table) => json!({ "type": "array", "items": of_table(table) }),
         Kind::Address | Kind::Duration | Kind::Text => text(),
@@ -164,7 +167,7 @@ fn value_of(field: &Field) -> String {
             format!("table: `{}`", field.header)
         }
         Kind::Secret => "`\"env:NAME\"` or `\"file:PATH\"`".to_owned(),
-        Kind::Text => "string".to_owned(),
+        Kind::SecretFile | Kind::Text => "string".to_owned(),
         Kind::TextOrTexts => "string or list of strings".to_owned(),
         Kind::Texts => "list of strings".to_owned(),
     }

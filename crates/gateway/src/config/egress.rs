@@ -13,7 +13,8 @@ use super::description::{ISSUER, Issuer};
 use super::key::{Field, Key};
 use super::mistakes::Code;
 use super::reader::{At, Fields};
-use super::surroundings::{Referred, Secret, Surroundings};
+use super::secret::{Document, Secret};
+use super::surroundings::{Referred, Surroundings};
 
 /// The way to the issuer.
 pub(super) fn read(fields: &Fields<'_, Issuer>, surroundings: &Surroundings<'_>) -> Egress {
@@ -40,10 +41,10 @@ pub(super) fn authorization(
     let reference = key.read(fields)?;
     let report = |error| report_credentials(fields, key, error);
     match surroundings.refer(fields, key, &reference)? {
-        Referred::Variable(secret) => Authorization::new(&secret.0).map_err(report).ok(),
+        Referred::Variable(secret) => Authorization::new(secret.expose()).map_err(report).ok(),
         Referred::File(path) => {
             let text = surroundings.look_at(fields, key, path)?;
-            Authorization::new(&text.0).map_err(report).ok()?;
+            Authorization::new(text.expose()).map_err(report).ok()?;
             Some(Authorization::file(surroundings.path(path)))
         }
     }
@@ -76,7 +77,7 @@ pub(super) fn report_useless(fields: &Fields<'_, Issuer>) {
 /// The usual way, or the one through a proxy.
 fn proxied(fields: &Fields<'_, Issuer>, surroundings: &Surroundings<'_>) -> Option<Egress> {
     let authorization = proxy_authorization(fields, surroundings);
-    let authorization = authorization.as_ref().map(|secret| &*secret.0);
+    let authorization = authorization.as_ref().map(Secret::expose);
     let Some(given) = ISSUER.proxy.read(fields) else {
         if fields.has(&ISSUER.proxy_authorization) && !fields.has(&ISSUER.proxy) {
             let message = "`proxy_authorization` needs `proxy`";
@@ -123,9 +124,9 @@ fn proxy_authorization(
     let reference = key.read(fields)?;
     let secret = match surroundings.refer(fields, key, &reference)? {
         Referred::Variable(secret) => secret,
-        Referred::File(path) => surroundings.read_for(fields, key, path)?,
+        Referred::File(path) => surroundings.read_secret(fields, key, path)?,
     };
-    let checked = Authorization::new(&secret.0);
+    let checked = Authorization::new(secret.expose());
     let checked = checked.map_err(|error| report_credentials(fields, key, error));
     checked.ok().map(|_| secret)
 }
@@ -144,7 +145,12 @@ fn report_credentials<V>(
     fields.report(Code::FileMissing, key, message, help);
 }
 
-fn authorities(egress: Egress, fields: &Fields<'_, Issuer>, pem: &Secret, is_only: bool) -> Egress {
+fn authorities(
+    egress: Egress,
+    fields: &Fields<'_, Issuer>,
+    pem: &Document,
+    is_only: bool,
+) -> Egress {
     let trusting = match is_only {
         true => egress.clone().only_root_certificates(&pem.0),
         false => egress.clone().root_certificates(&pem.0),
@@ -161,14 +167,14 @@ fn client_certificate(
     fields: &Fields<'_, Issuer>,
     surroundings: &Surroundings<'_>,
 ) -> Egress {
-    let keys = [&ISSUER.client_certificate, &ISSUER.client_key];
-    let [certificate, key] = keys.map(|key| {
-        let path = key.read(fields)?;
-        surroundings.read_for(fields, key, path.value)
-    });
+    let certificate = ISSUER.client_certificate.read(fields);
+    let certificate = certificate
+        .and_then(|path| surroundings.read_for(fields, &ISSUER.client_certificate, path.value));
+    let key = ISSUER.client_key.read(fields);
+    let key = key.and_then(|path| surroundings.read_secret(fields, &ISSUER.client_key, path.value));
+    let keys: [&Field; 2] = [&ISSUER.client_certificate, &ISSUER.client_key];
     for (given, missing) in [(keys[0], keys[1]), (keys[1], keys[0])] {
         if fields.has(given) && !fields.has(missing) {
-            let (given, missing) = (given.field(), missing.field());
             let message = format!("`{given}` needs `{missing}`");
             fields.report(Code::Missing, given, message, format!("add `{missing}`"));
         }
@@ -176,7 +182,9 @@ fn client_certificate(
     let Some((certificate, key)) = certificate.zip(key) else {
         return egress;
     };
-    let presenting = egress.clone().client_certificate(&certificate.0, &key.0);
+    let presenting = egress
+        .clone()
+        .client_certificate(&certificate.0, key.expose());
     presenting.unwrap_or_else(|error| {
         let message = format!("`client_certificate` and `client_key`: {error}");
         fields.report(Code::FileMissing, &ISSUER.client_certificate, message, "");

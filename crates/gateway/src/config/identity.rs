@@ -39,7 +39,9 @@ pub(super) fn read(
     let Some(fields) = &ROOT.identity.read(fields) else {
         return builder.preset(Preset::Bearward).build().unwrap_or_default();
     };
-    builder = builder.preset(IDENTITY.preset.read(fields));
+    builder = builder
+        .preset(IDENTITY.preset.read(fields))
+        .subject_encoding(IDENTITY.subject_encoding.read(fields));
     if IDENTITY.forward_token.read(fields) {
         builder = builder.token(Token::Forward);
     }

@@ -9,18 +9,17 @@
 //! all of them are. A table of requirements is `impossible` as well, unless all routes that use it have
 //! another way.
 
-use bearward::ClaimPath;
 use bearward_gate::route::Route;
 
 use self::issuer::Issuer;
 use self::routes::Judge;
-use super::description::{IDENTITY, IDENTITY_FIELD, ROOT, Root};
-use super::mistakes::Code;
+use super::description::{ROOT, Root};
 use super::reader::Fields;
 use super::requirements::Named;
 
 mod claims;
 mod demands;
+mod identity;
 mod issuer;
 mod issuers;
 mod providers;
@@ -40,7 +39,9 @@ pub(super) fn warn<'r>(
         let is_possible = issuer.warn(table);
         issuers.push((issuer, is_possible));
     }
-    warn_of_identity(fields);
+    let named = tables.iter().zip(&issuers);
+    let named = named.filter_map(|(table, (_, is_possible))| is_possible.then_some(table));
+    identity::warn(fields, &named.collect::<Vec<_>>());
     sources::warn(fields);
     // What no token of any issuer can do is said of the issuers; the rest is judged nevertheless, so
     // that one warning hides no other.
@@ -52,27 +53,11 @@ pub(super) fn warn<'r>(
     if issuers.is_empty() {
         return;
     }
-    let tables = ROOT.requirements.read(fields);
-    let judge = Judge::new(&issuers, &tables, requirements);
+    let required = ROOT.requirements.read(fields);
+    let judge = Judge::new(&issuers, &required, requirements);
     let routes: Vec<_> = routes.zip(ROOT.routes.read(fields)).collect();
     judge.warn(&routes);
-}
-
-fn warn_of_identity(fields: &Fields<'_, Root>) {
-    let Some(identity) = ROOT.identity.read(fields) else {
-        return;
-    };
-    for field in IDENTITY.fields.read(&identity) {
-        let path = IDENTITY_FIELD.claim.read(&field);
-        // In a list, names may have dots.
-        let names: Vec<_> = path.iter().flat_map(ClaimPath::names).collect();
-        if let [name] = names.as_slice()
-            && is_dotted(name)
-        {
-            let key = &IDENTITY_FIELD.claim;
-            field.warn(Code::Value, key, dotted(name), "write a path as a list");
-        }
-    }
+    identity::warn_of_shared_subjects(fields, &tables, &judge, &routes);
 }
 
 /// Whether this name of a claim is mostly meant as a path.

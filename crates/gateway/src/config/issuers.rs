@@ -26,7 +26,8 @@ use super::key::Field;
 use super::mistakes::Code;
 use super::reader::{At, Fields, Given, nearest};
 use super::report_duplicates;
-use super::surroundings::{Referred, Secret, Surroundings};
+use super::secret::{Document, Secret};
+use super::surroundings::{Referred, Surroundings};
 use super::tenants::Tenants;
 
 /// Whose tokens are accepted, and the contents of challenges. Equal settings make equal resource
@@ -60,7 +61,7 @@ struct IssuerSettings {
 enum Keys {
     Discovery,
     /// The document, already validated.
-    File(Secret),
+    File(Document),
     Secret(Secret),
     Uri(String),
 }
@@ -452,7 +453,7 @@ impl Keys {
         let reference = ISSUER.secret.read(fields)?;
         let secret = match surroundings.refer(fields, &ISSUER.secret, &reference)? {
             Referred::Variable(secret) => secret,
-            Referred::File(path) => surroundings.read_for(fields, &ISSUER.secret, path)?,
+            Referred::File(path) => surroundings.read_secret(fields, &ISSUER.secret, path)?,
         };
         warn_of_newline(fields, &secret);
         if !is_symmetric(algorithms) && !fields.has_mistake(&ISSUER.algorithms) {
@@ -476,7 +477,7 @@ impl Keys {
 }
 
 fn warn_of_newline(fields: &Fields<'_, description::Issuer>, secret: &Secret) {
-    if ends_in_newline(&secret.0) {
+    if ends_in_newline(secret.expose()) {
         let help = "write the file without it, as with printf %s \"$SECRET\" > FILE";
         fields.warn(Code::Value, &ISSUER.secret, NEWLINE.to_owned(), help);
     }
@@ -648,7 +649,7 @@ fn is_symmetric(algorithms: &[Algorithm]) -> bool {
 fn secret_keys(algorithms: &[Algorithm], secret: &Secret) -> Result<JwkSet, SecretError> {
     let keys = algorithms
         .iter()
-        .map(|algorithm| Ok((None, VerificationKey::secret(*algorithm, &secret.0)?)));
+        .map(|algorithm| Ok((None, VerificationKey::secret(*algorithm, secret.expose())?)));
     Ok(JwkSet::from_secrets(keys.collect::<Result<Vec<_>, _>>()?))
 }
 

@@ -178,6 +178,8 @@ pub(super) enum Kind {
     Named(&'static Table),
     /// `env:NAME` or `file:PATH`.
     Secret,
+    /// The path of a file with a secret.
+    SecretFile,
     /// A table.
     Table(&'static Table),
     /// An array of tables.
@@ -211,7 +213,7 @@ impl Kind {
             Self::Secret => "\"env:NAME\" or \"file:PATH\"".into(),
             Self::Table(_) => "a table".into(),
             Self::Tables(_) => "an array of tables".into(),
-            Self::Text => "a string".into(),
+            Self::SecretFile | Self::Text => "a string".into(),
             Self::TextOrTexts => "a string or a list of strings".into(),
             Self::Texts => "a list of strings".into(),
         }

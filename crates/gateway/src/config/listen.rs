@@ -23,7 +23,8 @@ use super::hosts::hosts;
 use super::key::{Field, Key, Keys, Kind};
 use super::mistakes::Code;
 use super::reader::{At, Fields, Given, Inner, Text, TextOrTexts, Value};
-use super::surroundings::{Secret, Surroundings};
+use super::secret::{Document, Secret};
+use super::surroundings::Surroundings;
 
 /// The configured listeners.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -244,10 +245,10 @@ impl ProxySettings {
 /// A certificate and its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsSettings {
-    certificate: Secret,
+    certificate: Document,
     key: Secret,
     /// The authorities for client certificates, if clients must present one.
-    client_ca: Option<Secret>,
+    client_ca: Option<Document>,
 }
 
 impl TlsSettings {
@@ -281,10 +282,9 @@ impl TlsSettings {
     }
 
     fn blank() -> Self {
-        let nothing = || Secret(Box::new([]));
         Self {
-            certificate: nothing(),
-            key: nothing(),
+            certificate: Document(Box::default()),
+            key: Secret::none(),
             client_ca: None,
         }
     }
@@ -292,16 +292,18 @@ impl TlsSettings {
     fn read(fields: &Fields<'_, Tls>, surroundings: &Surroundings<'_>) -> Option<Self> {
         let report = |error: TlsSettingsError| {
             let key = error.key();
-            fields.report(Code::Value, key, format!("`{}`: {error}", key.key), "");
+            fields.report(Code::Value, key, format!("`{key}`: {error}"), "");
         };
-        let read = |key: &Key<Tls, Text>, check: fn(&Secret) -> Result<(), TlsSettingsError>| {
+        let read = |key: &Key<Tls, Text>, check: fn(&Document) -> Result<(), TlsSettingsError>| {
             let path = key.read(fields)?;
             let pem = surroundings.read_for(fields, key, path.value)?;
             check(&pem).map_err(report).ok()?;
             Some(pem)
         };
         let certificate = read(&TLS.certificate, |pem| chain(pem).map(drop));
-        let key = read(&TLS.key, |pem| private_key(pem).map(drop));
+        let key = TLS.key.read(fields);
+        let key = key.and_then(|path| surroundings.read_secret(fields, &TLS.key, path.value));
+        let key = key.filter(|pem| private_key(pem).map_err(report).is_ok());
         let client_ca = read(&TLS.client_ca, |pem| {
             verifier(pem, Arc::new(aws_lc_rs::default_provider())).map(drop)
         });
@@ -337,7 +339,7 @@ pub enum TlsSettingsError {
 
 impl TlsSettingsError {
     /// The key of the table that is wrong.
-    const fn key(self) -> &'static Key<Tls, Text> {
+    fn key(self) -> &'static Field {
         match self {
             Self::Certificate => &TLS.certificate,
             Self::ClientCa => &TLS.client_ca,
@@ -346,19 +348,19 @@ impl TlsSettingsError {
     }
 }
 
-fn chain(pem: &Secret) -> Result<Vec<CertificateDer<'static>>, TlsSettingsError> {
+fn chain(pem: &Document) -> Result<Vec<CertificateDer<'static>>, TlsSettingsError> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem.0).collect();
     let certificates = certificates.ok().filter(|chain| !chain.is_empty());
     certificates.ok_or(TlsSettingsError::Certificate)
 }
 
 fn private_key(pem: &Secret) -> Result<PrivateKeyDer<'static>, TlsSettingsError> {
-    PrivateKeyDer::from_pem_slice(&pem.0).map_err(|_| TlsSettingsError::Key)
+    PrivateKeyDer::from_pem_slice(pem.expose()).map_err(|_| TlsSettingsError::Key)
 }
 
 /// Refuses clients without a certificate from one of these authorities.
 fn verifier(
-    authorities: &Secret,
+    authorities: &Document,
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, TlsSettingsError> {
     let mut roots = RootCertStore::empty();

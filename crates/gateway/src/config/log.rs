@@ -42,9 +42,9 @@ fn key(fields: &Fields<'_, description::Log>, surroundings: &Surroundings<'_>) -
     let reference = LOG.identity_key.read(fields)?;
     let secret = match surroundings.refer(fields, &LOG.identity_key, &reference)? {
         Referred::Variable(secret) => secret,
-        Referred::File(path) => surroundings.read_for(fields, &LOG.identity_key, path)?,
+        Referred::File(path) => surroundings.read_secret(fields, &LOG.identity_key, path)?,
     };
-    let key = HashKey::new(&secret.0);
+    let key = HashKey::new(secret.expose());
     if key.is_none() {
         let message = format!("the key is shorter than {KEY_BYTES} bytes");
         let help = "generate one: `openssl rand -hex 32`";

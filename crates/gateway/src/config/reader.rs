@@ -66,6 +66,8 @@ values! {
     Hidden: Secret => Option<At<&'t str>>, hidden;
     /// The path to a claim: its name, or a list of names.
     Path: TextOrTexts => Option<ClaimPath>, claim_path;
+    /// The path of a file with a secret.
+    SecretFile: SecretFile => Option<At<&'t str>>, secret_file;
     /// A string.
     Text: Text => Option<At<&'t str>>, text;
     /// A list of strings; a single string counts as one.
@@ -417,6 +419,18 @@ impl<'t> Given<'t> {
             return None;
         };
         Some(At { value, span })
+    }
+
+    /// A path. Somebody may have written the contents of the file in its place, which are not shown.
+    fn secret_file(&self, field: &Field) -> Option<At<&'t str>> {
+        let path = self.hidden(field)?;
+        if path.value.contains("-----BEGIN") || path.value.contains('\n') {
+            let message = format!("`{field}` must be the path of a file, not its contents");
+            let help = "write the path; if this was the key, replace it";
+            self.report(Code::Value, field, message, help);
+            return None;
+        }
+        Some(path)
     }
 
     fn flag(&self, field: &Field) -> bool {

@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 
 use bearward::core::limits;
 
-use super::key::Field;
+use super::key::{Field, Key};
 use super::mistakes::Code;
-use super::reader::{At, Given};
+use super::reader::{At, Given, Hidden};
+use super::secret::{Document, Hides, Secret};
 use super::validity::Certificates;
 
 /// Looks up files and environment variables for a configuration.
@@ -99,21 +100,40 @@ impl<'s> Surroundings<'s> {
     }
 
     /// Reads a required file. A missing file never counts as an empty one.
-    pub(super) fn read_for(&self, given: &Given<'_>, key: &Field, path: &str) -> Option<Secret> {
-        read_by_key(given, key, path, self.read(path))
+    pub(super) fn read_for(&self, given: &Given<'_>, key: &Field, path: &str) -> Option<Document> {
+        let bytes = read_by_key(given, key, path, self.read(path))?;
+        Some(Document(bytes.into()))
     }
 
-    /// Reads a required file that is read again whenever it is needed, so that its changes are no news.
-    pub(super) fn look_at(&self, given: &Given<'_>, key: &Field, path: &str) -> Option<Secret> {
+    /// Reads a required file with a secret.
+    pub(super) fn read_secret<T, V: Hides>(
+        &self,
+        given: &Given<'_>,
+        key: &Key<T, V>,
+        path: &str,
+    ) -> Option<Secret> {
+        let bytes = read_by_key(given, key, path, self.read(path))?;
+        Some(Secret::of(key, bytes))
+    }
+
+    /// Reads a required file with a secret that is read again whenever it is needed, so that its changes
+    /// are no news.
+    pub(super) fn look_at<T, V: Hides>(
+        &self,
+        given: &Given<'_>,
+        key: &Key<T, V>,
+        path: &str,
+    ) -> Option<Secret> {
         let read = FileKind::Regular.read(&self.path(path), limits::DOCUMENT_BYTES);
-        read_by_key(given, key, path, read)
+        let bytes = read_by_key(given, key, path, read)?;
+        Some(Secret::of(key, bytes))
     }
 
     /// Follows a reference to a secret as far as its file, if it has one.
-    pub(super) fn refer<'t>(
+    pub(super) fn refer<'t, T>(
         &self,
         given: &Given<'_>,
-        key: &Field,
+        key: &Key<T, Hidden>,
         reference: &At<&'t str>,
     ) -> Option<Referred<'t>> {
         match reference.value.split_once(':') {
@@ -123,15 +143,16 @@ impl<'s> Surroundings<'s> {
                     given.report(Code::FileMissing, key, message, "");
                     return None;
                 };
-                Some(Referred::Variable(Secret(
-                    secret.into_encoded_bytes().into(),
-                )))
+                let secret = secret.into_encoded_bytes();
+                Some(Referred::Variable(Secret::of(key, secret)))
             }
             Some(("file", path)) if !path.is_empty() => Some(Referred::File(path)),
             _ => {
                 // The value may be the secret itself.
-                let message =
-                    format!("`{key}` must be a reference to the secret, not the secret itself");
+                let message = format!(
+                    "`{}` must be a reference to the secret, not the secret itself",
+                    key.key
+                );
                 let help =
                     "write \"env:NAME\" or \"file:PATH\"; if this was the secret, replace it";
                 given.report(Code::Value, key, message, help);
@@ -168,7 +189,7 @@ fn read_by_key(
     key: &Field,
     path: &str,
     read: io::Result<Vec<u8>>,
-) -> Option<Secret> {
+) -> Option<Vec<u8>> {
     match read {
         // Half of a list of authorities would be another list.
         Ok(bytes) if bytes.len() > limits::DOCUMENT_BYTES => {
@@ -177,7 +198,7 @@ fn read_by_key(
             given.report(Code::TooLarge, key, message, "");
             None
         }
-        Ok(bytes) => Some(Secret(bytes.into())),
+        Ok(bytes) => Some(bytes),
         Err(error) => {
             let message = format!("`{key}`: the file {path:?} cannot be read: {error}");
             let help = "paths are relative to the configuration's folder";
@@ -221,15 +242,5 @@ impl Contents {
         let mut hasher = DefaultHasher::new();
         hasher.write(bytes);
         Self(hasher.finish())
-    }
-}
-
-/// A secret, which is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) struct Secret(pub(super) Box<[u8]>);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(redacted)")
     }
 }

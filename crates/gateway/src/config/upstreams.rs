@@ -14,7 +14,8 @@ use super::description::{self, ROOT, Root, UPSTREAM};
 use super::key::{Field, Key};
 use super::mistakes::Code;
 use super::reader::{At, Fields, Given, is_bare};
-use super::surroundings::{Secret, Surroundings};
+use super::secret::Document;
+use super::surroundings::Surroundings;
 
 /// One application.
 #[derive(Clone, Debug, PartialEq)]
@@ -139,7 +140,7 @@ struct TlsSettings {
     /// The name it must prove.
     name: String,
     /// The trusted authorities and their file; `None` for those of the system.
-    authorities: Option<(PathBuf, Secret)>,
+    authorities: Option<(PathBuf, Document)>,
 }
 
 /// One of the `urls`.

@@ -1,4 +1,4 @@
-//! Traces for OpenTelemetry: one span a request, sent to a collector by OTLP over HTTP.
+//! OpenTelemetry: a span for each request, and metrics, sent to a collector by OTLP over HTTP.
 //!
 //! A span contains what the access log contains, under the same rule: everything comes from
 //! configuration or is a fixed code, nothing is text that the sender chose. The trace that a request
@@ -28,6 +28,9 @@ use url::Url;
 
 use crate::record::request::{Door, Record, known};
 
+pub(crate) mod metrics;
+mod open_metrics;
+
 /// Where traces go; nowhere by default. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Telemetry(Option<Arc<Inner>>);
@@ -39,12 +42,49 @@ struct Inner {
     continues: Continues,
 }
 
-/// A collector of traces.
+/// A collector, and what it gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TelemetrySettings {
+    /// The base of its URLs.
     pub(crate) endpoint: Option<Url>,
+    pub(crate) signals: Vec<Signal>,
+    pub(crate) metrics_interval: Option<Duration>,
     pub(crate) service_name: Option<String>,
     pub(crate) continues: Continues,
+}
+
+/// What a collector gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    Metrics,
+    Traces,
+}
+
+impl Signal {
+    pub(crate) const ALL: [Self; 2] = [Self::Traces, Self::Metrics];
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Metrics => "metrics",
+            Self::Traces => "traces",
+        }
+    }
+}
+
+impl TelemetrySettings {
+    pub(crate) fn has(&self, signal: Signal) -> bool {
+        self.signals.contains(&signal)
+    }
+
+    /// Where a signal goes; `None` if the environment says.
+    fn endpoint_of(&self, signal: Signal) -> Option<String> {
+        let base = self.endpoint.as_ref()?.as_str();
+        Some(format!(
+            "{}/v1/{}",
+            base.trim_end_matches('/'),
+            signal.as_str()
+        ))
+    }
 }
 
 /// Which traces are continued.
@@ -65,18 +105,21 @@ pub(crate) enum TraceParent<'r> {
 }
 
 impl Telemetry {
-    /// Traces to the collector of these settings. Needs a tokio runtime.
+    /// Traces to the collector of these settings, if it gets any. Needs a tokio runtime.
     ///
     /// # Errors
     ///
     /// [`TelemetryError`] if the exporter cannot be set up. Does not check that the collector answers.
     pub fn start(settings: &TelemetrySettings) -> Result<Self, TelemetryError> {
+        if !settings.has(Signal::Traces) {
+            return Ok(Self::default());
+        }
         let mut exporter = SpanExporter::builder()
             .with_http()
             .with_protocol(Protocol::HttpBinary)
-            .with_http_client(Client::new()?);
-        if let Some(endpoint) = &settings.endpoint {
-            exporter = exporter.with_endpoint(endpoint.as_str());
+            .with_http_client(Client::new(Signal::Traces)?);
+        if let Some(endpoint) = settings.endpoint_of(Signal::Traces) {
+            exporter = exporter.with_endpoint(endpoint);
         }
         let exporter = exporter
             .build()
@@ -200,7 +243,7 @@ impl Trace {
     }
 }
 
-/// Why there are no traces.
+/// Why there are no traces or metrics.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TelemetryError {
@@ -212,7 +255,7 @@ pub enum TelemetryError {
     Exporter(String),
 }
 
-/// Our identity in a trace, from the configuration or the environment.
+/// Our identity in traces and metrics, from the configuration or the environment.
 fn resource(settings: &TelemetrySettings) -> Resource {
     let detected = Resource::builder().build();
     let name = detected.get(&SERVICE_NAME.into());
@@ -225,9 +268,10 @@ fn resource(settings: &TelemetrySettings) -> Resource {
     }
 }
 
-/// Sends batches from the thread that gathers them, on the runtime that serves.
+/// Sends batches from whichever thread gathers them, on the runtime that serves.
 #[derive(Debug)]
 struct Client {
+    signal: Signal,
     http: reqwest::Client,
     runtime: Handle,
     /// Whether the last batch failed, so that an outage is logged once.
@@ -235,7 +279,7 @@ struct Client {
 }
 
 impl Client {
-    fn new() -> Result<Self, TelemetryError> {
+    fn new(signal: Signal) -> Result<Self, TelemetryError> {
         let failed = |error: &dyn std::error::Error| TelemetryError::Client(error.to_string());
         let http = reqwest::Client::builder()
             .timeout(EXPORT)
@@ -244,6 +288,7 @@ impl Client {
             .build()
             .map_err(|error| failed(&error))?;
         Ok(Self {
+            signal,
             http,
             runtime: Handle::try_current().map_err(|error| failed(&error))?,
             is_failing: AtomicBool::new(false),
@@ -252,9 +297,10 @@ impl Client {
 
     fn report(&self, is_taken: bool) {
         let was_failing = self.is_failing.swap(!is_taken, Ordering::Relaxed);
+        let signal = self.signal.as_str();
         match (was_failing, is_taken) {
-            (false, false) => tracing::warn!("the collector does not accept traces"),
-            (true, true) => tracing::info!("the collector accepts traces again"),
+            (false, false) => tracing::warn!("the collector does not accept {signal}"),
+            (true, true) => tracing::info!("the collector accepts {signal} again"),
             _ => {}
         }
     }
@@ -310,7 +356,7 @@ mod tests {
     use tokio::net::TcpListener;
     use tokio::time::Instant;
 
-    use super::{Client, EXPORT};
+    use super::{Client, EXPORT, Signal};
 
     #[tokio::test(start_paused = true)]
     async fn a_batch_that_takes_too_long_is_given_up() {
@@ -321,7 +367,7 @@ mod tests {
             let (_stream, _) = listener.accept().await.unwrap();
             std::future::pending::<()>().await;
         });
-        let client = Client::new().unwrap();
+        let client = Client::new(Signal::Traces).unwrap();
         let began = Instant::now();
         let request = http::Request::post(url).body(Bytes::from_static(b"spans"));
         assert!(client.send_bytes(request.unwrap()).await.is_err());

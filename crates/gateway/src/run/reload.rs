@@ -14,13 +14,14 @@ use bearward::ResourceServer;
 use tokio::sync::{Mutex, mpsc};
 
 use crate::config::{
-    self, AuditSettings, Config, Contents, FileKind, FileRead, Listen, Mistakes, Surroundings,
-    TelemetrySettings, UpstreamSettings,
+    self, AuditSettings, Config, Contents, FileKind, FileRead, Listen, ListenerKind, Mistakes,
+    Surroundings, TelemetrySettings, UpstreamSettings,
 };
 use crate::doors::failures::Failures;
 use crate::doors::in_force::{Current, InForce};
 use crate::doors::proxy::{SharedMost, TlsError, Upstreams};
 use crate::record::metrics::{Metrics, Reload};
+use crate::record::request::Door;
 
 use super::away::Away;
 use super::certificates::Certificates;
@@ -50,6 +51,26 @@ struct Started {
     listen: Listen,
     telemetry: Option<TelemetrySettings>,
     audit: Option<AuditSettings>,
+}
+
+/// Starts the series of all routes at the doors that listen.
+pub(super) fn start_series(metrics: &Metrics, listen: &Listen, in_force: &Current) {
+    let doors = [
+        (Door::ExtAuthz, ListenerKind::ExtAuthz),
+        (Door::ForwardAuth, ListenerKind::ForwardAuth),
+        (Door::Proxy, ListenerKind::Proxy),
+    ];
+    let doors = doors
+        .into_iter()
+        .filter(|(_, kind)| listen.listener(*kind).is_some());
+    let doors: Vec<_> = doors.map(|(door, _)| door).collect();
+    let in_force = in_force.load();
+    let routes = in_force
+        .gate()
+        .routes()
+        .iter()
+        .map(|route| Arc::clone(&route.name));
+    metrics.start_series(&doors, routes);
 }
 
 impl Started {
@@ -135,6 +156,7 @@ impl Reloader {
             .set_resource(config.server.resource());
         let next = config.in_force(server).upstreams(upstreams);
         in_force.replace(next.failures(failures));
+        start_series(&self.0.metrics, &self.0.started.listen, in_force);
         for certificate in renewed {
             certificate.present();
         }

@@ -29,7 +29,8 @@ use crate::net::listener::Listener;
 use crate::net::serve::{self, Capacity};
 use crate::record::metrics::Metrics;
 use crate::record::observer::{Observe, Observer};
-use crate::record::telemetry::{Telemetry, TelemetryError};
+use crate::record::telemetry::metrics::MetricExport;
+use crate::record::telemetry::{Signal, Telemetry, TelemetryError};
 
 use super::certificates::Certificates;
 use super::descriptors::Shares;
@@ -41,6 +42,7 @@ pub struct Gateway {
     current: Current,
     metrics: Arc<Metrics>,
     telemetry: Telemetry,
+    export: Option<MetricExport>,
     shares: Shares,
     reloader: Reloader,
     admin: Option<(Listener, Admin)>,
@@ -62,7 +64,9 @@ impl Gateway {
         let current = Current::new(first.upstreams(upstreams(&config.upstreams, shares)?));
         let metrics = Arc::new(Metrics::new(current.clone()));
         start_logs(&config, &metrics)?;
+        reload::start_series(&metrics, &config.listen, &current);
         let (listen, telemetry) = (&config.listen, telemetry(config.telemetry.as_ref())?);
+        let export = export(config.telemetry.as_ref())?;
         let mut certificates = Certificates::default();
         let admin = bind(listen, ListenerKind::Admin, HTTP1, &mut certificates).await?;
         let admin = admin
@@ -102,6 +106,7 @@ impl Gateway {
             current,
             metrics,
             telemetry,
+            export,
             shares,
             admin,
             forward_auth,
@@ -171,15 +176,19 @@ impl Gateway {
             let stop = until_dropped(stopped);
             doors.spawn(serve::serve(listener, capacity, open, stop));
         }
-        // The admin listener answers as long as any other listener serves.
-        let (stopping_admin, stopped_admin) = watch::channel(());
+        // The admin listener answers, and metrics are sent, as long as any other listener serves.
+        let (stopping_rest, stopped_rest) = watch::channel(());
+        let export = self.export.map(|export| {
+            let stop = until_dropped(stopped_rest.clone());
+            tokio::spawn(export.run(Arc::clone(&metrics), stop))
+        });
         let admin = self.admin.map(|(listener, door)| {
             let capacity = Capacity {
                 drain: ADMIN_GRACE,
                 ..capacity
             };
             let open = answer::opener(Protocol::Http1, door.into_answer());
-            let stop = until_dropped(stopped_admin);
+            let stop = until_dropped(stopped_rest);
             tokio::spawn(serve::serve(listener, capacity, open, stop))
         });
         stop.await;
@@ -187,11 +196,11 @@ impl Gateway {
         drop(stopping);
         let end = tokio::time::sleep(GRACE.saturating_add(ADMIN_GRACE));
         while doors.join_next().await.is_some() {}
-        drop(stopping_admin);
+        drop(stopping_rest);
         let rest = async {
-            if let Some(admin) = admin {
+            for task in [admin, export].into_iter().flatten() {
                 // A panic in this task has already been logged.
-                let _ = admin.await;
+                let _ = task.await;
             }
         };
         metrics.flush();
@@ -202,7 +211,7 @@ impl Gateway {
         // The time limit holds even if one of these hangs.
         tokio::select! {
             ((), ()) = async { tokio::join!(rest, telemetry.stop()) } => {}
-            () = end => tracing::warn!("the last traces were not sent in time"),
+            () = end => tracing::warn!("the last traces or metrics were not sent in time"),
         }
         tracing::info!("stopped");
     }
@@ -235,6 +244,11 @@ fn trusted(networks: Option<&[IpNet]>) -> TrustedPeers {
 
 fn telemetry(settings: Option<&TelemetrySettings>) -> Result<Telemetry, TelemetryError> {
     settings.map_or_else(|| Ok(Telemetry::default()), Telemetry::start)
+}
+
+fn export(settings: Option<&TelemetrySettings>) -> Result<Option<MetricExport>, TelemetryError> {
+    let settings = settings.filter(|settings| settings.has(Signal::Metrics));
+    settings.map(MetricExport::new).transpose()
 }
 
 fn upstreams(settings: &[UpstreamSettings], shares: Shares) -> Result<Upstreams, TlsError> {

@@ -775,13 +775,45 @@ pub(super) const KINDS: &[Kind] = &[
     ),
     issuer!(
         "a subject that users choose",
-        "profile = 'keycloak'\nsubject_claim = 'preferred_username'",
+        "profile = 'keycloak'\nsubject_claim = 'email'",
         Warned,
         (
             "value",
             "at many issuers, users can change",
             "subject_claim"
         )
+    ),
+    issuer!(
+        "a subject that may be outside ASCII",
+        "profile = 'keycloak'\nsubject_claim = 'unique_name'",
+        Warned,
+        (
+            "value",
+            "users whose \"unique_name\" has characters outside ASCII are refused",
+            "subject_claim"
+        )
+    ),
+    tables!(
+        "a name that is left out",
+        "",
+        "[[identity.fields]]\nheader = \"X-Name\"\nclaim = \"name\"\n",
+        Warned,
+        &[(
+            "value",
+            "values of the claim \"name\" with characters outside ASCII are left out: `encoding` is \"plain\"",
+            "claim"
+        )]
+    ),
+    tables!(
+        "an address that is left out",
+        "",
+        "[[identity.fields]]\nheader = \"X-Town\"\nclaim = [\"address\", \"locality\"]\nencoding = \"comma\"\n",
+        Warned,
+        &[(
+            "value",
+            "values of the claim \"address.locality\" with characters outside ASCII are left out: `encoding` is \"comma\"",
+            "claim"
+        )]
     ),
     issuer!(
         "the audience as the subject",

@@ -18,6 +18,8 @@ pub(super) enum Outcome {
         shadowed: Option<&'static str>,
         /// The identity fields that the application gets.
         fields: Vec<(String, String)>,
+        /// The fields whose claims have characters that their encoding cannot carry.
+        left_out: Vec<String>,
     },
     /// The gateway answers it itself, with the protected resource metadata.
     Published { status: u16 },
@@ -96,9 +98,11 @@ impl Outcome {
             let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
             (name.to_string(), value)
         };
+        let left_out = admission.identity.left_out.iter();
         Self::Admitted {
             shadowed: admission.shadowed.as_ref().map(Reason::code),
             fields: admission.identity.set.iter().map(field).collect(),
+            left_out: left_out.map(HeaderName::to_string).collect(),
         }
     }
 

@@ -143,6 +143,8 @@ struct DecisionJson<'e> {
     challenge: Option<&'e str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     identity: Option<Vec<FieldJson<'e>>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    left_out: &'e [String],
 }
 
 #[derive(Serialize)]
@@ -163,7 +165,9 @@ impl<'e> DecisionJson<'e> {
             ..Self::default()
         };
         match outcome {
-            Outcome::Admitted { fields, .. } => {
+            Outcome::Admitted {
+                fields, left_out, ..
+            } => {
                 let field = |(name, value): &'e (String, String)| FieldJson {
                     name,
                     value: text::shown(value, value.len()),
@@ -171,6 +175,7 @@ impl<'e> DecisionJson<'e> {
                 Self {
                     admitted: Some(true),
                     identity: Some(fields.iter().map(field).collect()),
+                    left_out,
                     ..json
                 }
             }

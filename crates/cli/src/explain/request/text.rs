@@ -207,7 +207,11 @@ fn write_alternative(
 
 fn write_outcome(explained: &Explained, out: &mut impl Write) -> io::Result<()> {
     match &explained.outcome {
-        Outcome::Admitted { shadowed, fields } => {
+        Outcome::Admitted {
+            shadowed,
+            fields,
+            left_out,
+        } => {
             write!(out, "{GOOD}admitted{GOOD:#}")?;
             if let Some(code) = shadowed {
                 let why = "because the route is in shadow mode";
@@ -215,6 +219,10 @@ fn write_outcome(explained: &Explained, out: &mut impl Write) -> io::Result<()> 
             }
             writeln!(out)?;
             write_fields(fields, out)?;
+            if !left_out.is_empty() {
+                let text = format!("{}: {LEFT_OUT}", left_out.join(", "));
+                write_labelled("lacks", &text, out)?;
+            }
         }
         Outcome::Published { status } => {
             let what = match status {
@@ -262,6 +270,9 @@ const OF_COOKIES: &str = "A browser also sends a cookie with requests that pages
 
 const PUBLISHED: &str = "The gateway answers this request itself, before any route, from any sender. A proxy with \
     forward auth must send such requests to the gateway, as its recipe does.";
+
+const LEFT_OUT: &str = "the claim has characters outside ASCII, which the encoding of the field cannot carry; set \
+    `encoding` to `percent`, `json` or `base64url`";
 
 /// Writes the fields that the application gets; the client's own are removed.
 fn write_fields(fields: &[(String, String)], out: &mut impl Write) -> io::Result<()> {

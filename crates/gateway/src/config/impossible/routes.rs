@@ -84,6 +84,25 @@ impl<'j, 't> Judge<'j, 't> {
         }
     }
 
+    /// Whether each of these alternatives demands the `iss` of one issuer.
+    pub(super) fn requires_one_issuer(&self, groups: &[Vec<Requirements>]) -> bool {
+        let is_of_one = |demand: &Demand| match &demand.what {
+            What::Claim(path, values) => *path == ["iss"] && values.len() == 1,
+            What::Age(_)
+            | What::Clients(_)
+            | What::Kind(_)
+            | What::Login(_)
+            | What::Scopes
+            | What::User(_) => false,
+        };
+        let is_for_one = |group: &Vec<Requirements>| {
+            let names = group.iter().filter_map(Requirements::name);
+            let mut tables = names.filter_map(|name| self.demands.get(name));
+            tables.any(|demands| demands.iter().any(is_of_one))
+        };
+        !groups.is_empty() && groups.iter().all(is_for_one)
+    }
+
     /// Everybody has tokens of some issuers, for every audience: a route that requires nothing admits
     /// them all.
     fn warn_of_strangers(&self, routes: &[(&Route, Fields<'_, description::Route>)]) {
