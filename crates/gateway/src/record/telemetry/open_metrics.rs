@@ -1,7 +1,7 @@
 //! The text of `/metrics` ([OpenMetrics 1.0]), as messages of OTLP.
 //!
-//! The registry writes itself as text, and lets nothing else walk it. This reads what it writes, and is no parser for
-//! the text of others.
+//! The registry can write itself as text only, and offers no other way to read its numbers. This reads what it writes,
+//! and does not accept everything that OpenMetrics allows.
 //!
 //! [OpenMetrics 1.0]: https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md
 
