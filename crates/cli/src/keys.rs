@@ -46,8 +46,8 @@ impl KeySource {
         self.jwks.is_some() || self.secret.is_some()
     }
 
-    /// The keys of secrets that are nearly the given one: files often end in a line feed that is no part of
-    /// the secret, or lack one that is.
+    /// The keys of secrets that are nearly the given one: files often end in a line feed that is not part
+    /// of the secret, or lack one that is.
     pub(crate) fn near_secrets(&self, policy: &Policy) -> Vec<NearSecret> {
         let secret = self.secret.as_ref().and_then(|secret| secret.read().ok());
         let Some(secret) = secret else {
