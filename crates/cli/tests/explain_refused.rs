@@ -770,7 +770,7 @@ fn a_field_that_cannot_carry_a_claim_is_named() {
     let configuration = format!(
         "{CONFIGURATION}\n[[identity.fields]]\nheader = 'X-Name'\nclaim = ['profile', 'name']\nencoding = 'plain'\n"
     );
-    let token = keycloak().claim("profile", json!({ "name": "Zo\u{eb}" }));
+    let token = keycloak().claim("profile", json!({ "name": "Zoe\nX-Role: admin" }));
     Answer::to_request(&token.sign(), &configuration, &[])
         .because_of("claim_not_header_safe")
         .says("The identity field `x-name` has `profile > name`, which cannot be written into it unchanged.")

@@ -57,7 +57,7 @@ impl Drop for Running {
 }
 
 /// The lines that a program prints as text, from those or from one line of JSON.
-fn as_text(line: &str) -> Vec<String> {
+pub(crate) fn as_text(line: &str) -> Vec<String> {
     let Ok(Value::Object(line)) = serde_json::from_str(line) else {
         return vec![line.to_owned()];
     };

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::egress::Proxy;
-use crate::running::until;
+use crate::running::{as_text, until};
 use crate::{http, program};
 
 /// Every key of the schema that refers to a secret, and the files of [`Place`] with what it refers to.
@@ -23,6 +23,7 @@ const SECRETS: &[(&str, &[&str])] = &[
     ("issuers.proxy_authorization", &["proxy"]),
     ("issuers.authorization", &["token"]),
     ("issuers.client_key", &["client-key.pem"]),
+    ("log.identity_key", &["identity"]),
     ("listen.admin.tls.key", &["admin-key.pem"]),
     ("listen.ext_authz.tls.key", &["ext-authz-key.pem"]),
     ("listen.forward_auth.tls.key", &["forward-auth-key.pem"]),
@@ -30,6 +31,7 @@ const SECRETS: &[(&str, &[&str])] = &[
 ];
 
 const HMAC: &str = "pL4nt3d+hmac/0f7c1d9e5b3a8642/of.48.bytes.and=mor";
+const IDENTITY: &str = "pL4nt3d-1dentity+5e4d3c2b1a09/8f7e6d5c";
 const PROXY: &str = "pL4ntedUser:pL4nt3d/pr0xy+9d8c7b6a5f4e3d2c";
 const TOKEN: &str = "pL4nt3d-tok3n+a1b2c3d4e5f60718/293a4b5c";
 
@@ -70,7 +72,12 @@ impl Place {
             tunnel: Proxy::start(),
             server: Proxy::start(),
         };
-        for (name, text) in [("hmac", HMAC), ("proxy", PROXY), ("token", TOKEN)] {
+        for (name, text) in [
+            ("hmac", HMAC),
+            ("identity", IDENTITY),
+            ("proxy", PROXY),
+            ("token", TOKEN),
+        ] {
             fs::write(place.path(name), text).expect("a file");
         }
         for name in ["client", "admin", "ext-authz", "forward-auth", "proxy"] {
@@ -119,7 +126,8 @@ impl Place {
             text,
             "[[issuers]]\nissuer = '{server}'\naudiences = 'a'\nauthorization = 'file:token'\n\
              [[routes]]\nname = 'all'\npath_prefix = '/'\nupstream = 'app'\n\
-             [upstreams.app]\nurls = 'http://127.0.0.1:9'\n[telemetry]\nendpoint = '{server}'\n"
+             [upstreams.app]\nurls = 'http://127.0.0.1:9'\n[telemetry]\nendpoint = '{server}'\n\
+             [log]\nidentity = 'keyed-hash'\nidentity_key = 'file:identity'\n"
         );
         for door in ["admin", "ext_authz", "forward_auth", "proxy"] {
             let name = door.replace('_', "-");
@@ -459,8 +467,9 @@ fn read_log(log: &Path) -> String {
 
 /// Every page of the admin listener, and refusals at the other doors.
 fn ask_all(printed: &str, outputs: &mut Outputs) {
+    let printed: Vec<_> = printed.lines().flat_map(as_text).collect();
     let address = |door: &str| {
-        let line = printed.lines().find(|line| line.starts_with(door));
+        let line = printed.iter().find(|line| line.starts_with(door));
         line.and_then(|line| line.split_whitespace().last())
             .expect("an address")
             .to_owned()

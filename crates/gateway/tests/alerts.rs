@@ -92,7 +92,7 @@ impl Setting<'_> {
         for door in self.doors {
             text += &format!("[listen.{door}]\naddress = '127.0.0.1:0'\n");
         }
-        text += "[upstreams.app]\nurls = 'http://127.0.0.1:9'\n";
+        text += "[upstreams.app]\nurls = 'http://127.0.0.1:9'\n[failures]\n";
         let secret = |_: &str| Some("0123456789abcdef0123456789abcdef".into());
         Config::parse_in(&text, &Surroundings::new("", secret))
             .unwrap_or_else(|all| panic!("{all}"))

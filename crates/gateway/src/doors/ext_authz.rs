@@ -88,7 +88,7 @@ impl ExtAuthz {
             }
             None => refuse(Refusal::plain(None, Reason::DialectField), Body::Problem),
             Some(read) => {
-                let client = self.client(question, &read.headers);
+                let client = || self.client(question, &read.headers);
                 self.decide_on(read, client).await
             }
         };
@@ -112,7 +112,11 @@ impl ExtAuthz {
         }
     }
 
-    async fn decide_on(&self, request: &OriginalRequest<'_>, client: Option<Client>) -> Decided {
+    async fn decide_on(
+        &self,
+        request: &OriginalRequest<'_>,
+        client: impl FnOnce() -> Option<Client>,
+    ) -> Decided {
         let in_force = self.current.load();
         let headers = &request.headers;
         let host = Some(request.host);

@@ -146,7 +146,7 @@ impl ForwardAuth {
         };
         let original = request.original();
         asked.method = known(original.method);
-        let client = dialect.client(head.headers, &self.trusted);
+        let client = || dialect.client(head.headers, &self.trusted);
         match in_force.asked_by(client).decide_by_route(&original).await {
             Ok(admission) => admit(admission, dialect, &in_force, head.headers),
             Err(refusal) => refuse(*refusal, dialect.statuses),

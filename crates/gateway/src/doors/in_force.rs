@@ -55,15 +55,15 @@ impl InForce {
 
     /// Decides on a request, as [`Gate::decide`] does, for a client that is not known.
     pub async fn decide(&self, original: &Original<'_>) -> Decision {
-        self.asked_by(None).decide(original).await
+        self.asked_by(|| None).decide(original).await
     }
 
-    /// The same for requests of this client, if it is known.
-    pub(super) fn asked_by(&self, client: Option<Client>) -> Asked<'_> {
-        let failures = self.failures.as_ref().zip(client);
+    /// The same for the requests of a client, if it is known. Nobody asks for it if nothing is limited.
+    pub(super) fn asked_by(&self, client: impl FnOnce() -> Option<Client>) -> Asked<'_> {
+        let failures = self.failures.as_ref();
         Asked {
             in_force: self,
-            failures: failures.map(|(failures, client)| failures.of(client)),
+            failures: failures.and_then(|failures| Some(failures.of(client()?))),
         }
     }
 

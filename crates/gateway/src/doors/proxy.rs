@@ -196,7 +196,7 @@ impl Proxy {
         let Some((target, host)) = head::read(request).filter(|_| is_ours) else {
             return Err(Box::new(Answer::target_form()));
         };
-        let asked = in_force.asked_by(inbound.accountable);
+        let asked = in_force.asked_by(|| inbound.accountable);
         let admission = admit(asked, request, target, host, exchange).await?;
         let host = host.and_then(|host| head::host(request.headers(), host));
         let Some(upstream) = in_force.upstream(&admission.route) else {
