@@ -2834,6 +2834,7 @@ fn what_the_logs_show_is_checked() {
         ("[audit]\n", "missing 9:1"),
         ("[audit]\nto = \"stderr\"\n", "value 10:6"),
         ("[audit]\nto = \"file:\"\n", "value 10:6"),
+        ("[audit]\nto = \"otlp\"\n", "missing 10:6"),
         (
             "[audit]\nto = \"file:no/such/folder/audit.jsonl\"\n",
             "file_missing 10:6",

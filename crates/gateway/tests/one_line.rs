@@ -5,7 +5,7 @@ use std::future::Future;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bearward_gateway::config::{Config, Surroundings};
 use bearward_gateway::record::log::{LogFormat, LogQueue};
@@ -42,17 +42,13 @@ struct Lines(Arc<Mutex<Vec<u8>>>);
 impl Lines {
     /// The line with these fields, which is the only one; waits for it.
     async fn one(&self, fields: &[(&str, &str)]) -> Value {
-        let find = async {
-            loop {
-                let found = self.find(fields);
-                if !found.is_empty() {
-                    return found;
-                }
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        let found = timeout(SOON, find).await;
-        let found = found.unwrap_or_else(|_| panic!("no line with {fields:?}"));
+        let mut found = self.find(fields);
+        let began = Instant::now();
+        while found.is_empty() {
+            assert!(began.elapsed() < SOON, "no line with {fields:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            found = self.find(fields);
+        }
         let [one] = found.as_slice() else {
             panic!("{fields:?}: {found:?}");
         };
@@ -138,23 +134,24 @@ async fn application(release: Arc<Notify>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let release = Arc::clone(&release);
-            tokio::spawn(async move {
-                let mut head = [0; 4096];
-                let read = stream.read(&mut head).await.unwrap_or_default();
-                let head = String::from_utf8_lossy(&head[..read]).into_owned();
-                if head.contains("/held") {
-                    release.notified().await;
-                } else if head.contains("/slow") {
-                    std::future::pending::<()>().await;
-                }
-                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-                let _ = stream.write_all(answer).await;
-            });
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(answer(stream, Arc::clone(&release)));
         }
     });
     address
+}
+
+async fn answer(mut stream: TcpStream, release: Arc<Notify>) {
+    let mut head = [0; 4096];
+    let read = stream.read(&mut head).await.unwrap_or_default();
+    let head = String::from_utf8_lossy(&head[..read]).into_owned();
+    if head.contains("/held") {
+        release.notified().await;
+    } else if head.contains("/slow") {
+        std::future::pending::<()>().await;
+    }
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let _ = stream.write_all(answer).await;
 }
 
 /// A question or request, and the fields of its line.

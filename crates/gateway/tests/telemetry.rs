@@ -6,11 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bearward_testing::DevIssuer;
+use bearward_testing::token::SUBJECT;
 use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point;
 use opentelemetry_proto::tonic::metrics::v1::{
@@ -124,7 +127,7 @@ impl Server {
 
 /// Whether a request is one for this path; all are of OTLP.
 fn is_for(head: &str, path: &str) -> bool {
-    let paths = ["/v1/traces", "/v1/metrics"];
+    let paths = ["/v1/logs", "/v1/metrics", "/v1/traces"];
     let is_one = |path: &str| head.starts_with(&format!("post {path} http/1.1\r\n"));
     assert!(paths.into_iter().any(is_one), "{head}");
     let content = "content-type: application/x-protobuf\r\n";
@@ -364,8 +367,8 @@ async fn a_collector_that_hangs_holds_up_no_stop_and_one_that_babbles_is_not_lis
         assert!(took < Duration::from_secs(8), "{took:?}");
         if again {
             // It was not read for as long as a batch may take.
-            // Metrics at the start and at the end, and traces.
-            until(|| refused.load(Ordering::SeqCst) == 3).await;
+            // Traces and metrics at the end; those of the start may not have been sent yet.
+            until(|| refused.load(Ordering::SeqCst) >= 2).await;
             assert!(began.elapsed() < Duration::from_secs(8));
         }
     }
@@ -604,4 +607,128 @@ async fn a_collector_of_metrics_that_is_down_is_logged_once() {
     }
     running.stop().await;
     assert_eq!(log.text().matches(line).count(), 1, "{}", log.text());
+}
+
+/// A collector that answers records of logs with these statuses, and everything else well.
+async fn answering(statuses: &'static [u16]) -> (Server, String) {
+    let server = Server::default();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let kept = server.clone();
+    tokio::spawn(async move {
+        let mut statuses = statuses.iter().copied();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
+            let status = match is_for(&head, "/v1/logs") {
+                true => statuses.next().expect("no more records"),
+                false => 200,
+            };
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "));
+            let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+            stream.read_exact(&mut body).await.unwrap();
+            kept.0.lock().unwrap().push((head, body));
+            let answer =
+                format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    (server, url)
+}
+
+/// The records that came for `/v1/logs`.
+fn records(server: &Server) -> Vec<LogRecord> {
+    let requests = server.0.lock().unwrap();
+    let mut records = Vec::new();
+    for (head, body) in requests.iter().filter(|(head, _)| is_for(head, "/v1/logs")) {
+        assert!(
+            head.contains("content-type: application/x-protobuf"),
+            "{head}"
+        );
+        let request = ExportLogsServiceRequest::decode(&**body).unwrap();
+        for resource in request.resource_logs {
+            let scopes = resource.scope_logs.into_iter();
+            records.extend(scopes.flat_map(|scope| scope.log_records));
+        }
+    }
+    records
+}
+
+async fn audited(collector: &str) -> (Running, DevIssuer) {
+    let issuer = DevIssuer::start().await.expect("a port");
+    let text = format!(
+        "{}[[routes]]\nname = 'all'\npath_prefix = '/'\n[listen.forward_auth]\naddress = '127.0.0.1:0'\n\
+         [telemetry]\nendpoint = '{collector}'\nsignals = ['traces']\n[audit]\nto = 'otlp'\n",
+        issuers(&[&issuer])
+    );
+    (Running::start(&text).await, issuer)
+}
+
+#[tokio::test]
+async fn the_audit_log_goes_to_the_collector() {
+    // The first batch is refused for now, and comes again.
+    let (collector, url) = answering(&[503, 200, 200]).await;
+    let (running, issuer) = audited(&url).await;
+    let token = issuer.user_token(issuer.url()).sign();
+    let door = running.address("forward auth");
+    assert_eq!(
+        status(&get(door, "/auth/nginx", &asking("/x", &token)).await),
+        200
+    );
+    assert_eq!(
+        status(&get(door, "/auth/nginx", &asking("/x", "x")).await),
+        401
+    );
+    let of = |record: &LogRecord, key: &str| {
+        let mut attributes = record.attributes.iter();
+        let found = attributes.find(|attribute| attribute.key == key)?;
+        let value = found.value.clone()?.value?;
+        if let Value::StringValue(text) = value {
+            return Some(text);
+        }
+        Some(format!("{value:?}"))
+    };
+    until(|| records(&collector).len() >= 4).await;
+    let records = records(&collector);
+    let [first, second] = &records[records.len() - 2..] else {
+        panic!("{records:?}");
+    };
+    assert_eq!(of(first, "bearward.decision").as_deref(), Some("admitted"));
+    assert_eq!(of(first, "bearward.subject").as_deref(), Some(SUBJECT));
+    assert_eq!(
+        of(first, "bearward.status").as_deref(),
+        Some("IntValue(200)")
+    );
+    assert_eq!(first.trace_id.len(), 16);
+    assert_eq!(
+        of(second, "bearward.reason").as_deref(),
+        Some("not_compact_jws")
+    );
+    assert_eq!(of(second, "bearward.subject"), None);
+    let metrics = running.metrics.encode().unwrap();
+    assert!(
+        metrics.contains("bearward_audit_lines_lost_total 0\n"),
+        "{metrics}"
+    );
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_collector_refuses_of_the_audit_log_is_counted() {
+    let (_collector, url) = answering(&[400, 400, 400, 400]).await;
+    let (running, issuer) = audited(&url).await;
+    let token = issuer.user_token(issuer.url()).sign();
+    let door = running.address("forward auth");
+    assert_eq!(
+        status(&get(door, "/auth/nginx", &asking("/x", &token)).await),
+        200
+    );
+    let lost = "bearward_audit_lines_lost_total 1\n";
+    until(|| running.metrics.encode().unwrap().contains(lost)).await;
+    running.stop().await;
 }

@@ -309,7 +309,7 @@ table! {
 
 table! {
     AUDIT: Audit, "The audit log: one JSON object for each decision, with the sender, the client, on whose behalf (`act`), route and reason ([its fields](gateway.md#the-audit-log)). Changes to this table need a restart." {
-        to: Text = required("`stdout`, or `file:PATH` for a file to append to. SIGUSR1 and SIGHUP have the file opened again after it was moved (logrotate). Lines that cannot be written are counted in `bearward_audit_lines_lost_total`; no request waits for them."),
+        to: Text = required("`stdout`; `file:PATH` for a file to append to; or `otlp`, which sends it to `/v1/logs` of the collector of `[telemetry]`, whatever `signals` says. SIGUSR1 and SIGHUP have the file opened again after it was moved (logrotate). Lines that cannot be written are counted in `bearward_audit_lines_lost_total`; no request waits for them."),
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) fn read(fields: &Fields<'_, Root>) -> Option<TelemetrySettings> {
 fn signals(fields: &Fields<'_, Telemetry>) -> Vec<Signal> {
     let key = &TELEMETRY.signals;
     if !fields.has(key) {
-        return Signal::ALL.to_vec();
+        return Signal::CHOSEN.to_vec();
     }
     if fields.is_empty(key) {
         let message = "`signals` is empty, so nothing would be sent";
@@ -43,7 +43,7 @@ fn signals(fields: &Fields<'_, Telemetry>) -> Vec<Signal> {
     }
     let help = "write \"traces\", \"metrics\" or both";
     fields.parse_each(key.read(fields), help, |given| {
-        let mut all = Signal::ALL.into_iter();
+        let mut all = Signal::CHOSEN.into_iter();
         let found = all.find(|signal| signal.as_str() == given);
         found.ok_or_else(|| format!("`signals` takes \"traces\" and \"metrics\", not {given:?}"))
     })

@@ -200,7 +200,8 @@ impl Proxy {
         let admission = admit(asked, request, target, host, exchange).await?;
         let host = host.and_then(|host| head::host(request.headers(), host));
         let Some(upstream) = in_force.upstream(&admission.route) else {
-            tracing::error!(route = &*admission.route.name, "route without upstream");
+            let id = exchange.id().as_str();
+            tracing::error!(id, route = &*admission.route.name, "route without upstream");
             return Err(Answer::internal().into());
         };
         exchange.upstream(&upstream.name);

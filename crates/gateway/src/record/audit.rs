@@ -20,6 +20,7 @@ use crate::record::identity::{Sender, shown};
 use crate::record::line_limit::Limit;
 use crate::record::log::{Line, LogFormat, LogQueue};
 use crate::record::request::Record;
+use crate::record::telemetry::audit::AuditExport;
 
 /// Where the audit log is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,8 @@ use crate::record::request::Record;
 pub enum AuditSettings {
     /// Into this file, at its end.
     File(PathBuf),
+    /// To the collector of `[telemetry]`.
+    Otlp,
     /// To standard output, which the program passes to [`AuditLog::write_to`].
     Stdout,
 }
@@ -59,6 +62,17 @@ impl AuditLog {
             is_within_line: false,
         };
         self.write_to(LogQueue::start(file, LogFormat::Json)?);
+        Ok(())
+    }
+
+    /// Starts to send the audit log to a collector.
+    ///
+    /// # Errors
+    ///
+    /// No thread can be started.
+    pub(crate) fn send(&self, export: AuditExport) -> io::Result<()> {
+        let queue = LogQueue::start_gathering(export, LogFormat::Json, BATCH)?;
+        self.write_to(queue);
         Ok(())
     }
 
@@ -207,6 +221,9 @@ fn open(path: &Path) -> io::Result<File> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
 }
+
+/// How long a batch for a collector gathers lines.
+const BATCH: Duration = Duration::from_secs(1);
 
 /// The target of its lines.
 const TARGET: &str = "bearward::audit";

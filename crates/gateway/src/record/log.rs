@@ -41,6 +41,8 @@ pub struct LogQueue(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     format: LogFormat,
+    /// How long the first line waits for others.
+    gather: Duration,
     file: Arc<Mutex<File>>,
     queue: Mutex<Queue>,
     /// Wakes the writer: there are lines to write.
@@ -83,7 +85,16 @@ impl LogQueue {
     ///
     /// The thread cannot be started.
     pub fn start(to: impl Write + Send + 'static, format: LogFormat) -> io::Result<Self> {
-        Self::start_in(Arc::default(), to, format)
+        Self::start_in(Arc::default(), to, format, GATHER)
+    }
+
+    /// The same, with this time to gather lines before they are written.
+    pub(crate) fn start_gathering(
+        to: impl Write + Send + 'static,
+        format: LogFormat,
+        gather: Duration,
+    ) -> io::Result<Self> {
+        Self::start_in(Arc::default(), to, format, gather)
     }
 
     /// The same, for the file or pipe that this log also writes to: neither begins a line within a line of
@@ -97,16 +108,18 @@ impl LogQueue {
         to: impl Write + Send + 'static,
         format: LogFormat,
     ) -> io::Result<Self> {
-        Self::start_in(Arc::clone(&self.0.file), to, format)
+        Self::start_in(Arc::clone(&self.0.file), to, format, GATHER)
     }
 
     fn start_in(
         file: Arc<Mutex<File>>,
         to: impl Write + Send + 'static,
         format: LogFormat,
+        gather: Duration,
     ) -> io::Result<Self> {
         let log = Self(Arc::new(Inner {
             format,
+            gather,
             file,
             queue: Mutex::default(),
             wanted: Condvar::new(),
@@ -189,7 +202,10 @@ impl LogQueue {
         }
         queue.is_asleep = false;
         let may_gather = |queue: &mut Queue| !queue.is_urgent;
-        let gathered = self.0.wanted.wait_timeout_while(queue, GATHER, may_gather);
+        let gathered = self
+            .0
+            .wanted
+            .wait_timeout_while(queue, self.0.gather, may_gather);
         queue = gathered.unwrap_or_else(PoisonError::into_inner).0;
         queue.is_urgent = false;
         queue.is_writing = true;
@@ -290,7 +306,7 @@ const QUEUE_BYTES: usize = 1024 * 1024;
 /// The capacity to which a larger buffer shrinks.
 const KEPT_BYTES: usize = 64 * 1024;
 
-/// How long the first line waits for others.
+/// How long the first line usually waits for others.
 const GATHER: Duration = Duration::from_millis(10);
 
 #[cfg(test)]

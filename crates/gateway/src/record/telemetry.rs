@@ -28,6 +28,8 @@ use url::Url;
 
 use crate::record::request::{Door, Record, known};
 
+pub(crate) mod audit;
+mod head;
 pub(crate) mod metrics;
 mod open_metrics;
 
@@ -56,15 +58,19 @@ pub struct TelemetrySettings {
 /// What a collector gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
+    /// The audit log.
+    Logs,
     Metrics,
     Traces,
 }
 
 impl Signal {
-    pub(crate) const ALL: [Self; 2] = [Self::Traces, Self::Metrics];
+    /// Those that `signals` names.
+    pub(crate) const CHOSEN: [Self; 2] = [Self::Traces, Self::Metrics];
 
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
+            Self::Logs => "logs",
             Self::Metrics => "metrics",
             Self::Traces => "traces",
         }

@@ -245,7 +245,7 @@ pub fn log_mistakes(file: &Path, mistakes: &Mistakes) {
             line,
             column,
             code = mistake.code.as_str(),
-            mistake = ?mistake.message,
+            mistake = mistake.message.as_str(),
             help = mistake.help.as_deref(),
             "a mistake in the configuration"
         );
@@ -264,7 +264,7 @@ pub(super) fn log_warnings(config: &Config) {
             line,
             column,
             code = warning.code.as_str(),
-            warning = ?warning.message,
+            warning = warning.message.as_str(),
             help = warning.help.as_deref(),
             "a warning about the configuration"
         );

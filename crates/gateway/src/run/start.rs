@@ -29,6 +29,7 @@ use crate::net::listener::Listener;
 use crate::net::serve::{self, Capacity};
 use crate::record::metrics::Metrics;
 use crate::record::observer::{Observe, Observer};
+use crate::record::telemetry::audit::AuditExport;
 use crate::record::telemetry::metrics::MetricExport;
 use crate::record::telemetry::{Signal, Telemetry, TelemetryError};
 
@@ -203,11 +204,7 @@ impl Gateway {
                 let _ = task.await;
             }
         };
-        metrics.flush();
-        let audit = Arc::clone(metrics.audit());
-        let flushed = tokio::task::spawn_blocking(move || audit.flush(ADMIN_GRACE));
-        // A panic in this task has already been logged.
-        let _ = flushed.await;
+        flush_logs(&metrics).await;
         // The time limit holds even if one of these hangs.
         tokio::select! {
             ((), ()) = async { tokio::join!(rest, telemetry.stop()) } => {}
@@ -221,14 +218,31 @@ impl Gateway {
 fn start_logs(config: &Config, metrics: &Metrics) -> Result<(), StartError> {
     metrics.log().set(config.log.clone());
     metrics.audit().set_resource(config.server.resource());
-    let Some(AuditSettings::File(path)) = &config.audit else {
-        return Ok(());
-    };
-    let opened = metrics.audit().open(path);
-    opened.map_err(|error| StartError::Audit {
-        path: path.clone(),
-        error,
-    })
+    let audit = metrics.audit();
+    match (&config.audit, &config.telemetry) {
+        (Some(AuditSettings::File(path)), _) => {
+            let opened = audit.open(path);
+            opened.map_err(|error| StartError::Audit {
+                path: path.clone(),
+                error,
+            })
+        }
+        (Some(AuditSettings::Otlp), Some(settings)) => {
+            let sent = audit.send(AuditExport::new(settings)?);
+            sent.map_err(StartError::Thread)
+        }
+        // The program passes its standard output.
+        (Some(AuditSettings::Otlp | AuditSettings::Stdout) | None, _) => Ok(()),
+    }
+}
+
+/// Has the last lines of both logs written, for a second at most.
+async fn flush_logs(metrics: &Metrics) {
+    metrics.flush();
+    let audit = Arc::clone(metrics.audit());
+    let flushed = tokio::task::spawn_blocking(move || audit.flush(ADMIN_GRACE));
+    // A panic in this task has already been logged.
+    let _ = flushed.await;
 }
 
 /// Resolves when the sender is gone.
@@ -301,6 +315,9 @@ pub enum StartError {
         /// The error.
         error: io::Error,
     },
+    /// No thread can be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
     /// Traces cannot be set up.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),

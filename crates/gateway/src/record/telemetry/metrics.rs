@@ -4,14 +4,12 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Waker};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Request, Response};
-use opentelemetry_http::{HttpClient, HttpError};
+use http::Request;
+use opentelemetry_http::HttpClient;
 use opentelemetry_otlp::{MetricExporter, Protocol, WithExportConfig, WithHttpConfig};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
@@ -22,6 +20,7 @@ use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use prost::Message;
 use tokio::time::MissedTickBehavior;
 
+use super::head::Kept;
 use super::open_metrics::{Starts, attribute, read};
 use super::{Client, LAST_EXPORT, Signal, TelemetryError, TelemetrySettings, resource};
 use crate::record::metrics::Metrics;
@@ -111,9 +110,6 @@ impl MetricExport {
     }
 }
 
-/// Where metrics go, and with which fields: the exporter of OpenTelemetry knows it from the settings and the
-/// environment. It can send only what its own instruments measured, so it writes one request without any, whose
-/// head is that of ours.
 fn head(settings: &TelemetrySettings) -> Result<Request<()>, TelemetryError> {
     let kept = Kept::default();
     let mut exporter = MetricExporter::builder()
@@ -123,33 +119,10 @@ fn head(settings: &TelemetrySettings) -> Result<Request<()>, TelemetryError> {
     if let Some(endpoint) = settings.endpoint_of(Signal::Metrics) {
         exporter = exporter.with_endpoint(endpoint);
     }
-    let failed = |error: &dyn std::error::Error| TelemetryError::Exporter(error.to_string());
-    let exporter = exporter.build().map_err(|error| failed(&error))?;
+    let exporter = exporter.build();
+    let exporter = exporter.map_err(|error| TelemetryError::Exporter(error.to_string()))?;
     let nothing = data::ResourceMetrics::default();
-    let export = pin!(exporter.export(&nothing));
-    // It is ready at once: nothing is sent.
-    let _ = export.poll(&mut Context::from_waker(Waker::noop()));
-    let mut request = kept.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let request = request.take();
-    request
-        .ok_or_else(|| TelemetryError::Exporter("no request for metrics can be written".to_owned()))
-}
-
-/// Keeps the head of a request, in place of sending it.
-#[derive(Clone, Debug, Default)]
-struct Kept(Arc<Mutex<Option<Request<()>>>>);
-
-#[async_trait]
-impl HttpClient for Kept {
-    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let mut head = request.map(drop);
-        // They may be credentials.
-        for value in head.headers_mut().values_mut() {
-            value.set_sensitive(true);
-        }
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(head);
-        Ok(Response::new(Bytes::new()))
-    }
+    kept.head(exporter.export(&nothing))
 }
 
 /// The interval that the environment names, in milliseconds, or that of the specification.
