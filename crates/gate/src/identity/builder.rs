@@ -71,7 +71,7 @@ impl IdentityBuilder {
 
     /// How the preset writes the subject: `X-Bearward-Subject` or `X-Authgear-User-Id`. Default:
     /// [`Encoding::Plain`], which refuses subjects with characters outside ASCII. OpenID Connect allows
-    /// none; a [claim named as the subject](bearward_core::PolicyBuilder::subject_claim) may have them.
+    /// none; a [claim named as the subject](bearward_core::policy::PolicyBuilder::subject_claim) may have them.
     pub fn subject_encoding(mut self, encoding: Encoding) -> Self {
         self.subject_encoding = encoding;
         self

@@ -10,7 +10,7 @@ use super::claim::{Claim, Unfit};
 use crate::target::is_unreserved;
 
 /// How a claim is written into a field. A claim is never changed: if the encoding cannot carry it, the
-/// field is left out or the request is refused, as [`IdentityError::NotHeaderSafe`] says.
+/// field is left out or the request is refused, as [`IdentityError::NotHeaderSafe`](super::IdentityError::NotHeaderSafe) says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
