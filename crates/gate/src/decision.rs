@@ -63,9 +63,9 @@ pub struct Admission {
     pub principal: Option<Principal>,
     /// The identity fields, each to be set or removed.
     pub identity: Arc<IdentityFields>,
-    /// Who sent it, also if a route in shadow mode would have refused the sender, whom the application then
-    /// does not see. For a log alone.
-    pub sender: Option<Principal>,
+    /// Who sent it, if a route in shadow mode would have refused the sender, whom the application then does
+    /// not see. For a log alone.
+    pub shadowed_sender: Option<Principal>,
     /// Why it would have been refused, on a route in shadow mode.
     pub shadowed: Option<Reason>,
     /// Its path, for a log.

@@ -235,16 +235,19 @@ impl Gate {
         sender: Option<Principal>,
         shadowed: Option<Reason>,
     ) -> Verdict {
-        let principal = sender.as_ref().filter(|_| shadowed.is_none()).cloned();
+        let (principal, shadowed_sender) = match shadowed {
+            None => (sender, None),
+            Some(_) => (None, sender),
+        };
         let identity = match self.identity.of(principal.as_ref()) {
             Ok(identity) => identity,
             // Without a principal, no claim could cause the error.
             Err(error) if route.mode == Mode::Shadow && principal.is_some() => {
-                return self.admit(route, sender, Some(error.into()));
+                return self.admit(route, principal, Some(error.into()));
             }
             Err(error) => {
                 let mut refusal = Refusal::plain(Some(Arc::clone(route)), error.into());
-                refusal.sender = sender;
+                refusal.sender = principal.or(shadowed_sender);
                 return Err(Box::new(refusal));
             }
         };
@@ -252,7 +255,7 @@ impl Gate {
             route: Arc::clone(route),
             principal,
             identity,
-            sender,
+            shadowed_sender,
             shadowed,
             path: Box::default(),
         }))

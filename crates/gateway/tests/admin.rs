@@ -171,7 +171,7 @@ async fn t_fwd_10_health_has_exact_paths_and_no_user_agent() {
     for path in ["/livez", "/readyz", "/metrics"] {
         let original = Original::new(&Method::GET, path, None, &headers);
         let decision = setting.gate.load().decide(&original).await;
-        let request = Record::decided(Door::ForwardAuth, asked(), &decision, Duration::ZERO);
+        let request = Record::decided(Door::ForwardAuth, asked(), decision, Duration::ZERO);
         assert_eq!((request.reason, request.route), ("no_rule", None), "{path}");
     }
 }
@@ -233,7 +233,7 @@ async fn t_cfg_08_no_secret_and_no_token_is_told() {
     )]);
     let original = Original::new(&Method::GET, "/app/secret-path?token=x", None, &headers);
     let decision = setting.gate.load().decide(&original).await;
-    let request = Record::decided(Door::ForwardAuth, asked(), &decision, Duration::ZERO);
+    let request = Record::decided(Door::ForwardAuth, asked(), decision, Duration::ZERO);
     setting.metrics.ended(&request);
     for path in ["/issuers", "/metrics", "/readyz"] {
         let told = setting.get(path).into_body();
@@ -251,12 +251,9 @@ async fn metrics_are_by_route_and_reason() {
         let original = Original::new(&Method::GET, path, None, &headers);
         let decision = setting.gate.load().decide(&original).await;
         let took = Duration::from_micros(300);
-        setting.metrics.ended(&Record::decided(
-            Door::ForwardAuth,
-            asked(),
-            &decision,
-            took,
-        ));
+        setting
+            .metrics
+            .ended(&Record::decided(Door::ForwardAuth, asked(), decision, took));
     }
     setting.metrics.reload(Reload::Applied);
     setting.metrics.reload(Reload::Refused);
@@ -297,7 +294,7 @@ async fn t_dos_06_a_flood_of_refusals_does_not_fill_the_log() {
     let (post, headers) = (Method::POST, HeaderMap::new());
     let original = Original::new(&post, "/app", None, &headers);
     let decision = gate.decide(&original).await;
-    let refused = Record::decided(Door::Proxy, asked(), &decision, Duration::ZERO);
+    let refused = Record::decided(Door::Proxy, asked(), decision, Duration::ZERO);
     let mut admitted = refused.clone();
     admitted.reason = ADMITTED;
     for _ in 0..10_000 {
@@ -335,7 +332,7 @@ async fn a_request_that_was_refused_is_known_by_its_id() {
         std::net::IpAddr::from([10, 0, 0, 1]).into(),
     );
     let decision = Decision::Refuse(Box::new(Refusal::plain(None, Reason::NoRule)));
-    let record = Record::decided(Door::Proxy, request, &decision, Duration::ZERO);
+    let record = Record::decided(Door::Proxy, request, decision, Duration::ZERO);
     let nothing = json!({ "requests": [] });
     assert_eq!(setting.json("/requests/a-1:b"), nothing);
     setting.metrics.ended(&record);

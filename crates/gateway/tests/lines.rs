@@ -71,7 +71,7 @@ async fn record(routes: Vec<Route>, request: &Request<()>) -> Record {
     let original = Original::new(request.method(), &uri, None, request.headers());
     let decision = in_force.decide(&original).await;
     let asked = Asked::new(RequestId::sent_or_new(None), request.method(), LOOPBACK);
-    Record::decided(Door::Proxy, asked, &decision, Duration::ZERO)
+    Record::decided(Door::Proxy, asked, decision, Duration::ZERO)
 }
 
 fn asking(target: &str, token: &str) -> Request<()> {
@@ -476,7 +476,7 @@ async fn t_err_01_t_err_06_t_err_08_no_request_writes_into_the_log() {
         let sent = request.headers().get("x-request-id");
         let asked = Asked::new(RequestId::sent_or_new(sent), request.method(), LOOPBACK);
         let (at, decision) = doors.decide(round, request, &mut rng).await;
-        let record = Record::decided(at, asked, &decision, Duration::ZERO);
+        let record = Record::decided(at, asked, decision, Duration::ZERO);
         verified += usize::from(record.sender.is_some());
         for (identity, allowed) in [
             (LoggedIdentity::None, &["id", "path"][..]),

@@ -71,7 +71,7 @@ impl ForwardAuth {
     /// The original request and its path, as far as they are known without a decision.
     pub(crate) fn read(&self, peer: Peer, head: RequestHead<'_>) -> (Request, Box<str>) {
         let trusted = dialect(head).filter(|_| self.trusted.contains(peer));
-        let mut request = self.begin(peer, head);
+        let mut request = begin(trusted, peer, head);
         let original = trusted.and_then(|dialect| dialect.read(head).ok());
         let path = original.map_or_else(Box::default, |original| {
             let original = original.original();
@@ -81,18 +81,11 @@ impl ForwardAuth {
         (request, path)
     }
 
-    /// The question, with the id that a trusted proxy sent.
-    fn begin(&self, peer: Peer, head: RequestHead<'_>) -> Request {
-        let trusted = dialect(head).filter(|_| self.trusted.contains(peer));
-        let sent = trusted.and_then(|dialect| only(head.headers, &dialect.request_id));
-        Request::new(RequestId::sent_or_new(sent), head.method, peer)
-    }
-
     /// The same, with the decision next to the response.
     pub(crate) async fn decide(&self, peer: Peer, head: RequestHead<'_>) -> Answered {
         let dialect = dialect(head);
         let trusted = dialect.filter(|_| self.trusted.contains(peer));
-        let mut request = self.begin(peer, head);
+        let mut request = begin(trusted, peer, head);
         let (mut response, decision) = self.decide_for(dialect, head, &mut request).await;
         let field = decision.as_ref().map(|decision| match decision {
             Decision::Admit(_) => request_id::PASSED_ON,
@@ -154,6 +147,12 @@ impl ForwardAuth {
     }
 }
 
+/// The question, with the id that a trusted proxy of this dialect sent.
+fn begin(trusted: Option<&Dialect>, peer: Peer, head: RequestHead<'_>) -> Request {
+    let sent = trusted.and_then(|dialect| only(head.headers, &dialect.request_id));
+    Request::new(RequestId::sent_or_new(sent), head.method, peer)
+}
+
 /// The dialect of the endpoint that is asked.
 fn dialect(head: RequestHead<'_>) -> Option<&'static Dialect> {
     let path = head.uri.path();
@@ -180,7 +179,7 @@ fn admit(
     let identity = &admission.identity;
     let shared = rests(in_force.gate(), sent);
     let fields = identity.set.len().saturating_add(identity.remove.len());
-    let fields = fields.saturating_add(shared.len()).saturating_add(3);
+    let fields = fields.saturating_add(shared.len()).saturating_add(4);
     let mut response = answer(StatusCode::OK, StatusCode::OK, "", fields);
     let headers = response.headers_mut();
     let emptied = shared.iter().filter(|(_, rest)| rest.is_none());

@@ -199,11 +199,8 @@ impl Proxy {
         let asked = in_force.asked_by(|| inbound.accountable);
         let admission = admit(asked, request, target, host, exchange).await?;
         let host = host.and_then(|host| head::host(request.headers(), host));
-        let Some(upstream) = in_force.upstream(&admission.route) else {
-            let id = exchange.id().as_str();
-            tracing::error!(id, route = &*admission.route.name, "route without upstream");
-            return Err(Answer::internal().into());
-        };
+        let upstream = in_force.upstream(&admission.route);
+        let upstream = upstream.ok_or_else(|| without_upstream(&admission, exchange))?;
         exchange.upstream(&upstream.name);
 
         let client = request.extensions_mut().remove::<OnUpgrade>();
@@ -252,6 +249,13 @@ impl Proxy {
             idle,
         })
     }
+}
+
+/// The configuration should not allow this.
+fn without_upstream(admission: &Admission, exchange: &Exchange) -> Box<Answer> {
+    let (id, route) = (exchange.id().as_str(), &*admission.route.name);
+    tracing::error!(id, route, "route without upstream");
+    Answer::internal().into()
 }
 
 /// The two ends of a tunnel, if the application agreed to the upgrade.

@@ -81,7 +81,7 @@ pub(crate) struct Begun<'o> {
 
 impl<'o> Begun<'o> {
     /// Reports the decision, for a door that only decides.
-    pub(crate) fn end(mut self, request: Request, decision: &Decision) {
+    pub(crate) fn end(mut self, request: Request, decision: Decision) {
         let mut record = Record::decided(self.door, request, decision, self.started.elapsed());
         report(self.sink, &mut self.trace, &mut record);
     }
@@ -119,7 +119,7 @@ pub(crate) struct Pending<'o, R: Fn() -> (Request, Box<str>)> {
 
 impl<R: Fn() -> (Request, Box<str>)> Pending<'_, R> {
     /// Reports the decision.
-    pub(crate) fn end(mut self, request: Request, decision: &Decision) {
+    pub(crate) fn end(mut self, request: Request, decision: Decision) {
         if let Some(begun) = self.begun.take() {
             begun.end(request, decision);
         }
@@ -175,7 +175,8 @@ impl<H: Default> Exchange<H> {
         self.record.route = Some(Arc::clone(&admission.route.name));
         self.record.shadowed = admission.shadowed.as_ref().map(Reason::code);
         self.record.path = mem::take(&mut admission.path);
-        self.record.sender = admission.sender.take();
+        let shadowed = admission.shadowed_sender.take();
+        self.record.sender = shadowed.or_else(|| admission.principal.clone());
         self.record.verdict = Some(Verdict::Admitted);
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bearward::Principal;
-use bearward_gate::decision::{Decision, Unmet};
+use bearward_gate::decision::{Decision, Reason, Unmet};
 use bearward_gate::peer::Peer;
 use http::{Method, StatusCode};
 
@@ -102,46 +102,37 @@ impl Record {
 
     /// A request at a door that only decides.
     #[must_use]
-    pub fn decided(door: Door, request: Request, decision: &Decision, duration: Duration) -> Self {
-        let (route, reason, shadowed, status) = match decision {
-            Decision::Admit(admission) => (
-                Some(&admission.route),
-                ADMITTED,
-                admission.shadowed.as_ref().map(|reason| reason.code()),
-                StatusCode::OK,
-            ),
-            Decision::Publish(published) => (None, METADATA, None, published.status),
-            Decision::Refuse(refusal) => (
-                refusal.route.as_ref(),
-                refusal.reason.code(),
-                None,
-                refusal.status,
-            ),
-        };
-        let (path, sender, unmet) = match decision {
-            Decision::Admit(admission) => (admission.path.clone(), admission.sender.clone(), None),
-            Decision::Publish(published) => ((*published.path).into(), None, None),
-            Decision::Refuse(refusal) => {
-                let unmet = refusal.unmet.clone();
-                (refusal.path.clone(), refusal.sender.clone(), unmet)
-            }
-        };
-        let verdict = match decision {
-            Decision::Admit(_) => Some(Verdict::Admitted),
-            Decision::Publish(_) => None,
-            Decision::Refuse(_) => Some(Verdict::Refused),
-        };
-        Self {
-            route: route.map(|route| Arc::clone(&route.name)),
-            path,
-            verdict,
-            sender,
-            unmet,
-            reason,
-            shadowed,
-            status,
+    pub fn decided(door: Door, request: Request, decision: Decision, duration: Duration) -> Self {
+        let begun = Self {
             duration,
             ..Self::begun(door, request)
+        };
+        match decision {
+            Decision::Admit(admission) => Self {
+                path: admission.path,
+                verdict: Some(Verdict::Admitted),
+                sender: admission.principal.or(admission.shadowed_sender),
+                route: Some(Arc::clone(&admission.route.name)),
+                reason: ADMITTED,
+                shadowed: admission.shadowed.as_ref().map(Reason::code),
+                ..begun
+            },
+            Decision::Publish(published) => Self {
+                path: (*published.path).into(),
+                reason: METADATA,
+                status: published.status,
+                ..begun
+            },
+            Decision::Refuse(refusal) => Self {
+                path: refusal.path,
+                verdict: Some(Verdict::Refused),
+                reason: refusal.reason.code(),
+                sender: refusal.sender,
+                unmet: refusal.unmet,
+                route: refusal.route.map(|route| Arc::clone(&route.name)),
+                status: refusal.status,
+                ..begun
+            },
         }
     }
 }

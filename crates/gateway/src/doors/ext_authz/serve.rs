@@ -83,7 +83,7 @@ impl UnaryService<CheckRequest> for Check {
             let begun = observer.begin(Door::ExtAuthz, &Method::POST, parent);
             let begun = begun.or_gone(|| door.read(peer, request.get_ref()));
             let answered = door.decide(peer, request.get_ref()).await;
-            begun.end(answered.request, &answered.decision);
+            begun.end(answered.request, answered.decision);
             Ok(Response::new(answered.response))
         })
     }

@@ -47,7 +47,7 @@ impl Served {
         let begun = self.observer.begin(Door::ForwardAuth, &head.method, parent);
         let begun = begun.or_gone(|| self.door.read(peer, RequestHead::from(&head)));
         let answered = self.door.decide(peer, RequestHead::from(&head)).await;
-        match &answered.decision {
+        match answered.decision {
             Some(decision) => begun.end(answered.request, decision),
             None => begun.ignore(),
         }
