@@ -43,7 +43,7 @@ fn every_line_of_a_container_is_json() {
     let mut child = serve(&["--config", file.to_str().expect("text")], &log);
     let holds = |text: &str| read_some(&log).contains(text);
     until(|| holds("not ready: no keys yet"));
-    std::fs::write(&file, good.replace("name = 'all'", "nam = 'all'")).expect("a file");
+    std::fs::write(&file, good.replace("name = 'all'", "secert = 'all'")).expect("a file");
     until(|| holds("the configuration was not reloaded"));
     let id = child.id().to_string();
     let sent = Command::new("kill").args(["-TERM", &id]).status();
