@@ -79,6 +79,7 @@ def happen(stage):
 
 
 def shown(stage):
+    yield "one line for each failure", '"log.target"' not in stage.log.read_text()
     yield "the reason", stage.logged(path="/orders/1", reason="keys_unavailable", status=503)
     yield "why there are none", any("expired" in (issuer["last_error"] or "") for issuer in stage.issuers())
     yield "the metric", stage.has_metric("bearward_keys_fetch_failed", 'reason="tls"')

@@ -55,7 +55,7 @@ impl Log {
         registry()
             .with(log)
             .with(asked_for)
-            .with(never_below_info())
+            .with(without_noise())
             .init();
         // The default hook writes to stderr itself, and waits for its reader.
         panic::set_hook(Box::new(log_panic));
@@ -178,13 +178,15 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     }
 }
 
-/// Drops events below `info` of two dependencies, whatever level was requested: h2 quotes paths and
+/// Drops events of some dependencies, whatever level was requested. Below `info`: h2 quotes paths and
 /// authorities that it cannot read, and a query may hold a token; notify reports each change in a
-/// folder, which may contain the log itself.
-fn never_below_info() -> FilterFn {
+/// folder, which may contain the log itself. All: the verifier of certificates repeats the error of each
+/// fetch of keys, with a path of the machine that built it.
+fn without_noise() -> FilterFn {
     filter_fn(|what: &Metadata<'_>| {
         let name = what.target().split("::").next().unwrap_or_default();
-        *what.level() <= Level::INFO || !["h2", "notify"].contains(&name)
+        let is_quiet = *what.level() <= Level::INFO || !["h2", "notify"].contains(&name);
+        is_quiet && name != "rustls_platform_verifier"
     })
 }
 
