@@ -79,6 +79,13 @@ impl Answer {
         self
     }
 
+    /// The text has this sentence; in JSON it is in the checks.
+    #[track_caller]
+    fn text_has(self, sentence: &str) -> Self {
+        assert!(self.text.contains(sentence), "{sentence}\n{}", self.text);
+        self
+    }
+
     /// Issuer and audience are next to each other, before the rows.
     #[track_caller]
     fn shows_pair(self, text: &str, names: &[&str]) -> Self {
@@ -328,7 +335,7 @@ fn a_cut_token_is_to_be_copied_again() {
         Answer::to(&token, &["--issuer", ISSUER, "--audience", AUDIENCE])
             .because_of(reason)
             .says(why)
-            .says("Copy the whole token again, to its last character")
+            .says("Copy the whole token again, ")
             .never("opaque")
             .never("another environment");
     }
@@ -1015,4 +1022,174 @@ fn a_good_token_of_keycloak_is_accepted() {
         "{}",
         ended.stdout
     );
+}
+
+const USUAL: [&str; 4] = ["--issuer", ISSUER, "--audience", AUDIENCE];
+
+/// The first characters of a text.
+fn first(text: &str, length: usize) -> String {
+    text.chars().take(length).collect()
+}
+
+#[test]
+fn a_shortened_token_is_to_be_copied_whole() {
+    let whole = good().sign();
+    let (begin, end) = (first(&whole, 12), whole.split_at(whole.len() - 9).1);
+    let begin_300 = first(&whole, 300);
+    for token in [
+        format!("{begin}...{end}"),
+        format!("{begin}..{end}"),
+        format!("{begin}…{end}"),
+        format!("{begin_300}..."),
+        format!("{begin_300}.."),
+        format!("{begin_300}…"),
+        format!("{begin_300}....."),
+        format!("{whole}..."),
+        "a1B2c3D4...e5F6".to_owned(),
+    ] {
+        Answer::to(&token, &USUAL)
+            .says("The token was shortened: it has an ellipsis in place of a part.")
+            .says("Copy the whole token again, to its last character")
+            .never("encrypted")
+            .never("Authgear")
+            .never("Configure the issuer");
+    }
+}
+
+#[test]
+fn a_token_with_a_hole_is_to_be_copied_again() {
+    let parts = good().parts();
+    for (at, length) in [(60, 36), (100, 40), (40, 77), (33, 1)] {
+        let mut damaged = parts.clone();
+        damaged.payload_b64.replace_range(at..at + length, "");
+        Answer::to(&damaged.encode(), &USUAL)
+            .says("Something is missing from the payload of the token, or was changed within it")
+            .says("Copy the whole token again, without any change.")
+            .never("encoder")
+            .never("issuer is")
+            .never("load balancer")
+            .never("aws-alb");
+    }
+    let mut damaged = parts;
+    damaged.header_b64.replace_range(20..31, "");
+    Answer::to(&damaged.encode(), &USUAL)
+        .says("Something is missing from the header of the token")
+        .never("encoder")
+        .never("aws-alb");
+}
+
+#[test]
+fn only_tokens_of_a_load_balancer_lead_to_its_profile() {
+    let token = format!("{}==", good().sign());
+    Answer::to(&token, &USUAL)
+        .because_of("base64_not_canonical")
+        .says("is not the base64url that its issuer wrote: signature: padding (=).")
+        .says("exactly as the issuer returned it")
+        .never("aws-alb")
+        .never("load balancer");
+    let token = good().header("signer", "arn:x").sign();
+    Answer::to(&format!("{token}=="), &USUAL)
+        .because_of("base64_not_canonical")
+        .says("aws-alb");
+}
+
+#[test]
+fn an_empty_input_has_no_token() {
+    for token in ["", " ", "\"\""] {
+        Answer::to(token, &USUAL)
+            .because_of("not_compact_jws")
+            .says("There is no token: the input is empty.")
+            .never("Authgear")
+            .never("hint");
+    }
+}
+
+/// `token` in lines of 80 characters.
+fn in_lines(token: &str) -> String {
+    let characters: Vec<char> = token.chars().collect();
+    let lines = characters
+        .chunks(80)
+        .map(|line| line.iter().collect::<String>());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn what_is_around_a_token_is_a_note_if_the_token_alone_is_refused() {
+    let token = good()
+        .issued_at(NOW.minus(HOUR))
+        .expires_at(NOW.minus(MINUTES_5));
+    let token = token.sign();
+    for (given, note) in [
+        (
+            format!("\"{token}\""),
+            "The token has quotes around it; the checks below leave them out.",
+        ),
+        (
+            format!("Bearer {token}"),
+            "The token has the scheme Bearer before it; the checks below leave it out.",
+        ),
+        (
+            in_lines(&token),
+            "The token has line breaks within it; the checks below leave them out.",
+        ),
+    ] {
+        Answer::to(&given, &USUAL)
+            .because_of("token_expired")
+            .says("It expired 5 min ago")
+            .says(note)
+            .never("Send the token alone")
+            .never("base64_not_canonical");
+        let answer = Answer::to_request(&given, RECENT, &[]);
+        assert!(!answer.text.contains("hint"), "{}", answer.text);
+        answer
+            .says(note)
+            .says("Send the token alone")
+            .says("The token alone is refused for token_expired: It expired 5 min ago");
+    }
+}
+
+#[test]
+fn what_is_around_a_good_token_is_the_reason() {
+    let token = good().sign();
+    for (given, why) in [
+        (
+            format!("\"{token}\""),
+            "The token has quotes around it; the token would be accepted without them.",
+        ),
+        (
+            format!("Bearer {token}"),
+            "The token has the scheme Bearer before it; the token would be accepted without it.",
+        ),
+        (
+            in_lines(&token),
+            "The token has line breaks within it; the token would be accepted without them.",
+        ),
+    ] {
+        Answer::to(&given, &USUAL)
+            .because_of("base64_not_canonical")
+            .says(why)
+            .says("Send the token alone")
+            .never("aws-alb");
+    }
+}
+
+#[test]
+fn a_consequence_is_not_another_reason() {
+    let stranger = good()
+        .claim("iss", "https://other.example")
+        .key(SigningKey::second(Algorithm::Rs256));
+    Answer::to_usual(&stranger)
+        .because_of("issuer_unknown")
+        .never("kid_unknown")
+        .never("aud expected");
+    let response = format!(r#"{{"access_token":"{}"}}"#, good().sign());
+    Answer::to(&response, &USUAL)
+        .because_of("not_compact_jws")
+        .says("Send only the value of its `access_token`.")
+        .never("base64_not_canonical")
+        .never("also");
+    let two = good().claim("iss", "https://other.example").claim("exp", 1);
+    Answer::to_usual(&two)
+        .because_of("issuer_unknown")
+        .text_has("also it would fail for token_expired");
 }

@@ -39,7 +39,9 @@ pub(super) fn write_meaning(meaning: Option<Meaning<'_>>, out: &mut impl Write) 
 
 /// Writes what a report says in addition to its verdict and its checks.
 pub(super) fn write_remarks(report: &Report, out: &mut impl Write) -> io::Result<()> {
-    for check in &report.recipient {
+    // A pair of equals shows nothing.
+    let pairs = report.recipient.iter();
+    for check in pairs.filter(|check| check.verdict != Verdict::Ok) {
         let pair = format!("expected {}, found {}", check.expected, check.found);
         write_labelled(check.name, &pair, out)?;
     }

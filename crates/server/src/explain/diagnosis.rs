@@ -7,9 +7,10 @@
 
 use serde::Serialize;
 
-use super::anatomy::Anatomy;
+use super::anatomy::{Anatomy, Pasted};
 use super::asked::{Asked, Keys};
 use super::check::Check;
+use super::checks::INPUT;
 use super::decision::Decision;
 use super::members::Members;
 use super::verify;
@@ -71,6 +72,8 @@ pub(crate) struct Diagnosed {
     pub(crate) recipient: Vec<Check>,
     /// Further remarks, in sentences.
     pub(crate) hints: Vec<String>,
+    /// What was pasted along, if it matters.
+    pub(crate) pasted: Option<Diagnosis>,
 }
 
 /// A token whose parts are readable, and what it is checked against.
@@ -116,6 +119,12 @@ impl Diagnosed {
                 ..Self::default()
             },
         };
+        if diagnosed.diagnosis.is_none()
+            && matches!(decision, Decision::Refused("base64_not_canonical"))
+        {
+            diagnosed.diagnosis = cut::encoding(anatomy, asked, checks);
+        }
+        diagnosed.pasted = pasted.as_ref().map(Surroundings::diagnosis);
         match (pasted, &diagnosed.diagnosis) {
             (Some(pasted), None) => diagnosed.diagnosis = Some(pasted.diagnosis()),
             (Some(pasted), Some(_)) if !pasted.is_the_reason => {
@@ -130,7 +139,7 @@ impl Diagnosed {
 /// The diagnosis of a text that is recognised without its payload: it is no JWS, so its checks add
 /// nothing.
 pub(crate) fn by_shape(anatomy: &Anatomy<'_>) -> Option<Diagnosis> {
-    opaque::diagnose(anatomy.token, anatomy.parts)
+    opaque::diagnose(anatomy.token(), anatomy.parts)
 }
 
 impl Case<'_> {
@@ -151,7 +160,7 @@ impl Case<'_> {
             return Diagnosed {
                 diagnosis: elsewhere,
                 recipient,
-                hints: Vec::new(),
+                ..Diagnosed::default()
             };
         }
         let diagnosis = match (decided, &self.asked.keys) {
@@ -168,6 +177,7 @@ impl Case<'_> {
             hints: self.hints(decided, diagnosis.as_ref()),
             diagnosis,
             recipient,
+            pasted: None,
         }
     }
 
@@ -224,9 +234,9 @@ impl Case<'_> {
     }
 }
 
-/// Text around the token.
+/// Text around the token, or within it.
 struct Surroundings {
-    found: &'static str,
+    pasted: Pasted,
     /// The token alone would be accepted.
     is_the_reason: bool,
 }
@@ -234,30 +244,41 @@ struct Surroundings {
 impl Surroundings {
     /// What was pasted along with the token, if it matters.
     fn of(anatomy: &Anatomy<'_>, asked: &Asked, checks: &[Check]) -> Option<Self> {
-        let found = anatomy.pasted?.found();
-        let is_the_reason =
-            matches!(&asked.keys, Keys::Known(keys) if verify(anatomy.token, keys, asked).is_ok());
+        let pasted = anatomy.pasted.filter(|_| !anatomy.token().is_empty())?;
+        let is_the_reason = matches!(
+            &asked.keys,
+            Keys::Known(keys) if verify(anatomy.token(), keys, asked).is_ok()
+        );
         let mut checks = checks.iter();
-        let matters = checks.any(|check| check.name == "input" && check.verdict.code().is_some());
+        let matters = checks.any(|check| check.name == INPUT && check.verdict.code().is_some());
         matters.then_some(Self {
-            found,
+            pasted,
             is_the_reason,
         })
     }
 
     fn diagnosis(&self) -> Diagnosis {
-        let then = match self.is_the_reason {
-            true => "the token would be accepted without it",
-            false => "the checks below ignore it",
+        let why = match self.is_the_reason {
+            true => format!(
+                "The token has {}; the token would be accepted without {}.",
+                self.pasted.found(),
+                self.pasted.pronoun()
+            ),
+            false => self.hint(),
         };
-        Diagnosis::new(
-            format!("The token has {}; {then}.", self.found),
-            "Send the token alone.",
-        )
+        let remedy = match self.pasted {
+            Pasted::LineBreaks => "Send the token alone, on one line.",
+            Pasted::Quotes | Pasted::Scheme | Pasted::WhiteSpace => "Send the token alone.",
+        };
+        Diagnosis::new(why, remedy)
     }
 
     fn hint(&self) -> String {
-        format!("The token has {}; the checks ignore it.", self.found)
+        format!(
+            "The token has {}; the checks below leave {} out.",
+            self.pasted.found(),
+            self.pasted.pronoun()
+        )
     }
 }
 

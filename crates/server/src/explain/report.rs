@@ -9,7 +9,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::anatomy::Anatomy;
 use super::asked::Asked;
 use super::check::{Check, Verdict};
-use super::checks;
+use super::checks::{self, INPUT};
 use super::decision::Decision;
 use super::diagnosis::{self, Diagnosed, Diagnosis, Meaning};
 
@@ -26,6 +26,8 @@ pub struct Report {
     pub recipient: Vec<Check>,
     /// Further remarks, in sentences.
     pub hints: Vec<String>,
+    /// What was pasted along with the token, and what to do about it.
+    pub pasted: Option<Diagnosis>,
     /// It is no JWT at all but of a kind we recognise, so its checks add nothing.
     pub is_named: bool,
 }
@@ -47,6 +49,7 @@ impl Report {
             diagnosis: diagnosed.diagnosis,
             recipient: diagnosed.recipient,
             hints: diagnosed.hints,
+            pasted: diagnosed.pasted,
             is_named,
         }
     }
@@ -85,11 +88,19 @@ impl Report {
         }
     }
 
-    /// The further reasons to refuse the token, each once.
+    /// The further reasons to refuse the token, each once. A consequence of the first reason is not another one: the keys
+    /// of one issuer say nothing about the token of another, and a text of another kind has no parts.
     #[must_use]
     pub fn other_failures(&self) -> Vec<&'static str> {
         let mut codes: Vec<&str> = Vec::new();
-        for code in self.checks.iter().filter_map(|check| check.verdict.code()) {
+        let is_of_stranger = matches!(self.decision, Decision::Refused("issuer_unknown"));
+        let checks = self.checks.iter().filter(|check| match check.name {
+            _ if self.is_named => false,
+            INPUT => false,
+            "key" | "signature" => !is_of_stranger,
+            _ => true,
+        });
+        for code in checks.filter_map(|check| check.verdict.code()) {
             let is_first = matches!(self.decision, Decision::Refused(first) if first == code);
             if !is_first && !codes.contains(&code) {
                 codes.push(code);
