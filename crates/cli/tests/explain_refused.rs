@@ -589,7 +589,7 @@ fn a_clock_that_is_ahead_is_to_be_set() {
         .says(
             "Its time of issue lies in the future: 2023-11-14T22:18:20Z (in 5 min), and it is 2023-11-14T22:13:20Z here.",
         )
-        .says("Synchronise the clocks of both machines (NTP).")
+        .says("Compare `date -u` on both machines, and synchronise their clocks (NTP).")
         .never("Get a new token");
     Answer::to_usual(&good().not_before(NOW.plus(MINUTES_5)))
         .because_of("token_not_yet_valid")
@@ -811,13 +811,32 @@ require = 'recent'
 #[test]
 fn an_old_login_is_refused_and_an_id_token_of_another_client_does_not_help() {
     let (access, _) = logins(CLIENT);
-    Answer::to_request(&access, RECENT, &[]).because_of("auth_time_unsatisfied");
+    Answer::to_request(&access, RECENT, &[])
+        .because_of("auth_time_unsatisfied")
+        .says(
+            "The user logged in at 2023-11-14T21:13:20Z (60 min ago); `[requirements.recent]` allows 5 min.",
+        )
+        .says("Have the client re-authenticate the user.")
+        .never("does not say when");
+    let silent = good().without_claim("auth_time").sign();
+    Answer::to_request(&silent, RECENT, &[])
+        .because_of("auth_time_unsatisfied")
+        .says(
+            "The token does not say when the user logged in; `[requirements.recent]` allows 5 min.",
+        );
+    Answer::to_request(&access, RECENT, &["--id-token", &access])
+        .because_of("id_token_invalid")
+        .says("This is an access token, not an ID token: send the value of `id_token`")
+        .says("Send the ID token that the re-authentication returned, without delay.")
+        .never("bearward explain");
     let (access, id_token) = logins("another");
     let id_token = id_token.sign();
     Answer::to_request(&access, RECENT, &["--id-token", &id_token])
         .because_of("id_token_mismatch")
         .says("The `aud` of the ID token is [\"another\"], expected is \"bea2d0000000a110\", the client of the access token.")
         .says("Re-authenticate the same user")
+        .never("bearward explain")
+        .never("access token, not an ID token")
         .says("`auth_time` of the access token: 2023-11-14T21:13:20Z (60 min ago); of the ID token: 2023-11-14T22:13:20Z (now)");
     let expired = Token::id_token(ISSUER, CLIENT, NOW)
         .expires_at(NOW.minus(MINUTES_5))
@@ -1192,4 +1211,217 @@ fn a_consequence_is_not_another_reason() {
     Answer::to_usual(&two)
         .because_of("issuer_unknown")
         .text_has("also it would fail for token_expired");
+}
+
+/// A token, under no profile.
+fn under_no_profile(token: &Token, issuer: &str, audience: &str) -> Answer {
+    let options = ["--issuer", issuer, "--audience", audience];
+    Answer::to(&token.sign(), &options)
+}
+
+#[test]
+fn the_profile_of_a_known_issuer_is_assumed() {
+    let said = "profile keycloak, assumed from the issuer; pass --profile to choose";
+    let answer = under_no_profile(&keycloak().claim("aud", "account"), REALM, AUDIENCE)
+        .because_of("aud_mismatch")
+        .says("Its only audience is \"account\"")
+        .text_has(said)
+        .never("RFC 9068");
+    assert_eq!(answer.json["assumed_profile"], "keycloak");
+    under_no_profile(&keycloak().without_claim("sub"), REALM, AUDIENCE)
+        .because_of("claim_missing")
+        .says("add the client scope `basic` to the client")
+        .text_has(said)
+        .never("RFC 9068");
+    let chosen = Answer::to(&keycloak().claim("aud", "account").sign(), &KEYCLOAK);
+    assert!(!chosen.text.contains("assumed"), "{}", chosen.text);
+    assert_eq!(chosen.json.get("assumed_profile"), None);
+    // What a token says of itself counts for more.
+    let marked = keycloak().header("typ", "at+jwt").without_claim("sub");
+    let marked = under_no_profile(&marked, REALM, AUDIENCE).because_of("claim_missing");
+    assert!(!marked.text.contains("assumed"), "{}", marked.text);
+    let unknown = Answer::to_usual(&good().claim("exp", 1));
+    assert!(!unknown.text.contains("assumed"), "{}", unknown.text);
+}
+
+fn entra_version_1(audience: &str) -> Token {
+    let token = with_claims(&json!({
+        "iss": format!("https://sts.windows.net/{TENANT}/"), "aud": audience, "sub": "s", "tid": TENANT, "ver": "1.0",
+        "appid": "c", "scp": "Orders.Read",
+    }));
+    token.header("typ", "JWT")
+}
+
+#[test]
+fn the_application_of_entra_in_either_spelling_is_the_same() {
+    let id = "6e74172b-be56-4843-9ff4-e66a39bb12e3";
+    let uri = format!("api://{id}");
+    let issuer = format!("https://login.microsoftonline.com/{TENANT}/v2.0");
+    for (found, ours) in [(uri.as_str(), id), (id, uri.as_str())] {
+        under_no_profile(&entra_version_1(found), &issuer, ours)
+            .because_of("issuer_unknown")
+            .says("This is a version 1 token of Microsoft Entra")
+            .says("set `requestedAccessTokenVersion` to 2")
+            .never("another audience")
+            .never("hint");
+        let version_1 = format!("https://sts.windows.net/{TENANT}/");
+        under_no_profile(&entra_version_1(found), &version_1, ours)
+            .because_of("aud_mismatch")
+            .says("in the spelling of the other version of Microsoft Entra's tokens")
+            .says(&format!("Add \"{found}\" to `--audience`."))
+            .never("another audience");
+    }
+    under_no_profile(&entra_version_1("api://other"), &issuer, id)
+        .because_of("issuer_unknown")
+        .says("It is a token for another audience: \"api://other\"");
+}
+
+/// What is said of a token without an issuer or an audience.
+fn bare(token: &str) -> (String, Value) {
+    let run = |format: &str| {
+        let at = NOW.as_secs().to_string();
+        let ended = program::run(program::command([
+            "explain", "--at", &at, "--format", format, token,
+        ]));
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        ended.stdout
+    };
+    let json = serde_json::from_str(&run("json")).expect("JSON");
+    (on_one_line(&run("text")), json)
+}
+
+#[test]
+fn without_options_the_usual_mistakes_are_named_all_the_same() {
+    let graph = entra_version_1("00000003-0000-0000-c000-000000000000").header("nonce", "n");
+    for (token, said, profile) in [
+        (
+            keycloak().claim("aud", "account"),
+            "hint Its only audience is \"account\", which Keycloak writes into nearly every token of the realm: it is for \
+             no API. In Keycloak, open a client scope of the API (Client scopes → Mappers → Add mapper → By configuration \
+             → Audience), enter your API's audience as",
+            "keycloak",
+        ),
+        (
+            entra_version_1("api://x"),
+            "hint This is a version 1 token of Microsoft Entra, issued by",
+            "entra",
+        ),
+        (
+            graph,
+            "why This is an access token for Microsoft Graph, not for your API.",
+            "entra",
+        ),
+    ] {
+        let (text, json) = bare(&token.sign());
+        assert!(text.contains(said), "{said}\n{text}");
+        assert_eq!(json["assumed_profile"], profile);
+        assert!(!text.contains("found not configured"), "{text}");
+    }
+}
+
+#[test]
+fn an_undecided_token_comes_with_the_command_that_decides() {
+    let (text, json) = bare(&good().sign());
+    let command =
+        "Run `bearward explain --issuer https://id.example --audience https://api.example TOKEN`.";
+    for said in [
+        command,
+        "compare it with what the server is configured with",
+    ] {
+        assert!(text.contains(said), "{said}\n{text}");
+        assert!(strings(&json).contains(said), "{said}\n{json}");
+    }
+    assert!(
+        text.contains("`--issuer` and `--audience` must say"),
+        "{text}"
+    );
+    assert_eq!(json["accepted"], Value::Null);
+}
+
+/// The command is made to be copied, so a value that a shell would read is not in it.
+#[test]
+fn t_err_06_nothing_in_a_token_becomes_part_of_a_command() {
+    for hostile in [
+        "https://x/$(reboot)",
+        "https://x/`reboot`",
+        "x; reboot",
+        "x' reboot",
+        "--config=/etc/passwd",
+        "\u{1b}[2J",
+    ] {
+        let token = good().claim("iss", hostile).claim("aud", hostile);
+        let (text, _) = bare(&token.sign());
+        let command = "Run `bearward explain --issuer ISSUER --audience AUDIENCE TOKEN`.";
+        assert!(text.contains(command), "{hostile:?}\n{text}");
+    }
+    let (text, _) = bare(&good().claim("iss", "x".repeat(201)).sign());
+    assert!(
+        text.contains("--issuer ISSUER --audience https://api.example TOKEN"),
+        "{text}"
+    );
+    let (text, _) = bare(&good().claim("iss", "x".repeat(200)).sign());
+    assert!(
+        text.contains(&format!("--issuer {} --audience", "x".repeat(200))),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_clock_that_is_hours_ahead_shows_local_time() {
+    let zone = "so one of them may take its local time for UTC";
+    for (ahead, hours) in [(3600, 1), (7150, 2), (36_090, 10)] {
+        let token = good().issued_at(NOW.plus(Duration::from_secs(ahead)));
+        Answer::to_usual(&token.expires_at(NOW.plus(Duration::from_secs(90_000))))
+            .because_of("iat_in_future")
+            .says("Compare `date -u` on both machines")
+            .says(&format!("They differ by about {hours} h, {zone}"));
+    }
+    for ahead in [60, 1800, 5400] {
+        let token = good().issued_at(NOW.plus(Duration::from_secs(ahead)));
+        Answer::to_usual(&token.expires_at(NOW.plus(Duration::from_secs(90_000))))
+            .because_of("iat_in_future")
+            .says("Compare `date -u` on both machines")
+            .never(zone);
+    }
+}
+
+#[test]
+fn the_name_of_a_file_is_not_a_token() {
+    let setting = Setting::new();
+    for name in ["a1B2c3D4e5F6a1B2c3D4e5F6a1B2c3D4", "token.txt"] {
+        let file = setting.write(name, good().sign());
+        let file = file.to_str().expect("UTF-8");
+        for arguments in [vec![file], vec!["--id-token", file, "x"]] {
+            let mut command = setting.command("explain");
+            command.args(arguments).current_dir("/");
+            let ended = program::run(command);
+            assert_eq!(
+                (ended.code, ended.stdout.as_str()),
+                (Some(2), ""),
+                "{ended:?}"
+            );
+            let said =
+                format!("found the name of a file: pass file:{file} to read the token in it");
+            assert!(ended.stderr.contains(&said), "{}", ended.stderr);
+            assert!(!ended.stderr.contains("Authgear"), "{}", ended.stderr);
+        }
+        let mut command = setting.command("explain");
+        command.arg(format!("file:{file}"));
+        assert_eq!(program::run(command).code, Some(0));
+    }
+}
+
+#[test]
+fn without_a_route_the_list_of_routes_says_why() {
+    let setting = Setting::new();
+    let file = setting.write("b.toml", RECENT);
+    let run = |format: &str| {
+        let mut command = program::command(["explain", "--url", "/other", "--format", format]);
+        command.arg("--config").arg(&file);
+        program::run(command)
+    };
+    let answer = Answer::of(run)
+        .because_of("no_rule")
+        .says("The list of routes says for each why it does not match.");
+    assert!(!answer.text.contains("bearward explain"), "{}", answer.text);
 }

@@ -12,6 +12,10 @@ use crate::reasons::Explanation;
 /// known, the checks add nothing.
 pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     write_decision(report, out)?;
+    if let Some(profile) = report.assumed_profile {
+        let text = format!("{profile}, assumed from the issuer; pass --profile to choose");
+        write_labelled("profile", &text, out)?;
+    }
     let reason = explanation(report);
     write_meaning(
         report.meaning(reason.as_ref().map(Explanation::meaning)),
@@ -20,7 +24,7 @@ pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     write_remarks(report, out)?;
     write_note(report, out)?;
     if let Some(reason) = reason {
-        write_labelled("more", &reason.anchor(), out)?;
+        write_labelled("more", &reason.more(), out)?;
     }
     if report.is_named {
         return Ok(());

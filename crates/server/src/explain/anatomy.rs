@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use bearward_core::limits;
 use bearward_core::spiffe::trust_domain;
+use bearward_core::{Profile, limits};
 
 use super::members::Members;
 
@@ -70,6 +70,13 @@ impl<'t> Anatomy<'t> {
         })
     }
 
+    /// The profile of the provider that the unverified issuer names, unless the token is marked as RFC 9068 requires.
+    #[must_use]
+    pub fn likely_profile(&self) -> Option<Profile> {
+        let is_marked = self.header.as_ref().is_some_and(is_at_jwt);
+        Profile::of_issuer(&self.unverified_issuer()?).filter(|_| !is_marked)
+    }
+
     /// Whether it has the shape of a compact JWS and is not too large to be parsed.
     #[must_use]
     pub fn is_jws(&self) -> bool {
@@ -100,6 +107,15 @@ impl<'t> Anatomy<'t> {
             false => part,
         }
     }
+}
+
+/// Whether the header has the `typ` of RFC 9068.
+pub(crate) fn is_at_jwt(header: &Members) -> bool {
+    let typ = header
+        .string("typ")
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    typ.strip_prefix("application/").unwrap_or(&typ) == "at+jwt"
 }
 
 /// A part without its padding, of which there are at most two characters.

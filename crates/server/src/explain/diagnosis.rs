@@ -22,6 +22,7 @@ mod opaque;
 mod provider;
 mod recipient;
 mod signature;
+mod undecided;
 
 use self::provider::Provider;
 
@@ -43,6 +44,10 @@ impl Diagnosis {
             means: self.why.as_str(),
             remedy: self.remedy.as_str(),
         }
+    }
+
+    fn in_one(&self) -> String {
+        format!("{} {}", self.why, self.remedy)
     }
 
     fn new(why: impl Into<String>, remedy: impl Into<String>) -> Self {
@@ -169,12 +174,17 @@ impl Case<'_> {
                 format!(
                     "Nothing is wrong with the token so far, but its signature cannot be verified: {error}."
                 ),
-                "Correct the way to the issuer's keys, and try again.",
+                "For the operator of this server: check the address of the keys, the proxy that leads to it (`proxy`) and the \
+                 authority of its certificate (`ca`), then try again.",
             )),
-            (None, Keys::Known(_) | Keys::Unconfigured | Keys::Unneeded) => None,
+            (None, Keys::Known(_) | Keys::Unconfigured | Keys::Unneeded) => {
+                undecided::diagnose(self)
+            }
         };
+        let mut hints = self.hints(decided, diagnosis.as_ref());
+        hints.extend(recipient::unasked(self).map(|of_token| of_token.in_one()));
         Diagnosed {
-            hints: self.hints(decided, diagnosis.as_ref()),
+            hints,
             diagnosis,
             recipient,
             pasted: None,
@@ -191,7 +201,11 @@ impl Case<'_> {
             let Some(other) = self.of_reason(code) else {
                 continue;
             };
-            let hint = format!("{} {}", other.why, other.remedy);
+            let is_same_api = code == "aud_mismatch" && recipient::is_same_application(self);
+            if is_same_api && decided == Some("issuer_unknown") {
+                continue;
+            }
+            let hint = other.in_one();
             if Some(&other) != diagnosis && !hints.contains(&hint) {
                 hints.push(hint);
             }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use bearward_core::Principal;
+use bearward_core::{Principal, Profile};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -26,6 +26,8 @@ pub struct Report {
     pub recipient: Vec<Check>,
     /// Further remarks, in sentences.
     pub hints: Vec<String>,
+    /// The profile that the token is checked with, if nobody chose it.
+    pub assumed_profile: Option<Profile>,
     /// What was pasted along with the token, and what to do about it.
     pub pasted: Option<Diagnosis>,
     /// It is no JWT at all but of a kind we recognise, so its checks add nothing.
@@ -49,6 +51,7 @@ impl Report {
             diagnosis: diagnosed.diagnosis,
             recipient: diagnosed.recipient,
             hints: diagnosed.hints,
+            assumed_profile: asked.assumed_profile(),
             pasted: diagnosed.pasted,
             is_named,
         }
@@ -128,6 +131,7 @@ impl Report {
                 Decision::Refused(_) => Some(false),
                 Decision::KeysUnavailable | Decision::Undecided => None,
             },
+            assumed_profile: self.assumed_profile.map(Profile::as_str),
             kind: self.principal().map(|principal| principal.kind().as_str()),
             reason: self.code(),
             means: meaning.map(|meaning| meaning.means),
@@ -158,6 +162,9 @@ struct Json<'r> {
     /// The kind of principal, if the token is accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<&'r str>,
+    /// The profile, if nobody chose it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assumed_profile: Option<&'r str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'r str>,
     #[serde(skip_serializing_if = "Option::is_none")]

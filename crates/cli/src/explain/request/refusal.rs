@@ -7,6 +7,7 @@ use bearward_gateway::config::Config;
 use super::outcome::Outcome;
 use super::text::described;
 use super::{Applied, Examined};
+use crate::explain::explanation_of;
 use crate::explain::id_token::SentAlong;
 use crate::reasons::Explanation;
 
@@ -43,7 +44,7 @@ pub(super) fn diagnose(
 fn wrapped(code: &str, report: &Report) -> Option<Diagnosis> {
     let pasted = report.pasted.as_ref()?;
     let alone = report.code().filter(|alone| *alone != code)?;
-    let reason = Explanation::of(alone);
+    let reason = explanation_of(alone);
     let meaning = report.meaning(reason.as_ref().map(Explanation::meaning))?;
     Some(Diagnosis {
         why: format!(
@@ -82,6 +83,6 @@ fn unwritable(code: &str, principal: &Principal, config: &Config) -> Option<Diag
 fn id_token(code: &str, sent_along: &SentAlong) -> Option<Diagnosis> {
     Some(Diagnosis {
         why: sent_along.report()?.why()?,
-        remedy: Explanation::of(code)?.remedy,
+        remedy: explanation_of(code)?.remedy,
     })
 }
