@@ -147,13 +147,26 @@ impl Explain {
             false => &self.audiences,
         };
         let issuer = self.issuer.as_deref().unwrap_or(Asked::UNCONFIGURED);
-        let policy = self.rules.policy(issuer, audiences)?;
+        let chosen = self.rules.profile();
+        let assumed = anatomy.likely_profile().filter(|_| chosen.is_none());
+        // A profile may not go with the options, and nobody asked for it.
+        let assumed =
+            assumed.and_then(|profile| self.rules.policy_under(profile, issuer, audiences).ok());
+        let is_assumed = assumed.is_some();
+        let policy = match assumed {
+            Some(policy) => policy,
+            None => self.rules.policy(issuer, audiences)?,
+        };
         let keys = self.keys(anatomy, &policy)?;
         let near = match &keys {
             Keys::Known(_) => self.keys.near_secrets(&policy),
             Keys::Unavailable(_) | Keys::Unconfigured | Keys::Unneeded => Vec::new(),
         };
-        Ok(Asked::new(policy, keys, self.rules.clock().now()).near_secrets(near))
+        let asked = Asked::new(policy, keys, self.rules.clock().now()).near_secrets(near);
+        Ok(match is_assumed {
+            true => asked.profile_assumed(),
+            false => asked,
+        })
     }
 
     /// Gets keys only if there is something to verify with them.
@@ -205,8 +218,46 @@ fn write(report: &Report, sent_along: Option<&SentAlong>, out: &mut impl Write) 
 
 /// The explanation of the decision.
 fn explanation(report: &Report) -> Option<Explanation> {
-    report.code().and_then(Explanation::of)
+    report.code().and_then(explanation_of)
 }
+
+/// The explanation of a reason, for a reader who runs `bearward explain` already.
+fn explanation_of(code: &str) -> Option<Explanation> {
+    let mut reason = Explanation::of(code)?;
+    if let Some((_, here)) = REMEDIES_HERE.iter().find(|(of, _)| *of == code) {
+        (*here).clone_into(&mut reason.remedy);
+    }
+    Some(reason)
+}
+
+/// What replaces a remedy of the document that would have the reader run `bearward explain`.
+const REMEDIES_HERE: &[(&str, &str)] = &[
+    (
+        "claim_not_header_safe",
+        "Choose an encoding that can carry the claim (`json`, `percent` or `base64url`; for the subject of a preset, \
+         `subject_encoding`), or remove such characters at the issuer.",
+    ),
+    (
+        "id_token_invalid",
+        "Send the ID token that the re-authentication returned, without delay. The rows of the ID token show what is \
+         wrong with it.",
+    ),
+    (
+        "id_token_mismatch",
+        "Re-authenticate the same user with the client that got the access token. The rows of the ID token show which \
+         claim differs.",
+    ),
+    (
+        "claim_rule",
+        "If the token has the claim, give the user the value that is required, and have the client refresh its token. If it \
+         does not, correct the path in the requirement. The rows of the requirement show what the token has.",
+    ),
+    (
+        "no_rule",
+        "The list of routes says for each why it does not match. If one of them should, correct it or the request; if \
+         none is for this request, add a route.",
+    ),
+];
 
 const fn exit(decision: &Decision) -> Exit {
     match decision {
@@ -237,3 +288,27 @@ Exit status:
   1  It is refused.
   2  No decision was possible (no keys, or options left out), or a usage error.
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_remedy_leads_back_to_this_command() {
+        for reason in Explanation::all() {
+            let here = explanation_of(reason.code).expect("a section").remedy;
+            assert!(
+                !here.contains("bearward explain"),
+                "{}: {here}",
+                reason.code
+            );
+            let is_replaced = REMEDIES_HERE.iter().any(|(code, _)| *code == reason.code);
+            assert_eq!(
+                reason.remedy.contains("bearward explain"),
+                is_replaced,
+                "{}",
+                reason.code
+            );
+        }
+    }
+}

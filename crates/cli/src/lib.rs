@@ -9,6 +9,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use bearward::explain::text;
 use bearward_gateway::config::Mistakes;
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -171,6 +172,8 @@ enum Failure {
     Build(#[from] bearward::BuildError),
     #[error("{}: {error}", file.display())]
     File { file: PathBuf, error: io::Error },
+    #[error("expected a token, found the name of a file: pass file:{} to read the token in it", text::shown(&.0.to_string_lossy(), 200))]
+    FileAsToken(PathBuf),
     #[error(
         "bearward.toml does not exist in this folder: use --config FILE, or --issuer URL --audience NAME --upstream URL"
     )]

@@ -9,7 +9,7 @@ use clap::error::{ContextKind, ContextValue};
 use crate::explain::write_labelled;
 use crate::format::Format;
 use crate::reasons::Explanation;
-use crate::{Exit, Failure, help};
+use crate::{Exit, Failure, end, help};
 
 /// Explains a reason code: what it means, which component refuses the request, what response the sender gets, the likely causes, and what to do.
 ///
@@ -41,7 +41,9 @@ impl Reason {
                 Format::Text if is_list => writeln!(out, "{:22} {}", reason.code, reason.means),
                 Format::Text => write(&reason, &mut out),
             };
-            written.map_err(Failure::Write)?;
+            if written.is_err() {
+                return end(written, Exit::Good);
+            }
         }
         Ok(Exit::Good)
     }
@@ -76,6 +78,8 @@ impl TypedValueParser for Code {
         let parsed = codes.parse_ref(command, argument, value);
         parsed.map_err(|mut error| {
             error.insert(ContextKind::ValidValue, ContextValue::Strings(Vec::new()));
+            let all = "no such code; `bearward reason` lists all codes".into();
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![all]));
             error
         })
     }

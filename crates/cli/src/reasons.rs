@@ -52,6 +52,11 @@ impl Explanation {
         format!("docs/reasons.md#{}", self.code)
     }
 
+    /// Where the whole section is: on the page, and on the command line.
+    pub(crate) fn more(&self) -> String {
+        format!("{}, or `bearward reason {}`", self.anchor(), self.code)
+    }
+
     fn parse(section: &'static str, who: &str) -> Option<Self> {
         let (code, text) = section.split_once('\n')?;
         let (means, text) = text.split_once("\n\nAnswer: ")?;

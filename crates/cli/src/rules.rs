@@ -15,9 +15,9 @@ pub(crate) struct Rules {
     #[arg(long = "algorithm", value_name = "ALG", value_delimiter = ',')]
     #[arg(hide_possible_values = true, value_parser = algorithm())]
     pub(crate) algorithms: Vec<Algorithm>,
-    /// How the issuer writes access tokens
-    #[arg(long, value_name = "PROFILE", default_value = "rfc9068", value_parser = profile())]
-    profile: Profile,
+    /// How the issuer writes access tokens [default: rfc9068; explain assumes that of a known issuer]
+    #[arg(long, value_name = "PROFILE", hide_default_value = true, value_parser = profile())]
+    profile: Option<Profile>,
     /// How an access token is recognised: by `typ` and claims, or by its audience. With `by_audience`
     /// you vouch that no other kind of token, such as an ID token, has your audience
     #[arg(long, value_enum, default_value = "by_kind")]
@@ -37,8 +37,23 @@ pub(crate) struct Rules {
 impl Rules {
     /// The policy with these rules, for an issuer and these audiences.
     pub(crate) fn policy(&self, issuer: &str, audiences: &[String]) -> Result<Policy, PolicyError> {
+        self.policy_under(self.profile.unwrap_or(Profile::Rfc9068), issuer, audiences)
+    }
+
+    /// The profile, if it was chosen.
+    pub(crate) const fn profile(&self) -> Option<Profile> {
+        self.profile
+    }
+
+    /// The same, under this profile.
+    pub(crate) fn policy_under(
+        &self,
+        profile: Profile,
+        issuer: &str,
+        audiences: &[String],
+    ) -> Result<Policy, PolicyError> {
         let mut policy =
-            policy(issuer, audiences, self.profile).leeway(Duration::from_secs(self.leeway));
+            policy(issuer, audiences, profile).leeway(Duration::from_secs(self.leeway));
         if self.tokens == Tokens::ByAudience {
             policy = policy.tokens_by_audience();
         }

@@ -79,6 +79,13 @@ impl Answer {
         self
     }
 
+    /// The text has this sentence; in JSON it is in the checks.
+    #[track_caller]
+    fn text_has(self, sentence: &str) -> Self {
+        assert!(self.text.contains(sentence), "{sentence}\n{}", self.text);
+        self
+    }
+
     /// Issuer and audience are next to each other, before the rows.
     #[track_caller]
     fn shows_pair(self, text: &str, names: &[&str]) -> Self {
@@ -328,7 +335,7 @@ fn a_cut_token_is_to_be_copied_again() {
         Answer::to(&token, &["--issuer", ISSUER, "--audience", AUDIENCE])
             .because_of(reason)
             .says(why)
-            .says("Copy the whole token again, to its last character")
+            .says("Copy the whole token again, ")
             .never("opaque")
             .never("another environment");
     }
@@ -582,7 +589,7 @@ fn a_clock_that_is_ahead_is_to_be_set() {
         .says(
             "Its time of issue lies in the future: 2023-11-14T22:18:20Z (in 5 min), and it is 2023-11-14T22:13:20Z here.",
         )
-        .says("Synchronise the clocks of both machines (NTP).")
+        .says("Compare `date -u` on both machines, and synchronise their clocks (NTP).")
         .never("Get a new token");
     Answer::to_usual(&good().not_before(NOW.plus(MINUTES_5)))
         .because_of("token_not_yet_valid")
@@ -804,13 +811,32 @@ require = 'recent'
 #[test]
 fn an_old_login_is_refused_and_an_id_token_of_another_client_does_not_help() {
     let (access, _) = logins(CLIENT);
-    Answer::to_request(&access, RECENT, &[]).because_of("auth_time_unsatisfied");
+    Answer::to_request(&access, RECENT, &[])
+        .because_of("auth_time_unsatisfied")
+        .says(
+            "The user logged in at 2023-11-14T21:13:20Z (60 min ago); `[requirements.recent]` allows 5 min.",
+        )
+        .says("Have the client re-authenticate the user.")
+        .never("does not say when");
+    let silent = good().without_claim("auth_time").sign();
+    Answer::to_request(&silent, RECENT, &[])
+        .because_of("auth_time_unsatisfied")
+        .says(
+            "The token does not say when the user logged in; `[requirements.recent]` allows 5 min.",
+        );
+    Answer::to_request(&access, RECENT, &["--id-token", &access])
+        .because_of("id_token_invalid")
+        .says("This is an access token, not an ID token: send the value of `id_token`")
+        .says("Send the ID token that the re-authentication returned, without delay.")
+        .never("bearward explain");
     let (access, id_token) = logins("another");
     let id_token = id_token.sign();
     Answer::to_request(&access, RECENT, &["--id-token", &id_token])
         .because_of("id_token_mismatch")
         .says("The `aud` of the ID token is [\"another\"], expected is \"bea2d0000000a110\", the client of the access token.")
         .says("Re-authenticate the same user")
+        .never("bearward explain")
+        .never("access token, not an ID token")
         .says("`auth_time` of the access token: 2023-11-14T21:13:20Z (60 min ago); of the ID token: 2023-11-14T22:13:20Z (now)");
     let expired = Token::id_token(ISSUER, CLIENT, NOW)
         .expires_at(NOW.minus(MINUTES_5))
@@ -1015,4 +1041,387 @@ fn a_good_token_of_keycloak_is_accepted() {
         "{}",
         ended.stdout
     );
+}
+
+const USUAL: [&str; 4] = ["--issuer", ISSUER, "--audience", AUDIENCE];
+
+/// The first characters of a text.
+fn first(text: &str, length: usize) -> String {
+    text.chars().take(length).collect()
+}
+
+#[test]
+fn a_shortened_token_is_to_be_copied_whole() {
+    let whole = good().sign();
+    let (begin, end) = (first(&whole, 12), whole.split_at(whole.len() - 9).1);
+    let begin_300 = first(&whole, 300);
+    for token in [
+        format!("{begin}...{end}"),
+        format!("{begin}..{end}"),
+        format!("{begin}…{end}"),
+        format!("{begin_300}..."),
+        format!("{begin_300}.."),
+        format!("{begin_300}…"),
+        format!("{begin_300}....."),
+        format!("{whole}..."),
+        "a1B2c3D4...e5F6".to_owned(),
+    ] {
+        Answer::to(&token, &USUAL)
+            .says("The token was shortened: it has an ellipsis in place of a part.")
+            .says("Copy the whole token again, to its last character")
+            .never("encrypted")
+            .never("Authgear")
+            .never("Configure the issuer");
+    }
+}
+
+#[test]
+fn a_token_with_a_hole_is_to_be_copied_again() {
+    let parts = good().parts();
+    for (at, length) in [(60, 36), (100, 40), (40, 77), (33, 1)] {
+        let mut damaged = parts.clone();
+        damaged.payload_b64.replace_range(at..at + length, "");
+        Answer::to(&damaged.encode(), &USUAL)
+            .says("Something is missing from the payload of the token, or was changed within it")
+            .says("Copy the whole token again, without any change.")
+            .never("encoder")
+            .never("issuer is")
+            .never("load balancer")
+            .never("aws-alb");
+    }
+    let mut damaged = parts;
+    damaged.header_b64.replace_range(20..31, "");
+    Answer::to(&damaged.encode(), &USUAL)
+        .says("Something is missing from the header of the token")
+        .never("encoder")
+        .never("aws-alb");
+}
+
+#[test]
+fn only_tokens_of_a_load_balancer_lead_to_its_profile() {
+    let token = format!("{}==", good().sign());
+    Answer::to(&token, &USUAL)
+        .because_of("base64_not_canonical")
+        .says("is not the base64url that its issuer wrote: signature: padding (=).")
+        .says("exactly as the issuer returned it")
+        .never("aws-alb")
+        .never("load balancer");
+    let token = good().header("signer", "arn:x").sign();
+    Answer::to(&format!("{token}=="), &USUAL)
+        .because_of("base64_not_canonical")
+        .says("aws-alb");
+}
+
+#[test]
+fn an_empty_input_has_no_token() {
+    for token in ["", " ", "\"\""] {
+        Answer::to(token, &USUAL)
+            .because_of("not_compact_jws")
+            .says("There is no token: the input is empty.")
+            .never("Authgear")
+            .never("hint");
+    }
+}
+
+/// `token` in lines of 80 characters.
+fn in_lines(token: &str) -> String {
+    let characters: Vec<char> = token.chars().collect();
+    let lines = characters
+        .chunks(80)
+        .map(|line| line.iter().collect::<String>());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn what_is_around_a_token_is_a_note_if_the_token_alone_is_refused() {
+    let token = good()
+        .issued_at(NOW.minus(HOUR))
+        .expires_at(NOW.minus(MINUTES_5));
+    let token = token.sign();
+    for (given, note) in [
+        (
+            format!("\"{token}\""),
+            "The token has quotes around it; the checks below leave them out.",
+        ),
+        (
+            format!("Bearer {token}"),
+            "The token has the scheme Bearer before it; the checks below leave it out.",
+        ),
+        (
+            in_lines(&token),
+            "The token has line breaks within it; the checks below leave them out.",
+        ),
+    ] {
+        Answer::to(&given, &USUAL)
+            .because_of("token_expired")
+            .says("It expired 5 min ago")
+            .says(note)
+            .never("Send the token alone")
+            .never("base64_not_canonical");
+        let answer = Answer::to_request(&given, RECENT, &[]);
+        assert!(!answer.text.contains("hint"), "{}", answer.text);
+        answer
+            .says(note)
+            .says("Send the token alone")
+            .says("The token alone is refused for token_expired: It expired 5 min ago");
+    }
+}
+
+#[test]
+fn what_is_around_a_good_token_is_the_reason() {
+    let token = good().sign();
+    for (given, why) in [
+        (
+            format!("\"{token}\""),
+            "The token has quotes around it; the token would be accepted without them.",
+        ),
+        (
+            format!("Bearer {token}"),
+            "The token has the scheme Bearer before it; the token would be accepted without it.",
+        ),
+        (
+            in_lines(&token),
+            "The token has line breaks within it; the token would be accepted without them.",
+        ),
+    ] {
+        Answer::to(&given, &USUAL)
+            .because_of("base64_not_canonical")
+            .says(why)
+            .says("Send the token alone")
+            .never("aws-alb");
+    }
+}
+
+#[test]
+fn a_consequence_is_not_another_reason() {
+    let stranger = good()
+        .claim("iss", "https://other.example")
+        .key(SigningKey::second(Algorithm::Rs256));
+    Answer::to_usual(&stranger)
+        .because_of("issuer_unknown")
+        .never("kid_unknown")
+        .never("aud expected");
+    let response = format!(r#"{{"access_token":"{}"}}"#, good().sign());
+    Answer::to(&response, &USUAL)
+        .because_of("not_compact_jws")
+        .says("Send only the value of its `access_token`.")
+        .never("base64_not_canonical")
+        .never("also");
+    let two = good().claim("iss", "https://other.example").claim("exp", 1);
+    Answer::to_usual(&two)
+        .because_of("issuer_unknown")
+        .text_has("also it would fail for token_expired");
+}
+
+/// A token, under no profile.
+fn under_no_profile(token: &Token, issuer: &str, audience: &str) -> Answer {
+    let options = ["--issuer", issuer, "--audience", audience];
+    Answer::to(&token.sign(), &options)
+}
+
+#[test]
+fn the_profile_of_a_known_issuer_is_assumed() {
+    let said = "profile keycloak, assumed from the issuer; pass --profile to choose";
+    let answer = under_no_profile(&keycloak().claim("aud", "account"), REALM, AUDIENCE)
+        .because_of("aud_mismatch")
+        .says("Its only audience is \"account\"")
+        .text_has(said)
+        .never("RFC 9068");
+    assert_eq!(answer.json["assumed_profile"], "keycloak");
+    under_no_profile(&keycloak().without_claim("sub"), REALM, AUDIENCE)
+        .because_of("claim_missing")
+        .says("add the client scope `basic` to the client")
+        .text_has(said)
+        .never("RFC 9068");
+    let chosen = Answer::to(&keycloak().claim("aud", "account").sign(), &KEYCLOAK);
+    assert!(!chosen.text.contains("assumed"), "{}", chosen.text);
+    assert_eq!(chosen.json.get("assumed_profile"), None);
+    // What a token says of itself counts for more.
+    let marked = keycloak().header("typ", "at+jwt").without_claim("sub");
+    let marked = under_no_profile(&marked, REALM, AUDIENCE).because_of("claim_missing");
+    assert!(!marked.text.contains("assumed"), "{}", marked.text);
+    let unknown = Answer::to_usual(&good().claim("exp", 1));
+    assert!(!unknown.text.contains("assumed"), "{}", unknown.text);
+}
+
+fn entra_version_1(audience: &str) -> Token {
+    let token = with_claims(&json!({
+        "iss": format!("https://sts.windows.net/{TENANT}/"), "aud": audience, "sub": "s", "tid": TENANT, "ver": "1.0",
+        "appid": "c", "scp": "Orders.Read",
+    }));
+    token.header("typ", "JWT")
+}
+
+#[test]
+fn the_application_of_entra_in_either_spelling_is_the_same() {
+    let id = "6e74172b-be56-4843-9ff4-e66a39bb12e3";
+    let uri = format!("api://{id}");
+    let issuer = format!("https://login.microsoftonline.com/{TENANT}/v2.0");
+    for (found, ours) in [(uri.as_str(), id), (id, uri.as_str())] {
+        under_no_profile(&entra_version_1(found), &issuer, ours)
+            .because_of("issuer_unknown")
+            .says("This is a version 1 token of Microsoft Entra")
+            .says("set `requestedAccessTokenVersion` to 2")
+            .never("another audience")
+            .never("hint");
+        let version_1 = format!("https://sts.windows.net/{TENANT}/");
+        under_no_profile(&entra_version_1(found), &version_1, ours)
+            .because_of("aud_mismatch")
+            .says("in the spelling of the other version of Microsoft Entra's tokens")
+            .says(&format!("Add \"{found}\" to `--audience`."))
+            .never("another audience");
+    }
+    under_no_profile(&entra_version_1("api://other"), &issuer, id)
+        .because_of("issuer_unknown")
+        .says("It is a token for another audience: \"api://other\"");
+}
+
+/// What is said of a token without an issuer or an audience.
+fn bare(token: &str) -> (String, Value) {
+    let run = |format: &str| {
+        let at = NOW.as_secs().to_string();
+        let ended = program::run(program::command([
+            "explain", "--at", &at, "--format", format, token,
+        ]));
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        ended.stdout
+    };
+    let json = serde_json::from_str(&run("json")).expect("JSON");
+    (on_one_line(&run("text")), json)
+}
+
+#[test]
+fn without_options_the_usual_mistakes_are_named_all_the_same() {
+    let graph = entra_version_1("00000003-0000-0000-c000-000000000000").header("nonce", "n");
+    for (token, said, profile) in [
+        (
+            keycloak().claim("aud", "account"),
+            "hint Its only audience is \"account\", which Keycloak writes into nearly every token of the realm: it is for \
+             no API. In Keycloak, open a client scope of the API (Client scopes → Mappers → Add mapper → By configuration \
+             → Audience), enter your API's audience as",
+            "keycloak",
+        ),
+        (
+            entra_version_1("api://x"),
+            "hint This is a version 1 token of Microsoft Entra, issued by",
+            "entra",
+        ),
+        (
+            graph,
+            "why This is an access token for Microsoft Graph, not for your API.",
+            "entra",
+        ),
+    ] {
+        let (text, json) = bare(&token.sign());
+        assert!(text.contains(said), "{said}\n{text}");
+        assert_eq!(json["assumed_profile"], profile);
+        assert!(!text.contains("found not configured"), "{text}");
+    }
+}
+
+#[test]
+fn an_undecided_token_comes_with_the_command_that_decides() {
+    let (text, json) = bare(&good().sign());
+    let command =
+        "Run `bearward explain --issuer https://id.example --audience https://api.example TOKEN`.";
+    for said in [
+        command,
+        "compare it with what the server is configured with",
+    ] {
+        assert!(text.contains(said), "{said}\n{text}");
+        assert!(strings(&json).contains(said), "{said}\n{json}");
+    }
+    assert!(
+        text.contains("`--issuer` and `--audience` must say"),
+        "{text}"
+    );
+    assert_eq!(json["accepted"], Value::Null);
+}
+
+/// The command is made to be copied, so a value that a shell would read is not in it.
+#[test]
+fn t_err_06_nothing_in_a_token_becomes_part_of_a_command() {
+    for hostile in [
+        "https://x/$(reboot)",
+        "https://x/`reboot`",
+        "x; reboot",
+        "x' reboot",
+        "--config=/etc/passwd",
+        "\u{1b}[2J",
+    ] {
+        let token = good().claim("iss", hostile).claim("aud", hostile);
+        let (text, _) = bare(&token.sign());
+        let command = "Run `bearward explain --issuer ISSUER --audience AUDIENCE TOKEN`.";
+        assert!(text.contains(command), "{hostile:?}\n{text}");
+    }
+    let (text, _) = bare(&good().claim("iss", "x".repeat(201)).sign());
+    assert!(
+        text.contains("--issuer ISSUER --audience https://api.example TOKEN"),
+        "{text}"
+    );
+    let (text, _) = bare(&good().claim("iss", "x".repeat(200)).sign());
+    assert!(
+        text.contains(&format!("--issuer {} --audience", "x".repeat(200))),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_clock_that_is_hours_ahead_shows_local_time() {
+    let zone = "so one of them may take its local time for UTC";
+    for (ahead, hours) in [(3600, 1), (7150, 2), (36_090, 10)] {
+        let token = good().issued_at(NOW.plus(Duration::from_secs(ahead)));
+        Answer::to_usual(&token.expires_at(NOW.plus(Duration::from_secs(90_000))))
+            .because_of("iat_in_future")
+            .says("Compare `date -u` on both machines")
+            .says(&format!("They differ by about {hours} h, {zone}"));
+    }
+    for ahead in [60, 1800, 5400] {
+        let token = good().issued_at(NOW.plus(Duration::from_secs(ahead)));
+        Answer::to_usual(&token.expires_at(NOW.plus(Duration::from_secs(90_000))))
+            .because_of("iat_in_future")
+            .says("Compare `date -u` on both machines")
+            .never(zone);
+    }
+}
+
+#[test]
+fn the_name_of_a_file_is_not_a_token() {
+    let setting = Setting::new();
+    for name in ["a1B2c3D4e5F6a1B2c3D4e5F6a1B2c3D4", "token.txt"] {
+        let file = setting.write(name, good().sign());
+        let file = file.to_str().expect("UTF-8");
+        for arguments in [vec![file], vec!["--id-token", file, "x"]] {
+            let mut command = setting.command("explain");
+            command.args(arguments).current_dir("/");
+            let ended = program::run(command);
+            assert_eq!(
+                (ended.code, ended.stdout.as_str()),
+                (Some(2), ""),
+                "{ended:?}"
+            );
+            let said =
+                format!("found the name of a file: pass file:{file} to read the token in it");
+            assert!(ended.stderr.contains(&said), "{}", ended.stderr);
+            assert!(!ended.stderr.contains("Authgear"), "{}", ended.stderr);
+        }
+        let mut command = setting.command("explain");
+        command.arg(format!("file:{file}"));
+        assert_eq!(program::run(command).code, Some(0));
+    }
+}
+
+#[test]
+fn without_a_route_the_list_of_routes_says_why() {
+    let setting = Setting::new();
+    let file = setting.write("b.toml", RECENT);
+    let run = |format: &str| {
+        let mut command = program::command(["explain", "--url", "/other", "--format", format]);
+        command.arg("--config").arg(&file);
+        program::run(command)
+    };
+    let answer = Answer::of(run)
+        .because_of("no_rule")
+        .says("The list of routes says for each why it does not match.");
+    assert!(!answer.text.contains("bearward explain"), "{}", answer.text);
 }

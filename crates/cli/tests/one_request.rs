@@ -130,7 +130,7 @@ fn it_is_explained_by_its_id() {
         "no_credentials: the answer was 401\n",
         "  request    GET /own/x\n",
         "  route      own\n",
-        "  more       docs/reasons.md#no_credentials\n",
+        "  more       docs/reasons.md#no_credentials, or `bearward reason no_credentials`\n",
     ] {
         assert!(
             explained.stdout.contains(line),

@@ -56,8 +56,27 @@ fn an_unknown_code_is_a_usage_error_that_says_what_may_be_meant() {
 error: invalid value 'kid_unknown_' for '[CODE]'
 
   tip: a similar value exists: 'kid_unknown'
+  tip: no such code; `bearward reason` lists all codes
 
 For more information, try '--help'.
 ";
     assert_eq!(ended.stderr, expected);
+    let ended = reason(&["401"]);
+    assert_eq!(ended.code, Some(2));
+    let said = "tip: no such code; `bearward reason` lists all codes";
+    assert!(ended.stderr.contains(said), "{}", ended.stderr);
+}
+
+/// As `bearward reason | head` does.
+#[test]
+fn a_reader_that_stops_ends_the_list_silently() {
+    for format in ["text", "json"] {
+        let mut child = program::command(["reason", "--format", format])
+            .spawn()
+            .expect("the program starts");
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().expect("the program ends");
+        assert_eq!(ended.status.code(), Some(0));
+        assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
+    }
 }

@@ -435,7 +435,7 @@ fn without_keys_a_token_is_explained_as_far_as_it_goes() {
     for sentence in [
         "why Nothing is wrong with the token so far, but its signature cannot be verified: no keys from",
         "the issuer answered with status 500",
-        "remedy Correct the way to the issuer's keys, and try again.",
+        "remedy For the operator of this server: check the address of the keys, the proxy that leads to it (`proxy`)",
         "more docs/reasons.md#keys_unavailable",
     ] {
         assert!(said.contains(sentence), "{sentence}: {said}");

@@ -3,7 +3,7 @@
 //!
 //! It has no rules of its own. Each check asks the pipeline about one thing at a time, so the
 //! report includes checks after the first failure; the verdict is the pipeline's verdict on the
-//! token as given. The report shows the claims, to somebody who has the token anyway, without
+//! token as given or, if text was pasted along, the reason that refuses the token alone. The report shows the claims, to somebody who has the token anyway, without
 //! characters that could control a terminal. It never shows the signature. `docs/reasons.md`
 //! explains the reasons.
 

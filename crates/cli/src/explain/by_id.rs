@@ -149,7 +149,7 @@ fn write(request: &Map<String, Value>, out: &mut impl Write) -> io::Result<()> {
         write_labelled(if at == 0 { "causes" } else { "" }, cause, out)?;
     }
     write_labelled("remedy", &reason.remedy, out)?;
-    write_labelled("more", &reason.anchor(), out)
+    write_labelled("more", &reason.more(), out)
 }
 
 /// Why nothing can be said of a request.

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bearward_core::limits;
 
@@ -17,11 +17,19 @@ pub(super) fn read(given: &OsStr) -> Result<Vec<u8>, Failure> {
     }
     // No token has a colon in it.
     let Some(path) = given.to_str().and_then(|text| text.strip_prefix("file:")) else {
-        return Ok(given.as_encoded_bytes().to_vec());
+        return match is_file(given) {
+            true => Err(Failure::FileAsToken(given.into())),
+            false => Ok(given.as_encoded_bytes().to_vec()),
+        };
     };
     let file = PathBuf::from(path);
     let read = File::open(&file).and_then(token);
     read.map_err(|error| Failure::File { file, error })
+}
+
+/// Whether it is the name of a file rather than a token. Nothing that begins as JWTs do is looked up.
+fn is_file(given: &OsStr) -> bool {
+    !given.as_encoded_bytes().starts_with(b"eyJ") && Path::new(given).is_file()
 }
 
 /// Reads one token, without the line feed that the shell's `echo` adds.

@@ -77,8 +77,8 @@ pub(super) fn write(sent: &SentAlong, out: &mut impl Write) -> io::Result<()> {
                 write_labelled("why", &why, out)?;
             }
             let reason = Explanation::of(code);
-            let anchor = reason.as_ref().map(Explanation::anchor);
-            write_labelled("more", &anchor.unwrap_or_default(), out)?;
+            let more = reason.as_ref().map(Explanation::more);
+            write_labelled("more", &more.unwrap_or_default(), out)?;
         }
     }
     write_labelled("logins", &report.logins, out)?;

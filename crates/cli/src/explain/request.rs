@@ -105,7 +105,6 @@ impl Explained {
             });
         }
         let target = target.as_ref().ok();
-        let host = request.url.host.as_deref();
         let selection = target.and_then(|target| config.routes.select(method, host, target));
         let selected = || selection.iter().flat_map(Selection::iter);
         // If the gate ignores credentials, so does the explanation.
@@ -121,7 +120,7 @@ impl Explained {
             id: tokens.id.filter(|_| token_counts),
         };
         let anatomy = given.or(in_url.as_deref()).map(Anatomy::of);
-        let examined = Examined::new(&config, anatomy.as_ref(), tokens, clock)?;
+        let mut examined = Examined::new(&config, anatomy.as_ref(), tokens, clock)?;
         let now = examined.asked.now;
         let applied = selected().map(|route| Applied {
             route: Route::clone(route),
@@ -135,11 +134,12 @@ impl Explained {
             routes::tried(&config.routes, method, host, target, selection.as_ref())
         });
         let outcome = examined.decide(&config, &request, tokens)?;
+        let refusal = examined.diagnose(&outcome, &routes, &config);
         Ok(Self {
             path,
             request,
             tried,
-            refusal: refusal::diagnose(&outcome, &routes, &examined, &config),
+            refusal,
             routes,
             token: examined.token,
             id_token: examined.id_token,
@@ -196,6 +196,20 @@ impl Examined {
             principal: self.token.as_ref()?.principal()?,
             id_token: self.id_token.as_ref().and_then(SentAlong::verified),
         })
+    }
+
+    /// What is said about the refusal; a hint that says the same goes.
+    fn diagnose(
+        &mut self,
+        outcome: &Outcome,
+        routes: &[Applied],
+        config: &Config,
+    ) -> Option<Diagnosis> {
+        let refusal = refusal::diagnose(outcome, routes, self, config)?;
+        if let Some(report) = &mut self.token {
+            report.hints.retain(|hint| !refusal.why.starts_with(hint));
+        }
+        Some(refusal)
     }
 
     fn decide(

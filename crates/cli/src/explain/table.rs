@@ -12,6 +12,10 @@ use crate::reasons::Explanation;
 /// known, the checks add nothing.
 pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     write_decision(report, out)?;
+    if let Some(profile) = report.assumed_profile {
+        let text = format!("{profile}, assumed from the issuer; pass --profile to choose");
+        write_labelled("profile", &text, out)?;
+    }
     let reason = explanation(report);
     write_meaning(
         report.meaning(reason.as_ref().map(Explanation::meaning)),
@@ -20,7 +24,7 @@ pub(super) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     write_remarks(report, out)?;
     write_note(report, out)?;
     if let Some(reason) = reason {
-        write_labelled("more", &reason.anchor(), out)?;
+        write_labelled("more", &reason.more(), out)?;
     }
     if report.is_named {
         return Ok(());
@@ -39,7 +43,9 @@ pub(super) fn write_meaning(meaning: Option<Meaning<'_>>, out: &mut impl Write) 
 
 /// Writes what a report says in addition to its verdict and its checks.
 pub(super) fn write_remarks(report: &Report, out: &mut impl Write) -> io::Result<()> {
-    for check in &report.recipient {
+    // A pair of equals shows nothing.
+    let pairs = report.recipient.iter();
+    for check in pairs.filter(|check| check.verdict != Verdict::Ok) {
         let pair = format!("expected {}, found {}", check.expected, check.found);
         write_labelled(check.name, &pair, out)?;
     }

@@ -1,6 +1,6 @@
 //! The policy, keys and time for an explanation, if the options give them.
 
-use bearward_core::{JwkSet, Policy, UnixTime};
+use bearward_core::{JwkSet, Policy, Profile, UnixTime};
 
 /// The policy, keys and time that a token is checked with.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub struct Asked {
     pub now: UnixTime,
     /// Every issuer whose tokens are accepted, if there is a configuration.
     configured: Vec<String>,
+    /// Whether nobody chose the profile of the policy.
+    is_profile_assumed: bool,
     /// Keys from secrets that are nearly the configured one.
     pub(crate) near_secrets: Vec<NearSecret>,
 }
@@ -30,6 +32,7 @@ impl Asked {
             keys,
             now,
             configured: Vec::new(),
+            is_profile_assumed: false,
             near_secrets: Vec::new(),
         }
     }
@@ -39,6 +42,18 @@ impl Asked {
     pub fn near_secrets(mut self, near: impl IntoIterator<Item = NearSecret>) -> Self {
         self.near_secrets = near.into_iter().collect();
         self
+    }
+
+    /// Marks the profile of the policy as assumed from the issuer of the token.
+    #[must_use]
+    pub const fn profile_assumed(mut self) -> Self {
+        self.is_profile_assumed = true;
+        self
+    }
+
+    /// The profile of the policy, if nobody chose it.
+    pub(crate) fn assumed_profile(&self) -> Option<Profile> {
+        self.is_profile_assumed.then(|| self.policy.profile())
     }
 
     /// From a configuration with these issuers.

@@ -41,11 +41,14 @@ fn input(anatomy: &Anatomy<'_>) -> Check {
         Some(_) => Verdict::of(probe::form(anatomy.given)),
         None => Verdict::Ok,
     };
-    Check::new("input", alone, (found, verdict))
+    Check::new(INPUT, alone, (found, verdict))
 }
 
+/// The name of the check for text that was pasted along.
+pub(crate) const INPUT: &str = "input";
+
 fn header_size(anatomy: &Anatomy<'_>) -> Check {
-    let bytes = anatomy.header_part.len();
+    let bytes = anatomy.header_part().len();
     let mut check = within("header size", bytes, limits::HEADER_BYTES);
     if anatomy.parts != 3 {
         check.found = "no header".to_owned();
@@ -69,12 +72,12 @@ fn shape(anatomy: &Anatomy<'_>) -> Check {
         (_, None) => "nothing".to_owned(),
         (_, Some(b'{')) => "JSON text".to_owned(),
         (1, _) => "one part, no dot".to_owned(),
-        (3, _) if anatomy.header_part.is_empty() => "an empty header".to_owned(),
-        (3, _) if anatomy.payload_part.is_empty() => "an empty payload".to_owned(),
+        (3, _) if anatomy.header_part().is_empty() => "an empty header".to_owned(),
+        (3, _) if anatomy.payload_part().is_empty() => "an empty payload".to_owned(),
         (3, _) => "three parts".to_owned(),
         (parts, _) => format!("{parts} parts"),
     };
-    let answer = probe::form(anatomy.token);
+    let answer = probe::form(anatomy.token());
     let verdict = match answer {
         // The pipeline checks nothing else if a token is too large.
         Err(InvalidToken::TokenTooLarge) if anatomy.parts != 3 => Verdict::Unchecked,
@@ -86,9 +89,9 @@ fn shape(anatomy: &Anatomy<'_>) -> Check {
 
 fn base64url(anatomy: &Anatomy<'_>, asked: &Asked) -> Check {
     let parts = [
-        ("header", anatomy.header_part),
-        ("payload", anatomy.payload_part),
-        ("signature", anatomy.signature_part),
+        ("header", anatomy.header_part()),
+        ("payload", anatomy.payload_part()),
+        ("signature", anatomy.signature_part()),
     ];
     // Placed as the signature, any part can be checked separately.
     let not_canonical = Err(InvalidToken::Base64NotCanonical);
@@ -139,9 +142,12 @@ fn oddity(part: &[u8]) -> &'static str {
 
 fn json(name: &'static str, anatomy: &Anatomy<'_>) -> Check {
     let (token, members) = if name == "header JSON" {
-        (probe::with_header(anatomy.header_part), &anatomy.header)
+        (probe::with_header(anatomy.header_part()), &anatomy.header)
     } else {
-        (probe::with_payload(anatomy.payload_part), &anatomy.payload)
+        (
+            probe::with_payload(anatomy.payload_part()),
+            &anatomy.payload,
+        )
     };
     let members = members.as_ref();
     let answer = probe::form(&token);

@@ -6,6 +6,7 @@ use bearward_core::jws::UnverifiedJws;
 use super::anatomy::Anatomy;
 use super::asked::{Asked, Keys};
 use super::check::Check;
+use super::checks::INPUT;
 use super::verify;
 
 /// The outcome for a token.
@@ -26,18 +27,33 @@ pub enum Decision {
 }
 
 impl Decision {
+    /// The decision about the token as given. If text was pasted along and the token alone is refused as well, its own
+    /// reason is the one to know.
     pub(crate) fn new(anatomy: &Anatomy<'_>, asked: &Asked, checks: &[Check]) -> Self {
-        // If nothing is missing, the pipeline decides about the token as given.
+        let given = Self::of(anatomy.given, asked, checks);
+        if anatomy.pasted.is_none() || !matches!(given, Self::Refused(_)) {
+            return given;
+        }
+        match Self::of(anatomy.token(), asked, checks) {
+            alone @ Self::Refused(_) => alone,
+            Self::Accepted(_) | Self::KeysUnavailable | Self::Undecided => given,
+        }
+    }
+
+    fn of(token: &[u8], asked: &Asked, checks: &[Check]) -> Self {
+        // If nothing is missing, the pipeline decides.
         if let (true, Keys::Known(keys)) = (asked.is_complete(), &asked.keys) {
-            return match verify(anatomy.given, keys, asked) {
+            return match verify(token, keys, asked) {
                 Ok(principal) => Self::Accepted(Box::new(principal)),
                 Err(reason) => Self::Refused(reason.code()),
             };
         }
-        if let Err(reason) = UnverifiedJws::parse(anatomy.given) {
+        if let Err(reason) = UnverifiedJws::parse(token) {
             return Self::Refused(reason.code());
         }
-        let failed = checks.iter().find_map(|check| check.verdict.code());
+        // Text that was pasted along is not part of a token that parses.
+        let mut checks = checks.iter().filter(|check| check.name != INPUT);
+        let failed = checks.find_map(|check| check.verdict.code());
         match (failed, &asked.keys) {
             (Some(code), _) => Self::Refused(code),
             (None, Keys::Unavailable(_)) => Self::KeysUnavailable,

@@ -7,9 +7,10 @@
 
 use serde::Serialize;
 
-use super::anatomy::Anatomy;
+use super::anatomy::{Anatomy, Pasted};
 use super::asked::{Asked, Keys};
 use super::check::Check;
+use super::checks::INPUT;
 use super::decision::Decision;
 use super::members::Members;
 use super::verify;
@@ -21,6 +22,7 @@ mod opaque;
 mod provider;
 mod recipient;
 mod signature;
+mod undecided;
 
 use self::provider::Provider;
 
@@ -42,6 +44,10 @@ impl Diagnosis {
             means: self.why.as_str(),
             remedy: self.remedy.as_str(),
         }
+    }
+
+    fn in_one(&self) -> String {
+        format!("{} {}", self.why, self.remedy)
     }
 
     fn new(why: impl Into<String>, remedy: impl Into<String>) -> Self {
@@ -71,6 +77,8 @@ pub(crate) struct Diagnosed {
     pub(crate) recipient: Vec<Check>,
     /// Further remarks, in sentences.
     pub(crate) hints: Vec<String>,
+    /// What was pasted along, if it matters.
+    pub(crate) pasted: Option<Diagnosis>,
 }
 
 /// A token whose parts are readable, and what it is checked against.
@@ -116,6 +124,12 @@ impl Diagnosed {
                 ..Self::default()
             },
         };
+        if diagnosed.diagnosis.is_none()
+            && matches!(decision, Decision::Refused("base64_not_canonical"))
+        {
+            diagnosed.diagnosis = cut::encoding(anatomy, asked, checks);
+        }
+        diagnosed.pasted = pasted.as_ref().map(Surroundings::diagnosis);
         match (pasted, &diagnosed.diagnosis) {
             (Some(pasted), None) => diagnosed.diagnosis = Some(pasted.diagnosis()),
             (Some(pasted), Some(_)) if !pasted.is_the_reason => {
@@ -130,7 +144,7 @@ impl Diagnosed {
 /// The diagnosis of a text that is recognised without its payload: it is no JWS, so its checks add
 /// nothing.
 pub(crate) fn by_shape(anatomy: &Anatomy<'_>) -> Option<Diagnosis> {
-    opaque::diagnose(anatomy.token, anatomy.parts)
+    opaque::diagnose(anatomy.token(), anatomy.parts)
 }
 
 impl Case<'_> {
@@ -151,7 +165,7 @@ impl Case<'_> {
             return Diagnosed {
                 diagnosis: elsewhere,
                 recipient,
-                hints: Vec::new(),
+                ..Diagnosed::default()
             };
         }
         let diagnosis = match (decided, &self.asked.keys) {
@@ -160,14 +174,20 @@ impl Case<'_> {
                 format!(
                     "Nothing is wrong with the token so far, but its signature cannot be verified: {error}."
                 ),
-                "Correct the way to the issuer's keys, and try again.",
+                "For the operator of this server: check the address of the keys, the proxy that leads to it (`proxy`) and the \
+                 authority of its certificate (`ca`), then try again.",
             )),
-            (None, Keys::Known(_) | Keys::Unconfigured | Keys::Unneeded) => None,
+            (None, Keys::Known(_) | Keys::Unconfigured | Keys::Unneeded) => {
+                undecided::diagnose(self)
+            }
         };
+        let mut hints = self.hints(decided, diagnosis.as_ref());
+        hints.extend(recipient::unasked(self).map(|of_token| of_token.in_one()));
         Diagnosed {
-            hints: self.hints(decided, diagnosis.as_ref()),
+            hints,
             diagnosis,
             recipient,
+            pasted: None,
         }
     }
 
@@ -181,7 +201,11 @@ impl Case<'_> {
             let Some(other) = self.of_reason(code) else {
                 continue;
             };
-            let hint = format!("{} {}", other.why, other.remedy);
+            let is_same_api = code == "aud_mismatch" && recipient::is_same_application(self);
+            if is_same_api && decided == Some("issuer_unknown") {
+                continue;
+            }
+            let hint = other.in_one();
             if Some(&other) != diagnosis && !hints.contains(&hint) {
                 hints.push(hint);
             }
@@ -224,9 +248,9 @@ impl Case<'_> {
     }
 }
 
-/// Text around the token.
+/// Text around the token, or within it.
 struct Surroundings {
-    found: &'static str,
+    pasted: Pasted,
     /// The token alone would be accepted.
     is_the_reason: bool,
 }
@@ -234,30 +258,41 @@ struct Surroundings {
 impl Surroundings {
     /// What was pasted along with the token, if it matters.
     fn of(anatomy: &Anatomy<'_>, asked: &Asked, checks: &[Check]) -> Option<Self> {
-        let found = anatomy.pasted?.found();
-        let is_the_reason =
-            matches!(&asked.keys, Keys::Known(keys) if verify(anatomy.token, keys, asked).is_ok());
+        let pasted = anatomy.pasted.filter(|_| !anatomy.token().is_empty())?;
+        let is_the_reason = matches!(
+            &asked.keys,
+            Keys::Known(keys) if verify(anatomy.token(), keys, asked).is_ok()
+        );
         let mut checks = checks.iter();
-        let matters = checks.any(|check| check.name == "input" && check.verdict.code().is_some());
+        let matters = checks.any(|check| check.name == INPUT && check.verdict.code().is_some());
         matters.then_some(Self {
-            found,
+            pasted,
             is_the_reason,
         })
     }
 
     fn diagnosis(&self) -> Diagnosis {
-        let then = match self.is_the_reason {
-            true => "the token would be accepted without it",
-            false => "the checks below ignore it",
+        let why = match self.is_the_reason {
+            true => format!(
+                "The token has {}; the token would be accepted without {}.",
+                self.pasted.found(),
+                self.pasted.pronoun()
+            ),
+            false => self.hint(),
         };
-        Diagnosis::new(
-            format!("The token has {}; {then}.", self.found),
-            "Send the token alone.",
-        )
+        let remedy = match self.pasted {
+            Pasted::LineBreaks => "Send the token alone, on one line.",
+            Pasted::Quotes | Pasted::Scheme | Pasted::WhiteSpace => "Send the token alone.",
+        };
+        Diagnosis::new(why, remedy)
     }
 
     fn hint(&self) -> String {
-        format!("The token has {}; the checks ignore it.", self.found)
+        format!(
+            "The token has {}; the checks below leave {} out.",
+            self.pasted.found(),
+            self.pasted.pronoun()
+        )
     }
 }
 

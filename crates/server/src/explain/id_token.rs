@@ -14,7 +14,7 @@ use bearward_core::rejection::InvalidToken;
 use bearward_core::vouch::{IdTokenOf, Unvouched};
 use bearward_core::{JwkSet, Policy, Principal};
 
-use super::anatomy::Anatomy;
+use super::anatomy::{Anatomy, is_at_jwt};
 use super::asked::{Asked, Keys};
 use super::check::{Check, Verdict};
 use super::claims::{date, seconds};
@@ -31,6 +31,8 @@ pub struct IdTokenReport {
     pub outcome: Result<IdToken, IdTokenRefused>,
     /// When the user logged in, according to each token, in words.
     pub logins: String,
+    /// Whether an access token was given instead.
+    is_access_token: bool,
 }
 
 impl IdTokenReport {
@@ -44,6 +46,11 @@ impl IdTokenReport {
         let outcome = verify(given, principal, keys, asked);
         let anatomy = Anatomy::of(given);
         let mut checks = Vec::new();
+        let is_access_token = anatomy.header.as_ref().is_some_and(is_at_jwt)
+            || anatomy
+                .payload
+                .as_ref()
+                .is_some_and(|payload| payload.has_any(OF_ACCESS_TOKENS));
         if let (Some(header), Some(payload)) = (&anatomy.header, &anatomy.payload) {
             checks = compared(header, payload, principal, asked);
         }
@@ -53,12 +60,16 @@ impl IdTokenReport {
             checks,
             outcome,
             logins,
+            is_access_token,
         })
     }
 
     /// The first thing that is wrong with it, in a sentence.
     #[must_use]
     pub fn why(&self) -> Option<String> {
+        if self.is_access_token {
+            return Some(ACCESS_TOKEN.to_owned());
+        }
         let mut checks = self.checks.iter();
         let failed = checks.find(|check| check.verdict.code().is_some())?;
         let Check {
@@ -211,6 +222,12 @@ fn logins(payload: Option<&Members>, principal: &Principal, asked: &Asked) -> St
         said(in_id_token)
     )
 }
+
+/// What names a client or an access given: claims of [`IdToken::NEVER_HAS`] that other kinds lack as well.
+const OF_ACCESS_TOKENS: &[&str] = &["scope", "scp", "client_id", "cid", "appid"];
+
+const ACCESS_TOKEN: &str = "This is an access token, not an ID token: send the value of `id_token` in the response of the \
+    token endpoint.";
 
 /// The name of the last check, which is about the whole ID token.
 const WHOLE: &str = "ID token";

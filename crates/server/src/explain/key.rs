@@ -12,7 +12,7 @@ use super::text;
 
 /// The key lookup, and the signature with the key it finds.
 pub(crate) fn checks(anatomy: &Anatomy<'_>, asked: &Asked, is_alg_refused: bool) -> [Check; 2] {
-    let token = probe::with_header(anatomy.header_part);
+    let token = probe::with_header(anatomy.header_part());
     let jws = UnverifiedJws::parse(&token);
     let header = jws.as_ref().ok().map(UnverifiedJws::header);
     let header = header.filter(|_| anatomy.is_jws());
@@ -32,7 +32,7 @@ pub(crate) fn checks(anatomy: &Anatomy<'_>, asked: &Asked, is_alg_refused: bool)
         Verdict::of(selected.as_ref().map_err(|reason| *reason))
     });
     let selected = selected.and_then(Result::ok);
-    let jws = UnverifiedJws::parse(anatomy.token).ok();
+    let jws = UnverifiedJws::parse(anatomy.token()).ok();
     let signature = match selected.zip(jws).map(|(keys, jws)| jws.verify(&keys)) {
         None => ("not verified".to_owned(), Verdict::Unchecked),
         Some(Ok(_)) => ("verifies".to_owned(), Verdict::Ok),

@@ -64,7 +64,7 @@ pub(crate) fn payload(anatomy: &Anatomy<'_>) -> Vec<u8> {
         });
         members.extend(value.map(|value| (name, value)));
     }
-    token(&object(&members), anatomy.payload_part, b"")
+    token(&object(&members), anatomy.payload_part(), b"")
 }
 
 /// An `alg` that the pipeline knows.

@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use bearward_core::Principal;
+use bearward_core::{Principal, Profile};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::anatomy::Anatomy;
 use super::asked::Asked;
 use super::check::{Check, Verdict};
-use super::checks;
+use super::checks::{self, INPUT};
 use super::decision::Decision;
 use super::diagnosis::{self, Diagnosed, Diagnosis, Meaning};
 
@@ -26,6 +26,10 @@ pub struct Report {
     pub recipient: Vec<Check>,
     /// Further remarks, in sentences.
     pub hints: Vec<String>,
+    /// The profile that the token is checked with, if nobody chose it.
+    pub assumed_profile: Option<Profile>,
+    /// What was pasted along with the token, and what to do about it.
+    pub pasted: Option<Diagnosis>,
     /// It is no JWT at all but of a kind we recognise, so its checks add nothing.
     pub is_named: bool,
 }
@@ -47,6 +51,8 @@ impl Report {
             diagnosis: diagnosed.diagnosis,
             recipient: diagnosed.recipient,
             hints: diagnosed.hints,
+            assumed_profile: asked.assumed_profile(),
+            pasted: diagnosed.pasted,
             is_named,
         }
     }
@@ -85,11 +91,19 @@ impl Report {
         }
     }
 
-    /// The further reasons to refuse the token, each once.
+    /// The further reasons to refuse the token, each once. A consequence of the first reason is not another one: the keys
+    /// of one issuer say nothing about the token of another, and a text of another kind has no parts.
     #[must_use]
     pub fn other_failures(&self) -> Vec<&'static str> {
         let mut codes: Vec<&str> = Vec::new();
-        for code in self.checks.iter().filter_map(|check| check.verdict.code()) {
+        let is_of_stranger = matches!(self.decision, Decision::Refused("issuer_unknown"));
+        let checks = self.checks.iter().filter(|check| match check.name {
+            _ if self.is_named => false,
+            INPUT => false,
+            "key" | "signature" => !is_of_stranger,
+            _ => true,
+        });
+        for code in checks.filter_map(|check| check.verdict.code()) {
             let is_first = matches!(self.decision, Decision::Refused(first) if first == code);
             if !is_first && !codes.contains(&code) {
                 codes.push(code);
@@ -117,6 +131,7 @@ impl Report {
                 Decision::Refused(_) => Some(false),
                 Decision::KeysUnavailable | Decision::Undecided => None,
             },
+            assumed_profile: self.assumed_profile.map(Profile::as_str),
             kind: self.principal().map(|principal| principal.kind().as_str()),
             reason: self.code(),
             means: meaning.map(|meaning| meaning.means),
@@ -147,6 +162,9 @@ struct Json<'r> {
     /// The kind of principal, if the token is accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<&'r str>,
+    /// The profile, if nobody chose it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assumed_profile: Option<&'r str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'r str>,
     #[serde(skip_serializing_if = "Option::is_none")]

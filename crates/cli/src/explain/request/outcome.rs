@@ -8,6 +8,7 @@ use http::header::WWW_AUTHENTICATE;
 use http::{HeaderName, HeaderValue};
 
 use crate::Exit;
+use crate::explain::explanation_of;
 use crate::reasons::Explanation;
 
 /// The outcome of the request.
@@ -72,7 +73,7 @@ impl Outcome {
 
     /// The reason's explanation.
     pub(super) fn reason(&self) -> Option<Explanation> {
-        self.code().and_then(Explanation::of)
+        self.code().and_then(explanation_of)
     }
 
     /// The code of the reason.

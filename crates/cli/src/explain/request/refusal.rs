@@ -1,12 +1,13 @@
 //! What a refusal is about that a valid token alone does not show: a requirement, a field, the ID token.
 
-use bearward::explain::Diagnosis;
+use bearward::explain::{Diagnosis, Report};
 use bearward_core::Principal;
 use bearward_gateway::config::Config;
 
 use super::outcome::Outcome;
 use super::text::described;
 use super::{Applied, Examined};
+use crate::explain::explanation_of;
 use crate::explain::id_token::SentAlong;
 use crate::reasons::Explanation;
 
@@ -19,6 +20,10 @@ pub(super) fn diagnose(
     config: &Config,
 ) -> Option<Diagnosis> {
     let code = outcome.code()?;
+    let report = examined.token.as_ref();
+    if let Some(pasted) = report.and_then(|report| wrapped(code, report)) {
+        return Some(pasted);
+    }
     if code.starts_with("id_token_") {
         return id_token(code, examined.id_token.as_ref()?);
     }
@@ -32,6 +37,21 @@ pub(super) fn diagnose(
     Some(Diagnosis {
         why: unmet.why.clone(),
         remedy: unmet.remedy.clone(),
+    })
+}
+
+/// Text around a token that is refused for a reason of its own as well, where the gateway refuses the whole.
+fn wrapped(code: &str, report: &Report) -> Option<Diagnosis> {
+    let pasted = report.pasted.as_ref()?;
+    let alone = report.code().filter(|alone| *alone != code)?;
+    let reason = explanation_of(alone);
+    let meaning = report.meaning(reason.as_ref().map(Explanation::meaning))?;
+    Some(Diagnosis {
+        why: format!(
+            "{} The token alone is refused for {alone}: {}",
+            pasted.why, meaning.means
+        ),
+        remedy: format!("{} {}", pasted.remedy, meaning.remedy),
     })
 }
 
@@ -63,6 +83,6 @@ fn unwritable(code: &str, principal: &Principal, config: &Config) -> Option<Diag
 fn id_token(code: &str, sent_along: &SentAlong) -> Option<Diagnosis> {
     Some(Diagnosis {
         why: sent_along.report()?.why()?,
-        remedy: Explanation::of(code)?.remedy,
+        remedy: explanation_of(code)?.remedy,
     })
 }

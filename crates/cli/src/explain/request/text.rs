@@ -10,12 +10,11 @@ use super::outcome::Outcome;
 use super::required::Alternative;
 use super::routes::{Tried, Verdict};
 use super::{Applied, Explained};
-use crate::explain::id_token;
 use crate::explain::table::{
     BAD, BOLD, DIM, GOOD, wrapped, write_checks, write_labelled, write_meaning, write_note,
     write_remarks,
 };
-use crate::reasons::Explanation;
+use crate::explain::{explanation_of, id_token};
 
 /// Writes the explanation.
 pub(in crate::explain) fn write(explained: &Explained, out: &mut impl Write) -> io::Result<()> {
@@ -193,7 +192,7 @@ fn write_alternative(
             .filter(|unmet| unmet.code == code)
             .peekable();
         if unmet.peek().is_none() {
-            let reason = Explanation::of(code).map(|reason| reason.remedy);
+            let reason = explanation_of(code).map(|reason| reason.remedy);
             let remedy = format!("{code}: {}", reason.unwrap_or_default());
             write_labelled("remedy", &remedy, out)?;
         }
@@ -259,7 +258,7 @@ fn write_outcome(explained: &Explained, out: &mut impl Write) -> io::Result<()> 
         }
     }
     match reason {
-        Some(reason) => write_labelled("more", &reason.anchor(), out),
+        Some(reason) => write_labelled("more", &reason.more(), out),
         None => Ok(()),
     }
 }

@@ -1,9 +1,12 @@
 //! What a requirement that is not met lacks, and what to change: in the token, or in the configuration.
 
 use bearward::explain::text::{quoted, shown};
+use bearward::explain::time;
 use bearward_core::requirements::{Asked, ClaimValue};
 use bearward_core::{ClaimPath, Principal};
 use serde_json::Value;
+
+use crate::explain::explanation_of;
 
 /// Why a principal does not meet a requirement.
 pub(super) struct Unmet {
@@ -39,17 +42,25 @@ impl Unmet {
                 let why =
                     format!("`{table}` requires the scope {required}, and the token has {found}.");
                 let remedy = format!(
-                    "Have the client request {required} when it gets its token. If it does, see that the issuer \
-                     allows it for this client and user."
+                    "Have the client request {required} when it gets its token. If it does, the issuer must allow it for \
+                     this client and user."
                 );
                 (why, remedy)
+            }
+            Asked::Age(max_age) => {
+                let login = match principal.auth_time() {
+                    Some(_) => format!("The user logged in at {found}"),
+                    None => "The token does not say when the user logged in".to_owned(),
+                };
+                let allowed = time::length(max_age);
+                let why = format!("{login}; `{table}` allows {allowed}.");
+                (why, explanation_of(code)?.remedy)
             }
             Asked::Kind(_)
             | Asked::Client(_)
             | Asked::NotAnonymous
             | Asked::Verified
             | Asked::Acr(_)
-            | Asked::Age(_)
             | _ => return None,
         };
         Some(Self { code, why, remedy })

@@ -1,6 +1,6 @@
 //! Claims: times that have passed or not come, claims that are missing, and keys that tokens are bound to.
 
-use bearward_core::Profile;
+use bearward_core::{Profile, UnixTime};
 
 use super::{Case, Diagnosis};
 use crate::explain::claims::seconds;
@@ -38,8 +38,25 @@ pub(super) fn in_future(case: &Case<'_>, claim: &str) -> Option<Diagnosis> {
             time::relative(at, now),
             time::iso(now)
         ),
-        "Synchronise the clocks of both machines (NTP). `leeway` is for differences of a few seconds.",
+        format!(
+            "Compare `date -u` on both machines, and synchronise their clocks (NTP).{} `leeway` is for differences of a \
+             few seconds.",
+            time_zone(at, now)
+        ),
     ))
+}
+
+/// A remark, if two clocks differ by whole hours, as they do if one shows local time.
+fn time_zone(at: UnixTime, now: UnixTime) -> String {
+    let ahead = at.since(now).unwrap_or_default().as_secs();
+    let hours = ahead.saturating_add(ABOUT) / HOUR;
+    let differs = ahead.abs_diff(hours.saturating_mul(HOUR));
+    if !(1..=14).contains(&hours) || differs > ABOUT {
+        return String::new();
+    }
+    format!(
+        " They differ by about {hours} h, so one of them may take its local time for UTC: check its time zone as well."
+    )
 }
 
 /// A token without a claim that the policy requires.
@@ -65,22 +82,26 @@ pub(super) fn missing(case: &Case<'_>) -> Option<Diagnosis> {
 pub(super) fn bound(case: &Case<'_>) -> Option<Diagnosis> {
     let cnf = case.payload.get("cnf")?;
     let (how, by) = match (cnf.contains("\"jkt\""), cnf.contains("\"x5t#S256\"")) {
-        (true, _) => ("DPoP", "its requests have a proof in the field `DPoP`"),
-        (_, true) => ("mutual TLS", "it connects with a client certificate"),
+        (true, _) => ("DPoP", "with a proof in the field `DPoP`"),
+        (_, true) => ("mutual TLS", "with a client certificate"),
         (false, false) => (
             "a method that is not known",
-            "it proves that it has the key",
+            "in a way that only its issuer knows",
         ),
     };
     let provider = case.provider.and_then(|provider| provider.unbound);
     let provider = provider.map_or_else(String::new, |text| format!(" {text}"));
     Some(Diagnosis::new(
         format!(
-            "It is bound to a key of its client by {how}: it is good only together with that key, where {by}. \
-             bearward does not check that yet, and never accepts a bound token as a plain one."
+            "It is bound to a key of its client by {how}: the client must prove with each request that it has the key, \
+             {by}. bearward does not check such proofs, and never accepts a bound token as a plain one."
         ),
         format!(
             "Configure the issuer to give this client plain bearer tokens: turn the binding off.{provider}"
         ),
     ))
 }
+
+/// In seconds, and how near whole hours a difference of time zones is.
+const HOUR: u64 = 3600;
+const ABOUT: u64 = 120;

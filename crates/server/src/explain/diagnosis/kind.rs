@@ -4,6 +4,7 @@ use bearward_core::Profile;
 
 use super::opaque::REFRESH_REMEDY;
 use super::{Case, Diagnosis};
+use crate::explain::anatomy::is_at_jwt;
 use crate::explain::members::Members;
 use crate::explain::text::quoted;
 
@@ -106,7 +107,7 @@ fn resembling(case: &Case<'_>) -> Option<Diagnosis> {
         || (payload.has_any(&["auth_time", "sid"]) && !payload.has_any(BEYOND_A_LOGIN));
     if is_id_token {
         return Some(Diagnosis::new(
-            "This is an ID token: it says to the client who logged in, and is not for an API.",
+            "This is an ID token: it is for the client, to know who the user is, and not for an API.",
             SEND_ACCESS,
         ));
     }
@@ -151,14 +152,6 @@ pub(super) fn profile(case: &Case<'_>) -> Option<Diagnosis> {
 /// A token of a load balancer, where none is expected.
 pub(super) fn padded(case: &Case<'_>) -> Option<Diagnosis> {
     case.header.has("signer").then(|| profile(case)).flatten()
-}
-
-fn is_at_jwt(header: &Members) -> bool {
-    let typ = header
-        .string("typ")
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    typ.strip_prefix("application/").unwrap_or(&typ) == "at+jwt"
 }
 
 /// A token that an issuer lets stand for a user at a load balancer, for the sentence about its signer.

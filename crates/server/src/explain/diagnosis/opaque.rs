@@ -3,11 +3,19 @@
 
 use bearward_core::Profile;
 
-use super::Diagnosis;
+use super::{Diagnosis, cut};
+use crate::explain::anatomy::JWT_START;
 use crate::explain::members::Members;
 
 /// Names a text that is not a compact JWS.
 pub(super) fn diagnose(token: &[u8], parts: usize) -> Option<Diagnosis> {
+    if token.is_empty() {
+        return Some(Diagnosis::new(
+            "There is no token: the input is empty.",
+            "Give the token as the argument, as file:PATH, or on standard input with `-`. If a variable or a \
+             command gives it, see why that is empty.",
+        ));
+    }
     if token.first() == Some(&b'{') {
         let is_response = token.windows(14).any(|text| text == b"\"access_token\"");
         return Some(if is_response {
@@ -28,6 +36,9 @@ pub(super) fn diagnose(token: &[u8], parts: usize) -> Option<Diagnosis> {
             format!("This is {what}, not a JWT."),
             *remedy,
         ));
+    }
+    if let Some(shortened) = cut::shortened(token) {
+        return Some(shortened);
     }
     // A JWT that was cut off has no dot either.
     if token.starts_with(JWT_START) && parts < 5 {
@@ -92,9 +103,6 @@ fn is_uuid(text: &[u8]) -> bool {
             _ => byte.is_ascii_hexdigit(),
         })
 }
-
-/// The base64url of `{"`, with which the header of nearly every JWT begins.
-pub(super) const JWT_START: &[u8] = b"eyJ";
 
 const AUTHGEAR_OPAQUE: &str = "In Authgear's portal, turn on the application's option \"Issue JWT as access \
     token\", then have the client get a new token.";
@@ -186,7 +194,13 @@ mod tests {
             ("ory_rt_x.y", Some("a refresh token of Ory Hydra")),
             ("ya29.a0Ab", Some("for Google's own APIs")),
             ("ghp_x", Some("a personal access token of GitHub")),
-            ("", None),
+            ("", Some("the input is empty")),
+            ("a.b...", Some("has an ellipsis")),
+            ("a.b..", Some("has an ellipsis")),
+            ("a..d", Some("has an ellipsis")),
+            ("a…d", Some("has an ellipsis")),
+            ("a..c.d.e", Some("an encrypted token (JWE)")),
+            ("a..c.d.", Some("has an ellipsis")),
         ] {
             let parts = token.split('.').count();
             let found = diagnose(token.as_bytes(), parts);

@@ -58,7 +58,7 @@ const PROVIDERS: &[Provider] = &[
         ),
         asymmetric: Some(
             "In Auth0's dashboard, under Applications → APIs → your API → Settings, set *Signing algorithm* to \
-             RS256, then get a new token. If the API is right, see that the client requests its audience.",
+             RS256, then get a new token. If that is set already, the token may be for another API: have the client request the audience of yours.",
         ),
         ..COMMON
     },
@@ -114,7 +114,7 @@ const PROVIDERS: &[Provider] = &[
         profile: Profile::Ory,
         name: "Ory",
         audience: Some(
-            "Allow the audience {audience} at the client in Ory, and have the client send it as the parameter `audience`.",
+            "Allow {audience} as an audience at the client in Ory, and have the client send it as the parameter `audience`.",
         ),
         ..COMMON
     },

@@ -34,7 +34,11 @@ pub(super) fn environment(case: &Case<'_>) -> Option<Diagnosis> {
 pub(super) fn pair(case: &Case<'_>) -> Vec<Check> {
     let claim = case.asked.policy.profile().audience_claim();
     let pair = ["iss", claim].map(|name| case.check(name).cloned());
-    let pair: Vec<Check> = pair.into_iter().flatten().collect();
+    let is_configured = |check: &Check| match check.name {
+        "iss" => case.asked.issuers().next().is_some(),
+        _ => case.asked.audiences().next().is_some(),
+    };
+    let pair: Vec<Check> = pair.into_iter().flatten().filter(is_configured).collect();
     if !pair.iter().any(|check| check.verdict.code().is_some()) {
         return Vec::new();
     }
@@ -104,19 +108,22 @@ pub(super) fn audience(case: &Case<'_>) -> Option<Diagnosis> {
     {
         return Some(for_its_issuer(case));
     }
+    if let Some(account) = for_account(case) {
+        return Some(account);
+    }
     let setting = case.setting("audiences", "--audience");
-    let name = case.audience_name();
-    let request = case.provider.and_then(|provider| provider.audience);
-    let is_account = found == ["account"];
-    if case.is_of(Profile::Keycloak) && is_account {
+    if is_same_application(case) {
         return Some(Diagnosis::new(
             format!(
-                "Its only audience is \"account\", which Keycloak writes into nearly every token of the \
-                 realm; this server is {expected}."
+                "Its audience {} is the application of {expected}, in the spelling of the other version of Microsoft \
+                 Entra's tokens.",
+                joined(&found)
             ),
-            request.unwrap_or_default().replace(AUDIENCE, &name),
+            format!("Add {} to {setting}.", joined(&found)),
         ));
     }
+    let name = case.audience_name();
+    let request = case.provider.and_then(|provider| provider.audience);
     let request = request.map_or_else(
         || format!("Have the client request a token for {expected}."),
         |request| request.replace(AUDIENCE, &name),
@@ -131,6 +138,59 @@ pub(super) fn audience(case: &Case<'_>) -> Option<Diagnosis> {
             joined(&found)
         ),
     ))
+}
+
+/// What can be said of a token for which no audience or no issuer is configured: it would be refused wherever one is.
+pub(super) fn unasked(case: &Case<'_>) -> Option<Diagnosis> {
+    if case.asked.audiences().next().is_none()
+        && let Some(account) = for_account(case)
+    {
+        return Some(account);
+    }
+    let issuer = case
+        .payload
+        .string("iss")
+        .filter(|_| case.asked.issuers().next().is_none())?;
+    let is_version_1 = case.is_of(Profile::Entra) && issuer.contains("//sts.windows.net/");
+    is_version_1.then(|| {
+        Diagnosis::new(
+            format!(
+                "This is a version 1 token of Microsoft Entra, issued by {}; a server that trusts \
+                 `https://login.microsoftonline.com/TENANT/v2.0` takes version 2 alone.",
+                quoted(&issuer)
+            ),
+            VERSION_2,
+        )
+    })
+}
+
+/// A token of Keycloak for nobody but Keycloak's own account pages.
+fn for_account(case: &Case<'_>) -> Option<Diagnosis> {
+    let is_account = case.audiences() == ["account"];
+    let request = case
+        .provider
+        .filter(|_| is_account && case.is_of(Profile::Keycloak))?
+        .audience?;
+    let why = "Its only audience is \"account\", which Keycloak writes into nearly every token of the realm";
+    let why = match case.expected_audiences().as_str() {
+        "" => format!("{why}: it is for no API."),
+        expected => format!("{why}; this server is {expected}."),
+    };
+    Some(Diagnosis::new(
+        why,
+        request.replace(AUDIENCE, &case.audience_name()),
+    ))
+}
+
+/// Whether the audience is a configured one in another spelling: Microsoft Entra writes `api://ID` in version 1, and the
+/// ID in version 2.
+pub(super) fn is_same_application(case: &Case<'_>) -> bool {
+    fn id(audience: &str) -> &str {
+        audience.strip_prefix("api://").unwrap_or(audience)
+    }
+    let found = case.audiences();
+    let mut ours = case.asked.audiences();
+    case.is_of(Profile::Entra) && ours.any(|ours| found.iter().any(|found| id(found) == id(ours)))
 }
 
 /// A token for nobody in particular.
@@ -161,9 +221,11 @@ pub(super) fn no_audience(case: &Case<'_>) -> Option<Diagnosis> {
     }
     let remedy = case.provider.and_then(|provider| provider.audience).map_or_else(
         || {
-            format!(
-                "Have the client request the audience {name}, and configure the issuer to write it into `aud`."
-            )
+            let audience = match case.asked.audiences().next() {
+                Some(_) => format!("the audience {name}"),
+                None => name.clone(),
+            };
+            format!("Have the client request {audience}, and configure the issuer to write it into `aud`.")
         },
         |request| request.replace(AUDIENCE, &name),
     );
@@ -199,7 +261,7 @@ impl Case<'_> {
     }
 
     /// Whom the token is for.
-    fn audiences(&self) -> Vec<String> {
+    pub(super) fn audiences(&self) -> Vec<String> {
         let claim = self.asked.policy.profile().audience_claim();
         let found = self.payload.get(claim).unwrap_or_default();
         serde_json::from_str(found)
@@ -228,7 +290,7 @@ impl Case<'_> {
         self.asked
             .audiences()
             .next()
-            .map_or_else(|| "of your API".to_owned(), quoted)
+            .map_or_else(|| "your API's audience".to_owned(), quoted)
     }
 
     pub(super) fn is_of(&self, profile: Profile) -> bool {
@@ -296,8 +358,7 @@ impl Case<'_> {
                     "This is a version 1 token of Microsoft Entra, issued by {found}; this server trusts the \
                      same tenant's {ours}, which issues version 2."
                 ),
-                "In the manifest of the API's app registration, set `requestedAccessTokenVersion` to 2, then get \
-                 a new token.",
+                VERSION_2,
             );
         }
         Diagnosis::new(
@@ -407,6 +468,10 @@ fn joined(texts: &[String]) -> String {
         rest => format!("{} or {rest} more", shown.join(" or ")),
     }
 }
+
+/// How an API gets version 2 of Microsoft Entra's tokens.
+const VERSION_2: &str = "In the manifest of the API's app registration, set `requestedAccessTokenVersion` to 2, then get a \
+    new token.";
 
 /// The placeholder in a provider's advice for the audience to request.
 const AUDIENCE: &str = "{audience}";

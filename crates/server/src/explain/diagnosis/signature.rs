@@ -66,7 +66,7 @@ pub(super) fn key(case: &Case<'_>) -> Option<Diagnosis> {
 
 /// A signature that does not verify.
 pub(super) fn signature(case: &Case<'_>) -> Option<Diagnosis> {
-    let verifies = |keys: &JwkSet| verify(case.anatomy.token, keys, case.asked).is_ok();
+    let verifies = |keys: &JwkSet| verify(case.anatomy.token(), keys, case.asked).is_ok();
     let near = case
         .asked
         .near_secrets
