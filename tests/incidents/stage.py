@@ -152,7 +152,9 @@ class Stage:
     def logged(self, **fields):
         """Whether the log has a line with these fields; waits for it a little."""
         for _ in range(100):
-            for line in self.log.read_text(errors="replace").splitlines():
+            # The last line may not be there to its end yet.
+            lines = self.log.read_text(errors="replace").split("\n")[:-1]
+            for line in lines:
                 found = json.loads(line)["fields"]
                 if all(found.get(name) == value for name, value in fields.items()):
                     return True

@@ -108,13 +108,13 @@ impl<'t, I: AsRef<Policy>, K: TokenKind> Unvouched<'t, I, K> {
 }
 
 impl<I: AsRef<Policy>> Unvouched<'_, I, AccessToken> {
-    /// The first rule that the token's own claims break, whoever signed it. May only save the work of
+    /// Whether the token has expired by its own account, whoever signed it. May only save the work of
     /// [`Self::vouch`], which would refuse the token as well.
     #[must_use]
-    pub fn unverified_fault(&self) -> Option<InvalidToken> {
+    pub fn has_expired(&self) -> bool {
         let policy = self.issuer.as_ref();
         let mut rules = policy.danger_unverified_rules(&self.jws, self.now);
-        rules.find_map(|(_, outcome)| outcome.err())
+        rules.any(|(_, outcome)| outcome == Err(InvalidToken::TokenExpired))
     }
 
     /// The subject that the token claims, if it has one. May only decide how much work

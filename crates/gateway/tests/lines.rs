@@ -172,7 +172,7 @@ fn of_an_admission() -> [(&'static str, Value); 12] {
             "act",
             json!({
                 "iss": "https://id.example", "sub": "agent-1",
-                "act": { "client_id": "tool\\u{1b}", "act": { "act": { "sub": "4" } } },
+                "act": { "client_id": "tool\\u{1b}", "act": { "act": { "act": "...", "sub": "4" } } },
             }),
         ),
     ]

@@ -2,16 +2,17 @@
 //! others are no longer checked.
 //!
 //! The counts, the clock and the knowledge who sent a request are the caller's; here is only when
-//! they are asked. A token that was verified before costs no check and asks nothing. A token whose
-//! own claims refuse it is refused for that reason, whoever signed it: the client has to learn that
-//! its token has expired.
+//! they are asked. A token that was verified before costs no check and asks nothing. A token that has
+//! expired is refused for that reason, whoever signed it: the client has to learn it. Every other
+//! refusal of a sender over its limit is the same, or it would show which claims are right.
 
 use std::time::Duration;
 
 use bearward_core::confirmation::Evidence;
+use bearward_core::id_token::IdTokenRefused;
 use bearward_core::rejection::{InvalidToken, Rejection, TooManyFailures};
 use bearward_core::vouch::{AccessToken, Unvouched};
-use bearward_core::{Claimed, Policy};
+use bearward_core::{Claimed, Policy, Principal};
 
 /// What one sender's failures amount to. All methods are called on the path of a request, so none may
 /// wait.
@@ -46,6 +47,15 @@ pub struct Subject<'t> {
     pub subject: &'t str,
 }
 
+impl<'t> Subject<'t> {
+    fn of(principal: &'t Principal) -> Self {
+        Self {
+            issuer: principal.issuer(),
+            subject: principal.subject(),
+        }
+    }
+}
+
 /// A check that was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a check is of these two kinds")]
@@ -72,7 +82,9 @@ impl<'l> Permit<'l> {
         let Some(exceeded) = limit.filter(|limit| limit.is_exceeded()) else {
             return Ok(Self { limit, taken: None });
         };
-        token.unverified_fault().map_or(Ok(()), Err)?;
+        if token.has_expired() {
+            return Err(InvalidToken::TokenExpired.into());
+        }
         let subject = token.unverified_subject();
         let subject = Subject {
             issuer: token.issuer().as_ref().issuer(),
@@ -87,6 +99,37 @@ impl<'l> Permit<'l> {
         }
     }
 
+    /// Permission for an ID token that this principal sends along.
+    pub(crate) fn for_id_token(
+        limit: Option<&'l dyn FailureLimit>,
+        principal: &Principal,
+    ) -> Result<Self, Rejection> {
+        let Some(exceeded) = limit.filter(|limit| limit.is_exceeded()) else {
+            return Ok(Self { limit, taken: None });
+        };
+        match exceeded.take_check(Subject::of(principal)) {
+            Some(check) => Ok(Self {
+                limit,
+                taken: Some(check),
+            }),
+            None => Err(TooManyFailures::new(exceeded.retry_after()).into()),
+        }
+    }
+
+    /// The ID token was accepted, or refused for this reason. Only a wrong signature is a failure: clients
+    /// may send an old ID token with each request.
+    pub(crate) fn checked_id_token(&self, principal: &Principal, refused: Option<&IdTokenRefused>) {
+        let Some(limit) = self.limit else {
+            return;
+        };
+        match refused {
+            Some(IdTokenRefused::Invalid(
+                InvalidToken::SignatureInvalid | InvalidToken::SignatureLength,
+            )) => limit.failed(),
+            _ => limit.verified(Subject::of(principal), self.taken),
+        }
+    }
+
     /// The token was verified, and says this.
     pub(crate) fn verified(&self, claimed: &Claimed) {
         let Some(limit) = self.limit else {
@@ -94,11 +137,7 @@ impl<'l> Permit<'l> {
         };
         match claimed.clone().proven(Evidence::NONE) {
             Ok(principal) => {
-                let subject = Subject {
-                    issuer: principal.issuer(),
-                    subject: principal.subject(),
-                };
-                limit.verified(subject, self.taken);
+                limit.verified(Subject::of(&principal), self.taken);
             }
             // It is refused nevertheless, and costs a check each time.
             Err(_) => limit.failed(),
@@ -118,5 +157,18 @@ impl<'l> Permit<'l> {
             Some(limit) => TooManyFailures::new(limit.retry_after()).into(),
             None => refused.into(),
         }
+    }
+}
+
+/// How a token is refused whose signature was not checked: to a sender over its limit as any other, or the
+/// answer would show which issuers, keys and types are right.
+pub(crate) fn unchecked(limit: Option<&dyn FailureLimit>, refused: Rejection) -> Rejection {
+    let is_refused = matches!(
+        refused,
+        Rejection::InvalidToken(reason) if reason != InvalidToken::TokenExpired
+    );
+    match limit.filter(|limit| is_refused && limit.is_exceeded()) {
+        Some(limit) => TooManyFailures::new(limit.retry_after()).into(),
+        None => refused,
     }
 }

@@ -20,7 +20,7 @@ use http::HeaderName;
 use crate::authenticated::Authenticated;
 pub use crate::build_error::BuildError;
 use crate::clock::Clock;
-use crate::failures::{FailureLimit, Permit};
+use crate::failures::{self, FailureLimit, Permit};
 use crate::fetch::{Egress, HttpTransport, Transport};
 use crate::issuer::Issuer;
 use crate::key_store::{KeyState, KeyStore, Selected};
@@ -141,6 +141,23 @@ impl ResourceServer {
         principal: &Principal,
         requirements: &Requirements,
     ) -> Result<(), Rejection> {
+        self.authorize_within(head, principal, requirements, None)
+            .await
+    }
+
+    /// The same for a sender whose failures are limited, if `limit` is one: an ID token whose signature is
+    /// wrong is a failure as well.
+    ///
+    /// # Errors
+    ///
+    /// As [`ResourceServer::authorize`], and [`Rejection::TooManyFailures`].
+    pub async fn authorize_within<'r>(
+        &self,
+        head: impl Into<RequestHead<'r>>,
+        principal: &Principal,
+        requirements: &Requirements,
+        limit: Option<&dyn FailureLimit>,
+    ) -> Result<(), Rejection> {
         let now = self.now();
         let Err(refused) = requirements.authorize(principal, now) else {
             return Ok(());
@@ -155,8 +172,10 @@ impl ResourceServer {
         if fields.next().is_some() {
             return Err(InvalidRequest::MultipleCredentials.into());
         }
+        let permit = Permit::for_id_token(limit, principal)?;
         let id_token = self.vouch_id_token(id_token.as_bytes(), principal, now);
         let id_token = id_token.await?;
+        permit.checked_id_token(principal, id_token.as_ref().err());
         let id_token = id_token.as_ref().map_err(|refused| *refused);
         requirements.authorize_with_id_token(principal, id_token, now)
     }
@@ -245,11 +264,13 @@ impl ResourceServer {
             Some(Found::Outdated(seen)) => Some(seen),
             None => None,
         };
-        let unvouched = self.parse(token, AccessToken, now)?;
+        let unchecked = |refused: Rejection| failures::unchecked(limit, refused);
+        let unvouched = self.parse(token, AccessToken, now);
+        let unvouched = unvouched.map_err(|refused| unchecked(refused.into()))?;
         let trusted = *unvouched.issuer();
         let keys = &trusted.keys;
         let selected = keys.select(unvouched.header(), || unvouched.is_plausible());
-        let mut selected = selected.await?;
+        let mut selected = selected.await.map_err(unchecked)?;
         let claimed = match before.filter(|seen| seen.is_by(trusted, &selected)) {
             Some(seen) => seen.check(now)?,
             None => {

@@ -28,7 +28,9 @@ pub(super) fn explain(
     };
     let found = ask(id, &admin)?;
     if found.is_empty() {
-        return Err(Failure::Admin(NoAnswer::Unknown(admin)));
+        return Err(Failure::Admin(NoAnswer::Unknown(without_credentials(
+            &admin,
+        ))));
     }
     let mut out = anstream::stdout();
     let written = found.iter().try_for_each(|request| match format {
@@ -57,13 +59,18 @@ fn configured(file: &Path) -> Result<String, Failure> {
 fn ask(id: &str, admin: &str) -> Result<Vec<Map<String, Value>>, Failure> {
     let not_there = |error: String| {
         Failure::Admin(NoAnswer::NotThere {
-            admin: admin.to_owned(),
+            admin: without_credentials(admin),
             error,
         })
     };
-    let url = admin.parse::<Url>().and_then(|url| url.join("requests/"));
-    let url = url.and_then(|url| url.join(&format!("./{id}")));
-    let url = url.map_err(|error| not_there(error.to_string()))?;
+    let url = admin.parse::<Url>();
+    let mut url = url.map_err(|error| not_there(error.to_string()))?;
+    let Ok(mut segments) = url.path_segments_mut() else {
+        return Err(not_there("it is not an http URL".to_owned()));
+    };
+    // One segment, whatever is in the id.
+    segments.pop_if_empty().extend(["requests", id]);
+    drop(segments);
     let transport = HttpTransport::new().map_err(|error| not_there(error.to_string()))?;
     let answer = running::block_on(transport.get(Get::new(&url))).map_err(Failure::Runtime)?;
     let answer = answer.map_err(|error| not_there(error.to_string()))?;
@@ -75,6 +82,14 @@ fn ask(id: &str, admin: &str) -> Result<Vec<Map<String, Value>>, Failure> {
             Ok(requests.cloned().collect())
         }
         (status, _) => Err(not_there(format!("it answered with status {status}"))),
+    }
+}
+
+/// The address as a message may show it.
+fn without_credentials(admin: &str) -> String {
+    match admin.rsplit_once('@') {
+        Some((_, address)) => address.to_owned(),
+        None => admin.to_owned(),
     }
 }
 

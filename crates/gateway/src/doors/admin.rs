@@ -128,7 +128,9 @@ impl Admin {
     /// The lines of the log about the requests with this id; none if no such request is known.
     fn requests(&self, path: &str) -> Response<String> {
         let id = path.strip_prefix(REQUESTS).unwrap_or_default();
-        let lines = self.metrics.log().recent().find(id);
+        // Of the characters of an id, clients escape this one.
+        let id = id.replace("%2F", "/").replace("%2f", "/");
+        let lines = self.metrics.log().recent().find(&id);
         let fields = |mut line: Value| match line.get_mut("timestamp").map(Value::take) {
             Some(time) => {
                 let mut fields = line.get_mut("fields").map(Value::take).unwrap_or_default();

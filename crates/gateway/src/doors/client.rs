@@ -23,10 +23,17 @@ impl Client {
         };
         match address.to_canonical() {
             IpAddr::V4(address) => Self::V4(address),
-            IpAddr::V6(address) => {
-                let network = u128::from(address) >> 64;
-                Self::V6(u64::try_from(network).unwrap_or(u64::MAX))
-            }
+            IpAddr::V6(address) => match address.segments() {
+                // An IPv4 client behind NAT64 (RFC 6052 §2.1).
+                [0x64, 0xff9b, 0, 0, 0, 0, _, _] => {
+                    let [.., a, b, c, d] = address.octets();
+                    Self::V4([a, b, c, d].into())
+                }
+                [a, b, c, d, ..] => {
+                    let half = [a, b, c, d].into_iter();
+                    Self::V6(half.fold(0, |half, part| half << 16 | u64::from(part)))
+                }
+            },
         }
     }
 

@@ -103,6 +103,12 @@ pub(super) struct Asked<'f> {
 }
 
 impl Asked<'_> {
+    /// What limits the failures of the client, if anything does.
+    fn limit(&self) -> Option<&dyn FailureLimit> {
+        let failures = self.failures.as_ref();
+        failures.map(|failures| -> &dyn FailureLimit { failures })
+    }
+
     pub(super) async fn decide(&self, original: &Original<'_>) -> Decision {
         self.in_force.gate.decide(original, self).await
     }
@@ -118,10 +124,9 @@ impl Authenticator for Asked<'_> {
         head: RequestHead<'_>,
         sources: &Sources,
     ) -> Result<Principal, Rejection> {
-        let limit = self.failures.as_ref();
-        let limit = limit.map(|failures| -> &dyn FailureLimit { failures });
         let server = &self.in_force.server;
-        let authenticated = server.authenticate_within(head, sources, limit).await;
+        let authenticated = server.authenticate_within(head, sources, self.limit());
+        let authenticated = authenticated.await;
         authenticated.map(Authenticated::into_principal)
     }
 
@@ -132,7 +137,9 @@ impl Authenticator for Asked<'_> {
         requirements: &Requirements,
     ) -> Result<(), Rejection> {
         let server = &self.in_force.server;
-        server.authorize(head, principal, requirements).await
+        server
+            .authorize_within(head, principal, requirements, self.limit())
+            .await
     }
 
     fn challenge(&self, rejection: &Rejection, head: RequestHead<'_>) -> Challenge {

@@ -122,6 +122,7 @@ fn protected(application: &Application, names: &Names, origins: &str) -> String 
         proxy_set_header X-Forwarded-Host $http_host;
         proxy_set_header X-Forwarded-Proto $scheme;
         proxy_set_header X-Request-Id $request_id;
+        proxy_set_header X-Bearward-Reason \"\";
         # These would make applications use a path, host, client or user that bearward did not check. nginx can
         # remove fields only by their full names.
 {misleading}
@@ -300,6 +301,7 @@ const OWN: &[&str] = &[
     "x-forwarded-host",
     "x-forwarded-proto",
     "x-request-id",
+    "x-bearward-reason",
 ];
 
 const UPSTREAM: &str = "bearward_application";

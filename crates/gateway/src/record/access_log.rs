@@ -37,6 +37,8 @@ pub(crate) struct AccessLog {
     /// How many admitted requests there were, for the choice of those that get a line.
     admitted: AtomicU32,
     recent: Recent,
+    /// The limit on what is kept in it.
+    kept: Mutex<Limit>,
 }
 
 /// What the access log shows.
@@ -74,7 +76,11 @@ impl AccessLog {
 
     /// Puts other settings in force.
     pub(crate) fn set(&self, settings: LogSettings) {
-        self.settings.store(settings.into());
+        let before = self.settings.swap(settings.into());
+        // What they say about senders was asked for by the settings of then.
+        if before.identity != self.settings.load().identity {
+            self.recent.clear();
+        }
     }
 
     /// The requests that were refused lately, or failed.
@@ -90,8 +96,10 @@ impl AccessLog {
         let settings = self.settings.load();
         let is_failure = record.status.is_client_error() || record.status.is_server_error();
         if is_failure || ![ADMITTED, METADATA].contains(&record.reason) {
-            let json = record.to_line(LogFormat::Json, &settings.identity);
-            self.recent.keep(record.request.id.as_str(), json);
+            if lock(&self.kept).take(Instant::now()).0 {
+                let json = record.to_line(LogFormat::Json, &settings.identity);
+                self.recent.keep(record.request.id.as_str(), json);
+            }
         } else if !self.is_chosen(settings.admitted_one_in) {
             return;
         }

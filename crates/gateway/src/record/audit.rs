@@ -21,6 +21,7 @@ use crate::record::line_limit::Limit;
 use crate::record::log::{Line, LogFormat, LogQueue};
 use crate::record::request::Record;
 use crate::record::telemetry::audit::AuditExport;
+use crate::record::telemetry::{TelemetryError, TelemetrySettings};
 
 /// Where the audit log is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +35,15 @@ pub enum AuditSettings {
     Stdout,
 }
 
+/// Why there is no audit log.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AuditError {
+    #[error(transparent)]
+    Export(#[from] TelemetryError),
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] io::Error),
+}
+
 /// Writes decisions, if it is configured.
 #[derive(Debug, Default)]
 pub struct AuditLog {
@@ -42,7 +52,7 @@ pub struct AuditLog {
     reopen: Arc<AtomicBool>,
     /// The limit on refusals of senders who are not known.
     unknown: Mutex<Limit>,
-    /// How many of those had no line.
+    /// How many of those had no line, or were refused by the collector.
     left_out: Counter,
     /// What is protected, as the configuration names it.
     resource: ArcSwapOption<Box<str>>,
@@ -65,12 +75,13 @@ impl AuditLog {
         Ok(())
     }
 
-    /// Starts to send the audit log to a collector.
+    /// Starts to send the audit log to the collector of these settings.
     ///
     /// # Errors
     ///
-    /// No thread can be started.
-    pub(crate) fn send(&self, export: AuditExport) -> io::Result<()> {
+    /// The exporter cannot be set up, or no thread started.
+    pub(crate) fn send(&self, settings: &TelemetrySettings) -> Result<(), AuditError> {
+        let export = AuditExport::new(settings, self.left_out.clone())?;
         let queue = LogQueue::start_gathering(export, LogFormat::Json, BATCH)?;
         self.write_to(queue);
         Ok(())
@@ -165,7 +176,7 @@ fn write_sender(sender: &Principal, line: &mut Line) {
     }
 }
 
-/// Who acts for the subject, and for whom that actor acts in turn ([RFC 8693 §4.1]).
+/// Who acts for the subject, and for whom that actor acts in turn; `...` in the place of those past `depth` ([RFC 8693 §4.1]).
 ///
 /// [RFC 8693 §4.1]: https://www.rfc-editor.org/rfc/rfc8693#section-4.1
 fn actor(act: Value<'_>, depth: usize) -> Option<serde_json::Value> {
@@ -175,9 +186,12 @@ fn actor(act: Value<'_>, depth: usize) -> Option<serde_json::Value> {
             actor.insert(name.to_owned(), shown(&text).into());
         }
     }
-    let depth = depth.checked_sub(1)?;
-    if let Some(next) = act.get("act").and_then(|next| self::actor(next, depth)) {
-        actor.insert("act".to_owned(), next);
+    if let Some(next) = act.get("act") {
+        let next = match depth.checked_sub(1) {
+            Some(0) | None => Some("...".into()),
+            Some(depth) => self::actor(next, depth),
+        };
+        actor.extend(next.map(|next| ("act".to_owned(), next)));
     }
     (!actor.is_empty()).then(|| actor.into())
 }

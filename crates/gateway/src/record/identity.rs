@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
 use bearward::Principal;
 
@@ -118,17 +119,22 @@ impl fmt::Debug for HashKey {
 }
 
 /// A text of a verified token for a log: without anything that a terminal or reader could take for other than
-/// text, and at most [`SHOWN_CHARS`] characters of it.
+/// text, and at most [`SHOWN_CHARS`] characters of it, with a hash of the whole in the place of the rest. Different
+/// texts are shown differently.
 pub(super) fn shown(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for (index, character) in text.chars().enumerate() {
         if index >= SHOWN_CHARS {
-            shown.push_str("...");
+            let hash = digest(&SHA256, text.as_bytes());
+            shown.push_str("...#");
+            for byte in hash.as_ref().iter().take(4) {
+                let _ = write!(shown, "{byte:02x}");
+            }
             break;
         }
         match character {
-            // The format of the log escapes these.
-            '"' | '\\' | '\'' => shown.push(character),
+            // The format of the log escapes it.
+            '"' | '\'' => shown.push(character),
             _ => shown.extend(character.escape_debug()),
         }
     }
@@ -166,9 +172,14 @@ mod tests {
             shown("a\n\u{1b}[31m\u{200b}\u{202e}b"),
             "a\\n\\u{1b}[31m\\u{200b}\\u{202e}b"
         );
-        assert_eq!(shown("Jürgen \"日本\" \\"), "Jürgen \"日本\" \\");
+        assert_eq!(shown("Jürgen \"日本\" \\n"), "Jürgen \"日本\" \\\\n");
         let long = "x".repeat(SHOWN_CHARS);
         assert_eq!(shown(&long), long);
-        assert_eq!(shown(&format!("{long}y")), format!("{long}..."));
+        let (one, other) = (shown(&format!("{long}y")), shown(&format!("{long}z")));
+        assert!(
+            one.starts_with(&format!("{long}...#")) && one != other,
+            "{one}"
+        );
+        assert_eq!(one.len(), SHOWN_CHARS + 12);
     }
 }

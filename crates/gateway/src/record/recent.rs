@@ -16,6 +16,11 @@ struct Kept {
 }
 
 impl Recent {
+    /// Forgets all of them.
+    pub(super) fn clear(&self) {
+        lock(&self.0).clear();
+    }
+
     pub(super) fn keep(&self, id: &str, line: Vec<u8>) {
         let kept = Kept {
             id: id.into(),

@@ -27,9 +27,9 @@ use crate::doors::proxy::{self, Expiry, Limits, Proxy, Settings, TlsError, Upstr
 use crate::net::answer::{self, Protocol};
 use crate::net::listener::Listener;
 use crate::net::serve::{self, Capacity};
+use crate::record::audit::AuditError;
 use crate::record::metrics::Metrics;
 use crate::record::observer::{Observe, Observer};
-use crate::record::telemetry::audit::AuditExport;
 use crate::record::telemetry::metrics::MetricExport;
 use crate::record::telemetry::{Signal, Telemetry, TelemetryError};
 
@@ -228,8 +228,10 @@ fn start_logs(config: &Config, metrics: &Metrics) -> Result<(), StartError> {
             })
         }
         (Some(AuditSettings::Otlp), Some(settings)) => {
-            let sent = audit.send(AuditExport::new(settings)?);
-            sent.map_err(StartError::Thread)
+            audit.send(settings).map_err(|error| match error {
+                AuditError::Export(error) => error.into(),
+                AuditError::Thread(error) => StartError::Thread(error),
+            })
         }
         // The program passes its standard output.
         (Some(AuditSettings::Otlp | AuditSettings::Stdout) | None, _) => Ok(()),

@@ -8,10 +8,12 @@ use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::{Request, Response, StatusCode};
 use opentelemetry_http::HttpClient;
 use opentelemetry_otlp::{LogExporter, Protocol, WithExportConfig, WithHttpConfig};
-use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::logs::v1::{
+    ExportLogsServiceRequest, ExportLogsServiceResponse,
+};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{
     AnyValue, InstrumentationScope, KeyValue, KeyValueList,
@@ -19,6 +21,7 @@ use opentelemetry_proto::tonic::common::v1::{
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs, SeverityNumber};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_sdk::logs::{LogBatch, LogExporter as _};
+use prometheus_client::metrics::counter::Counter;
 use prost::Message;
 use serde_json::Value as Json;
 
@@ -33,6 +36,8 @@ pub(crate) struct AuditExport {
     /// A request without a body: where records go, and with which fields.
     head: Request<()>,
     resource: Resource,
+    /// How many records a collector refused of batches that it took.
+    rejected: Counter,
 }
 
 impl AuditExport {
@@ -41,7 +46,10 @@ impl AuditExport {
     /// # Errors
     ///
     /// [`TelemetryError`] if the exporter cannot be set up. Does not check that the collector answers.
-    pub(crate) fn new(settings: &TelemetrySettings) -> Result<Self, TelemetryError> {
+    pub(crate) fn new(
+        settings: &TelemetrySettings,
+        rejected: Counter,
+    ) -> Result<Self, TelemetryError> {
         let attributes = resource(settings);
         let attributes = attributes.iter();
         let attributes = attributes.map(|(key, value)| attribute(key.as_str(), &value.as_str()));
@@ -52,6 +60,7 @@ impl AuditExport {
                 attributes: attributes.collect(),
                 ..Resource::default()
             },
+            rejected,
         })
     }
 
@@ -62,6 +71,9 @@ impl AuditExport {
             .client
             .runtime
             .block_on(self.client.send_bytes(request));
+        if let Ok(response) = &sent {
+            self.rejected.inc_by(rejected(response));
+        }
         match sent.map(|response| response.status()) {
             Ok(status) if status.is_success() => Some(true),
             // What may be sent again, as the protocol says.
@@ -111,6 +123,15 @@ impl Write for AuditExport {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// How many records the collector did not take of a batch that it did.
+fn rejected(response: &Response<Bytes>) -> u64 {
+    let answer = ExportLogsServiceResponse::decode(response.body().as_ref()).ok();
+    let partial = answer.filter(|_| response.status().is_success());
+    let partial = partial.and_then(|answer| answer.partial_success);
+    let count = partial.map_or(0, |partial| partial.rejected_log_records);
+    u64::try_from(count).unwrap_or_default()
 }
 
 /// The record of a line.
