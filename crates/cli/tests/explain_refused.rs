@@ -1336,6 +1336,26 @@ fn an_undecided_token_comes_with_the_command_that_decides() {
         "{text}"
     );
     assert_eq!(json["accepted"], Value::Null);
+    // No API is called so, and a profile that was chosen is part of the question.
+    let (text, _) = bare(&keycloak().claim("aud", json!(["account", AUDIENCE])).sign());
+    let command = format!("--issuer {REALM} --audience {AUDIENCE} TOKEN`.");
+    assert!(text.contains(&command), "{text}");
+    let (text, _) = bare(&keycloak().claim("aud", "account").sign());
+    assert!(
+        text.contains(&format!("--issuer {REALM} --audience AUDIENCE TOKEN`.")),
+        "{text}"
+    );
+    let at = NOW.as_secs().to_string();
+    let arguments = [
+        "explain",
+        "--at",
+        &at,
+        "--profile",
+        "keycloak",
+        &keycloak().sign(),
+    ];
+    let text = on_one_line(&program::run(program::command(arguments)).stdout);
+    assert!(text.contains("--profile keycloak TOKEN`."), "{text}");
 }
 
 /// The command is made to be copied, so a value that a shell would read is not in it.

@@ -78,7 +78,7 @@ fn graph(header: &Members, payload: &Members) -> Option<Diagnosis> {
     let is_for_graph = GRAPH.contains(&audience.trim_end_matches('/'));
     let nonce = match header.has("nonce") {
         true => " Only Graph can verify it, because of the `nonce` in its header.",
-        false => " Only Graph is to accept it.",
+        false => " Only Graph may accept it.",
     };
     is_for_graph.then(|| {
         Diagnosis::new(

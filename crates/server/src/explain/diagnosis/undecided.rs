@@ -1,5 +1,7 @@
 //! A token in which nothing is wrong, as far as the options say what is right.
 
+use bearward_core::Profile;
+
 use super::{Case, Diagnosis};
 
 /// What to run for a decision, with the values that the token has.
@@ -15,7 +17,9 @@ pub(super) fn diagnose(case: &Case<'_>) -> Option<Diagnosis> {
             command.push_str(&format!(" {option} {}", value.unwrap_or(placeholder)));
         };
     let issuer = case.payload.string("iss");
-    let audiences = case.audiences();
+    let mut audiences = case.audiences();
+    // No API has this name, though every token of a realm has it.
+    audiences.retain(|audience| !case.is_of(Profile::Keycloak) || audience != "account");
     ask("--issuer", "ISSUER", case.asked.issuer(), issuer.as_deref());
     let configured = case.asked.audiences().next();
     ask(
@@ -26,6 +30,10 @@ pub(super) fn diagnose(case: &Case<'_>) -> Option<Diagnosis> {
     );
     if missing.is_empty() {
         return None;
+    }
+    let profile = case.asked.policy.profile();
+    if case.asked.assumed_profile().is_none() && profile != Profile::Rfc9068 {
+        command.push_str(&format!(" --profile {profile}"));
     }
     Some(Diagnosis::new(
         format!(
