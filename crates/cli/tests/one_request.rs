@@ -177,11 +177,7 @@ fn what_cannot_be_asked_or_is_not_known_is_an_error() {
     let id = "nobody";
     for (id, admin, said) in [
         (id, &*setting.admin, "knows no such request"),
-        (
-            "../metrics",
-            &*setting.admin,
-            "is this the gateway's admin listener",
-        ),
+        ("../metrics", &*setting.admin, "knows no such request"),
         (id, "http://127.0.0.1:9", "connect: "),
         (id, "nonsense", "nonsense: "),
     ] {

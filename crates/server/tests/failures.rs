@@ -171,7 +171,11 @@ async fn t_dos_12_over_the_limit_a_check_admits_the_good_and_refuses_the_bad() {
 #[tokio::test(start_paused = true)]
 async fn t_dos_12_over_the_limit_an_expired_token_is_refused_without_a_check() {
     let server = server();
-    for token in [alice(), forged(), alice().claim("aud", "https://other.example")] {
+    for token in [
+        alice(),
+        forged(),
+        alice().claim("aud", "https://other.example"),
+    ] {
         let token = token.claim("exp", 1);
         let (refused, asked) = decided(&server, &token, &Limit::exceeded(None)).await;
         assert_eq!(refused.unwrap_err().reason(), "token_expired");
@@ -214,4 +218,77 @@ async fn what_needs_no_signature_check_is_no_failure() {
     let (refused, asked) = decided(&server, &unknown, &Limit::within()).await;
     assert_eq!(refused, Err(KID_UNKNOWN));
     assert_eq!(asked, ["is exceeded"]);
+}
+
+/// The ID token that is sent along for re-authentication.
+#[tokio::test(start_paused = true)]
+async fn t_dos_03_a_forged_id_token_is_a_failure() {
+    let server = server();
+    let hour = Duration::from_secs(3600);
+    let principal = server
+        .authenticate_token(
+            alice()
+                .authenticated_at(START.minus(hour))
+                .sign()
+                .as_bytes(),
+        )
+        .await
+        .unwrap();
+    let client = principal.client_id().unwrap().to_owned();
+    let recent = bearward::Requirements::builder().max_age(Duration::from_secs(60));
+    let recent = recent.build().unwrap();
+    let genuine = Token::id_token(ISSUER, &client, START)
+        .claim("sub", "alice")
+        .key(key());
+    let forged = genuine
+        .clone()
+        .key(next_key().with_kid(key().kid().unwrap()));
+    let old = genuine.clone().authenticated_at(START.minus(hour));
+    let taken = Some(Check::OfSubject);
+    let verified = "verified alice None";
+    for (token, limit, reason, asked) in [
+        (
+            &genuine,
+            Limit::within(),
+            None,
+            vec!["is exceeded", verified],
+        ),
+        (
+            &old,
+            Limit::within(),
+            Some("auth_time_unsatisfied"),
+            vec!["is exceeded", verified],
+        ),
+        (
+            &forged,
+            Limit::within(),
+            Some("id_token_invalid"),
+            vec!["is exceeded", "failed"],
+        ),
+        (
+            &forged,
+            Limit::exceeded(None),
+            Some("too_many_failures"),
+            vec!["is exceeded", "take alice"],
+        ),
+        (
+            &genuine,
+            Limit::exceeded(taken),
+            None,
+            vec![
+                "is exceeded",
+                "take alice",
+                "verified alice Some(OfSubject)",
+            ],
+        ),
+    ] {
+        let mut request = request("unread");
+        request
+            .headers_mut()
+            .insert("x-id-token", token.sign().parse().unwrap());
+        let outcome = server.authorize_within(&request, &principal, &recent, Some(&limit));
+        let found = outcome.await.err().map(|refused| refused.reason());
+        assert_eq!(found, reason);
+        assert_eq!(limit.noted(), asked, "{reason:?}");
+    }
 }

@@ -134,6 +134,17 @@ mod tests {
     }
 
     #[test]
+    fn t_dos_12_clients_behind_nat64_are_their_ipv4_addresses() {
+        let of = |text: &str| Client::of(Peer::Ip(text.parse().unwrap()));
+        assert_eq!(of("64:ff9b::198.51.100.1"), of("198.51.100.1"));
+        assert_eq!(of("::ffff:198.51.100.1"), of("198.51.100.1"));
+        assert_ne!(of("64:ff9b::198.51.100.1"), of("64:ff9b::198.51.100.2"));
+        assert_eq!(of("2001:db8:1:2::3"), of("2001:db8:1:2:ffff::4"));
+        assert_eq!(of("2001:db8:1:2::3"), Client::V6(0x2001_0db8_0001_0002));
+        assert_ne!(of("2001:db8:1:2::3"), of("2001:db8:1:3::3"));
+    }
+
+    #[test]
     fn t_dos_12_ipv6_counts_by_64_bits_and_mapped_ipv4_as_ipv4() {
         assert_eq!(client("2001:db8:1:2::1"), client("2001:db8:1:2:ffff::9"));
         assert_ne!(client("2001:db8:1:2::1"), client("2001:db8:1:3::1"));

@@ -62,5 +62,7 @@ mod tests {
         recent.keep("7", b"{}".to_vec());
         assert_eq!(recent.find("7").len(), 2);
         assert!(recent.find("").is_empty());
+        recent.clear();
+        assert!(recent.find("7").is_empty());
     }
 }

@@ -70,13 +70,20 @@ pub(super) fn issuer(case: &Case<'_>) -> Option<Diagnosis> {
     }
     if let Some((ours, differs)) = case.nearest(&found) {
         let setting = case.setting("issuer", "--issuer");
+        // Anybody could have written this token: it must not lead to keys that come over plain http.
+        let remedy = match found.starts_with("http:") && ours.starts_with("https:") {
+            true => "Keep https: have the issuer write its https URL into its tokens.".to_owned(),
+            false => format!(
+                "If it is your issuer's token, write the issuer in {setting} exactly as the token has it."
+            ),
+        };
         return Some(Diagnosis::new(
             format!(
                 "Its issuer differs from yours only in {differs}: {}, not {}; both must be exactly equal.",
                 quoted(&found),
                 quoted(ours)
             ),
-            format!("Write it in {setting} exactly as the token has it."),
+            remedy,
         ));
     }
     if let Some(ours) = case.same_path(&found) {
