@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bearward::core::rejection::{InvalidToken, TooManyFailures};
 use bearward::failures::{Check, FailureLimit, Subject};
-use bearward::{Issuer, Rejection, ResourceServer, Sources, TokenCache};
+use bearward::{Issuer, Principal, Rejection, Requirements, ResourceServer, Sources, TokenCache};
 use bearward_testing::Token;
 use bearward_testing::keys::jwk_set;
 
@@ -235,8 +235,6 @@ async fn t_dos_03_a_forged_id_token_is_a_failure() {
         .await
         .unwrap();
     let client = principal.client_id().unwrap().to_owned();
-    let recent = bearward::Requirements::builder().max_age(Duration::from_secs(60));
-    let recent = recent.build().unwrap();
     let genuine = Token::id_token(ISSUER, &client, START)
         .claim("sub", "alice")
         .key(key());
@@ -244,51 +242,48 @@ async fn t_dos_03_a_forged_id_token_is_a_failure() {
         .clone()
         .key(next_key().with_kid(key().kid().unwrap()));
     let old = genuine.clone().authenticated_at(START.minus(hour));
-    let taken = Some(Check::OfSubject);
-    let verified = "verified alice None";
-    for (token, limit, reason, asked) in [
-        (
-            &genuine,
-            Limit::within(),
-            None,
-            vec!["is exceeded", verified],
-        ),
-        (
-            &old,
-            Limit::within(),
-            Some("auth_time_unsatisfied"),
-            vec!["is exceeded", verified],
-        ),
-        (
-            &forged,
-            Limit::within(),
-            Some("id_token_invalid"),
-            vec!["is exceeded", "failed"],
-        ),
-        (
-            &forged,
-            Limit::exceeded(None),
-            Some("too_many_failures"),
-            vec!["is exceeded", "take alice"],
-        ),
-        (
-            &genuine,
-            Limit::exceeded(taken),
-            None,
-            vec![
-                "is exceeded",
-                "take alice",
-                "verified alice Some(OfSubject)",
-            ],
-        ),
-    ] {
-        let mut request = request("unread");
-        request
-            .headers_mut()
-            .insert("x-id-token", token.sign().parse().unwrap());
-        let outcome = server.authorize_within(&request, &principal, &recent, Some(&limit));
-        let found = outcome.await.err().map(|refused| refused.reason());
-        assert_eq!(found, reason);
-        assert_eq!(limit.noted(), asked, "{reason:?}");
-    }
+    let within = ["is exceeded", "verified alice None"];
+    assert_asked(
+        &server,
+        &principal,
+        &genuine,
+        Limit::within(),
+        (None, &within),
+    )
+    .await;
+    let unsatisfied = (Some("auth_time_unsatisfied"), &within[..]);
+    assert_asked(&server, &principal, &old, Limit::within(), unsatisfied).await;
+    let failed = (Some("id_token_invalid"), &["is exceeded", "failed"][..]);
+    assert_asked(&server, &principal, &forged, Limit::within(), failed).await;
+    let none = (
+        Some("too_many_failures"),
+        &["is exceeded", "take alice"][..],
+    );
+    assert_asked(&server, &principal, &forged, Limit::exceeded(None), none).await;
+    let given_back = [
+        "is exceeded",
+        "take alice",
+        "verified alice Some(OfSubject)",
+    ];
+    let taken = Limit::exceeded(Some(Check::OfSubject));
+    assert_asked(&server, &principal, &genuine, taken, (None, &given_back)).await;
+}
+
+/// Where a login of the last minute is required: the outcome with this ID token, and what the limit is asked.
+async fn assert_asked(
+    server: &ResourceServer,
+    principal: &Principal,
+    token: &Token,
+    limit: Limit,
+    (reason, asked): (Option<&str>, &[&str]),
+) {
+    let recent = Requirements::builder().max_age(Duration::from_secs(60));
+    let recent = recent.build().unwrap();
+    let mut request = request("unread");
+    let token = token.sign().parse().unwrap();
+    request.headers_mut().insert("x-id-token", token);
+    let outcome = server.authorize_within(&request, principal, &recent, Some(&limit));
+    let found = outcome.await.err().map(|refused| refused.reason());
+    assert_eq!(found, reason);
+    assert_eq!(limit.noted(), asked, "{reason:?}");
 }
