@@ -10,7 +10,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bearward::core::rejection::{InvalidToken, Rejection};
-use bearward::fetch::{Answer, FetchError, Get, Transport};
+use bearward::fetch::{Answer, ConnectFailure, FetchError, Get, Transport};
 use bearward::resource_server::ResourceServerBuilder;
 use bearward::{Algorithm, Issuer, Policy, Principal, ResourceServer, TokenCache, UnixTime};
 use bearward_testing::keys::jwk_set;
@@ -127,7 +127,8 @@ impl Transport for Origin {
             step().await;
             let mut answer = Answer::default();
             answer.status = 200;
-            answer.body = body.ok_or(FetchError::Connect)?;
+            let refused = FetchError::Connect(ConnectFailure::Refused);
+            answer.body = body.ok_or(refused)?;
             Ok(answer)
         })
     }
